@@ -1,0 +1,6 @@
+//! The assertion kinds: one file each, and the table that registers them.
+
+use crate::kind::AssertionKind;
+
+/// Every assertion kind, sorted by name.
+pub const ASSERTIONS: &[&AssertionKind] = &[];

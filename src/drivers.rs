@@ -1,0 +1,45 @@
+//! The outside world, one file each. Only this room starts processes, opens sockets and speaks to clusters.
+
+pub mod cluster;
+pub mod helm;
+pub mod http;
+pub mod images;
+pub mod process;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What the drivers must know of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The project's folder (where pipeline.yaml lies), absolute.
+    pub project: PathBuf,
+    /// Which cluster may be touched.
+    pub cluster: cluster::ClusterSettings,
+}
+
+/// The drivers of one run; every one connects lazily, on its first use.
+#[derive(Debug)]
+pub struct World {
+    /// The Kubernetes API.
+    pub cluster: Arc<cluster::Cluster>,
+    /// Docker, Podman or Buildah.
+    pub images: Arc<images::Images>,
+    /// The helm binary and the release Secrets.
+    pub helm: Arc<helm::Helm>,
+    /// HTTP requests.
+    pub http: Arc<http::Http>,
+}
+
+impl World {
+    /// Touches nothing yet.
+    pub fn new(settings: Settings) -> Self {
+        let cluster = Arc::new(cluster::Cluster::new(settings.cluster));
+        World {
+            images: Arc::new(images::Images::new(settings.project.clone(), Arc::clone(&cluster))),
+            helm: Arc::new(helm::Helm::new(settings.project, Arc::clone(&cluster))),
+            http: Arc::new(http::Http::new()),
+            cluster,
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! What happened in a run, as facts: owned, versioned, in the order the engine decided. No sentences, no colours.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::{Failure, Fault, Finding, Outputs, Verdict};
+
+/// The version of the event format; a journal of another version is refused.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// A node of the plan, by its index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeId(pub u32);
+
+impl NodeId {
+    /// As an index into the plan's nodes.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a node is to its stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// One of `steps`.
+    Step,
+    /// The stage's gate.
+    Gate,
+    /// One of `on_failure`.
+    OnFailure,
+    /// One of `finally`.
+    Finally,
+}
+
+/// What a report must know of a node before it starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeOutline {
+    /// `stage.step`, `stage.step[item]`, `stage.gate`.
+    pub name: String,
+    /// Index into the stages of [`Event::RunStarted`].
+    pub stage: u32,
+    /// Its role.
+    pub role: Role,
+    /// Its kind (`shell`, `kube`, …); `gate` for gates.
+    pub kind: String,
+    /// What it does, in a few words, as the kind says.
+    pub title: String,
+    /// Number of assertions, for gates.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub assertions: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// What a report must know of a stage before it starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageOutline {
+    /// Its name. The pipeline's own gate runs as stages `before` and `after`, its `finally` as `finally`.
+    pub name: String,
+    /// Names of the stages it needs.
+    pub needs: Vec<String>,
+}
+
+/// How a node or a stage stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Waits for others.
+    Waiting,
+    /// Could start, waits for a place.
+    Ready,
+    /// Runs.
+    Running,
+    /// A `during` step that is up.
+    Up,
+    /// Did what it says; a gate holds.
+    Passed,
+    /// Did not; a gate does not hold.
+    Failed,
+    /// We could not find out.
+    Errored,
+    /// Did not start, because of something.
+    Skipped,
+    /// Was stopped, because of something.
+    Cancelled,
+}
+
+impl State {
+    /// Whether nothing more can come.
+    pub fn is_over(self) -> bool {
+        matches!(self, State::Passed | State::Failed | State::Errored | State::Skipped | State::Cancelled)
+    }
+
+    /// Whether it ended badly.
+    pub fn is_bad(self) -> bool {
+        matches!(self, State::Failed | State::Errored)
+    }
+}
+
+/// Why a node did not run or was stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "why")]
+pub enum Because {
+    /// This node failed or errored (by name, `stage.step`).
+    Failed {
+        /// Its name.
+        node: String,
+    },
+    /// Its `when:` is false.
+    When {
+        /// The expression.
+        expression: String,
+    },
+    /// The kind said it has nothing to do here.
+    NotHere {
+        /// Its reason.
+        reason: String,
+    },
+    /// Not asked for (`--stage`, `--until`), or reserved for a case that did not come (`on_failure`).
+    NotSelected,
+    /// Ctrl-C or SIGTERM.
+    Interrupted,
+    /// Its own time was over.
+    TimedOut {
+        /// The limit.
+        after: Duration,
+    },
+}
+
+/// One assertion's last word.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AssertionResult {
+    /// Its position in the gate.
+    pub index: u32,
+    /// Its `name:`, or the kind's title.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// Whether a failure only warns (`severity: warning`).
+    pub warning: bool,
+    /// What was measured; a fault when we could not find out.
+    pub verdict: Result<Verdict, Fault>,
+    /// What in the world explains it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// From the gate's start to the last word.
+    pub elapsed: Duration,
+    /// Number of measurements taken.
+    pub looks: u32,
+}
+
+impl AssertionResult {
+    /// Whether it keeps the gate from holding.
+    pub fn is_bad(&self) -> bool {
+        !self.warning && !matches!(self.verdict, Ok(Verdict::Holds { .. } | Verdict::Skipped { .. }))
+    }
+}
+
+/// How a step's log stands at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LogSize {
+    /// Lines kept.
+    pub lines: u64,
+    /// Bytes kept.
+    pub bytes: u64,
+    /// Bytes dropped past the limit.
+    pub dropped: u64,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "event")]
+pub enum Event {
+    /// The first event of every run.
+    RunStarted {
+        /// [`FORMAT_VERSION`].
+        format: u32,
+        /// The run's id.
+        run: String,
+        /// The pipeline's name.
+        pipeline: String,
+        /// When, RFC 3339 in UTC.
+        time: String,
+        /// The profile chosen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<String>,
+        /// The stages, in the order of the file.
+        stages: Vec<StageOutline>,
+        /// The nodes; [`NodeId`] is the index.
+        nodes: Vec<NodeOutline>,
+    },
+    /// A node's attempt begins.
+    NodeStarted {
+        /// Which.
+        node: NodeId,
+        /// From 1.
+        attempt: u32,
+    },
+    /// A `during` step is up.
+    NodeUp {
+        /// Which.
+        node: NodeId,
+    },
+    /// An attempt failed and another one follows.
+    AttemptFailed {
+        /// Which.
+        node: NodeId,
+        /// From 1.
+        attempt: u32,
+        /// Why.
+        failure: Failure,
+        /// Until the next one.
+        retry_in: Duration,
+    },
+    /// An assertion has its last word.
+    AssertionSettled {
+        /// The gate.
+        node: NodeId,
+        /// The word.
+        result: AssertionResult,
+    },
+    /// A node is over.
+    NodeFinished {
+        /// Which.
+        node: NodeId,
+        /// How it stands.
+        state: State,
+        /// Why it did not run or was stopped.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<Because>,
+        /// Why it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
+        /// Why we could not find out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fault: Option<Fault>,
+        /// Failed, but the run goes on as if it had passed (`continue_on_error`).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        tolerated: bool,
+        /// What it hands on.
+        #[serde(default, skip_serializing_if = "Outputs::is_empty")]
+        outputs: Outputs,
+        /// From its first start.
+        elapsed: Duration,
+        /// Its log.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        log: Option<LogSize>,
+    },
+    /// All of a stage is over.
+    StageFinished {
+        /// Index into the stages.
+        stage: u32,
+        /// How it stands.
+        state: State,
+        /// From its first start.
+        elapsed: Duration,
+    },
+    /// Ctrl-C or SIGTERM came.
+    Interrupted {
+        /// 2 or 15.
+        signal: i32,
+    },
+    /// Something worth saying that changes nothing.
+    Warned {
+        /// The words.
+        message: String,
+    },
+    /// The last event of every run that was not killed.
+    RunFinished {
+        /// Passed, failed, errored or cancelled.
+        state: State,
+        /// What the command returns for it.
+        exit_code: u8,
+        /// From the start.
+        elapsed: Duration,
+    },
+}
+
+/// An event with its place in the record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// From 0, without gaps.
+    pub seq: u64,
+    /// Since the run's start.
+    pub at: Duration,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What passes by while a run goes on; shown, never journaled.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Live {
+    /// A line of a step's log, masked.
+    Line {
+        /// Which node.
+        node: NodeId,
+        /// The line, without its end; control characters are the reporter's business.
+        text: String,
+    },
+    /// A gate's current measurement.
+    Measured {
+        /// The gate.
+        node: NodeId,
+        /// The assertion's position.
+        index: u32,
+        /// What was measured now.
+        verdict: Result<Verdict, Fault>,
+    },
+}

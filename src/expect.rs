@@ -1,0 +1,154 @@
+//! The one expectation language: a bare value means equals; `"< 500MB"`, `">= 2"`, `"!= 0"`, `"200..299"`.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, Deserialize, Deserializer};
+
+use crate::outcome::Measure;
+use crate::units::{Quantity, ScalarText, UnitError};
+
+/// What is expected of a measured quantity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expect<Q> {
+    test: Test<Q>,
+    written: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Test<Q> {
+    Equal(Q),
+    NotEqual(Q),
+    Less(Q),
+    LessOrEqual(Q),
+    Greater(Q),
+    GreaterOrEqual(Q),
+    /// Both ends belong to it.
+    Range(Q, Q),
+}
+
+impl<Q: Quantity> Expect<Q> {
+    /// Reads an expectation as a user writes it.
+    pub fn parse(text: &str) -> Result<Self, ExpectError> {
+        let text = text.trim();
+        let test = Test::parse(text)?;
+        Ok(Expect { test, written: text.to_owned() })
+    }
+
+    /// Whether `actual` is as expected.
+    pub fn holds(&self, actual: &Q) -> bool {
+        match &self.test {
+            Test::Equal(wanted) => actual == wanted,
+            Test::NotEqual(wanted) => actual != wanted,
+            Test::Less(bound) => actual < bound,
+            Test::LessOrEqual(bound) => actual <= bound,
+            Test::Greater(bound) => actual > bound,
+            Test::GreaterOrEqual(bound) => actual >= bound,
+            Test::Range(low, high) => low <= actual && actual <= high,
+        }
+    }
+
+    /// The measure named `name`: `actual` beside this expectation.
+    pub fn measure(&self, name: &str, actual: &Q) -> Measure {
+        Measure::new(name, actual, self, self.holds(actual))
+    }
+}
+
+impl<Q: Quantity> Test<Q> {
+    fn parse(text: &str) -> Result<Self, ExpectError> {
+        let value = |rest: &str| -> Result<Q, ExpectError> {
+            if rest.trim().is_empty() {
+                return Err(ExpectError::NoValue(text.to_owned()));
+            }
+            Ok(Q::parse(rest.trim())?)
+        };
+        if let Some(rest) = text.strip_prefix("<=") {
+            Ok(Test::LessOrEqual(value(rest)?))
+        } else if let Some(rest) = text.strip_prefix(">=") {
+            Ok(Test::GreaterOrEqual(value(rest)?))
+        } else if let Some(rest) = text.strip_prefix("!=") {
+            Ok(Test::NotEqual(value(rest)?))
+        } else if let Some(rest) = text.strip_prefix("==") {
+            Ok(Test::Equal(value(rest)?))
+        } else if let Some(rest) = text.strip_prefix('<') {
+            Ok(Test::Less(value(rest)?))
+        } else if let Some(rest) = text.strip_prefix('>') {
+            Ok(Test::Greater(value(rest)?))
+        } else if let Some((low, high)) = text.split_once("..").filter(|_| Q::FORMAT != "text") {
+            let (low, high) = (value(low)?, value(high.strip_prefix('=').unwrap_or(high))?);
+            if low > high { Err(ExpectError::Backwards(text.to_owned())) } else { Ok(Test::Range(low, high)) }
+        } else {
+            Ok(Test::Equal(value(text)?))
+        }
+    }
+}
+
+impl<Q: Quantity> fmt::Display for Expect<Q> {
+    /// As it was written; a bare value stays bare.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+/// Why a text is not an expectation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExpectError {
+    /// The value after the operator is missing.
+    #[error("`{0}` has no value to compare with")]
+    NoValue(String),
+    /// The range's low end is above its high end.
+    #[error("`{0}` is a range whose low end is above its high end")]
+    Backwards(String),
+    /// The value is not of this measure.
+    #[error(transparent)]
+    Unit(#[from] UnitError),
+}
+
+impl<'de, Q: Quantity> Deserialize<'de> for Expect<Q> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = deserializer.deserialize_any(ScalarText)?;
+        Expect::parse(&text).map_err(de::Error::custom)
+    }
+}
+
+impl<Q: Quantity> JsonSchema for Expect<Q> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        format!("Expect_{}", Q::FORMAT).into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["string", "number", "boolean"],
+            "format": format!("expect-{}", Q::FORMAT),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::{ByteSize, Count, TimeSpan};
+
+    #[test]
+    fn compares_with_units() {
+        let expect: Expect<ByteSize> = Expect::parse("< 500MB").expect("well formed");
+        assert!(expect.holds(&ByteSize(499_999_999)));
+        assert!(!expect.holds(&ByteSize(500_000_000)));
+        assert_eq!(expect.to_string(), "< 500MB");
+    }
+
+    #[test]
+    fn a_range_holds_both_its_ends() {
+        let expect: Expect<Count> = Expect::parse("200..299").expect("well formed");
+        assert!(expect.holds(&Count(200)) && expect.holds(&Count(299)) && !expect.holds(&Count(300)));
+    }
+
+    #[test]
+    fn refuses_a_unit_of_another_measure() {
+        let error = Expect::<TimeSpan>::parse("< 5MB").expect_err("a size is not a duration");
+        assert_eq!(error.to_string(), "`MB` is not a unit of duration; expected a duration such as 500ms, 30s or 2m");
+    }
+}

@@ -1,0 +1,231 @@
+//! The two traits every kind implements, the rows that register them, and what a kind is given to work with.
+
+mod context;
+mod fields;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+
+use crate::document::{DecodeError, Node, Shape, decode};
+use crate::outcome::{Fault, Finding, Outcome, Verdict};
+
+pub use context::{CheckContext, Context, Evidence, Signals};
+pub use fields::{Cel, ExistingPath, Script, SecretField};
+
+/// A step: what was written under its kind's key, ready to run. Tries once and stops promptly; the engine owns
+/// timeout, retry and cancellation.
+#[async_trait]
+pub trait Step: Send + Sync + 'static {
+    /// Checks that go beyond shape and formats. Reads the project's files at most.
+    fn check(&self, cx: &mut CheckContext<'_>) {
+        let _ = cx;
+    }
+
+    /// What it does, in a few words, for plan and progress: `apply manifests/`.
+    fn title(&self) -> String;
+
+    /// Does it, once. Returns promptly when [`Context::cancelled`]; a kind that supports `during` calls
+    /// [`Context::up`] when it is up and ends well when [`Context::stopped`].
+    ///
+    /// # Errors
+    /// [`Fault`] when it could not be found out whether it did what it says.
+    async fn run(&self, cx: &Context) -> Result<Outcome, Fault>;
+}
+
+/// An assertion: what was written under its kind's key, ready to measure.
+#[async_trait]
+pub trait Assertion: Send + Sync + 'static {
+    /// Checks that go beyond shape and formats.
+    fn check(&self, cx: &mut CheckContext<'_>) {
+        let _ = cx;
+    }
+
+    /// What is asserted, in a few words: `image todo-frontend:dev`.
+    fn title(&self) -> String;
+
+    /// What tells that another look is worth it. Called before the first [`Assertion::measure`], so that no change
+    /// is missed in between.
+    ///
+    /// # Errors
+    /// [`Fault`] when the thing to watch cannot be reached.
+    async fn watch(&self, cx: &Context) -> Result<Box<dyn Watch>, Fault> {
+        let _ = cx;
+        Ok(Box::new(Poll(Duration::from_millis(250))))
+    }
+
+    /// Looks once.
+    ///
+    /// # Errors
+    /// [`Fault`] when it could not be found out. A transient fault is looked at again while `within` lasts.
+    async fn measure(&self, cx: &Context) -> Result<Verdict, Fault>;
+
+    /// What in the world explains an unmet verdict. Called once, at the end; may write evidence.
+    async fn explain(&self, cx: &Context) -> Vec<Finding> {
+        let _ = cx;
+        Vec::new()
+    }
+}
+
+/// Tells that another look is worth it.
+#[async_trait]
+pub trait Watch: Send {
+    /// Comes back when something may have changed since the last call (or since the watch was made).
+    async fn changed(&mut self);
+}
+
+/// For what cannot be watched: looks again after this time (a port, a URL, a command).
+pub struct Poll(pub Duration);
+
+#[async_trait]
+impl Watch for Poll {
+    async fn changed(&mut self) {
+        tokio::time::sleep(self.0).await;
+    }
+}
+
+/// A value a step kind publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutputRow {
+    /// Its name in `steps.ID.outputs.NAME`.
+    pub name: &'static str,
+    /// What it is, with its unit.
+    pub summary: &'static str,
+}
+
+/// A kind's row: all that parsing, schema, `explain` and the reference need.
+pub struct Kind<T: ?Sized + 'static> {
+    /// The key in a stage file.
+    pub name: &'static str,
+    /// One sentence for people.
+    pub summary: &'static str,
+    /// A short example body in YAML, shown by `explain` and the reference; checked by a test.
+    pub example: &'static str,
+    /// What it publishes; empty for assertions.
+    pub outputs: &'static [OutputRow],
+    /// Whether it can run `during` other steps.
+    pub during: bool,
+    /// Whether it may touch the cluster, so that the guard is asked before the run.
+    pub cluster: bool,
+    schema: fn(&mut SchemaGenerator) -> Schema,
+    shape: fn() -> Shape,
+    decode: fn(&Node) -> Result<Box<T>, DecodeError>,
+}
+
+/// A row of the step table.
+pub type StepKind = Kind<dyn Step>;
+/// A row of the assertion table.
+pub type AssertionKind = Kind<dyn Assertion>;
+
+impl StepKind {
+    /// The row of step type `S`.
+    pub const fn step<S: Step + DeserializeOwned + JsonSchema>(
+        name: &'static str,
+        summary: &'static str,
+        example: &'static str,
+    ) -> Self {
+        Kind {
+            name,
+            summary,
+            example,
+            outputs: &[],
+            during: false,
+            cluster: false,
+            schema: |generator| generator.subschema_for::<S>(),
+            shape: Shape::of::<S>,
+            decode: |node| Ok(Box::new(decode::<S>(node)?)),
+        }
+    }
+
+    /// Says what it publishes.
+    #[must_use]
+    pub const fn outputs(mut self, outputs: &'static [OutputRow]) -> Self {
+        self.outputs = outputs;
+        self
+    }
+
+    /// Says that it can run `during` other steps.
+    #[must_use]
+    pub const fn during(mut self) -> Self {
+        self.during = true;
+        self
+    }
+}
+
+impl AssertionKind {
+    /// The row of assertion type `A`.
+    pub const fn assertion<A: Assertion + DeserializeOwned + JsonSchema>(
+        name: &'static str,
+        summary: &'static str,
+        example: &'static str,
+    ) -> Self {
+        Kind {
+            name,
+            summary,
+            example,
+            outputs: &[],
+            during: false,
+            cluster: false,
+            schema: |generator| generator.subschema_for::<A>(),
+            shape: Shape::of::<A>,
+            decode: |node| Ok(Box::new(decode::<A>(node)?)),
+        }
+    }
+}
+
+impl<T: ?Sized> Kind<T> {
+    /// Says that it may touch the cluster.
+    #[must_use]
+    pub const fn cluster(mut self) -> Self {
+        self.cluster = true;
+        self
+    }
+
+    /// Its schema, with definitions left to `generator`.
+    pub fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        (self.schema)(generator)
+    }
+
+    /// Its shape, for checking trees. Costs a schema: keep it.
+    pub fn shape(&self) -> Shape {
+        (self.shape)()
+    }
+
+    /// The body, decoded. The tree must have been rendered and held against the shape.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where the value is not of the type.
+    pub fn decode(&self, body: &Node) -> Result<Box<T>, DecodeError> {
+        (self.decode)(body)
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Kind<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kind").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The two tables of kinds that a pipeline may use. Tests of the engine bring their own.
+#[derive(Debug, Clone, Copy)]
+pub struct Registry {
+    /// Step kinds, sorted by name.
+    pub steps: &'static [&'static StepKind],
+    /// Assertion kinds, sorted by name.
+    pub assertions: &'static [&'static AssertionKind],
+}
+
+impl Registry {
+    /// The step kind of this name.
+    pub fn step(&self, name: &str) -> Option<&'static StepKind> {
+        self.steps.iter().copied().find(|kind| kind.name == name)
+    }
+
+    /// The assertion kind of this name.
+    pub fn assertion(&self, name: &str) -> Option<&'static AssertionKind> {
+        self.assertions.iter().copied().find(|kind| kind.name == name)
+    }
+}

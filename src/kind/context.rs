@@ -1,0 +1,130 @@
+//! What a kind is given: at check time its body and the place to complain, at run time its world and its signals.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::{Node, Segment};
+use crate::drivers::World;
+use crate::drivers::process::{LineSink, Stop};
+use crate::expr::Scope;
+use crate::mask::SecretText;
+use crate::outcome::{Fault, Outputs};
+use crate::source::Span;
+
+/// For [`super::Step::check`] and [`super::Assertion::check`].
+#[derive(Debug)]
+pub struct CheckContext<'a> {
+    /// The body as written, rendered where its values are known.
+    pub body: &'a Node,
+    /// The project's folder.
+    pub project: &'a Path,
+    /// Where to complain.
+    pub out: &'a mut Diagnostics,
+}
+
+impl CheckContext<'_> {
+    /// The place of what `path` leads to in the body.
+    pub fn span(&self, path: &[Segment]) -> Span {
+        self.body.span_at(path)
+    }
+
+    /// Complains about what `path` leads to.
+    pub fn error(&mut self, path: &[Segment], code: Code, message: impl Into<String>, help: Option<String>) {
+        self.out.push(Diagnostic::error(code, self.body.span_at(path), message).maybe_help(help));
+    }
+}
+
+/// What the engine and a running kind tell each other.
+#[derive(Debug, Clone)]
+pub struct Signals {
+    /// Stop now: Ctrl-C, timeout, `--fail-fast`.
+    pub cancel: CancellationToken,
+    /// The covered steps of a `during` step are over: end well.
+    pub stop: CancellationToken,
+    /// Set by a `during` step when it is up.
+    pub up: CancellationToken,
+    /// Time between SIGTERM and SIGKILL.
+    pub grace: Duration,
+}
+
+/// For [`super::Step::run`] and [`super::Assertion::measure`]: one attempt's world.
+#[derive(Clone)]
+pub struct Context {
+    /// `stage.step`.
+    pub name: String,
+    /// The project's folder, absolute: relative paths start here.
+    pub project: PathBuf,
+    /// The run's id.
+    pub run: String,
+    /// The whole environment of the step: the pipeline's, the step's `env`, `PIPELINE_*`. Secret values included.
+    pub env: Arc<BTreeMap<String, String>>,
+    /// The run's secrets by name, for masking decisions and the `secrets` assertion.
+    pub secrets: Arc<BTreeMap<String, SecretText>>,
+    /// The names that CEL may use, for expressions the kind evaluates itself.
+    pub scope: Arc<Scope>,
+    /// Where lines go: masked, cut, stored and shown by the engine.
+    pub log: Arc<dyn LineSink>,
+    /// The run's `evidence/` folder.
+    pub evidence: Arc<dyn Evidence>,
+    /// A private folder (0700) for temporary files, removed when the run is over.
+    pub scratch: PathBuf,
+    /// The file `$PIPELINE_OUTPUT` that the step may write `key=value` lines to; the engine reads it.
+    pub output_file: PathBuf,
+    /// Outputs of the stage's steps that are over, by step id: what `of:` refers to.
+    pub steps: Arc<BTreeMap<String, Outputs>>,
+    /// Signals.
+    pub signals: Signals,
+    /// The drivers.
+    pub world: Arc<World>,
+}
+
+/// Keeps what explains a failure, masked.
+pub trait Evidence: Send + Sync {
+    /// Stores `text` as `evidence/<node>/<name>`; a name with `/` makes folders. A failure to store is reported by
+    /// the engine, not here.
+    fn keep(&self, name: &str, text: &str);
+}
+
+impl Context {
+    /// Comes back when the attempt must stop now.
+    pub async fn cancelled(&self) {
+        self.signals.cancel.cancelled().await;
+    }
+
+    /// Comes back when a `during` step should end well.
+    pub async fn stopped(&self) {
+        self.signals.stop.cancelled().await;
+    }
+
+    /// Says that a `during` step is up.
+    pub fn up(&self) {
+        self.signals.up.cancel();
+    }
+
+    /// Writes a line to the step's log.
+    pub fn say(&self, line: impl AsRef<str>) {
+        self.log.line(line.as_ref().as_bytes());
+    }
+
+    /// How processes of this attempt are stopped.
+    pub fn stop(&self) -> Stop {
+        Stop { cancel: self.signals.cancel.clone(), grace: self.signals.grace }
+    }
+
+    /// `future`, unless the attempt must stop first.
+    ///
+    /// # Errors
+    /// A fault that says so; the engine reports the cancellation, not the fault.
+    pub async fn unless_cancelled<T>(&self, future: impl Future<Output = T>) -> Result<T, Fault> {
+        tokio::select! {
+            biased;
+            () = self.cancelled() => Err(Fault::unknown("stopped")),
+            value = future => Ok(value),
+        }
+    }
+}

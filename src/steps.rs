@@ -1,0 +1,6 @@
+//! The step kinds: one file each, and the table that registers them.
+
+use crate::kind::StepKind;
+
+/// Every step kind, sorted by name.
+pub const STEPS: &[&StepKind] = &[];
