@@ -17,6 +17,7 @@ pub mod expr;
 // 2: what a kind is, what was written, what will run
 pub mod kind;
 pub mod plan;
+pub mod spec;
 // 3: the kinds, the record, the scheduling
 pub mod assertions;
 pub mod steps;
