@@ -21,3 +21,7 @@ pub mod spec;
 // 3: the kinds, the record, the scheduling
 pub mod assertions;
 pub mod steps;
+// 4: words
+pub mod cli;
+pub mod exit_code;
+pub mod report;
