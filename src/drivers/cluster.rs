@@ -2,6 +2,10 @@
 
 use crate::outcome::Fault;
 
+pub mod explain;
+pub mod labels;
+pub mod watch;
+
 /// Which cluster may be touched, as pipeline.yaml says.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ClusterSettings {
@@ -20,12 +24,13 @@ pub struct ClusterSettings {
 #[derive(Debug)]
 pub struct Cluster {
     settings: ClusterSettings,
+    watches: watch::Watches,
 }
 
 impl Cluster {
     /// Touches nothing yet.
     pub fn new(settings: ClusterSettings) -> Self {
-        Cluster { settings }
+        Cluster { settings, watches: watch::Watches::default() }
     }
 
     /// What pipeline.yaml says of it.
