@@ -150,3 +150,5 @@ pub fn find_program(name: &OsStr, path: Option<&OsStr>, dir: &Path) -> Result<Pa
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod cost;
