@@ -19,4 +19,5 @@ pub mod kind;
 pub mod plan;
 // 3: the kinds, the record, the scheduling
 pub mod assertions;
+pub mod engine;
 pub mod steps;
