@@ -1,6 +1,9 @@
 //! The assertion kinds: one file each, and the table that registers them.
 
+mod live;
+mod pods;
+
 use crate::kind::AssertionKind;
 
 /// Every assertion kind, sorted by name.
-pub const ASSERTIONS: &[&AssertionKind] = &[];
+pub const ASSERTIONS: &[&AssertionKind] = &[&pods::KIND];
