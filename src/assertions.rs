@@ -2,8 +2,10 @@
 
 mod live;
 mod pods;
+mod resource;
+mod rollout;
 
 use crate::kind::AssertionKind;
 
 /// Every assertion kind, sorted by name.
-pub const ASSERTIONS: &[&AssertionKind] = &[&pods::KIND];
+pub const ASSERTIONS: &[&AssertionKind] = &[&pods::KIND, &resource::KIND, &rollout::KIND];
