@@ -1,6 +1,8 @@
 //! The assertion kinds: one file each, and the table that registers them.
 
+pub mod image;
+
 use crate::kind::AssertionKind;
 
 /// Every assertion kind, sorted by name.
-pub const ASSERTIONS: &[&AssertionKind] = &[];
+pub const ASSERTIONS: &[&AssertionKind] = &[&image::KIND];
