@@ -1,6 +1,6 @@
 //! The step kinds: one file each, and the table that registers them.
 
-pub mod image;
+mod image;
 
 use crate::kind::StepKind;
 

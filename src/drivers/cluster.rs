@@ -4,12 +4,15 @@
 mod apply;
 mod connect;
 mod discovery;
+pub mod explain;
 mod follow;
 mod guard;
 mod kubeconfig;
+pub mod labels;
 mod reference;
 pub mod rollout;
 mod trouble;
+pub mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,6 +44,7 @@ pub struct ClusterSettings {
 pub struct Cluster {
     settings: ClusterSettings,
     state: Mutex<State>,
+    watches: watch::Watches,
 }
 
 /// What may change while a run goes on. The lock is held to look and to swap, never across an await.
@@ -54,7 +58,7 @@ struct State {
 impl Cluster {
     /// Touches nothing yet.
     pub fn new(settings: ClusterSettings) -> Self {
-        Cluster { settings, state: Mutex::default() }
+        Cluster { settings, state: Mutex::default(), watches: watch::Watches::default() }
     }
 
     /// What pipeline.yaml says of it.
@@ -107,12 +111,14 @@ impl Cluster {
         let mut state = self.state();
         state.switched = Some(name.to_owned());
         state.link = Arc::default();
+        self.watches.forget();
         Ok(())
     }
 
     /// Drops the connection and what was discovered: the next call connects anew.
     pub fn forget(&self) {
         self.state().link = Arc::default();
+        self.watches.forget();
     }
 
     /// The client for the allowed context. The cluster has answered it at least once.

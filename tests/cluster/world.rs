@@ -5,16 +5,20 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use pipeline::assertions::ASSERTIONS;
 use pipeline::document::Node;
 use pipeline::drivers::cluster::ClusterSettings;
 use pipeline::drivers::process::LineSink;
 use pipeline::drivers::{Settings, World};
-use pipeline::kind::{AssertionKind, Context, Evidence, Signals, StepKind};
+use pipeline::kind::{Assertion, Context, Evidence, Registry, Signals};
 use pipeline::mask::SecretText;
 use pipeline::outcome::{Fault, Outcome, Verdict};
 use pipeline::source::{FileId, Span};
+use pipeline::steps::STEPS;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
+
+const KINDS: Registry = Registry { steps: STEPS, assertions: ASSERTIONS };
 
 /// Keeps the lines of a log.
 #[derive(Default)]
@@ -104,24 +108,25 @@ impl Project {
         self.folder.path()
     }
 
-    pub async fn step(&self, kind: &StepKind, body: Value) -> Result<Outcome, Fault> {
+    pub async fn step(&self, kind: &str, body: Value) -> Result<Outcome, Fault> {
+        let kind = KINDS.step(kind).expect("a registered kind");
         kind.decode(&node(&body)).expect("of the right shape").run(&self.context).await
     }
 
     /// The outputs of a step that has to pass.
-    pub async fn passes(&self, kind: &StepKind, body: Value) -> BTreeMap<String, Value> {
+    pub async fn passes(&self, kind: &str, body: Value) -> BTreeMap<String, Value> {
         match self.step(kind, body).await {
             Ok(Outcome::Passed(outputs)) => outputs,
             other => panic!("did not pass: {other:?}\n{}", self.log.text()),
         }
     }
 
-    pub async fn measure(&self, kind: &AssertionKind, body: Value) -> Result<Verdict, Fault> {
-        kind.decode(&node(&body)).expect("of the right shape").measure(&self.context).await
+    pub async fn measure(&self, kind: &str, body: Value) -> Result<Verdict, Fault> {
+        assertion(kind, &body).measure(&self.context).await
     }
 
     /// Each measure as `holds size: 1 B / < 2B`.
-    pub async fn measures(&self, kind: &AssertionKind, body: Value) -> Vec<String> {
+    pub async fn measures(&self, kind: &str, body: Value) -> Vec<String> {
         let verdict = self.measure(kind, body).await.unwrap_or_else(|fault| panic!("{fault:?}"));
         let mark = |holds| if holds { "holds" } else { "unmet" };
         let line = |measure: &pipeline::outcome::Measure| {
@@ -131,7 +136,12 @@ impl Project {
     }
 }
 
+/// The assertion of this kind and body.
+pub fn assertion(kind: &str, body: &Value) -> Box<dyn Assertion> {
+    KINDS.assertion(kind).expect("a registered kind").decode(&node(body)).expect("of the right shape")
+}
+
 /// A body as the engine hands it to a kind.
-pub fn node(body: &Value) -> Node {
+fn node(body: &Value) -> Node {
     Node::from_json(body, Span::new(FileId(0), 0, 0))
 }
