@@ -110,6 +110,8 @@ pub struct Kind<T: ?Sized + 'static> {
     pub during: bool,
     /// Whether it may touch the cluster, so that the guard is asked before the run.
     pub cluster: bool,
+    /// Whether it needs no scratch folder, so that none is made for it.
+    pub light: bool,
     schema: fn(&mut SchemaGenerator) -> Schema,
     shape: fn() -> Shape,
     decode: fn(&Node) -> Result<Box<T>, DecodeError>,
@@ -134,6 +136,7 @@ impl StepKind {
             outputs: &[],
             during: false,
             cluster: false,
+            light: false,
             schema: |generator| generator.subschema_for::<S>(),
             shape: Shape::of::<S>,
             decode: |node| Ok(Box::new(decode::<S>(node)?)),
@@ -144,6 +147,13 @@ impl StepKind {
     #[must_use]
     pub const fn outputs(mut self, outputs: &'static [OutputRow]) -> Self {
         self.outputs = outputs;
+        self
+    }
+
+    /// Says that it needs no scratch folder ([`Context::scratch`] does not exist for it): spares a folder a step.
+    #[must_use]
+    pub const fn light(mut self) -> Self {
+        self.light = true;
         self
     }
 
@@ -169,6 +179,7 @@ impl AssertionKind {
             outputs: &[],
             during: false,
             cluster: false,
+            light: false,
             schema: |generator| generator.subschema_for::<A>(),
             shape: Shape::of::<A>,
             decode: |node| Ok(Box::new(decode::<A>(node)?)),
