@@ -1,6 +1,7 @@
 //! YAML files as trees of values with spans. Knows YAML and shapes; not what a stage or a step is.
 
 mod decode;
+pub mod manifests;
 mod node;
 mod parse;
 mod shape;
