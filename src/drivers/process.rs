@@ -149,6 +149,6 @@ pub fn find_program(name: &OsStr, path: Option<&OsStr>, dir: &Path) -> Result<Pa
 }
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod cost;
+#[cfg(test)]
+mod tests;
