@@ -243,7 +243,8 @@ impl Watched<'_> {
                         was_up = true;
                         up();
                     }
-                    return (Some(answer), None, was_up);
+                    let cancelled = self.signals.cancel.is_cancelled().then_some(Cut::Cancelled);
+                    return (Some(answer), cancelled, was_up);
                 }
                 () = self.signals.cancel.cancelled() => break Cut::Cancelled,
                 () = self.signals.up.cancelled(), if self.during && !was_up => {

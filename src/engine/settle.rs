@@ -181,7 +181,11 @@ impl Watching<'_> {
                 (Look::Holds, None) | (Look::Final, _) => break,
                 (Look::Holds, Some(hold)) => {
                     let since = *holds_since.get_or_insert(now);
-                    if now >= earlier(since + hold) {
+                    if now >= since + hold {
+                        break;
+                    }
+                    if limit.is_some_and(|limit| now >= limit) {
+                        looks.last = Some(Err(not_long_enough(now - since, hold)));
                         break;
                     }
                 }
@@ -245,6 +249,11 @@ enum Look {
     /// Unmet, or no answer that a later look may give.
     Unclear,
     Final,
+}
+
+fn not_long_enough(held: Duration, hold: Duration) -> Fault {
+    Fault::unknown(format!("it held for {} of {} when the gate's time was over", TimeSpan(held), TimeSpan(hold)))
+        .help("give the gate a longer `timeout:`")
 }
 
 fn no_answer(after: Duration) -> Fault {
