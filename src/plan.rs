@@ -1,6 +1,19 @@
 //! What will run: a checked, sealed graph of stages, steps and gates. Built only by `plan::build`; knows no engine.
 
+mod body;
+mod build;
+mod cycles;
+mod files;
+mod gate;
+mod judge;
+mod load;
+mod names;
 mod node;
+mod paths;
+mod stage;
+mod step;
+
+pub use load::{Loaded, Options, load};
 
 pub use node::{Body, Gate, PlanAssertion, PlanNode, PlanStage, Retry, StageId, StepPlan, Work, decode_rendered};
 
