@@ -2,6 +2,8 @@
 
 mod context;
 mod fields;
+#[cfg(test)]
+pub(crate) mod trial;
 
 use std::fmt;
 use std::time::Duration;
