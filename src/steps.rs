@@ -9,5 +9,6 @@ use crate::kind::StepKind;
 #[rustfmt::skip]
 pub const STEPS: &[&StepKind] = &[
     &image::KIND,
+    &kube::KIND,
     &shell::KIND,
 ];
