@@ -3,8 +3,16 @@
 mod image;
 mod live;
 mod pods;
+mod resource;
+mod rollout;
 
 use crate::kind::AssertionKind;
 
 /// Every assertion kind, sorted by name.
-pub const ASSERTIONS: &[&AssertionKind] = &[&image::KIND, &pods::KIND];
+#[rustfmt::skip]
+pub const ASSERTIONS: &[&AssertionKind] = &[
+    &image::KIND,
+    &pods::KIND,
+    &resource::KIND,
+    &rollout::KIND,
+];

@@ -1,8 +1,13 @@
 //! The step kinds: one file each, and the table that registers them.
 
 mod image;
+mod shell;
 
 use crate::kind::StepKind;
 
 /// Every step kind, sorted by name.
-pub const STEPS: &[&StepKind] = &[&image::KIND];
+#[rustfmt::skip]
+pub const STEPS: &[&StepKind] = &[
+    &image::KIND,
+    &shell::KIND,
+];
