@@ -1,6 +1,7 @@
 //! The step kinds: one file each, and the table that registers them.
 
 mod image;
+mod kube;
 mod shell;
 
 use crate::kind::StepKind;
