@@ -5,6 +5,8 @@ pub mod helm;
 pub mod http;
 pub mod images;
 pub mod process;
+pub mod script;
+pub mod tcp;
 
 use std::path::PathBuf;
 use std::sync::Arc;

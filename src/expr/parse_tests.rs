@@ -1,0 +1,176 @@
+//! What the parser takes, what it refuses and with which words; held against `cel`'s own parser.
+
+use super::*;
+use kube_cel::cel::Program;
+use kube_cel::cel::common::ast::{CallExpr, ComprehensionExpr, SelectExpr};
+
+fn refusal(text: &str) -> (usize, usize, String) {
+    let error = parse(text).expect_err(text);
+    (error.offset, error.len, error.message)
+}
+
+#[test]
+fn refuses_with_place_and_plain_words() {
+    for (text, offset, len, message) in [
+        ("", 0, 0, "the expression is empty"),
+        ("  ", 0, 2, "the expression is empty"),
+        ("1 +", 3, 0, "expected a value, found the end"),
+        ("(1 + 2", 6, 0, "expected `)` to close the bracket, found the end"),
+        ("a = 1", 2, 1, "`=` is no operator; write `==` to compare"),
+        ("a & b", 2, 1, "`&` is no operator; write `&&`"),
+        ("a and b", 2, 3, "`and` is no operator; write `&&`"),
+        ("a b", 2, 1, "expected an operator or the end, found `b`"),
+        ("'abc", 0, 4, "this text is not closed, expected '"),
+        ("a.", 2, 0, "expected a field name after `.`, found the end"),
+        ("a.?b", 2, 1, "optional access is not known here; write `has(a.b) ? a.b : other`"),
+        ("Pod{name: 1}", 3, 1, "messages (`Type{…}`) are not known here; write a map: `{\"key\": value}`"),
+        ("x.startWith('a')", 2, 9, "no function is called `startWith`; did you mean \"startsWith\"?"),
+        ("frob(1)", 0, 4, "no function is called `frob`"),
+        ("has(a)", 0, 6, "`has` takes a field: `has(vars.x)`"),
+        ("a.map(1, 2)", 6, 1, "`map` takes a name first: `list.map(x, …)`"),
+        ("a ? b", 5, 0, "expected `:` after `condition ? value`, found the end"),
+        ("[1, 2", 5, 0, "expected `]` or `,` in the list, found the end"),
+        ("{1}", 2, 1, "expected `:` after the key of a map, found `}`"),
+        ("'\\q'", 1, 2, "`\\q` is not an escape; write `\\\\` for a backslash"),
+        ("99999999999999999999", 0, 20, "`99999999999999999999` is not a number that fits into 64 bits"),
+        ("9223372036854775808", 0, 19, "the number does not fit into 64 bits with a sign"),
+        ("12ab", 0, 4, "`12ab` is not a number that fits into 64 bits"),
+        ("ä", 0, 2, "`ä` does not belong into an expression"),
+        ("${{ x }}", 0, 1, "`$` does not belong here; inside an expression names stand bare: `vars.x`"),
+    ] {
+        assert_eq!(refusal(text), (offset, len, message.to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn refuses_what_is_nested_too_deep() {
+    let brackets = format!("{}1{}", "(".repeat(40), ")".repeat(40));
+    assert_eq!(refusal(&brackets), (32, 1, "nested deeper than 32 levels".to_owned()));
+    let sum = format!("1{}", "+1".repeat(80));
+    assert_eq!(refusal(&sum).2, "more than 32 operations rest on each other");
+    let signs = format!("{}true", "!".repeat(4000));
+    assert_eq!(refusal(&signs).2, "more than 32 operations rest on each other");
+    let fields = format!("a{}", ".b".repeat(2000));
+    assert_eq!(refusal(&fields).2, "more than 32 operations rest on each other");
+    let ternaries = format!("{}1", "a?b:".repeat(500));
+    assert_eq!(refusal(&ternaries).2, "nested deeper than 32 levels");
+}
+
+#[test]
+fn a_long_and_is_flat() {
+    assert!(parse(&format!("a{}", "&&a".repeat(1000))).is_ok());
+    assert!(parse(&format!("[1{}]", ", 1".repeat(1000))).is_ok());
+}
+
+/// The deepest texts that pass are evaluated on a stack as small as a worker thread's, in a debug build.
+#[test]
+fn the_highest_expression_fits_a_small_stack() {
+    let work = || {
+        let scope = crate::expr::Scope::default();
+        let nested = |open: &str, close: &str, times: usize| format!("{}1{}", open.repeat(times), close.repeat(times));
+        for text in [
+            nested("[", "]", MAX_NESTING - 1),
+            nested("(", ")", MAX_NESTING - 1),
+            nested("(1+", ")", MAX_NESTING - 1),
+            nested("{1: ", "}", MAX_NESTING - 1),
+            nested("string(", ")", MAX_NESTING - 1),
+            nested("[1].map(x, ", ")", MAX_HEIGHT / macros::HEIGHT - 1),
+            format!("1{}", "+1".repeat(MAX_HEIGHT)),
+            format!("{}true", "!".repeat(MAX_HEIGHT)),
+            format!("{}1", "true?1:".repeat(MAX_NESTING - 1)),
+            format!("{}1", "false?1:".repeat(MAX_NESTING - 1)),
+            format!("'a'{}", ".trim()".repeat(MAX_HEIGHT)),
+        ] {
+            let expr = crate::expr::Expr::parse(&text).expect(&text);
+            let _ = expr.eval(&scope).expect(&text);
+        }
+    };
+    let thread = std::thread::Builder::new().stack_size(1024 * 1024).spawn(work).expect("a thread can be started");
+    thread.join().expect("no overflow and no failed claim");
+}
+
+/// Ids away and `a.b` as `a["b"]`, so that the two parsers' trees can be compared.
+fn plain(node: &IdedExpr) -> IdedExpr {
+    let boxed = |node: &IdedExpr| Box::new(plain(node));
+    let all = |nodes: &[IdedExpr]| nodes.iter().map(plain).collect::<Vec<_>>();
+    let expr = match &node.expr {
+        Expr::Select(select) if !select.test => {
+            let key = Expr::Literal(LiteralValue::String(select.field.clone().into()));
+            Expr::Call(CallExpr {
+                func_name: op::INDEX.to_owned(),
+                target: None,
+                args: vec![plain(&select.operand), IdedExpr { id: 0, expr: key }],
+            })
+        }
+        Expr::Select(select) => Expr::Select(SelectExpr { operand: boxed(&select.operand), ..select.clone() }),
+        Expr::Call(call) => Expr::Call(CallExpr {
+            func_name: call.func_name.clone(),
+            target: call.target.as_deref().map(boxed),
+            args: all(&call.args),
+        }),
+        Expr::List(list) => Expr::List(ListExpr::new(all(&list.elements))),
+        Expr::Map(map) => Expr::Map(MapExpr {
+            entries: map
+                .entries
+                .iter()
+                .map(|entry| match &entry.expr {
+                    EntryExpr::MapEntry(entry) => {
+                        let entry =
+                            MapEntryExpr { key: plain(&entry.key), value: plain(&entry.value), optional: false };
+                        IdedEntryExpr { id: 0, expr: EntryExpr::MapEntry(entry) }
+                    }
+                    other @ EntryExpr::StructField(_) => IdedEntryExpr { id: 0, expr: other.clone() },
+                })
+                .collect(),
+        }),
+        Expr::Comprehension(the_loop) => Expr::Comprehension(Box::new(ComprehensionExpr {
+            iter_range: plain(&the_loop.iter_range),
+            accu_init: plain(&the_loop.accu_init),
+            loop_cond: plain(&the_loop.loop_cond),
+            loop_step: plain(&the_loop.loop_step),
+            result: plain(&the_loop.result),
+            ..(**the_loop).clone()
+        })),
+        other => other.clone(),
+    };
+    IdedExpr { id: 0, expr }
+}
+
+#[test]
+fn reads_what_cels_own_parser_reads() {
+    for text in [
+        "1 + 2 * 3 - 4 / 5 % 6",
+        "a || b && c || d && e && f",
+        "a ? b : c ? d : e",
+        "a.b.c[0]['x'].size() > 3u",
+        "!a && -b < -1 && 0x1F == 31 && 1.5e3 > .5",
+        "[1, [2], {'k': v, 2: [3,],},]",
+        "a.all(x, x > 1) && b.exists(y, y.z == a) && c.exists_one(q, q) || d.map(x, x).size() == 1",
+        "d.map(x, x > 1, x * 2) == d.filter(x, x > 1)",
+        "has(a.b.c) && !has(a.q)",
+        "x in [1, 2] == true",
+        "'a\\n\\x41\\u00e9\\101' + \"b\\\"c\" + r'raw\\n'",
+        "b'abc\\x00'",
+        "sets.contains(a, b) && math.greatest(1, 2) == 2",
+        "null == a && true != false // and a comment",
+        "(((a)))\n.b",
+        "a - -1 - - b",
+        "size(a) == 3 && a.size() == 3",
+    ] {
+        let ours = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let theirs = Program::compile(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(plain(&ours), plain(theirs.expression()), "{text}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "[a-c0-9 .,()\\[\\]{}?:!<>=&|+*/%'\"\\\\`xu-]{0,60}|\\PC{0,40}") {
+        if let Ok(expr) = crate::expr::Expr::parse(&text) {
+            for reference in expr.references() {
+                proptest::prop_assert!(text.get(reference.offset..reference.offset + reference.len).is_some());
+            }
+            let _ = expr.eval(&crate::expr::Scope::default());
+        }
+    }
+}
