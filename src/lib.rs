@@ -18,4 +18,5 @@ pub mod expr;
 pub mod kind;
 // 3: the kinds, the record, the scheduling
 pub mod assertions;
+pub mod journal;
 pub mod steps;
