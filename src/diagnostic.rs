@@ -1,6 +1,6 @@
 //! What is wrong in the files: codes, labelled places and help lines. Knows no terminal; `report` draws them.
 
-use crate::source::Span;
+use crate::source::{FileId, Span};
 
 mod codes;
 pub use codes::{CODES, Code, CodeRow};
@@ -98,6 +98,36 @@ impl Diagnostics {
         self.list.push(diagnostic);
     }
 
+    /// Takes in all of another list.
+    pub fn append(&mut self, mut other: Diagnostics) {
+        self.list.append(&mut other.list);
+    }
+
+    /// All of them, in the order they were found.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.list.iter()
+    }
+
+    /// Whether an error was found in this file.
+    pub fn has_errors_in(&self, file: FileId) -> bool {
+        self.list.iter().any(|diagnostic| {
+            diagnostic.severity == Severity::Error
+                && diagnostic.labels.first().is_some_and(|label| label.span.file == file)
+        })
+    }
+
+    /// Whether an error is already reported within this place.
+    pub fn covers(&self, span: Span) -> bool {
+        self.list.iter().any(|diagnostic| {
+            diagnostic.severity == Severity::Error
+                && diagnostic.labels.first().is_some_and(|label| {
+                    label.span.file == span.file
+                        && label.span.start < span.end
+                        && span.start < label.span.end.max(label.span.start + 1)
+                })
+        })
+    }
+
     /// Whether something keeps the files from running.
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
@@ -139,5 +169,14 @@ pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>)
         None if known.is_empty() => None,
         None if known.len() <= 24 => Some(format!("known here: {}", known.join(", "))),
         None => None,
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }

@@ -1,12 +1,18 @@
 //! YAML files as trees of values with spans. Knows YAML and shapes; not what a stage or a step is.
 
+mod build;
 mod decode;
 pub mod manifests;
 mod node;
 mod parse;
+mod scalar;
 mod shape;
+mod syntax;
+mod tabs;
+mod text;
 
 pub use decode::{DecodeError, decode};
 pub use node::{Entry, Node, Segment, Value};
 pub use parse::parse;
-pub use shape::{Format, Formats, Found, Shape};
+pub use shape::{Field, Format, Formats, Found, Shape};
+pub use text::{MAX_BYTES, TextError, text_of};

@@ -16,7 +16,14 @@ pub mod event;
 pub mod expr;
 // 2: what a kind is, what was written, what will run
 pub mod kind;
+pub mod plan;
+pub mod spec;
 // 3: the kinds, the record, the scheduling
 pub mod assertions;
+pub mod engine;
 pub mod journal;
 pub mod steps;
+// 4: words
+pub mod cli;
+pub mod exit_code;
+pub mod report;

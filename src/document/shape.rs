@@ -1,15 +1,25 @@
 //! The shape of a value: a JSON Schema (from `schemars`) that a tree is held against, collecting everything that is wrong.
 
+mod check;
+mod choose;
+mod compile;
+mod complain;
+mod words;
+
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde_json::Value as Json;
 
 use super::node::Node;
 use crate::diagnostic::Diagnostics;
+use compile::{Rule, RuleId, Rules};
 
-/// A shape that trees are held against.
+/// A shape that trees are held against: a schema, compiled once; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Shape {
-    schema: Json,
+    rules: Arc<Rules>,
+    root: RuleId,
 }
 
 /// A scalar that the shape gives a meaning of its own: `format: script`, `path`, `secret-text`, `cel`, `expect-bytes`.
@@ -37,16 +47,90 @@ pub enum Found {
     Wrong,
 }
 
+/// One key of a mapping, for `explain` and the reference.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// The key.
+    pub name: String,
+    /// What belongs there: `a list of texts`, `a duration such as 500ms, 30s or 2m`.
+    pub type_words: String,
+    /// Whether it must be written.
+    pub required: bool,
+    /// What it means; empty where nobody said.
+    pub description: String,
+    /// What holds where it is not written, as JSON, if the schema says.
+    pub default: Option<String>,
+    /// The keys of the mapping that belongs there (or of the mappings in the list), if it is one.
+    pub shape: Option<Shape>,
+}
+
 impl Shape {
     /// The shape of a type, from its schema.
     pub fn of<T: JsonSchema>() -> Self {
         let schema = schemars::generate::SchemaSettings::draft07().into_generator().into_root_schema_for::<T>();
-        Shape { schema: schema.to_value() }
+        Shape::from_schema(schema.to_value())
     }
 
-    /// Holds `node` against this shape; a scalar with `${{` fits wherever a scalar does.
+    /// The shape that a draft-07 schema describes, as far as `schemars` writes such schemas. What it does not know
+    /// (patterns, conditions) it does not check.
+    #[expect(clippy::needless_pass_by_value, reason = "nobody needs the schema behind this")]
+    pub fn from_schema(schema: Json) -> Self {
+        let (rules, root) = compile::compile(&schema);
+        Shape { rules: Arc::new(rules), root }
+    }
+
+    /// Holds `node` against this shape; a scalar with `${{` fits wherever a scalar does, and a scalar that is one
+    /// `${{ }}` and nothing else fits everywhere: its value is checked when it is known.
     pub fn check(&self, node: &Node, formats: &mut dyn Formats, out: &mut Diagnostics) -> Found {
-        let _ = (&self.schema, node, formats, out);
-        Found::Fits
+        self.check_as("", None, node, formats, out)
+    }
+
+    /// Like [`Shape::check`] for a value that stands under the key `name` at `key`: messages say so.
+    pub fn check_as(
+        &self,
+        name: &str,
+        key: Option<crate::source::Span>,
+        node: &Node,
+        formats: &mut dyn Formats,
+        out: &mut Diagnostics,
+    ) -> Found {
+        check::check(&self.rules, self.root, name, key, node, formats, out)
+    }
+
+    /// The keys that a mapping of this shape may have, in the order of the type's fields; none for other shapes.
+    pub fn fields(&self) -> Vec<Field> {
+        let rule = self.rules.get(self.rules.mapping(self.root).unwrap_or(self.root));
+        rule.properties.iter().map(|(name, id)| self.field(rule, name, *id)).collect()
+    }
+
+    /// The keys that a mapping of this shape may have.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        let rule = self.rules.get(self.rules.mapping(self.root).unwrap_or(self.root));
+        rule.properties.keys().map(String::as_str)
+    }
+
+    /// What the type's doc comment says; empty where it says nothing.
+    pub fn description(&self) -> &str {
+        &self.rules.get(self.root).description
+    }
+
+    /// What belongs here, in words: `a mapping`, `a list of texts`.
+    pub fn type_words(&self) -> String {
+        words::wanted(&self.rules, self.root)
+    }
+
+    fn field(&self, owner: &Rule, name: &str, id: RuleId) -> Field {
+        let inner = self.rules.mapping(id).or_else(|| self.rules.items(id).and_then(|item| self.rules.mapping(item)));
+        let rule = self.rules.get(id);
+        Field {
+            name: name.to_owned(),
+            type_words: words::wanted(&self.rules, id),
+            required: owner.required.iter().any(|required| required == name),
+            description: rule.description.clone(),
+            default: rule.default.clone(),
+            shape: inner
+                .filter(|inner| !self.rules.get(*inner).properties.is_empty())
+                .map(|root| Shape { rules: Arc::clone(&self.rules), root }),
+        }
     }
 }

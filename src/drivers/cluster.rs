@@ -1,6 +1,40 @@
-//! The Kubernetes API of the one cluster that a pipeline may touch: the guard, the client, shared watches.
+//! The Kubernetes API of the one cluster that a pipeline may touch: the guard, the client, what can be done with it.
+//! Knows no step and no assertion.
+
+mod apply;
+mod connect;
+mod discovery;
+mod exec;
+pub mod explain;
+mod follow;
+mod guard;
+mod kubeconfig;
+pub mod labels;
+mod logs;
+mod pods;
+mod portforward;
+mod reference;
+mod revisions;
+pub mod rollout;
+mod trouble;
+pub mod watch;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::outcome::Fault;
+
+pub use apply::{Applied, ApplyOptions, ApplyReport, Change, MANAGER, install_rank};
+pub use discovery::Kind;
+pub use exec::{PodCommand, PodExit};
+pub use follow::Followed;
+pub use guard::{IN_CLUSTER, refuse_system_namespace};
+pub use logs::LogOptions;
+pub use pods::{PodTarget, is_ready};
+pub use portforward::Forward;
+pub use reference::{Reference, ReferenceError};
+pub use revisions::Undone;
+pub use trouble::{Refusal, Trouble};
 
 /// Which cluster may be touched, as pipeline.yaml says.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,12 +54,22 @@ pub struct ClusterSettings {
 #[derive(Debug)]
 pub struct Cluster {
     settings: ClusterSettings,
+    state: Mutex<State>,
+    watches: watch::Watches,
+}
+
+/// What may change while a run goes on. The lock is held to look and to swap, never across an await.
+#[derive(Debug, Default)]
+struct State {
+    /// The context a cluster step switched to; goes before `settings.context`.
+    switched: Option<String>,
+    link: Arc<connect::Link>,
 }
 
 impl Cluster {
     /// Touches nothing yet.
     pub fn new(settings: ClusterSettings) -> Self {
-        Cluster { settings }
+        Cluster { settings, state: Mutex::default(), watches: watch::Watches::default() }
     }
 
     /// What pipeline.yaml says of it.
@@ -38,21 +82,94 @@ impl Cluster {
         self.settings.namespace.as_deref().unwrap_or("default")
     }
 
+    /// `named`, or the pipeline's namespace.
+    ///
+    /// # Errors
+    /// [`Fault`] of kind environment when it is one of the system's.
+    pub fn namespace_or<'a>(&'a self, named: Option<&'a str>) -> Result<&'a str, Fault> {
+        let namespace = named.unwrap_or_else(|| self.namespace());
+        refuse_system_namespace(namespace)?;
+        Ok(namespace)
+    }
+
     /// Whether this run may touch the cluster that kubeconfig points at: the context is allowed, the namespace is
-    /// not one of the system's. Reads kubeconfig, connects to nothing. A missing kubeconfig is no error: a cluster
-    /// step may bring one up.
+    /// not one of the system's. Reads kubeconfig, connects to nothing and starts no credential plugin. A missing
+    /// kubeconfig is no error: a cluster step may bring one up.
     ///
     /// # Errors
     /// [`Fault`] of kind environment that names the context and the allowed ones.
     pub fn guard(&self) -> Result<(), Fault> {
+        refuse_system_namespace(self.namespace())?;
+        guard::choose(kubeconfig::read()?.as_ref(), &self.wish(), connect::inside_a_pod()).map(drop)
+    }
+
+    /// The context in use: the one a cluster step switched to, `--context`, or kubeconfig's current one.
+    /// `None` where there is none yet.
+    ///
+    /// # Errors
+    /// [`Fault`] of kind environment when it is refused.
+    pub fn context(&self) -> Result<Option<String>, Fault> {
+        let choice = guard::choose(kubeconfig::read()?.as_ref(), &self.wish(), connect::inside_a_pod())?;
+        Ok(choice.name().map(str::to_owned))
+    }
+
+    /// Switches to another allowed context, after a cluster step has brought it up, and connects anew.
+    ///
+    /// # Errors
+    /// [`Fault`] of kind environment when it is not among the allowed ones.
+    pub fn use_context(&self, name: &str) -> Result<(), Fault> {
+        guard::allowed(name, &self.settings.contexts)?;
+        let mut state = self.state();
+        state.switched = Some(name.to_owned());
+        state.link = Arc::default();
+        self.watches.forget();
         Ok(())
     }
 
-    /// The client for the allowed context.
+    /// Drops the connection and what was discovered: the next call connects anew.
+    pub fn forget(&self) {
+        self.state().link = Arc::default();
+        self.watches.forget();
+    }
+
+    /// The client for the allowed context. The cluster has answered it at least once.
     ///
     /// # Errors
     /// [`Fault`] of kind environment when the context is refused or the cluster does not answer.
     pub async fn client(&self) -> Result<kube::Client, Fault> {
-        Err(Fault::environment("not written yet"))
+        refuse_system_namespace(self.namespace())?;
+        let link = self.link();
+        link.client(&self.wish()).await
+    }
+
+    /// Writes a private kubeconfig (0600) into `folder` that holds only the context in use, for children such as
+    /// kubectl and helm: they can reach no other cluster. `None` where there is no context yet, or inside a pod.
+    ///
+    /// # Errors
+    /// [`Fault`] when the context is refused or the file cannot be written.
+    pub fn kubeconfig_file(&self, folder: &Path) -> Result<Option<PathBuf>, Fault> {
+        let Some(config) = kubeconfig::read()? else { return Ok(None) };
+        let guard::Choice::Context(context) = guard::choose(Some(&config), &self.wish(), connect::inside_a_pod())?
+        else {
+            return Ok(None);
+        };
+        match kubeconfig::only(config, &context, self.settings.namespace.as_deref()) {
+            Some(only) => kubeconfig::write(&only, folder).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn wish(&self) -> guard::Wish {
+        let context = self.state().switched.clone().or_else(|| self.settings.context.clone());
+        guard::Wish { context, contexts: self.settings.contexts.clone() }
+    }
+
+    fn link(&self) -> Arc<connect::Link> {
+        Arc::clone(&self.state().link)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere leaves the state whole: every write to it is one assignment.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,16 +1,36 @@
-//! Child processes: started through duct, waited for without a thread, ended with their whole group.
+//! Child processes: started through duct, waited for without a thread, ended with their whole group. Knows no step and
+//! no log.
+//!
+//! A child leads a process group of its own. Its standard output and standard error are one pipe, so that their order
+//! is the true one. When it has exited, what the pipe holds is read on until it is closed or was silent for
+//! [`QUIET`]: a daemon that keeps it open holds nobody up. What the child left running in its group is then ended,
+//! unless [`Leftovers::Keep`] is asked for; such a process should write to a file of its own, because nobody reads
+//! the pipe any more.
+
+mod feed;
+mod group;
+mod lines;
+mod program;
+mod pump;
+mod spawn;
+mod wait;
+mod wait_linux;
+mod wait_portable;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::outcome::Fault;
 
+pub use spawn::Running;
+
 /// A command to run. Its environment is exactly `env`: nothing is inherited.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Command {
     /// A path, or a name looked up in `env`'s PATH.
     pub program: OsString,
@@ -22,6 +42,18 @@ pub struct Command {
     pub dir: PathBuf,
     /// What it reads; `None` is an empty input.
     pub stdin: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for Command {
+    /// Without the values of its environment and its input: they may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Command")
+            .field("program", &self.program)
+            .field("args", &self.args)
+            .field("env", &self.env.keys())
+            .field("dir", &self.dir)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Takes the lines of a process (or of a kind that has something to say), in true order, without their line ends.
@@ -50,6 +82,25 @@ pub enum Exit {
     Stopped,
 }
 
+/// What happens to processes that a child left running in its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Leftovers {
+    /// SIGTERM, [`LEFTOVER_GRACE`] at most, SIGKILL.
+    #[default]
+    End,
+    /// They stay, unless the child was stopped: then they are ended with it.
+    Keep,
+}
+
+/// How a process ended, and what it left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    /// How it ended.
+    pub exit: Exit,
+    /// Whether processes it had left in the background were ended.
+    pub ended_leftovers: bool,
+}
+
 /// What a short command said.
 #[derive(Debug, Clone, Default)]
 pub struct Captured {
@@ -61,14 +112,22 @@ pub struct Captured {
     pub stderr: Vec<u8>,
 }
 
+/// Bytes of a line before it is handed on in pieces: 64 KiB.
+pub const LINE_LIMIT: usize = 64 * 1024;
+/// Silence on the pipe of an exited child after which it is read no further.
+pub const QUIET: Duration = Duration::from_millis(100);
+/// The longest that the pipe of an exited child is read, however much its descendants say.
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+/// The longest that processes left in the background get between SIGTERM and SIGKILL.
+pub const LEFTOVER_GRACE: Duration = Duration::from_secs(2);
+
 /// Runs a command to its end, stdout and stderr through one pipe, line by line into `sink`.
-/// A line longer than [`LINE_LIMIT`] is handed on in pieces of that length.
+/// A line longer than [`LINE_LIMIT`] is handed on in pieces of that length. What it left in the background is ended.
 ///
 /// # Errors
 /// [`Fault`] when it cannot be started: the program is not there, the folder does not exist.
 pub async fn run(command: &Command, sink: &dyn LineSink, stop: &Stop) -> Result<Exit, Fault> {
-    let _ = (command, sink, stop);
-    Err(Fault::unknown("not written yet"))
+    Ok(Running::start(command)?.finish(sink, stop, Leftovers::End).await?.exit)
 }
 
 /// Runs a short command and hands back what it said, each stream cut at `limit` bytes (the rest is read and dropped).
@@ -76,9 +135,20 @@ pub async fn run(command: &Command, sink: &dyn LineSink, stop: &Stop) -> Result<
 /// # Errors
 /// [`Fault`] when it cannot be started, or was stopped.
 pub async fn capture(command: &Command, limit: usize, stop: &Stop) -> Result<Captured, Fault> {
-    let _ = (command, limit, stop);
-    Err(Fault::unknown("not written yet"))
+    let (running, stderr) = Running::start_apart(command)?;
+    running.finish_apart(stderr, limit, stop).await
 }
 
-/// Bytes of a line before it is handed on in pieces: 64 KiB.
-pub const LINE_LIMIT: usize = 64 * 1024;
+/// Where `name` is found in a PATH (a colon-separated list of folders): the first executable file of that name.
+/// A name with a slash is a path already, relative to `dir`.
+///
+/// # Errors
+/// [`Fault`] of kind environment that says which name is not there.
+pub fn find_program(name: &OsStr, path: Option<&OsStr>, dir: &Path) -> Result<PathBuf, Fault> {
+    program::find(name, path, dir)
+}
+
+#[cfg(test)]
+mod cost;
+#[cfg(test)]
+mod tests;

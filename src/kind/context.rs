@@ -23,6 +23,8 @@ pub struct CheckContext<'a> {
     pub body: &'a Node,
     /// The project's folder.
     pub project: &'a Path,
+    /// Whether the step runs `during` others.
+    pub during: bool,
     /// Where to complain.
     pub out: &'a mut Diagnostics,
 }

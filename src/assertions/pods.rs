@@ -1,0 +1,94 @@
+//! The `pods` assertion: what is true of every pod that a selector means. Knows no Deployment.
+
+mod fields;
+mod measures;
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ApiResource;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::live::{Changes, Selector, Wanted, current};
+use crate::drivers::cluster::explain::Target;
+use crate::expect::Expect;
+use crate::kind::{Assertion, AssertionKind, Context, Watch};
+use crate::outcome::{Fault, Finding, Verdict};
+use crate::units::{Count, Text, TimeSpan};
+use fields::{Probes, Ready, Resources};
+pub(super) use measures::full;
+
+/// `pods`: what is true of every pod that the selector means. A pod that is being deleted does not count. Without any
+/// pod the assertion is unmet, unless `count` allows for none.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pods {
+    /// Which pods: `app=todo,tier in (web, api)`, or a map of labels `{ app: todo }`.
+    selector: Selector,
+    /// Their namespace; else the pipeline's.
+    namespace: Option<String>,
+    /// How many there are.
+    count: Option<Expect<Count>>,
+    /// The phase every one is in: `Running`, `Succeeded`, `!= Failed`.
+    phase: Option<Expect<Text>>,
+    /// How many are ready: `all`, a number, or an expectation such as `">= 2"`.
+    ready: Option<Ready>,
+    /// Restarts of all containers of all pods together.
+    restarts: Option<Expect<Count>>,
+    /// Time from a pod's creation to its being ready (in whole seconds, as the cluster tells it); the slowest counts.
+    time_to_ready: Option<Expect<TimeSpan>>,
+    /// An image that every pod runs a container of: `todo-backend:dev`.
+    image: Option<String>,
+    /// The images every pod runs, all of them, in any order.
+    images: Option<Vec<String>>,
+    /// That no container runs as root: by the user it was seen to run as where the runtime tells, else by
+    /// `runAsUser` and `runAsNonRoot`. `false` expects that one does.
+    non_root: Option<bool>,
+    /// Probes that every container has: `true` for liveness and readiness, or a list (`startup` too).
+    probes: Option<Wanted<Probes>>,
+    /// Resource requests and limits that every container has.
+    resources: Option<Resources>,
+    /// The image pull policy of every container: `IfNotPresent`, `!= Always`.
+    pull_policy: Option<Expect<Text>>,
+}
+
+/// The row of this kind.
+pub const KIND: AssertionKind = AssertionKind::assertion::<Pods>(
+    "pods",
+    "What is true of every pod a selector means: count, phase, ready, restarts, images, non-root, probes, resources.",
+    "selector: app=todo-backend\nready: all\ncount: 2\nrestarts: 0\ntime_to_ready: \"< 30s\"\nnon_root: true\n",
+)
+.cluster();
+
+#[async_trait]
+impl Assertion for Pods {
+    fn title(&self) -> String {
+        format!("pods {}", self.selector)
+    }
+
+    async fn watch(&self, cx: &Context) -> Result<Box<dyn Watch>, Fault> {
+        let pods = cx.world.cluster.objects(&pod_resource(), Some(self.namespace(cx))).await?;
+        Ok(Box::new(Changes::of(vec![pods])))
+    }
+
+    async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
+        let objects = cx.world.cluster.objects(&pod_resource(), Some(self.namespace(cx))).await?;
+        Ok(Verdict::of(self.measures(&current(&objects)?)))
+    }
+
+    async fn explain(&self, cx: &Context) -> Vec<Finding> {
+        let target = Target::Selector(self.selector.to_string());
+        let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
+        cx.world.cluster.explain(self.namespace(cx), &target, &keep).await
+    }
+}
+
+impl Pods {
+    fn namespace<'a>(&'a self, cx: &'a Context) -> &'a str {
+        self.namespace.as_deref().unwrap_or_else(|| cx.world.cluster.namespace())
+    }
+}
+
+fn pod_resource() -> ApiResource {
+    ApiResource::erase::<Pod>(&())
+}

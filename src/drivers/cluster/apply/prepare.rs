@@ -1,0 +1,156 @@
+//! An object as written made ready for server-side apply: its namespace, its labels, nothing the server owns. Pure.
+
+use serde_json::{Map, Value};
+
+use super::ApplyOptions;
+use crate::drivers::cluster::{Kind, Refusal, Trouble, refuse_system_namespace};
+
+/// An object ready to be sent.
+#[derive(Debug, Clone)]
+pub(super) struct Prepared {
+    /// Its place among the objects handed in.
+    pub at: usize,
+    pub kind: Kind,
+    /// Empty where its kind has none.
+    pub namespace: String,
+    pub name: String,
+    pub object: Value,
+}
+
+/// The objects with their place; a `List` is replaced by its items, which carry its place.
+pub(super) fn flattened(objects: Vec<Value>) -> Vec<(usize, Value)> {
+    let mut flat = Vec::with_capacity(objects.len());
+    for (at, mut object) in objects.into_iter().enumerate() {
+        let is_list = object["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) && object["items"].is_array();
+        match object.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) if is_list => flat.extend(items.into_iter().map(|item| (at, item))),
+            Some(items) => {
+                object["items"] = items;
+                flat.push((at, object));
+            }
+            None => flat.push((at, object)),
+        }
+    }
+    flat
+}
+
+/// `apiVersion` and `kind`; empty where they are missing.
+pub(super) fn identity(object: &Value) -> (String, String) {
+    let text = |key: &str| object[key].as_str().unwrap_or_default().to_owned();
+    (text("apiVersion"), text("kind"))
+}
+
+/// How the object is named in messages before its kind is known: `deployment.apps/backend`.
+pub(super) fn shown(object: &Value) -> String {
+    let (api_version, kind) = identity(object);
+    let group = api_version.split_once('/').map(|(group, _)| format!(".{group}")).unwrap_or_default();
+    let name = object["metadata"]["name"].as_str().unwrap_or("(without a name)");
+    format!("{}{group}/{name}", kind.to_ascii_lowercase())
+}
+
+/// Makes it ready.
+pub(super) fn prepare(at: usize, mut object: Value, kind: Kind, options: &ApplyOptions) -> Result<Prepared, Trouble> {
+    let doing = format!("apply {}", shown(&object));
+    let Some(name) = object["metadata"]["name"].as_str().filter(|name| !name.is_empty()).map(str::to_owned) else {
+        return Err(Trouble::Refused(Refusal {
+            doing,
+            code: 422,
+            cause: "NoName".to_owned(),
+            message: "it has no metadata.name".to_owned(),
+            help: Some(
+                "give it a name: server-side apply finds the object by it (generateName cannot be applied)".to_owned(),
+            ),
+            ..Refusal::default()
+        }));
+    };
+    let metadata = object["metadata"].as_object_mut().expect("it has a name");
+    // What the server fills in; an object saved by `kubectl get -o yaml` carries it, and apply refuses managedFields.
+    for owned in ["managedFields", "creationTimestamp", "resourceVersion", "uid", "generation", "selfLink"] {
+        metadata.remove(owned);
+    }
+    let namespace = if kind.namespaced {
+        let written = metadata.get("namespace").and_then(Value::as_str).filter(|namespace| !namespace.is_empty());
+        let namespace = written.unwrap_or(&options.namespace).to_owned();
+        metadata.insert("namespace".to_owned(), namespace.clone().into());
+        namespace
+    } else {
+        metadata.remove("namespace");
+        String::new()
+    };
+    refuse_system_namespace(&namespace)?;
+    if kind.resource.kind == "Namespace" {
+        refuse_system_namespace(&name)?;
+    }
+    if !options.labels.is_empty() {
+        let labels = metadata.entry("labels").or_insert_with(|| Value::Object(Map::new()));
+        if labels.is_null() {
+            *labels = Value::Object(Map::new());
+        }
+        if let Some(labels) = labels.as_object_mut() {
+            for (key, value) in &options.labels {
+                labels.entry(key.clone()).or_insert_with(|| value.clone().into());
+            }
+        }
+    }
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("status");
+    }
+    Ok(Prepared { at, kind, namespace, name, object })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn crd() -> Kind {
+        let crd = json!({ "spec": { "group": "example.com", "scope": "Namespaced",
+            "names": { "kind": "Widget", "plural": "widgets", "singular": "widget" },
+            "versions": [{ "name": "v1", "served": true }] } });
+        Kind::of_crd(&crd).remove(0)
+    }
+
+    fn options() -> ApplyOptions {
+        ApplyOptions {
+            namespace: "todo".to_owned(),
+            labels: [("app.kubernetes.io/managed-by".to_owned(), "pipeline".to_owned())].into(),
+            ..ApplyOptions::default()
+        }
+    }
+
+    #[test]
+    fn fills_in_the_namespace_and_labels_and_leaves_the_templates_alone() {
+        let object = json!({ "apiVersion": "example.com/v1", "kind": "Widget", "status": { "x": 1 },
+            "metadata": { "name": "w", "managedFields": [], "creationTimestamp": null },
+            "spec": { "template": { "metadata": {} } } });
+        let prepared = prepare(0, object, crd(), &options()).expect("well formed");
+        assert_eq!(prepared.namespace, "todo");
+        assert_eq!(
+            prepared.object,
+            json!({ "apiVersion": "example.com/v1", "kind": "Widget",
+                "metadata": { "name": "w", "namespace": "todo", "labels": { "app.kubernetes.io/managed-by": "pipeline" } },
+                "spec": { "template": { "metadata": {} } } })
+        );
+    }
+
+    #[test]
+    fn labels_that_were_written_stay() {
+        let object = json!({ "apiVersion": "example.com/v1", "kind": "Widget",
+            "metadata": { "name": "w", "namespace": "mine", "labels": { "app.kubernetes.io/managed-by": "me" } } });
+        let prepared = prepare(0, object.clone(), crd(), &options()).expect("well formed");
+        assert_eq!((prepared.namespace.as_str(), prepared.object), ("mine", object));
+    }
+
+    #[test]
+    fn never_touches_a_system_namespace() {
+        let object = json!({ "kind": "Widget", "metadata": { "name": "w", "namespace": "kube-system" } });
+        let trouble = prepare(0, object, crd(), &options()).expect_err("refused");
+        assert_eq!(trouble.to_string(), "namespace \"kube-system\" belongs to the cluster itself and is never touched");
+    }
+
+    #[test]
+    fn a_list_is_its_items() {
+        let list = json!({ "kind": "List", "items": [{ "kind": "A" }, { "kind": "B" }] });
+        assert_eq!(flattened(vec![list]), [(0, json!({ "kind": "A" })), (0, json!({ "kind": "B" }))]);
+    }
+}

@@ -1,0 +1,206 @@
+//! The one connection of a run: made on first use, kept, every request bounded in time. Knows no kind of object.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tokio::sync::OnceCell;
+
+use super::discovery::Catalog;
+use super::guard::{Choice, Wish, choose};
+use super::trouble::{Trouble, unreachable};
+use super::{Cluster, kubeconfig};
+use crate::outcome::Fault;
+
+/// Time to reach the cluster at all.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Time for one request and its answer; watches, logs, exec and forwarding are not bounded by it.
+const REQUEST: Duration = Duration::from_secs(30);
+
+/// What is connected to, for messages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    /// The kubeconfig context.
+    pub context: String,
+    /// The API server's URL.
+    pub server: String,
+}
+
+/// One connection and what was learned over it.
+#[derive(Default)]
+pub(super) struct Link {
+    client: OnceCell<(Client, Endpoint)>,
+    catalog: Mutex<Arc<OnceCell<Arc<Catalog>>>>,
+}
+
+impl Link {
+    /// The client, made and tried on the first call.
+    pub async fn client(&self, wish: &Wish) -> Result<Client, Fault> {
+        self.client.get_or_try_init(|| connect(wish)).await.map(|(client, _)| client.clone())
+    }
+
+    /// What is connected to; empty before the first connection.
+    pub fn endpoint(&self) -> Endpoint {
+        self.client.get().map(|(_, endpoint)| endpoint.clone()).unwrap_or_default()
+    }
+
+    /// The cell of the current catalog.
+    pub fn catalog(&self) -> Arc<OnceCell<Arc<Catalog>>> {
+        Arc::clone(&self.catalog.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes the next look discover anew.
+    pub fn forget_catalog(&self) {
+        *self.catalog.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("endpoint", &self.endpoint()).finish_non_exhaustive()
+    }
+}
+
+impl Cluster {
+    /// One request, at most 30 s long; `doing` names it for messages: `list pods in todo`.
+    ///
+    /// # Errors
+    /// [`Trouble::Refused`] when the cluster answered that it will not; [`Trouble::Fault`] when it gave no answer.
+    pub async fn ask<T>(&self, doing: &str, request: impl Future<Output = kube::Result<T>>) -> Result<T, Trouble> {
+        match tokio::time::timeout(REQUEST, request).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(Trouble::of(doing, error, &self.link().endpoint())),
+            Err(_) => Err(Trouble::Fault(
+                Fault::environment(format!(
+                    "the cluster behind context \"{}\" did not answer in {} s: could not {doing}",
+                    self.link().endpoint().context,
+                    REQUEST.as_secs()
+                ))
+                .transient(),
+            )),
+        }
+    }
+}
+
+/// Whether we run inside a pod that has a service account.
+pub(super) fn inside_a_pod() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some_and(|host| !host.is_empty())
+        && std::path::Path::new("/var/run/secrets/kubernetes.io/serviceaccount/token").exists()
+}
+
+async fn connect(wish: &Wish) -> Result<(Client, Endpoint), Fault> {
+    let kubeconfig = kubeconfig::read()?;
+    let choice = choose(kubeconfig.as_ref(), wish, inside_a_pod())?;
+    let (mut config, context) = match (choice, kubeconfig) {
+        (Choice::Context(name), Some(kubeconfig)) => (config_of(kubeconfig, &name).await?, name),
+        (Choice::InCluster, _) => {
+            let config = Config::incluster()
+                .map_err(|error| Fault::environment(format!("the pod's service account cannot be used: {error}")))?;
+            (config, super::IN_CLUSTER.to_owned())
+        }
+        (choice, _) => return Err(nothing_there(&choice, wish)),
+    };
+    config.connect_timeout = Some(CONNECT);
+    let endpoint = Endpoint { server: config.cluster_url.to_string(), context };
+    // A credential plugin blocks while it runs, so the client is made on a thread that may.
+    let client = tokio::task::spawn_blocking(move || Client::try_from(config))
+        .await
+        .map_err(|_| Fault::unknown("the Kubernetes client could not be made"))?
+        .map_err(|error| credentials(&error, &endpoint))?;
+    match tokio::time::timeout(CONNECT, client.apiserver_version()).await {
+        // Any answer will do, a refusal too: whoever may not ask for the version may still do its work.
+        Ok(Ok(_) | Err(kube::Error::Api(_))) => Ok((client, endpoint)),
+        Ok(Err(kube::Error::Auth(error))) => Err(credentials(&kube::Error::Auth(error), &endpoint)),
+        Ok(Err(error)) => Err(unreachable(&error, &endpoint)),
+        Err(_) => Err(no_answer(&endpoint, "no answer in 5 s")),
+    }
+}
+
+async fn config_of(kubeconfig: Kubeconfig, context: &str) -> Result<Config, Fault> {
+    let own_proxy = kubeconfig::only(kubeconfig.clone(), context, None)
+        .and_then(|config| config.clusters.into_iter().next()?.cluster?.proxy_url)
+        .is_some_and(|url| !url.is_empty());
+    let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| {
+        // The words of this error name files and fields, never their content.
+        Fault::environment(format!("context \"{context}\" of kubeconfig cannot be used: {error}"))
+            .help("look at it with `kubectl config view --minify`")
+    })?;
+    if !own_proxy && bypasses_proxy(config.cluster_url.host().unwrap_or(""), &no_proxy()) {
+        config.proxy_url = None;
+    }
+    Ok(config)
+}
+
+fn no_proxy() -> String {
+    std::env::var("NO_PROXY").or_else(|_| std::env::var("no_proxy")).unwrap_or_default()
+}
+
+/// Whether `host` is reached directly: this machine itself, or listed in `NO_PROXY`.
+fn bypasses_proxy(host: &str, no_proxy: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        || no_proxy.split(',').map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
+            let name = entry.trim_start_matches('.');
+            entry == "*" || host == name || host.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'))
+        })
+}
+
+fn nothing_there(choice: &Choice, wish: &Wish) -> Fault {
+    let listed = wish.contexts.join(", ");
+    match choice {
+        Choice::NotThereYet(name) => Fault::environment(format!("kubeconfig has no context \"{name}\"")).help(format!(
+            "start that cluster (`minikube start`, `kind create cluster`) or let a `cluster: {{ up: … }}` step do it; allowed here: {listed}"
+        )),
+        _ => Fault::environment("there is no cluster: kubeconfig names no current context").help(format!(
+            "choose one with `kubectl config use-context NAME` or `--context NAME` (allowed here: {listed}), or let a `cluster` step bring one up"
+        )),
+    }
+}
+
+fn credentials(error: &kube::Error, endpoint: &Endpoint) -> Fault {
+    Fault::environment(format!("the credentials of context \"{}\" cannot be used: {error}", endpoint.context))
+        .help("sign in again with the cluster's own tool, and try `kubectl version`")
+}
+
+/// The fault of a cluster that does not answer.
+pub(super) fn no_answer(endpoint: &Endpoint, why: &str) -> Fault {
+    Fault::environment(format!(
+        "the cluster behind context \"{}\" does not answer at {}: {why}",
+        endpoint.context,
+        endpoint.server.trim_end_matches('/')
+    ))
+    .help("start it (`minikube start`, `kind create cluster`, `make up`), or see what is there with `pipeline doctor`")
+    .transient()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_and_what_no_proxy_lists_are_reached_directly() {
+        for host in ["127.0.0.1", "[::1]", "localhost", "10.0.0.7", "api.corp", "corp"] {
+            assert!(bypasses_proxy(host, "10.0.0.7, .corp"), "{host}");
+        }
+        assert!(!bypasses_proxy("api.example", "10.0.0.7,.corp"));
+        assert!(!bypasses_proxy("notcorp", ".corp"));
+    }
+
+    #[test]
+    fn says_how_to_get_a_cluster_where_none_is_chosen() {
+        let wish = Wish { context: None, contexts: vec!["minikube".to_owned(), "local".to_owned()] };
+        let fault = nothing_there(&Choice::Nothing, &wish);
+        assert_eq!(fault.message, "there is no cluster: kubeconfig names no current context");
+        assert_eq!(
+            fault.help.as_deref(),
+            Some(
+                "choose one with `kubectl config use-context NAME` or `--context NAME` (allowed here: minikube, local), \
+                 or let a `cluster` step bring one up"
+            )
+        );
+    }
+}

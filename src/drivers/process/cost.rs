@@ -1,0 +1,76 @@
+//! What a child costs beside a bare `posix_spawn`: run by hand, in release, on a quiet machine.
+//! `cargo test --release --lib drivers::process::cost -- --ignored --nocapture`
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Command, LineSink, Stop, run};
+
+const COUNT: usize = 4000;
+const JOBS: usize = 2;
+
+struct Nowhere;
+
+impl LineSink for Nowhere {
+    fn line(&self, _: &[u8]) {}
+}
+
+/// `COUNT` times `sh -c true`, two at a time, as cheap as std can: one thread each, no pipe, no environment.
+fn bare() -> Duration {
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..JOBS {
+            scope.spawn(|| {
+                for _ in 0..COUNT / JOBS {
+                    std::process::Command::new("/bin/sh")
+                        .args(["-c", "true"])
+                        .stdin(Stdio::null())
+                        .status()
+                        .expect("sh is everywhere");
+                }
+            });
+        }
+    });
+    start.elapsed()
+}
+
+/// The same through this driver, with an environment of the usual size.
+async fn driven() -> Duration {
+    let command = Command {
+        program: "sh".into(),
+        args: vec!["-c".into(), "true".into()],
+        env: std::env::vars_os().collect(),
+        dir: PathBuf::from("/"),
+        stdin: None,
+    };
+    let start = Instant::now();
+    let jobs = (0..JOBS).map(|_| {
+        let command = command.clone();
+        async move {
+            let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(5) };
+            for _ in 0..COUNT / JOBS {
+                run(&command, &Nowhere, &stop).await.expect("sh is everywhere");
+            }
+        }
+    });
+    futures::future::join_all(jobs).await;
+    start.elapsed()
+}
+
+#[test]
+#[ignore = "a measurement: run by hand in release"]
+#[expect(clippy::print_stderr, reason = "the figure is what it is for")]
+fn costs_beside_a_bare_loop() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let mut ratios = Vec::new();
+    for _ in 0..5 {
+        let (bare, driven) = (bare(), runtime.block_on(driven()));
+        ratios.push(driven.as_secs_f64() / bare.as_secs_f64());
+        eprintln!("bare {bare:?}, driven {driven:?}, ratio {:.3}", ratios[ratios.len() - 1]);
+    }
+    ratios.sort_by(f64::total_cmp);
+    eprintln!("median ratio {:.3}", ratios[ratios.len() / 2]);
+}

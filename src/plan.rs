@@ -1,0 +1,103 @@
+//! What will run: a checked, sealed graph of stages, steps and gates. Built only by `plan::build`; knows no engine.
+
+mod body;
+mod build;
+mod cycles;
+mod files;
+mod gate;
+mod judge;
+mod load;
+mod names;
+mod node;
+mod paths;
+mod stage;
+mod step;
+
+pub use load::{Loaded, Options, load};
+
+pub use node::{Body, Gate, PlanAssertion, PlanNode, PlanStage, Retry, StageId, StepPlan, Work, decode_rendered};
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+use crate::drivers::Settings;
+use crate::event::NodeId;
+use crate::expr::Template;
+use crate::kind::Registry;
+
+/// A plan: everything in it was checked, every name in it resolves, the graph has no cycle.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) pipeline: String,
+    pub(crate) profile: Option<String>,
+    pub(crate) registry: Registry,
+    pub(crate) settings: Settings,
+    pub(crate) vars: IndexMap<String, serde_json::Value>,
+    pub(crate) env: Vec<(String, Template)>,
+    pub(crate) pools: Vec<(String, u32)>,
+    pub(crate) stages: Vec<PlanStage>,
+    pub(crate) nodes: Vec<PlanNode>,
+}
+
+impl Plan {
+    /// The pipeline's name.
+    pub fn pipeline(&self) -> &str {
+        &self.pipeline
+    }
+
+    /// The profile it was built for.
+    pub fn profile(&self) -> Option<&str> {
+        self.profile.as_deref()
+    }
+
+    /// The kinds it was built with.
+    pub fn registry(&self) -> Registry {
+        self.registry
+    }
+
+    /// What the drivers must know.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The vars, after profile and `--var`.
+    pub fn vars(&self) -> &IndexMap<String, serde_json::Value> {
+        &self.vars
+    }
+
+    /// The pipeline's own `env:`, for every step.
+    pub fn env(&self) -> &[(String, Template)] {
+        &self.env
+    }
+
+    /// Pools by index: name and number of places.
+    pub fn pools(&self) -> &[(String, u32)] {
+        &self.pools
+    }
+
+    /// The stages; [`StageId`] is the index. `before` and `after` hold the pipeline's own gate, `finally` its own
+    /// `finally` steps; they stand in this list like any other stage, with the needs that put them first and last.
+    pub fn stages(&self) -> &[PlanStage] {
+        &self.stages
+    }
+
+    /// The nodes; [`NodeId`] is the index.
+    pub fn nodes(&self) -> &[PlanNode] {
+        &self.nodes
+    }
+
+    /// One node.
+    pub fn node(&self, id: NodeId) -> &PlanNode {
+        &self.nodes[id.index()]
+    }
+
+    /// Nodes of a stage by the id that the file gives a step: one, or several with `for_each`.
+    pub fn nodes_of_step(&self, stage: StageId) -> BTreeMap<&str, Vec<NodeId>> {
+        let mut found: BTreeMap<&str, Vec<NodeId>> = BTreeMap::new();
+        for id in &self.stages[stage.index()].nodes {
+            found.entry(self.node(*id).step.as_str()).or_default().push(*id);
+        }
+        found
+    }
+}

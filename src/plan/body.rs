@@ -1,0 +1,128 @@
+//! What stands under a kind's key: held against its shape, and decoded when nothing in it waits for the run.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::build::Workshop;
+use super::judge::{Found, Judge};
+use super::load::render_static;
+use super::names::Site;
+use super::node::Body;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::document::{Entry, Found as Fit, Node, Shape, Value};
+use crate::expr::{Scope, Template};
+use crate::kind::{CheckContext, Kind, Registry};
+use crate::spec::{AssertionKeys, StepKeys, UseSpec};
+
+/// The shapes of all kinds and of the keys beside them, each made once, on its first use.
+pub(super) struct Shapes {
+    pub registry: Registry,
+    pub step_keys: Arc<Shape>,
+    pub assertion_keys: Arc<Shape>,
+    pub use_keys: Arc<Shape>,
+    kinds: HashMap<(&'static str, bool), Arc<Shape>>,
+}
+
+impl Shapes {
+    pub fn new(registry: Registry) -> Self {
+        Shapes {
+            registry,
+            step_keys: Arc::new(Shape::of::<StepKeys>()),
+            assertion_keys: Arc::new(Shape::of::<AssertionKeys>()),
+            use_keys: Arc::new(Shape::of::<UseSpec>()),
+            kinds: HashMap::new(),
+        }
+    }
+
+    fn kind<T: ?Sized>(&mut self, kind: &'static Kind<T>, is_step: bool) -> Arc<Shape> {
+        Arc::clone(self.kinds.entry((kind.name, is_step)).or_insert_with(|| Arc::new(kind.shape())))
+    }
+}
+
+/// Where a tree stands and with which values it is read.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub site: Site<'a>,
+    pub statics: &'a Scope,
+}
+
+impl Workshop<'_> {
+    /// Holds `node` against `shape`; what it refers to, when it fits.
+    pub fn inspect(&mut self, node: &Node, shape: &Shape, place: Place<'_>) -> Option<Found> {
+        let mut judge = Judge {
+            names: &self.names,
+            sources: &self.files.sources,
+            root: &self.files.root,
+            site: place.site,
+            statics: place.statics,
+            found: Found::default(),
+        };
+        let before = self.out.len();
+        let fit = shape.check(node, &mut judge, self.out);
+        (fit == Fit::Fits && self.out.len() == before).then_some(judge.found)
+    }
+
+    /// A kind's body: decoded where it can be, checked in any case. `check` is the kind's own check.
+    pub fn body<T: ?Sized + 'static>(
+        &mut self,
+        kind: &'static Kind<T>,
+        is_step: bool,
+        during: bool,
+        node: &Node,
+        place: Place<'_>,
+        check: impl Fn(&T, &mut CheckContext<'_>),
+    ) -> Option<(Body<T>, Found)> {
+        let shape = self.shapes.kind(kind, is_step);
+        let found = self.inspect(node, &shape, place)?;
+        if found.dynamic {
+            return Some((Body::Template(node.clone()), found));
+        }
+        let rendered;
+        let node = if found.templates || crate::expr::has_template(node) {
+            rendered = render_static(node, place.statics, self.out)?;
+            self.inspect_rendered(&rendered, &shape, place)?;
+            &rendered
+        } else {
+            node
+        };
+        match kind.decode(node) {
+            Ok(body) => {
+                let project = self.files.root.clone();
+                check(&body, &mut CheckContext { body: node, project: &project, during, out: self.out });
+                Some((Body::Ready(body), found))
+            }
+            Err(error) => {
+                self.out.push(Diagnostic::error(Code::InvalidValue, node.span_at(&error.path), error.message));
+                None
+            }
+        }
+    }
+
+    /// A rendered tree holds no templates any more: text that still looks like one was escaped.
+    fn inspect_rendered(&mut self, node: &Node, shape: &Shape, place: Place<'_>) -> Option<()> {
+        if crate::expr::has_template(node) {
+            return Some(());
+        }
+        self.inspect(node, shape, place).map(|_| ())
+    }
+
+    /// The templates of an `env:` mapping, and what they refer to. Shape and names were checked.
+    pub fn env(&self, node: Option<&Node>) -> Vec<(String, Template)> {
+        let text = |node: &Node| match &node.value {
+            Value::Text(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Bool(value) => Some(value.to_string()),
+            _ => None,
+        };
+        let entries = node.map(Node::entries).unwrap_or_default();
+        entries
+            .iter()
+            .filter_map(|entry| Some((entry.key.clone(), Template::parse(&text(&entry.node)?).ok()?)))
+            .collect()
+    }
+}
+
+/// A mapping with only the entries that `keep` chooses; the place stays.
+pub(super) fn only(node: &Node, keep: impl Fn(&Entry) -> bool) -> Node {
+    Node { span: node.span, value: Value::Map(node.entries().iter().filter(|entry| keep(entry)).cloned().collect()) }
+}

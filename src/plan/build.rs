@@ -1,0 +1,248 @@
+//! From files that could be read to the sealed graph: names first, then every stage, then the edges between them.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::Plan;
+use super::body::Shapes;
+use super::cycles::{self, Wait};
+use super::files::Files;
+use super::load::settle_vars;
+use super::names::{Names, Site, StepName, StepNames, static_scope};
+use super::node::{PlanNode, PlanStage, StageId};
+use super::stage::StageBuilder;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::document::Node;
+use crate::drivers::Settings;
+use crate::drivers::cluster::ClusterSettings;
+use crate::event::Role;
+use crate::expr::Scope;
+use crate::kind::Registry;
+use crate::source::Span;
+use crate::spec::{PipelineSpec, StageNames};
+
+/// A stage file as far as it could be read.
+pub(super) struct StageFile {
+    pub name: String,
+    pub name_span: Span,
+    pub node: Node,
+}
+
+/// What a plan is built from.
+pub(super) struct Input {
+    pub spec: PipelineSpec,
+    pub node: Node,
+    pub stages: Vec<StageFile>,
+    pub context: Option<String>,
+    pub profile: Option<String>,
+    pub registry: Registry,
+}
+
+/// What every part of the building needs.
+pub(super) struct Workshop<'a> {
+    pub names: Names,
+    pub statics: Arc<Scope>,
+    pub files: &'a mut Files,
+    pub shapes: Shapes,
+    pub pools: Vec<(String, u32)>,
+    pub out: &'a mut Diagnostics,
+}
+
+/// Builds the plan; `None` when something kept it from being built. Everything that is wrong goes to `out`.
+pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> Option<Plan> {
+    let Input { spec, node, stages, context, profile, registry } = input;
+    let vars = settle_vars(&spec, &node, out);
+    let names = Names {
+        vars: vars.clone(),
+        secrets: spec.secrets.keys().cloned().collect(),
+        stages: stages.iter().map(|stage| (stage.name.clone(), step_names(&stage.node, registry))).collect(),
+    };
+    let statics = Arc::new(static_scope(&vars, None, None));
+    let pools = spec.pools.iter().map(|(name, places)| (name.clone(), (*places).max(1))).collect();
+    let mut shop = Workshop { names, statics, files, shapes: Shapes::new(registry), pools, out };
+
+    let mut parts = Parts::default();
+    let mut waits: Vec<Wait> = Vec::new();
+    for (index, stage) in stages.iter().enumerate() {
+        let needs = stage_needs(index, stage, &shop.names, &mut waits, shop.out);
+        let built = StageBuilder::new(&mut shop, index, &stage.node).build();
+        for (other, span) in &built.refers {
+            waits.push(Wait { from: index, to: *other, span: *span, how: "uses an output of" });
+        }
+        let implied = built.refers.iter().map(|(other, _)| *other).filter(|other| *other != index);
+        let mut needs: Vec<usize> = needs.into_iter().chain(implied).collect();
+        needs.sort_unstable();
+        needs.dedup();
+        parts.add(stage.name.clone(), needs, built);
+    }
+    let stage_names: Vec<String> = stages.iter().map(|stage| stage.name.clone()).collect();
+    for problem in cycles::find(&stage_names, &waits, "stage") {
+        shop.out.push(problem);
+    }
+    let outer = StageBuilder::outer(&mut shop, &node, &spec);
+    parts.wrap(outer);
+    let pools = shop.pools;
+    if out.has_errors() {
+        return None;
+    }
+    let load = spec.cluster.as_ref().and_then(|cluster| cluster.load.as_ref()).map(|load| load.command.clone());
+    let cluster = spec.cluster.unwrap_or_default();
+    let settings = Settings {
+        project: files.root.canonicalize().unwrap_or_else(|_| files.root.clone()),
+        cluster: ClusterSettings { contexts: cluster.contexts, namespace: cluster.namespace, context, load },
+    };
+    Some(Plan {
+        pipeline: spec.pipeline,
+        profile,
+        registry,
+        settings,
+        vars,
+        env: parts.env,
+        pools,
+        stages: parts.stages,
+        nodes: parts.nodes,
+    })
+}
+
+/// The needs of a stage by index; unknown ones are told.
+fn stage_needs(
+    index: usize,
+    stage: &StageFile,
+    names: &Names,
+    waits: &mut Vec<Wait>,
+    out: &mut Diagnostics,
+) -> Vec<usize> {
+    let mut needs = Vec::new();
+    for item in stage.node.get("needs").map(Node::items).unwrap_or_default() {
+        let Some(name) = item.as_text() else { continue };
+        match names.stages.get_index_of(name) {
+            Some(other) => {
+                waits.push(Wait { from: index, to: other, span: item.span, how: "needs" });
+                needs.push(other);
+            }
+            None => out.push(
+                Diagnostic::error(
+                    Code::UnknownNeed,
+                    item.span,
+                    format!("stage \"{}\" needs \"{name}\", which does not exist", stage.name),
+                )
+                .maybe_help(did_you_mean(name, names.stages.keys().map(String::as_str))),
+            ),
+        }
+    }
+    needs
+}
+
+/// The steps of a stage file by id, with the outputs that can be named before they are built.
+fn step_names(stage: &Node, registry: Registry) -> StepNames {
+    let mut names = StepNames::new();
+    for key in ["steps", "on_failure", "finally"] {
+        for entry in stage.get(key).map(Node::entries).unwrap_or_default() {
+            let kind = entry.node.entries().iter().find_map(|entry| registry.step(&entry.key));
+            let declared = entry.node.get("outputs").map(Node::items).unwrap_or_default();
+            let outputs = kind.map(|kind| {
+                let own = kind.outputs.iter().map(|row| row.name.to_owned());
+                own.chain(declared.iter().filter_map(|item| item.as_text().map(str::to_owned))).collect()
+            });
+            names.entry(entry.key.clone()).or_insert(StepName { span: entry.key_span, outputs });
+        }
+    }
+    names
+}
+
+/// What a stage builder hands back.
+#[derive(Default)]
+pub(super) struct Built {
+    pub nodes: Vec<PlanNode>,
+    pub when: Option<crate::expr::Expr>,
+    pub env: Vec<(String, crate::expr::Template)>,
+    /// Other stages that its expressions refer to.
+    pub refers: Vec<(usize, Span)>,
+}
+
+/// What a pipeline's own gate, env and `finally` were built to.
+#[derive(Default)]
+pub(super) struct Outer {
+    pub env: Vec<(String, crate::expr::Template)>,
+    pub before: Vec<PlanNode>,
+    pub after: Vec<PlanNode>,
+    pub finally: Vec<PlanNode>,
+}
+
+/// The graph while it grows. Nodes of a stage count from 0 until they are added.
+#[derive(Default)]
+struct Parts {
+    env: Vec<(String, crate::expr::Template)>,
+    stages: Vec<PlanStage>,
+    nodes: Vec<PlanNode>,
+}
+
+impl Parts {
+    fn add(&mut self, name: String, needs: Vec<usize>, built: Built) {
+        let needs = needs.into_iter().map(stage_id).collect();
+        self.push(name, needs, built, false);
+    }
+
+    fn push(&mut self, name: String, needs: Vec<StageId>, built: Built, always: bool) {
+        use crate::event::NodeId;
+        let stage = stage_id(self.stages.len());
+        let base = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        let mut ids = Vec::with_capacity(built.nodes.len());
+        for mut node in built.nodes {
+            ids.push(NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)));
+            node.stage = stage;
+            node.outline.stage = stage.0;
+            node.outline.name = format!("{name}.{}", node.outline.name);
+            for id in node.needs.iter_mut().chain(&mut node.covers) {
+                id.0 += base;
+            }
+            self.nodes.push(node);
+        }
+        self.stages.push(PlanStage { name, needs, always, when: built.when, env: built.env, nodes: ids });
+    }
+
+    /// Puts the pipeline's own gate around the stages, and its `finally` behind everything.
+    fn wrap(&mut self, outer: Outer) {
+        self.env = outer.env;
+        let count = self.stages.len();
+        if !outer.before.is_empty() {
+            let before = stage_id(count);
+            self.push(
+                StageNames::BEFORE.to_owned(),
+                Vec::new(),
+                Built { nodes: outer.before, ..Built::default() },
+                false,
+            );
+            for stage in &mut self.stages[..count] {
+                if stage.needs.is_empty() {
+                    stage.needs.push(before);
+                }
+            }
+        }
+        if !outer.after.is_empty() {
+            let needs = if count == 0 { vec![stage_id(0)] } else { (0..count).map(stage_id).collect() };
+            self.push(StageNames::AFTER.to_owned(), needs, Built { nodes: outer.after, ..Built::default() }, false);
+        }
+        if !outer.finally.is_empty() {
+            self.push(
+                StageNames::FINALLY.to_owned(),
+                Vec::new(),
+                Built { nodes: outer.finally, ..Built::default() },
+                true,
+            );
+        }
+    }
+}
+
+fn stage_id(index: usize) -> StageId {
+    StageId(u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+/// The site of a node of a stage.
+pub(super) fn site(stage: Option<usize>, role: Option<Role>) -> Site<'static> {
+    Site { stage, role, item: false, params: None }
+}
+
+/// Values of parameters by name.
+pub(super) type Params = IndexMap<String, serde_json::Value>;

@@ -1,0 +1,60 @@
+//! The files of a project, read once each and kept for messages.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::paths;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::{Node, parse, text_of};
+use crate::source::{SourceMap, Span};
+
+/// The project's folder and what was read of it.
+pub(super) struct Files {
+    pub root: PathBuf,
+    pub sources: SourceMap,
+    seen: HashMap<PathBuf, Option<Node>>,
+}
+
+impl Files {
+    pub fn new(root: PathBuf) -> Self {
+        Files { root, sources: SourceMap::default(), seen: HashMap::new() }
+    }
+
+    /// Reads the file that `reference`, written at `span`, names; tells what is wrong with it once.
+    pub fn read(&mut self, reference: &str, span: Span, out: &mut Diagnostics) -> Option<Node> {
+        let path = match paths::resolve(&self.root, reference, span) {
+            Ok(path) => path,
+            Err(problem) => {
+                out.push(problem);
+                return None;
+            }
+        };
+        if let Some(node) = self.seen.get(&path) {
+            return node.clone();
+        }
+        let node = match std::fs::read(&path) {
+            Ok(bytes) => self.take(reference, &path, bytes, out),
+            Err(error) => {
+                out.push(Diagnostic::error(Code::MissingFile, span, format!("cannot read `{reference}`: {error}")));
+                None
+            }
+        };
+        self.seen.insert(path, node.clone());
+        node
+    }
+
+    /// Parses bytes that were read from `path`.
+    pub fn take(&mut self, name: &str, path: &Path, bytes: Vec<u8>, out: &mut Diagnostics) -> Option<Node> {
+        match text_of(bytes) {
+            Ok(text) => {
+                let file = self.sources.add(name, path, text);
+                parse(&self.sources, file, out)
+            }
+            Err(problem) => {
+                let file = self.sources.add(name, path, "");
+                out.push(problem.in_file(file));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! A gate: its assertions, those of the gate files it uses included.
+
+use std::sync::Arc;
+
+use super::body::{Place, only};
+use super::build::{Params, Workshop, site};
+use super::load::{decode_or_tell, render_static};
+use super::names::{Site, static_scope};
+use super::node::{Gate, PlanAssertion, PlanNode, Retry, Work};
+use super::stage::{UNPLACED, condition};
+use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::document::{Node, Value};
+use crate::event::{NodeOutline, Role};
+use crate::kind::AssertionKind;
+use crate::source::Span;
+use crate::spec::{AssertionKeys, GateSpec, SeveritySpec, UseSpec};
+
+const COMMON: [&str; 5] = ["name", "within", "for", "when", "severity"];
+
+/// Where assertions are read, and what was found on the way.
+struct Reading<'p> {
+    stage: Option<usize>,
+    params: Option<&'p Params>,
+    depth: usize,
+    refers: Vec<(usize, Span)>,
+}
+
+impl Workshop<'_> {
+    /// The node of a gate, and the other stages its expressions refer to.
+    pub fn gate(&mut self, stage: Option<usize>, list: &Node) -> (PlanNode, Vec<(usize, Span)>) {
+        let mut reading = Reading { stage, params: None, depth: 0, refers: Vec::new() };
+        let assertions = self.assertions(list, &mut reading);
+        let count = u32::try_from(assertions.len()).unwrap_or(u32::MAX);
+        let title = if count == 1 { "1 assertion".to_owned() } else { format!("{count} assertions") };
+        let outline = NodeOutline {
+            name: "gate".into(),
+            stage: 0,
+            role: Role::Gate,
+            kind: "gate".into(),
+            title,
+            assertions: count,
+        };
+        let node = PlanNode {
+            outline,
+            stage: UNPLACED,
+            role: Role::Gate,
+            step: "gate".into(),
+            item: None,
+            needs: Vec::new(),
+            covers: Vec::new(),
+            when: None,
+            env: Vec::new(),
+            timeout: None,
+            retry: Retry::default(),
+            pool: None,
+            continue_on_error: false,
+            work: Work::Gate(Gate { assertions }),
+        };
+        (node, reading.refers)
+    }
+
+    fn assertions(&mut self, list: &Node, reading: &mut Reading<'_>) -> Vec<PlanAssertion> {
+        let mut assertions = Vec::new();
+        for item in list.items() {
+            if item.get("use").is_some() {
+                assertions.extend(self.used(item, reading));
+            } else {
+                assertions.extend(self.assertion(item, reading));
+            }
+        }
+        assertions
+    }
+
+    /// The assertions of a gate file, with the parameters that `with:` gives.
+    fn used(&mut self, item: &Node, reading: &mut Reading<'_>) -> Vec<PlanAssertion> {
+        let statics = static_scope(&self.names.vars, None, reading.params);
+        let shape = Arc::clone(&self.shapes.use_keys);
+        let place =
+            Place { site: Site { params: reading.params, ..site(reading.stage, Some(Role::Gate)) }, statics: &statics };
+        let Some(found) = self.inspect(item, &shape, place) else { return Vec::new() };
+        reading.refers.extend(found.stages);
+        if found.dynamic {
+            self.out.push(
+                Diagnostic::error(
+                    Code::InvalidTemplate,
+                    item.span,
+                    "parameters of a gate file must be known before the run",
+                )
+                .help("use `vars.NAME`; outputs of steps can stand in the stage's own assertions"),
+            );
+            return Vec::new();
+        }
+        let Some(rendered) = render_static(item, &statics, self.out) else { return Vec::new() };
+        let Some(spec) = decode_or_tell::<UseSpec>(&rendered, self.out) else { return Vec::new() };
+        let span = item.get("use").map_or(item.span, |node| node.span);
+        if reading.depth >= 8 {
+            self.out.push(Diagnostic::error(Code::Cycle, span, "gate files use each other more than 8 deep"));
+            return Vec::new();
+        }
+        let Some(file) = self.files.read(&spec.r#use, span, self.out) else { return Vec::new() };
+        if matches!(file.value, Value::List(_)) {
+            let mut inner =
+                Reading { stage: reading.stage, params: None, depth: reading.depth + 1, refers: Vec::new() };
+            let assertions = self.assertions(&file, &mut inner);
+            reading.refers.extend(inner.refers);
+            return assertions;
+        }
+        let Some(params) = self.params(&file, item, &spec, span) else { return Vec::new() };
+        let mut inner =
+            Reading { stage: reading.stage, params: Some(&params), depth: reading.depth + 1, refers: Vec::new() };
+        let list = file.get("assertions").cloned().unwrap_or_else(|| file.clone());
+        let assertions = self.assertions(&list, &mut inner);
+        reading.refers.extend(inner.refers);
+        assertions
+    }
+
+    /// The values of a gate file's parameters.
+    fn params(&mut self, file: &Node, item: &Node, spec: &UseSpec, span: Span) -> Option<Params> {
+        let statics = Arc::clone(&self.statics);
+        let keys = only(file, |entry| entry.key != "assertions" || !matches!(entry.node.value, Value::List(_)));
+        let shape = crate::document::Shape::of::<GateSpec>();
+        let list = file.entry("assertions").cloned();
+        let mut whole = keys.clone();
+        if let (Value::Map(entries), Some(list)) = (&mut whole.value, list) {
+            let emptied = Node { span: list.node.span, value: Value::List(Vec::new()) };
+            entries.retain(|entry| entry.key != "assertions");
+            if matches!(list.node.value, Value::List(_)) {
+                entries.push(crate::document::Entry { node: emptied, ..list });
+            } else {
+                entries.push(list);
+            }
+        }
+        self.inspect(&whole, &shape, Place { site: site(None, None), statics: &statics })?;
+        let gate: GateSpec = decode_or_tell(&whole, self.out)?;
+        let mut params: Params = gate.params.into_iter().map(|(name, value)| (name, value.0)).collect();
+        for (name, value) in &spec.with {
+            let at = item.get("with").and_then(|with| with.entry(name)).map_or(span, |entry| entry.key_span);
+            if params.contains_key(name) {
+                params.insert(name.clone(), value.0.clone());
+            } else {
+                self.out.push(
+                    Diagnostic::error(
+                        Code::UnknownName,
+                        at,
+                        format!("the gate file `{}` has no parameter `{name}`", spec.r#use),
+                    )
+                    .maybe_help(did_you_mean(name, params.keys().map(String::as_str))),
+                );
+            }
+        }
+        for (name, value) in &params {
+            if value.is_null() {
+                self.out.push(
+                    Diagnostic::error(
+                        Code::MissingKey,
+                        span,
+                        format!("the gate file `{}` needs the parameter `{name}`", spec.r#use),
+                    )
+                    .help(format!("add `with: {{ {name}: … }}`")),
+                );
+            }
+        }
+        Some(params)
+    }
+
+    /// One assertion; `None` when it is wrong, which was told.
+    fn assertion(&mut self, item: &Node, reading: &mut Reading<'_>) -> Option<PlanAssertion> {
+        let registry = self.shapes.registry;
+        if !matches!(item.value, Value::Map(_)) {
+            self.out.push(
+                Diagnostic::error(
+                    Code::WrongType,
+                    item.span,
+                    format!("an assertion is {}, expected a mapping with a kind", item.type_name()),
+                )
+                .help("for example `- file: { path: out.txt }`"),
+            );
+            return None;
+        }
+        let (kind, body) = self.assertion_kind(item)?;
+        let statics = static_scope(&self.names.vars, None, reading.params);
+        let place =
+            Place { site: Site { params: reading.params, ..site(reading.stage, Some(Role::Gate)) }, statics: &statics };
+        let keys = only(item, |field| registry.assertion(&field.key).is_none());
+        let fixed = only(&keys, |field| field.key != "when");
+        let shape = Arc::clone(&self.shapes.assertion_keys);
+        let found_keys = self.inspect(&keys, &shape, place);
+        let (body, found) = self.body(kind, false, false, body, place, |assertion, cx| assertion.check(cx))?;
+        reading.refers.extend(found.stages);
+        let found_keys = found_keys?;
+        reading.refers.extend(found_keys.stages);
+        let fixed = render_static(&fixed, &statics, self.out)?;
+        let spec: AssertionKeys = decode_or_tell(&fixed, self.out)?;
+        Some(PlanAssertion {
+            name: spec.name,
+            kind,
+            body,
+            within: spec.within.map(|time| time.0),
+            hold: spec.r#for.map(|time| time.0),
+            when: item.get("when").and_then(condition),
+            warning: spec.severity == SeveritySpec::Warning,
+        })
+    }
+
+    fn assertion_kind<'n>(&mut self, item: &'n Node) -> Option<(&'static AssertionKind, &'n Node)> {
+        let registry = self.shapes.registry;
+        let kinds: Vec<_> =
+            item.entries().iter().filter_map(|field| Some((registry.assertion(&field.key)?, field))).collect();
+        let mut strange = false;
+        for field in item.entries() {
+            if registry.assertion(&field.key).is_none() && !COMMON.contains(&field.key.as_str()) {
+                strange = true;
+                let known =
+                    COMMON.iter().copied().chain(["use"]).chain(registry.assertions.iter().map(|kind| kind.name));
+                let help = match registry.step(&field.key) {
+                    Some(_) => Some(format!("`{}` is a step: put it under `steps:`", field.key)),
+                    None => did_you_mean(&field.key, known),
+                };
+                self.out.push(
+                    Diagnostic::error(
+                        Code::UnknownKey,
+                        field.key_span,
+                        format!("an assertion has no key `{}`", field.key),
+                    )
+                    .maybe_help(help),
+                );
+            }
+        }
+        match kinds.as_slice() {
+            [(kind, field)] => Some((kind, &field.node)),
+            [] => {
+                if !strange {
+                    let names: Vec<&str> = registry.assertions.iter().map(|kind| kind.name).collect();
+                    self.out.push(
+                        Diagnostic::error(Code::NotOneKind, item.span, "this assertion has no kind")
+                            .help(format!("add one of: {}", names.join(", "))),
+                    );
+                }
+                None
+            }
+            [(first, first_field), rest @ ..] => {
+                let message = format!("this assertion has {} kinds, expected exactly one", kinds.len());
+                let mut problem = Diagnostic::error(Code::NotOneKind, first_field.key_span, message)
+                    .label(format!("`{}`", first.name))
+                    .help("write an assertion for each");
+                for (kind, field) in rest {
+                    problem = problem.also(field.key_span, format!("and `{}`", kind.name));
+                }
+                self.out.push(problem);
+                None
+            }
+        }
+    }
+}

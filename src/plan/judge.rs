@@ -1,0 +1,217 @@
+//! Judges scalars with a meaning: templates, expressions, units, paths, names. Gathers what they refer to.
+
+use std::path::Path;
+
+use super::names::{Names, Site, Target};
+use super::paths;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::{Format, Formats, Node, Value};
+use crate::expect::Expect;
+use crate::expr::{Expr, ExprError, Part, Reference, Scope, Template};
+use crate::source::{SourceMap, Span};
+use crate::spec::{When, name_problem};
+use crate::units::{ByteSize, Count, Percent, Quantity, Rate, Text, TimeSpan};
+
+/// What the scalars of a tree refer to.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Found {
+    /// Whether there is any template.
+    pub templates: bool,
+    /// Whether a template needs a value that only the run knows.
+    pub dynamic: bool,
+    /// Steps of the same stage that are referred to, with the place.
+    pub steps: Vec<(String, Span)>,
+    /// Other stages that are referred to, with the place.
+    pub stages: Vec<(usize, Span)>,
+}
+
+/// A judge for one tree.
+pub(super) struct Judge<'a> {
+    /// Every name there is.
+    pub names: &'a Names,
+    /// The text of the files.
+    pub sources: &'a SourceMap,
+    /// The project's folder.
+    pub root: &'a Path,
+    /// Where the tree stands.
+    pub site: Site<'a>,
+    /// Values known before the run.
+    pub statics: &'a Scope,
+    /// What was found so far.
+    pub found: Found,
+}
+
+impl Formats for Judge<'_> {
+    fn judge(&mut self, format: Format<'_>, out: &mut Diagnostics) {
+        let text = match &format.node.value {
+            Value::Text(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            Value::Bool(value) => value.to_string(),
+            _ => return,
+        };
+        match format.name {
+            "script" => self.script(&text, format.node, out),
+            "cel" => self.expression(&text, 0, format.node, true, out),
+            "when" => {
+                let (offset, bare) = When::bare(&text);
+                self.expression(bare, offset, format.node, false, out);
+            }
+            _ if text.contains("${{") => self.template(format.name, &text, format.node, out),
+            name => self.value(name, &text, format.node.span, out),
+        }
+    }
+}
+
+impl Judge<'_> {
+    fn script(&self, text: &str, node: &Node, out: &mut Diagnostics) {
+        if let Ok(template) = Template::parse(text) {
+            if template.parts.iter().all(|part| matches!(part, Part::Literal(_))) {
+                return;
+            }
+        }
+        let at = text.find("${{").unwrap_or(0);
+        let len = text[at..].find("}}").map_or(3, |end| end + 2);
+        let inner = text[at..at + len].trim_start_matches("${{").trim_end_matches("}}").trim();
+        out.push(
+            Diagnostic::error(
+                Code::TemplateInScript,
+                self.part(node, &text[at..at + len]),
+                "`${{ }}` cannot stand inside a script",
+            )
+            .label("would be pasted into the script as code")
+            .help(format!("write `env: {{ VALUE: \"${{{{ {inner} }}}}\" }}` and use \"$VALUE\" in the script")),
+        );
+    }
+
+    /// A whole scalar that is an expression; `offset` is where it starts in the scalar's text.
+    fn expression(&mut self, text: &str, _offset: usize, node: &Node, cel: bool, out: &mut Diagnostics) {
+        match Expr::parse(text) {
+            Ok(expr) => {
+                for reference in expr.references() {
+                    self.reference(reference, node, cel, None, out);
+                }
+            }
+            Err(error) => self.broken(&error, text, node, out),
+        }
+    }
+
+    fn template(&mut self, format: &str, text: &str, node: &Node, out: &mut Diagnostics) {
+        let template = match Template::parse(text) {
+            Ok(template) => template,
+            Err(error) => return self.broken(&error, text, node, out),
+        };
+        self.found.templates = true;
+        let before = (self.found.dynamic, out.len());
+        self.found.dynamic = false;
+        for part in &template.parts {
+            if let Part::Expr { expr, .. } = part {
+                for reference in expr.references() {
+                    self.reference(reference, node, false, Some(format), out);
+                }
+            }
+        }
+        let fixed = !self.found.dynamic && out.len() == before.1;
+        self.found.dynamic |= before.0;
+        if !fixed {
+            return;
+        }
+        match template.eval(self.statics) {
+            Ok(serde_json::Value::String(text)) => self.value(format, &text, node.span, out),
+            Ok(value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_))) => {
+                self.value(format, &value.to_string(), node.span, out);
+            }
+            Ok(_) => {}
+            Err(error) => out.push(Diagnostic::error(Code::InvalidExpression, node.span, error.message)),
+        }
+    }
+
+    fn reference(
+        &mut self,
+        reference: &Reference,
+        node: &Node,
+        cel: bool,
+        format: Option<&str>,
+        out: &mut Diagnostics,
+    ) {
+        let span = self.part(node, &reference.path.join("."));
+        match self.names.resolve(&reference.path, self.site, cel, span) {
+            Ok(Target::Static) => {}
+            Ok(Target::Dynamic) => self.found.dynamic = true,
+            Ok(Target::Secret) => {
+                self.found.dynamic = true;
+                if format != Some("secret-text") {
+                    out.push(
+                        Diagnostic::error(
+                            Code::SecretMisplaced,
+                            span,
+                            "a secret cannot stand here: its value would be seen",
+                        )
+                        .help("secrets go through `env:`, the data of a kube secret, or helm's secret_values"),
+                    );
+                }
+            }
+            Ok(Target::Step(id)) => {
+                self.found.dynamic = true;
+                self.found.steps.push((id, span));
+            }
+            Ok(Target::Stage(stage)) => {
+                self.found.dynamic = true;
+                self.found.stages.push((stage, span));
+            }
+            Err(problem) => out.push(problem),
+        }
+    }
+
+    fn broken(&self, error: &ExprError, text: &str, node: &Node, out: &mut Diagnostics) {
+        let code = if text.contains("${{") { Code::InvalidTemplate } else { Code::InvalidExpression };
+        let piece = text.get(error.offset..error.offset + error.len).filter(|piece| !piece.trim().is_empty());
+        let span = piece.map_or(node.span, |piece| self.part(node, piece));
+        out.push(Diagnostic::error(code, span, error.message.clone()));
+    }
+
+    /// Judges a value that is known.
+    fn value(&self, format: &str, text: &str, span: Span, out: &mut Diagnostics) {
+        let unit = |result: Result<(), String>, out: &mut Diagnostics| {
+            if let Err(message) = result {
+                out.push(Diagnostic::error(Code::InvalidUnit, span, message));
+            }
+        };
+        match format {
+            "existing-path" => {
+                if let Err(problem) = paths::resolve(self.root, text, span) {
+                    out.push(problem);
+                }
+            }
+            "name" => {
+                if let Some(problem) = name_problem(text) {
+                    out.push(Diagnostic::error(Code::InvalidName, span, format!("the name `{text}` {problem}")));
+                }
+            }
+            "bytes" => unit(quantity::<ByteSize>(text), out),
+            "duration" => unit(quantity::<TimeSpan>(text), out),
+            "rate" => unit(quantity::<Rate>(text), out),
+            "percent" => unit(quantity::<Percent>(text), out),
+            "expect-bytes" => unit(expectation::<ByteSize>(text), out),
+            "expect-duration" => unit(expectation::<TimeSpan>(text), out),
+            "expect-rate" => unit(expectation::<Rate>(text), out),
+            "expect-percent" => unit(expectation::<Percent>(text), out),
+            "expect-count" => unit(expectation::<Count>(text), out),
+            "expect-text" => unit(expectation::<Text>(text), out),
+            _ => {}
+        }
+    }
+
+    /// The place of `piece` inside a scalar; the whole scalar where it is written with escapes.
+    fn part(&self, node: &Node, piece: &str) -> Span {
+        let whole = self.sources.slice(node.span);
+        whole.find(piece).map_or(node.span, |at| node.span.part(at, piece.len()))
+    }
+}
+
+fn quantity<Q: Quantity>(text: &str) -> Result<(), String> {
+    Q::parse(text).map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn expectation<Q: Quantity>(text: &str) -> Result<(), String> {
+    Expect::<Q>::parse(text).map(|_| ()).map_err(|error| error.to_string())
+}

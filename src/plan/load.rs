@@ -1,0 +1,234 @@
+//! From pipeline.yaml to a plan: reads the files, gathers everything that is wrong, builds only when nothing is.
+
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+
+use super::Plan;
+use super::build::{self, Input, StageFile};
+use super::files::Files;
+use super::judge::{Found, Judge};
+use super::names::{Names, Site, static_scope};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::document::{Found as Fit, Node, Shape, decode};
+use crate::expr::{Scope, render};
+use crate::kind::Registry;
+use crate::outcome::Fault;
+use crate::source::{SourceMap, Span};
+use crate::spec::{PipelineSpec, SecretSource, StageNames, StageSpec};
+
+/// What to load, and how the command line changes it.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The pipeline file.
+    pub file: PathBuf,
+    /// `--profile`.
+    pub profile: Option<String>,
+    /// `--var NAME=VALUE`, in order; a value is read as a YAML scalar.
+    pub vars: Vec<(String, String)>,
+    /// `--context`.
+    pub context: Option<String>,
+}
+
+/// What came of loading.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The text of every file that was read.
+    pub sources: SourceMap,
+    /// Everything that is wrong or worth a warning, sorted.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The plan, when nothing is wrong.
+    pub plan: Option<Plan>,
+    /// Where the secrets come from.
+    pub secrets: IndexMap<String, SecretSource>,
+}
+
+/// Loads a pipeline and all its files.
+///
+/// # Errors
+/// [`Fault`] of kind invalid when the pipeline file cannot be read, or the profile or a var does not exist.
+pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
+    let root = options.file.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+    let bytes = std::fs::read(&options.file)
+        .map_err(|error| Fault::invalid(format!("cannot read {}: {error}", options.file.display())))?;
+    let mut files = Files::new(root);
+    let mut out = Diagnostics::default();
+    let name =
+        options.file.file_name().map_or_else(|| "pipeline.yaml".into(), |name| name.to_string_lossy().into_owned());
+    let node = files.take(&name, &options.file, bytes, &mut out);
+    let mut secrets = IndexMap::new();
+    let mut plan = None;
+    if let Some(node) = node {
+        let read = read_pipeline(&node, &files, &mut out);
+        let stages = read_stages(&node, &mut files, &mut out);
+        if let Some(mut spec) = read {
+            secrets = spec.secrets.clone();
+            apply(&mut spec, options)?;
+            check_secrets(&spec, &node, &mut out);
+            plan = build::build(
+                Input {
+                    spec,
+                    node,
+                    stages,
+                    context: options.context.clone(),
+                    profile: options.profile.clone(),
+                    registry,
+                },
+                &mut files,
+                &mut out,
+            );
+        }
+    }
+    let plan = plan.filter(|_| !out.has_errors());
+    Ok(Loaded { sources: files.sources, diagnostics: out.sorted(), plan, secrets })
+}
+
+/// pipeline.yaml's own keys. What lies in `gate` and `finally` is looked at later.
+fn read_pipeline(node: &Node, files: &Files, out: &mut Diagnostics) -> Option<PipelineSpec> {
+    let names = Names::default();
+    let site = Site { stage: None, role: None, item: false, params: None };
+    let statics = Scope::default();
+    let mut judge = KeysOnly(Judge {
+        names: &names,
+        sources: &files.sources,
+        root: &files.root,
+        site,
+        statics: &statics,
+        found: Found::default(),
+    });
+    if Shape::of::<PipelineSpec>().check(node, &mut judge, out) == Fit::Wrong {
+        return None;
+    }
+    decode_or_tell(node, out)
+}
+
+/// The stage files that `stages:` names, each with what could be read of it.
+fn read_stages(pipeline: &Node, files: &mut Files, out: &mut Diagnostics) -> Vec<StageFile> {
+    let shape = Shape::of::<StageSpec>();
+    let mut stages: Vec<StageFile> = Vec::new();
+    for item in pipeline.get("stages").map(Node::items).unwrap_or_default() {
+        let Some(reference) = item.as_text() else { continue };
+        let Some(node) = files.read(reference, item.span, out) else { continue };
+        let names = Names::default();
+        let site = Site { stage: None, role: None, item: false, params: None };
+        let statics = Scope::default();
+        let mut judge = KeysOnly(Judge {
+            names: &names,
+            sources: &files.sources,
+            root: &files.root,
+            site,
+            statics: &statics,
+            found: Found::default(),
+        });
+        let fits = shape.check(&node, &mut judge, out) == Fit::Fits;
+        if fits {
+            decode_or_tell::<StageSpec>(&node, out);
+        }
+        let name_node = node.get("stage");
+        let name = name_node.and_then(Node::as_text).unwrap_or_default().to_owned();
+        let name_span = name_node.map_or(node.span, |node| node.span);
+        if StageNames::is_reserved(&name) {
+            out.push(
+                Diagnostic::error(
+                    Code::InvalidName,
+                    name_span,
+                    format!("the stage name `{name}` is taken by the pipeline's own parts"),
+                )
+                .help("choose another name"),
+            );
+        }
+        if let Some(other) = stages.iter().find(|other| other.name == name && !name.is_empty()) {
+            out.push(
+                Diagnostic::error(Code::DuplicateName, name_span, format!("two stages are called `{name}`"))
+                    .label("the second one")
+                    .also(other.name_span, "the first one")
+                    .help("give one of them another name"),
+            );
+            continue;
+        }
+        stages.push(StageFile { name, name_span, node });
+    }
+    stages
+}
+
+/// A judge for the keys of a file, before names are known: anything inside the free parts is left for later.
+struct KeysOnly<'a>(Judge<'a>);
+
+impl crate::document::Formats for KeysOnly<'_> {
+    fn judge(&mut self, format: crate::document::Format<'_>, out: &mut Diagnostics) {
+        if format.name == "name" {
+            crate::document::Formats::judge(&mut self.0, format, out);
+        }
+    }
+}
+
+pub(super) fn decode_or_tell<T: serde::de::DeserializeOwned>(node: &Node, out: &mut Diagnostics) -> Option<T> {
+    decode(node)
+        .map_err(|error| out.push(Diagnostic::error(Code::InvalidValue, node.span_at(&error.path), error.message)))
+        .ok()
+}
+
+/// Puts the profile's and the command line's values in place.
+fn apply(spec: &mut PipelineSpec, options: &Options) -> Result<(), Fault> {
+    if let Some(name) = &options.profile {
+        let Some(profile) = spec.profiles.get(name).cloned() else {
+            let help = did_you_mean(name, spec.profiles.keys().map(String::as_str))
+                .unwrap_or_else(|| "pipeline.yaml has no `profiles:`".to_owned());
+            return Err(Fault::invalid(format!("there is no profile `{name}`")).help(help));
+        };
+        spec.vars.extend(profile.vars);
+        spec.env.extend(profile.env);
+    }
+    for (name, text) in &options.vars {
+        if !spec.vars.contains_key(name) {
+            let help = did_you_mean(name, spec.vars.keys().map(String::as_str))
+                .unwrap_or_else(|| "pipeline.yaml declares no `vars:`".to_owned());
+            return Err(Fault::invalid(format!("--var {name}: there is no var `{name}`")).help(help));
+        }
+        let value = serde_saphyr::from_str(text).unwrap_or_else(|_| serde_json::Value::String(text.clone()));
+        spec.vars.insert(name.clone(), crate::spec::Any(value));
+    }
+    Ok(())
+}
+
+/// `secrets:` entries name exactly one source.
+fn check_secrets(spec: &PipelineSpec, node: &Node, out: &mut Diagnostics) {
+    let span = |name: &str| -> Span {
+        node.get("secrets").and_then(|secrets| secrets.entry(name)).map_or(node.span, |entry| entry.key_span)
+    };
+    for (name, source) in &spec.secrets {
+        if let Some(problem) = source.problem() {
+            out.push(Diagnostic::error(Code::InvalidValue, span(name), format!("secret `{name}` {problem}")).help(
+                format!("for example `{name}: {{ env: {} }}` or `{name}: {{ generate: 32 }}`", name.to_uppercase()),
+            ));
+        }
+    }
+}
+
+/// Renders a tree with the values known before the run.
+pub(super) fn render_static(node: &Node, statics: &Scope, out: &mut Diagnostics) -> Option<Node> {
+    render(node, statics)
+        .map_err(|error| out.push(Diagnostic::error(Code::InvalidExpression, error.span, error.error.message)))
+        .ok()
+}
+
+/// Vars whose values are themselves templates see `env` and the vars before them.
+pub(super) fn settle_vars(
+    spec: &PipelineSpec,
+    node: &Node,
+    out: &mut Diagnostics,
+) -> IndexMap<String, serde_json::Value> {
+    let mut vars: IndexMap<String, serde_json::Value> = IndexMap::new();
+    for (name, value) in &spec.vars {
+        let span = node.get("vars").and_then(|vars| vars.entry(name)).map_or(node.span, |entry| entry.node.span);
+        let tree = Node::from_json(&value.0, span);
+        let mut scope = static_scope(&vars, None, None);
+        let env = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?.into())));
+        scope.roots.insert("env".to_owned(), serde_json::Value::Object(env.collect()));
+        if let Some(tree) = render_static(&tree, &scope, out) {
+            vars.insert(name.clone(), tree.to_json());
+        }
+    }
+    vars
+}

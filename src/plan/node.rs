@@ -1,0 +1,167 @@
+//! The parts of a plan: stages, nodes, and the work behind a node.
+
+use std::time::Duration;
+
+use crate::document::Node;
+use crate::event::{NodeId, NodeOutline, Role};
+use crate::expr::{Expr, Template};
+use crate::kind::{Assertion, AssertionKind, Kind, Step, StepKind};
+
+/// A stage of the plan, by its index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StageId(pub u32);
+
+impl StageId {
+    /// As an index into the plan's stages.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A stage: steps, a gate, and what runs when it went wrong or is over.
+#[derive(Debug)]
+pub struct PlanStage {
+    /// Its name, unique.
+    pub name: String,
+    /// Stages that must be over, with their gates holding, before it starts.
+    pub needs: Vec<StageId>,
+    /// Runs even though a needed stage failed (only the pipeline's own `finally`).
+    pub always: bool,
+    /// Skipped when false.
+    pub when: Option<Expr>,
+    /// Its own `env:`, for each of its steps.
+    pub env: Vec<(String, Template)>,
+    /// Its nodes, in the order of the file; a gate, where there is one, behind the steps.
+    pub nodes: Vec<NodeId>,
+}
+
+/// A node of the graph.
+#[derive(Debug)]
+pub struct PlanNode {
+    /// What reports know of it.
+    pub outline: NodeOutline,
+    /// Its stage.
+    pub stage: StageId,
+    /// Its role: steps run first; `on_failure` when a step or the gate failed; `finally` when all that is over.
+    pub role: Role,
+    /// The id the file gives it; `gate` for a gate.
+    pub step: String,
+    /// The value of `item`, with `for_each`.
+    pub item: Option<serde_json::Value>,
+    /// Nodes of the same stage and role that must have passed before it starts: `needs` and implied edges. A gate
+    /// waits for all steps of its stage without being told.
+    pub needs: Vec<NodeId>,
+    /// With `during`: the nodes it covers (a gate may be one). It is up before the first of them starts and is
+    /// stopped after the last has ended.
+    pub covers: Vec<NodeId>,
+    /// Skipped when false.
+    pub when: Option<Expr>,
+    /// Its own `env:`.
+    pub env: Vec<(String, Template)>,
+    /// Limit of one attempt.
+    pub timeout: Option<Duration>,
+    /// How often it is tried.
+    pub retry: Retry,
+    /// Index into the plan's pools.
+    pub pool: Option<usize>,
+    /// Its failure is told but does not count.
+    pub continue_on_error: bool,
+    /// What it does.
+    pub work: Work,
+}
+
+/// How often a step is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts in all, at least 1.
+    pub attempts: u32,
+    /// Before the second attempt; doubles each time.
+    pub backoff: Duration,
+    /// Never longer than this.
+    pub max_backoff: Duration,
+}
+
+impl Default for Retry {
+    /// One attempt.
+    fn default() -> Self {
+        Retry { attempts: 1, backoff: Duration::from_secs(1), max_backoff: Duration::from_secs(60) }
+    }
+}
+
+/// What a node does.
+#[derive(Debug)]
+pub enum Work {
+    /// Runs a step.
+    Step(StepPlan),
+    /// Measures a gate.
+    Gate(Gate),
+}
+
+/// A step's work.
+#[derive(Debug)]
+pub struct StepPlan {
+    /// Its kind.
+    pub kind: &'static StepKind,
+    /// What was written under the kind's key.
+    pub body: Body<dyn Step>,
+    /// Outputs it declares beyond those of its kind (`outputs: [name]`).
+    pub outputs: Vec<String>,
+}
+
+/// A gate's work; a gate without assertions holds.
+#[derive(Debug, Default)]
+pub struct Gate {
+    /// Its assertions, measured side by side.
+    pub assertions: Vec<PlanAssertion>,
+}
+
+/// One assertion of a gate.
+#[derive(Debug)]
+pub struct PlanAssertion {
+    /// Its `name:`, where it has one; else the kind's title is shown.
+    pub name: Option<String>,
+    /// Its kind.
+    pub kind: &'static AssertionKind,
+    /// What was written under the kind's key.
+    pub body: Body<dyn Assertion>,
+    /// Must become true in this time; measured once where absent.
+    pub within: Option<Duration>,
+    /// Must stay true for this long (`for:`).
+    pub hold: Option<Duration>,
+    /// Skipped when false.
+    pub when: Option<Expr>,
+    /// Its failure only warns.
+    pub warning: bool,
+}
+
+/// What was written under a kind's key: decoded already, or waiting for values that only the run knows.
+pub enum Body<T: ?Sized + 'static> {
+    /// Nothing in it depends on the run.
+    Ready(Box<T>),
+    /// To be rendered and decoded when its turn comes; its shape was checked.
+    Template(Node),
+}
+
+impl<T: ?Sized> Body<T> {
+    /// Whether it was decoded already.
+    pub fn ready(&self) -> Option<&T> {
+        match self {
+            Body::Ready(body) => Some(body),
+            Body::Template(_) => None,
+        }
+    }
+}
+
+impl<T: ?Sized> std::fmt::Debug for Body<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.ready().is_some() { "Ready" } else { "Template" })
+    }
+}
+
+/// Renders a template body and decodes it by its kind; the words of what went wrong.
+///
+/// # Errors
+/// [`crate::outcome::Fault`] of kind invalid.
+pub fn decode_rendered<T: ?Sized>(kind: &Kind<T>, rendered: &Node) -> Result<Box<T>, crate::outcome::Fault> {
+    kind.decode(rendered).map_err(|error| crate::outcome::Fault::invalid(format!("{}: {error}", kind.name)))
+}

@@ -1,0 +1,267 @@
+//! One step: exactly one kind beside the common keys; one node, or several with `for_each`.
+
+use std::sync::Arc;
+
+use super::body::{Place, only};
+use super::build::{Workshop, site};
+use super::names::{Site, static_scope};
+use super::node::{Body, PlanNode, Retry, StepPlan, Work};
+use super::stage::{UNPLACED, condition};
+use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::document::{Entry, Node, Value};
+use crate::event::{NodeOutline, Role};
+use crate::kind::StepKind;
+use crate::source::Span;
+use crate::spec::{StepKeys, name_problem};
+
+/// A step before names become edges.
+pub(super) struct StepParts {
+    pub id: String,
+    pub role: Role,
+    pub node: PlanNode,
+    pub needs: Vec<(String, Span)>,
+    pub uses: Vec<(String, Span)>,
+    pub during: Vec<(String, Span)>,
+    pub refers: Vec<(usize, Span)>,
+}
+
+const COMMON: [&str; 11] =
+    ["name", "needs", "during", "when", "timeout", "retry", "env", "for_each", "pool", "outputs", "continue_on_error"];
+
+impl Workshop<'_> {
+    /// The nodes of the step at `entry`; none when it is wrong, which was told.
+    pub fn step(&mut self, stage: Option<usize>, role: Role, entry: &Entry) -> Vec<StepParts> {
+        self.step_name(entry);
+        if !matches!(entry.node.value, Value::Map(_)) {
+            let message = format!("step `{}` is {}, expected a mapping with a kind", entry.key, entry.node.type_name());
+            let help = format!("for example `{}: {{ shell: {{ run: make }} }}`", entry.key);
+            self.out.push(Diagnostic::error(Code::WrongType, entry.node.span, message).help(help));
+            return Vec::new();
+        }
+        let kind = self.step_kind(entry);
+        let keys = self.step_keys(stage, role, entry);
+        let (Some((kind, body)), Some((keys, items))) = (kind, keys) else { return Vec::new() };
+        if !entry.node.get("during").map(Node::items).unwrap_or_default().is_empty() && !kind.during {
+            let able: Vec<&str> =
+                self.shapes.registry.steps.iter().filter(|kind| kind.during).map(|kind| kind.name).collect();
+            let span = entry.node.entry("during").map_or(entry.key_span, |entry| entry.key_span);
+            self.out.push(
+                Diagnostic::error(Code::InvalidValue, span, format!("a `{}` step cannot run during others", kind.name))
+                    .help(format!("these can: {}", able.join(", "))),
+            );
+        }
+        let several = items.is_some();
+        let items: Vec<Option<serde_json::Value>> =
+            items.map_or_else(|| vec![None], |items| items.into_iter().map(Some).collect());
+        let mut parts = Vec::new();
+        for (at, item) in items.into_iter().enumerate() {
+            let label = item.as_ref().filter(|_| several).map(|item| label(item, at));
+            parts.extend(self.one(stage, role, entry, kind, body, &keys, item, label));
+        }
+        parts
+    }
+
+    fn step_name(&mut self, entry: &Entry) {
+        if let Some(problem) = name_problem(&entry.key) {
+            self.out.push(Diagnostic::error(
+                Code::InvalidName,
+                entry.key_span,
+                format!("the step name `{}` {problem}", entry.key),
+            ));
+        } else if entry.key == "gate" {
+            self.out.push(
+                Diagnostic::error(
+                    Code::InvalidName,
+                    entry.key_span,
+                    "the step name `gate` is taken by the stage's gate",
+                )
+                .help("choose another name"),
+            );
+        }
+    }
+
+    /// Exactly one key that is a kind; every other key is a common one.
+    fn step_kind<'n>(&mut self, entry: &'n Entry) -> Option<(&'static StepKind, &'n Node)> {
+        let registry = self.shapes.registry;
+        let mut kinds = Vec::new();
+        let mut strange = false;
+        for field in entry.node.entries() {
+            if let Some(kind) = registry.step(&field.key) {
+                kinds.push((kind, field));
+            } else if !COMMON.contains(&field.key.as_str()) {
+                strange = true;
+                let known = COMMON.iter().copied().chain(registry.steps.iter().map(|kind| kind.name));
+                self.out.push(
+                    Diagnostic::error(
+                        Code::UnknownKey,
+                        field.key_span,
+                        format!("step `{}` has no key `{}`", entry.key, field.key),
+                    )
+                    .maybe_help(did_you_mean(&field.key, known)),
+                );
+            }
+        }
+        match kinds.as_slice() {
+            [(kind, field)] => Some((kind, &field.node)),
+            [] => {
+                if !strange {
+                    let names: Vec<&str> = registry.steps.iter().map(|kind| kind.name).collect();
+                    self.out.push(
+                        Diagnostic::error(
+                            Code::NotOneKind,
+                            entry.key_span,
+                            format!("step `{}` has no kind", entry.key),
+                        )
+                        .help(format!("add one of: {}", names.join(", "))),
+                    );
+                }
+                None
+            }
+            [(first, first_field), rest @ ..] => {
+                let mut problem = Diagnostic::error(
+                    Code::NotOneKind,
+                    first_field.key_span,
+                    format!("step `{}` has {} kinds, expected exactly one", entry.key, kinds.len()),
+                )
+                .label(format!("`{}`", first.name))
+                .help("write a step for each");
+                for (kind, field) in rest {
+                    problem = problem.also(field.key_span, format!("and `{}`", kind.name));
+                }
+                self.out.push(problem);
+                None
+            }
+        }
+    }
+
+    /// The common keys, decoded, and the items of `for_each`.
+    #[expect(clippy::type_complexity, reason = "a pair of results, named where it is used")]
+    fn step_keys(
+        &mut self,
+        stage: Option<usize>,
+        role: Role,
+        entry: &Entry,
+    ) -> Option<(StepKeys, Option<Vec<serde_json::Value>>)> {
+        let fixed = only(&entry.node, |field| {
+            COMMON.contains(&field.key.as_str()) && !matches!(field.key.as_str(), "env" | "when")
+        });
+        let statics = Arc::clone(&self.statics);
+        let shape = Arc::clone(&self.shapes.step_keys);
+        let place = Place { site: site(stage, Some(role)), statics: &statics };
+        let found = self.inspect(&fixed, &shape, place)?;
+        if found.dynamic {
+            self.out.push(
+                Diagnostic::error(
+                    Code::InvalidTemplate,
+                    fixed.span,
+                    "these keys must be known before the run: only `vars` can stand in them",
+                )
+                .help("`needs`, `timeout`, `retry`, `for_each` and `pool` shape the plan; use `vars.NAME`"),
+            );
+            return None;
+        }
+        let rendered = super::load::render_static(&fixed, &statics, self.out)?;
+        if found.templates {
+            self.inspect(&rendered, &shape, place)?;
+        }
+        let keys: StepKeys = super::load::decode_or_tell(&rendered, self.out)?;
+        if let Some(pool) = &keys.pool {
+            if !self.pools.iter().any(|(name, _)| name == pool) {
+                let span = entry.node.get("pool").map_or(entry.key_span, |node| node.span);
+                let help = did_you_mean(pool, self.pools.iter().map(|(name, _)| name.as_str()))
+                    .unwrap_or_else(|| format!("add `pools: {{ {pool}: 1 }}` to pipeline.yaml"));
+                self.out
+                    .push(Diagnostic::error(Code::UnknownName, span, format!("there is no pool `{pool}`")).help(help));
+            }
+        }
+        let items = keys.for_each.as_ref().map(|items| items.iter().map(|item| item.0.clone()).collect());
+        Some((keys, items))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one step, named where it is called")]
+    fn one(
+        &mut self,
+        stage: Option<usize>,
+        role: Role,
+        entry: &Entry,
+        kind: &'static StepKind,
+        body: &Node,
+        keys: &StepKeys,
+        item: Option<serde_json::Value>,
+        label: Option<String>,
+    ) -> Option<StepParts> {
+        let statics = if item.is_some() {
+            Arc::new(static_scope(&self.names.vars, item.as_ref(), None))
+        } else {
+            Arc::clone(&self.statics)
+        };
+        let at = Site { item: item.is_some(), ..site(stage, Some(role)) };
+        let place = Place { site: at, statics: &statics };
+        let open = only(&entry.node, |field| matches!(field.key.as_str(), "env" | "when"));
+        let shape = Arc::clone(&self.shapes.step_keys);
+        let open_found = self.inspect(&open, &shape, place);
+        let during = !keys.during.is_empty();
+        let (body, found) = self.body(kind, true, during, body, place, |step, cx| step.check(cx))?;
+        let open_found = open_found?;
+        let title = keys.name.clone().unwrap_or_else(|| match &body {
+            Body::Ready(step) => step.title(),
+            Body::Template(_) => kind.name.to_owned(),
+        });
+        let name = label.map_or_else(|| entry.key.clone(), |label| format!("{}[{label}]", entry.key));
+        let spans = |key: &str| -> Vec<(String, Span)> {
+            let items = entry.node.get(key).map(Node::items).unwrap_or_default();
+            items.iter().filter_map(|item| Some((item.as_text()?.to_owned(), item.span))).collect()
+        };
+        let retry = keys.retry.as_ref().map_or_else(Retry::default, |retry| Retry {
+            attempts: retry.attempts.max(1),
+            backoff: retry.backoff.map_or(Retry::default().backoff, |time| time.0),
+            max_backoff: retry.max_backoff.map_or(Retry::default().max_backoff, |time| time.0),
+        });
+        let node = PlanNode {
+            outline: NodeOutline { name, stage: 0, role, kind: kind.name.to_owned(), title, assertions: 0 },
+            stage: UNPLACED,
+            role,
+            step: entry.key.clone(),
+            item,
+            needs: Vec::new(),
+            covers: Vec::new(),
+            when: entry.node.get("when").and_then(condition),
+            env: self.env(entry.node.get("env")),
+            timeout: keys.timeout.map(|time| time.0),
+            retry,
+            pool: keys.pool.as_ref().and_then(|pool| self.pools.iter().position(|(name, _)| name == pool)),
+            continue_on_error: keys.continue_on_error,
+            work: Work::Step(StepPlan { kind, body, outputs: keys.outputs.clone() }),
+        };
+        let mut uses = found.steps;
+        uses.extend(open_found.steps);
+        uses.retain(|(id, _)| *id != entry.key);
+        let mut refers = found.stages;
+        refers.extend(open_found.stages);
+        Some(StepParts {
+            id: entry.key.clone(),
+            role,
+            node,
+            needs: spans("needs"),
+            uses,
+            during: spans("during"),
+            refers,
+        })
+    }
+}
+
+/// How an item shows in a node's name: its text where it is a short scalar, else its position.
+fn label(item: &serde_json::Value, at: usize) -> String {
+    let text = match item {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Number(number) => number.to_string(),
+        serde_json::Value::Bool(value) => value.to_string(),
+        serde_json::Value::Object(fields) => match fields.get("name").and_then(|name| name.as_str()) {
+            Some(name) => name.to_owned(),
+            None => at.to_string(),
+        },
+        _ => at.to_string(),
+    };
+    let tame = |c: char| c.is_ascii_alphanumeric() || "-_.:@".contains(c);
+    if text.is_empty() || text.len() > 40 || !text.chars().all(tame) { at.to_string() } else { text }
+}

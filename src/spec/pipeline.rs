@@ -1,0 +1,83 @@
+//! `pipeline.yaml`: what runs, with which vars and secrets, and the cluster it may touch.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::common::{Any, EnvText};
+use super::secret::SecretSource;
+
+/// A pipeline file.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineSpec {
+    /// The version of this format: 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub version: u32,
+    /// The pipeline's name.
+    #[schemars(extend("format" = "name"))]
+    pub pipeline: String,
+    /// What it is for, in a sentence.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// The cluster it may touch.
+    #[serde(default)]
+    pub cluster: Option<ClusterSpec>,
+    /// Values that expressions reach as `vars.NAME`; `--var NAME=VALUE` and profiles override them.
+    #[serde(default)]
+    pub vars: IndexMap<String, Any>,
+    /// Where secret values come from; never a literal.
+    #[serde(default)]
+    pub secrets: IndexMap<String, SecretSource>,
+    /// Environment variables for every step.
+    #[serde(default)]
+    pub env: IndexMap<String, EnvText>,
+    /// Named sets of overrides, chosen with `--profile`.
+    #[serde(default)]
+    pub profiles: IndexMap<String, ProfileSpec>,
+    /// Named limits on how many steps with `pool: NAME` run at once.
+    #[serde(default)]
+    pub pools: IndexMap<String, u32>,
+    /// Assertions that must hold before the first stage and again after the last.
+    #[serde(default)]
+    pub gate: Vec<Any>,
+    /// The stage files, relative to this file.
+    pub stages: Vec<String>,
+    /// Steps that always run at the end, also after a failure or Ctrl-C.
+    #[serde(default)]
+    pub finally: IndexMap<String, Any>,
+}
+
+/// The cluster a pipeline may touch.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterSpec {
+    /// The only kubeconfig contexts it may touch; any other is refused before anything runs.
+    pub contexts: Vec<String>,
+    /// The namespace for whatever names none; `default` where absent.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// How images get into a cluster that is none of minikube, kind and k3d.
+    #[serde(default)]
+    pub load: Option<LoadSpec>,
+}
+
+/// How images get into a cluster's container runtime.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoadSpec {
+    /// A program and its arguments; it is given a docker-archive on its standard input.
+    pub command: Vec<String>,
+}
+
+/// Overrides that `--profile` chooses.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileSpec {
+    /// Vars that take the place of the pipeline's.
+    #[serde(default)]
+    pub vars: IndexMap<String, Any>,
+    /// Environment variables that take the place of the pipeline's.
+    #[serde(default)]
+    pub env: IndexMap<String, EnvText>,
+}

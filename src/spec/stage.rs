@@ -1,0 +1,82 @@
+//! Stage files: steps and the gate behind them; the keys every step has beside its kind.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::common::{Any, EnvText, When};
+use super::gate::RetrySpec;
+use crate::units::TimeSpan;
+
+/// A stage file.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StageSpec {
+    /// The stage's name.
+    #[schemars(extend("format" = "name"))]
+    pub stage: String,
+    /// What it is for, in a sentence.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Other stages; their gates must hold before this one starts. None: it starts at once.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// A CEL condition; the stage is skipped when it is false.
+    #[serde(default)]
+    pub when: Option<When>,
+    /// Environment variables for every step of the stage.
+    #[serde(default)]
+    pub env: IndexMap<String, EnvText>,
+    /// The steps by id. They run in parallel unless `needs`, `during` or a reference orders them.
+    #[serde(default)]
+    pub steps: IndexMap<String, Any>,
+    /// Steps that run when a step or the gate of this stage failed.
+    #[serde(default)]
+    pub on_failure: IndexMap<String, Any>,
+    /// Steps that always run when the stage is over.
+    #[serde(default)]
+    pub finally: IndexMap<String, Any>,
+    /// Assertions that must hold before stages that need this one start.
+    #[serde(default)]
+    pub gate: Vec<Any>,
+}
+
+/// The keys every step has beside its kind.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepKeys {
+    /// What it is for, shown in plan and reports.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Steps of this stage that must pass before it starts.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// Steps of this stage, or `gate`, that this step runs around: it is up before the first of them starts, and is
+    /// stopped after the last has ended.
+    #[serde(default)]
+    pub during: Vec<String>,
+    /// A CEL condition; the step is skipped when it is false.
+    #[serde(default)]
+    pub when: Option<When>,
+    /// The limit of one attempt.
+    #[serde(default)]
+    pub timeout: Option<TimeSpan>,
+    /// How often it is tried.
+    #[serde(default)]
+    pub retry: Option<RetrySpec>,
+    /// Environment variables.
+    #[serde(default)]
+    pub env: IndexMap<String, EnvText>,
+    /// A list: the step runs once for each, as `item`. May be a `${{ vars.… }}`.
+    #[serde(default)]
+    pub for_each: Option<Vec<Any>>,
+    /// A pool of pipeline.yaml that limits how many run at once.
+    #[serde(default)]
+    pub pool: Option<String>,
+    /// Names it writes to `$PIPELINE_OUTPUT` as `name=value` lines.
+    #[serde(default)]
+    pub outputs: Vec<String>,
+    /// Its failure is told, but does not count.
+    #[serde(default)]
+    pub continue_on_error: bool,
+}
