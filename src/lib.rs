@@ -20,6 +20,7 @@ pub mod plan;
 pub mod spec;
 // 3: the kinds, the record, the scheduling
 pub mod assertions;
+pub mod engine;
 pub mod steps;
 // 4: words
 pub mod cli;

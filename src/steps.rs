@@ -1,6 +1,15 @@
 //! The step kinds: one file each, and the table that registers them.
 
+mod image;
+mod kube;
+mod shell;
+
 use crate::kind::StepKind;
 
 /// Every step kind, sorted by name.
-pub const STEPS: &[&StepKind] = &[];
+#[rustfmt::skip]
+pub const STEPS: &[&StepKind] = &[
+    &image::KIND,
+    &kube::KIND,
+    &shell::KIND,
+];

@@ -16,6 +16,7 @@ use crate::kind::{Assertion, AssertionKind, Context, Watch};
 use crate::outcome::{Fault, Finding, Verdict};
 use crate::units::{Count, Text, TimeSpan};
 use fields::{Probes, Ready, Resources};
+pub(super) use measures::full;
 
 /// `pods`: what is true of every pod that the selector means. A pod that is being deleted does not count. Without any
 /// pod the assertion is unmet, unless `count` allows for none.

@@ -1,0 +1,164 @@
+//! The `resource` assertion: any kind of object, by name or by selector, is there, looks like this, or is not there.
+
+mod look;
+mod matching;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kube::api::DynamicObject;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::live::{Changes, Selector, current};
+use crate::diagnostic::Code;
+use crate::document::Segment;
+use crate::drivers::cluster::Kind;
+use crate::drivers::cluster::explain::Target;
+use crate::drivers::cluster::watch::Objects;
+use crate::expect::Expect;
+use crate::kind::{Assertion, AssertionKind, Cel, CheckContext, Context, Poll, Watch};
+use crate::outcome::{Fault, FaultKind, Finding, Verdict};
+use crate::units::Count;
+
+/// How often we ask whether the cluster serves a kind by now.
+const KIND_PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
+
+/// `resource`: objects of any kind, by `name`, by `selector`, or all of a namespace. Every one that is meant must
+/// match and hold, and without any the assertion is unmet, unless `count` allows for none or `absent` is set.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resource {
+    /// The kind, as kubectl takes it: `Service`, `deploy`, `certificates.cert-manager.io`.
+    kind: String,
+    /// Its version, where the kind alone is not enough: `v1`, `apps/v1`. Then `kind` is the exact name.
+    api_version: Option<String>,
+    /// The object's name.
+    name: Option<String>,
+    /// Which objects, by label: `app=todo`, or a map of labels.
+    selector: Option<Selector>,
+    /// Their namespace; else the pipeline's. `"*"` is all. Kinds that live in none ignore it.
+    namespace: Option<String>,
+    /// A part of the object. Every key written must be there and match; further keys do not matter. A list matches
+    /// when each item written matches one of its items: the one with the same `name` (or `type`, `key`, `port`),
+    /// else any; `[]` is an empty list, `null` a key that is not there. For a number or a text an expectation may
+    /// stand: `readyReplicas: ">= 2"`.
+    #[serde(rename = "match")]
+    part: Option<Value>,
+    /// CEL over the object as `self`: `self.spec.ports.size() > 0`.
+    assert: Option<Cel>,
+    /// How many objects are meant.
+    count: Option<Expect<Count>>,
+    /// That there is none; with `match` or `assert`, none of which these hold.
+    #[serde(default)]
+    absent: bool,
+}
+
+/// The row of this kind.
+pub const KIND: AssertionKind = AssertionKind::assertion::<Resource>(
+    "resource",
+    "Objects of any kind, by name or selector: a partial match, a CEL expression, a count, or that there is none.",
+    "kind: Service\nname: frontend\nmatch: { spec: { type: NodePort, ports: [{ port: 80 }] } }\nassert: self.spec.ports.size() > 0\n",
+)
+.cluster();
+
+#[async_trait]
+impl Assertion for Resource {
+    fn check(&self, cx: &mut CheckContext<'_>) {
+        if self.name.is_some() && self.selector.is_some() {
+            cx.error(
+                &[Segment::Key("selector".to_owned())],
+                Code::InvalidValue,
+                "`name` and `selector` both say which objects are meant",
+                Some("keep one of them".to_owned()),
+            );
+        }
+        if self.absent && self.count.is_some() {
+            cx.error(
+                &[Segment::Key("count".to_owned())],
+                Code::InvalidValue,
+                "`absent` and `count` both say how many there are",
+                Some("keep one of them".to_owned()),
+            );
+        }
+    }
+
+    fn title(&self) -> String {
+        let absent = if self.absent { "no " } else { "" };
+        format!("{absent}{}", self.meant())
+    }
+
+    async fn watch(&self, cx: &Context) -> Result<Box<dyn Watch>, Fault> {
+        match self.objects(cx).await? {
+            Some((_, objects)) => Ok(Box::new(Changes::of(vec![objects]))),
+            // Its CustomResourceDefinition may still come.
+            None => Ok(Box::new(Poll(KIND_PAUSE))),
+        }
+    }
+
+    async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
+        let Some((_, objects)) = self.objects(cx).await? else {
+            return Ok(Verdict::of(vec![self.unknown_kind()]));
+        };
+        let objects: Vec<Arc<DynamicObject>> =
+            current(&objects)?.into_iter().filter(|object| self.means(object)).collect();
+        Ok(Verdict::of(self.measures(&objects, &cx.scope)?))
+    }
+
+    async fn explain(&self, cx: &Context) -> Vec<Finding> {
+        let Ok(Some((kind, _))) = self.objects(cx).await else { return Vec::new() };
+        if self.absent {
+            return Vec::new();
+        }
+        let target = match (&self.name, &self.selector) {
+            (Some(name), _) => Target::Object { kind: kind.resource.kind, name: name.clone() },
+            (None, Some(selector)) => Target::Selector(selector.to_string()),
+            (None, None) => return Vec::new(),
+        };
+        let namespace = self.namespace.as_deref().filter(|it| *it != "*");
+        let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
+        cx.world.cluster.explain(namespace.unwrap_or_else(|| cx.world.cluster.namespace()), &target, &keep).await
+    }
+}
+
+impl Resource {
+    /// The kind and its objects; nothing where the cluster serves no such kind.
+    async fn objects(&self, cx: &Context) -> Result<Option<(Kind, Arc<Objects>)>, Fault> {
+        let cluster = &cx.world.cluster;
+        let kind = match &self.api_version {
+            Some(version) => cluster.kind_of(version, &self.kind).await,
+            None => cluster.kind_named(&self.kind).await,
+        };
+        let kind = match kind {
+            Ok(kind) => kind,
+            // The catalog was read, and it does not stand there; an environment that does not answer is another thing.
+            Err(fault) if fault.kind != FaultKind::Environment && !fault.transient => return Ok(None),
+            Err(fault) => return Err(fault),
+        };
+        let namespace = match self.namespace.as_deref() {
+            _ if !kind.namespaced => None,
+            Some("*") => None,
+            Some(namespace) => Some(namespace),
+            None => Some(cluster.namespace()),
+        };
+        let objects = cluster.objects(&kind.resource, namespace).await?;
+        Ok(Some((kind, objects)))
+    }
+
+    fn means(&self, object: &DynamicObject) -> bool {
+        let named = self.name.is_none() || object.metadata.name == self.name;
+        let selector = self.selector.as_ref();
+        named && selector.is_none_or(|selector| selector.0.matches(object.metadata.labels.as_ref()))
+    }
+
+    /// `service/frontend`, `pods app=todo`.
+    fn meant(&self) -> String {
+        let kind = self.kind.to_lowercase();
+        match (&self.name, &self.selector) {
+            (Some(name), _) => format!("{kind}/{name}"),
+            (None, Some(selector)) => format!("{kind} {selector}"),
+            (None, None) => kind,
+        }
+    }
+}

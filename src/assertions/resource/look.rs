@@ -1,0 +1,204 @@
+//! Objects held against a `resource` assertion: counted, matched in part, asked in CEL. Pure.
+
+use std::sync::Arc;
+
+use kube::api::DynamicObject;
+use serde_json::Value;
+
+use super::super::live::few;
+use super::Resource;
+use super::matching::{Mismatch, mismatches, shown};
+use crate::expr::{Expr, Scope};
+use crate::outcome::{Fault, Measure};
+use crate::units::Count;
+
+/// How many objects have their mismatches listed one by one.
+const TOLD: usize = 3;
+
+/// What is wrong with one object.
+struct Look {
+    name: String,
+    mismatches: Vec<Mismatch>,
+    /// What the CEL expression gave, where it is not `true`.
+    denied: Option<String>,
+}
+
+impl Resource {
+    /// The measures of the objects that are meant.
+    pub(super) fn measures(&self, objects: &[Arc<DynamicObject>], scope: &Scope) -> Result<Vec<Measure>, Fault> {
+        let meant = self.meant();
+        if let Some(expect) = &self.count {
+            let count = expect.measure("count", &Count(i64::try_from(objects.len()).unwrap_or(i64::MAX)));
+            let mut measures = vec![count];
+            measures.extend(self.looks(objects, scope)?.iter().flat_map(|look| self.told(look)));
+            return Ok(measures);
+        }
+        if self.absent {
+            let there = self.looks(objects, scope)?;
+            let there = there.iter().filter(|look| look.mismatches.is_empty() && look.denied.is_none());
+            let names: Vec<&str> = there.map(|look| look.name.as_str()).collect();
+            let actual = if names.is_empty() { "absent".to_owned() } else { format!("there: {}", few(names.clone())) };
+            return Ok(vec![Measure::new(meant, actual, "absent", names.is_empty())]);
+        }
+        if objects.is_empty() {
+            return Ok(vec![Measure::new(meant, "not there", "there", false)]);
+        }
+        let looks = self.looks(objects, scope)?;
+        let mut wrong = looks.iter().filter(|look| !look.mismatches.is_empty() || look.denied.is_some());
+        let mut measures: Vec<Measure> = wrong.by_ref().take(TOLD).flat_map(|look| self.told(look)).collect();
+        let rest = wrong.count();
+        if rest > 0 {
+            measures.push(Measure::new(&meant, format!("{rest} more do not match"), "all match", false));
+        }
+        if measures.is_empty() {
+            let actual = if looks.len() == 1 { "there".to_owned() } else { format!("{} there", looks.len()) };
+            let expected = match (&self.part, &self.assert) {
+                (None, None) => "there".to_owned(),
+                (Some(_), None) => "there and matching".to_owned(),
+                (_, Some(assert)) => assert.0.clone(),
+            };
+            measures.push(Measure::new(meant, actual, expected, true));
+        }
+        Ok(measures)
+    }
+
+    /// That the cluster knows no such kind.
+    pub(super) fn unknown_kind(&self) -> Measure {
+        let of = self.api_version.as_ref().map(|version| format!(" of {version}")).unwrap_or_default();
+        let actual = format!("the cluster serves no kind {}{of}", self.kind);
+        let none = self.absent || self.count.as_ref().is_some_and(|count| count.holds(&Count(0)));
+        Measure::new(self.meant(), actual, if self.absent { "absent" } else { "there" }, none)
+    }
+
+    fn looks(&self, objects: &[Arc<DynamicObject>], scope: &Scope) -> Result<Vec<Look>, Fault> {
+        let assert = self.assert.as_ref().map(|assert| Expr::parse(&assert.0)).transpose();
+        let assert = assert.map_err(|error| Fault::invalid(format!("`assert` does not parse: {error}")))?;
+        let mut scope = if assert.is_some() { scope.clone() } else { Scope::default() };
+        objects
+            .iter()
+            .map(|object| {
+                let name = object.metadata.name.clone().unwrap_or_default();
+                let object = serde_json::to_value(&**object)
+                    .map_err(|error| Fault::unknown(format!("{name} cannot be read as JSON: {error}")))?;
+                let mismatches = self.part.as_ref().map(|part| mismatches(part, &object)).unwrap_or_default();
+                let denied = assert.as_ref().and_then(|assert| {
+                    scope.roots.insert("self".to_owned(), object);
+                    denied(assert, &scope)
+                });
+                Ok(Look { name, mismatches, denied })
+            })
+            .collect()
+    }
+
+    /// Each mismatch with its path, both sides; what CEL gave.
+    fn told(&self, look: &Look) -> Vec<Measure> {
+        let object = if self.name.is_some() { String::new() } else { format!("{} ", look.name) };
+        let mismatches = look
+            .mismatches
+            .iter()
+            .map(|it| Measure::new(format!("{object}{}", it.path), it.actual.as_str(), it.expected.as_str(), false));
+        let expected = self.assert.as_ref().map(|assert| assert.0.as_str()).unwrap_or_default();
+        let denied = look.denied.iter().map(|gave| Measure::new(format!("{object}assert"), gave, expected, false));
+        mismatches.chain(denied).collect()
+    }
+}
+
+/// What the expression gave with the values it looked at, where it is not `true`.
+fn denied(assert: &Expr, scope: &Scope) -> Option<String> {
+    let gave = match assert.eval(scope) {
+        Ok(Value::Bool(true)) => return None,
+        Ok(value) => shown(&value),
+        // A field that is not there makes it fail; that is an answer about the object.
+        Err(error) => error.message,
+    };
+    let mut seen: Vec<String> = Vec::new();
+    for reference in assert.references() {
+        let [root, path @ ..] = &reference.path[..] else { continue };
+        let Some(start) = scope.roots.get(root).filter(|_| root == "self" && !path.is_empty()) else { continue };
+        if let Some(value) = path.iter().try_fold(start, |value, key| value.get(key)) {
+            let told = format!("{} = {}", reference.path.join("."), shown(value));
+            if !seen.contains(&told) {
+                seen.push(told);
+            }
+        }
+    }
+    if seen.is_empty() { Some(gave) } else { Some(format!("{gave}, where {}", seen.join(", "))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn service(name: &str) -> Arc<DynamicObject> {
+        let service = json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+            "spec": {"type": "ClusterIP", "ports": [{"name": "http", "port": 80, "targetPort": 3000}]}
+        });
+        Arc::new(serde_json::from_value(service).expect("an object"))
+    }
+
+    fn measure(assertion: &str, objects: &[Arc<DynamicObject>]) -> Vec<String> {
+        let assertion: Resource = serde_yaml::from_str(assertion).expect("well formed");
+        let scope = Scope { roots: [("vars".to_owned(), json!({"ports": 1}))].into() };
+        let measures = assertion.measures(objects, &scope).expect("measured");
+        measures.iter().map(|it| format!("{}: {} / {} / {}", it.name, it.actual, it.expected, it.holds)).collect()
+    }
+
+    #[test]
+    fn lists_every_mismatch_with_its_path() {
+        let assertion = "
+kind: Service
+name: web
+match: { spec: { type: LoadBalancer, ports: [{ name: http, port: 8080, targetPort: '>= 3000' }] } }
+assert: self.spec.ports.size() > vars.ports
+";
+        assert_eq!(
+            measure(assertion, &[service("web")]),
+            [
+                "spec.type: \"ClusterIP\" / \"LoadBalancer\" / false",
+                "spec.ports[name=http].port: 80 / 8080 / false",
+                "assert: false, where self.spec.ports = [{\"name\":\"http\",\"port\":80,\"targetPort\":3000}] \
+                 / self.spec.ports.size() > vars.ports / false",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_object_that_is_meant_must_match() {
+        let all: Vec<_> = ["a", "b", "c", "d"].map(service).into();
+        assert_eq!(
+            measure("{ kind: Service, match: { spec: { type: NodePort } } }", &all),
+            [
+                "a spec.type: \"ClusterIP\" / \"NodePort\" / false",
+                "b spec.type: \"ClusterIP\" / \"NodePort\" / false",
+                "c spec.type: \"ClusterIP\" / \"NodePort\" / false",
+                "service: 1 more do not match / all match / false",
+            ]
+        );
+        assert_eq!(
+            measure("{ kind: Service, match: { spec: { type: ClusterIP } } }", &all),
+            ["service: 4 there / there and matching / true"]
+        );
+        assert_eq!(measure("{ kind: Service, count: 3 }", &all), ["count: 4 / 3 / false"]);
+    }
+
+    #[test]
+    fn absent_means_none_that_matches() {
+        let absent = "{ kind: Service, name: web, absent: true }";
+        assert_eq!(measure(absent, &[]), ["service/web: absent / absent / true"]);
+        assert_eq!(measure(absent, &[service("web")]), ["service/web: there: web / absent / false"]);
+        assert_eq!(
+            measure("{ kind: Service, absent: true, match: { spec: { type: LoadBalancer } } }", &[service("web")]),
+            ["service: absent / absent / true"]
+        );
+        assert_eq!(measure("{ kind: Service, name: web }", &[]), ["service/web: not there / there / false"]);
+    }
+
+    #[test]
+    fn a_field_that_is_not_there_makes_the_expression_fail_not_the_run() {
+        let told = measure("{ kind: Service, name: web, assert: 'self.status.x == 1' }", &[service("web")]);
+        assert_eq!(told.len(), 1);
+        assert!(told[0].starts_with("assert: ") && told[0].ends_with(" / self.status.x == 1 / false"), "{}", told[0]);
+    }
+}

@@ -1,0 +1,192 @@
+//! The `rollout` assertion: how far a Deployment, StatefulSet or DaemonSet is, and what it rolled out.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet, Deployment, StatefulSet};
+use kube::api::{ApiResource, DynamicObject};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::live::{Changes, current};
+use super::pods::full;
+use crate::diagnostic::Code;
+use crate::document::Segment;
+use crate::drivers::cluster::explain::Target;
+use crate::drivers::cluster::{Reference, rollout};
+use crate::expect::Expect;
+use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Watch};
+use crate::outcome::{Fault, Finding, Measure, Verdict};
+use crate::units::{Count, Text};
+
+/// `rollout`: a workload has rolled out, as `kubectl rollout status` judges it, and what it rolled out.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rollout {
+    /// The workload: `deployment/backend`, `statefulset/db`, `daemonset/agent`.
+    workload: Reference,
+    /// Its namespace; else the pipeline's.
+    namespace: Option<String>,
+    /// That every replica is of the newest revision and available, and no old one is left; `true` where nothing is
+    /// said. `false` expects a rollout that is under way or stuck.
+    complete: Option<bool>,
+    /// Its revision: 1 when created, one more with each change of its pods and each undo.
+    revision: Option<Expect<Count>>,
+    /// How it rolls out: `RollingUpdate`, `Recreate`, `OnDelete`.
+    strategy: Option<Expect<Text>>,
+    /// Replicas that are available.
+    replicas: Option<Expect<Count>>,
+    /// An image that one of its containers has.
+    image: Option<String>,
+}
+
+/// The row of this kind.
+pub const KIND: AssertionKind = AssertionKind::assertion::<Rollout>(
+    "rollout",
+    "A Deployment, StatefulSet or DaemonSet has fully rolled out; its revision, strategy, replicas and image.",
+    "workload: deployment/backend\nrevision: \">= 2\"\nstrategy: RollingUpdate\nreplicas: 2\n",
+)
+.cluster();
+
+#[async_trait]
+impl Assertion for Rollout {
+    fn check(&self, cx: &mut CheckContext<'_>) {
+        if kind_of(&self.workload.kind).is_none() {
+            cx.error(
+                &[Segment::Key("workload".to_owned())],
+                Code::InvalidValue,
+                format!("`{}` does not roll out", self.workload),
+                Some("write deployment/NAME, statefulset/NAME or daemonset/NAME".to_owned()),
+            );
+        }
+    }
+
+    fn title(&self) -> String {
+        format!("rollout {}", self.workload)
+    }
+
+    async fn watch(&self, cx: &Context) -> Result<Box<dyn Watch>, Fault> {
+        let (kind, resource) = self.kind()?;
+        let cluster = &cx.world.cluster;
+        let mut objects = vec![cluster.objects(&resource, Some(self.namespace(cx))).await?];
+        if self.needs_revisions(kind) {
+            objects.push(cluster.objects(&revisions(), Some(self.namespace(cx))).await?);
+        }
+        Ok(Box::new(Changes::of(objects)))
+    }
+
+    async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
+        let (kind, resource) = self.kind()?;
+        let cluster = &cx.world.cluster;
+        let workloads = current(&*cluster.objects(&resource, Some(self.namespace(cx))).await?)?;
+        let revisions = if self.needs_revisions(kind) {
+            current(&*cluster.objects(&revisions(), Some(self.namespace(cx))).await?)?
+        } else {
+            Vec::new()
+        };
+        let workload = workloads.iter().find(|it| it.metadata.name.as_ref() == Some(&self.workload.name));
+        Ok(Verdict::of(self.measures(kind, workload, &revisions)))
+    }
+
+    async fn explain(&self, cx: &Context) -> Vec<Finding> {
+        let Ok((kind, _)) = self.kind() else { return Vec::new() };
+        let target = Target::Workload { kind: kind.to_owned(), name: self.workload.name.clone() };
+        let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
+        cx.world.cluster.explain(self.namespace(cx), &target, &keep).await
+    }
+}
+
+impl Rollout {
+    fn namespace<'a>(&'a self, cx: &'a Context) -> &'a str {
+        self.namespace.as_deref().unwrap_or_else(|| cx.world.cluster.namespace())
+    }
+
+    fn kind(&self) -> Result<(&'static str, ApiResource), Fault> {
+        kind_of(&self.workload.kind).ok_or_else(|| {
+            Fault::invalid(format!("`{}` does not roll out", self.workload))
+                .help("write deployment/NAME, statefulset/NAME or daemonset/NAME")
+        })
+    }
+
+    /// A Deployment carries its revision; the others' stands in ControllerRevisions.
+    fn needs_revisions(&self, kind: &str) -> bool {
+        self.revision.is_some() && kind != "Deployment"
+    }
+
+    fn measures(
+        &self,
+        kind: &str,
+        workload: Option<&Arc<DynamicObject>>,
+        revisions: &[Arc<DynamicObject>],
+    ) -> Vec<Measure> {
+        let complete = self.complete.unwrap_or(true);
+        let expected = if complete { "rolled out" } else { "not rolled out" };
+        let Some(workload) = workload else {
+            return vec![Measure::new("complete", format!("there is no {}", self.workload), expected, false)];
+        };
+        let (actual, done) = match rollout::state_of(kind, workload) {
+            rollout::Rollout::Done => ("rolled out".to_owned(), true),
+            rollout::Rollout::Waiting(why) => (why, false),
+            rollout::Rollout::Failed { cause, message } => (format!("{cause}: {message}"), false),
+        };
+        let mut measures = vec![Measure::new("complete", actual, expected, done == complete)];
+        if let Some(expect) = &self.revision {
+            let revision = revision(kind, workload, revisions);
+            measures.push(match revision {
+                Some(revision) => expect.measure("revision", &Count(revision)),
+                None => Measure::new("revision", "none yet", expect, false),
+            });
+        }
+        let (spec, status) = (&workload.data["spec"], &workload.data["status"]);
+        if let Some(expect) = &self.strategy {
+            let key = if kind == "Deployment" { "strategy" } else { "updateStrategy" };
+            let strategy = spec[key]["type"].as_str().unwrap_or("RollingUpdate");
+            measures.push(expect.measure("strategy", &Text(strategy.to_owned())));
+        }
+        if let Some(expect) = &self.replicas {
+            let key = if kind == "DaemonSet" { "numberAvailable" } else { "availableReplicas" };
+            measures.push(expect.measure("replicas", &Count(status[key].as_i64().unwrap_or(0))));
+        }
+        if let Some(image) = &self.image {
+            let containers = spec["template"]["spec"]["containers"].as_array().into_iter().flatten();
+            let images: Vec<&str> = containers.filter_map(|container| container["image"].as_str()).collect();
+            let holds = images.iter().any(|one| full(one) == full(image));
+            measures.push(Measure::new("image", images.join(", "), image, holds));
+        }
+        measures
+    }
+}
+
+/// The revision that a workload is at, or is rolling out to.
+fn revision(kind: &str, workload: &DynamicObject, revisions: &[Arc<DynamicObject>]) -> Option<i64> {
+    if kind == "Deployment" {
+        return workload.metadata.annotations.as_ref()?.get("deployment.kubernetes.io/revision")?.parse().ok();
+    }
+    let is_owner = |owner: &k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference| {
+        owner.kind == kind && Some(&owner.name) == workload.metadata.name.as_ref()
+    };
+    let owned = |it: &&Arc<DynamicObject>| it.metadata.owner_references.iter().flatten().any(is_owner);
+    let update = workload.data["status"]["updateRevision"].as_str();
+    let meant = |it: &&Arc<DynamicObject>| update.is_none() || it.metadata.name.as_deref() == update;
+    revisions.iter().filter(owned).filter(meant).filter_map(|it| it.data.get("revision").and_then(Value::as_i64)).max()
+}
+
+fn revisions() -> ApiResource {
+    ApiResource::erase::<ControllerRevision>(&())
+}
+
+/// The kind that a loose name means, of those that roll out. Needs no discovery.
+fn kind_of(written: &str) -> Option<(&'static str, ApiResource)> {
+    let written = written.to_ascii_lowercase();
+    let bare = written.strip_suffix(".apps").or_else(|| written.strip_suffix(".v1.apps")).unwrap_or(&written);
+    match bare {
+        "deployment" | "deployments" | "deploy" => Some(("Deployment", ApiResource::erase::<Deployment>(&()))),
+        "statefulset" | "statefulsets" | "sts" => Some(("StatefulSet", ApiResource::erase::<StatefulSet>(&()))),
+        "daemonset" | "daemonsets" | "ds" => Some(("DaemonSet", ApiResource::erase::<DaemonSet>(&()))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;
