@@ -149,8 +149,9 @@ fn short(node: &Node) -> Span {
         Value::List(items) => items.first().map(short),
         _ => None,
     };
-    Span { end: first.map_or(node.span.end, |first| first.end), ..node.span }
-}
+    // What an alias repeats lies elsewhere: then the alias is the place.
+    let end = first.map(|first| first.end).filter(|end| (node.span.start..node.span.end).contains(end));
+    Span { end: end.unwrap_or(node.span.end), ..node.span }
 }
 
 /// `key:value`, which YAML reads as one text.
