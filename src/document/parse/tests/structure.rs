@@ -69,9 +69,9 @@ a:
 \tc: 2
 "
         ),
-        r#"3:1 \t tab: a tab cannot indent in YAML
+        r"3:1 \t tab: a tab cannot indent in YAML
   help: put spaces there; an editor with `expandtab` or `insertSpaces` does it for you
-no tree"#
+no tree"
     );
 }
 
@@ -144,9 +144,9 @@ fn a_file_without_content_says_so() {
 # nothing
 "
         ),
-        r#"1:1 # nothing empty-file: the file has nothing but comments
+        r"1:1 # nothing empty-file: the file has nothing but comments
   help: a pipeline starts with `version: 1`, a stage with `stage: NAME`, a gate with `- `
-no tree"#
+no tree"
     );
 }
 
@@ -194,9 +194,9 @@ fn an_alias_inside_its_own_value_would_never_end() {
 a: &a [*a]
 "
         ),
-        r#"1:8 *a alias-bomb: this alias stands inside the value it repeats, which would never end
+        r"1:8 *a alias-bomb: this alias stands inside the value it repeats, which would never end
   help: write the value out
-no tree"#
+no tree"
     );
 }
 
