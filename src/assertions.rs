@@ -1,11 +1,16 @@
 //! The assertion kinds: one file each, and the table that registers them.
 
+mod file;
+mod http;
 mod live;
 mod pods;
 mod resource;
 mod rollout;
+mod shell;
+mod tcp;
 
 use crate::kind::AssertionKind;
 
 /// Every assertion kind, sorted by name.
-pub const ASSERTIONS: &[&AssertionKind] = &[&pods::KIND, &resource::KIND, &rollout::KIND];
+pub const ASSERTIONS: &[&AssertionKind] =
+    &[&file::KIND, &http::KIND, &pods::KIND, &resource::KIND, &rollout::KIND, &shell::KIND, &tcp::KIND];

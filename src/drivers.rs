@@ -1,6 +1,7 @@
 //! The outside world, one file each. Only this room starts processes, opens sockets and speaks to clusters.
 
 pub mod cluster;
+pub mod files;
 pub mod helm;
 pub mod http;
 pub mod images;
