@@ -2,6 +2,7 @@
 
 mod file;
 mod http;
+mod image;
 mod live;
 mod pods;
 mod resource;
@@ -12,5 +13,14 @@ mod tcp;
 use crate::kind::AssertionKind;
 
 /// Every assertion kind, sorted by name.
-pub const ASSERTIONS: &[&AssertionKind] =
-    &[&file::KIND, &http::KIND, &pods::KIND, &resource::KIND, &rollout::KIND, &shell::KIND, &tcp::KIND];
+#[rustfmt::skip]
+pub const ASSERTIONS: &[&AssertionKind] = &[
+    &file::KIND,
+    &http::KIND,
+    &image::KIND,
+    &pods::KIND,
+    &resource::KIND,
+    &rollout::KIND,
+    &shell::KIND,
+    &tcp::KIND,
+];

@@ -8,6 +8,7 @@ mod find;
 mod init;
 mod out;
 mod plan;
+mod run;
 mod schema;
 
 use std::process::ExitCode;
@@ -25,7 +26,9 @@ pub const REGISTRY: Registry = Registry { steps: crate::steps::STEPS, assertions
 /// Runs the program with the process's own arguments.
 pub fn main() -> ExitCode {
     let args = Args::parse();
+    out::choose_color(args.color);
     let result = match &args.command {
+        Command::Run(run) => run::run(&args, run),
         Command::Check(check) => check::run(&args, check),
         Command::Plan(plan) => plan::run(&args, plan),
         Command::Schema(schema) => schema::run(schema),

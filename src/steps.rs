@@ -1,9 +1,17 @@
 //! The step kinds: one file each, and the table that registers them.
 
 mod http;
+mod image;
+mod kube;
 mod shell;
 
 use crate::kind::StepKind;
 
 /// Every step kind, sorted by name.
-pub const STEPS: &[&StepKind] = &[&http::KIND, &shell::KIND];
+#[rustfmt::skip]
+pub const STEPS: &[&StepKind] = &[
+    &http::KIND,
+    &image::KIND,
+    &kube::KIND,
+    &shell::KIND,
+];

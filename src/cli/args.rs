@@ -34,6 +34,8 @@ pub(super) enum Color {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Run the pipeline, or some of its stages
+    Run(Run),
     /// Check all files and say everything that is wrong; runs nothing
     Check(Check),
     /// Show what would run, and in which order
@@ -67,6 +69,46 @@ fn assignment(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE".to_owned()),
     }
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Run {
+    /// Only this stage, by name or number; may stand several times. What it needs is taken as done
+    #[arg(long = "stage", value_name = "STAGE")]
+    pub stages: Vec<String>,
+    /// Everything up to this stage, by name or number
+    #[arg(long, value_name = "STAGE", conflicts_with = "stages")]
+    pub until: Option<String>,
+    /// Steps that run at once [default: number of cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub jobs: Option<u32>,
+    /// After a failure, go on with what does not depend on it
+    #[arg(long, conflicts_with = "fail_fast")]
+    pub keep_going: bool,
+    /// After a failure, cancel what runs
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Check and show what would run; run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// What to show while it runs
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub output: Output,
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// What to show while a pipeline runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// Progress on a terminal, plain lines elsewhere and in CI
+    Auto,
+    /// A live line for each running step
+    Progress,
+    /// A line for each event and each line of output
+    Plain,
+    /// The summary only
+    Quiet,
 }
 
 #[derive(Debug, Group)]

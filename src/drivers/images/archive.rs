@@ -178,7 +178,10 @@ impl Parts {
                 if bytes.len() as u64 <= DOCUMENT_LIMIT && *kept <= DOCUMENTS_LIMIT {
                     self.documents.insert(path.to_owned(), bytes);
                 } else {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{path} in it is too large to read")));
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        format!("{path} in it is too large to read"),
+                    ));
                 }
             }
             Content::Other => {}
@@ -209,8 +212,8 @@ impl Parts {
 
     fn contents(&self, image: &Image, wanted: &Wanted) -> Result<Contents, ArchiveError> {
         let config = self.documents.get(&image.config).ok_or_else(|| ArchiveError::Missing(image.config.clone()))?;
-        let mut facts = Facts::from_config(config)
-            .map_err(|error| ArchiveError::Json { path: image.config.clone(), error })?;
+        let mut facts =
+            Facts::from_config(config).map_err(|error| ArchiveError::Json { path: image.config.clone(), error })?;
         facts.layers = image.layers.len();
         facts.id = format!("sha256:{}", image.config.rsplit('/').next().unwrap_or_default().trim_end_matches(".json"));
         let layers = Layers(image.layers.iter().map(|path| self.layer(path)).collect::<Result<_, _>>()?);
@@ -245,7 +248,8 @@ fn in_facts(facts: &Facts, wanted: &Wanted) -> BTreeSet<Sighting> {
     texts.extend(facts.entrypoint.iter().map(|word| ("entrypoint".to_owned(), word.clone())));
     texts.extend(facts.cmd.iter().map(|word| ("cmd".to_owned(), word.clone())));
     texts.extend(facts.healthcheck.iter().flatten().map(|word| ("healthcheck".to_owned(), word.clone())));
-    texts.extend(facts.history.iter().enumerate().map(|(at, text)| (format!("history entry {}", at + 1), text.clone())));
+    texts
+        .extend(facts.history.iter().enumerate().map(|(at, text)| (format!("history entry {}", at + 1), text.clone())));
     texts
         .into_iter()
         .flat_map(|(place, text)| leaks.scan_text(&text).into_iter().map(move |what| (what, place.clone())))

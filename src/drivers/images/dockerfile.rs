@@ -184,7 +184,9 @@ mod tests {
     #[test]
     fn counts_from_lines_and_reads_names() {
         assert_eq!(
-            stages("# syntax=docker/dockerfile:1\nARG V=18\nFROM --platform=$BUILDPLATFORM node:$V AS Build\nfrom scratch\n"),
+            stages(
+                "# syntax=docker/dockerfile:1\nARG V=18\nFROM --platform=$BUILDPLATFORM node:$V AS Build\nfrom scratch\n"
+            ),
             [(3, "node:$V".into(), Some("build".into())), (4, "scratch".into(), None)]
         );
     }

@@ -258,8 +258,7 @@ mod tests {
         let inspection = format!(
             r#"[{{"Id":"sha256:1","Size":7,"Architecture":"arm64","Variant":"v8","Os":"linux","Config":{config},"RootFS":{{"Layers":["a","b"]}}}}]"#
         );
-        let (inspected, size) =
-            Facts::from_inspection(inspection.as_bytes()).expect("well formed").expect("one image");
+        let (inspected, size) = Facts::from_inspection(inspection.as_bytes()).expect("well formed").expect("one image");
         assert_eq!(size, ByteSize(7));
         assert_eq!(facts.history, ["RUN x", ""]);
         assert_eq!(inspected, Facts { id: "sha256:1".into(), history: Vec::new(), ..facts.clone() });

@@ -27,7 +27,7 @@ impl Glob {
     }
 }
 
-/// An empty pattern matches whatever is left: it lies below a folder that matched.
+/// Whether the pattern is used up by the path or by a folder above it.
 fn walk(pattern: &[String], names: &[&str]) -> bool {
     // positions of `pattern` reachable so far; a set instead of recursion keeps `**/**/**…` from exploding
     let mut at: Vec<bool> = vec![false; pattern.len() + 1];
@@ -41,6 +41,8 @@ fn walk(pattern: &[String], names: &[&str]) -> bool {
             }
             if pattern[index] == "**" {
                 next[index] = true;
+                // the last `**` stands for one name or more: `/etc/**` is what is in `/etc`
+                next[pattern.len()] |= index + 1 == pattern.len();
             } else if name_matches(&pattern[index], name) {
                 next[index + 1] = true;
             }
@@ -50,8 +52,7 @@ fn walk(pattern: &[String], names: &[&str]) -> bool {
         }
         at = next;
     }
-    // a trailing `**` matches everything below what came before it
-    pattern.last().is_some_and(|last| last == "**") && at[pattern.len() - 1]
+    false
 }
 
 fn skip_spans(pattern: &[String], at: &mut [bool], index: usize) {

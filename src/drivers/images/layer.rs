@@ -255,7 +255,13 @@ pub(super) mod tests {
         let read = layers(
             &[
                 tar_of(&[("a/gone", "1"), ("b/x", "2"), ("c/deep/file", "3"), ("kept", "4"), ("d/again", "5")]),
-                tar_of(&[("a/.wh.gone", ""), ("b/.wh..wh..opq", ""), ("c", "a file now"), (".wh.d", ""), ("d/again", "6")]),
+                tar_of(&[
+                    ("a/.wh.gone", ""),
+                    ("b/.wh..wh..opq", ""),
+                    ("c", "a file now"),
+                    (".wh.d", ""),
+                    ("d/again", "6"),
+                ]),
             ],
             &globs,
         );

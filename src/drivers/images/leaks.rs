@@ -31,7 +31,11 @@ const RULES: &[Rule] = &[
         anchors: &["PRIVATE KEY"],
         pattern: r"-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY( BLOCK)?-----(\s|\\n|\\r)*([A-Za-z-]{1,32}: [^\n]{0,200}(\n|\\n))*(\s|\\n)*([A-Za-z0-9+/=]{16,}(\s|\\n|\\r){0,4}){3}",
     },
-    Rule { name: "AWS access key", anchors: &["AKIA", "ASIA"], pattern: r"(^|[^A-Za-z0-9])A[KS]IA[A-Z2-7]{16}($|[^A-Za-z0-9])" },
+    Rule {
+        name: "AWS access key",
+        anchors: &["AKIA", "ASIA"],
+        pattern: r"(^|[^A-Za-z0-9])A[KS]IA[A-Z2-7]{16}($|[^A-Za-z0-9])",
+    },
     Rule {
         name: "AWS secret key",
         anchors: &["aws_secret_access_key", "AWS_SECRET_ACCESS_KEY"],
@@ -43,10 +47,18 @@ const RULES: &[Rule] = &[
         pattern: r"(gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59})",
     },
     Rule { name: "GitLab token", anchors: &["glpat-"], pattern: r"glpat-[A-Za-z0-9_-]{20}" },
-    Rule { name: "Slack token", anchors: &["xoxb-", "xoxp-", "xoxa-", "xoxs-"], pattern: r"xox[abps]-[0-9]{9,}-[A-Za-z0-9-]{12,}" },
+    Rule {
+        name: "Slack token",
+        anchors: &["xoxb-", "xoxp-", "xoxa-", "xoxs-"],
+        pattern: r"xox[abps]-[0-9]{9,}-[A-Za-z0-9-]{12,}",
+    },
     Rule { name: "npm token", anchors: &["npm_"], pattern: r"(^|[^A-Za-z0-9_])npm_[A-Za-z0-9]{36}($|[^A-Za-z0-9_])" },
     Rule { name: "PyPI token", anchors: &["pypi-AgEI"], pattern: r"pypi-AgEI[A-Za-z0-9_-]{50,}" },
-    Rule { name: "Google API key", anchors: &["AIza"], pattern: r"(^|[^A-Za-z0-9])AIza[A-Za-z0-9_-]{35}($|[^A-Za-z0-9_-])" },
+    Rule {
+        name: "Google API key",
+        anchors: &["AIza"],
+        pattern: r"(^|[^A-Za-z0-9])AIza[A-Za-z0-9_-]{35}($|[^A-Za-z0-9_-])",
+    },
     Rule { name: "Stripe key", anchors: &["sk_live_", "rk_live_"], pattern: r"[sr]k_live_[A-Za-z0-9]{20,}" },
     Rule { name: "AI provider key", anchors: &["sk-proj-", "sk-ant-"], pattern: r"sk-(proj|ant)-[A-Za-z0-9_-]{32,}" },
 ];
@@ -60,13 +72,21 @@ struct FileRule {
 }
 
 const FILE_RULES: &[FileRule] = &[
-    FileRule { name: ".env file", is_meant: is_env_file, pattern: r"(?m)^\s*(export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=\s*\S" },
+    FileRule {
+        name: ".env file",
+        is_meant: is_env_file,
+        pattern: r"(?m)^\s*(export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=\s*\S",
+    },
     FileRule {
         name: ".npmrc credentials",
         is_meant: |name| name == ".npmrc",
         pattern: r"(?m)(_authToken|_auth|_password)\s*=\s*[^\s$]",
     },
-    FileRule { name: "git credentials", is_meant: |name| name == ".git-credentials", pattern: r"https?://[^\s:/]*:[^\s@]+@" },
+    FileRule {
+        name: "git credentials",
+        is_meant: |name| name == ".git-credentials",
+        pattern: r"https?://[^\s:/]*:[^\s@]+@",
+    },
     FileRule {
         name: ".netrc password",
         is_meant: |name| name == ".netrc" || name == "_netrc",
@@ -76,7 +96,9 @@ const FILE_RULES: &[FileRule] = &[
     FileRule { name: ".pgpass", is_meant: |name| name == ".pgpass", pattern: r"(?m)^[^#\s]+:[^:]+:[^:]+:[^:]+:\S" },
     FileRule {
         name: "registry credentials",
-        is_meant: |name| name == "config.json" || name == ".dockerconfigjson" || name == ".dockercfg" || name == "auth.json",
+        is_meant: |name| {
+            name == "config.json" || name == ".dockerconfigjson" || name == ".dockercfg" || name == "auth.json"
+        },
         pattern: r#""auth"\s*:\s*"[A-Za-z0-9+/=]{8,}""#,
     },
 ];
@@ -208,7 +230,8 @@ impl Leaks {
 
 /// Documentation's examples: `AKIAIOSFODNN7EXAMPLE` and the like.
 fn is_placeholder(found: &[u8]) -> bool {
-    found.windows(7).any(|word| word.eq_ignore_ascii_case(b"EXAMPLE")) || found.windows(8).any(|word| word == b"xxxxxxxx")
+    found.windows(7).any(|word| word.eq_ignore_ascii_case(b"EXAMPLE"))
+        || found.windows(8).any(|word| word == b"xxxxxxxx")
 }
 
 /// A value as it may stand in a file: as it is, as JSON writes it, and in base64 at each of the three alignments.

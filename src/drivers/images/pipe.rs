@@ -1,13 +1,15 @@
 //! Large outputs: a command's standard output handed to a reader as it comes, or to another command's standard input.
 //! Nothing of it is held. Everything else about processes is `drivers::process`'s.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{self, PipeReader, Read};
 use std::process::{ExitStatus, Stdio};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command as Started};
+use tokio_util::sync::CancellationToken;
 
-use crate::drivers::process::{Command, LineSink, Stop};
+use crate::drivers::process::{Command, LineSink, Stop, find_program};
 use crate::outcome::Fault;
 
 /// Bytes of a producer's standard error that are kept.
@@ -91,6 +93,23 @@ fn lost(command: &Command, error: &io::Error) -> Fault {
     Fault::unknown(format!("{} could not be waited for: {error}", command.program.to_string_lossy()))
 }
 
+/// A reader that ends with an error when the attempt is stopped.
+pub struct Cancellable<R> {
+    /// The stream.
+    pub inner: R,
+    /// Set when the attempt is stopped.
+    pub cancel: CancellationToken,
+}
+
+impl<R: Read> Read for Cancellable<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.cancel.is_cancelled() {
+            return Err(io::Error::other("stopped"));
+        }
+        self.inner.read(buffer)
+    }
+}
+
 /// A process in a group of its own; killed when dropped.
 struct Running {
     child: Child,
@@ -98,7 +117,8 @@ struct Running {
 
 impl Running {
     fn start(command: &Command, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> Result<Self, Fault> {
-        let child = Started::new(&command.program)
+        let path = command.env.get(OsStr::new("PATH")).map(OsString::as_os_str);
+        let child = Started::new(find_program(&command.program, path, &command.dir)?)
             .args(&command.args)
             .env_clear()
             .envs(&command.env)
@@ -110,10 +130,9 @@ impl Running {
             .kill_on_drop(true)
             .spawn();
         let program = command.program.to_string_lossy();
-        child.map(|child| Running { child }).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Fault::environment(format!("{program} is not in PATH")),
-            _ => Fault::unknown(format!("{program} could not be started: {error}")),
-        })
+        child
+            .map(|child| Running { child })
+            .map_err(|error| Fault::unknown(format!("{program} could not be started: {error}")))
     }
 
     /// What it says on standard error, cut.
@@ -164,7 +183,6 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
     use std::time::Duration;
-    use tokio_util::sync::CancellationToken;
 
     fn command(script: &str) -> Command {
         Command {
@@ -205,10 +223,9 @@ mod tests {
     #[tokio::test]
     async fn joins_two_commands() {
         let kept = Kept(Mutex::default());
-        let (first, second) =
-            through(&command("head -c 3000000 /dev/zero"), &command("wc -c; exit 4"), &kept, &stop())
-                .await
-                .expect("started");
+        let (first, second) = through(&command("head -c 3000000 /dev/zero"), &command("wc -c; exit 4"), &kept, &stop())
+            .await
+            .expect("started");
         assert!(first.success);
         assert_eq!(second.code(), Some(4));
         assert_eq!(kept.0.lock().expect("never poisoned").as_slice(), ["3000000"]);
