@@ -9,6 +9,7 @@ pub mod images;
 pub mod process;
 pub mod script;
 pub mod tcp;
+pub mod vault;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -99,7 +99,7 @@ impl Assertion for File {
         let expected = if self.is_absent() { "absent" } else { "there" };
         let mut measures = vec![Measure::new("path", shown, expected, found.is_none() == self.is_absent())];
         if let Some(found) = found.filter(|_| !self.is_absent()) {
-            self.look_inside(&found, cx, &mut measures)?;
+            self.look_inside(&found, cx, &mut measures).await?;
         }
         Ok(Verdict::of(measures))
     }
@@ -120,7 +120,7 @@ impl File {
         }
     }
 
-    fn look_inside(&self, found: &Found, cx: &Context, measures: &mut Vec<Measure>) -> Result<(), Fault> {
+    async fn look_inside(&self, found: &Found, cx: &Context, measures: &mut Vec<Measure>) -> Result<(), Fault> {
         if let Some(mode) = &self.mode {
             let holds = parse_mode(mode) == Some(found.mode);
             measures.push(Measure::new("mode", format!("{:04o}", found.mode), mode, holds));
@@ -136,13 +136,17 @@ impl File {
             measures.push(expect.measure("size", &ByteSize(found.size)));
         }
         if let Some(wanted) = &self.sha256 {
-            let digest = files::sha256(&found.path)?;
+            let path = found.path.clone();
+            // a large file takes a while, and others wait for this thread
+            let digest = tokio::task::spawn_blocking(move || files::sha256(&path))
+                .await
+                .map_err(|error| Fault::unknown(format!("the digest was not computed: {error}")))??;
             let holds = digest.eq_ignore_ascii_case(wanted);
             measures.push(Measure::new("sha256", digest, wanted, holds));
         }
         if text != TextExpect::default() {
             let content = files::read(found)?;
-            measures.extend(text.measures("content", &String::from_utf8_lossy(&content), &cx.scope)?);
+            measures.extend(text.measures("content", &String::from_utf8_lossy(&content), cx)?);
         }
         Ok(())
     }

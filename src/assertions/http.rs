@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::expect::Expect;
 use crate::kind::{
-    AnswerExpect, Asked, Assertion, AssertionKind, Cel, CheckContext, Context, ExistingPath, TextExpect,
+    AnswerExpect, Asked, Assertion, AssertionKind, Cel, CheckContext, Context, ExistingPath, TextExpect, finding_lines,
 };
 use crate::outcome::{Fault, Finding, Measure, Verdict};
 use crate::units::{Count, TimeSpan};
@@ -88,7 +88,7 @@ impl Assertion for Http {
         let body = self.body.clone().unwrap_or_default().into_bytes();
         let (request, trust) = self.asked().request(body, &cx.env, &cx.project)?;
         match cx.unless_cancelled(cx.world.http.send(&request, &trust)).await? {
-            Ok(answer) => Ok(Verdict::of(self.expect().measures(&answer, &cx.scope)?)),
+            Ok(answer) => Ok(Verdict::of(self.expect().measures(&answer, cx)?)),
             Err(error) if error.is_answer() => {
                 let expected = self.expect().expected_status();
                 Ok(Verdict::of(vec![Measure::new("status", error, expected, false)]))
@@ -108,7 +108,7 @@ impl Assertion for Http {
             Ok(answer) => {
                 let text = String::from_utf8_lossy(&answer.body);
                 cx.evidence.keep("answer-body.txt", &text);
-                let lines = text.lines().take(10).map(str::to_owned).collect::<Vec<_>>();
+                let lines = finding_lines(text.lines().take(10), cx);
                 if lines.is_empty() {
                     return Vec::new();
                 }

@@ -122,12 +122,12 @@ impl Shell {
         }];
         let stderr = String::from_utf8_lossy(&said.stderr);
         if let Some(expect) = &self.stdout {
-            all.extend(expect.measures("stdout", &String::from_utf8_lossy(&said.stdout), &cx.scope)?);
+            all.extend(expect.measures("stdout", &String::from_utf8_lossy(&said.stdout), cx)?);
         }
         match &self.stderr {
-            Some(expect) => all.extend(expect.measures("stderr", &stderr, &cx.scope)?),
+            Some(expect) => all.extend(expect.measures("stderr", &stderr, cx)?),
             None if !all[0].holds && !stderr.trim().is_empty() => {
-                all.push(Measure::new("stderr", excerpt(stderr.trim_end()), "", true));
+                all.push(Measure::new("stderr", excerpt(stderr.trim_end(), cx), "", true));
             }
             None => {}
         }

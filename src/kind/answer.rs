@@ -9,11 +9,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::text::{TextExpect, excerpt, json};
-use super::{Cel, CheckContext, ExistingPath};
+use super::{Cel, CheckContext, Context, ExistingPath};
 use crate::diagnostic::Code;
 use crate::drivers::http::{self, Answer, Request, Trust};
 use crate::expect::Expect;
-use crate::expr::Scope;
 use crate::outcome::{Fault, Measure};
 use crate::units::{Count, TimeSpan};
 
@@ -61,12 +60,12 @@ impl AnswerExpect {
     ///
     /// # Errors
     /// [`Fault`] of kind invalid when a pattern or an expression cannot be used.
-    pub fn measures(&self, answer: &Answer, scope: &Scope) -> Result<Vec<Measure>, Fault> {
+    pub fn measures(&self, answer: &Answer, cx: &Context) -> Result<Vec<Measure>, Fault> {
         let body = String::from_utf8_lossy(&answer.body);
         let mut all = vec![self.expected_status().measure("status", &Count(answer.status.into()))];
         for (name, expect) in &self.headers {
             match answer.headers.get(&name.to_ascii_lowercase()) {
-                Some(value) => all.extend(expect.measures(name, value, scope)?),
+                Some(value) => all.extend(expect.measures(name, value, cx)?),
                 None => all.push(Measure::new(name, "not there", "a header of this name", false)),
             }
         }
@@ -74,12 +73,12 @@ impl AnswerExpect {
             all.push(expect.measure("time", &TimeSpan(answer.time)));
         }
         let before = all.len();
-        all.extend(self.body().measures("body", &body, scope)?);
+        all.extend(self.body().measures("body", &body, cx)?);
         if let Some(cel) = &self.json {
-            all.push(json("body", cel, &body, scope)?);
+            all.push(json("body", cel, &body, cx)?);
         }
         if before == all.len() && all.iter().any(|measure| !measure.holds) && !body.is_empty() {
-            all.push(Measure::new("body", excerpt(&body), "", true));
+            all.push(Measure::new("body", excerpt(&body, cx), "", true));
         }
         Ok(all)
     }

@@ -4,11 +4,12 @@ use regex::Regex;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Cel, CheckContext};
+use super::{Cel, CheckContext, Context};
 use crate::diagnostic::Code;
 use crate::document::Segment;
 use crate::expect::Expect;
-use crate::expr::{Expr, Scope};
+use crate::expr::Expr;
+use crate::mask::Masker;
 use crate::outcome::{Fault, Measure};
 use crate::units::{ByteSize, Count, Quantity, TimeSpan};
 
@@ -66,13 +67,13 @@ impl TextExpect {
     ///
     /// # Errors
     /// [`Fault`] of kind invalid when the pattern or the expression cannot be used.
-    pub fn measures(&self, name: &str, text: &str, scope: &Scope) -> Result<Vec<Measure>, Fault> {
+    pub fn measures(&self, name: &str, text: &str, cx: &Context) -> Result<Vec<Measure>, Fault> {
         let text = text.trim_end_matches(['\n', '\r']);
-        let shown = excerpt(text);
+        let shown = excerpt(text, cx);
         let mut all = Vec::new();
         let mut add = |expected: String, holds: bool| all.push(Measure::new(name, &shown, expected, holds));
         if let Some(wanted) = &self.equals {
-            add(format!("\"{}\"", excerpt(wanted)), text == wanted.trim_end_matches(['\n', '\r']));
+            add(format!("\"{}\"", brief(wanted)), text == wanted.trim_end_matches(['\n', '\r']));
         }
         if let Some(part) = &self.contains {
             add(format!("contains \"{part}\""), text.contains(part.as_str()));
@@ -89,25 +90,25 @@ impl TextExpect {
             all.push(expect.measure(&format!("{name} lines"), &Count(count)));
         }
         if let Some(cel) = &self.json {
-            all.push(json(name, cel, text, scope)?);
+            all.push(json(name, cel, text, cx)?);
         }
-        all.extend(self.count.as_ref().map(|expect| quantity(name, expect, text)));
+        all.extend(self.count.as_ref().map(|expect| quantity(name, expect, text, &shown)));
         let sized = if text.trim().bytes().all(|byte| byte.is_ascii_digit()) {
             format!("{}B", text.trim())
         } else {
             text.to_owned()
         };
-        all.extend(self.bytes.as_ref().map(|expect| quantity(name, expect, &sized)));
-        all.extend(self.duration.as_ref().map(|expect| quantity(name, expect, text)));
+        all.extend(self.bytes.as_ref().map(|expect| quantity(name, expect, &sized, &shown)));
+        all.extend(self.duration.as_ref().map(|expect| quantity(name, expect, text, &shown)));
         Ok(all)
     }
 }
 
 /// A text read as a quantity, beside its expectation; a text that is none does not hold.
-fn quantity<Q: Quantity>(name: &str, expect: &Expect<Q>, text: &str) -> Measure {
+fn quantity<Q: Quantity>(name: &str, expect: &Expect<Q>, text: &str, shown: &str) -> Measure {
     match Q::parse(text.trim()) {
         Ok(value) => expect.measure(name, &value),
-        Err(_) => Measure::new(name, format!("{} (not {})", excerpt(text), Q::EXAMPLE), expect, false),
+        Err(_) => Measure::new(name, format!("{shown} (not {})", Q::EXAMPLE), expect, false),
     }
 }
 
@@ -115,22 +116,28 @@ fn quantity<Q: Quantity>(name: &str, expect: &Expect<Q>, text: &str) -> Measure 
 ///
 /// # Errors
 /// [`Fault`] of kind invalid when the expression cannot be used.
-pub fn json(name: &str, cel: &Cel, text: &str, scope: &Scope) -> Result<Measure, Fault> {
+pub fn json(name: &str, cel: &Cel, text: &str, cx: &Context) -> Result<Measure, Fault> {
+    let shown = excerpt(text, cx);
     let Ok(value) = serde_json::from_str::<serde_json::Value>(text) else {
-        return Ok(Measure::new(name, format!("{} (not JSON)", excerpt(text)), &cel.0, false));
+        return Ok(Measure::new(name, format!("{shown} (not JSON)"), &cel.0, false));
     };
     let expr = Expr::parse(&cel.0)
         .map_err(|error| Fault::invalid(format!("the expression `{}` cannot be used: {error}", cel.0)))?;
-    let mut scope = scope.clone();
+    let mut scope = cx.scope.as_ref().clone();
     scope.roots.insert("self".to_owned(), value);
     Ok(match expr.truthy(&scope) {
-        Ok(holds) => Measure::new(name, excerpt(text), &cel.0, holds),
-        Err(error) => Measure::new(name, format!("{} ({error})", excerpt(text)), &cel.0, false),
+        Ok(holds) => Measure::new(name, shown, &cel.0, holds),
+        Err(error) => Measure::new(name, format!("{shown} ({error})"), &cel.0, false),
     })
 }
 
-/// The start of a text on one line: line ends and other control characters are written as escapes.
-pub fn excerpt(text: &str) -> String {
+/// The start of a text on one line: line ends and other control characters are written as escapes, secrets are masked
+/// before the text is cut (a part of a secret could not be found any more).
+pub fn excerpt(text: &str, cx: &Context) -> String {
+    brief(&Masker::new(cx.secrets.values()).mask(text))
+}
+
+fn brief(text: &str) -> String {
     let mut shown = String::new();
     for (count, c) in text.chars().enumerate() {
         if count == SHOWN {
@@ -140,6 +147,12 @@ pub fn excerpt(text: &str) -> String {
         if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
     shown
+}
+
+/// Lines as a finding shows them: without secrets, none longer than twice an excerpt.
+pub fn finding_lines<'t>(lines: impl IntoIterator<Item = &'t str>, cx: &Context) -> Vec<String> {
+    let masker = Masker::new(cx.secrets.values());
+    lines.into_iter().map(|line| masker.mask(line).chars().take(2 * SHOWN).collect()).collect()
 }
 
 /// The last line of a regex error says what is wrong; those before it draw the place.
@@ -152,12 +165,12 @@ pub fn regex_words(error: &regex::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kind::trial::body;
+    use crate::kind::trial::{Trial, body};
     use serde_json::json as value;
 
     fn measured(expect: &serde_json::Value, text: &str) -> Vec<(String, String, bool)> {
         let expect: TextExpect = body(expect);
-        let measures = expect.measures("stdout", text, &Scope::default()).expect("it can be measured");
+        let measures = expect.measures("stdout", text, &Trial::new().cx).expect("it can be measured");
         measures.into_iter().map(|measure| (measure.actual, measure.expected, measure.holds)).collect()
     }
 
@@ -192,6 +205,13 @@ mod tests {
         assert_eq!(measured(&value!({ "duration": "< 2s" }), "90ms"), [row("90ms", "< 2s", true)]);
         let none = row("many (not a whole number such as 3)", "3", false);
         assert_eq!(measured(&value!({ "count": 3 }), "many"), [none]);
+    }
+
+    #[test]
+    fn a_secret_at_the_edge_of_an_excerpt_is_masked_whole() {
+        let trial = Trial::new().secrets(&[("token", "s3cr3t-value")]);
+        let text = format!("{}s3cr3t-value", "x".repeat(SHOWN - 6));
+        assert_eq!(excerpt(&text, &trial.cx), format!("{}***", "x".repeat(SHOWN - 6)));
     }
 
     #[test]

@@ -100,8 +100,7 @@ impl Step for Http {
             Err(error) => return unanswered(&self.title(), &error),
         };
         cx.say(format!("{} answered {} in {}", self.title(), answer.status, TimeSpan(answer.time)));
-        let unmet: Vec<_> =
-            self.expect.measures(&answer, &cx.scope)?.into_iter().filter(|measure| !measure.holds).collect();
+        let unmet: Vec<_> = self.expect.measures(&answer, cx)?.into_iter().filter(|measure| !measure.holds).collect();
         if unmet.is_empty() {
             return Ok(Outcome::Passed(outputs(&answer)));
         }
@@ -111,7 +110,7 @@ impl Step for Http {
             .collect();
         let mut failure = Failure::new(format!("{}: {}", self.title(), words.join("; ")));
         if !answer.body.is_empty() {
-            let message = excerpt(&String::from_utf8_lossy(&answer.body));
+            let message = excerpt(&String::from_utf8_lossy(&answer.body), cx);
             failure = failure.because(vec![Finding::new("the answer's body", "", message)]);
         }
         Ok(Outcome::Failed(failure))
