@@ -1,5 +1,6 @@
 //! The step kinds: one file each, and the table that registers them.
 
+mod http;
 mod image;
 mod kube;
 mod shell;
@@ -9,6 +10,7 @@ use crate::kind::StepKind;
 /// Every step kind, sorted by name.
 #[rustfmt::skip]
 pub const STEPS: &[&StepKind] = &[
+    &http::KIND,
     &image::KIND,
     &kube::KIND,
     &shell::KIND,

@@ -3,7 +3,6 @@
 mod ready;
 mod tail;
 
-use std::path::PathBuf;
 use std::pin::pin;
 
 use async_trait::async_trait;
@@ -16,7 +15,7 @@ use crate::drivers::script::{self, Task};
 use crate::expect::Expect;
 use crate::kind::{CheckContext, Context, ExistingPath, OutputRow, Script, Step, StepKind};
 use crate::outcome::{Failure, Fault, Finding, Outcome, Outputs};
-use crate::units::{Count, Quantity};
+use crate::units::Count;
 
 use ready::Ready;
 use tail::Tail;
