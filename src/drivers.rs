@@ -1,5 +1,6 @@
 //! The outside world, one file each. Only this room starts processes, opens sockets and speaks to clusters.
 
+pub mod call;
 pub mod cluster;
 pub mod helm;
 pub mod http;

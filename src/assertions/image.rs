@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::drivers::images::Call;
+use crate::drivers::call::Call;
 use crate::drivers::images::archive::{Choice, Contents};
 use crate::drivers::images::dockerfile::Dockerfile;
 use crate::drivers::images::facts::{Facts, User};

@@ -13,7 +13,6 @@ mod load;
 mod manifest;
 mod pipe;
 mod save;
-mod tail;
 mod tarball;
 
 use std::path::PathBuf;
@@ -21,6 +20,7 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
+use super::call::{Call, Undone, last_line};
 use super::cluster::Cluster;
 use crate::outcome::Fault;
 use crate::units::ByteSize;
@@ -29,11 +29,10 @@ use engine::none_answers;
 use facts::Facts;
 use layer::{Limits, Wanted};
 
-pub use build::{Build, Built, ImageError};
-pub use engine::{Call, Engine, EngineName, last_line};
+pub use build::{Build, Built};
+pub use engine::{Engine, EngineName};
 pub use load::{Loaded, Provider};
 pub use save::Format;
-pub use tail::Tail;
 
 /// The image engine, found on first use.
 #[derive(Debug)]
@@ -159,7 +158,7 @@ impl Images {
         let name = image.to_owned();
         if engine.name == EngineName::Buildah {
             let file = call.scratch.join("image.tar");
-            self.save(engine, image, &file, Format::DockerArchive, call).await.map_err(ImageError::into_fault)?;
+            self.save(engine, image, &file, Format::DockerArchive, call).await.map_err(Undone::into_fault)?;
             let read = self.read_file(&file, Choice::default(), wanted, limits, call).await;
             let _ = std::fs::remove_file(&file);
             return read;

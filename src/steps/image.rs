@@ -7,7 +7,8 @@ mod spec;
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::drivers::images::{Call, Engine, ImageError};
+use crate::drivers::call::{Call, Undone};
+use crate::drivers::images::Engine;
 use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind};
 use crate::outcome::{Fault, Outcome, Outputs};
 use crate::units::ByteSize;
@@ -67,8 +68,8 @@ impl Step for Image {
                 outputs.insert("engine".into(), engine.name.program().into());
                 Ok(Outcome::Passed(outputs))
             }
-            Err(ImageError::Failed(failure)) => Ok(Outcome::Failed(failure)),
-            Err(ImageError::Fault(fault)) => Err(fault),
+            Err(Undone::Failed(failure)) => Ok(Outcome::Failed(failure)),
+            Err(Undone::Fault(fault)) => Err(fault),
         }
     }
 }
@@ -95,15 +96,15 @@ impl Image {
     }
 }
 
-async fn built(spec: &BuildSpec, cx: &Context, engine: &Engine, call: &Call<'_>) -> Result<Outputs, ImageError> {
+async fn built(spec: &BuildSpec, cx: &Context, engine: &Engine, call: &Call<'_>) -> Result<Outputs, Undone> {
     let built = cx.world.images.build(engine, &spec.build(&cx.project), call).await?;
     let outputs = described(&spec.tag, &built.facts.id, built.facts.layers, built.size);
     Ok(outputs)
 }
 
-async fn loaded(spec: &LoadSpec, cx: &Context, engine: &Engine, call: &Call<'_>) -> Result<Outputs, ImageError> {
+async fn loaded(spec: &LoadSpec, cx: &Context, engine: &Engine, call: &Call<'_>) -> Result<Outputs, Undone> {
     if cx.world.images.inspect(engine, &spec.image, call).await?.is_none() {
-        return Err(ImageError::Failed(spec::no_such_image(&spec.image, engine)));
+        return Err(Undone::Failed(spec::no_such_image(&spec.image, engine)));
     }
     let loaded = cx.world.images.load(engine, &spec.image, spec.provider, call).await?;
     Ok(Outputs::from([
@@ -113,15 +114,15 @@ async fn loaded(spec: &LoadSpec, cx: &Context, engine: &Engine, call: &Call<'_>)
     ]))
 }
 
-async fn tagged(spec: &TagSpec, cx: &Context, engine: &Engine, call: &Call<'_>) -> Result<Outputs, ImageError> {
+async fn tagged(spec: &TagSpec, cx: &Context, engine: &Engine, call: &Call<'_>) -> Result<Outputs, Undone> {
     let Some((facts, size)) = cx.world.images.inspect(engine, &spec.image, call).await? else {
-        return Err(ImageError::Failed(spec::no_such_image(&spec.image, engine)));
+        return Err(Undone::Failed(spec::no_such_image(&spec.image, engine)));
     };
     cx.world.images.tag(engine, &spec.image, &spec.tag, call).await?;
     Ok(described(&spec.tag, &facts.id, facts.layers, size))
 }
 
-async fn saved(spec: &SaveSpec, cx: &Context, engine: &Engine, call: &Call<'_>) -> Result<Outputs, ImageError> {
+async fn saved(spec: &SaveSpec, cx: &Context, engine: &Engine, call: &Call<'_>) -> Result<Outputs, Undone> {
     let file = cx.project.join(&spec.path);
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)
@@ -139,7 +140,7 @@ async fn saved(spec: &SaveSpec, cx: &Context, engine: &Engine, call: &Call<'_>) 
     ]))
 }
 
-async fn pulled(spec: &PullSpec, cx: &Context, engine: &Engine, call: &Call<'_>) -> Result<Outputs, ImageError> {
+async fn pulled(spec: &PullSpec, cx: &Context, engine: &Engine, call: &Call<'_>) -> Result<Outputs, Undone> {
     let images = &cx.world.images;
     if spec.only_if_missing && images.inspect(engine, &spec.image, call).await?.is_some() {
         cx.say(format!("{} is here already", spec.image));

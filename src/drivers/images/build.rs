@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::Images;
-use super::engine::{Call, Engine, EngineName};
+use super::engine::{Engine, EngineName};
 use super::facts::Facts;
-use super::tail::Tail;
-use crate::drivers::process::{Exit, run};
-use crate::outcome::{Failure, Fault, FaultKind, Finding};
+use crate::drivers::call::{Call, Tail, Undone};
+use crate::drivers::process::{Command, Exit, run};
+use crate::outcome::{Failure, Fault, Finding};
 use crate::units::ByteSize;
 
 /// What to build; paths are absolute.
@@ -47,31 +47,6 @@ pub struct Built {
     pub facts: Facts,
     /// Its size, where the engine says one.
     pub size: Option<ByteSize>,
-}
-
-/// Why an image command did not do what it should.
-#[derive(Debug)]
-pub enum ImageError {
-    /// The engine said no.
-    Failed(Failure),
-    /// We could not find out.
-    Fault(Fault),
-}
-
-impl From<Fault> for ImageError {
-    fn from(fault: Fault) -> Self {
-        ImageError::Fault(fault)
-    }
-}
-
-impl ImageError {
-    /// As a fault, where a failure of the engine keeps us from an answer.
-    pub fn into_fault(self) -> Fault {
-        match self {
-            ImageError::Fault(fault) => fault,
-            ImageError::Failed(failure) => Fault::unknown(failure.summary),
-        }
-    }
 }
 
 impl Build {
@@ -131,8 +106,8 @@ impl Images {
     /// Builds an image; the engine's output goes to the log.
     ///
     /// # Errors
-    /// [`ImageError::Failed`] with the engine's last lines; [`Fault`] when it does not answer or lacks what is asked.
-    pub async fn build(&self, engine: &Engine, build: &Build, call: &Call<'_>) -> Result<Built, ImageError> {
+    /// [`Undone::Failed`] with the engine's last lines; [`Fault`] when it does not answer or lacks what is asked.
+    pub async fn build(&self, engine: &Engine, build: &Build, call: &Call<'_>) -> Result<Built, Undone> {
         if !build.secrets.is_empty() && engine.name == EngineName::Docker && !engine.buildx {
             let fault = Fault::environment("docker without buildx cannot mount build secrets");
             return Err(fault.help("install the buildx plugin of Docker, or take `engine: [podman]`").into());
@@ -158,8 +133,8 @@ impl Images {
     /// Gives an image another name.
     ///
     /// # Errors
-    /// [`ImageError::Failed`] when there is no such image.
-    pub async fn tag(&self, engine: &Engine, image: &str, name: &str, call: &Call<'_>) -> Result<(), ImageError> {
+    /// [`Undone::Failed`] when there is no such image.
+    pub async fn tag(&self, engine: &Engine, image: &str, name: &str, call: &Call<'_>) -> Result<(), Undone> {
         let command = call.command(engine.name.program(), ["tag", image, name]);
         self.act(engine, &command, &format!("tag of {image}"), call).await
     }
@@ -167,14 +142,14 @@ impl Images {
     /// Fetches an image from where it is published.
     ///
     /// # Errors
-    /// [`ImageError::Failed`] when it cannot be had.
+    /// [`Undone::Failed`] when it cannot be had.
     pub async fn pull(
         &self,
         engine: &Engine,
         image: &str,
         platform: Option<&str>,
         call: &Call<'_>,
-    ) -> Result<(), ImageError> {
+    ) -> Result<(), Undone> {
         let mut args = vec!["pull"];
         args.extend(platform.iter().flat_map(|platform| ["--platform", platform]));
         args.push(image);
@@ -185,21 +160,19 @@ impl Images {
     pub(super) async fn act(
         &self,
         engine: &Engine,
-        command: &crate::drivers::process::Command,
+        command: &Command,
         doing: &str,
         call: &Call<'_>,
-    ) -> Result<(), ImageError> {
+    ) -> Result<(), Undone> {
         let tail = Tail::new(call.log);
         let doing = format!("{} {doing}", engine.name);
         match run(command, &tail, &call.stop).await? {
             Exit::Code(0) => Ok(()),
-            Exit::Code(code) => Err(ImageError::Failed(failure(&doing, Some(code), tail.lines()))),
-            Exit::Signal(signal) => Err(ImageError::Failed(failure(
-                &format!("{doing} was ended by signal {signal} and"),
-                None,
-                tail.lines(),
-            ))),
-            Exit::Stopped => Err(Fault { kind: FaultKind::Unknown, ..Fault::unknown("stopped") }.into()),
+            Exit::Code(code) => Err(Undone::Failed(failure(&doing, Some(code), tail.lines()))),
+            Exit::Signal(signal) => {
+                Err(Undone::Failed(failure(&format!("{doing} was ended by signal {signal} and"), None, tail.lines())))
+            }
+            Exit::Stopped => Err(Fault::unknown("stopped").into()),
         }
     }
 }

@@ -1,14 +1,11 @@
 //! Which image engine answers, and how each is asked: Docker (with or without buildx), Podman, Buildah.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::drivers::process::{Captured, Command, LineSink, Stop, capture};
+use crate::drivers::call::{Call, last_line};
 use crate::outcome::Fault;
 
 /// An image engine.
@@ -63,48 +60,7 @@ pub struct Engine {
     pub buildx: bool,
 }
 
-/// What one attempt lends the driver: its environment, its log, its scratch folder and its signals.
-#[derive(Clone)]
-pub struct Call<'a> {
-    /// The whole environment of the commands.
-    pub env: &'a BTreeMap<String, String>,
-    /// The project's folder.
-    pub dir: PathBuf,
-    /// A private folder for temporary files.
-    pub scratch: PathBuf,
-    /// Where lines go.
-    pub log: &'a dyn LineSink,
-    /// How commands are stopped.
-    pub stop: Stop,
-}
-
-/// Bytes kept of what a short command says: inspections run to some 100 kB.
-const ANSWER_LIMIT: usize = 4 << 20;
-
 impl Call<'_> {
-    /// `program args…` in this call's environment.
-    pub fn command<S: Into<OsString>>(&self, program: &str, args: impl IntoIterator<Item = S>) -> Command {
-        Command {
-            program: program.into(),
-            args: args.into_iter().map(Into::into).collect(),
-            env: self.env.iter().map(|(name, value)| (name.into(), value.into())).collect(),
-            dir: self.dir.clone(),
-            stdin: None,
-        }
-    }
-
-    /// Runs a short command.
-    ///
-    /// # Errors
-    /// [`Fault`] when it cannot be started or was stopped.
-    pub async fn ask<S: Into<OsString>>(
-        &self,
-        program: &str,
-        args: impl IntoIterator<Item = S>,
-    ) -> Result<Captured, Fault> {
-        capture(&self.command(program, args), ANSWER_LIMIT, &self.stop).await
-    }
-
     /// Asks an engine whether it works; the error is what it said.
     pub(super) async fn probe(&self, name: EngineName) -> Result<Engine, String> {
         let answer = self.ask(name.program(), name.question().iter().copied()).await.map_err(|fault| fault.message)?;
@@ -116,11 +72,6 @@ impl Call<'_> {
         let version = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
         Ok(Engine { name, version, buildx })
     }
-}
-
-/// The last line with words on it.
-pub fn last_line(bytes: &[u8]) -> Option<String> {
-    String::from_utf8_lossy(bytes).lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
 }
 
 /// The fault for when none answered.

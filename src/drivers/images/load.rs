@@ -7,11 +7,11 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::build::{ImageError, failure};
-use super::engine::{Call, Engine, EngineName};
+use super::build::failure;
+use super::engine::{Engine, EngineName};
 use super::save::Format;
-use super::tail::Tail;
 use super::{Images, pipe};
+use crate::drivers::call::{Call, Tail, Undone};
 use crate::outcome::Fault;
 
 /// What made the cluster, as far as loading goes.
@@ -73,14 +73,14 @@ impl Images {
     /// Puts an image of the engine into the cluster's runtime.
     ///
     /// # Errors
-    /// [`ImageError::Failed`] with the loader's last lines; [`Fault`] when nobody says how this cluster is loaded.
+    /// [`Undone::Failed`] with the loader's last lines; [`Fault`] when nobody says how this cluster is loaded.
     pub async fn load(
         &self,
         engine: &Engine,
         image: &str,
         provider: Option<Provider>,
         call: &Call<'_>,
-    ) -> Result<Loaded, ImageError> {
+    ) -> Result<Loaded, Undone> {
         self.cluster().guard()?;
         let context = self.cluster().context()?.ok_or_else(|| {
             Fault::environment("there is no cluster to load images into").help("let a `cluster` step come first")
@@ -123,7 +123,7 @@ impl Images {
         image: &str,
         file: Option<&Path>,
         call: &Call<'_>,
-    ) -> Result<(), ImageError> {
+    ) -> Result<(), Undone> {
         let what = file.map_or_else(|| image.to_owned(), |file| file.to_string_lossy().into_owned());
         let args = tool_arguments(provider, cluster, &what, file.is_some());
         let command = call.command(&provider.to_string(), args);
@@ -136,7 +136,7 @@ impl Images {
         image: &str,
         load: &[String],
         call: &Call<'_>,
-    ) -> Result<(), ImageError> {
+    ) -> Result<(), Undone> {
         let tail = Tail::new(call.log);
         let doing = format!("load of {image} by {}", load[0]);
         let consumer = call.command(&load[0], &load[1..]);
@@ -152,11 +152,11 @@ impl Images {
             pipe::through(&producer, &consumer, &tail, &call.stop).await?
         };
         if !status.success() {
-            return Err(ImageError::Failed(failure(&doing, status.code(), tail.lines())));
+            return Err(Undone::Failed(failure(&doing, status.code(), tail.lines())));
         }
         if !saved.success {
             let lines = saved.words.lines().map(str::to_owned).collect();
-            return Err(ImageError::Failed(failure(&format!("{} save of {image}", engine.name), None, lines)));
+            return Err(Undone::Failed(failure(&format!("{} save of {image}", engine.name), None, lines)));
         }
         Ok(())
     }

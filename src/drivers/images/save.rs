@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Images;
-use super::build::ImageError;
-use super::engine::{Call, Engine, EngineName};
+use super::engine::{Engine, EngineName};
+use crate::drivers::call::{Call, Undone};
 use crate::outcome::Fault;
 
 /// How an image stands in a file.
@@ -25,7 +25,7 @@ impl Images {
     /// Writes an image to `file`.
     ///
     /// # Errors
-    /// [`ImageError::Failed`] when there is no such image or the file cannot be written; [`Fault`] when the engine
+    /// [`Undone::Failed`] when there is no such image or the file cannot be written; [`Fault`] when the engine
     /// has no such format.
     pub async fn save(
         &self,
@@ -34,7 +34,7 @@ impl Images {
         file: &Path,
         format: Format,
         call: &Call<'_>,
-    ) -> Result<(), ImageError> {
+    ) -> Result<(), Undone> {
         let path = file.to_string_lossy().into_owned();
         let kind = if format == Format::OciArchive { "oci-archive" } else { "docker-archive" };
         let args: Vec<String> = match engine.name {
