@@ -1,5 +1,6 @@
 //! The assertion kinds: one file each, and the table that registers them.
 
+mod helm;
 mod image;
 mod live;
 mod pods;
@@ -11,6 +12,7 @@ use crate::kind::AssertionKind;
 /// Every assertion kind, sorted by name.
 #[rustfmt::skip]
 pub const ASSERTIONS: &[&AssertionKind] = &[
+    &helm::KIND,
     &image::KIND,
     &pods::KIND,
     &resource::KIND,

@@ -1,5 +1,6 @@
 //! The step kinds: one file each, and the table that registers them.
 
+mod helm;
 mod image;
 mod shell;
 
@@ -8,6 +9,7 @@ use crate::kind::StepKind;
 /// Every step kind, sorted by name.
 #[rustfmt::skip]
 pub const STEPS: &[&StepKind] = &[
+    &helm::KIND,
     &image::KIND,
     &shell::KIND,
 ];
