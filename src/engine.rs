@@ -6,6 +6,7 @@ mod dispatch;
 mod env;
 mod finish;
 mod graph;
+mod masked;
 mod notice;
 mod outputs;
 mod record;
@@ -23,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::drivers::World;
-use crate::mask::SecretText;
+use crate::mask::{Masker, SecretText};
 use crate::outcome::Fault;
 use crate::plan::{Plan, Work};
 
@@ -60,6 +61,8 @@ pub struct Parts {
     pub world: Arc<World>,
     /// The secrets, by name.
     pub secrets: Arc<BTreeMap<String, SecretText>>,
+    /// Masks them, in events and measurements: made of the values of `secrets`, in their order.
+    pub masker: Masker,
     /// The journal.
     pub recorder: Box<dyn Recorder>,
     /// Logs, evidence, scratch.

@@ -2,6 +2,8 @@
 
 mod context;
 mod fields;
+#[cfg(test)]
+pub(crate) mod trial;
 
 use std::fmt;
 use std::time::Duration;
@@ -110,7 +112,7 @@ pub struct Kind<T: ?Sized + 'static> {
     pub during: bool,
     /// Whether it may touch the cluster, so that the guard is asked before the run.
     pub cluster: bool,
-    /// Whether it needs no scratch folder, so that none is made for it.
+    /// Whether it looks at nothing but its body and its environment: no scratch folder of its own, no outputs of others.
     pub light: bool,
     schema: fn(&mut SchemaGenerator) -> Schema,
     shape: fn() -> Shape,
@@ -150,7 +152,9 @@ impl StepKind {
         self
     }
 
-    /// Says that it needs no scratch folder ([`Context::scratch`] does not exist for it): spares a folder a step.
+    /// Says that it looks at nothing but its body and its environment: [`Context::scratch`] is not its own
+    /// but the run's, and [`Context::scope`] and [`Context::steps`] hold no outputs of the steps it needs. Spares the
+    /// cost of these at each step.
     #[must_use]
     pub const fn light(mut self) -> Self {
         self.light = true;

@@ -1,5 +1,6 @@
 //! Words and pictures for people and machines: events, plans and diagnostics in, text out. Decides nothing.
 
+pub mod diagnostics;
 pub mod github;
 pub mod json;
 pub mod junit;

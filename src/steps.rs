@@ -2,6 +2,7 @@
 
 mod helm;
 mod image;
+mod kube;
 mod shell;
 
 use crate::kind::StepKind;
@@ -11,5 +12,6 @@ use crate::kind::StepKind;
 pub const STEPS: &[&StepKind] = &[
     &helm::KIND,
     &image::KIND,
+    &kube::KIND,
     &shell::KIND,
 ];

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{AssertionResult, Because, LogSize, NodeId, State};
+use crate::mask::Masker;
 use crate::kind::{Context, Signals, Step};
 use crate::outcome::{Failure, Fault, FaultKind, Outcome, Outputs};
 use crate::plan::{Body, Plan, PlanNode, Retry, StepPlan, Work, decode_rendered};
@@ -79,6 +80,7 @@ pub(crate) struct Job {
     pub log: Arc<dyn StepLog>,
     pub words: UnboundedSender<Word>,
     pub notices: NoticeSender,
+    pub masker: Masker,
 }
 
 impl Job {
@@ -200,8 +202,8 @@ impl Job {
     }
 
     fn passed(&self, step: &StepPlan, file: &PathBuf, mut outputs: Outputs) -> Ending {
-        let written = outputs::take(file, &self.cx.secrets).and_then(|written| {
-            outputs::refuse_secrets(&outputs, &self.cx.secrets)?;
+        let written = outputs::take(file, &self.cx.secrets, &self.masker).and_then(|written| {
+            outputs::refuse_secrets(&outputs, &self.cx.secrets, &self.masker)?;
             outputs.extend(written);
             outputs::require(&step.outputs, &outputs)
         });
@@ -243,7 +245,8 @@ impl Watched<'_> {
                         was_up = true;
                         up();
                     }
-                    return (Some(answer), None, was_up);
+                    let cancelled = self.signals.cancel.is_cancelled().then_some(Cut::Cancelled);
+                    return (Some(answer), cancelled, was_up);
                 }
                 () = self.signals.cancel.cancelled() => break Cut::Cancelled,
                 () = self.signals.up.cancelled(), if self.during && !was_up => {

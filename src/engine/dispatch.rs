@@ -20,6 +20,7 @@ use crate::outcome::Fault;
 use super::attempt::{Ending, Job, Word};
 use super::finish::{Facts, RunResult};
 use super::graph::Graph;
+use super::masked;
 use super::scheduler::{End, Scheduler, Why};
 use super::scope::Known;
 use super::{Options, Parts};
@@ -221,7 +222,8 @@ impl Dispatch {
         if self.events.is_empty() {
             return;
         }
-        let events = std::mem::take(&mut self.events);
+        let mut events = std::mem::take(&mut self.events);
+        events.iter_mut().for_each(|event| masked::event(&self.parts.masker, event));
         let records = match &self.journal_error {
             None => self.parts.recorder.record(events),
             Some(_) => Ok(self.unrecorded(events)),

@@ -1,9 +1,10 @@
 //! What a step wrote to `$PIPELINE_OUTPUT`: `key=value` lines and the `key<<END … END` form. Knows no step.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::mask::SecretText;
+use crate::mask::{Masker, SecretText};
 use crate::outcome::{Failure, Outputs};
 
 /// Bytes that the file may have.
@@ -13,7 +14,11 @@ const LIMIT: u64 = 1024 * 1024;
 ///
 /// # Errors
 /// A failure that names the lines that cannot be read, or the outputs that hold a secret.
-pub(crate) fn take(file: &Path, secrets: &BTreeMap<String, SecretText>) -> Result<Outputs, Failure> {
+pub(crate) fn take(
+    file: &Path,
+    secrets: &BTreeMap<String, SecretText>,
+    masker: &Masker,
+) -> Result<Outputs, Failure> {
     let text = match std::fs::read(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Outputs::new()),
         Err(error) => return Err(Failure::new(format!("its outputs cannot be read: {error}"))),
@@ -26,9 +31,9 @@ pub(crate) fn take(file: &Path, secrets: &BTreeMap<String, SecretText>) -> Resul
             .help("write large results to a file and hand on its path"));
     }
     let text = String::from_utf8(text).map_err(|_| Failure::new("its outputs are not UTF-8 text"))?;
-    let found = parse(&text)?;
-    refuse_secrets(&found, secrets)?;
-    Ok(found.into_iter().map(|(key, value)| (key, serde_json::Value::String(value))).collect())
+    let found: Outputs = parse(&text)?.into_iter().map(|(key, value)| (key, value.into())).collect();
+    refuse_secrets(&found, secrets, masker)?;
+    Ok(found)
 }
 
 /// The declared outputs that are not there, as a failure.
@@ -39,40 +44,23 @@ pub(crate) fn require(declared: &[String], outputs: &Outputs) -> Result<(), Fail
         .help(format!("write them to the file, for example: echo \"{first}=value\" >> \"$PIPELINE_OUTPUT\"")))
 }
 
-/// Refuses outputs that hold a secret's value: they stand in the journal and in reports.
+/// Refuses outputs that hold a secret's value, in any form: they stand in the journal and in reports.
 pub(crate) fn refuse_secrets(
-    outputs: &BTreeMap<String, impl AsText>,
+    outputs: &Outputs,
     secrets: &BTreeMap<String, SecretText>,
+    masker: &Masker,
 ) -> Result<(), Failure> {
+    if masker.is_empty() {
+        return Ok(());
+    }
     for (key, value) in outputs {
-        let text = value.as_text();
-        let held = secrets.iter().find(|(_, secret)| !secret.expose().is_empty() && text.contains(secret.expose()));
-        if let Some((secret, _)) = held {
-            return Err(Failure::new(format!("the output `{key}` holds the value of the secret `{secret}`"))
-                .help(format!("outputs are kept in the clear; use ${{{{ secrets.{secret} }}}} where it is needed")));
-        }
+        let text = value.as_str().map_or_else(|| value.to_string().into(), Cow::Borrowed);
+        let Some(hit) = masker.find(text.as_bytes()).first().copied() else { continue };
+        let secret = secrets.keys().nth(hit.secret).map_or("", String::as_str);
+        return Err(Failure::new(format!("the output `{key}` holds the value of the secret `{secret}`"))
+            .help(format!("outputs are kept in the clear; use ${{{{ secrets.{secret} }}}} where it is needed")));
     }
     Ok(())
-}
-
-/// What can be searched for a secret.
-pub(crate) trait AsText {
-    fn as_text(&self) -> std::borrow::Cow<'_, str>;
-}
-
-impl AsText for String {
-    fn as_text(&self) -> std::borrow::Cow<'_, str> {
-        self.into()
-    }
-}
-
-impl AsText for serde_json::Value {
-    fn as_text(&self) -> std::borrow::Cow<'_, str> {
-        match self {
-            serde_json::Value::String(text) => text.into(),
-            other => other.to_string().into(),
-        }
-    }
 }
 
 fn parse(text: &str) -> Result<BTreeMap<String, String>, Failure> {
@@ -163,8 +151,9 @@ mod tests {
     #[test]
     fn refuses_an_output_that_holds_a_secret() {
         let secrets = BTreeMap::from([("token".to_owned(), SecretText::new("s3cr3t"))]);
-        let outputs = BTreeMap::from([("url".to_owned(), "https://s3cr3t@host".to_owned())]);
-        let failure = refuse_secrets(&outputs, &secrets).expect_err("it holds one");
+        let outputs = Outputs::from([("url".to_owned(), "https://s3cr3t@host".into())]);
+        let masker = Masker::new(secrets.values());
+        let failure = refuse_secrets(&outputs, &secrets, &masker).expect_err("it holds one");
         assert_eq!(failure.summary, "the output `url` holds the value of the secret `token`");
         assert_eq!(
             failure.help.as_deref(),

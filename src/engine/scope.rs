@@ -41,7 +41,8 @@ pub(crate) struct Known {
     states: Vec<State>,
     /// Only of nodes that have some.
     outputs: BTreeMap<NodeId, Outputs>,
-    stages: Map<String, Value>,
+    /// Of stages that are over.
+    stages: Vec<Option<State>>,
     grounds: Vec<Option<Result<Ground, Fault>>>,
     none: Arc<BTreeMap<String, Outputs>>,
 }
@@ -72,7 +73,7 @@ impl Known {
             env,
             states: vec![State::Waiting; plan.nodes().len()],
             outputs: BTreeMap::new(),
-            stages: Map::new(),
+            stages: vec![None; plan.stages().len()],
             grounds: vec![None; plan.stages().len()],
             none: Arc::default(),
         }
@@ -86,17 +87,10 @@ impl Known {
         }
     }
 
-    /// A stage is over: what it hands on is known to those that come.
-    pub fn stage_over(&mut self, plan: &Plan, stage: StageId, state: State) {
-        let spoken: Vec<NodeId> =
-            plan.stages()[stage.index()].nodes.iter().copied().filter(|id| self.outputs.contains_key(id)).collect();
-        let steps: Map<String, Value> = self
-            .by_step(plan, &spoken)
-            .into_iter()
-            .map(|(step, outputs)| (step, json!({ "outputs": outputs })))
-            .collect();
+    /// A stage is over: what it hands on is known to those that need it.
+    pub fn stage_over(&mut self, stage: StageId, state: State) {
         self.grounds[stage.index()] = None;
-        self.stages.insert(plan.stages()[stage.index()].name.clone(), json!({ "state": state, "steps": steps }));
+        self.stages[stage.index()] = Some(state);
     }
 
     /// The ground of a stage, made on first use, when all that it needs is over.
@@ -115,7 +109,7 @@ impl Known {
         let base = self.env.clone()?;
         let mut scope = Scope { roots: self.roots.clone() };
         scope.roots.insert("env".to_owned(), env::as_value(&base));
-        scope.roots.insert("stages".to_owned(), Value::Object(self.stages.clone()));
+        scope.roots.insert("stages".to_owned(), self.behind(plan, stage));
         let mut env = Env::clone(&*env::over(&base, &written.env, &scope)?);
         env.insert("PIPELINE_STAGE".to_owned(), written.name.clone());
         scope.roots.insert("env".to_owned(), env::as_value(&env));
@@ -124,22 +118,47 @@ impl Known {
         Ok(Ground { env: Arc::new(env), full: Arc::new(scope), plain: Arc::new(plain) })
     }
 
+    /// The stages that this one needs (a reference to another stage makes it a need), with their steps; for one that
+    /// always runs all that are over.
+    fn behind(&self, plan: &Plan, stage: StageId) -> Value {
+        let here = &plan.stages()[stage.index()];
+        let all: Vec<usize> = if here.always {
+            (0..self.stages.len()).collect()
+        } else {
+            here.needs.iter().map(|need| need.index()).collect()
+        };
+        let known = all.into_iter().filter_map(|other| Some((&plan.stages()[other], self.stages[other]?)));
+        let told = known.map(|(other, state)| {
+            (other.name.clone(), json!({ "state": state, "steps": self.steps(plan, &other.nodes) }))
+        });
+        Value::Object(told.collect())
+    }
+
+    /// Steps by id, with what is known of them.
+    fn steps(&self, plan: &Plan, nodes: &[NodeId]) -> Map<String, Value> {
+        let mut outputs = self.by_step(plan, nodes);
+        let mut steps = Map::new();
+        for id in nodes.iter().filter(|id| plan.node(**id).role != Role::Gate) {
+            let step = &plan.node(*id).step;
+            if !steps.contains_key(step) {
+                let outputs = outputs.remove(step).unwrap_or_default();
+                steps.insert(step.clone(), json!({ "state": self.states[id.index()], "outputs": outputs }));
+            }
+        }
+        steps
+    }
+
     /// What a node may know: of its stage's steps those that it needs; a gate, `on_failure` and `finally` all of them.
     pub fn view(&self, plan: &Plan, id: NodeId, ground: &Ground) -> View {
         let node = plan.node(id);
         let visible = self.visible(plan, node);
-        let spoke = visible.iter().any(|id| self.outputs.contains_key(id));
-        if !spoke && node.item.is_none() && !waits_for_the_run(node) {
+        let spoken = || node.item.is_some() || visible.iter().any(|id| self.outputs.contains_key(id));
+        let wanted = waits_for_the_run(node) || (!is_light(node) && spoken());
+        if !wanted {
             let (full, plain) = (Arc::clone(&ground.full), Arc::clone(&ground.plain));
             return View { full, plain, steps: Arc::clone(&self.none) };
         }
-        let outputs = self.by_step(plan, &visible);
-        let mut steps = Map::new();
-        for id in &visible {
-            let step = &plan.node(*id).step;
-            let (state, outputs) = (self.states[id.index()], outputs.get(step));
-            steps.insert(step.clone(), json!({ "state": state, "outputs": outputs.cloned().unwrap_or_default() }));
-        }
+        let steps = self.steps(plan, &visible);
         let with = |scope: &Scope| {
             let mut scope = scope.clone();
             scope.roots.insert("steps".to_owned(), Value::Object(steps.clone()));
@@ -148,7 +167,7 @@ impl Known {
             }
             Arc::new(scope)
         };
-        View { full: with(&ground.full), plain: with(&ground.plain), steps: Arc::new(outputs) }
+        View { full: with(&ground.full), plain: with(&ground.plain), steps: Arc::new(self.by_step(plan, &visible)) }
     }
 
     fn visible(&self, plan: &Plan, node: &PlanNode) -> Vec<NodeId> {
@@ -173,8 +192,12 @@ impl Known {
                 of_step.clone_from(outputs);
                 continue;
             }
+            let names: Vec<String> = outputs.keys().filter(|name| !of_step.contains_key(*name)).cloned().collect();
+            if names.is_empty() {
+                continue;
+            }
             let items: Vec<&NodeId> = nodes.iter().filter(|other| plan.node(**other).step == node.step).collect();
-            for name in outputs.keys().filter(|name| !of_step.contains_key(*name)).cloned().collect::<Vec<_>>() {
+            for name in names {
                 let value = |id: &&NodeId| self.outputs.get(id).and_then(|outputs| outputs.get(&name)).cloned();
                 let list = items.iter().map(|id| value(id).unwrap_or(Value::Null)).collect();
                 of_step.insert(name, Value::Array(list));
@@ -192,6 +215,11 @@ fn waits_for_the_run(node: &PlanNode) -> bool {
             Work::Gate(_) => true,
             Work::Step(step) => matches!(step.body, Body::Template(_)),
         }
+}
+
+/// Whether its kind looks at nothing but its body and its environment.
+fn is_light(node: &PlanNode) -> bool {
+    matches!(&node.work, Work::Step(step) if step.kind.light)
 }
 
 /// Whether a `when:` holds.

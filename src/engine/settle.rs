@@ -9,11 +9,13 @@ use tokio::time::Instant;
 
 use crate::event::{AssertionResult, Because, Live, NodeId, State};
 use crate::kind::{Assertion, Context, Watch};
+use crate::mask::Masker;
 use crate::outcome::{Failure, Fault, Verdict};
 use crate::plan::{Body, Gate, PlanAssertion, PlanNode, decode_rendered};
 use crate::units::TimeSpan;
 
 use super::attempt::{Ending, Job, Word, broke};
+use super::masked;
 use super::notice::NoticeSender;
 use super::scope;
 
@@ -127,8 +129,8 @@ async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<I
             }
         }
     };
-    let live = Watching { cx: &job.cx, node: job.node, index, notices: &job.notices };
-    let mut settled = live.settle(body, written.within, written.hold, limit).await;
+    let watching = Watching { cx: &job.cx, node: job.node, index, notices: &job.notices, masker: &job.masker };
+    let mut settled = watching.settle(body, written.within, written.hold, limit).await;
     if matches!(settled.verdict, Ok(Verdict::Unmet { .. })) {
         settled.findings = tokio::time::timeout(EXPLAIN, body.explain(&job.cx)).await.unwrap_or_default();
     }
@@ -141,6 +143,7 @@ struct Watching<'a> {
     node: NodeId,
     index: u32,
     notices: &'a NoticeSender,
+    masker: &'a Masker,
 }
 
 /// What the looks so far say.
@@ -181,7 +184,11 @@ impl Watching<'_> {
                 (Look::Holds, None) | (Look::Final, _) => break,
                 (Look::Holds, Some(hold)) => {
                     let since = *holds_since.get_or_insert(now);
-                    if now >= earlier(since + hold) {
+                    if now >= since + hold {
+                        break;
+                    }
+                    if limit.is_some_and(|limit| now >= limit) {
+                        looks.last = Some(Err(not_long_enough(now - since, hold)));
                         break;
                     }
                 }
@@ -226,7 +233,9 @@ impl Watching<'_> {
         };
         looks.count += 1;
         if looks.last.as_ref() != Some(&found) {
-            self.notices.live(Live::Measured { node: self.node, index: self.index, verdict: found.clone() });
+            let mut live = Live::Measured { node: self.node, index: self.index, verdict: found.clone() };
+            masked::live(self.masker, &mut live);
+            self.notices.live(live);
         }
         let look = match &found {
             Ok(Verdict::Holds { .. }) => Look::Holds,
@@ -245,6 +254,11 @@ enum Look {
     /// Unmet, or no answer that a later look may give.
     Unclear,
     Final,
+}
+
+fn not_long_enough(held: Duration, hold: Duration) -> Fault {
+    Fault::unknown(format!("it held for {} of {} when the gate's time was over", TimeSpan(held), TimeSpan(hold)))
+        .help("give the gate a longer `timeout:`")
 }
 
 fn no_answer(after: Duration) -> Fault {

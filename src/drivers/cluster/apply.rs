@@ -169,9 +169,9 @@ impl Cluster {
         prepared.sort_by_key(|one| (install_rank(&one.kind.resource.kind), one.at));
         for rank in prepared.chunk_by(|a, b| install_rank(&a.kind.resource.kind) == install_rank(&b.kind.resource.kind))
         {
-            let mut answers = stream::iter(rank)
-                .map(|one| async move { (one, self.patch(one, brought, options).await) })
-                .buffer_unordered(IN_FLIGHT);
+            let patches: Vec<_> =
+                rank.iter().map(|one| async move { (one, self.patch(one, brought, options).await) }).collect();
+            let mut answers = stream::iter(patches).buffer_unordered(IN_FLIGHT);
             while let Some((one, answer)) = answers.next().await {
                 match answer {
                     Ok(meta) => {
@@ -269,12 +269,15 @@ impl Cluster {
         for one in objects {
             groups.entry((one.kind.to_string(), one.namespace.clone())).or_default().push(one);
         }
-        let looks = stream::iter(groups.into_values()).map(|group| {
-            let api = group[0].kind.api(client.clone(), &group[0].namespace);
-            async move { self.before_of(&api, &group).await }
-        });
+        let looks: Vec<_> = groups
+            .into_values()
+            .map(|group| {
+                let api = group[0].kind.api(client.clone(), &group[0].namespace);
+                async move { self.before_of(&api, &group).await }
+            })
+            .collect();
         let mut all = Before::new();
-        for look in looks.buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await {
+        for look in stream::iter(looks).buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await {
             match look {
                 Ok(found) => all.extend(found),
                 Err(trouble) if trouble.is_missing() => {}

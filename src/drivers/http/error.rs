@@ -91,9 +91,9 @@ impl HttpError {
         let error = error.downcast_ref::<io::Error>()?;
         // an io::Error hides what it wraps from `source`
         if let Some(inner) = error.get_ref()
-            && let Some(inner) = inner.downcast_ref::<rustls::Error>()
+            && let Some(found) = HttpError::known(inner)
         {
-            return Some(HttpError::Tls(tls_words(inner)));
+            return Some(found);
         }
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Some(HttpError::Refused),

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::event::{Event, NodeId, State};
 use crate::kind::{Context, Signals};
 use crate::outcome::Fault;
-use crate::plan::StageId;
+use crate::plan::{StageId, Work};
 
 use super::super::attempt::{Ending, Job};
 use super::super::scheduler::{End, Order};
@@ -52,7 +52,7 @@ impl Dispatch {
                 self.over(node, Duration::ZERO, false, ending);
             }
             Order::StageOver(stage, state) => {
-                self.known.stage_over(&self.parts.plan, stage, state);
+                self.known.stage_over(stage, state);
                 let elapsed = self.stage_begun[stage.index()].map_or(Duration::ZERO, |begun| begun.elapsed());
                 self.events.push(Event::StageFinished { stage: stage.0, state, elapsed });
             }
@@ -136,6 +136,8 @@ impl Dispatch {
         let (plan, parts) = (&self.parts.plan, &self.parts);
         let name = plan.node(node).outline.name.as_str();
         let view = self.known.view(plan, node, ground);
+        let scratch = parts.files.scratch();
+        let light = matches!(&plan.node(node).work, Work::Step(step) if step.kind.light);
         let log = parts.files.log(node, name, &parts.notices);
         let cx = Context {
             name: name.to_owned(),
@@ -146,12 +148,12 @@ impl Dispatch {
             scope: Arc::clone(&view.plain),
             log: Arc::clone(&log) as _,
             evidence: parts.files.evidence(node, name),
-            scratch: parts.files.scratch().join(format!("{}", node.0)),
-            output_file: parts.files.scratch().join(format!("{}.output", node.0)),
+            scratch: if light { scratch.to_owned() } else { scratch.join(node.0.to_string()) },
+            output_file: scratch.join(format!("{}.output", node.0)),
             steps: Arc::clone(&view.steps),
             signals,
             world: Arc::clone(&parts.world),
         };
-        Job { plan: Arc::clone(plan), node, cx, view, log, words: self.mouth.clone(), notices: parts.notices.clone() }
+        Job { plan: Arc::clone(plan), node, cx, view, log, words: self.mouth.clone(), notices: parts.notices.clone(), masker: parts.masker.clone() }
     }
 }

@@ -28,7 +28,7 @@ use crate::engine::{
 };
 use crate::event::{Event, Live, LogSize, NodeId, Record};
 use crate::kind::Evidence;
-use crate::mask::SecretText;
+use crate::mask::{Masker, SecretText};
 use crate::plan::Plan;
 
 pub use written::plan;
@@ -124,6 +124,7 @@ impl Setup {
         let parts = Parts {
             plan: Arc::clone(&self.plan),
             world: Arc::new(World::new(self.plan.settings().clone())),
+            masker: Masker::new(self.secrets.values()),
             secrets: Arc::new(self.secrets),
             recorder: Box::new(recorder),
             files: Arc::new(Files { scratch: scratch.clone() }),

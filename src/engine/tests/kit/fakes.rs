@@ -60,7 +60,9 @@ impl Step for Fake {
                 tokio::time::sleep(Duration::from_millis(up)).await;
                 if !self.ends.contains("before-up") {
                     cx.up();
-                    cx.stopped().await;
+                    if self.ends != "fail-when-up" {
+                        cx.stopped().await;
+                    }
                 }
             }
             tokio::time::sleep(Duration::from_millis(self.after)).await;
@@ -82,7 +84,7 @@ impl Step for Fake {
             return Ok(Outcome::failed(format!("try {} went wrong", tried + 1)));
         }
         match self.ends.as_str() {
-            "fail" | "fail-before-up" => Ok(Outcome::failed("exit code 1")),
+            "fail" | "fail-before-up" | "fail-when-up" => Ok(Outcome::failed("exit code 1")),
             "fault" => Err(Fault::unknown("no answer")),
             "environment" => Err(Fault::environment("no cluster")),
             "invalid" => Err(Fault::invalid("not a number")),
