@@ -1,6 +1,7 @@
 //! The assertion kinds: one file each, and the table that registers them.
 
 mod file;
+mod helm;
 mod http;
 mod image;
 mod live;
@@ -16,6 +17,7 @@ use crate::kind::AssertionKind;
 #[rustfmt::skip]
 pub const ASSERTIONS: &[&AssertionKind] = &[
     &file::KIND,
+    &helm::KIND,
     &http::KIND,
     &image::KIND,
     &pods::KIND,

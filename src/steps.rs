@@ -1,5 +1,6 @@
 //! The step kinds: one file each, and the table that registers them.
 
+mod helm;
 mod http;
 mod image;
 mod kube;
@@ -10,6 +11,7 @@ use crate::kind::StepKind;
 /// Every step kind, sorted by name.
 #[rustfmt::skip]
 pub const STEPS: &[&StepKind] = &[
+    &helm::KIND,
     &http::KIND,
     &image::KIND,
     &kube::KIND,
