@@ -72,7 +72,9 @@ async fn go(
         grace: GRACE,
         env,
     };
+    let masker = crate::mask::Masker::new(secrets.values());
     let parts = engine::Parts {
+        masker,
         plan,
         world,
         secrets,
@@ -86,7 +88,10 @@ async fn go(
     let result = result?;
     let mut exit = exit(result.exit_code);
     if let Some(error) = &result.journal_error {
-        out::error(&format!("the record of this run could not be written: {error}"), Some("free some space, or run from a folder that can be written to"));
+        out::error(
+            &format!("the record of this run could not be written: {error}"),
+            Some("free some space, or run from a folder that can be written to"),
+        );
     }
     if let Err(fault) = keep::reports(&kept.folder, &story.0) {
         out::error(&fault.message, fault.help.as_deref());
@@ -141,7 +146,9 @@ fn default_jobs() -> u32 {
 
 /// The environment that steps start from: ours, as far as it is text.
 fn environment() -> BTreeMap<String, String> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 async fn resolve(
