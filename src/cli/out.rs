@@ -39,6 +39,29 @@ pub(super) fn choose_color(color: Color) {
     }
 }
 
+/// Whether stderr draws more than ASCII: a locale that says UTF-8, as terminals and CI systems do.
+pub(super) fn unicode() -> bool {
+    ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .filter_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .next()
+        .is_none_or(|locale| {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        })
+}
+
+/// Columns of the terminal behind stderr; 100 where there is none.
+pub(super) fn width() -> usize {
+    let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+    rustix::termios::tcgetwinsize(std::io::stderr())
+        .ok()
+        .map(|size| usize::from(size.ws_col))
+        .filter(|width| *width > 0)
+        .or_else(columns)
+        .unwrap_or(100)
+}
+
 /// Whether stderr takes colours.
 pub(super) fn colored() -> bool {
     match anstream::ColorChoice::global() {
