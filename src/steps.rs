@@ -1,5 +1,7 @@
 //! The step kinds: one file each, and the table that registers them.
 
+mod helm;
+mod http;
 mod image;
 mod kube;
 mod shell;
@@ -9,6 +11,8 @@ use crate::kind::StepKind;
 /// Every step kind, sorted by name.
 #[rustfmt::skip]
 pub const STEPS: &[&StepKind] = &[
+    &helm::KIND,
+    &http::KIND,
     &image::KIND,
     &kube::KIND,
     &shell::KIND,

@@ -7,7 +7,7 @@ use super::{REGISTRY, out};
 use crate::exit_code::Exit;
 use crate::outcome::Fault;
 use crate::plan::{Loaded, Options, load};
-use crate::report::diagnostics::{Style, render};
+use crate::report::diagnostics;
 
 const NAMES: [&str; 2] = ["pipeline.yaml", "pipeline.yml"];
 
@@ -47,8 +47,7 @@ pub(super) fn loaded(args: &Args, overrides: &Overrides) -> Result<Result<Loaded
     };
     let loaded = load(&options, REGISTRY)?;
     if !loaded.diagnostics.is_empty() {
-        let style = Style { colour: out::colored(), unicode: out::unicode(), width: out::width() };
-        out::say(render(loaded.diagnostics.clone(), &loaded.sources, style).trim_end());
+        out::say(diagnostics::render(loaded.diagnostics.clone(), &loaded.sources, out::style()).trim_end());
     }
     Ok(if loaded.plan.is_some() { Ok(loaded) } else { Err(Exit::Invalid) })
 }
