@@ -1,6 +1,7 @@
 //! The record of a run in `.pipeline/runs/<id>/`: its events, its logs, and where its files lie. Knows events; not what
 //! they mean to a scheduler or a reporter.
 
+mod files;
 mod frame;
 mod log;
 mod reader;
@@ -10,8 +11,9 @@ mod writer;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use files::Files;
 pub use frame::Damage;
-pub use log::{LOG_LIMIT, StepLog};
+pub use log::{LOG_LIMIT, LogFile};
 pub use reader::{End, Reader};
 pub use store::{RunFolder, Store, StoreError};
 pub use writer::{Reopened, Writer};

@@ -17,7 +17,7 @@ pub const LOG_LIMIT: u64 = 16 * 1024 * 1024;
 ///
 /// Secrets are masked within lines and across them. A line that may be the beginning of a secret of several lines waits
 /// for the next one, or for the end.
-pub struct StepLog {
+pub struct LogFile {
     state: Mutex<State>,
     show: Box<dyn Fn(String) + Send + Sync>,
 }
@@ -34,7 +34,7 @@ struct State {
     failed: Option<io::Error>,
 }
 
-impl StepLog {
+impl LogFile {
     /// A log at `path`, cut after `limit` bytes. Every line that is kept also goes to `show`, masked, without its end.
     pub fn new(
         path: impl Into<PathBuf>,
@@ -51,7 +51,7 @@ impl StepLog {
             size: LogSize::default(),
             failed: None,
         };
-        StepLog { state: Mutex::new(state), show: Box::new(show) }
+        LogFile { state: Mutex::new(state), show: Box::new(show) }
     }
 
     /// Writes what was held back and, where lines were dropped, a last line that says how many bytes.
@@ -70,6 +70,7 @@ impl StepLog {
             let (dropped, limit) = (state.size.dropped, state.limit);
             state.write(format!("… {dropped} bytes dropped: the log is cut after {limit} bytes\n").as_bytes());
         }
+        state.file = None;
         match state.failed.take() {
             None => Ok(state.size),
             Some(error) => {
@@ -80,7 +81,7 @@ impl StepLog {
     }
 }
 
-impl LineSink for StepLog {
+impl LineSink for LogFile {
     fn line(&self, line: &[u8]) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut masked = state.masked.push(line);
@@ -144,7 +145,7 @@ mod tests {
     struct Case {
         folder: tempfile::TempDir,
         shown: Arc<Mutex<Vec<String>>>,
-        log: StepLog,
+        log: LogFile,
     }
 
     fn case(limit: u64, secret: &str) -> Case {
@@ -153,7 +154,7 @@ mod tests {
         let masker = Masker::new(&[SecretText::new(secret)]);
         let to = Arc::clone(&shown);
         let show = move |line| to.lock().expect("no panic while held").push(line);
-        let log = StepLog::new(folder.path().join("a.b.log"), limit, &masker, show);
+        let log = LogFile::new(folder.path().join("a.b.log"), limit, &masker, show);
         Case { folder, shown, log }
     }
 
@@ -209,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_log_that_cannot_be_written_is_named_at_the_end() {
-        let log = StepLog::new("/no/such/folder/a.log", 10, &Masker::default(), |_| {});
+        let log = LogFile::new("/no/such/folder/a.log", 10, &Masker::default(), |_| {});
         log.line(b"x");
         let error = log.finish().expect_err("no such folder").to_string();
         assert!(error.starts_with("cannot write the log /no/such/folder/a.log: "), "{error}");

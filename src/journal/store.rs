@@ -216,6 +216,11 @@ impl RunFolder {
         self.evidence().join(file_name(node))
     }
 
+    /// The folder for temporary files; there only while the run goes on.
+    pub fn scratch(&self) -> PathBuf {
+        self.path.join("scratch")
+    }
+
     /// The report for people.
     pub fn html(&self) -> PathBuf {
         self.path.join("report.html")
@@ -239,7 +244,7 @@ impl RunFolder {
 }
 
 /// A node's name as a file's: other characters than the usual ones become `_`, and then a checksum keeps names apart.
-fn file_name(node: &str) -> String {
+pub(super) fn file_name(node: &str) -> String {
     let usual = |c: char| c.is_ascii_alphanumeric() || "-_.,=+@[]".contains(c);
     let name: String = node.chars().map(|c| if usual(c) { c } else { '_' }).take(160).collect();
     if name == node && !name.starts_with('.') {

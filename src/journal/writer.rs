@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::reader::{End, Reader};
 use super::{JournalError, frame};
+use crate::engine::Recorder;
 use crate::event::{Event, Record, Role};
-use crate::mask::Masker;
 
 /// Time since the run's start.
 type Clock = Box<dyn FnMut() -> Duration + Send>;
@@ -19,7 +19,6 @@ pub struct Writer {
     path: PathBuf,
     file: File,
     clock: Clock,
-    masker: Masker,
     /// The number of the next record.
     seq: u64,
     /// Length of the file up to the last whole batch.
@@ -57,7 +56,6 @@ impl Writer {
             path: path.to_owned(),
             file,
             clock: Box::new(clock),
-            masker: Masker::default(),
             seq: 0,
             length: 0,
             gates: Vec::new(),
@@ -85,7 +83,6 @@ impl Writer {
             path: path.to_owned(),
             file,
             clock: Box::new(clock),
-            masker: Masker::default(),
             seq: records.len() as u64,
             length,
             gates: Vec::new(),
@@ -97,13 +94,6 @@ impl Writer {
             writer.learn(&record.event);
         }
         Ok(Reopened { writer, records, cut })
-    }
-
-    /// Masks every text in the events from now on.
-    #[must_use]
-    pub fn masked_by(mut self, masker: Masker) -> Self {
-        self.masker = masker;
-        self
     }
 
     /// The file.
@@ -120,12 +110,12 @@ impl Writer {
     }
 
     /// Numbers and dates the events and writes them in one call; start and end of the run and the ends of gates are
-    /// on the disk when it comes back. What it hands back is what stands in the journal, masked.
+    /// on the disk when it comes back. Secrets are masked already: the engine sees to that.
     ///
     /// # Errors
     /// The words name the file. None of the events is in the journal then: half a batch is cut off again, and where
     /// even that fails every later call fails, so that no good record can follow a bad one.
-    pub fn append(&mut self, events: &[Event]) -> io::Result<Vec<Record>> {
+    pub fn append(&mut self, events: Vec<Event>) -> io::Result<Vec<Record>> {
         if self.broken {
             return Err(self.explain(&io::Error::other("an earlier write failed")));
         }
@@ -134,10 +124,11 @@ impl Writer {
         let mut records = Vec::with_capacity(events.len());
         let mut durable = false;
         for (seq, event) in (self.seq..).zip(events) {
-            self.learn(event);
-            durable |= self.must_last(event);
-            let record = Record { seq, at, event: event.clone() };
-            records.push(self.put(record).map_err(|error| self.explain(&error.into()))?);
+            self.learn(&event);
+            durable |= self.must_last(&event);
+            let record = Record { seq, at, event };
+            frame::put(&record, &mut self.batch).map_err(|error| self.explain(&error.into()))?;
+            records.push(record);
         }
         let written = self.file.write_all(&self.batch);
         let written = written.and_then(|()| if durable { self.file.sync_data() } else { Ok(()) });
@@ -148,25 +139,6 @@ impl Writer {
         self.length += self.batch.len() as u64;
         self.seq += records.len() as u64;
         Ok(records)
-    }
-
-    /// Puts one record into the batch, masked.
-    fn put(&mut self, record: Record) -> serde_json::Result<Record> {
-        let start = self.batch.len();
-        frame::put(&record, &mut self.batch)?;
-        if self.masker.is_empty() || self.masker.find_any(&self.batch[start..]).is_none() {
-            return Ok(record);
-        }
-        let mut value = serde_json::to_value(&record.event)?;
-        self.masker.mask_json(&mut value);
-        // A secret such as "failed" would mask the vocabulary itself: then only words are left of the event.
-        let event = serde_json::from_value(value).unwrap_or_else(|_| Event::Warned {
-            message: "an event was left out: its secrets could not be masked".to_owned(),
-        });
-        let record = Record { event, ..record };
-        self.batch.truncate(start);
-        frame::put(&record, &mut self.batch)?;
-        Ok(record)
     }
 
     fn learn(&mut self, event: &Event) {
@@ -185,6 +157,12 @@ impl Writer {
 
     fn explain(&self, error: &io::Error) -> io::Error {
         io::Error::new(error.kind(), format!("cannot write the journal {}: {error}", self.path.display()))
+    }
+}
+
+impl Recorder for Writer {
+    fn record(&mut self, events: Vec<Event>) -> io::Result<Vec<Record>> {
+        self.append(events)
     }
 }
 
