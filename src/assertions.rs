@@ -1,5 +1,6 @@
 //! The assertion kinds: one file each, and the table that registers them.
 
+mod image;
 mod live;
 mod pods;
 mod resource;
@@ -8,4 +9,10 @@ mod rollout;
 use crate::kind::AssertionKind;
 
 /// Every assertion kind, sorted by name.
-pub const ASSERTIONS: &[&AssertionKind] = &[&pods::KIND, &resource::KIND, &rollout::KIND];
+#[rustfmt::skip]
+pub const ASSERTIONS: &[&AssertionKind] = &[
+    &image::KIND,
+    &pods::KIND,
+    &resource::KIND,
+    &rollout::KIND,
+];

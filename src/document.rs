@@ -2,6 +2,7 @@
 
 mod build;
 mod decode;
+pub mod manifests;
 mod node;
 mod parse;
 mod scalar;

@@ -1,10 +1,14 @@
 //! The outside world, one file each. Only this room starts processes, opens sockets and speaks to clusters.
 
+pub mod call;
 pub mod cluster;
 pub mod helm;
 pub mod http;
 pub mod images;
 pub mod process;
+pub mod providers;
+pub mod script;
+pub mod tcp;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -12,8 +12,10 @@ mod references;
 mod render;
 mod template;
 mod token;
+mod tree;
 
 pub use cel::{Expr, ExprError, MAX_TEXT, Reference, Scope};
-pub use parse::{MAX_HEIGHT, MAX_NESTING};
+pub use parse::MAX_NESTING;
 pub use render::{RenderError, has_template, render};
 pub use template::{Part, Template};
+pub use tree::MAX_HEIGHT;

@@ -2,6 +2,8 @@
 
 mod context;
 mod fields;
+#[cfg(test)]
+pub(crate) mod trial;
 
 use std::fmt;
 use std::time::Duration;
@@ -110,6 +112,8 @@ pub struct Kind<T: ?Sized + 'static> {
     pub during: bool,
     /// Whether it may touch the cluster, so that the guard is asked before the run.
     pub cluster: bool,
+    /// Whether it looks at nothing but its body and its environment: no scratch folder of its own, no outputs of others.
+    pub light: bool,
     schema: fn(&mut SchemaGenerator) -> Schema,
     shape: fn() -> Shape,
     decode: fn(&Node) -> Result<Box<T>, DecodeError>,
@@ -134,6 +138,7 @@ impl StepKind {
             outputs: &[],
             during: false,
             cluster: false,
+            light: false,
             schema: |generator| generator.subschema_for::<S>(),
             shape: Shape::of::<S>,
             decode: |node| Ok(Box::new(decode::<S>(node)?)),
@@ -144,6 +149,15 @@ impl StepKind {
     #[must_use]
     pub const fn outputs(mut self, outputs: &'static [OutputRow]) -> Self {
         self.outputs = outputs;
+        self
+    }
+
+    /// Says that it looks at nothing but its body and its environment: [`Context::scratch`] is not its own
+    /// but the run's, and [`Context::scope`] and [`Context::steps`] hold no outputs of the steps it needs. Spares the
+    /// cost of these at each step.
+    #[must_use]
+    pub const fn light(mut self) -> Self {
+        self.light = true;
         self
     }
 
@@ -169,6 +183,7 @@ impl AssertionKind {
             outputs: &[],
             during: false,
             cluster: false,
+            light: false,
             schema: |generator| generator.subschema_for::<A>(),
             shape: Shape::of::<A>,
             decode: |node| Ok(Box::new(decode::<A>(node)?)),

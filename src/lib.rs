@@ -20,4 +20,9 @@ pub mod plan;
 pub mod spec;
 // 3: the kinds, the record, the scheduling
 pub mod assertions;
+pub mod engine;
 pub mod steps;
+// 4: words
+pub mod cli;
+pub mod exit_code;
+pub mod report;

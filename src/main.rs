@@ -1,2 +1,5 @@
-//! x
-fn main() {}
+//! The `pipeline` program: all of it is in the library.
+
+fn main() -> std::process::ExitCode {
+    pipeline::cli::main()
+}

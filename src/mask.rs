@@ -1,6 +1,23 @@
 //! Secret values and the masking of them in text. Knows where no secret comes from and where no text goes.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
+
+use aho_corasick::{AhoCorasick, Input, MatchKind};
+
+mod forms;
+mod stream;
+
+pub use forms::Form;
+pub use stream::MaskStream;
+
+/// What stands in place of a secret.
+pub const MASK: &str = "***";
+
+/// The shortest value that is masked, in bytes. Shorter ones (`1`, `on`, `yes`) stand in ordinary text so often that
+/// masking them would garble every log and, by its gaps, tell the value.
+pub const MIN_LENGTH: usize = 4;
 
 /// A secret's value. Its `Debug` never shows it.
 #[derive(Clone, PartialEq, Eq)]
@@ -23,3 +40,184 @@ impl fmt::Debug for SecretText {
         f.write_str("***")
     }
 }
+
+/// Replaces a run's secret values in text by [`MASK`], in every form they may take on their way: as they are, in base64
+/// at each alignment, hexadecimal, and escaped for URLs, JSON and shells. A clone shares the tables.
+///
+/// A secret that holds `***` itself may survive next to a masked one: no useful value does.
+#[derive(Clone, Default)]
+pub struct Masker {
+    /// `None` where there is nothing to mask.
+    search: Option<Arc<Search>>,
+    too_short: Arc<[usize]>,
+}
+
+/// A secret found in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hit {
+    /// Its position among the secrets that the [`Masker`] was made of.
+    pub secret: usize,
+    /// In which form it was found.
+    pub form: Form,
+}
+
+struct Search {
+    finder: AhoCorasick,
+    /// Every form in bytes, sorted; positions are the finder's patterns.
+    patterns: Vec<(Vec<u8>, Hit)>,
+    /// Which bytes a pattern starts with.
+    first: [bool; 256],
+    /// Length of the longest pattern.
+    longest: usize,
+}
+
+impl Masker {
+    /// Masks these secrets. Values shorter than [`MIN_LENGTH`] are left out: see [`Masker::too_short`].
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a SecretText>) -> Self {
+        let (mut patterns, mut too_short) = (Vec::new(), Vec::new());
+        for (secret, text) in secrets.into_iter().enumerate() {
+            if text.expose().trim().len() < MIN_LENGTH {
+                too_short.push(secret);
+                continue;
+            }
+            patterns.extend(forms::of(text.expose()).into_iter().map(|(form, bytes)| (bytes, Hit { secret, form })));
+        }
+        patterns.sort();
+        patterns.dedup_by(|later, earlier| later.0 == earlier.0 && later.1.secret == earlier.1.secret);
+        Masker { search: Search::new(patterns), too_short: too_short.into() }
+    }
+
+    /// Whether it leaves every text as it is.
+    pub fn is_empty(&self) -> bool {
+        self.search.is_none()
+    }
+
+    /// Positions of the secrets that are too short to be masked; worth a warning.
+    pub fn too_short(&self) -> &[usize] {
+        &self.too_short
+    }
+
+    /// The text with every secret replaced.
+    pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.mask_bytes(text.as_bytes()) {
+            Cow::Borrowed(_) => Cow::Borrowed(text),
+            // Forms are whole characters, so what is left of whole characters is whole characters.
+            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+        }
+    }
+
+    /// The bytes with every secret replaced.
+    pub fn mask_bytes<'t>(&self, bytes: &'t [u8]) -> Cow<'t, [u8]> {
+        let Some(search) = self.search.as_deref().filter(|search| search.finder.is_match(bytes)) else {
+            return Cow::Borrowed(bytes);
+        };
+        let mut out = Vec::with_capacity(bytes.len());
+        search.mask(bytes, bytes.len(), 0, &mut out);
+        Cow::Owned(out)
+    }
+
+    /// The JSON value with every text in it masked, keys of objects included.
+    pub fn mask_json(&self, value: &mut serde_json::Value) {
+        if self.is_empty() {
+            return;
+        }
+        match value {
+            serde_json::Value::String(text) => {
+                if let Cow::Owned(masked) = self.mask(text) {
+                    *text = masked;
+                }
+            }
+            serde_json::Value::Array(items) => items.iter_mut().for_each(|item| self.mask_json(item)),
+            serde_json::Value::Object(fields) => {
+                let masked = std::mem::take(fields).into_iter().map(|(key, mut value)| {
+                    self.mask_json(&mut value);
+                    (self.mask(&key).into_owned(), value)
+                });
+                *fields = masked.collect();
+            }
+            serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+        }
+    }
+
+    /// Which secrets stand in these bytes, and how; each pair once, sorted.
+    pub fn find(&self, bytes: &[u8]) -> Vec<Hit> {
+        let Some(search) = self.search.as_deref() else { return Vec::new() };
+        let (mut hits, mut at) = (Vec::new(), 0);
+        while let Some(found) = search.finder.find(Input::new(bytes).range(at..)) {
+            let longest = &bytes[found.range()];
+            // Shorter forms with the same start, of this secret or another, hide behind the longest one.
+            let same_start = search.patterns.iter().filter(|(form, _)| longest.starts_with(form));
+            hits.extend(same_start.map(|(_, hit)| *hit));
+            at = found.start() + 1;
+        }
+        hits.sort();
+        hits.dedup();
+        hits
+    }
+
+    /// Masks a stream that comes in pieces.
+    pub fn stream(&self) -> MaskStream {
+        MaskStream::new(self.clone())
+    }
+}
+
+impl Search {
+    fn new(patterns: Vec<(Vec<u8>, Hit)>) -> Option<Arc<Self>> {
+        if patterns.is_empty() {
+            return None;
+        }
+        let finder = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(patterns.iter().map(|(bytes, _)| bytes))
+            .expect("secrets are far smaller than the 2 GiB an automaton can hold");
+        let mut first = [false; 256];
+        for (bytes, _) in &patterns {
+            first[usize::from(bytes[0])] = true;
+        }
+        let longest = patterns.iter().map(|(bytes, _)| bytes.len()).max().unwrap_or(0);
+        Some(Arc::new(Search { finder, patterns, first, longest }))
+    }
+
+    /// Appends `bytes[..cut]` to `out`, masked. The first `covered` bytes belong to a mask already written. Hands back
+    /// how many bytes after `cut` belong to one.
+    ///
+    /// Secrets that overlap become one mask: no tail of either is left.
+    fn mask(&self, bytes: &[u8], cut: usize, covered: usize, out: &mut Vec<u8>) -> usize {
+        // Everything before `end` is written or masked.
+        let (mut end, mut at) = (covered, 0);
+        while let Some(found) = self.finder.find(Input::new(bytes).range(at..)).filter(|found| found.start() < cut) {
+            if found.start() >= end {
+                out.extend_from_slice(&bytes[end..found.start()]);
+                out.extend_from_slice(MASK.as_bytes());
+            }
+            end = end.max(found.end());
+            at = found.start() + 1;
+        }
+        if end < cut {
+            out.extend_from_slice(&bytes[end..cut]);
+        }
+        end.saturating_sub(cut)
+    }
+
+    /// Where the tail starts that may be the beginning of a form.
+    fn undecided(&self, bytes: &[u8]) -> usize {
+        let starts_a_form = |tail: &[u8]| {
+            let at = self.patterns.partition_point(|(form, _)| form.as_slice() <= tail);
+            self.patterns.get(at).is_some_and(|(form, _)| form.starts_with(tail))
+        };
+        (bytes.len().saturating_sub(self.longest - 1)..bytes.len())
+            .find(|&at| self.first[usize::from(bytes[at])] && starts_a_form(&bytes[at..]))
+            .unwrap_or(bytes.len())
+    }
+}
+
+impl fmt::Debug for Masker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let forms = self.search.as_deref().map_or(0, |search| search.patterns.len());
+        f.debug_struct("Masker").field("forms", &forms).field("too_short", &self.too_short).finish()
+    }
+}
+
+#[cfg(test)]
+#[path = "mask/tests.rs"]
+mod tests;

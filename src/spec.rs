@@ -3,6 +3,7 @@
 mod common;
 mod gate;
 mod pipeline;
+pub mod schema;
 pub mod secret;
 mod stage;
 

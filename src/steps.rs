@@ -1,6 +1,17 @@
 //! The step kinds: one file each, and the table that registers them.
 
+mod cluster;
+mod image;
+mod kube;
+mod shell;
+
 use crate::kind::StepKind;
 
 /// Every step kind, sorted by name.
-pub const STEPS: &[&StepKind] = &[];
+#[rustfmt::skip]
+pub const STEPS: &[&StepKind] = &[
+    &cluster::KIND,
+    &image::KIND,
+    &kube::KIND,
+    &shell::KIND,
+];

@@ -1,7 +1,11 @@
 //! From the parser's events to one tree: places, keys, anchors, merges, duplicates. Knows no syntax errors.
 
+mod anchors;
+mod tags;
+
 use std::collections::HashMap;
 
+use anchors::Anchor;
 use granit_parser::{Event, ScalarStyle, StructureStyle, Tag};
 
 use super::node::{Entry, Node, Value};
@@ -11,8 +15,6 @@ use crate::source::{FileId, Span};
 
 /// How deep collections may lie in each other: far beyond any pipeline, far below what a thread's stack holds.
 const MAX_DEPTH: usize = 128;
-/// How much aliases may expand to, in nodes (64 bytes of text count as one more).
-const MAX_EXPANSION: usize = 100_000;
 
 /// A tree that grows event by event.
 pub(super) struct Builder<'a> {
@@ -62,13 +64,6 @@ enum Key {
     Merge,
     /// The next node belongs to a key that was refused.
     Refused,
-}
-
-enum Anchor {
-    /// The value it stands on is not complete.
-    Open,
-    /// The value, and what copying it costs.
-    Done(Node, usize, usize),
 }
 
 impl<'a> Builder<'a> {
@@ -164,10 +159,11 @@ impl<'a> Builder<'a> {
         if let Some(broken) = self.broken.iter().find(|broken| broken.contains(&(span.start as usize))) {
             return Node { span: self.span(broken.start, broken.end), value: Value::Null };
         }
-        if style == ScalarStyle::Folded && text.is_empty() {
-            if let Some(node) = self.meant_as_expectation(span) {
-                return node;
-            }
+        if style == ScalarStyle::Folded
+            && text.is_empty()
+            && let Some(node) = self.meant_as_expectation(span)
+        {
+            return node;
         }
         let value = match tag {
             None if style == ScalarStyle::Plain => scalar::resolve(text),
@@ -196,48 +192,6 @@ impl<'a> Builder<'a> {
             .help(format!("quote it: {}\"{value}\"", before[line..header].trim_start())),
         );
         Some(Node { span, value: Value::Null })
-    }
-
-    fn tagged(&mut self, text: &str, tag: &Tag, span: Span) -> Value {
-        let value = scalar::resolve(text);
-        let (fits, wanted) = match tag.core_suffix() {
-            None if tag.parts() == ("", "!") || tag.parts() == ("!", "") => return Value::Text(text.to_owned()),
-            None => {
-                self.custom_tag(tag, span);
-                return Value::Text(text.to_owned());
-            }
-            Some("str") => return Value::Text(text.to_owned()),
-            Some("null") => (matches!(value, Value::Null), "null"),
-            Some("bool") => (matches!(value, Value::Bool(_)), "true or false"),
-            Some("int") => (matches!(&value, Value::Number(number) if !number.is_f64()), "a whole number"),
-            Some("float") => (matches!(value, Value::Number(_)), "a number"),
-            Some(_) => (false, "a list or a mapping"),
-        };
-        if !fits {
-            let message = format!("`{text}` is tagged `{}`, but is not {wanted}", tag.original());
-            self.out.push(Diagnostic::error(Code::Syntax, span, message).help("remove the tag, or write such a value"));
-        }
-        match (tag.core_suffix(), &value) {
-            (Some("float"), Value::Number(number)) => {
-                Value::Number(number.as_f64().map_or_else(|| number.clone(), Into::into))
-            }
-            _ => value,
-        }
-    }
-
-    fn collection_tag(&mut self, tag: Option<&Tag>, wanted: &str, span: Span) {
-        match tag {
-            Some(tag) if tag.core_suffix() == Some(wanted) => {}
-            Some(tag) => self.custom_tag(tag, span),
-            None => {}
-        }
-    }
-
-    fn custom_tag(&mut self, tag: &Tag, span: Span) {
-        let message = format!("the tag `{}` means nothing here", tag.original());
-        self.out.push(
-            Diagnostic::error(Code::Syntax, span, message).help("remove it; a text that starts with `!` is quoted"),
-        );
     }
 
     fn open(&mut self, span: Span, style: StructureStyle, anchor: usize, items: Items) -> Next {
@@ -335,112 +289,4 @@ impl<'a> Builder<'a> {
             Key::Refused => {}
         }
     }
-
-    fn duplicates(&mut self, entries: &[Entry]) {
-        let mut clash = |first: &Entry, second: &Entry| {
-            self.out.push(
-                Diagnostic::error(
-                    Code::DuplicateKey,
-                    second.key_span,
-                    format!("the key `{}` stands twice here", second.key),
-                )
-                .label("again here")
-                .also(first.key_span, "first here")
-                .help("remove one, or rename it"),
-            );
-        };
-        if entries.len() <= 8 {
-            for (at, entry) in entries.iter().enumerate() {
-                if let Some(first) = entries[..at].iter().find(|other| other.key == entry.key) {
-                    clash(first, entry);
-                }
-            }
-            return;
-        }
-        let mut seen: HashMap<&str, &Entry> = HashMap::with_capacity(entries.len());
-        for entry in entries {
-            if let Some(first) = seen.insert(&entry.key, entry) {
-                clash(first, entry);
-                seen.insert(&entry.key, first);
-            }
-        }
-    }
-
-    /// `<<: *base`, as YAML 1.1 has it: keys written here win, earlier maps of a list win over later ones.
-    fn merge(&mut self, entries: &mut Vec<Entry>, node: Node) {
-        match node.value {
-            Value::Map(merged) => {
-                let known: std::collections::HashSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
-                entries.extend(merged.into_iter().filter(|entry| !known.contains(&entry.key)));
-            }
-            Value::List(items) => items.into_iter().for_each(|item| match item.value {
-                Value::Map(_) => self.merge(entries, item),
-                _ => self.no_merge(&item),
-            }),
-            _ => self.no_merge(&node),
-        }
-    }
-
-    fn no_merge(&mut self, node: &Node) {
-        self.out.push(
-            Diagnostic::error(
-                Code::Syntax,
-                node.span,
-                format!("`<<` merges mappings, but this is {}", node.type_name()),
-            )
-            .help("write `<<: *name` with the name of an anchor that stands on a mapping"),
-        );
-    }
-
-    fn anchor(&mut self, id: usize, node: &Node) {
-        if id != 0 {
-            let (weight, depth) = measure(node);
-            // Anchors in anchors are copied once a level: that is bounded like the copies themselves.
-            self.expanded += if weight > 1_000 { weight / 16 } else { 0 };
-            self.anchors.insert(id, Anchor::Done(node.clone(), weight, depth));
-        }
-    }
-
-    fn alias(&mut self, id: usize, span: Span) -> Next {
-        let (weight, depth) = match self.anchors.get(&id) {
-            Some(Anchor::Done(_, weight, depth)) => (*weight, *depth),
-            Some(Anchor::Open) | None => {
-                let message = "this alias stands inside the value it repeats, which would never end";
-                self.out.push(Diagnostic::error(Code::AliasBomb, span, message).help("write the value out"));
-                return Next::Stop;
-            }
-        };
-        self.expanded += weight;
-        if self.expanded > MAX_EXPANSION {
-            let message = format!("aliases expand to more than {MAX_EXPANSION} values");
-            let help = "write the repeated part as `vars`, or as a gate file with parameters";
-            self.out.push(Diagnostic::error(Code::AliasBomb, span, message).help(help));
-            return Next::Stop;
-        }
-        if self.stack.len() + depth > MAX_DEPTH {
-            return self.too_deep(span);
-        }
-        if let Some(Anchor::Done(node, ..)) = self.anchors.get(&id) {
-            let node = Node { span, value: node.value.clone() };
-            self.add(node, None, false);
-        }
-        Next::Go
-    }
-}
-
-/// What copying a tree costs, and how deep it is.
-fn measure(node: &Node) -> (usize, usize) {
-    let (mut weight, mut depth) = (1, 0);
-    let mut below = |node: &Node, more: usize| {
-        let (inner, levels) = measure(node);
-        weight += inner + more / 64;
-        depth = depth.max(levels);
-    };
-    match &node.value {
-        Value::Text(text) => return (1 + text.len() / 64, 1),
-        Value::List(items) => items.iter().for_each(|item| below(item, 0)),
-        Value::Map(entries) => entries.iter().for_each(|entry| below(&entry.node, entry.key.len())),
-        _ => {}
-    }
-    (weight, depth + 1)
 }

@@ -1,8 +1,13 @@
-//! From a checked tree to a typed value, through `serde_yaml` (archived: this is the only file that decodes with it).
+//! From a checked tree to a typed value, straight through serde: no other value type in between.
+//!
+//! A text is expected where a number or a truth value was put in by a template: it is taken as its text. `null` in a
+//! struct is as good as a missing key. Enums are texts (`always`) or mappings of one key (`apply: …`).
 
-use serde::de::DeserializeOwned;
+use serde::de::value::{Error, MapDeserializer, SeqDeserializer, StrDeserializer};
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, VariantAccess, Visitor};
+use serde::forward_to_deserialize_any;
 
-use super::node::{Node, Segment, Value};
+use super::node::{Entry, Node, Segment, Value};
 
 /// Why a tree is not the wanted type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,8 +20,8 @@ pub struct DecodeError {
 }
 
 /// Decodes `node`; the error says where in the tree.
-pub fn decode<T: DeserializeOwned>(node: &Node) -> Result<T, DecodeError> {
-    serde_path_to_error::deserialize(plain(node)).map_err(|error| DecodeError {
+pub fn decode<T: serde::de::DeserializeOwned>(node: &Node) -> Result<T, DecodeError> {
+    serde_path_to_error::deserialize(node).map_err(|error| DecodeError {
         path: error.path().iter().filter_map(segment).collect(),
         message: error.inner().to_string(),
     })
@@ -24,21 +29,216 @@ pub fn decode<T: DeserializeOwned>(node: &Node) -> Result<T, DecodeError> {
 
 fn segment(segment: &serde_path_to_error::Segment) -> Option<Segment> {
     match segment {
-        serde_path_to_error::Segment::Map { key } => Some(Segment::Key(key.clone())),
+        serde_path_to_error::Segment::Map { key } | serde_path_to_error::Segment::Enum { variant: key } => {
+            Some(Segment::Key(key.clone()))
+        }
         serde_path_to_error::Segment::Seq { index } => Some(Segment::Index(*index)),
-        _ => None,
+        serde_path_to_error::Segment::Unknown => None,
     }
 }
 
-fn plain(node: &Node) -> serde_yaml::Value {
-    match &node.value {
-        Value::Null => serde_yaml::Value::Null,
-        Value::Bool(value) => (*value).into(),
-        Value::Number(number) => serde_yaml::Value::Number(number.clone()),
-        Value::Text(text) => text.clone().into(),
-        Value::List(items) => serde_yaml::Value::Sequence(items.iter().map(plain).collect()),
-        Value::Map(entries) => serde_yaml::Value::Mapping(
-            entries.iter().map(|entry| (entry.key.clone().into(), plain(&entry.node))).collect(),
-        ),
+type Pair<'de> = (StrDeserializer<'de, Error>, &'de Node);
+
+fn pair(entry: &Entry) -> Pair<'_> {
+    (entry.key.as_str().into_deserializer(), &entry.node)
+}
+
+fn map<'de, I: Iterator<Item = &'de Entry>, V: Visitor<'de>>(entries: I, visitor: V) -> Result<V::Value, Error> {
+    let mut access = MapDeserializer::new(entries.map(pair as fn(&'de Entry) -> Pair<'de>));
+    let value = visitor.visit_map(&mut access)?;
+    access.end()?;
+    Ok(value)
+}
+
+impl<'de> IntoDeserializer<'de, Error> for &'de Node {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for &'de Node {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+                (Some(whole), _, _) => visitor.visit_u64(whole),
+                (_, Some(whole), _) => visitor.visit_i64(whole),
+                (_, _, fraction) => visitor.visit_f64(fraction.unwrap_or(f64::NAN)),
+            },
+            Value::Text(text) => visitor.visit_borrowed_str(text),
+            Value::List(items) => {
+                let mut access = SeqDeserializer::new(items.iter());
+                let value = visitor.visit_seq(&mut access)?;
+                access.end()?;
+                Ok(value)
+            }
+            Value::Map(entries) => map(entries.iter(), visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if self.value == Value::Null { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.value {
+            Value::Bool(value) => visitor.visit_string(value.to_string()),
+            Value::Number(number) => visitor.visit_string(number.to_string()),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match &self.value {
+            Value::Map(entries) => map(entries.iter().filter(|entry| entry.node.value != Value::Null), visitor),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match &self.value {
+            Value::Text(text) => visitor.visit_enum(IntoDeserializer::<Error>::into_deserializer(text.as_str())),
+            Value::Map(entries) => {
+                if let [only] = entries.as_slice() {
+                    return visitor.visit_enum(Variant(only));
+                }
+                let count = entries.len();
+                Err(serde::de::Error::custom(format!("{count} keys stand where exactly one belongs")))
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map identifier
+    }
+}
+
+/// `apply: …` as the variant of an enum.
+struct Variant<'de>(&'de Entry);
+
+impl<'de> EnumAccess<'de> for Variant<'de> {
+    type Error = Error;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Error> {
+        let name: StrDeserializer<'de, Error> = self.0.key.as_str().into_deserializer();
+        Ok((seed.deserialize(name)?, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Variant<'de> {
+    type Error = Error;
+
+    fn unit_variant(self) -> Result<(), Error> {
+        serde::Deserialize::deserialize(&self.0.node)
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
+        seed.deserialize(&self.0.node)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Error> {
+        self.0.node.deserialize_tuple(len, visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+        self.0.node.deserialize_struct("", fields, visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+    use crate::source::{FileId, Span};
+
+    fn node(value: &serde_json::Value) -> Node {
+        Node::from_json(value, Span::new(FileId(0), 0, 0))
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "snake_case", deny_unknown_fields)]
+    enum Verb {
+        Nothing,
+        Apply(Vec<String>),
+        Delete {
+            name: String,
+            #[serde(default)]
+            wait: bool,
+        },
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Spec {
+        verb: Verb,
+        count: Option<u32>,
+        #[serde(default)]
+        env: BTreeMap<String, String>,
+        any: Option<serde_json::Value>,
+    }
+
+    #[test]
+    fn enums_are_texts_or_mappings_of_one_key() {
+        assert_eq!(decode(&node(&json!("nothing"))), Ok(Verb::Nothing));
+        assert_eq!(decode(&node(&json!({ "nothing": null }))), Ok(Verb::Nothing));
+        assert_eq!(decode(&node(&json!({ "apply": ["a"] }))), Ok(Verb::Apply(vec!["a".to_owned()])));
+        assert_eq!(
+            decode(&node(&json!({ "delete": { "name": "a", "wait": null } }))),
+            Ok(Verb::Delete { name: "a".to_owned(), wait: false })
+        );
+        let error = decode::<Verb>(&node(&json!({ "apply": [], "delete": {} }))).expect_err("two verbs");
+        assert_eq!(error.message, "2 keys stand where exactly one belongs");
+    }
+
+    #[test]
+    fn null_is_a_missing_key_and_scalars_are_texts() {
+        let body =
+            json!({ "verb": "nothing", "count": null, "env": { "PORT": 8080, "ON": true }, "any": { "a": [1, null] } });
+        let spec: Spec = decode(&node(&body)).expect("well formed");
+        assert_eq!(spec.env, BTreeMap::from([("PORT".into(), "8080".into()), ("ON".into(), "true".into())]));
+        assert_eq!((spec.count, spec.any), (None, Some(json!({ "a": [1, null] }))));
+    }
+
+    #[test]
+    fn the_error_says_where() {
+        let error = decode::<Spec>(&node(&json!({ "verb": { "apply": ["a", ["b"]] } }))).expect_err("a list in a list");
+        assert_eq!(error.path, vec!["verb".into(), "apply".into(), 1.into()]);
+        assert_eq!(error.message, "invalid type: sequence, expected a string");
+        let error = decode::<Spec>(&node(&json!({ "verb": "nothing", "count": -1 }))).expect_err("negative");
+        assert_eq!(error.path, vec!["count".into()]);
     }
 }

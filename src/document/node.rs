@@ -1,6 +1,6 @@
 //! The span tree: one node a YAML node, with the place it stands at.
 
-use crate::source::Span;
+use crate::source::{SourceMap, Span};
 
 /// A YAML value with its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,6 +109,21 @@ impl Node {
             }
         }
         node.span
+    }
+
+    /// The place of a part of a text scalar: `len` bytes at `offset` of its value. The whole scalar where the part
+    /// is not written as it is read (escapes in quotes); the first line of a part over several lines.
+    pub fn place_of(&self, sources: &SourceMap, offset: usize, len: usize) -> Span {
+        self.find_part(sources.slice(self.span), offset, len).unwrap_or(self.span)
+    }
+
+    fn find_part(&self, written: &str, offset: usize, len: usize) -> Option<Span> {
+        let text = self.as_text()?;
+        let part = text.get(offset..)?.get(..len)?;
+        let part = part.lines().next().filter(|line| !line.is_empty())?;
+        let earlier = text.get(..offset)?.matches(part).count();
+        let (at, _) = written.match_indices(part).nth(earlier)?;
+        Some(self.span.part(at, part.len()))
     }
 
     /// What it is in a word, for messages: `a mapping`, `a list`, `text`.

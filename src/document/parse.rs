@@ -15,6 +15,8 @@ use crate::source::{FileId, SourceMap, Span};
 
 /// How many syntax errors of one file are told apart.
 const MAX_ROUNDS: usize = 20;
+/// How many bytes are read again for them: a large file is read fewer times.
+const MAX_REREAD: usize = 2 << 20;
 
 /// Reads the one document of a file. What is wrong goes to `out`; `None` where no tree could be made.
 ///
@@ -28,7 +30,7 @@ pub fn parse(sources: &SourceMap, file: FileId, out: &mut Diagnostics) -> Option
     let mut repaired: Option<String> = None;
     let mut broken: Vec<Range<usize>> = Vec::new();
     let mut covered: Vec<Range<usize>> = Vec::new();
-    for _ in 0..MAX_ROUNDS {
+    for round in 0..MAX_ROUNDS {
         let text = repaired.as_deref().unwrap_or(original);
         let (tree, found, failure) = read(text, file, &broken);
         let Some(failure) = failure else {
@@ -42,6 +44,10 @@ pub fn parse(sources: &SourceMap, file: FileId, out: &mut Diagnostics) -> Option
             return None;
         }
         out.append(fault.found);
+        if (round + 1) * original.len() > MAX_REREAD {
+            out.append(found);
+            return None;
+        }
         let Some(cover) = fault.cover.filter(|cover| cover.changes(text)) else {
             out.append(found);
             return None;

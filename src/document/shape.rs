@@ -1,7 +1,9 @@
 //! The shape of a value: a JSON Schema (from `schemars`) that a tree is held against, collecting everything that is wrong.
 
 mod check;
+mod choose;
 mod compile;
+mod complain;
 mod words;
 
 use std::sync::Arc;

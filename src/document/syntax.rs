@@ -1,11 +1,15 @@
 //! Syntax errors in words that help, and what to cover so that the rest of the file can still be read.
 
+mod place;
+mod quotes;
+
 use std::ops::Range;
 
 use granit_parser::ErrorKind;
+use place::{Place, quoted};
 
 use super::tabs;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::diagnostic::Diagnostics;
 use crate::source::{FileId, Span};
 
 /// Where and why the parser gave up.
@@ -116,84 +120,7 @@ pub(super) fn explain(failure: &Failure, text: &str, file: FileId) -> Fault {
     }
 }
 
-struct Place<'a> {
-    text: &'a str,
-    file: FileId,
-    at: usize,
-}
-
 impl Place<'_> {
-    fn line_start(&self, at: usize) -> usize {
-        self.text[..at].rfind('\n').map_or(0, |line| line + 1)
-    }
-
-    fn line_end(&self, at: usize) -> usize {
-        let end = self.text[at..].find('\n').map_or(self.text.len(), |line| at + line);
-        at + self.text[at..end].trim_end().len()
-    }
-
-    /// From `at` to the end of its line.
-    fn rest(&self, at: usize) -> &str {
-        &self.text[at..self.line_end(at)]
-    }
-
-    fn indent(&self, at: usize) -> usize {
-        let line = &self.text[self.line_start(at)..];
-        line.len() - line.trim_start_matches(' ').len()
-    }
-
-    /// Where the value of the line's first `key: ` starts, if it stands before `before`.
-    fn value_start(&self, before: usize) -> Option<usize> {
-        let start = self.line_start(before);
-        let colon = self.text[start..before].find(": ")?;
-        let value = &self.text[start + colon + 2..];
-        Some(start + colon + 2 + (value.len() - value.trim_start_matches(' ').len()))
-    }
-
-    /// The word before the value at `at`: `size: ` or `- `, for showing a line as it should be.
-    fn lead(&self, at: usize) -> &str {
-        self.text[self.line_start(at)..at].trim_start()
-    }
-
-    /// The end of the lines below `at` that are indented deeper than its own.
-    fn block_end(&self, at: usize) -> usize {
-        let indent = self.indent(at);
-        let mut end = self.line_end(at);
-        let mut line = self.text[end..].find('\n').map_or(self.text.len(), |next| end + next + 1);
-        while line < self.text.len() {
-            let content = self.text[line..].trim_start_matches(' ');
-            let closes = content.starts_with([']', '}']);
-            if !content.starts_with(['\n', '\r']) && !closes && self.indent(line) <= indent {
-                break;
-            }
-            end = self.line_end(line);
-            line = self.text[end..].find('\n').map_or(self.text.len(), |next| end + next + 1);
-        }
-        end
-    }
-
-    fn error(&self, range: Range<usize>, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::error(Code::Syntax, Span::new(self.file, range.start, range.end), message)
-    }
-
-    fn fault(&self, error: Diagnostic, cover: Option<(Range<usize>, With)>) -> Fault {
-        let mut found = Diagnostics::default();
-        found.push(error);
-        Fault { at: self.at, found, cover: cover.map(|(range, with)| Cover { range, with }) }
-    }
-
-    /// The value from `at` to the end of its line is to be quoted.
-    fn quote(&self, at: usize, message: impl Into<String>) -> Fault {
-        let value = self.rest(at);
-        let help = format!("quote it: {}{}", self.lead(at), quoted(value));
-        self.fault(self.error(at..self.line_end(at), message).help(help), Some((at..self.line_end(at), With::Word)))
-    }
-
-    fn only(&self, message: impl Into<String>, help: &str) -> Fault {
-        let end = self.text[self.at..].chars().next().map_or(self.at, |c| self.at + c.len_utf8());
-        self.fault(self.error(self.at..end, message).help(help), None)
-    }
-
     fn in_flow(&self, open: usize, kind: &ErrorKind) -> Fault {
         let value = self.rest(open);
         if self.text[..self.at].ends_with('$') && self.text[self.at..].starts_with("{{") {
@@ -307,56 +234,6 @@ impl Place<'_> {
         fault
     }
 
-    fn unclosed_quote(&self, at: usize) -> Fault {
-        let quote = if self.text[at..].starts_with('\'') { '\'' } else { '"' };
-        let value = self.rest(at);
-        let error = self
-            .error(at..at + 1, format!("this `{quote}` is never closed"))
-            .help(format!("close it: {}{value}{quote}", self.lead(at)));
-        let key = self.lead(at).is_empty();
-        let cover = if key { (at..self.block_end(at), With::Blanks) } else { (at..self.line_end(at), With::Word) };
-        let mut fault = self.fault(error, Some(cover));
-        fault.at = at;
-        fault
-    }
-
-    /// The last quote above this line on a line with an odd number of them.
-    fn quote_before(&self) -> usize {
-        self.odd_quote('"').max(self.odd_quote('\'')).unwrap_or(self.at)
-    }
-
-    fn odd_quote(&self, quote: char) -> Option<usize> {
-        let mut end = self.line_start(self.at);
-        for _ in 0..50 {
-            let start = self.line_start(end.checked_sub(1)?);
-            let line = &self.text[start..end];
-            if line.matches(quote).count() % 2 == 1 {
-                return line.rfind(quote).map(|at| start + at);
-            }
-            end = start;
-        }
-        None
-    }
-
-    fn behind_quote(&self, quote: char) -> Fault {
-        let line = self.line_start(self.at);
-        let opened = self.text[line..self.at].matches(quote).count();
-        if opened < 2 {
-            if let Some(at) = self.odd_quote(quote) {
-                return self.unclosed_quote(at);
-            }
-        }
-        let start = self.text[line..self.at].find(quote).map_or(self.at, |at| line + at);
-        let value = self.rest(start);
-        let inner = value.strip_prefix(quote).and_then(|value| value.strip_suffix(quote));
-        let value = inner.filter(|_| !value.ends_with("\\\"")).unwrap_or(value);
-        let help = format!("quote all of it: {}{}", self.lead(start), quoted(value));
-        let error = self
-            .error(self.at..self.line_end(self.at), format!("text stands behind the closing `{quote}`"))
-            .also(Span::new(self.file, start, start + 1), "the quotes open here");
-        self.fault(error.help(help), Some((start..self.line_end(start), With::Word)))
-    }
-
     fn dash(&self) -> Fault {
         let item = self.rest(self.at);
         let lead = self.lead(self.at).trim_end();
@@ -386,34 +263,10 @@ impl Place<'_> {
             .help("remove it, or quote the text");
         self.fault(error, Some((self.at..self.line_end(self.at), With::Blanks)))
     }
-
-    fn escape(&self) -> Fault {
-        let value = self.rest(self.at);
-        let mut chars = value.char_indices();
-        while let Some((at, c)) = chars.next() {
-            let Some((_, escaped)) = (c == '\\').then(|| chars.next()).flatten() else { continue };
-            if !"0abt\tnvfre \"/\\N_LPxuU".contains(escaped) {
-                let range = self.at + at..self.at + at + 1 + escaped.len_utf8();
-                let error = self
-                    .error(range, format!("`\\{escaped}` means nothing inside double quotes"))
-                    .help(format!("write `\\\\{escaped}` for the backslash itself, or use single quotes"));
-                return self.fault(error, Some((self.at..self.line_end(self.at), With::Word)));
-            }
-        }
-        self.only(
-            "an escape inside these double quotes means nothing",
-            "use single quotes, or write `\\\\` for a backslash",
-        )
-    }
-}
-
-/// The text as a quoted scalar.
-fn quoted(text: &str) -> String {
-    if !text.contains(['"', '\\']) { format!("\"{text}\"") } else { format!("'{}'", text.replace('\'', "''")) }
 }
 
 /// A fault whose tabs become blanks.
 pub(super) fn tab_fault(at: usize, found: Diagnostics, text: &str, readable: bool) -> Fault {
-    let cover = readable.then(|| Cover { range: 0..text.len(), with: With::BlanksForTabs });
+    let cover = readable.then_some(Cover { range: 0..text.len(), with: With::BlanksForTabs });
     Fault { at, found, cover }
 }

@@ -4,12 +4,17 @@
 mod apply;
 mod connect;
 mod discovery;
+mod exec;
 pub mod explain;
 mod follow;
 mod guard;
 mod kubeconfig;
 pub mod labels;
+mod logs;
+mod pods;
+mod portforward;
 mod reference;
+mod revisions;
 pub mod rollout;
 mod trouble;
 pub mod watch;
@@ -21,8 +26,14 @@ use crate::outcome::Fault;
 
 pub use apply::{Applied, ApplyOptions, ApplyReport, Change, MANAGER, install_rank};
 pub use discovery::Kind;
+pub use exec::{PodCommand, PodExit};
+pub use follow::Followed;
 pub use guard::{IN_CLUSTER, refuse_system_namespace};
+pub use logs::LogOptions;
+pub use pods::{PodTarget, is_ready};
+pub use portforward::Forward;
 pub use reference::{Reference, ReferenceError};
+pub use revisions::Undone;
 pub use trouble::{Refusal, Trouble};
 
 /// Which cluster may be touched, as pipeline.yaml says.

@@ -2,24 +2,21 @@
 //! parser nor the evaluator can run out of stack. Knows no names and no values.
 //!
 //! Not `cel`'s own parser: that one takes milliseconds where this takes microseconds, reads `!!x` as `!x`, and can
-//! panic. A node's id holds its place (see [`span_of`]); the evaluator never looks at ids.
+//! panic. A node's id holds its place (see [`super::tree::span_of`]); the evaluator never looks at ids.
 
 use kube_cel::cel::IdedExpr;
 use kube_cel::cel::common::ast::{
-    CallExpr, EntryExpr, Expr, IdedEntryExpr, ListExpr, LiteralValue, MapEntryExpr, MapExpr, SelectExpr,
-    operators as op,
+    EntryExpr, Expr, IdedEntryExpr, ListExpr, LiteralValue, MapEntryExpr, MapExpr, operators as op,
 };
 
 use super::cel::ExprError;
 use super::functions;
 use super::macros;
 use super::token::{Lexeme, Token, tokens};
+use super::tree::{MAX_HEIGHT, Tree, balanced, bounded, call, has, highest, id_of, leaf, too_high};
 
 /// How deep brackets, calls and `? :` may stand in each other.
 pub const MAX_NESTING: usize = 32;
-
-/// How many operations may rest on each other: `a + b + c` is two.
-pub const MAX_HEIGHT: usize = 32;
 
 /// Reads a whole text.
 pub(super) fn parse(text: &str) -> Result<IdedExpr, ExprError> {
@@ -33,28 +30,6 @@ pub(super) fn parse(text: &str) -> Result<IdedExpr, ExprError> {
         return Err(parser.leftover());
     }
     Ok(tree.node)
-}
-
-/// Where a parsed node stands: its first byte and the one past its last.
-pub(super) fn span_of(node: &IdedExpr) -> (usize, usize) {
-    let half = |bits: u64| usize::try_from(bits & 0xffff_ffff).unwrap_or(usize::MAX);
-    (half(node.id >> 32), half(node.id))
-}
-
-fn id_of((start, end): (usize, usize)) -> u64 {
-    ((start as u64) << 32) | end as u64
-}
-
-/// A node and the number of operations that rest on each other in it.
-struct Tree {
-    node: IdedExpr,
-    height: usize,
-}
-
-impl Tree {
-    fn span(&self) -> (usize, usize) {
-        span_of(&self.node)
-    }
 }
 
 /// Operators that bind from the left, the weakest first.
@@ -368,61 +343,6 @@ impl<'a> Parser<'a> {
         }
         Ok(())
     }
-}
-
-/// `has(a.b)`: whether `a` has a field `b`.
-fn has(of: Tree, span: (usize, usize)) -> Parsed {
-    let height = of.height;
-    let (start, end) = of.span();
-    let refusal = || ExprError::at(span.0, span.1, "`has` takes a field: `has(vars.x)`");
-    let Expr::Call(CallExpr { func_name, args, .. }) = of.node.expr else { return Err(refusal()) };
-    match <[IdedExpr; 2]>::try_from(args) {
-        Ok([target, IdedExpr { expr: Expr::Literal(LiteralValue::String(field)), .. }]) if func_name == op::INDEX => {
-            let select = SelectExpr { operand: Box::new(target), field: field.inner().to_owned(), test: true };
-            bounded(IdedExpr { id: id_of((start, end)), expr: Expr::Select(select) }, height)
-        }
-        _ => Err(refusal()),
-    }
-}
-
-fn leaf(expr: Expr, span: (usize, usize)) -> Tree {
-    Tree { node: IdedExpr { id: id_of(span), expr }, height: 0 }
-}
-
-fn highest(trees: &[Tree]) -> usize {
-    trees.iter().map(|tree| tree.height).max().unwrap_or(0)
-}
-
-fn call(name: &str, target: Option<Tree>, args: Vec<Tree>, span: (usize, usize)) -> Parsed {
-    let height = 1 + highest(&args).max(target.as_ref().map_or(0, |target| target.height));
-    let expr = Expr::Call(CallExpr {
-        func_name: name.to_owned(),
-        target: target.map(|target| Box::new(target.node)),
-        args: args.into_iter().map(|arg| arg.node).collect(),
-    });
-    bounded(IdedExpr { id: id_of(span), expr }, height)
-}
-
-fn bounded(node: IdedExpr, height: usize) -> Parsed {
-    if height > MAX_HEIGHT {
-        return Err(too_high(span_of(&node)));
-    }
-    Ok(Tree { node, height })
-}
-
-fn too_high((start, end): (usize, usize)) -> ExprError {
-    ExprError::at(start, end, format!("more than {MAX_HEIGHT} operations rest on each other"))
-}
-
-/// `a && b && c` as a tree of the least height; the order of evaluation stays.
-fn balanced(function: &str, mut terms: Vec<Tree>) -> Parsed {
-    if terms.len() == 1 {
-        return Ok(terms.remove(0));
-    }
-    let right = terms.split_off(terms.len().div_ceil(2));
-    let (left, right) = (balanced(function, terms)?, balanced(function, right)?);
-    let span = (left.span().0, right.span().1);
-    call(function, None, vec![left, right], span)
 }
 
 fn signed(magnitude: u64, negative: bool) -> Option<i64> {

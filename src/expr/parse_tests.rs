@@ -2,7 +2,7 @@
 
 use super::*;
 use kube_cel::cel::Program;
-use kube_cel::cel::common::ast::ComprehensionExpr;
+use kube_cel::cel::common::ast::{CallExpr, ComprehensionExpr, SelectExpr};
 
 fn refusal(text: &str) -> (usize, usize, String) {
     let error = parse(text).expect_err(text);

@@ -5,7 +5,7 @@ use kube_cel::cel::common::ast::{CallExpr, EntryExpr, Expr, LiteralValue, operat
 
 use super::cel::Reference;
 use super::functions::is_function;
-use super::parse::span_of;
+use super::tree::span_of;
 
 const KEYWORDS: &[&str] = &["false", "in", "null", "true"];
 

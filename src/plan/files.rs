@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::paths;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::document::{Node, parse};
+use crate::document::{Node, parse, text_of};
 use crate::source::{SourceMap, Span};
 
 /// The project's folder and what was read of it.
@@ -45,14 +45,14 @@ impl Files {
 
     /// Parses bytes that were read from `path`.
     pub fn take(&mut self, name: &str, path: &Path, bytes: Vec<u8>, out: &mut Diagnostics) -> Option<Node> {
-        match String::from_utf8(bytes) {
+        match text_of(bytes) {
             Ok(text) => {
                 let file = self.sources.add(name, path, text);
                 parse(&self.sources, file, out)
             }
             Err(problem) => {
                 let file = self.sources.add(name, path, "");
-                out.push(Diagnostic::error(Code::InvalidUtf8, Span::new(file, 0, 0), problem.to_string()));
+                out.push(problem.in_file(file));
                 None
             }
         }

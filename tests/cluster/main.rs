@@ -1,5 +1,7 @@
-//! Tests against the real cluster that KUBECONFIG points at, in namespaces of their own.
-//! `cargo test --test cluster -- --ignored`, after `tools/up`.
+//! What needs a real Docker or a real cluster: `cargo test --test cluster -- --ignored`, after `tools/up`.
 
 mod assertions;
+mod image;
+mod provision;
 mod stand;
+mod world;

@@ -1,26 +1,35 @@
 # What every cluster has inside: DNS and metrics, as Deployments of our own images.
 # shellcheck shell=bash source=tools/lib/home.sh disable=SC2154
 
-# addon_ensure NAME MODULE: applied once per version and manifest; waits until it is available.
+# addon_ensure NAME MODULE: applied once per version and manifest; waits until it answers.
 addon_ensure() {
-  local name=$1 image recipe start
+  local name=$1 image recipe applied start
   image=localhost/$name:$(go_version "$name" "$2")
   recipe=$({ echo "$image"; cat "$repo/tools/cluster/$name.yaml"; } | sha256sum | cut -c1-12)
   start=$(now_ms)
-  if [[ $(cluster_kubectl get deployment "$name" -n kube-system \
-    -o 'jsonpath={.metadata.annotations.pipeline-tools} {.status.availableReplicas}' 2>/dev/null) == "$recipe 1" ]]; then
+  image_ensure "$image" "$bin/$name"
+  applied=$(cluster_kubectl get deployment "$name" -n kube-system -o 'jsonpath={.metadata.annotations.pipeline-tools}' 2>/dev/null) || true
+  if [[ $applied == "$recipe" ]] && "addon_answers_$name"; then
     say "$name" "already there"
     return
   fi
-  image_ensure "$image" "$bin/$name"
-  cluster_render "$name.yaml" image "$image" recipe "$recipe" |
-    cluster_kubectl apply --server-side --force-conflicts --field-manager=pipeline-tools -f - >"$log/addon-$name.log" 2>&1 ||
-    fail "$name" "its manifest was refused" "$log/addon-$name.log"
-  kubectl_seconds=100 cluster_kubectl rollout status "deployment/$name" -n kube-system --timeout=90s >/dev/null 2>&1 || {
-    addon_evidence "$name" >"$log/addon-$name.log" 2>&1 || true
-    fail "$name" "not available within 90 s" "$log/addon-$name.log"
-  }
-  say "$name" "ready, $image ($(took "$start"))"
+  if [[ $applied != "$recipe" ]]; then
+    cluster_render "$name.yaml" image "$image" recipe "$recipe" |
+      cluster_kubectl apply --server-side --force-conflicts --field-manager=pipeline-tools -f - >"$log/addon-$name.log" 2>&1 ||
+      fail "$name" "its manifest was refused" "$log/addon-$name.log"
+    kubectl_seconds=100 cluster_kubectl rollout status "deployment/$name" -n kube-system --timeout=90s >/dev/null 2>&1 || addon_failed "$name"
+  fi
+  until_true 90 "addon_answers_$name" || addon_failed "$name"
+  say "$name" "answers, $image ($(took "$start"))"
+}
+
+# A Deployment's status may be of yesterday, when the node has just started: ask the program itself.
+addon_answers_coredns() { timeout 1 bash -c "</dev/tcp/$service_dns/53" 2>/dev/null; }
+addon_answers_metrics-server() { kubectl_seconds=2 cluster_kubectl get --raw /apis/metrics.k8s.io/v1beta1 >/dev/null 2>&1; }
+
+addon_failed() {
+  addon_evidence "$1" >"$log/addon-$1.log" 2>&1 || true
+  fail "$1" "does not answer after 90 s" "$log/addon-$1.log"
 }
 
 addon_evidence() {

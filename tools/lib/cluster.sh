@@ -84,9 +84,19 @@ cluster_start_daemons() {
     --proxy-mode=iptables --cluster-cidr="$pod_network" --conntrack-max-per-core=0 --oom-score-adj=0
 }
 
+# cluster_node_heard SINCE: the node was Ready in a report of its kubelet after that second; etcd may remember an older one.
+cluster_node_heard() {
+  local status heard
+  read -r status heard < <(cluster_kubectl get node "$node" \
+    -o 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status} {.lastHeartbeatTime}{"\n"}{end}') || return 1
+  [[ $status == True ]] && (($(date -d "$heard" +%s) >= $1))
+}
+
+# cluster_wait SINCE
 cluster_wait() {
   kubectl_seconds=70 cluster_kubectl wait --for=create "node/$node" --timeout=60s >/dev/null 2>&1 &&
-    kubectl_seconds=70 cluster_kubectl wait --for=condition=Ready "node/$node" --timeout=60s >/dev/null 2>&1 ||
+    kubectl_seconds=70 cluster_kubectl wait --for=condition=Ready "node/$node" --timeout=60s >/dev/null 2>&1 &&
+    until_true 60 cluster_node_heard "$1" ||
     fail cluster "the node was not Ready within 60 s" "$log/kubelet.log"
   kubectl_seconds=40 cluster_kubectl wait --for=create serviceaccount/default --timeout=30s >/dev/null 2>&1 ||
     fail cluster "no default ServiceAccount within 30 s" "$log/kube-controller-manager.log"
@@ -112,12 +122,12 @@ cluster_up() {
     cluster_down
   fi
   if ! cluster_any_alive; then
-    residue_remove
-    cluster_ports_free
     if [[ -e $state/dirty ]]; then
+      residue_remove
       say cluster "it did not stop in order last time: starting it empty, images kept"
       cluster_forget
     fi
+    cluster_ports_free
   fi
   mkdir -p "$run" "$state"
   touch "$state/dirty"
@@ -127,16 +137,18 @@ cluster_up() {
   cluster_configure
   say cluster "starting (logs: $log/)"
   cluster_start_daemons
-  cluster_wait
+  cluster_wait "$((start / 1000))"
   say cluster "ready at https://127.0.0.1:$api_port, context $context, Kubernetes $(go_version kubernetes k8s.io/kubernetes) ($(took "$start"))"
 }
 
 # What runs and what it remembers go; the images stay.
-cluster_forget() { rm -rf "$state/etcd" "$state/kubelet" "$state/dirty"; }
+cluster_forget() { folder_remove "$state/etcd" "$state/kubelet" && rm -f "$state/dirty"; }
 
+# cluster_down: nothing, unless we started something. `dirty` stays when it had ended before we were asked.
 cluster_down() {
   local index in_order=yes
   cluster_any_alive || in_order=no
+  [[ $in_order == yes || -e $state/dirty ]] || return 0
   # The kubelet first, or it would start again what is being stopped.
   daemon_stop kube-proxy 2
   daemon_stop kubelet 3

@@ -32,18 +32,20 @@ docker_residue_remove() {
   [[ -e $run/docker || -e $run/dockerd.lock ]] || return 0
   orphans_end docker
   cgroup_end docker
-  mounts_remove "$run/docker"
   mounts_remove "$tools_home/docker"
-  chains_remove iptables DOCKER
-  chains_remove ip6tables DOCKER
+  rules_remove iptables DOCKER "$docker_links"
+  rules_remove ip6tables DOCKER "$docker_links"
   docker_links_remove
-  rm -rf "$run/docker" "$run/dockerd.lock" /var/run/docker.sock
+  folder_remove "$run/docker"
+  rm -f "$run/dockerd.lock" /var/run/docker.sock
   cluster_any_alive || cgroup_remove
 }
 
+docker_links='docker0|br-[0-9a-f]{12}'
+
 docker_links_remove() {
   local link
-  for link in $(ip -o link show type bridge | sed -nE 's/^[0-9]+: (docker0|br-[0-9a-f]{12}):.*/\1/p'); do ip link del "$link"; done
+  for link in $(ip -o link show type bridge | sed -nE 's/^[0-9]+: ('"$docker_links"'):.*/\1/p'); do ip link del "$link"; done
 }
 
 # docker_plugin NAME FILE: a plugin of ours where docker looks, unless it has one.

@@ -21,6 +21,8 @@ go_ensure() {
       export CGO_ENABLED=0 GOFLAGS="-mod=readonly -buildvcs=false"
       nice -n 10 go build -trimpath -ldflags "-s -w ${flags//@version@/$version}" -o "$folder.part/" "$@"
     ) </dev/null >"$log/build-$name.log" 2>&1 9>&- || fail "$name" "did not build" "$log/build-$name.log"
+    # A command is named after its folder; compose keeps its own in one called cmd.
+    [[ ! -e $folder.part/cmd ]] || mv "$folder.part/cmd" "$folder.part/docker-$name"
     mv -T "$folder.part" "$folder"
     say "$name" "built $version ($(took "$start"))"
   fi

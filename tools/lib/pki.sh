@@ -19,7 +19,7 @@ pki_authority() { pki_request "$1" "/CN=$1" basicConstraints=critical,CA:TRUE ke
 
 # pki_certificate NAME AUTHORITY SUBJECT [ALTERNATIVE-NAMES]
 pki_certificate() {
-  local extensions=(basicConstraints=critical,CA:FALSE extendedKeyUsage=clientAuth,serverAuth)
+  local extensions=("basicConstraints=critical,CA:FALSE" "extendedKeyUsage=clientAuth,serverAuth")
   [[ -z ${4:-} ]] || extensions+=("subjectAltName=$4")
   pki_request "$1" "$3" "${extensions[@]}" -- -CA "$pki/$2.crt" -CAkey "$pki/$2.key"
 }

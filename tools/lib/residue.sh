@@ -69,31 +69,63 @@ orphans_end() {
   done
 }
 
-# mounts_remove FOLDER: unmounts everything below it, the deepest first.
+# mounts_below FOLDER: it and what is mounted below it, the deepest first.
+mounts_below() { awk -v folder="$1" '$2 == folder || index($2, folder "/") == 1 { print $2 }' /proc/self/mounts | sort -r; }
+
 mounts_remove() {
   local mount
-  while read -r mount; do umount -l "$mount" 2>/dev/null || true; done \
-    < <(awk -v folder="$1/" 'index($2, folder) == 1 { print $2 }' /proc/self/mounts | sort -r)
+  while read -r mount; do umount -l "$mount" 2>/dev/null || true; done < <(mounts_below "$1")
 }
 
-# chains_remove IPTABLES REGEX: the chains so named, and every rule that leads to one.
-chains_remove() {
-  local table rules
-  command -v "$1-save" >/dev/null || return 0
-  for table in mangle nat filter; do
-    rules=$("$1-save" -t "$table" 2>/dev/null) || continue
-    grep -qE "^:($2)" <<<"$rules" || continue
-    {
-      echo "*$table"
-      grep -E -- "^-A .* -[jg] ($2)" <<<"$rules" | grep -vE -- "^-A ($2)" | sed 's/^-A/-D/' || true
-      sed -nE "s/^:(($2)[^ ]*) .*/-F \1/p" <<<"$rules"
-      sed -nE "s/^:(($2)[^ ]*) .*/-X \1/p" <<<"$rules"
-      echo COMMIT
-    } | "$1-restore" --noflush --wait 2>/dev/null || say iptables "could not remove the chains $2 from the $table table"
+# folder_remove FOLDER...: never through a mount, behind which someone's own files may be.
+folder_remove() {
+  local folder
+  for folder in "$@"; do
+    mounts_remove "$folder"
+    [[ -z $(mounts_below "$folder") ]] || fail "$folder" "still mounted, so it was not removed: $(mounts_below "$folder" | tail -1)"
+    rm -rf --one-file-system "$folder"
   done
 }
 
-pod_forwarding() { printf '%s\n' "-s $pod_network" "-d $pod_network"; }
+# rules_remove IPTABLES CHAINS LINKS: the chains so named (regexes), every rule that leads to one, and every
+# rule about a link so named.
+rules_remove() {
+  local table rules edits
+  command -v "$1-save" >/dev/null || return 0
+  for table in mangle nat filter; do
+    rules=$("$1-save" -t "$table" 2>/dev/null) || continue
+    edits=$(
+      grep -E -- "^-A .* (-[jg] ($2)|-[io] ($3) )" <<<"$rules" | grep -vE -- "^-A ($2)" | sed 's/^-A/-D/'
+      sed -nE "s/^:(($2)[^ ]*) .*/-F \1/p" <<<"$rules"
+      sed -nE "s/^:(($2)[^ ]*) .*/-X \1/p" <<<"$rules"
+    ) || true
+    [[ -n $edits ]] || continue
+    printf '*%s\n%s\nCOMMIT\n' "$table" "$edits" | "$1-restore" --noflush --wait 2>>"$log/iptables.log" ||
+      say iptables "could not remove our rules from the $table table; see $log/iptables.log"
+  done
+}
+
+# node_rules: the iptables rules of a node, each inserted before the one above it.
+# Pods get out where Docker or a firewall set the FORWARD policy to DROP; and what is meant for a Service or a
+# pod never takes the way out while kube-proxy or the bridge are not there yet: whoever answers out there would
+# be taken for it (the API server even keeps such a connection). In OUTPUT, -o still names the way from before DNAT.
+node_rules() {
+  cat <<RULES
+FORWARD -s $pod_network -j ACCEPT
+FORWARD -d $pod_network -j ACCEPT
+FORWARD -d $pod_network ! -o $bridge -j REJECT
+OUTPUT -d $pod_network ! -o $bridge -m conntrack ! --ctstate DNAT -j REJECT
+FORWARD -d $service_network -j REJECT
+OUTPUT -d $service_network -j REJECT
+RULES
+}
+
+# node_rule -C|-I|-D RULE
+node_rule() {
+  local words
+  read -ra words <<<"$2"
+  iptables -w "$1" "${words[@]}" -m comment --comment pipeline-tools 2>"$log/iptables.log"
+}
 
 # network_prepare: what a node needs of this machine's kernel.
 network_prepare() {
@@ -102,26 +134,32 @@ network_prepare() {
   [[ -e /proc/sys/net/bridge ]] || modprobe br_netfilter 2>/dev/null || true
   # A Service's answer between two pods of one bridge must pass iptables too.
   [[ ! -e /proc/sys/net/bridge ]] || sysctl -qw net.bridge.bridge-nf-call-iptables=1
-  # Where Docker or a firewall set the FORWARD policy to DROP, pods still get out.
   while read -r rule; do
-    # shellcheck disable=SC2086
-    iptables -w -C FORWARD $rule -m comment --comment pipeline-tools -j ACCEPT 2>/dev/null ||
-      iptables -w -I FORWARD $rule -m comment --comment pipeline-tools -j ACCEPT
-  done < <(pod_forwarding)
+    node_rule -C "$rule" || node_rule -I "$rule" || fail network "iptables refused: $rule" "$log/iptables.log"
+  done < <(node_rules)
 }
 
 network_remove() {
   local link rule
-  chains_remove iptables 'KUBE-|CNI-'
-  chains_remove ip6tables 'KUBE-|CNI-'
+  rules_remove iptables 'KUBE-|CNI-' "$bridge"
+  rules_remove ip6tables 'KUBE-|CNI-' "$bridge"
   while read -r rule; do
-    # shellcheck disable=SC2086
-    while iptables -w -D FORWARD $rule -m comment --comment pipeline-tools -j ACCEPT 2>/dev/null; do :; done
-  done < <(pod_forwarding)
+    while node_rule -D "$rule"; do :; done
+  done < <(node_rules)
   if ip link show "$bridge" >/dev/null 2>&1; then
     for link in $(ip -o link show master "$bridge" | sed -E 's/^[0-9]+: ([^@:]+).*/\1/'); do ip link del "$link" 2>/dev/null || true; done
     ip link del "$bridge"
   fi
+}
+
+# What the CNI plugins remember of our pods: under our network's name, and the loopback's of the same pods.
+results_remove() {
+  local file pod
+  for file in /var/lib/cni/results/pipeline-*-eth0; do
+    [[ -e $file ]] || continue
+    pod=${file##*/pipeline-}
+    rm -f "$file" "/var/lib/cni/results/cni-loopback-${pod%-eth0}-lo"
+  done
 }
 
 # residue_remove: after the cluster's daemons have ended, however they did.
@@ -129,8 +167,10 @@ residue_remove() {
   local folder
   orphans_end cluster
   cgroup_end kubepods
-  for folder in "$run/containerd" "$run/runc" "$state/containerd" "$state/kubelet"; do mounts_remove "$folder"; done
+  for folder in "$state/containerd" "$state/kubelet"; do mounts_remove "$folder"; done
   ! command -v iptables >/dev/null || network_remove
-  rm -rf "$run/containerd" "$run/runc" "$run/leases" "$run/cni" "$containerd_socket"* /var/lib/cni/results/pipeline-*
+  folder_remove "$run/containerd" "$run/runc" "$run/leases" "$run/cni"
+  rm -f "$containerd_socket"*
+  results_remove
   daemon_alive dockerd || cgroup_remove
 }

@@ -123,10 +123,10 @@ impl Rules {
     pub fn takes_null(&self, id: RuleId) -> bool {
         let rule = self.get(id);
         let alone = rule.types.name(Types::NULL) || rule.choices.iter().any(Json::is_null);
-        alone || rule.any.iter().any(|id| self.get(*id).types == Types::NULL) || self.is_anything(rule)
+        alone || rule.any.iter().any(|id| self.get(*id).types == Types::NULL) || Rules::is_anything(rule)
     }
 
-    fn is_anything(&self, rule: &Rule) -> bool {
+    fn is_anything(rule: &Rule) -> bool {
         rule.types == Types::default() && rule.any.is_empty() && rule.all.is_empty() && rule.choices.is_empty()
     }
 

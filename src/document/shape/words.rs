@@ -129,13 +129,13 @@ fn format(name: &str) -> Option<String> {
         _ => return None,
     };
     let what = example.split(" such as ").next().unwrap_or(example);
-    match (name.strip_prefix("expect-"), quantity) {
-        (None, _) => Some(example.to_owned()),
-        (Some(_), ByteSize::FORMAT) => Some(format!("{what} such as \"< 500MB\"")),
-        (Some(_), TimeSpan::FORMAT) => Some(format!("{what} such as \"< 500ms\"")),
-        (Some(_), Rate::FORMAT) => Some(format!("{what} such as \">= 100/s\"")),
-        (Some(_), Percent::FORMAT) => Some(format!("{what} such as \">= 95%\"")),
-        (Some(_), Count::FORMAT) => Some("a number, or a comparison such as \">= 2\"".to_owned()),
-        (Some(_), _) => Some(example.to_owned()),
-    }
+    let expectation = name.starts_with("expect-");
+    Some(match quantity {
+        ByteSize::FORMAT if expectation => format!("{what} such as \"< 500MB\""),
+        TimeSpan::FORMAT if expectation => format!("{what} such as \"< 500ms\""),
+        Rate::FORMAT if expectation => format!("{what} such as \">= 100/s\""),
+        Percent::FORMAT if expectation => format!("{what} such as \">= 95%\""),
+        Count::FORMAT if expectation => "a number, or a comparison such as \">= 2\"".to_owned(),
+        _ => example.to_owned(),
+    })
 }

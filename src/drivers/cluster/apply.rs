@@ -169,9 +169,9 @@ impl Cluster {
         prepared.sort_by_key(|one| (install_rank(&one.kind.resource.kind), one.at));
         for rank in prepared.chunk_by(|a, b| install_rank(&a.kind.resource.kind) == install_rank(&b.kind.resource.kind))
         {
-            let mut answers = stream::iter(rank)
-                .map(|one| async move { (one, self.patch(one, brought, options).await) })
-                .buffer_unordered(IN_FLIGHT);
+            let patches: Vec<_> =
+                rank.iter().map(|one| async move { (one, self.patch(one, brought, options).await) }).collect();
+            let mut answers = stream::iter(patches).buffer_unordered(IN_FLIGHT);
             while let Some((one, answer)) = answers.next().await {
                 match answer {
                     Ok(meta) => {
@@ -217,6 +217,7 @@ impl Cluster {
                         cause: "NoSuchKind".to_owned(),
                         message: fault.message,
                         help: fault.help,
+                        ..Refusal::default()
                     };
                     return Err((shown, Trouble::Refused(refusal)));
                 }
@@ -233,7 +234,7 @@ impl Cluster {
         options: &ApplyOptions,
     ) -> Result<PartialObjectMeta<DynamicObject>, Trouble> {
         let api = one.kind.api(self.client().await?, &one.namespace);
-        let parameters = PatchParams {
+        let mut parameters = PatchParams {
             dry_run: options.dry_run,
             force: options.force,
             ..PatchParams::apply(MANAGER).validation_strict()
@@ -241,20 +242,24 @@ impl Cluster {
         let doing = format!("apply {}", one.kind.named(&one.name));
         let patch = Patch::Apply(&one.object);
         // A kind just established is served a little later, and a namespace just made gets its default service
-        // account a little later: both are worth a second look, for 5 s at most.
+        // account a little later: both are worth another look, for 5 s at most.
+        let mut pauses = [20, 50, 100, 200, 400, 800, 1600, 1800].into_iter().map(Duration::from_millis);
         let is_new = brought.iter().any(|kind| kind.resource == one.kind.resource);
-        for pause in [20, 50, 100, 200, 400, 800, 1600, 1800] {
-            match self.ask(&doing, api.patch_metadata(&one.name, &parameters, &patch)).await {
-                Err(Trouble::Refused(refusal))
-                    if (is_new && refusal.is_missing())
-                        || refusal.message.contains("error looking up service account") =>
-                {
-                    tokio::time::sleep(Duration::from_millis(pause)).await;
-                }
+        loop {
+            let refusal = match self.ask(&doing, api.patch_metadata(&one.name, &parameters, &patch)).await {
+                Err(Trouble::Refused(refusal)) => refusal,
                 answer => return answer,
+            };
+            let is_soon =
+                (is_new && refusal.is_missing()) || refusal.message.contains("error looking up service account");
+            // `scale`, `set_image` and `undo` are ours as well, under the same name: what they set is ours to set anew.
+            let is_ours = !refusal.holders.is_empty() && refusal.holders.iter().all(|holder| holder == MANAGER);
+            match pauses.next().filter(|_| is_soon) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None if is_ours && !parameters.force => parameters.force = true,
+                None => return Err(Trouble::Refused(refusal)),
             }
         }
-        self.ask(&doing, api.patch_metadata(&one.name, &parameters, &patch)).await
     }
 
     /// What is there of `objects` already; `None` for who may not look.
@@ -264,12 +269,15 @@ impl Cluster {
         for one in objects {
             groups.entry((one.kind.to_string(), one.namespace.clone())).or_default().push(one);
         }
-        let looks = stream::iter(groups.into_values()).map(|group| {
-            let api = group[0].kind.api(client.clone(), &group[0].namespace);
-            async move { self.before_of(&api, &group).await }
-        });
+        let looks: Vec<_> = groups
+            .into_values()
+            .map(|group| {
+                let api = group[0].kind.api(client.clone(), &group[0].namespace);
+                async move { self.before_of(&api, &group).await }
+            })
+            .collect();
         let mut all = Before::new();
-        for look in looks.buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await {
+        for look in stream::iter(looks).buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await {
             match look {
                 Ok(found) => all.extend(found),
                 Err(trouble) if trouble.is_missing() => {}

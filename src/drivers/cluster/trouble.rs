@@ -19,7 +19,7 @@ pub enum Trouble {
 }
 
 /// The cluster's no.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, Default, PartialEq, thiserror::Error)]
 #[error("could not {doing}: {message}")]
 pub struct Refusal {
     /// What was asked: `apply deployment.apps/backend`.
@@ -32,6 +32,8 @@ pub struct Refusal {
     pub message: String,
     /// What to do about it, where that is known.
     pub help: Option<String>,
+    /// The managers that hold the fields in a `FieldConflict`.
+    pub holders: Vec<String>,
 }
 
 impl Refusal {
@@ -112,7 +114,10 @@ pub(super) fn of_status(doing: &str, status: &Status, endpoint: &Endpoint) -> Tr
         429 | 500..=599 if cause == status.reason || cause.is_empty() => Trouble::Fault(
             Fault::environment(format!("the cluster could not {doing} now: {} ({})", message, status.code)).transient(),
         ),
-        code => Trouble::Refused(Refusal { doing: doing.to_owned(), code, cause, message, help }),
+        code => {
+            let holders = holders(status);
+            Trouble::Refused(Refusal { doing: doing.to_owned(), code, cause, message, help, holders })
+        }
     }
 }
 
@@ -165,6 +170,13 @@ fn cause(status: &Status) -> (String, String, Option<String>) {
         );
     }
     (status.reason.clone(), shortened(message), None)
+}
+
+/// The managers that hold the fields: `conflict with "kubectl" using apps/v1`.
+fn holders(status: &Status) -> Vec<String> {
+    let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
+    let conflicts = causes.iter().filter(|cause| cause.reason == "FieldManagerConflict");
+    conflicts.map(|cause| cause.message.split('"').nth(1).unwrap_or_default().to_owned()).collect()
 }
 
 fn conflict(status: &Status) -> (String, String, Option<String>) {
@@ -257,7 +269,10 @@ mod tests {
             r#"{ "code": 409, "reason": "Conflict", "message": "Apply failed with 1 conflict: …", "details": { "causes": [
                 { "reason": "FieldManagerConflict", "message": "conflict with \"kubectl\" using apps/v1", "field": ".spec.replicas" } ] } }"#,
         );
-        assert_eq!(refusal.cause, "FieldConflict");
+        assert_eq!(
+            (refusal.cause.as_str(), refusal.holders.as_slice()),
+            ("FieldConflict", &["kubectl".to_owned()][..])
+        );
         assert_eq!(
             refusal.to_string(),
             "could not apply deployment.apps/web: .spec.replicas is held by \"kubectl\" using apps/v1"

@@ -60,6 +60,7 @@ pub(super) fn prepare(at: usize, mut object: Value, kind: Kind, options: &ApplyO
             help: Some(
                 "give it a name: server-side apply finds the object by it (generateName cannot be applied)".to_owned(),
             ),
+            ..Refusal::default()
         }));
     };
     let metadata = object["metadata"].as_object_mut().expect("it has a name");

@@ -1,0 +1,28 @@
+# What one does with this project; `make` lists it. Recipes longer than two lines are scripts in tools/.
+.DEFAULT_GOAL := help
+.PHONY: help run test bench lint up down status
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: up ## Docker and a cluster answer, then the pipeline runs
+	cargo build --release --locked
+	eval "$$(tools/env)" && target/release/pipeline run
+
+test: ## all tests, those against a real Docker and cluster too
+	tools/test
+
+bench: ## the benchmarks
+	tools/bench
+
+lint: ## format, clippy, dependencies, scripts
+	tools/lint
+
+up: ## makes Docker and a cluster answer (uses yours, or starts one)
+	tools/up
+
+down: ## stops what `make up` started, and nothing else
+	tools/down
+
+status: ## what runs, in which version, where its logs are
+	tools/status

@@ -1,0 +1,154 @@
+//! The `image` assertion: what an image is, measured from the engine's image, an archive or an OCI layout. Knows no
+//! engine's words: those are the driver's.
+
+mod measure;
+mod spec;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::drivers::call::Call;
+use crate::drivers::images::archive::{Choice, Contents};
+use crate::drivers::images::dockerfile::Dockerfile;
+use crate::drivers::images::facts::{Facts, User};
+use crate::drivers::images::glob::Glob;
+use crate::drivers::images::layer::{Limits, Wanted};
+use crate::drivers::images::leaks::Leaks;
+use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Poll, Watch};
+use crate::outcome::{Fault, Finding, Measure, Verdict};
+use crate::units::ByteSize;
+use spec::Image;
+
+/// The row of this kind.
+pub const KIND: AssertionKind = AssertionKind::assertion::<Image>(
+    "image",
+    "size, user, environment, labels, ports, files, layers and secrets of an image",
+    "name: todo-backend:dev\nsize: \"< 300MB\"\nnon_root: true\nsecrets: none\n",
+);
+
+/// An image as far as it was looked at.
+struct Seen {
+    facts: Facts,
+    size: ByteSize,
+    /// Who its processes are; looked up in its layers where that took reading them.
+    user: User,
+    /// What reading the layers brought, where that was needed.
+    contents: Option<Contents>,
+    /// Names of secrets too short to look for.
+    too_short: Vec<String>,
+}
+
+#[async_trait]
+impl Assertion for Image {
+    fn check(&self, cx: &mut CheckContext<'_>) {
+        spec::check(self, cx);
+    }
+
+    fn title(&self) -> String {
+        format!("image {}", self.shown())
+    }
+
+    async fn watch(&self, _: &Context) -> Result<Box<dyn Watch>, Fault> {
+        // reading layers costs seconds, asking the engine some hundredths
+        Ok(Box::new(Poll(Duration::from_millis(if self.reads_layers() { 2_000 } else { 250 }))))
+    }
+
+    async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
+        let mut measures = Vec::new();
+        if let (Some(expected), Some(path)) = (&self.stages, &self.dockerfile) {
+            let text = std::fs::read(path.below(&cx.project))
+                .map_err(|error| Fault::invalid(format!("{} cannot be read: {error}", path.0.display())))?;
+            let stages = Dockerfile::parse(&String::from_utf8_lossy(&text)).stages().len();
+            measures.push(expected.measure("stages", &crate::units::Count(i64::try_from(stages).unwrap_or(i64::MAX))));
+        }
+        if self.has_source() {
+            match self.look(cx).await? {
+                Some(seen) => measures.extend(measure::all(self, &seen)),
+                None => {
+                    measures.push(Measure::new("image", format!("no such image: {}", self.shown()), "present", false))
+                }
+            }
+        }
+        Ok(Verdict::of(measures))
+    }
+
+    async fn explain(&self, cx: &Context) -> Vec<Finding> {
+        let (Some(name), None, None) = (&self.name, &self.archive, &self.layout) else { return Vec::new() };
+        let call = call(cx);
+        let Ok(engine) = cx.world.images.engine(&self.engine, &call).await else { return Vec::new() };
+        match cx.world.images.inspect(engine, name, &call).await {
+            Ok(None) => {
+                let known = cx.world.images.names(engine, &call).await;
+                let close = crate::diagnostic::did_you_mean(name, known.iter().map(String::as_str));
+                let close = close.unwrap_or_else(|| "build it in a step that this stage needs".to_owned());
+                let message = format!("{} has no image of this name; {close}", engine.name);
+                vec![Finding::new(format!("image {name}"), "NoSuchImage", message)]
+            }
+            Ok(Some((_, Some(size)))) if self.size.as_ref().is_some_and(|expected| !expected.holds(&size)) => {
+                let lines = cx.world.images.largest_layers(engine, name, &call).await;
+                let mut finding = Finding::new(format!("image {name}"), "LargeLayers", "what takes the most space");
+                finding.lines = lines;
+                vec![finding]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Image {
+    /// `None` when there is no such image.
+    async fn look(&self, cx: &Context) -> Result<Option<Seen>, Fault> {
+        let call = call(cx);
+        let images = &cx.world.images;
+        let wanted = self.wanted(cx);
+        let too_short = wanted.leaks.as_ref().map(|leaks| leaks.too_short().to_vec()).unwrap_or_default();
+        if let Some(path) = self.archive.as_ref().or(self.layout.as_ref()) {
+            let path = cx.project.join(path);
+            if !path.exists() {
+                return Ok(None);
+            }
+            let choice = Choice { name: self.name.clone(), platform: self.platform.clone() };
+            let contents = images.read_file(&path, choice, wanted, Limits::default(), &call).await?;
+            return Ok(Some(Seen::of_contents(contents, too_short)));
+        }
+        let Some(name) = &self.name else { return Ok(None) };
+        let engine = images.engine(&self.engine, &call).await?;
+        let Some((facts, size)) = images.inspect(engine, name, &call).await? else { return Ok(None) };
+        let user = User::of(&facts.user);
+        let named = self.non_root.is_some() && matches!(user, User::Named(_));
+        let unsized_image = self.size.is_some() && size.is_none();
+        if !(self.reads_layers() || named || unsized_image) {
+            return Ok(Some(Seen { facts, size: size.unwrap_or_default(), user, contents: None, too_short }));
+        }
+        let contents = images.read(engine, name, wanted, Limits::default(), &call).await?;
+        let mut seen = Seen::of_contents(contents, too_short);
+        seen.facts = facts;
+        seen.size = size.unwrap_or(seen.size);
+        Ok(Some(seen))
+    }
+
+    fn wanted(&self, cx: &Context) -> Wanted {
+        let globs = |texts: &[String]| texts.iter().map(|text| Glob::new(text)).collect::<Vec<_>>();
+        let mut files = globs(&self.files.absent);
+        files.extend(globs(&self.files.present));
+        let leaks = self.secrets.map(|_| Leaks::new(cx.secrets.iter().map(|(name, value)| (name.as_str(), value))));
+        Wanted { files, leaks, allowed: globs(&self.allow_secrets) }
+    }
+}
+
+impl Seen {
+    fn of_contents(contents: Contents, too_short: Vec<String>) -> Self {
+        Seen {
+            facts: contents.facts.clone(),
+            size: contents.size,
+            user: contents.user.clone(),
+            contents: Some(contents),
+            too_short,
+        }
+    }
+}
+
+fn call(cx: &Context) -> Call<'_> {
+    Call { env: &cx.env, dir: cx.project.clone(), scratch: cx.scratch.clone(), log: &*cx.log, stop: cx.stop() }
+}

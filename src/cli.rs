@@ -1,0 +1,46 @@
+//! The command line: one file a command. Data goes to stdout, all else to stderr.
+
+mod args;
+mod check;
+mod completions;
+mod explain;
+mod find;
+mod init;
+mod out;
+mod plan;
+mod run;
+mod schema;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::exit_code::Exit;
+use crate::kind::Registry;
+use crate::outcome::Fault;
+use args::{Args, Command};
+
+/// The kinds that pipelines may use.
+pub const REGISTRY: Registry = Registry { steps: crate::steps::STEPS, assertions: crate::assertions::ASSERTIONS };
+
+/// Runs the program with the process's own arguments.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    out::choose_color(args.color);
+    let result = match &args.command {
+        Command::Run(run) => run::run(&args, run),
+        Command::Check(check) => check::run(&args, check),
+        Command::Plan(plan) => plan::run(&args, plan),
+        Command::Schema(schema) => schema::run(schema),
+        Command::Explain(explain) => explain::run(explain),
+        Command::Init(init) => init::run(&args, init),
+        Command::Completions(completions) => completions::run(completions),
+    };
+    ExitCode::from(result.unwrap_or_else(|fault| told(&fault)).code())
+}
+
+/// Tells a fault on stderr and says which exit code it is.
+fn told(fault: &Fault) -> Exit {
+    out::error(&fault.message, fault.help.as_deref());
+    fault.kind.into()
+}

@@ -1,0 +1,178 @@
+//! What can be typed, as clap reads it.
+
+use std::path::PathBuf;
+
+use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+
+/// Builds, deploys and proves it: runs stages whose gates must hold.
+#[derive(Debug, Parser)]
+#[command(name = "pipeline", version, about, max_term_width = 100, arg_required_else_help = true)]
+pub(super) struct Args {
+    /// Work as if started in this folder
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
+    pub directory: Option<PathBuf>,
+    /// The pipeline file [default: pipeline.yaml here or in a folder above]
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub file: Option<PathBuf>,
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    pub color: Color,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the pipeline, or some of its stages
+    Run(Run),
+    /// Check all files and say everything that is wrong; runs nothing
+    Check(Check),
+    /// Show what would run, and in which order
+    Plan(Plan),
+    /// Print the JSON Schema of a kind of file, for editors
+    Schema(Schema),
+    /// Explain a diagnostic code, a step kind or an assertion kind
+    Explain(Explain),
+    /// Write a small pipeline that passes and runs
+    Init(Init),
+    /// Print completions for a shell
+    Completions(Completions),
+}
+
+/// How the command line changes a pipeline.
+#[derive(Debug, Clone, Default, Group)]
+pub(super) struct Overrides {
+    /// Use a profile of pipeline.yaml
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Give a var another value; may stand several times
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = assignment)]
+    pub vars: Vec<(String, String)>,
+    /// The kubeconfig context to use; must be among cluster.contexts
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Run {
+    /// Only this stage, by name or number; may stand several times. What it needs is taken as done
+    #[arg(long = "stage", value_name = "STAGE")]
+    pub stages: Vec<String>,
+    /// Everything up to this stage, by name or number
+    #[arg(long, value_name = "STAGE", conflicts_with = "stages")]
+    pub until: Option<String>,
+    /// Steps that run at once [default: number of cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub jobs: Option<u32>,
+    /// After a failure, go on with what does not depend on it
+    #[arg(long, conflicts_with = "fail_fast")]
+    pub keep_going: bool,
+    /// After a failure, cancel what runs
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Check and show what would run; run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// What to show while it runs
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub output: Output,
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// What to show while a pipeline runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// Progress on a terminal, plain lines elsewhere and in CI
+    Auto,
+    /// A live line for each running step
+    Progress,
+    /// A line for each event and each line of output
+    Plain,
+    /// The summary only
+    Quiet,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Plan {
+    /// How to show it
+    #[arg(long, value_name = "FORMAT", default_value = "tree")]
+    pub format: PlanFormat,
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// How to show a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PlanFormat {
+    /// For a terminal
+    Tree,
+    /// For programs
+    Json,
+    /// For Graphviz
+    Dot,
+    /// For Markdown
+    Mermaid,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Schema {
+    /// Which file's schema
+    #[arg(value_name = "FILE", default_value = "pipeline")]
+    pub of: SchemaOf,
+}
+
+/// Which file a schema is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// pipeline.yaml
+    Pipeline,
+    /// stages/*.yaml
+    Stage,
+    /// gates/*.yaml
+    Gate,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Explain {
+    /// A diagnostic code, or the name of a kind; everything there is where absent
+    #[arg(value_name = "CODE|KIND")]
+    pub what: Option<String>,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Init {
+    /// The folder to write to [default: this one]
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}

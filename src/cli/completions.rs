@@ -1,0 +1,17 @@
+//! `pipeline completions`: completions for a shell.
+
+use clap::CommandFactory;
+
+use super::args::{Args, Completions};
+use super::out;
+use crate::exit_code::Exit;
+use crate::outcome::Fault;
+
+/// Prints the completions.
+#[expect(clippy::unnecessary_wraps, reason = "every command has this signature")]
+pub(super) fn run(wanted: &Completions) -> Result<Exit, Fault> {
+    let mut text = Vec::new();
+    clap_complete::generate(wanted.shell, &mut Args::command(), "pipeline", &mut text);
+    out::data(&String::from_utf8_lossy(&text));
+    Ok(Exit::Passed)
+}

@@ -1,0 +1,25 @@
+//! `pipeline explain`: what a diagnostic code means, what a kind does and takes.
+
+use super::args::Explain;
+use super::{REGISTRY, out};
+use crate::diagnostic::{CODES, did_you_mean};
+use crate::exit_code::Exit;
+use crate::outcome::Fault;
+use crate::report::reference;
+
+/// Explains.
+pub(super) fn run(explain: &Explain) -> Result<Exit, Fault> {
+    let Some(what) = &explain.what else {
+        out::data(&reference::index(REGISTRY));
+        return Ok(Exit::Passed);
+    };
+    let pages = reference::pages(REGISTRY, what);
+    if !pages.is_empty() {
+        out::data(&pages.join("\n"));
+        return Ok(Exit::Passed);
+    }
+    let kinds = REGISTRY.steps.iter().map(|kind| kind.name).chain(REGISTRY.assertions.iter().map(|kind| kind.name));
+    let help = did_you_mean(what, CODES.iter().map(|row| row.name).chain(kinds)).filter(|help| help.starts_with("did"));
+    Err(Fault::invalid(format!("there is no code or kind `{what}`"))
+        .help(help.unwrap_or_else(|| "`pipeline explain` lists them all".to_owned())))
+}

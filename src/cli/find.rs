@@ -1,0 +1,52 @@
+//! Finds the pipeline file and loads it; tells what is wrong with it.
+
+use std::path::{Path, PathBuf};
+
+use super::args::{Args, Overrides};
+use super::{REGISTRY, out};
+use crate::exit_code::Exit;
+use crate::outcome::Fault;
+use crate::plan::{Loaded, Options, load};
+
+const NAMES: [&str; 2] = ["pipeline.yaml", "pipeline.yml"];
+
+/// The pipeline file: `--file`, or the nearest one in this folder and those above, as cargo finds Cargo.toml.
+pub(super) fn pipeline_file(args: &Args) -> Result<PathBuf, Fault> {
+    let here = working_folder(args)?;
+    if let Some(file) = &args.file {
+        let file = here.join(file);
+        return if file.is_file() {
+            Ok(file)
+        } else {
+            Err(Fault::invalid(format!("there is no file {}", file.display())).help("give the path of a pipeline file"))
+        };
+    }
+    let found =
+        here.ancestors().find_map(|folder| NAMES.iter().map(|name| folder.join(name)).find(|file| file.is_file()));
+    found.ok_or_else(|| {
+        Fault::invalid(format!("there is no pipeline.yaml in {} or any folder above", here.display()))
+            .help("`pipeline init` writes a small one; or name one with --file or -C")
+    })
+}
+
+/// The folder to work in, absolute.
+pub(super) fn working_folder(args: &Args) -> Result<PathBuf, Fault> {
+    let folder = args.directory.as_deref().unwrap_or(Path::new("."));
+    folder.canonicalize().map_err(|error| Fault::invalid(format!("cannot enter {}: {error}", folder.display())))
+}
+
+/// Loads the pipeline and tells everything that is wrong; `Err` with the exit code when nothing may run.
+pub(super) fn loaded(args: &Args, overrides: &Overrides) -> Result<Result<Loaded, Exit>, Fault> {
+    let file = pipeline_file(args)?;
+    let options = Options {
+        file,
+        profile: overrides.profile.clone(),
+        vars: overrides.vars.clone(),
+        context: overrides.context.clone(),
+    };
+    let loaded = load(&options, REGISTRY)?;
+    if !loaded.diagnostics.is_empty() {
+        out::say(&format!("{:#?}", loaded.diagnostics));
+    }
+    Ok(if loaded.plan.is_some() { Ok(loaded) } else { Err(Exit::Invalid) })
+}

@@ -1,0 +1,51 @@
+//! The two streams: data to stdout, all else to stderr. A reader that has gone away is no error.
+
+use std::io::{IsTerminal, Write};
+
+use anstream::AutoStream;
+
+use super::args::Color;
+
+/// Writes data to stdout.
+pub(super) fn data(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    // A closed pipe (`pipeline plan | head`) is the reader's right.
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| if text.ends_with('\n') { Ok(()) } else { stdout.write_all(b"\n") });
+    let _ = stdout.flush();
+}
+
+/// Says something on stderr.
+pub(super) fn say(text: &str) {
+    let mut stderr = AutoStream::auto(std::io::stderr());
+    let _ = writeln!(stderr, "{text}");
+}
+
+/// Says on stderr what went wrong and what to do.
+pub(super) fn error(message: &str, help: Option<&str>) {
+    say(&format!("\u{1b}[1;31merror\u{1b}[0m: {message}"));
+    if let Some(help) = help {
+        say(&format!(" \u{1b}[36mhelp\u{1b}[0m: {help}"));
+    }
+}
+
+/// Takes over what the command line says of colour, for everything written later.
+pub(super) fn choose_color(color: Color) {
+    match color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+}
+
+/// Whether stderr takes colours.
+pub(super) fn colored() -> bool {
+    match anstream::ColorChoice::global() {
+        anstream::ColorChoice::Always | anstream::ColorChoice::AlwaysAnsi => true,
+        anstream::ColorChoice::Never => false,
+        anstream::ColorChoice::Auto => {
+            std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The reporters of a live run, on a thread of their own: a slow terminal holds up no step.
+
+use std::io::{self, BufWriter, IsTerminal};
+use std::thread::JoinHandle;
+
+use anstream::AutoStream;
+
+use super::super::args::{Args, Output, Run};
+use crate::engine::{Notice, Notices};
+use crate::outcome::Fault;
+use crate::report::github::GitHub;
+use crate::report::plain::Plain;
+use crate::report::progress::Progress;
+use crate::report::reporter::Reporters;
+use crate::report::story::Story;
+
+/// What the reporters leave: the whole story, and what could not be written.
+pub(super) type Heard = (Story, Vec<(&'static str, io::Error)>);
+
+/// A thread that hands notices to reporters.
+pub(super) struct Listener {
+    thread: JoinHandle<Heard>,
+}
+
+impl Listener {
+    pub fn start(mut reporters: Reporters, mut notices: Notices) -> Result<Self, Fault> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .map_err(|error| Fault::unknown(format!("cannot start the reporters: {error}")))?;
+        let work = move || {
+            runtime.block_on(async move {
+                while let Some(notice) = notices.recv().await {
+                    match notice {
+                        Notice::Record(record) => reporters.record(&record),
+                        Notice::Live(live) => reporters.live(&live),
+                    }
+                }
+                reporters.finish()
+            })
+        };
+        std::thread::Builder::new()
+            .name("reporters".to_owned())
+            .spawn(work)
+            .map(|thread| Listener { thread })
+            .map_err(|error| Fault::unknown(format!("cannot start the reporters: {error}")))
+    }
+
+    /// Waits until everything was told.
+    pub fn finish(self) -> Heard {
+        self.thread.join().unwrap_or_else(|_| {
+            (Story::default(), vec![("terminal", io::Error::other("the reporter broke; the journal is whole"))])
+        })
+    }
+}
+
+/// The reporters that the command line and the place ask for.
+pub(super) fn reporters(_: &Args, run: &Run) -> Reporters {
+    let mut reporters = Reporters::default();
+    let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    let terminal = io::stderr().is_terminal() && !ci;
+    let stderr = || BufWriter::new(AutoStream::auto(io::stderr()));
+    match run.output {
+        Output::Auto if terminal => reporters.add(Box::new(Progress::new(height()))),
+        Output::Progress => reporters.add(Box::new(Progress::new(height()))),
+        Output::Auto | Output::Plain => reporters.add(Box::new(Plain::new(stderr(), true))),
+        Output::Quiet => {}
+    }
+    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+        reporters.add(Box::new(GitHub::new(io::stdout())));
+    }
+    reporters
+}
+
+/// Lines of the terminal; 24 where that is not known.
+fn height() -> u16 {
+    rustix::termios::tcgetwinsize(io::stderr()).map_or(24, |size| if size.ws_row == 0 { 24 } else { size.ws_row })
+}

@@ -1,0 +1,19 @@
+//! `pipeline schema`: the JSON Schema of a kind of file, for editors (yaml-language-server reads draft-07).
+
+use super::args::{Schema, SchemaOf};
+use super::{REGISTRY, out};
+use crate::exit_code::Exit;
+use crate::outcome::Fault;
+use crate::spec::schema;
+
+/// Prints the schema.
+#[expect(clippy::unnecessary_wraps, reason = "every command has this signature")]
+pub(super) fn run(wanted: &Schema) -> Result<Exit, Fault> {
+    let schema = match wanted.of {
+        SchemaOf::Pipeline => schema::pipeline(REGISTRY),
+        SchemaOf::Stage => schema::stage(REGISTRY),
+        SchemaOf::Gate => schema::gate(REGISTRY),
+    };
+    out::data(&format!("{schema:#}"));
+    Ok(Exit::Passed)
+}

@@ -1,0 +1,129 @@
+//! Anchors, aliases and `<<`: values that stand once and are used again, within bounds. And keys that stand twice.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Builder, MAX_DEPTH, Next};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::document::node::{Entry, Node, Value};
+use crate::source::Span;
+
+/// How much aliases may expand to, in nodes (64 bytes of text count as one more).
+const MAX_EXPANSION: usize = 100_000;
+
+/// A value with a name.
+pub(super) enum Anchor {
+    /// The value it stands on is not complete.
+    Open,
+    /// The value, and what copying it costs.
+    Done(Node, usize, usize),
+}
+
+impl Builder<'_> {
+    pub(super) fn duplicates(&mut self, entries: &[Entry]) {
+        let mut clash = |first: &Entry, second: &Entry| {
+            self.out.push(
+                Diagnostic::error(
+                    Code::DuplicateKey,
+                    second.key_span,
+                    format!("the key `{}` stands twice here", second.key),
+                )
+                .label("again here")
+                .also(first.key_span, "first here")
+                .help("remove one, or rename it"),
+            );
+        };
+        if entries.len() <= 8 {
+            for (at, entry) in entries.iter().enumerate() {
+                if let Some(first) = entries[..at].iter().find(|other| other.key == entry.key) {
+                    clash(first, entry);
+                }
+            }
+            return;
+        }
+        let mut seen: HashMap<&str, &Entry> = HashMap::with_capacity(entries.len());
+        for entry in entries {
+            if let Some(first) = seen.insert(&entry.key, entry) {
+                clash(first, entry);
+                seen.insert(&entry.key, first);
+            }
+        }
+    }
+
+    /// `<<: *base`, as YAML 1.1 has it: keys written here win, earlier maps of a list win over later ones.
+    pub(super) fn merge(&mut self, entries: &mut Vec<Entry>, node: Node) {
+        match node.value {
+            Value::Map(merged) => {
+                let known: HashSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
+                entries.extend(merged.into_iter().filter(|entry| !known.contains(&entry.key)));
+            }
+            Value::List(items) => items.into_iter().for_each(|item| match item.value {
+                Value::Map(_) => self.merge(entries, item),
+                _ => self.no_merge(&item),
+            }),
+            _ => self.no_merge(&node),
+        }
+    }
+
+    pub(super) fn no_merge(&mut self, node: &Node) {
+        self.out.push(
+            Diagnostic::error(
+                Code::Syntax,
+                node.span,
+                format!("`<<` merges mappings, but this is {}", node.type_name()),
+            )
+            .help("write `<<: *name` with the name of an anchor that stands on a mapping"),
+        );
+    }
+
+    pub(super) fn anchor(&mut self, id: usize, node: &Node) {
+        if id != 0 {
+            let (weight, depth) = measure(node);
+            // Anchors in anchors are copied once a level: that is bounded like the copies themselves.
+            self.expanded += if weight > 1_000 { weight / 16 } else { 0 };
+            self.anchors.insert(id, Anchor::Done(node.clone(), weight, depth));
+        }
+    }
+
+    pub(super) fn alias(&mut self, id: usize, span: Span) -> Next {
+        let (weight, depth) = match self.anchors.get(&id) {
+            Some(Anchor::Done(_, weight, depth)) => (*weight, *depth),
+            Some(Anchor::Open) | None => {
+                let message = "this alias stands inside the value it repeats, which would never end";
+                self.out.push(Diagnostic::error(Code::AliasBomb, span, message).help("write the value out"));
+                return Next::Stop;
+            }
+        };
+        self.expanded += weight;
+        if self.expanded > MAX_EXPANSION {
+            let message = format!("aliases expand to more than {MAX_EXPANSION} values");
+            let help = "write the repeated part as `vars`, or as a gate file with parameters";
+            self.out.push(Diagnostic::error(Code::AliasBomb, span, message).help(help));
+            return Next::Stop;
+        }
+        if self.stack.len() + depth > MAX_DEPTH {
+            return self.too_deep(span);
+        }
+        if let Some(Anchor::Done(node, ..)) = self.anchors.get(&id) {
+            let node = Node { span, value: node.value.clone() };
+            self.add(node, None, false);
+        }
+        Next::Go
+    }
+}
+
+/// What copying a tree costs, and how deep it is.
+fn measure(node: &Node) -> (usize, usize) {
+    let (mut weight, mut depth) = (1, 0);
+    let mut below = |node: &Node, more: usize| {
+        let (inner, levels) = measure(node);
+        weight += inner + more / 64;
+        depth = depth.max(levels);
+    };
+    match &node.value {
+        Value::Text(text) => return (1 + text.len() / 64, 1),
+        Value::List(items) => items.iter().for_each(|item| below(item, 0)),
+        Value::Map(entries) => entries.iter().for_each(|entry| below(&entry.node, entry.key.len())),
+        _ => {}
+    }
+    (weight, depth + 1)
+}

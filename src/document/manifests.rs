@@ -1,0 +1,275 @@
+//! Kubernetes manifests: YAML or JSON, many documents a file, many files a folder. Reads them as `kubectl` does
+//! (`defaultMode: 0644` is octal, `yes` is true). Knows objects; no cluster and no schema.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use serde_saphyr::{Options, SnippetMode, Spanned};
+
+/// How many documents one call reads.
+pub const MAX_DOCUMENTS: usize = 10_000;
+
+/// How many bytes one call reads, over all files.
+pub const MAX_BYTES: u64 = 50_000_000;
+
+/// How deep folders and lists may stand in each other.
+const MAX_FOLDERS: usize = 32;
+
+/// One object of a manifest file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// The object: a map that has `apiVersion` and `kind`.
+    pub object: Value,
+    /// The file it stands in.
+    pub source: PathBuf,
+    /// The line it starts at, from 1; objects of a `List` carry the line of the list.
+    pub line: usize,
+}
+
+impl Manifest {
+    /// `apps/v1`.
+    pub fn api_version(&self) -> &str {
+        self.text("/apiVersion")
+    }
+
+    /// `Deployment`.
+    pub fn kind(&self) -> &str {
+        self.text("/kind")
+    }
+
+    /// `metadata.name`; empty where only `generateName` stands.
+    pub fn name(&self) -> &str {
+        self.text("/metadata/name")
+    }
+
+    /// `metadata.namespace`.
+    pub fn namespace(&self) -> Option<&str> {
+        self.object.pointer("/metadata/namespace").and_then(Value::as_str)
+    }
+
+    fn text(&self, pointer: &str) -> &str {
+        self.object.pointer(pointer).and_then(Value::as_str).unwrap_or("")
+    }
+}
+
+impl fmt::Display for Manifest {
+    /// `deployment/backend`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind().to_lowercase(), self.name())
+    }
+}
+
+/// Why a file holds no manifests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestError {
+    /// The file or folder.
+    pub source: PathBuf,
+    /// The line, from 1, where one is to blame.
+    pub line: Option<usize>,
+    /// One lower-case sentence.
+    pub message: String,
+}
+
+impl fmt::Display for ManifestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {}", self.source.display(), self.message),
+            None => write!(f, "{}: {}", self.source.display(), self.message),
+        }
+    }
+}
+
+impl std::error::Error for ManifestError {}
+
+/// All manifests of a file, or of a folder and those in it: `*.yaml`, `*.yml` and `*.json`, sorted by path.
+///
+/// # Errors
+/// The path does not exist, a folder holds no manifest file, a file is not UTF-8, too much of it, or those of [`parse`].
+pub fn read(path: &Path) -> Result<Vec<Manifest>, ManifestError> {
+    let mut files = Vec::new();
+    if is_folder(path)? {
+        collect(path, 0, &mut files)?;
+        if files.is_empty() {
+            return Err(refuse(path, None, "the folder holds no *.yaml, *.yml or *.json file"));
+        }
+        files.sort();
+    } else {
+        files.push(path.to_owned());
+    }
+    let (mut manifests, mut bytes) = (Vec::new(), 0);
+    for file in files {
+        bytes += std::fs::metadata(&file).map_err(|error| unreadable(&file, &error))?.len();
+        if bytes > MAX_BYTES {
+            return Err(refuse(path, None, format!("more than {} MB of manifests", MAX_BYTES / 1_000_000)));
+        }
+        let text = std::fs::read(&file).map_err(|error| unreadable(&file, &error))?;
+        let text = String::from_utf8(text).map_err(|_| refuse(&file, None, "the file is not UTF-8 text"))?;
+        manifests.extend(parse(&text, &file)?);
+        if manifests.len() > MAX_DOCUMENTS {
+            return Err(refuse(path, None, format!("more than {MAX_DOCUMENTS} objects")));
+        }
+    }
+    Ok(manifests)
+}
+
+/// All manifests of a text; `source` says where it is from, and by its ending whether it is JSON. Empty documents are
+/// left out, lists (`kind: List`) are taken apart.
+///
+/// # Errors
+/// Not well-formed, a document that is no object, or one without `apiVersion` or `kind`.
+pub fn parse(text: &str, source: &Path) -> Result<Vec<Manifest>, ManifestError> {
+    if text.len() as u64 > MAX_BYTES {
+        return Err(refuse(source, None, format!("more than {} MB of manifests", MAX_BYTES / 1_000_000)));
+    }
+    let json = source.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    let documents = if json { json_documents(text, source)? } else { yaml_documents(text, source)? };
+    let mut manifests = Vec::new();
+    for (line, object) in documents {
+        take_apart(Manifest { object, source: source.to_owned(), line }, 0, &mut manifests)?;
+    }
+    Ok(manifests)
+}
+
+fn yaml_documents(text: &str, source: &Path) -> Result<Vec<(usize, Value)>, ManifestError> {
+    let documents = serde_saphyr::from_multiple_with_options::<Spanned<Value>>(text, options());
+    let documents = documents.map_err(|error| {
+        let line = error.location().and_then(|location| usize::try_from(location.line()).ok());
+        let words = error.render_with_options(serde_saphyr::render_options! { snippets: SnippetMode::Off });
+        refuse(source, line.filter(|line| *line > 0), plain_words(&words))
+    })?;
+    let line = |document: &Spanned<Value>| usize::try_from(document.defined.line()).unwrap_or(1).max(1);
+    Ok(documents.into_iter().map(|document| (line(&document), document.value)).collect())
+}
+
+fn options() -> Options {
+    let budget = serde_saphyr::budget! {
+        max_documents: MAX_DOCUMENTS,
+        max_events: 10_000_000,
+        max_nodes: 5_000_000,
+        max_depth: 64,
+    };
+    let aliases = serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 };
+    serde_saphyr::options! { legacy_octal_numbers: true, budget: budget, alias_limits: aliases }
+}
+
+/// The parser's words without the place, which is shown before them.
+fn plain_words(words: &str) -> String {
+    let first = words.lines().next().unwrap_or("not well-formed YAML");
+    let without_place = match (first.strip_prefix("error: ").unwrap_or(first), first.rfind(" at line ")) {
+        (_, Some(at)) => &first[..at],
+        (rest, None) => rest,
+    };
+    // The parser speaks to programmers there.
+    let without_place = without_place.split(", set DuplicateKeyPolicy").next().unwrap_or(without_place);
+    let mut letters = without_place.chars();
+    match letters.next() {
+        Some(letter) if !without_place.starts_with("YAML") => letter.to_lowercase().chain(letters).collect(),
+        _ => without_place.to_owned(),
+    }
+}
+
+fn json_documents(text: &str, source: &Path) -> Result<Vec<(usize, Value)>, ManifestError> {
+    let line_at = |offset: usize| 1 + text[..offset].matches('\n').count();
+    let mut documents = Vec::new();
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    loop {
+        let start = stream.byte_offset();
+        let start = start + (text[start..].len() - text[start..].trim_start().len());
+        match stream.next() {
+            None => return Ok(documents),
+            Some(Ok(Value::Null)) => {}
+            Some(Ok(document)) => documents.push((line_at(start), document)),
+            Some(Err(error)) => {
+                let words = error.to_string();
+                let words = words.split(" at line ").next().unwrap_or("not well-formed JSON");
+                return Err(refuse(source, Some(error.line().max(1)), words.to_owned()));
+            }
+        }
+        if documents.len() > MAX_DOCUMENTS {
+            return Err(refuse(source, None, format!("more than {MAX_DOCUMENTS} documents")));
+        }
+    }
+}
+
+/// Puts an object, or the objects of a list, into `out`.
+fn take_apart(mut manifest: Manifest, depth: usize, out: &mut Vec<Manifest>) -> Result<(), ManifestError> {
+    let here = |message: String| refuse(&manifest.source, Some(manifest.line), message);
+    let Value::Object(fields) = &manifest.object else {
+        return Err(here("expected an object with `apiVersion` and `kind`, found something else".to_owned()));
+    };
+    for key in ["apiVersion", "kind"] {
+        match fields.get(key) {
+            Some(Value::String(text)) if !text.is_empty() => {}
+            Some(_) => return Err(here(format!("`{key}` is not a text"))),
+            None => return Err(here(format!("the object has no `{key}`; expected `apiVersion` and `kind`"))),
+        }
+    }
+    let is_list = manifest.kind().ends_with("List") && fields.get("items").is_some_and(Value::is_array);
+    if !is_list {
+        out.push(manifest);
+        return Ok(());
+    }
+    if depth >= MAX_FOLDERS {
+        return Err(here(format!("lists stand in each other deeper than {MAX_FOLDERS} levels")));
+    }
+    let kind = manifest.kind().trim_end_matches("List").to_owned();
+    let api_version = manifest.api_version().to_owned();
+    let Some(Value::Array(items)) = manifest.object.get_mut("items").map(Value::take) else { return Ok(()) };
+    for mut object in items {
+        // The objects of a typed list (`PodList`) may leave out what the list says.
+        if let Value::Object(fields) = &mut object
+            && !kind.is_empty()
+        {
+            fields.entry("apiVersion").or_insert_with(|| api_version.clone().into());
+            fields.entry("kind").or_insert_with(|| kind.clone().into());
+        }
+        take_apart(Manifest { object, source: manifest.source.clone(), line: manifest.line }, depth + 1, out)?;
+    }
+    Ok(())
+}
+
+fn is_folder(path: &Path) -> Result<bool, ManifestError> {
+    std::fs::metadata(path).map(|found| found.is_dir()).map_err(|error| unreadable(path, &error))
+}
+
+/// The manifest files below a folder; those whose name starts with a dot are left out.
+fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), ManifestError> {
+    if depth >= MAX_FOLDERS {
+        return Err(refuse(folder, None, format!("folders stand in each other deeper than {MAX_FOLDERS} levels")));
+    }
+    for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))? {
+        let path = entry.map_err(|error| unreadable(folder, &error))?.path();
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if hidden {
+            continue;
+        }
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("").to_ascii_lowercase();
+        if is_folder(&path)? {
+            collect(&path, depth + 1, files)?;
+        } else if matches!(ending.as_str(), "yaml" | "yml" | "json") {
+            files.push(path);
+        }
+        if files.len() > MAX_DOCUMENTS {
+            return Err(refuse(folder, None, format!("more than {MAX_DOCUMENTS} files")));
+        }
+    }
+    Ok(())
+}
+
+fn refuse(source: &Path, line: Option<usize>, message: impl Into<String>) -> ManifestError {
+    ManifestError { source: source.to_owned(), line, message: message.into() }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> ManifestError {
+    let message = match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file or folder".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "may not be read".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    };
+    refuse(path, None, message)
+}
+
+#[cfg(test)]
+#[path = "manifests_tests.rs"]
+mod tests;

@@ -1,0 +1,145 @@
+//! What a tree lacks of its rule, in words, with what to type.
+
+use serde_json::Value as Json;
+
+use super::check::{Check, Step, holds_template};
+use super::compile::{Rule, RuleId, Types};
+use super::words;
+use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::document::node::{Entry, Node, Value};
+use crate::source::Span;
+
+impl<'a> Check<'a> {
+    pub(super) fn wrong_type(&mut self, id: RuleId, node: &'a Node) {
+        let wanted = words::wanted(self.rules, id);
+        let message = match &node.value {
+            Value::Null => format!("{} is empty, expected {wanted}", self.place()),
+            Value::Text(text) if text.len() <= 40 && !text.contains('\n') => {
+                format!("{} is the text `{text}`, expected {wanted}", self.place())
+            }
+            Value::Number(number) => format!("{} is the number {number}, expected {wanted}", self.place()),
+            Value::Bool(value) => format!("{} is {value}, expected {wanted}", self.place()),
+            _ => format!("{} is {}, expected {wanted}", self.place(), node.type_name()),
+        };
+        let help = self.how_to_write(id, node);
+        self.report(Diagnostic::error(Code::WrongType, short(node), message).maybe_help(help));
+    }
+
+    pub(super) fn how_to_write(&self, id: RuleId, node: &'a Node) -> Option<String> {
+        let types = self.rules.types(id);
+        let scalar = match &node.value {
+            Value::Number(number) => Some(number.to_string()),
+            Value::Bool(value) => Some(value.to_string()),
+            Value::Text(text) if text.len() <= 60 && !text.contains('\n') => Some(text.clone()),
+            _ => None,
+        };
+        match (&node.value, scalar) {
+            (Value::Number(_) | Value::Bool(_), Some(scalar)) if types.name(Types::TEXT) => {
+                Some(format!("quote it: \"{scalar}\""))
+            }
+            (Value::Text(_), Some(scalar)) if types.name(Types(Types::INTEGER.0 | Types::NUMBER.0)) => {
+                scalar.parse::<f64>().is_ok().then(|| format!("remove the quotes: {scalar}"))
+            }
+            (Value::Text(_), Some(scalar)) if types.name(Types::BOOL) => match scalar.to_ascii_lowercase().as_str() {
+                "yes" | "on" | "y" | "true" => Some("write true".to_owned()),
+                "no" | "off" | "n" | "false" => Some("write false".to_owned()),
+                _ => None,
+            },
+            (_, Some(scalar)) if types.name(Types::LIST) => Some(format!("make it a list: [{scalar}]")),
+            _ if types.name(Types::MAP) => {
+                let inner = self.rules.mapping(id)?;
+                let keys: Vec<&str> = self.rules.get(inner).properties.keys().map(String::as_str).take(12).collect();
+                (!keys.is_empty()).then(|| format!("its keys: {}", keys.join(", ")))
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn choice(&mut self, choices: &[Json], node: &'a Node) {
+        let written = node.to_json();
+        if choices.contains(&written) {
+            return;
+        }
+        let shown = written.as_str().map_or_else(|| written.to_string(), str::to_owned);
+        let message = format!("{} is `{shown}`, expected {}", self.place(), words::choices(choices));
+        let close =
+            did_you_mean(&shown, choices.iter().filter_map(Json::as_str)).filter(|help| help.starts_with("did"));
+        self.report(Diagnostic::error(Code::InvalidValue, node.span, message).maybe_help(close));
+    }
+
+    pub(super) fn number(&mut self, rule: &Rule, number: &serde_yaml::Number, node: &'a Node) {
+        let Some(value) = number.as_f64() else { return };
+        let only_whole = rule.types.name(Types::INTEGER) && !rule.types.name(Types::NUMBER);
+        let (least, most) = rule.range;
+        let expected = match (least, most) {
+            _ if only_whole && number.is_f64() => "a whole number".to_owned(),
+            (Some(least), _) if value < least => format!("at least {least}"),
+            (_, Some(most)) if value > most => format!("at most {most}"),
+            _ => return,
+        };
+        let message = format!("{} is {number}, expected {expected}", self.place());
+        self.report(Diagnostic::error(Code::InvalidValue, node.span, message));
+    }
+
+    pub(super) fn length(&mut self, rule: &Rule, count: usize, what: (&str, &str), node: &'a Node) {
+        let (least, most) = rule.length;
+        let expected = if count < least {
+            format!("at least {least}")
+        } else if count > most {
+            format!("at most {most}")
+        } else {
+            return;
+        };
+        let name = if count == 1 { what.0 } else { what.1 };
+        let message = format!("{} has {count} {name}, expected {expected}", self.place());
+        self.report(Diagnostic::error(Code::InvalidValue, short(node), message));
+    }
+
+    pub(super) fn unknown_key(&mut self, rule: &Rule, entry: &'a Entry) {
+        if !holds_template(&entry.key) {
+            let message = if self.path.is_empty() {
+                format!("unknown key `{}`", entry.key)
+            } else {
+                format!("unknown key `{}` in {}", entry.key, self.place())
+            };
+            let help = did_you_mean(&entry.key, rule.properties.keys().map(String::as_str));
+            self.report(Diagnostic::error(Code::UnknownKey, entry.key_span, message).maybe_help(help));
+        }
+        self.path.push(Step::Key(&entry.key));
+        self.anything(&entry.node);
+        self.path.pop();
+    }
+
+    pub(super) fn template_key(&mut self, entry: &'a Entry) {
+        let message = format!("the key `{}` holds `${{{{ }}}}`, but only values are put in", entry.key);
+        let error = Diagnostic::error(Code::InvalidTemplate, entry.key_span, message);
+        self.report(error.help("write the key out, or make a list of `name:` and `value:`"));
+    }
+
+    pub(super) fn missing(&mut self, rule: &Rule, name: &str, node: &'a Node, key: Option<Span>) {
+        let message = if self.path.is_empty() {
+            format!("the key `{name}` is missing")
+        } else {
+            format!("{} lacks the key `{name}`", self.place())
+        };
+        let words = rule.properties.get(name).map_or_else(|| "…".to_owned(), |id| words::wanted(self.rules, *id));
+        let span = key.unwrap_or_else(|| short(node));
+        self.report(Diagnostic::error(Code::MissingKey, span, message).help(format!("add `{name}:` with {words}")));
+    }
+}
+
+/// Whether `written` is no key here, and `name` is what its help line says was meant.
+pub(super) fn is_slip_of(written: &str, name: &str, rule: &Rule) -> bool {
+    !rule.properties.contains_key(written)
+        && did_you_mean(written, rule.properties.keys().map(String::as_str))
+            .is_some_and(|help| help == format!("did you mean \"{name}\"?"))
+}
+
+/// A place that is good to look at: of a long collection only its start.
+fn short(node: &Node) -> Span {
+    match &node.value {
+        Value::Map(entries) => entries.first().map_or(node.span, |first| first.key_span),
+        Value::List(items) => items.first().map_or(node.span, short),
+        _ => node.span,
+    }
+}

@@ -1,0 +1,85 @@
+//! What one attempt lends a driver that acts by commands, and how such an act can fail. Knows no tool.
+
+mod tail;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::drivers::process::{Captured, Command, LineSink, Stop, capture};
+use crate::outcome::{Failure, Fault};
+
+pub use tail::Tail;
+
+/// What one attempt lends the driver: its environment, its log, its scratch folder and its signals.
+#[derive(Clone)]
+pub struct Call<'a> {
+    /// The whole environment of the commands.
+    pub env: &'a BTreeMap<String, String>,
+    /// The project's folder.
+    pub dir: PathBuf,
+    /// A private folder for temporary files.
+    pub scratch: PathBuf,
+    /// Where lines go.
+    pub log: &'a dyn LineSink,
+    /// How commands are stopped.
+    pub stop: Stop,
+}
+
+/// Bytes kept of what a short command says: inspections run to some 100 kB.
+const ANSWER_LIMIT: usize = 4 << 20;
+
+impl Call<'_> {
+    /// `program args…` in this call's environment.
+    pub fn command<S: Into<OsString>>(&self, program: &str, args: impl IntoIterator<Item = S>) -> Command {
+        Command {
+            program: program.into(),
+            args: args.into_iter().map(Into::into).collect(),
+            env: self.env.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            dir: self.dir.clone(),
+            stdin: None,
+        }
+    }
+
+    /// Runs a short command.
+    ///
+    /// # Errors
+    /// [`Fault`] when it cannot be started or was stopped.
+    pub async fn ask<S: Into<OsString>>(
+        &self,
+        program: &str,
+        args: impl IntoIterator<Item = S>,
+    ) -> Result<Captured, Fault> {
+        capture(&self.command(program, args), ANSWER_LIMIT, &self.stop).await
+    }
+}
+
+/// Why an act was not done.
+#[derive(Debug)]
+pub enum Undone {
+    /// The tool said no.
+    Failed(Failure),
+    /// We could not find out.
+    Fault(Fault),
+}
+
+impl From<Fault> for Undone {
+    fn from(fault: Fault) -> Self {
+        Undone::Fault(fault)
+    }
+}
+
+impl Undone {
+    /// As a fault, where a tool's failure keeps us from an answer.
+    pub fn into_fault(self) -> Fault {
+        match self {
+            Undone::Fault(fault) => fault,
+            Undone::Failed(failure) => Fault { help: failure.help, ..Fault::unknown(failure.summary) },
+        }
+    }
+}
+
+/// The last line with words on it.
+pub fn last_line(bytes: &[u8]) -> Option<String> {
+    String::from_utf8_lossy(bytes).lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
+}

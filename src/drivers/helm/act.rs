@@ -1,0 +1,358 @@
+//! What helm is asked to do, in the words of the version at hand, and what its last words mean.
+
+use std::time::Duration;
+
+use super::release::{Release, Revision};
+use super::{Chart, Helm, Version};
+use crate::drivers::call::{Call, Tail, Undone};
+use crate::drivers::process::{Command, Exit, capture, run};
+use crate::outcome::{Failure, Fault, Finding};
+
+/// Bytes of rendered manifests before they are refused: 64 MiB.
+const RENDERED_LIMIT: usize = 64 << 20;
+
+/// How a release is installed or upgraded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deploy {
+    /// Whether it may be there already, must be, or must not be.
+    pub presence: Presence,
+    /// Makes the namespace where it is missing.
+    pub create_namespace: bool,
+    /// Waits until the objects are ready.
+    pub wait: bool,
+    /// Undoes what was done when it fails; waits as well.
+    pub atomic: bool,
+    /// How long helm waits for each object.
+    pub timeout: Option<Duration>,
+    /// Asks the cluster what it would say, and changes nothing.
+    pub dry_run: bool,
+    /// Takes the values of the last revision where none are given.
+    pub reuse_values: bool,
+}
+
+/// What is expected of a release before it is deployed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// There or not.
+    #[default]
+    Any,
+    /// There already.
+    Required,
+    /// Not there.
+    Refused,
+}
+
+/// How a release is removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remove {
+    /// Waits until its objects are gone.
+    pub wait: bool,
+    /// Keeps the record of its revisions.
+    pub keep_history: bool,
+    /// Is content when there is no such release.
+    pub ignore_missing: bool,
+    /// How long helm waits.
+    pub timeout: Option<Duration>,
+}
+
+impl Helm {
+    /// Checks a chart with the values given; helm's words go to the log.
+    ///
+    /// # Errors
+    /// [`Undone::Failed`] with what helm found.
+    pub async fn lint(&self, chart: &Chart, strict: bool, call: &Call<'_>) -> Result<(), Undone> {
+        self.version(call).await?;
+        let (call, _folder) = self.private(call)?;
+        let mut args = vec!["lint".to_owned(), chart.chart.clone()];
+        args.extend(chart.value_arguments(&call)?);
+        if strict {
+            args.push("--strict".to_owned());
+        }
+        act(&self.offline(&call, args), &format!("helm lint of {}", self.shown(&chart.chart)), &call).await
+    }
+
+    /// The manifests that a chart becomes, as YAML; asks no cluster.
+    ///
+    /// # Errors
+    /// [`Undone::Failed`] with helm's words.
+    pub async fn template(
+        &self,
+        release: &str,
+        namespace: &str,
+        chart: &Chart,
+        call: &Call<'_>,
+    ) -> Result<String, Undone> {
+        self.version(call).await?;
+        let (call, _folder) = self.private(call)?;
+        let mut args = vec!["template".to_owned(), release.to_owned()];
+        args.extend(chart.arguments(&call)?);
+        args.extend(["--include-crds", "--namespace", namespace].map(str::to_owned));
+        let said = capture(&self.offline(&call, args), RENDERED_LIMIT, &call.stop).await?;
+        let words: Vec<String> = String::from_utf8_lossy(&said.stderr).lines().map(str::to_owned).collect();
+        if said.code != Some(0) {
+            let doing = format!("helm template of {}", self.shown(&chart.chart));
+            return Err(Undone::Failed(failure(&doing, said.code, words)));
+        }
+        if said.stdout.len() >= RENDERED_LIMIT {
+            return Err(Fault::unknown("the chart renders to more than 64 MiB").into());
+        }
+        for line in words {
+            call.log.line(line.as_bytes());
+        }
+        Ok(String::from_utf8_lossy(&said.stdout).into_owned())
+    }
+
+    /// Installs or upgrades a release. `None` after a dry run.
+    ///
+    /// # Errors
+    /// [`Undone::Failed`] with helm's words, also when an earlier act on the release is not over.
+    pub async fn deploy(
+        &self,
+        release: &str,
+        namespace: &str,
+        chart: &Chart,
+        deploy: &Deploy,
+        call: &Call<'_>,
+    ) -> Result<Option<Release>, Undone> {
+        let version = self.version(call).await?;
+        self.nothing_pending(release, namespace).await?;
+        let (call, _folder) = self.private(call)?;
+        let (mut args, doing) = match deploy.presence {
+            Presence::Refused => (vec!["install".to_owned()], "install"),
+            Presence::Any => (vec!["upgrade".to_owned(), "--install".to_owned()], "install"),
+            Presence::Required => (vec!["upgrade".to_owned()], "upgrade"),
+        };
+        args.push(release.to_owned());
+        args.extend(chart.arguments(&call)?);
+        args.extend(deploy.arguments(version));
+        act(&self.online(&call, namespace, args)?, &format!("helm {doing} of {release}"), &call).await?;
+        if deploy.dry_run {
+            return Ok(None);
+        }
+        self.recorded(release, namespace).await.map(Some)
+    }
+
+    /// Goes back to a revision; to the one before where none is named.
+    ///
+    /// # Errors
+    /// [`Undone::Failed`] with helm's words.
+    pub async fn rollback(
+        &self,
+        release: &str,
+        namespace: &str,
+        revision: Option<u32>,
+        wait: bool,
+        timeout: Option<Duration>,
+        call: &Call<'_>,
+    ) -> Result<Release, Undone> {
+        self.version(call).await?;
+        self.nothing_pending(release, namespace).await?;
+        let (call, _folder) = self.private(call)?;
+        let mut args = vec!["rollback".to_owned(), release.to_owned()];
+        args.extend(revision.map(|revision| revision.to_string()));
+        args.extend(waiting(wait, timeout));
+        act(&self.online(&call, namespace, args)?, &format!("helm rollback of {release}"), &call).await?;
+        self.recorded(release, namespace).await
+    }
+
+    /// Runs a release's own tests; the logs of its pods go to the log.
+    ///
+    /// # Errors
+    /// [`Undone::Failed`] with helm's words.
+    pub async fn test(
+        &self,
+        release: &str,
+        namespace: &str,
+        timeout: Option<Duration>,
+        call: &Call<'_>,
+    ) -> Result<(), Undone> {
+        self.version(call).await?;
+        let (call, _folder) = self.private(call)?;
+        let mut args = vec!["test".to_owned(), release.to_owned(), "--logs".to_owned()];
+        args.extend(waiting(false, timeout));
+        act(&self.online(&call, namespace, args)?, &format!("helm test of {release}"), &call).await
+    }
+
+    /// Removes a release.
+    ///
+    /// # Errors
+    /// [`Undone::Failed`] with helm's words.
+    pub async fn uninstall(
+        &self,
+        release: &str,
+        namespace: &str,
+        remove: &Remove,
+        call: &Call<'_>,
+    ) -> Result<bool, Undone> {
+        self.version(call).await?;
+        if remove.ignore_missing && self.revisions(release, namespace).await?.is_empty() {
+            return Ok(false);
+        }
+        let (call, _folder) = self.private(call)?;
+        let mut args = vec!["uninstall".to_owned(), release.to_owned()];
+        args.extend(waiting(remove.wait, remove.timeout));
+        if remove.keep_history {
+            args.push("--keep-history".to_owned());
+        }
+        act(&self.online(&call, namespace, args)?, &format!("helm uninstall of {release}"), &call).await?;
+        Ok(true)
+    }
+
+    async fn recorded(&self, release: &str, namespace: &str) -> Result<Release, Undone> {
+        self.release(release, namespace).await?.ok_or_else(|| {
+            let fault = Fault::unknown(format!("helm did its work, but recorded no release {release} in a Secret"));
+            fault.help("is HELM_DRIVER set to something other than `secret`?").into()
+        })
+    }
+
+    /// Helm refuses to act on a release with an act that is not over, and says little of it.
+    async fn nothing_pending(&self, release: &str, namespace: &str) -> Result<(), Undone> {
+        let revisions = self.revisions(release, namespace).await?;
+        match pending(release, namespace, &revisions) {
+            Some(failure) => Err(Undone::Failed(failure)),
+            None => Ok(()),
+        }
+    }
+
+    fn shown(&self, chart: &str) -> String {
+        std::path::Path::new(chart)
+            .strip_prefix(self.project())
+            .map_or(chart.to_owned(), |path| path.display().to_string())
+    }
+}
+
+fn pending(release: &str, namespace: &str, revisions: &[Revision]) -> Option<Failure> {
+    let last = revisions.last().filter(|last| last.is_pending())?;
+    let good = revisions.iter().rev().find(|revision| matches!(revision.status.as_str(), "deployed" | "superseded"));
+    let help = match good {
+        Some(good) => {
+            format!("if no other helm is at work on it: `helm rollback {release} {} -n {namespace}`", good.number)
+        }
+        None => format!("if no other helm is at work on it: `helm uninstall {release} -n {namespace}`"),
+    };
+    let summary = format!(
+        "release {release} is {} at revision {}: another helm is at work on it, or was killed in the middle",
+        last.status, last.number
+    );
+    Some(Failure::new(summary).help(help))
+}
+
+impl Deploy {
+    fn arguments(&self, version: Version) -> Vec<String> {
+        let mut args = waiting(self.wait, self.timeout);
+        let mut flag = |wanted: bool, name: &str| args.extend(wanted.then(|| name.to_owned()));
+        flag(self.create_namespace, "--create-namespace");
+        flag(self.atomic, if version.major >= 4 { "--rollback-on-failure" } else { "--atomic" });
+        flag(self.reuse_values, "--reset-then-reuse-values");
+        let can_ask_server = version >= Version { major: 3, minor: 13 };
+        flag(self.dry_run, if can_ask_server { "--dry-run=server" } else { "--dry-run" });
+        flag(self.dry_run && can_ask_server, "--hide-secret");
+        args
+    }
+}
+
+fn waiting(wait: bool, timeout: Option<Duration>) -> Vec<String> {
+    let mut args: Vec<String> = wait.then(|| "--wait".to_owned()).into_iter().collect();
+    args.extend(timeout.into_iter().flat_map(|limit| ["--timeout".to_owned(), format!("{}ms", limit.as_millis())]));
+    args
+}
+
+async fn act(command: &Command, doing: &str, call: &Call<'_>) -> Result<(), Undone> {
+    let tail = Tail::new(call.log);
+    match run(command, &tail, &call.stop).await? {
+        Exit::Code(0) => Ok(()),
+        Exit::Code(code) => Err(Undone::Failed(failure(doing, Some(code), tail.lines()))),
+        Exit::Signal(signal) => {
+            let summary = format!("{doing} was ended by signal {signal}");
+            Err(Undone::Failed(Failure::new(summary)))
+        }
+        Exit::Stopped => Err(Fault::unknown("stopped").into()),
+    }
+}
+
+/// From helm's last lines to a failure.
+fn failure(doing: &str, code: Option<i32>, lines: Vec<String>) -> Failure {
+    let from = lines.iter().rposition(|line| line.starts_with("Error:")).unwrap_or(lines.len().saturating_sub(1));
+    // an error may run over several lines: what was invalid stands on the later ones
+    let words = lines.get(from..).unwrap_or_default().join(" ");
+    let cause = words.trim_start_matches("Error:").trim();
+    let phrases = ["INSTALLATION FAILED:", "UPGRADE FAILED:"];
+    let cause = phrases.iter().find_map(|phrase| cause.strip_prefix(phrase)).unwrap_or(cause).trim();
+    let found: Vec<&str> = lines.iter().map(String::as_str).filter(|line| line.starts_with("[ERROR]")).collect();
+    let cause = if found.is_empty() { cause.to_owned() } else { found.join("; ") };
+    let mut failure =
+        Failure::new(format!("{doing} failed: {}", if cause.is_empty() { "it said nothing" } else { &cause }));
+    failure.exit_code = code;
+    failure.help = help(&words);
+    let mut finding = Finding::new("helm", "last words", cause.clone());
+    finding.lines = lines;
+    failure.because(vec![finding])
+}
+
+fn help(words: &str) -> Option<String> {
+    let lower = words.to_lowercase();
+    let help = if lower.contains("cannot re-use a name") {
+        "leave `only_new` out to upgrade what is there"
+    } else if lower.contains("has no deployed releases") || lower.contains("release: not found") {
+        "write `install:` instead of `upgrade:`, which does either"
+    } else if lower.contains("namespaces") && lower.contains("not found") {
+        "add `create_namespace: true`"
+    } else if lower.contains("missing in charts/ directory") {
+        "add `dependency_update: true`"
+    } else if lower.contains("another operation") {
+        "wait for the other helm, or roll back what it left: `helm history`, `helm rollback`"
+    } else if lower.contains("invalid ownership metadata") {
+        "the object belongs to something else: delete it, or give the release another name"
+    } else {
+        return None;
+    };
+    Some(help.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speaks_the_words_of_each_version() {
+        let deploy = Deploy {
+            create_namespace: true,
+            wait: true,
+            atomic: true,
+            timeout: Some(Duration::from_secs(90)),
+            dry_run: true,
+            ..Deploy::default()
+        };
+        let words = |major, minor| deploy.arguments(Version { major, minor }).join(" ");
+        assert_eq!(words(3, 19), "--wait --timeout 90000ms --create-namespace --atomic --dry-run=server --hide-secret");
+        assert_eq!(
+            words(4, 0),
+            "--wait --timeout 90000ms --create-namespace --rollback-on-failure --dry-run=server --hide-secret"
+        );
+        assert_eq!(words(3, 10), "--wait --timeout 90000ms --create-namespace --atomic --dry-run");
+    }
+
+    #[test]
+    fn a_pending_release_is_explained_with_the_way_back() {
+        let revision = |number, status: &str| Revision { number, status: status.into() };
+        let stuck = [revision(1, "superseded"), revision(2, "deployed"), revision(3, "pending-upgrade")];
+        let failure = pending("todo", "demo", &stuck).expect("pending");
+        assert_eq!(
+            failure.summary,
+            "release todo is pending-upgrade at revision 3: another helm is at work on it, or was killed in the middle"
+        );
+        assert_eq!(failure.help.as_deref(), Some("if no other helm is at work on it: `helm rollback todo 2 -n demo`"));
+        assert_eq!(pending("todo", "demo", &stuck[..2]), None);
+    }
+
+    #[test]
+    fn helms_error_becomes_the_summary() {
+        let lines = [
+            "Release \"todo\" does not exist. Installing it now.",
+            "Error: UPGRADE FAILED: namespaces \"x\" not found",
+        ];
+        let failure = failure("helm install of todo", Some(1), lines.map(str::to_owned).to_vec());
+        assert_eq!(failure.summary, "helm install of todo failed: namespaces \"x\" not found");
+        assert_eq!(failure.help.as_deref(), Some("add `create_namespace: true`"));
+    }
+}

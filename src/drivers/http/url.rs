@@ -1,0 +1,83 @@
+//! URLs as requests need them: absolute, `http` or `https`, without a password in them.
+
+use http::Uri;
+use http::uri::PathAndQuery;
+
+use super::HttpError;
+
+/// What is wrong with a text as a URL.
+pub fn problem(url: &str) -> Option<String> {
+    parse(url).err().map(|error| error.to_string())
+}
+
+/// The URL.
+pub fn parse(url: &str) -> Result<Uri, HttpError> {
+    let bad = |why: &str| HttpError::Url(format!("`{url}` is not a URL to ask: {why}"));
+    // what follows `#` is for readers, not for servers
+    let bare = url.split('#').next().unwrap_or_default();
+    let uri: Uri = bare.parse().map_err(|error: http::uri::InvalidUri| bad(&error.to_string()))?;
+    match uri.scheme_str() {
+        Some("http" | "https") => {}
+        Some(other) => return Err(bad(&format!("`{other}` is neither http nor https"))),
+        None => return Err(bad("it does not start with http:// or https://")),
+    }
+    match uri.authority() {
+        Some(authority) if authority.as_str().contains('@') => {
+            Err(HttpError::Url("a URL cannot carry a user and a password: send them by `headers_from_env`".to_owned()))
+        }
+        Some(authority) if !authority.host().is_empty() => Ok(uri),
+        _ => Err(bad("it has no host")),
+    }
+}
+
+/// Where a redirect leads.
+pub fn join(base: &Uri, target: &str) -> Result<Uri, HttpError> {
+    if target.contains("://") {
+        return parse(target);
+    }
+    let scheme = base.scheme_str().unwrap_or("http");
+    if let Some(rest) = target.strip_prefix("//") {
+        return parse(&format!("{scheme}://{rest}"));
+    }
+    let path = if target.starts_with('/') {
+        target.to_owned()
+    } else {
+        let folder = base.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+        format!("{folder}/{target}")
+    };
+    let path = path.split('#').next().unwrap_or_default().parse::<PathAndQuery>();
+    let path = path.map_err(|error| HttpError::Url(format!("the redirect to `{target}` leads nowhere: {error}")))?;
+    let mut parts = base.clone().into_parts();
+    parts.path_and_query = Some(path);
+    Uri::from_parts(parts).map_err(|error| HttpError::Url(format!("the redirect to `{target}` leads nowhere: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_is_wrong_with_a_url() {
+        assert_eq!(problem("http://127.0.0.1:8080/a?b=c#d"), None);
+        for (url, words) in [
+            ("localhost:8080", "`localhost:8080` is not a URL to ask: it does not start with http:// or https://"),
+            ("ftp://a/b", "`ftp://a/b` is not a URL to ask: `ftp` is neither http nor https"),
+            ("http://u:p@a/", "a URL cannot carry a user and a password: send them by `headers_from_env`"),
+        ] {
+            assert_eq!(problem(url).as_deref(), Some(words));
+        }
+    }
+
+    #[test]
+    fn redirects_lead_to_absolute_and_relative_places() {
+        let base = parse("http://a:1/x/y?q").expect("well formed");
+        for (target, url) in [
+            ("https://b/z", "https://b/z"),
+            ("//b/z", "http://b/z"),
+            ("/z?r", "http://a:1/z?r"),
+            ("z", "http://a:1/x/z"),
+        ] {
+            assert_eq!(join(&base, target).map(|uri| uri.to_string()), Ok(url.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Runs a plan: decides what may start (`scheduler`), starts it (`dispatch`), tells what happened (`notice`). Knows no
+//! kind and no reporter; what it decides stands in the journal before anybody hears of it.
+
+mod attempt;
+mod dispatch;
+mod env;
+mod finish;
+mod graph;
+mod masked;
+mod notice;
+mod outputs;
+mod record;
+mod scheduler;
+mod scope;
+mod selection;
+mod settle;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::drivers::World;
+use crate::mask::{Masker, SecretText};
+use crate::outcome::Fault;
+use crate::plan::{Plan, Work};
+
+pub use finish::RunResult;
+pub use notice::{Notice, NoticeSender, Notices, notices};
+pub use record::{Recorder, RunFiles, StepLog};
+pub use scheduler::Mode;
+pub use selection::{Selection, UnknownStage};
+
+/// How a plan is to be run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The run's id.
+    pub run: String,
+    /// When it starts, RFC 3339 in UTC.
+    pub started: String,
+    /// Steps that run at the same time, at least 1. Gates and `during` steps take no place.
+    pub jobs: u32,
+    /// What a failure means for the rest.
+    pub mode: Mode,
+    /// The stages to run.
+    pub selection: Selection,
+    /// Between SIGTERM and SIGKILL; 10 s is usual.
+    pub grace: Duration,
+    /// The environment that steps start from.
+    pub env: BTreeMap<String, String>,
+}
+
+/// What a run works with.
+pub struct Parts {
+    /// What is to run.
+    pub plan: Arc<Plan>,
+    /// The drivers.
+    pub world: Arc<World>,
+    /// The secrets, by name.
+    pub secrets: Arc<BTreeMap<String, SecretText>>,
+    /// Masks them, in events and measurements: made of the values of `secrets`, in their order.
+    pub masker: Masker,
+    /// The journal.
+    pub recorder: Box<dyn Recorder>,
+    /// Logs, evidence, scratch.
+    pub files: Arc<dyn RunFiles>,
+    /// To the reporters.
+    pub notices: NoticeSender,
+    /// SIGINT and SIGTERM as they come, by number.
+    pub interrupts: UnboundedReceiver<i32>,
+}
+
+/// Whether anything selected may touch the cluster, so that the guard must be asked before the run.
+pub fn touches_cluster(plan: &Plan, selection: &Selection) -> bool {
+    plan.nodes().iter().filter(|node| selection.has(node.stage)).any(|node| match &node.work {
+        Work::Step(step) => step.kind.cluster,
+        Work::Gate(gate) => gate.assertions.iter().any(|assertion| assertion.kind.cluster),
+    })
+}
+
+/// Runs a plan to its end.
+///
+/// # Errors
+/// A fault of kind environment when the plan may not touch the cluster that kubeconfig points at: nothing ran, nothing
+/// was recorded. Everything later is part of the [`RunResult`].
+pub async fn run(options: Options, parts: Parts) -> Result<RunResult, Fault> {
+    if touches_cluster(&parts.plan, &options.selection) {
+        parts.world.cluster.guard()?;
+    }
+    Ok(dispatch::Dispatch::new(options, parts).run().await)
+}

@@ -1,0 +1,325 @@
+//! One node's way from its start to its end: environment, body, attempts, timeout, retry, outputs. Knows no other node.
+
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::event::{AssertionResult, Because, LogSize, NodeId, State};
+use crate::kind::{Context, Signals, Step};
+use crate::mask::Masker;
+use crate::outcome::{Failure, Fault, FaultKind, Outcome, Outputs};
+use crate::plan::{Body, Plan, PlanNode, Retry, StepPlan, Work, decode_rendered};
+use crate::units::TimeSpan;
+
+use super::env;
+use super::notice::NoticeSender;
+use super::outputs;
+use super::record::StepLog;
+use super::scope::View;
+use super::settle;
+
+/// What a cancelled kind may take beyond the grace before it is dropped.
+const GIVE_UP: Duration = Duration::from_secs(5);
+/// What a `during` step may take to end once nothing is left to cover.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+
+/// What a running node tells the loop.
+#[derive(Debug)]
+pub(crate) enum Word {
+    /// Another attempt begins.
+    Again(NodeId, u32),
+    /// An attempt failed, another follows.
+    AttemptFailed { node: NodeId, attempt: u32, failure: Failure, retry_in: Duration },
+    /// A `during` node is up.
+    Up(NodeId),
+    /// An assertion has its last word.
+    Settled(NodeId, Box<AssertionResult>),
+    /// It is over.
+    Ended(NodeId, Box<Ending>),
+}
+
+/// How a node ended.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Ending {
+    pub state: State,
+    /// Set for a time that was over and for a kind that had nothing to do; the loop knows the rest.
+    pub because: Option<Because>,
+    pub failure: Option<Failure>,
+    pub fault: Option<Fault>,
+    pub outputs: Outputs,
+    pub log: Option<LogSize>,
+}
+
+impl Ending {
+    pub fn of(state: State) -> Self {
+        Ending { state, because: None, failure: None, fault: None, outputs: Outputs::new(), log: None }
+    }
+
+    pub fn failed(failure: Failure) -> Self {
+        Ending { failure: Some(failure), ..Ending::of(State::Failed) }
+    }
+
+    pub fn errored(fault: Fault) -> Self {
+        Ending { fault: Some(fault), ..Ending::of(State::Errored) }
+    }
+}
+
+/// Everything a node's task works with.
+pub(crate) struct Job {
+    pub plan: Arc<Plan>,
+    pub node: NodeId,
+    /// Its environment is that of the stage still; its signals are the node's, not yet an attempt's.
+    pub cx: Context,
+    pub view: View,
+    pub log: Arc<dyn StepLog>,
+    pub words: UnboundedSender<Word>,
+    pub notices: NoticeSender,
+    pub masker: Masker,
+}
+
+impl Job {
+    /// Runs the node to its end and says so.
+    pub async fn run(mut self) {
+        let plan = Arc::clone(&self.plan);
+        let node = plan.node(self.node);
+        let caught = AssertUnwindSafe(self.ending(node)).catch_unwind().await;
+        let mut ending = caught.unwrap_or_else(|panic| Ending::errored(broke(&node.outline.kind, panic.as_ref())));
+        ending.log = self.log.close();
+        let _ = self.words.send(Word::Ended(self.node, Box::new(ending)));
+    }
+
+    async fn ending(&mut self, node: &PlanNode) -> Ending {
+        if let Err(fault) = self.make_ready(node) {
+            return Ending::errored(fault);
+        }
+        match &node.work {
+            Work::Gate(gate) => settle::gate(self, node, gate).await,
+            Work::Step(step) => match &step.body {
+                Body::Ready(body) => self.attempts(node, step, body.as_ref()).await,
+                Body::Template(written) => match self.render(step, written) {
+                    Ok(body) => self.attempts(node, step, body.as_ref()).await,
+                    Err(fault) => Ending::errored(fault),
+                },
+            },
+        }
+    }
+
+    /// Renders the node's own environment and makes its private folder.
+    fn make_ready(&mut self, node: &PlanNode) -> Result<(), Fault> {
+        let base = env::over(&self.cx.env, &node.env, &self.view.full)?;
+        if !node.env.is_empty() {
+            self.see_env(&base);
+        }
+        let mut env = env::Env::clone(&base);
+        env.insert("PIPELINE_STEP".to_owned(), node.step.clone());
+        env.insert("PIPELINE_OUTPUT".to_owned(), self.cx.output_file.display().to_string());
+        self.cx.env = Arc::new(env);
+        if matches!(&node.work, Work::Step(step) if step.kind.light) {
+            return Ok(());
+        }
+        std::fs::create_dir_all(&self.cx.scratch).map_err(|error| {
+            Fault::unknown(format!("the folder {} cannot be made: {error}", self.cx.scratch.display()))
+        })
+    }
+
+    fn see_env(&mut self, env: &env::Env) {
+        for scope in [&mut self.view.full, &mut self.view.plain] {
+            Arc::make_mut(scope).roots.insert("env".to_owned(), env::as_value(env));
+        }
+        self.cx.scope = Arc::clone(&self.view.plain);
+    }
+
+    fn render(&self, step: &StepPlan, written: &crate::document::Node) -> Result<Box<dyn Step>, Fault> {
+        let rendered = crate::expr::render(written, &self.view.full)
+            .map_err(|error| Fault::invalid(format!("{}: {error}", step.kind.name)))?;
+        decode_rendered(step.kind, &rendered)
+    }
+
+    async fn attempts(&self, node: &PlanNode, step: &StepPlan, body: &dyn Step) -> Ending {
+        let mut attempt = 1;
+        loop {
+            let (ending, was_up) = self.attempt(node, step, body, attempt > 1).await;
+            let last = attempt >= node.retry.attempts || was_up || self.cx.signals.cancel.is_cancelled();
+            let invalid = ending.fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::Invalid);
+            if last || invalid || !ending.state.is_bad() {
+                return ending;
+            }
+            let retry_in = backoff(node.retry, attempt);
+            let failure = told(ending);
+            let _ = self.words.send(Word::AttemptFailed { node: self.node, attempt, failure, retry_in });
+            tokio::select! {
+                biased;
+                () = self.cx.signals.cancel.cancelled() => return Ending::of(State::Cancelled),
+                () = self.cx.signals.stop.cancelled() => return Ending::of(State::Passed),
+                () = tokio::time::sleep(retry_in) => {}
+            }
+            attempt += 1;
+            let _ = self.words.send(Word::Again(self.node, attempt));
+        }
+    }
+
+    /// One attempt, and whether the step came up in it.
+    async fn attempt(&self, node: &PlanNode, step: &StepPlan, body: &dyn Step, again: bool) -> (Ending, bool) {
+        let mut cx = self.cx.clone();
+        let own = &self.cx.signals;
+        if node.timeout.is_some() || node.retry.attempts > 1 {
+            cx.signals.cancel = own.cancel.child_token();
+        }
+        if again {
+            cx.signals.up = CancellationToken::new();
+            let _ = std::fs::remove_file(&cx.output_file);
+        }
+        let watched = Watched { signals: &cx.signals, during: !node.covers.is_empty(), timeout: node.timeout };
+        let work = AssertUnwindSafe(body.run(&cx)).catch_unwind();
+        let (result, cut, was_up) = watched.run(work, || _ = self.words.send(Word::Up(self.node))).await;
+        let result = result.map(|caught| caught.unwrap_or_else(|panic| Err(broke(step.kind.name, panic.as_ref()))));
+        let ending = match cut {
+            Some(Cut::TimedOut(after)) => timed_out(after, result),
+            Some(Cut::NotStopped) => Ending::failed(
+                Failure::new(format!("did not end in {} after the steps it covers", TimeSpan(STOP_LIMIT)))
+                    .help("a `during` step must end when it is stopped"),
+            ),
+            Some(Cut::Cancelled) => match result {
+                Some(Ok(Outcome::Passed(outputs))) => self.passed(step, &cx.output_file, outputs),
+                _ => Ending::of(State::Cancelled),
+            },
+            None => match result.unwrap_or_else(|| Err(Fault::unknown("it gave no answer"))) {
+                Ok(Outcome::Passed(outputs)) => self.passed(step, &cx.output_file, outputs),
+                Ok(Outcome::Failed(failure)) => Ending::failed(failure),
+                Ok(Outcome::Skipped(reason)) => {
+                    Ending { because: Some(Because::NotHere { reason }), ..Ending::of(State::Skipped) }
+                }
+                Err(fault) => Ending::errored(fault),
+            },
+        };
+        (ending, was_up)
+    }
+
+    fn passed(&self, step: &StepPlan, file: &PathBuf, mut outputs: Outputs) -> Ending {
+        let written = outputs::take(file, &self.cx.secrets, &self.masker).and_then(|written| {
+            outputs::refuse_secrets(&outputs, &self.cx.secrets, &self.masker)?;
+            outputs.extend(written);
+            outputs::require(&step.outputs, &outputs)
+        });
+        match written {
+            Ok(()) => Ending { outputs, ..Ending::of(State::Passed) },
+            Err(failure) => Ending::failed(failure),
+        }
+    }
+}
+
+/// Why an attempt did not end by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Cancelled,
+    TimedOut(Duration),
+    NotStopped,
+}
+
+/// The signals and limits around one attempt.
+struct Watched<'a> {
+    signals: &'a Signals,
+    during: bool,
+    /// For a `during` step the time to come up, for any other its whole time.
+    timeout: Option<Duration>,
+}
+
+impl Watched<'_> {
+    /// The answer of `work` (none when it gave none in time), why it was cut short, and whether it came up.
+    async fn run<T>(&self, work: impl Future<Output = T>, up: impl Fn()) -> (Option<T>, Option<Cut>, bool) {
+        let mut work = std::pin::pin!(work);
+        let mut limit = self.timeout.map(|timeout| (Instant::now() + timeout, Cut::TimedOut(timeout)));
+        let (mut was_up, mut stopping) = (false, false);
+        let cut = loop {
+            tokio::select! {
+                biased;
+                answer = &mut work => {
+                    // It may have come up and ended in one go.
+                    if self.during && !was_up && self.signals.up.is_cancelled() {
+                        was_up = true;
+                        up();
+                    }
+                    let cancelled = self.signals.cancel.is_cancelled().then_some(Cut::Cancelled);
+                    return (Some(answer), cancelled, was_up);
+                }
+                () = self.signals.cancel.cancelled() => break Cut::Cancelled,
+                () = self.signals.up.cancelled(), if self.during && !was_up => {
+                    was_up = true;
+                    if !stopping {
+                        limit = None;
+                    }
+                    up();
+                }
+                () = self.signals.stop.cancelled(), if self.during && !stopping => {
+                    stopping = true;
+                    limit = Some((Instant::now() + STOP_LIMIT, Cut::NotStopped));
+                }
+                cut = reached(limit) => break cut,
+            }
+        };
+        self.signals.cancel.cancel();
+        let answer = tokio::time::timeout(self.signals.grace + GIVE_UP, &mut work).await.ok();
+        (answer, Some(cut), was_up)
+    }
+}
+
+async fn reached(limit: Option<(Instant, Cut)>) -> Cut {
+    match limit {
+        Some((at, cut)) => {
+            tokio::time::sleep_until(at).await;
+            cut
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// The time before the attempt after this one.
+fn backoff(retry: Retry, attempt: u32) -> Duration {
+    let factor = 2_u32.saturating_pow(attempt.saturating_sub(1).min(30));
+    retry.backoff.saturating_mul(factor).min(retry.max_backoff)
+}
+
+fn timed_out(after: Duration, result: Option<Result<Outcome, Fault>>) -> Ending {
+    let (findings, help) = match result {
+        Some(Ok(Outcome::Failed(failure))) => (failure.findings, failure.help),
+        Some(Err(fault)) => (Vec::new(), fault.help),
+        _ => (Vec::new(), None),
+    };
+    let failure = Failure { findings, help, ..Failure::new(format!("timed out after {}", TimeSpan(after))) };
+    Ending { because: Some(Because::TimedOut { after }), ..Ending::failed(failure) }
+}
+
+/// A bad ending as the failure of an attempt.
+fn told(ending: Ending) -> Failure {
+    match (ending.failure, ending.fault) {
+        (Some(failure), _) => failure,
+        (None, Some(fault)) => Failure { help: fault.help, ..Failure::new(fault.message) },
+        (None, None) => Failure::new("it did not pass"),
+    }
+}
+
+/// A panic of a kind, as a fault: the run goes on.
+pub(crate) fn broke(kind: &str, panic: &(dyn std::any::Any + Send)) -> Fault {
+    let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    Fault::unknown(format!("the kind `{kind}` broke: {}", words.unwrap_or("no words were left")))
+        .help("this is a mistake in pipeline itself: please report it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_doubles_up_to_its_limit() {
+        let retry = Retry { attempts: 9, backoff: Duration::from_secs(2), max_backoff: Duration::from_secs(10) };
+        let waits: Vec<u64> = (1..6).map(|attempt| backoff(retry, attempt).as_secs()).collect();
+        assert_eq!(waits, [2, 4, 8, 10, 10]);
+        assert_eq!(backoff(retry, 4_000_000_000).as_secs(), 10);
+    }
+}

@@ -1,0 +1,293 @@
+//! The loop around the scheduler: starts tasks, hears their words, writes events down, passes them on.
+//!
+//! In every turn the scheduler's orders are carried out, then the turn's events go to the recorder in one piece, then to
+//! the reporters, and only then are the new tasks started: nothing runs that the journal does not know of.
+
+mod perform;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::event::{Because, Event, FORMAT_VERSION, NodeId, Record, StageOutline, State};
+use crate::outcome::Fault;
+
+use super::attempt::{Ending, Job, Word};
+use super::finish::{Facts, RunResult};
+use super::graph::Graph;
+use super::masked;
+use super::scheduler::{End, Scheduler, Why};
+use super::scope::Known;
+use super::{Options, Parts};
+
+/// A run under way.
+pub(super) struct Dispatch {
+    options: Options,
+    parts: Parts,
+    scheduler: Scheduler,
+    known: Known,
+    words: UnboundedReceiver<Word>,
+    mouth: UnboundedSender<Word>,
+    /// Events of this turn.
+    events: Vec<Event>,
+    /// Tasks of this turn.
+    starting: Vec<Job>,
+    running: HashMap<NodeId, Running>,
+    begun: Instant,
+    stage_begun: Vec<Option<Instant>>,
+    interrupts: u32,
+    first_fault: Option<(State, Option<Fault>)>,
+    /// Records that were handed on, to number those that a broken journal cannot.
+    recorded: u64,
+    journal_error: Option<String>,
+    /// Signals that mean something to `during` nodes alone: all others share these.
+    unused: Unused,
+}
+
+#[derive(Debug, Default)]
+struct Unused {
+    stop: CancellationToken,
+    up: CancellationToken,
+}
+
+/// A node that runs.
+struct Running {
+    since: Instant,
+    cancel: CancellationToken,
+    stop: CancellationToken,
+    task: Option<AbortHandle>,
+    /// Set when it was told to stop now.
+    cancelled: Option<Why>,
+}
+
+impl Dispatch {
+    pub fn new(options: Options, parts: Parts) -> Self {
+        let scheduler = Scheduler::new(Graph::of(&parts.plan, &options.selection), options.mode, options.jobs);
+        let known = Known::new(&parts.plan, &options.run, &Arc::new(options.env.clone()), &parts.secrets);
+        let (mouth, words) = unbounded_channel();
+        Dispatch {
+            stage_begun: vec![None; parts.plan.stages().len()],
+            options,
+            parts,
+            scheduler,
+            known,
+            words,
+            mouth,
+            events: Vec::new(),
+            starting: Vec::new(),
+            running: HashMap::new(),
+            begun: Instant::now(),
+            interrupts: 0,
+            first_fault: None,
+            recorded: 0,
+            journal_error: None,
+            unused: Unused::default(),
+        }
+    }
+
+    pub async fn run(mut self) -> RunResult {
+        self.events.push(self.opening());
+        self.scheduler.begin();
+        loop {
+            self.obey();
+            self.flush();
+            // A journal that breaks in this turn gives new orders.
+            self.obey();
+            self.start();
+            if self.scheduler.is_over() && self.running.is_empty() {
+                break;
+            }
+            self.listen().await;
+        }
+        self.close()
+    }
+
+    fn opening(&self) -> Event {
+        let plan = &self.parts.plan;
+        let stages = plan.stages().iter().map(|stage| StageOutline {
+            name: stage.name.clone(),
+            needs: stage.needs.iter().map(|need| plan.stages()[need.index()].name.clone()).collect(),
+        });
+        Event::RunStarted {
+            format: FORMAT_VERSION,
+            run: self.options.run.clone(),
+            pipeline: plan.pipeline().to_owned(),
+            time: self.options.started.clone(),
+            profile: plan.profile().map(str::to_owned),
+            stages: stages.collect(),
+            nodes: plan.nodes().iter().map(|node| node.outline.clone()).collect(),
+        }
+    }
+
+    /// Waits for something to happen and takes in all that has.
+    async fn listen(&mut self) {
+        tokio::select! {
+            biased;
+            Some(signal) = self.parts.interrupts.recv() => self.interrupted(signal),
+            Some(word) = self.words.recv() => self.hear(word),
+        }
+        while let Ok(word) = self.words.try_recv() {
+            self.hear(word);
+        }
+    }
+
+    fn hear(&mut self, word: Word) {
+        match word {
+            Word::Again(node, attempt) => self.events.push(Event::NodeStarted { node, attempt }),
+            Word::AttemptFailed { node, attempt, failure, retry_in } => {
+                self.events.push(Event::AttemptFailed { node, attempt, failure, retry_in });
+            }
+            Word::Up(node) => {
+                self.events.push(Event::NodeUp { node });
+                self.scheduler.up(node);
+            }
+            Word::Settled(node, result) => self.events.push(Event::AssertionSettled { node, result: *result }),
+            Word::Ended(node, ending) => self.ended(node, *ending),
+        }
+        self.obey();
+    }
+
+    fn ended(&mut self, node: NodeId, mut ending: Ending) {
+        let Some(running) = self.running.remove(&node) else { return };
+        let tolerated = self.parts.plan.node(node).continue_on_error && ending.state.is_bad();
+        let why = running.cancelled.unwrap_or(Why::Interrupted);
+        if ending.state == State::Cancelled {
+            ending.because = Some(self.because(why, node));
+        }
+        let end = match ending.state {
+            State::Passed => End::Passed,
+            State::Skipped => End::Skipped,
+            State::Cancelled => End::Cancelled(why),
+            bad if tolerated => End::Tolerated(bad),
+            State::Failed => End::Failed,
+            _ => End::Errored,
+        };
+        self.over(node, running.since.elapsed(), tolerated, ending);
+        self.scheduler.finish(node, end);
+    }
+
+    /// Writes down that a node is over.
+    fn over(&mut self, node: NodeId, elapsed: Duration, tolerated: bool, ending: Ending) {
+        self.known.node_over(node, ending.state, &ending.outputs);
+        if ending.state.is_bad() && !tolerated && self.first_fault.is_none() {
+            self.first_fault = Some((ending.state, ending.fault.clone()));
+        }
+        self.events.push(Event::NodeFinished {
+            node,
+            state: ending.state,
+            because: ending.because,
+            failure: ending.failure,
+            fault: ending.fault,
+            tolerated,
+            outputs: ending.outputs,
+            elapsed,
+            log: ending.log,
+        });
+    }
+
+    fn interrupted(&mut self, signal: i32) {
+        self.interrupts += 1;
+        self.events.push(Event::Interrupted { signal });
+        self.halt();
+    }
+
+    fn halt(&mut self) {
+        self.scheduler.interrupt();
+        self.obey();
+        if self.interrupts >= 2 {
+            self.drop_all();
+        }
+    }
+
+    /// Drops what still runs; a dropped process is killed with its whole group.
+    fn drop_all(&mut self) {
+        let mut nodes: Vec<NodeId> = self.running.keys().copied().collect();
+        nodes.sort_unstable();
+        for node in nodes {
+            if let Some(task) = self.running.get(&node).and_then(|running| running.task.as_ref()) {
+                task.abort();
+            }
+            self.ended(node, Ending::of(State::Cancelled));
+        }
+        self.starting.clear();
+        self.obey();
+    }
+
+    fn flush(&mut self) {
+        if self.events.is_empty() {
+            return;
+        }
+        let mut events = std::mem::take(&mut self.events);
+        events.iter_mut().for_each(|event| masked::event(&self.parts.masker, event));
+        let records = match &self.journal_error {
+            None => self.parts.recorder.record(events),
+            Some(_) => Ok(self.unrecorded(events)),
+        };
+        match records {
+            Ok(records) => {
+                self.recorded += records.len() as u64;
+                for record in records {
+                    self.parts.notices.record(record);
+                }
+            }
+            Err(error) => {
+                self.journal_error = Some(error.to_string());
+                let message = format!("the journal cannot be written: {error}; the run is stopped");
+                for record in self.unrecorded(vec![Event::Warned { message }]) {
+                    self.parts.notices.record(record);
+                }
+                self.scheduler.interrupt();
+            }
+        }
+    }
+
+    /// Records for the reporters alone, once the journal is broken.
+    fn unrecorded(&self, events: Vec<Event>) -> Vec<Record> {
+        let at = self.begun.elapsed();
+        (self.recorded..).zip(events).map(|(seq, event)| Record { seq, at, event }).collect()
+    }
+
+    fn start(&mut self) {
+        for job in self.starting.drain(..) {
+            let node = job.node;
+            let task = tokio::spawn(job.run()).abort_handle();
+            if let Some(running) = self.running.get_mut(&node) {
+                running.task = Some(task);
+            }
+        }
+    }
+
+    fn close(mut self) -> RunResult {
+        let facts = Facts {
+            interrupted: self.interrupts > 0,
+            journal_broke: self.journal_error.is_some(),
+            first_bad: self.first_fault.as_ref().map(|(state, fault)| (*state, fault.as_ref())),
+        };
+        let (state, exit_code) = (facts.state(), facts.exit_code());
+        let elapsed = self.begun.elapsed();
+        self.events.push(Event::RunFinished { state, exit_code, elapsed });
+        self.flush();
+        let exit_code = if self.journal_error.is_some() && exit_code != 130 { 4 } else { exit_code };
+        RunResult { state, exit_code, elapsed, journal_error: self.journal_error }
+    }
+
+    fn because(&self, why: Why, node: NodeId) -> Because {
+        let plan = &self.parts.plan;
+        match why {
+            Why::Failed(root) => Because::Failed { node: plan.node(root).outline.name.clone() },
+            Why::When => {
+                let own = plan.node(node);
+                let when = own.when.as_ref().or(plan.stages()[own.stage.index()].when.as_ref());
+                Because::When { expression: when.map(|when| when.text().to_owned()).unwrap_or_default() }
+            }
+            Why::NotHere => Because::NotHere { reason: String::new() },
+            Why::NotSelected => Because::NotSelected,
+            Why::Interrupted => Because::Interrupted,
+        }
+    }
+}

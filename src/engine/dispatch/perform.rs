@@ -1,0 +1,168 @@
+//! Carrying out the scheduler's orders: conditions are evaluated, contexts made, tokens cancelled, skips written down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::event::{Event, NodeId, State};
+use crate::kind::{Context, Signals};
+use crate::outcome::Fault;
+use crate::plan::{StageId, Work};
+
+use super::super::attempt::{Ending, Job};
+use super::super::scheduler::{End, Order};
+use super::super::scope::{self, Ground};
+use super::{Dispatch, Running};
+
+impl Dispatch {
+    /// Does all that the scheduler wants now.
+    pub(super) fn obey(&mut self) {
+        loop {
+            while let Some(order) = self.scheduler.next() {
+                self.carry_out(order);
+            }
+            let Some(node) = self.scheduler.stuck() else { return };
+            let fault = Fault::unknown("waits for something that never comes")
+                .help("this is a mistake in pipeline itself: please report it");
+            self.cannot_start(node, fault);
+        }
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::Ask(node) => self.ask(node),
+            Order::AskStage(stage) => self.ask_stage(stage),
+            Order::Start(node) => self.prepare(node),
+            Order::Stop(node) => {
+                if let Some(running) = self.running.get(&node) {
+                    running.stop.cancel();
+                }
+            }
+            Order::Cancel(node, why) => {
+                if let Some(running) = self.running.get_mut(&node) {
+                    running.cancelled = Some(why);
+                    running.cancel.cancel();
+                }
+            }
+            Order::Skipped(node, why) => {
+                let because = self.because(why, node);
+                let ending = Ending { because: Some(because), ..Ending::of(State::Skipped) };
+                self.over(node, Duration::ZERO, false, ending);
+            }
+            Order::StageOver(stage, state) => {
+                self.known.stage_over(stage, state);
+                let elapsed = self.stage_begun[stage.index()].map_or(Duration::ZERO, |begun| begun.elapsed());
+                self.events.push(Event::StageFinished { stage: stage.0, state, elapsed });
+            }
+        }
+    }
+
+    fn ask(&mut self, id: NodeId) {
+        let plan = Arc::clone(&self.parts.plan);
+        let answer = match &plan.node(id).when {
+            None => Ok(true),
+            Some(when) => self.known.ground(&plan, plan.node(id).stage).and_then(|ground| {
+                let view = self.known.view(&plan, id, &ground);
+                scope::holds(when, &view.full)
+            }),
+        };
+        match answer {
+            Ok(holds) => self.scheduler.answer(id, holds),
+            Err(fault) => {
+                self.cannot_start(id, fault);
+                self.scheduler.answer(id, false);
+            }
+        }
+    }
+
+    fn ask_stage(&mut self, stage: StageId) {
+        let plan = Arc::clone(&self.parts.plan);
+        let written = &plan.stages()[stage.index()];
+        let answer = match &written.when {
+            None => Ok(true),
+            Some(when) => self.known.ground(&plan, stage).and_then(|ground| scope::holds(when, &ground.full)),
+        };
+        match (answer, written.nodes.first()) {
+            (Err(fault), Some(first)) => {
+                self.cannot_start(*first, fault);
+                self.scheduler.answer_stage(stage, false);
+            }
+            (answer, _) => self.scheduler.answer_stage(stage, answer.unwrap_or(false)),
+        }
+    }
+
+    /// A node that errored before it could start.
+    fn cannot_start(&mut self, node: NodeId, fault: Fault) {
+        let tolerated = self.parts.plan.node(node).continue_on_error;
+        self.over(node, Duration::ZERO, tolerated, Ending::errored(fault));
+        self.scheduler.finish(node, if tolerated { End::Tolerated(State::Errored) } else { End::Errored });
+    }
+
+    /// Makes all that a node's task needs.
+    fn prepare(&mut self, node: NodeId) {
+        let plan = Arc::clone(&self.parts.plan);
+        let stage = plan.node(node).stage;
+        let now = Instant::now();
+        self.stage_begun[stage.index()].get_or_insert(now);
+        self.events.push(Event::NodeStarted { node, attempt: 1 });
+        let during = !plan.node(node).covers.is_empty();
+        let own = |unused: &CancellationToken| if during { CancellationToken::new() } else { unused.clone() };
+        let signals = Signals {
+            cancel: CancellationToken::new(),
+            stop: own(&self.unused.stop),
+            up: own(&self.unused.up),
+            grace: self.options.grace,
+        };
+        let running = Running {
+            since: now,
+            cancel: signals.cancel.clone(),
+            stop: signals.stop.clone(),
+            task: None,
+            cancelled: None,
+        };
+        self.running.insert(node, running);
+        match self.known.ground(&plan, stage) {
+            Ok(ground) => {
+                let job = self.job(node, &ground, signals);
+                self.starting.push(job);
+            }
+            Err(fault) => self.ended(node, Ending::errored(fault)),
+        }
+    }
+
+    fn job(&self, node: NodeId, ground: &Ground, signals: Signals) -> Job {
+        let (plan, parts) = (&self.parts.plan, &self.parts);
+        let name = plan.node(node).outline.name.as_str();
+        let view = self.known.view(plan, node, ground);
+        let scratch = parts.files.scratch();
+        let light = matches!(&plan.node(node).work, Work::Step(step) if step.kind.light);
+        let log = parts.files.log(node, name, &parts.notices);
+        let cx = Context {
+            name: name.to_owned(),
+            project: plan.settings().project.clone(),
+            run: self.options.run.clone(),
+            env: Arc::clone(&ground.env),
+            secrets: Arc::clone(&parts.secrets),
+            scope: Arc::clone(&view.plain),
+            log: Arc::clone(&log) as _,
+            evidence: parts.files.evidence(node, name),
+            scratch: if light { scratch.to_owned() } else { scratch.join(node.0.to_string()) },
+            output_file: scratch.join(format!("{}.output", node.0)),
+            steps: Arc::clone(&view.steps),
+            signals,
+            world: Arc::clone(&parts.world),
+        };
+        Job {
+            plan: Arc::clone(plan),
+            node,
+            cx,
+            view,
+            log,
+            words: self.mouth.clone(),
+            notices: parts.notices.clone(),
+            masker: parts.masker.clone(),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The environment of a step, layer upon layer: the process's, the pipeline's, the stage's, the step's, `PIPELINE_*`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::expr::{Part, Scope, Template};
+use crate::outcome::Fault;
+
+/// A whole environment.
+pub(crate) type Env = BTreeMap<String, String>;
+
+/// `base` with the values of `layer` over it; `base` itself where the layer is empty.
+///
+/// # Errors
+/// A fault of kind invalid that names the variable.
+pub(crate) fn over(base: &Arc<Env>, layer: &[(String, Template)], scope: &Scope) -> Result<Arc<Env>, Fault> {
+    if layer.is_empty() {
+        return Ok(Arc::clone(base));
+    }
+    let mut env = Env::clone(base);
+    for (name, template) in layer {
+        let value = value(template, scope)
+            .map_err(|error| Fault::invalid(format!("env {name}: {error}")))
+            .and_then(|value| as_text(value).ok_or_else(|| Fault::invalid(format!("env {name}: it holds a NUL"))))?;
+        env.insert(name.clone(), value);
+    }
+    Ok(Arc::new(env))
+}
+
+fn value(template: &Template, scope: &Scope) -> Result<Value, crate::expr::ExprError> {
+    match template.parts.as_slice() {
+        [] => Ok(Value::String(String::new())),
+        [Part::Literal(text)] => Ok(Value::String(text.clone())),
+        _ => template.eval(scope),
+    }
+}
+
+/// Whether any of the values waits for the run.
+pub(crate) fn is_templated(layer: &[(String, Template)]) -> bool {
+    layer.iter().any(|(_, template)| template.parts.iter().any(|part| matches!(part, Part::Expr { .. })))
+}
+
+/// A value as a variable holds it: text as it is, nothing for null, JSON for all else.
+fn as_text(value: Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text,
+        Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    (!text.contains('\0')).then_some(text)
+}
+
+/// An environment as an expression sees it.
+pub(crate) fn as_value(env: &Env) -> Value {
+    Value::Object(env.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_layers_win_and_an_empty_one_costs_nothing() {
+        let base = Arc::new(Env::from([("A".to_owned(), "1".to_owned()), ("B".to_owned(), "2".to_owned())]));
+        let scope = Scope::default();
+        let same = over(&base, &[], &scope).expect("nothing to render");
+        assert!(Arc::ptr_eq(&base, &same));
+        let layer = [("B".to_owned(), Template { parts: vec![Part::Literal("3".to_owned())] })];
+        let env = over(&base, &layer, &scope).expect("a literal");
+        assert_eq!(format!("{env:?}"), r#"{"A": "1", "B": "3"}"#);
+        assert_eq!(as_text(serde_json::json!({"a": [1, true]})).as_deref(), Some(r#"{"a":[1,true]}"#));
+    }
+}

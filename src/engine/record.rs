@@ -1,0 +1,38 @@
+//! What the engine asks of those who keep a run: the recorder of events, the files of a run. Knows no format, no path.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::drivers::process::LineSink;
+use crate::event::{Event, LogSize, NodeId, Record};
+use crate::kind::Evidence;
+
+use super::notice::NoticeSender;
+
+/// Keeps events for good, in the order given.
+pub trait Recorder: Send {
+    /// Writes the events down and hands them back with their place and time in the record.
+    ///
+    /// # Errors
+    /// When they could not be written; the run is ended then.
+    fn record(&mut self, events: Vec<Event>) -> io::Result<Vec<Record>>;
+}
+
+/// The files of one run.
+pub trait RunFiles: Send + Sync {
+    /// The log of a node, made when its first line comes. Lines are masked and cut, then kept, then shown by `live`.
+    fn log(&self, node: NodeId, name: &str, live: &NoticeSender) -> Arc<dyn StepLog>;
+
+    /// Where a node's evidence goes, masked.
+    fn evidence(&self, node: NodeId, name: &str) -> Arc<dyn Evidence>;
+
+    /// A folder of this run alone (0700), there from the start and removed when the run is over.
+    fn scratch(&self) -> &Path;
+}
+
+/// The log of one node.
+pub trait StepLog: LineSink {
+    /// Puts what was not yet written onto disk and says how much there is; `None` where no line came.
+    fn close(&self) -> Option<LogSize>;
+}

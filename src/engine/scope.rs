@@ -1,0 +1,237 @@
+//! What expressions see: one ground for a stage, made when it opens, and on it what a single node may know.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::event::{NodeId, Role, State};
+use crate::expr::{Expr, Scope};
+use crate::mask::SecretText;
+use crate::outcome::{Fault, Outputs};
+use crate::plan::{Body, Plan, PlanNode, StageId, Work};
+
+use super::env::{self, Env};
+
+/// What all nodes of a stage share.
+#[derive(Debug, Clone)]
+pub(crate) struct Ground {
+    /// Process, pipeline and stage.
+    pub env: Arc<Env>,
+    /// For templates: secrets included.
+    pub full: Arc<Scope>,
+    /// For what kinds evaluate themselves: without secrets.
+    pub plain: Arc<Scope>,
+}
+
+/// What one node may know.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    pub full: Arc<Scope>,
+    pub plain: Arc<Scope>,
+    /// Outputs by step id, for `of:`.
+    pub steps: Arc<BTreeMap<String, Outputs>>,
+}
+
+/// What is known of the nodes and stages so far.
+#[derive(Debug)]
+pub(crate) struct Known {
+    roots: BTreeMap<String, Value>,
+    env: Result<Arc<Env>, Fault>,
+    states: Vec<State>,
+    /// Only of nodes that have some.
+    outputs: BTreeMap<NodeId, Outputs>,
+    /// Of stages that are over.
+    stages: Vec<Option<State>>,
+    grounds: Vec<Option<Result<Ground, Fault>>>,
+    none: Arc<BTreeMap<String, Outputs>>,
+}
+
+impl Known {
+    /// Nothing but what is there before a run.
+    pub fn new(plan: &Plan, run: &str, process_env: &Arc<Env>, secrets: &BTreeMap<String, SecretText>) -> Self {
+        let project = plan.settings().project.display().to_string();
+        let secrets: Map<String, Value> =
+            secrets.iter().map(|(name, secret)| (name.clone(), secret.expose().into())).collect();
+        let vars: Map<String, Value> = plan.vars().iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let roots = BTreeMap::from([
+            ("vars".to_owned(), Value::Object(vars)),
+            ("secrets".to_owned(), Value::Object(secrets)),
+            (
+                "run".to_owned(),
+                json!({ "id": run, "pipeline": plan.pipeline(), "profile": plan.profile(), "project": project }),
+            ),
+            ("steps".to_owned(), Value::Object(Map::new())),
+            ("env".to_owned(), env::as_value(process_env)),
+        ]);
+        let mut base = Env::clone(process_env);
+        base.insert("PIPELINE_RUN".to_owned(), run.to_owned());
+        base.insert("PIPELINE_PROJECT".to_owned(), project);
+        let env = env::over(&Arc::new(base), plan.env(), &Scope { roots: roots.clone() });
+        Known {
+            roots,
+            env,
+            states: vec![State::Waiting; plan.nodes().len()],
+            outputs: BTreeMap::new(),
+            stages: vec![None; plan.stages().len()],
+            grounds: vec![None; plan.stages().len()],
+            none: Arc::default(),
+        }
+    }
+
+    /// A node is over.
+    pub fn node_over(&mut self, node: NodeId, state: State, outputs: &Outputs) {
+        self.states[node.index()] = state;
+        if !outputs.is_empty() {
+            self.outputs.insert(node, outputs.clone());
+        }
+    }
+
+    /// A stage is over: what it hands on is known to those that need it.
+    pub fn stage_over(&mut self, stage: StageId, state: State) {
+        self.grounds[stage.index()] = None;
+        self.stages[stage.index()] = Some(state);
+    }
+
+    /// The ground of a stage, made on first use, when all that it needs is over.
+    ///
+    /// # Errors
+    /// A fault of kind invalid where its `env:` or the pipeline's cannot be rendered.
+    pub fn ground(&mut self, plan: &Plan, stage: StageId) -> Result<Ground, Fault> {
+        if self.grounds[stage.index()].is_none() {
+            self.grounds[stage.index()] = Some(self.lay(plan, stage));
+        }
+        self.grounds[stage.index()].clone().expect("it was laid just now")
+    }
+
+    fn lay(&self, plan: &Plan, stage: StageId) -> Result<Ground, Fault> {
+        let written = &plan.stages()[stage.index()];
+        let base = self.env.clone()?;
+        let mut scope = Scope { roots: self.roots.clone() };
+        scope.roots.insert("env".to_owned(), env::as_value(&base));
+        scope.roots.insert("stages".to_owned(), self.behind(plan, stage));
+        let mut env = Env::clone(&*env::over(&base, &written.env, &scope)?);
+        env.insert("PIPELINE_STAGE".to_owned(), written.name.clone());
+        scope.roots.insert("env".to_owned(), env::as_value(&env));
+        let mut plain = scope.clone();
+        plain.roots.remove("secrets");
+        Ok(Ground { env: Arc::new(env), full: Arc::new(scope), plain: Arc::new(plain) })
+    }
+
+    /// The stages that this one needs (a reference to another stage makes it a need), with their steps; for one that
+    /// always runs all that are over.
+    fn behind(&self, plan: &Plan, stage: StageId) -> Value {
+        let here = &plan.stages()[stage.index()];
+        let all: Vec<usize> = if here.always {
+            (0..self.stages.len()).collect()
+        } else {
+            here.needs.iter().map(|need| need.index()).collect()
+        };
+        let known = all.into_iter().filter_map(|other| Some((&plan.stages()[other], self.stages[other]?)));
+        let told = known.map(|(other, state)| {
+            (other.name.clone(), json!({ "state": state, "steps": self.steps(plan, &other.nodes) }))
+        });
+        Value::Object(told.collect())
+    }
+
+    /// Steps by id, with what is known of them.
+    fn steps(&self, plan: &Plan, nodes: &[NodeId]) -> Map<String, Value> {
+        let mut outputs = self.by_step(plan, nodes);
+        let mut steps = Map::new();
+        for id in nodes.iter().filter(|id| plan.node(**id).role != Role::Gate) {
+            let step = &plan.node(*id).step;
+            if !steps.contains_key(step) {
+                let outputs = outputs.remove(step).unwrap_or_default();
+                steps.insert(step.clone(), json!({ "state": self.states[id.index()], "outputs": outputs }));
+            }
+        }
+        steps
+    }
+
+    /// What a node may know: of its stage's steps those that it needs; a gate, `on_failure` and `finally` all of them.
+    pub fn view(&self, plan: &Plan, id: NodeId, ground: &Ground) -> View {
+        let node = plan.node(id);
+        let visible = self.visible(plan, node);
+        let spoken = || node.item.is_some() || visible.iter().any(|id| self.outputs.contains_key(id));
+        let wanted = waits_for_the_run(node) || (!is_light(node) && spoken());
+        if !wanted {
+            let (full, plain) = (Arc::clone(&ground.full), Arc::clone(&ground.plain));
+            return View { full, plain, steps: Arc::clone(&self.none) };
+        }
+        let steps = self.steps(plan, &visible);
+        let with = |scope: &Scope| {
+            let mut scope = scope.clone();
+            scope.roots.insert("steps".to_owned(), Value::Object(steps.clone()));
+            if let Some(item) = &node.item {
+                scope.roots.insert("item".to_owned(), item.clone());
+            }
+            Arc::new(scope)
+        };
+        View { full: with(&ground.full), plain: with(&ground.plain), steps: Arc::new(self.by_step(plan, &visible)) }
+    }
+
+    fn visible(&self, plan: &Plan, node: &PlanNode) -> Vec<NodeId> {
+        let mut visible = node.needs.clone();
+        if node.role != Role::Step {
+            let all = plan.stages()[node.stage.index()].nodes.iter().copied();
+            visible.extend(all.filter(|id| self.states[id.index()].is_over() && plan.node(*id).role == Role::Step));
+        }
+        visible.sort_unstable();
+        visible.dedup();
+        visible
+    }
+
+    /// Outputs by step id; with `for_each` every output is the list of what the items say, in their order.
+    fn by_step(&self, plan: &Plan, nodes: &[NodeId]) -> BTreeMap<String, Outputs> {
+        let mut found: BTreeMap<String, Outputs> = BTreeMap::new();
+        for id in nodes {
+            let node = plan.node(*id);
+            let Some(outputs) = self.outputs.get(id) else { continue };
+            let of_step = found.entry(node.step.clone()).or_default();
+            if node.item.is_none() {
+                of_step.clone_from(outputs);
+                continue;
+            }
+            let names: Vec<String> = outputs.keys().filter(|name| !of_step.contains_key(*name)).cloned().collect();
+            if names.is_empty() {
+                continue;
+            }
+            let items: Vec<&NodeId> = nodes.iter().filter(|other| plan.node(**other).step == node.step).collect();
+            for name in names {
+                let value = |id: &&NodeId| self.outputs.get(id).and_then(|outputs| outputs.get(&name)).cloned();
+                let list = items.iter().map(|id| value(id).unwrap_or(Value::Null)).collect();
+                of_step.insert(name, Value::Array(list));
+            }
+        }
+        found
+    }
+}
+
+/// Whether anything of a node is evaluated when its turn comes.
+fn waits_for_the_run(node: &PlanNode) -> bool {
+    node.when.is_some()
+        || env::is_templated(&node.env)
+        || match &node.work {
+            Work::Gate(_) => true,
+            Work::Step(step) => matches!(step.body, Body::Template(_)),
+        }
+}
+
+/// Whether its kind looks at nothing but its body and its environment.
+fn is_light(node: &PlanNode) -> bool {
+    matches!(&node.work, Work::Step(step) if step.kind.light)
+}
+
+/// Whether a `when:` holds.
+///
+/// # Errors
+/// A fault of kind invalid where it cannot be evaluated, or is neither true nor false.
+pub(crate) fn holds(when: &Expr, scope: &Scope) -> Result<bool, Fault> {
+    let value = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| when.eval(scope)))
+        .map_err(|_| Fault::invalid(format!("when: `{}` cannot be evaluated", when.text())))?
+        .map_err(|error| Fault::invalid(format!("when: `{}`: {error}", when.text())))?;
+    value.as_bool().ok_or_else(|| {
+        Fault::invalid(format!("when: `{}` is {value}, expected true or false", when.text()))
+            .help("compare it with something, such as `vars.x == \"yes\"`")
+    })
+}

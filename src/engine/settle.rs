@@ -1,0 +1,266 @@
+//! A gate: its assertions side by side, each looked at until it holds, or until its time is over.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::time::Instant;
+
+use crate::event::{AssertionResult, Because, Live, NodeId, State};
+use crate::kind::{Assertion, Context, Watch};
+use crate::mask::Masker;
+use crate::outcome::{Failure, Fault, Verdict};
+use crate::plan::{Body, Gate, PlanAssertion, PlanNode, decode_rendered};
+use crate::units::TimeSpan;
+
+use super::attempt::{Ending, Job, Word, broke};
+use super::masked;
+use super::notice::NoticeSender;
+use super::scope;
+
+/// Assertions that are measured at the same time.
+const SIDE_BY_SIDE: usize = 16;
+/// Time to explain an unmet assertion.
+const EXPLAIN: Duration = Duration::from_secs(10);
+/// A look that began in time may take this long, even past the end of `within`.
+const LAST_LOOK: Duration = Duration::from_secs(10);
+/// Before something that could not be watched is tried again.
+const WATCH_AGAIN: Duration = Duration::from_millis(250);
+
+/// Measures a gate to its end. Tells the loop every assertion's last word; none after a cancellation.
+pub(crate) async fn gate(job: &Job, node: &PlanNode, gate: &Gate) -> Ending {
+    let limit = node.timeout.map(|timeout| Instant::now() + timeout);
+    let mut waiting = (0..).zip(&gate.assertions);
+    let mut open = FuturesUnordered::new();
+    let mut results: Vec<AssertionResult> = Vec::new();
+    loop {
+        while open.len() < SIDE_BY_SIDE
+            && let Some((index, assertion)) = waiting.next()
+        {
+            open.push(assertion_of(job, index, assertion, limit));
+        }
+        let next = tokio::select! {
+            biased;
+            () = job.cx.cancelled() => return Ending::of(State::Cancelled),
+            next = open.next() => next,
+        };
+        let Some(result) = next else { break };
+        let _ = job.words.send(Word::Settled(job.node, Box::new(result.clone())));
+        results.push(result);
+    }
+    let timed_out = node.timeout.filter(|_| limit.is_some_and(|limit| Instant::now() >= limit));
+    verdict(&results, timed_out)
+}
+
+/// How a gate ended, from the last words of its assertions.
+fn verdict(results: &[AssertionResult], timed_out: Option<Duration>) -> Ending {
+    let mut bad: Vec<&AssertionResult> = results.iter().filter(|result| result.is_bad()).collect();
+    bad.sort_by_key(|result| result.index);
+    let Some(first) = bad.first() else { return Ending::of(State::Passed) };
+    let because = timed_out.map(|after| Because::TimedOut { after });
+    let unmet = bad.iter().filter(|result| result.verdict.is_ok()).count();
+    if unmet == 0 {
+        let fault = first.verdict.clone().err().unwrap_or_else(|| Fault::unknown("no answer"));
+        let fault = Fault { message: format!("{}: {}", first.name, fault.message), ..fault };
+        return Ending { because, ..Ending::errored(fault) };
+    }
+    let names: Vec<&str> = bad.iter().map(|result| result.name.as_str()).collect();
+    let summary = match results.len() {
+        1 => format!("the assertion does not hold: {}", names[0]),
+        all => format!("{} of {all} assertions do not hold: {}", bad.len(), names.join("; ")),
+    };
+    Ending { because, ..Ending::failed(Failure::new(summary)) }
+}
+
+async fn assertion_of(job: &Job, index: u32, written: &PlanAssertion, limit: Option<Instant>) -> AssertionResult {
+    let started = Instant::now();
+    let caught = AssertUnwindSafe(settled(job, index, written, limit)).catch_unwind().await;
+    let (title, settled) = caught.unwrap_or_else(|panic| {
+        (written.kind.name.to_owned(), Settled::at_once(Err(broke(written.kind.name, panic.as_ref()))))
+    });
+    AssertionResult {
+        index,
+        name: written.name.clone().unwrap_or(title),
+        kind: written.kind.name.to_owned(),
+        warning: written.warning,
+        verdict: settled.verdict,
+        findings: settled.findings,
+        elapsed: started.elapsed(),
+        looks: settled.looks,
+    }
+}
+
+struct Settled {
+    verdict: Result<Verdict, Fault>,
+    findings: Vec<crate::outcome::Finding>,
+    looks: u32,
+}
+
+impl Settled {
+    fn at_once(verdict: Result<Verdict, Fault>) -> Self {
+        Settled { verdict, findings: Vec::new(), looks: 0 }
+    }
+}
+
+async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<Instant>) -> (String, Settled) {
+    let name = || written.kind.name.to_owned();
+    match written.when.as_ref().map(|when| (when, scope::holds(when, &job.view.full))) {
+        Some((_, Err(fault))) => return (name(), Settled::at_once(Err(fault))),
+        Some((when, Ok(false))) => {
+            let reason = format!("`{}` is false", when.text());
+            return (name(), Settled::at_once(Ok(Verdict::Skipped { reason })));
+        }
+        Some((_, Ok(true))) | None => {}
+    }
+    let rendered;
+    let body = match &written.body {
+        Body::Ready(body) => body.as_ref(),
+        Body::Template(tree) => {
+            let decoded = crate::expr::render(tree, &job.view.full)
+                .map_err(|error| Fault::invalid(format!("{}: {error}", written.kind.name)))
+                .and_then(|tree| decode_rendered(written.kind, &tree));
+            match decoded {
+                Ok(body) => {
+                    rendered = body;
+                    rendered.as_ref()
+                }
+                Err(fault) => return (name(), Settled::at_once(Err(fault))),
+            }
+        }
+    };
+    let watching = Watching { cx: &job.cx, node: job.node, index, notices: &job.notices, masker: &job.masker };
+    let mut settled = watching.settle(body, written.within, written.hold, limit).await;
+    if matches!(settled.verdict, Ok(Verdict::Unmet { .. })) {
+        settled.findings = tokio::time::timeout(EXPLAIN, body.explain(&job.cx)).await.unwrap_or_default();
+    }
+    (body.title(), settled)
+}
+
+/// One assertion being looked at.
+struct Watching<'a> {
+    cx: &'a Context,
+    node: NodeId,
+    index: u32,
+    notices: &'a NoticeSender,
+    masker: &'a Masker,
+}
+
+/// What the looks so far say.
+struct Looks {
+    last: Option<Result<Verdict, Fault>>,
+    count: u32,
+}
+
+impl Watching<'_> {
+    /// Looks until it is clear. Without `within` the first look says it; with `hold` it must stay so.
+    ///
+    /// An unmet look while it should hold starts over as long as `within` lasts. Where a time ends, one last look is
+    /// taken: a watch tells that something *may* have changed, and a poll may have missed it.
+    async fn settle(
+        &self,
+        body: &dyn Assertion,
+        within: Option<Duration>,
+        hold: Option<Duration>,
+        limit: Option<Instant>,
+    ) -> Settled {
+        let begun = Instant::now();
+        let earlier = |at: Instant| limit.map_or(at, |limit| limit.min(at));
+        let deadline = within.map(|within| earlier(begun + within)).or(limit.filter(|_| hold.is_some()));
+        let patient = |now: Instant| within.is_some() && deadline.is_some_and(|deadline| now < deadline);
+        let mut looks = Looks { last: None, count: 0 };
+        let mut watch = None;
+        if within.is_some() || hold.is_some() {
+            match self.watch(body, deadline).await {
+                Ok(made) => watch = Some(made),
+                Err(fault) => return Settled::at_once(Err(fault)),
+            }
+        }
+        let mut holds_since: Option<Instant> = None;
+        loop {
+            let holds = self.look(body, &mut looks, deadline.or(limit)).await;
+            let now = Instant::now();
+            match (holds, hold) {
+                (Look::Holds, None) | (Look::Final, _) => break,
+                (Look::Holds, Some(hold)) => {
+                    let since = *holds_since.get_or_insert(now);
+                    if now >= since + hold {
+                        break;
+                    }
+                    if limit.is_some_and(|limit| now >= limit) {
+                        looks.last = Some(Err(not_long_enough(now - since, hold)));
+                        break;
+                    }
+                }
+                (Look::Unclear, _) if !patient(now) => break,
+                (Look::Unclear, _) => holds_since = None,
+            }
+            let until = match (holds_since, hold) {
+                (Some(since), Some(hold)) => earlier(since + hold),
+                _ => deadline.unwrap_or(now),
+            };
+            if let Some(watch) = &mut watch {
+                tokio::select! {
+                    biased;
+                    () = watch.changed() => {}
+                    () = tokio::time::sleep_until(until) => {}
+                }
+            }
+        }
+        let verdict = looks.last.unwrap_or_else(|| Err(Fault::unknown("it was never looked at")));
+        Settled { verdict, findings: Vec::new(), looks: looks.count }
+    }
+
+    /// Starts to watch; what cannot be reached yet is tried again while there is time.
+    async fn watch(&self, body: &dyn Assertion, deadline: Option<Instant>) -> Result<Box<dyn Watch>, Fault> {
+        loop {
+            match body.watch(self.cx).await {
+                Err(fault) if fault.transient && deadline.is_some_and(|at| Instant::now() + WATCH_AGAIN < at) => {
+                    tokio::time::sleep(WATCH_AGAIN).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn look(&self, body: &dyn Assertion, looks: &mut Looks, deadline: Option<Instant>) -> Look {
+        let begun = Instant::now();
+        let found = match deadline {
+            None => body.measure(self.cx).await,
+            Some(deadline) => tokio::time::timeout_at(deadline.max(begun + LAST_LOOK), body.measure(self.cx))
+                .await
+                .unwrap_or_else(|_| Err(no_answer(begun.elapsed()))),
+        };
+        looks.count += 1;
+        if looks.last.as_ref() != Some(&found) {
+            let mut live = Live::Measured { node: self.node, index: self.index, verdict: found.clone() };
+            masked::live(self.masker, &mut live);
+            self.notices.live(live);
+        }
+        let look = match &found {
+            Ok(Verdict::Holds { .. }) => Look::Holds,
+            Ok(Verdict::Unmet { .. }) => Look::Unclear,
+            Err(fault) if fault.transient => Look::Unclear,
+            Ok(Verdict::Skipped { .. }) | Err(_) => Look::Final,
+        };
+        looks.last = Some(found);
+        look
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Holds,
+    /// Unmet, or no answer that a later look may give.
+    Unclear,
+    Final,
+}
+
+fn not_long_enough(held: Duration, hold: Duration) -> Fault {
+    Fault::unknown(format!("it held for {} of {} when the gate's time was over", TimeSpan(held), TimeSpan(hold)))
+        .help("give the gate a longer `timeout:`")
+}
+
+fn no_answer(after: Duration) -> Fault {
+    Fault::unknown(format!("no answer in {}", TimeSpan(after))).transient()
+}

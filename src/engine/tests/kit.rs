@@ -1,0 +1,219 @@
+//! Plans from a few lines of text, kinds that do as told, and runs told as lines. Only for tests.
+//!
+//! ```text
+//! stage build needs=other
+//!   a: pass 2s needs=b timeout=3s retry=3x1s
+//!   finally.c: fail
+//!   gate: holds; unmet
+//! ```
+
+mod fakes;
+mod tell;
+mod written;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::time::Instant;
+
+use crate::drivers::World;
+use crate::drivers::process::LineSink;
+use crate::engine::{
+    Mode, Notice, NoticeSender, Options, Parts, Recorder, RunFiles, RunResult, Selection, StepLog, notices, run,
+};
+use crate::event::{Event, Live, LogSize, NodeId, Record};
+use crate::kind::Evidence;
+use crate::mask::{Masker, SecretText};
+use crate::plan::Plan;
+
+pub use written::plan;
+
+/// A run to be made.
+pub struct Setup {
+    pub plan: Arc<Plan>,
+    pub jobs: u32,
+    pub mode: Mode,
+    pub stages: Vec<String>,
+    pub until: Option<String>,
+    pub secrets: BTreeMap<String, SecretText>,
+    /// Signals by the second at which they come.
+    pub interrupts: Vec<u64>,
+    /// The journal breaks when it has this many events.
+    pub journal_limit: usize,
+}
+
+/// What came of it.
+pub struct Ran {
+    pub result: RunResult,
+    pub events: Vec<(Duration, Event)>,
+    pub live: Vec<Live>,
+    plan: Arc<Plan>,
+}
+
+/// A run of this plan with 4 places.
+pub fn setup(text: &str) -> Setup {
+    Setup {
+        plan: Arc::new(plan(text)),
+        jobs: 4,
+        mode: Mode::Normal,
+        stages: Vec::new(),
+        until: None,
+        secrets: BTreeMap::new(),
+        interrupts: Vec::new(),
+        journal_limit: usize::MAX,
+    }
+}
+
+/// Holds what a run tells against `expected`, blanks at the ends of lines aside.
+pub fn assert_told(ran: &Ran, expected: &str) {
+    let lines = |text: &str| text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
+    let (told, expected) = (lines(&ran.told()), lines(expected));
+    assert!(told == expected, "\n--- told\n{told}\n--- expected\n{expected}\n");
+}
+
+impl Setup {
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    pub fn jobs(mut self, jobs: u32) -> Self {
+        self.jobs = jobs;
+        self
+    }
+
+    pub fn interrupts(mut self, seconds: &[u64]) -> Self {
+        self.interrupts = seconds.to_vec();
+        self
+    }
+
+    pub async fn run(self) -> Ran {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let scratch = std::env::temp_dir().join(format!(
+            "pipeline-engine-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        ));
+        std::fs::create_dir_all(&scratch).expect("the temporary folder can be written");
+        let selection = Selection::of(&self.plan, &self.stages, self.until.as_deref()).expect("stages of the plan");
+        let (sender, mut receiver) = notices();
+        let (signals, interrupts) = unbounded_channel();
+        for second in self.interrupts {
+            let signals = signals.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(second)).await;
+                let _ = signals.send(2);
+            });
+        }
+        let book = Arc::new(Mutex::new(Vec::new()));
+        let recorder = Memory { begun: Instant::now(), book: Arc::clone(&book), limit: self.journal_limit };
+        let options = Options {
+            run: "r1".to_owned(),
+            started: "2026-11-23T00:00:00Z".to_owned(),
+            jobs: self.jobs,
+            mode: self.mode,
+            selection,
+            grace: Duration::from_secs(10),
+            env: BTreeMap::from([("HOME".to_owned(), "/home/me".to_owned())]),
+        };
+        let parts = Parts {
+            plan: Arc::clone(&self.plan),
+            world: Arc::new(World::new(self.plan.settings().clone())),
+            masker: Masker::new(self.secrets.values()),
+            secrets: Arc::new(self.secrets),
+            recorder: Box::new(recorder),
+            files: Arc::new(Files { scratch: scratch.clone() }),
+            notices: sender,
+            interrupts,
+        };
+        let result = run(options, parts).await.expect("it touches no cluster");
+        let _ = std::fs::remove_dir_all(&scratch);
+        let mut live = Vec::new();
+        let mut events = Vec::new();
+        while let Some(notice) = receiver.try_recv() {
+            match notice {
+                Notice::Record(record) => events.push((record.at, record.event)),
+                Notice::Live(passing) => live.push(passing),
+            }
+        }
+        if self.journal_limit == usize::MAX {
+            assert_eq!(*book.lock().expect("no test panics with it"), events, "journal and reporters tell the same");
+        }
+        Ran { result, events, live, plan: self.plan }
+    }
+}
+
+impl Ran {
+    /// The run, a line an event.
+    pub fn told(&self) -> String {
+        tell::told(&self.plan, &self.events)
+    }
+}
+
+struct Memory {
+    begun: Instant,
+    book: Arc<Mutex<Vec<(Duration, Event)>>>,
+    limit: usize,
+}
+
+impl Recorder for Memory {
+    fn record(&mut self, events: Vec<Event>) -> io::Result<Vec<Record>> {
+        let mut book = self.book.lock().expect("no test panics with it");
+        if book.len() + events.len() > self.limit {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, "no space left on device"));
+        }
+        let at = self.begun.elapsed();
+        let first = book.len() as u64;
+        book.extend(events.iter().map(|event| (at, event.clone())));
+        Ok((first..).zip(events).map(|(seq, event)| Record { seq, at, event }).collect())
+    }
+}
+
+struct Files {
+    scratch: PathBuf,
+}
+
+impl RunFiles for Files {
+    fn log(&self, node: NodeId, _name: &str, live: &NoticeSender) -> Arc<dyn StepLog> {
+        Arc::new(Log { node, live: live.clone(), lines: AtomicU64::new(0) })
+    }
+
+    fn evidence(&self, _node: NodeId, _name: &str) -> Arc<dyn Evidence> {
+        Arc::new(NoEvidence)
+    }
+
+    fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+}
+
+struct Log {
+    node: NodeId,
+    live: NoticeSender,
+    lines: AtomicU64,
+}
+
+impl LineSink for Log {
+    fn line(&self, line: &[u8]) {
+        self.lines.fetch_add(1, Ordering::Relaxed);
+        self.live.live(Live::Line { node: self.node, text: String::from_utf8_lossy(line).into_owned() });
+    }
+}
+
+impl StepLog for Log {
+    fn close(&self) -> Option<LogSize> {
+        let lines = self.lines.load(Ordering::Relaxed);
+        (lines > 0).then_some(LogSize { lines, bytes: 0, dropped: 0 })
+    }
+}
+
+struct NoEvidence;
+
+impl Evidence for NoEvidence {
+    fn keep(&self, _name: &str, _text: &str) {}
+}

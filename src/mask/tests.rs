@@ -1,0 +1,163 @@
+//! What is masked, what is not, and that chunks make no difference.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use proptest::prelude::*;
+
+use super::*;
+
+fn masker(secrets: &[&str]) -> Masker {
+    let secrets: Vec<SecretText> = secrets.iter().map(|text| SecretText::new(*text)).collect();
+    Masker::new(&secrets)
+}
+
+#[test]
+fn masks_every_form() {
+    let secret = "p4ss/w\"ö'rd $x";
+    let masker = masker(&[secret]);
+    for text in [
+        secret.to_owned(),
+        STANDARD.encode(secret),
+        URL_SAFE_NO_PAD.encode(secret),
+        "703473732f7722c3b6277264202478".to_owned(),
+        "p4ss%2Fw%22%C3%B6%27rd%20%24x".to_owned(),
+        "p4ss%2fw%22%c3%b6%27rd%20%24x".to_owned(),
+        "p4ss%2Fw%22%C3%B6%27rd+%24x".to_owned(),
+        "p4ss%2Fw%22%C3%B6'rd%20%24x".to_owned(),
+        r#"p4ss/w\"ö'rd $x"#.to_owned(),
+        r#"p4ss\/w\"ö'rd $x"#.to_owned(),
+        r#"p4ss/w\"\u00f6'rd $x"#.to_owned(),
+        r#"p4ss/w\\\"ö'rd $x"#.to_owned(),
+        r#"p4ss/w"ö'\''rd $x"#.to_owned(),
+        r#"p4ss/w\"ö'rd \$x"#.to_owned(),
+        r#"p4ss/w\"ö\'rd\ \$x"#.to_owned(),
+    ] {
+        assert_eq!(masker.mask(&format!("<{text}>")), "<***>", "{text}");
+    }
+}
+
+#[test]
+fn masks_what_overlaps_as_one() {
+    let masker = masker(&["abcdef", "defghi"]);
+    assert_eq!(masker.mask("xabcdefghix"), "x***x");
+    assert_eq!(masker.mask("abcdefabcdef"), "******");
+}
+
+#[test]
+fn each_long_line_of_a_value_is_secret() {
+    let masker = masker(&["-----BEGIN-----\nMIIEowIBAAKCAQEA7\n}\nend-of-key"]);
+    assert_eq!(masker.mask("a MIIEowIBAAKCAQEA7 } end-of-key"), "a *** } ***");
+    assert_eq!(masker.mask("x -----BEGIN-----\nMIIEowIBAAKCAQEA7\n}\nend-of-key y"), "x *** y");
+    assert_eq!(masker.mask(r"-----BEGIN-----\nMIIEowIBAAKCAQEA7\n}\nend-of-key"), "***");
+}
+
+#[test]
+fn base64_that_was_wrapped_is_masked_line_by_line() {
+    let secret = "0123456789abcdef".repeat(10);
+    let text = STANDARD.encode(&secret);
+    let wrapped: Vec<&str> = text.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).expect("ascii")).collect();
+    assert_eq!(masker(&[&secret]).mask(&wrapped.join("\n")), "***\n***\n***");
+}
+
+#[test]
+fn a_value_that_is_too_short_is_named_and_not_masked() {
+    let masker = masker(&["yes", "long enough", "abc\n"]);
+    assert_eq!(masker.too_short(), [0, 2]);
+    assert_eq!(masker.mask("yes, abc is long enough"), "yes, abc is ***");
+}
+
+#[test]
+fn an_empty_masker_copies_nothing() {
+    assert!(matches!(masker(&[]).mask("text"), Cow::Borrowed("text")));
+    assert!(matches!(masker(&["secret"]).mask("text"), Cow::Borrowed("text")));
+}
+
+#[test]
+fn finds_which_secret_stands_there_and_how() {
+    let masker = masker(&["hunter22", "hunter22-long", "other"]);
+    let hit = |secret, form| Hit { secret, form };
+    assert_eq!(masker.find(b"hunter22-long"), [hit(0, Form::Plain), hit(1, Form::Plain)]);
+    let text = format!("x {} 6f74686572", STANDARD.encode("hunter22"));
+    assert_eq!(masker.find(text.as_bytes()), [hit(0, Form::Base64), hit(2, Form::Hex)]);
+    assert_eq!(masker.find(b"nothing"), []);
+}
+
+#[test]
+fn masks_texts_inside_json() {
+    let mut value = serde_json::json!({"k": ["a hunter22 b", 1], "hunter22": {"x": "y"}});
+    masker(&["hunter22"]).mask_json(&mut value);
+    assert_eq!(value, serde_json::json!({"k": ["a *** b", 1], "***": {"x": "y"}}));
+}
+
+#[test]
+fn a_stream_holds_back_only_what_may_be_a_secret() {
+    let mut stream = masker(&["hunter22"]).stream();
+    assert_eq!(stream.push(b"a line\n"), b"a line\n");
+    assert_eq!(stream.push(b"pass hunt"), b"pass ");
+    assert_eq!(stream.held(), 4);
+    assert_eq!(stream.push(b"er22 and hunt"), b"*** and ");
+    assert_eq!(stream.finish(), b"hunt");
+}
+
+fn secret() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-c]{4,8}", "[ -)+-~]{4,20}", "[a-zäö/\"'\\\\ ]{4,12}", "[a-z]{9,12}\n[a-z]{2,12}\n[A-Z]{9}"]
+}
+
+/// Text that holds secrets in some form, and text that does not.
+fn text(secrets: Vec<String>) -> impl Strategy<Value = Vec<u8>> {
+    let secrets = proptest::sample::select(secrets);
+    let piece = prop_oneof![
+        secrets.clone().prop_map(String::into_bytes),
+        (secrets.clone(), "[a-z]{0,4}", "[a-z]{0,4}")
+            .prop_map(|(secret, before, after)| STANDARD.encode(before + &secret + &after).into_bytes()),
+        secrets.prop_map(|secret| URL_SAFE_NO_PAD.encode(secret).into_bytes()),
+        "[a-c ]{0,6}".prop_map(String::into_bytes),
+        "\\PC{0,6}".prop_map(|text| text.replace('*', "").into_bytes()),
+    ];
+    proptest::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+}
+
+fn case() -> impl Strategy<Value = (Vec<String>, Vec<u8>)> {
+    proptest::collection::vec(secret(), 1..4).prop_flat_map(|secrets| (Just(secrets.clone()), text(secrets)))
+}
+
+proptest! {
+    #[test]
+    fn no_form_survives_whatever_the_chunks((secrets, text) in case(), size in 1usize..20) {
+        let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+        let masker = masker(&secrets);
+        let whole = masker.mask_bytes(&text).into_owned();
+        prop_assert_eq!(masker.find(&whole), []);
+        for secret in secrets.iter().filter(|secret| secret.trim().len() >= MIN_LENGTH) {
+            let shown = String::from_utf8_lossy(&whole);
+            prop_assert!(!shown.contains(secret.trim()), "{shown}");
+        }
+        let mut stream = masker.stream();
+        let mut pieces = Vec::new();
+        for chunk in text.chunks(size) {
+            pieces.extend(stream.push(chunk));
+        }
+        pieces.extend(stream.finish());
+        prop_assert_eq!(pieces, whole);
+    }
+
+    #[test]
+    fn text_without_secrets_is_unchanged(text in "\\PC{0,200}", size in 1usize..20) {
+        let masker = masker(&["\u{1}\u{2}\u{3}\u{4}\u{5}\u{6}\u{7}"]);
+        prop_assert_eq!(masker.mask(&text), text.as_str());
+        let mut stream = masker.stream();
+        let mut out: Vec<u8> = text.as_bytes().chunks(size).flat_map(|chunk| stream.push(chunk)).collect();
+        out.extend(stream.finish());
+        prop_assert_eq!(out, text.into_bytes());
+    }
+
+    #[test]
+    fn base64_of_a_secret_amid_others_is_masked(before in "[a-z]{0,5}", after in "[a-z]{0,5}") {
+        let text = STANDARD.encode(format!("{before}hunter22hunter22{after}"));
+        let masker = masker(&["hunter22hunter22"]);
+        let masked = masker.mask(&text);
+        prop_assert!(masked.contains(MASK));
+        // What is left tells at most a part of one byte of each end.
+        prop_assert!(masked.len() <= 3 + (before.len() + after.len()).div_ceil(3) * 4 + 8, "{masked}");
+    }
+}

@@ -1,0 +1,14 @@
+//! Words and pictures for people and machines: events, plans and diagnostics in, text out. Decides nothing.
+
+pub mod diagnostics;
+pub mod github;
+pub mod json;
+pub mod junit;
+pub mod plain;
+pub mod plan;
+pub mod progress;
+pub mod reference;
+pub mod reporter;
+pub mod story;
+pub mod text;
+mod words;

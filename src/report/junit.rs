@@ -1,0 +1,85 @@
+//! JUnit XML: a suite a stage, a case a step and an assertion. A fault is an `<error>`, an unmet verdict a `<failure>`.
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::story::{NodeStory, Story};
+use super::words::{self, tame};
+use crate::event::{AssertionResult, Role, State};
+use crate::outcome::Verdict;
+
+/// The report as XML.
+pub fn junit(story: &Story) -> String {
+    let mut report = Report::new(story.pipeline.clone());
+    if let Some(end) = &story.end {
+        report.set_time(end.elapsed);
+    }
+    for stage in &story.stages {
+        let mut suite = TestSuite::new(stage.name.clone());
+        suite.set_time(stage.elapsed);
+        for node in stage.nodes.iter().filter_map(|id| story.node(*id)) {
+            if node.outline.role == Role::Gate && !node.assertions.is_empty() {
+                suite.add_test_cases(node.assertions.iter().map(|result| assertion(node, result)));
+            } else {
+                suite.add_test_case(step(node));
+            }
+        }
+        report.add_test_suite(suite);
+    }
+    report.to_string().unwrap_or_default()
+}
+
+fn plain(text: &str) -> String {
+    tame(text)
+}
+
+fn step(node: &NodeStory) -> TestCase {
+    let explanation: Vec<String> = words::explanation(node).iter().map(|line| plain(line)).collect();
+    let status = match node.state {
+        State::Passed => TestCaseStatus::success(),
+        _ if node.tolerated => TestCaseStatus::success(),
+        State::Failed | State::Errored => {
+            let kind = if node.state == State::Failed { NonSuccessKind::Failure } else { NonSuccessKind::Error };
+            let mut status = TestCaseStatus::non_success(kind);
+            status.set_message(plain(explanation.first().map_or("failed", String::as_str)));
+            status.set_description(explanation.join("\n"));
+            status
+        }
+        _ => {
+            let mut status = TestCaseStatus::skipped();
+            status
+                .set_message(node.because.as_ref().map_or_else(|| words::state(node.state).to_owned(), words::because));
+            status
+        }
+    };
+    let mut case = TestCase::new(node.outline.name.clone(), status);
+    case.set_classname(node.outline.kind.clone());
+    case.set_time(node.elapsed);
+    case
+}
+
+fn assertion(node: &NodeStory, result: &AssertionResult) -> TestCase {
+    let line = plain(&words::assertion(result));
+    let findings =
+        result.findings.iter().flat_map(words::finding).map(|line| plain(&line)).collect::<Vec<_>>().join("\n");
+    let told = |kind: NonSuccessKind| {
+        let mut status = TestCaseStatus::non_success(kind);
+        status.set_message(line.clone());
+        status.set_description(format!("{line}\n{findings}"));
+        status
+    };
+    let status = match &result.verdict {
+        Ok(Verdict::Holds { .. }) => TestCaseStatus::success(),
+        Ok(Verdict::Skipped { reason }) => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(plain(reason));
+            status
+        }
+        _ if result.warning => TestCaseStatus::success(),
+        Ok(Verdict::Unmet { .. }) => told(NonSuccessKind::Failure),
+        Err(_) => told(NonSuccessKind::Error),
+    };
+    let mut case = TestCase::new(format!("{}: {}", node.outline.name, plain(&result.name)), status);
+    case.set_classname(result.kind.clone());
+    case.set_time(result.elapsed);
+    case
+}

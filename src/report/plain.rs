@@ -1,0 +1,111 @@
+//! Plain lines, for CI and pipes: each event when it comes, each log line behind its step's name.
+
+use std::io::{self, Write};
+
+use super::reporter::Reporter;
+use super::story::Story;
+use super::words::style::{DIM, OFF};
+use super::words::{self, sign, tame};
+use crate::event::{Event, Live, NodeId, Record, Role, State};
+use crate::units::TimeSpan;
+
+/// Writes lines to a stream.
+pub struct Plain<W> {
+    to: W,
+    /// Whether log lines are shown.
+    lines: bool,
+    /// Width of node names.
+    wide: usize,
+}
+
+impl<W: Write + Send> Plain<W> {
+    /// A reporter that writes to `to`; with `lines`, what steps say is shown too.
+    pub fn new(to: W, lines: bool) -> Self {
+        Plain { to, lines, wide: 0 }
+    }
+
+    fn over(&mut self, node: NodeId, story: &Story) -> io::Result<()> {
+        let Some(node) = story.node(node) else { return Ok(()) };
+        let name = &node.outline.name;
+        let time = if node.started.is_some() { TimeSpan(node.elapsed).to_string() } else { String::new() };
+        let gate = if node.outline.role == Role::Gate && node.started.is_some() {
+            words::gate_count(node)
+        } else {
+            String::new()
+        };
+        let line =
+            format!("{} {name:wide$} {time:>7}  {gate} {}", sign(node.state), words::end(node), wide = self.wide);
+        writeln!(self.to, "{}", line.trim_end())?;
+        if matches!(node.state, State::Failed | State::Errored | State::Cancelled) {
+            for line in words::explanation(node) {
+                writeln!(self.to, "    {line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write + Send> Reporter for Plain<W> {
+    fn name(&self) -> &'static str {
+        "plain"
+    }
+
+    fn record(&mut self, record: &Record, story: &Story) -> io::Result<()> {
+        match &record.event {
+            Event::RunStarted { pipeline, run, nodes, profile, .. } => {
+                self.wide = nodes.iter().map(|node| node.name.chars().count()).max().unwrap_or(0).min(40);
+                let profile = profile.as_ref().map(|name| format!(" (profile {name})")).unwrap_or_default();
+                writeln!(self.to, "{pipeline}{profile} {DIM}· run {run}{OFF}")
+            }
+            Event::NodeStarted { node, attempt } => {
+                let Some(node) = story.node(*node) else { return Ok(()) };
+                let again = if *attempt > 1 { format!("  attempt {attempt}") } else { String::new() };
+                let line = format!(
+                    "▸ {:wide$}          {}{again}",
+                    node.outline.name,
+                    tame(&node.outline.title),
+                    wide = self.wide
+                );
+                writeln!(self.to, "{}", line.trim_end())
+            }
+            Event::NodeUp { node } => match story.node(*node) {
+                Some(node) => writeln!(self.to, "▸ {:wide$}          is up", node.outline.name, wide = self.wide),
+                None => Ok(()),
+            },
+            Event::AttemptFailed { node, attempt, failure, retry_in } => match story.node(*node) {
+                Some(node) => writeln!(
+                    self.to,
+                    "  {:wide$}          attempt {attempt} failed: {}; again in {}",
+                    node.outline.name,
+                    tame(&failure.summary),
+                    TimeSpan(*retry_in),
+                    wide = self.wide
+                ),
+                None => Ok(()),
+            },
+            Event::NodeFinished { node, .. } => self.over(*node, story),
+            Event::AssertionSettled { result, .. } => writeln!(self.to, "    {}", words::assertion(result)),
+            Event::Interrupted { .. } => {
+                writeln!(self.to, "interrupted: stopping what runs; `finally` steps still run (again: stop at once)")
+            }
+            Event::Warned { message } => writeln!(self.to, "warning: {}", tame(message)),
+            Event::StageFinished { .. } | Event::RunFinished { .. } => Ok(()),
+        }
+    }
+
+    fn live(&mut self, live: &Live, story: &Story) -> io::Result<()> {
+        match live {
+            Live::Line { node, text } if self.lines => match story.node(*node) {
+                Some(node) => {
+                    writeln!(self.to, "  {:wide$} {DIM}│{OFF} {}", node.outline.name, tame(text), wide = self.wide)
+                }
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(&mut self, _: &Story) -> io::Result<()> {
+        self.to.flush()
+    }
+}

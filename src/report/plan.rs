@@ -1,0 +1,29 @@
+//! A plan, shown: tree, dot, mermaid, JSON.
+
+mod dot;
+mod json;
+mod mermaid;
+mod tree;
+
+pub use dot::dot;
+pub use json::json;
+pub use mermaid::mermaid;
+pub use tree::tree;
+
+use crate::event::{NodeId, Role};
+use crate::plan::{Plan, PlanNode};
+
+/// The waits between two nodes of the same stage, for pictures: from whom, to whom, and whether it is a `during`.
+fn inner_edges(plan: &Plan, id: NodeId, node: &PlanNode) -> Vec<(NodeId, NodeId, bool)> {
+    let needs = node.needs.iter().map(move |need| (*need, id, false));
+    needs
+        .chain(node.covers.iter().map(move |covered| (id, *covered, true)))
+        .filter(|(from, to, _)| plan.node(*from).stage == plan.node(*to).stage)
+        .collect()
+}
+
+/// Steps that nothing in their stage waits for: the gate's own predecessors.
+fn last_steps(plan: &Plan, nodes: &[NodeId]) -> Vec<NodeId> {
+    let steps = || nodes.iter().copied().filter(|id| plan.node(*id).role == Role::Step);
+    steps().filter(|id| !steps().any(|other| plan.node(other).needs.contains(id))).collect()
+}

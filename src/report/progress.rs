@@ -1,0 +1,160 @@
+//! Live progress on a terminal: a line for each running step, one for the whole; finished ones scroll by above.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::reporter::Reporter;
+use super::story::Story;
+use super::words::{self, sign, tame};
+use crate::event::{Event, Live, NodeId, Record, Role, State};
+use crate::units::TimeSpan;
+
+/// Draws on stderr. indicatif costs time for every bar, so only running steps have one, recycled, at most `rows`.
+pub struct Progress {
+    multi: MultiProgress,
+    total: ProgressBar,
+    bars: HashMap<NodeId, ProgressBar>,
+    idle: Vec<ProgressBar>,
+    rows: usize,
+    wide: usize,
+}
+
+impl Progress {
+    /// A reporter for a terminal of `height` lines.
+    pub fn new(height: u16) -> Self {
+        Progress::on(ProgressDrawTarget::stderr_with_hz(10), height)
+    }
+
+    /// A reporter that draws on `target`.
+    pub fn on(target: ProgressDrawTarget, height: u16) -> Self {
+        let multi = MultiProgress::with_draw_target(target);
+        let total = multi.add(ProgressBar::new(0));
+        total.set_style(style("{elapsed:>7} [{bar:24}] {pos}/{len} {msg}").progress_chars("━╸ "));
+        Progress {
+            multi,
+            total,
+            bars: HashMap::new(),
+            idle: Vec::new(),
+            rows: usize::from(height.saturating_sub(4)).clamp(1, 24),
+            wide: 0,
+        }
+    }
+
+    fn start(&mut self, id: NodeId, story: &Story) {
+        let Some(node) = story.node(id) else { return };
+        let name = format!("{:wide$}", node.outline.name, wide = self.wide);
+        if let Some(bar) = self.bars.get(&id) {
+            bar.set_message(format!("attempt {}", node.attempts));
+            return;
+        }
+        if self.bars.len() >= self.rows {
+            return;
+        }
+        let bar = self.idle.pop().unwrap_or_else(ProgressBar::new_spinner);
+        let bar = self.multi.insert_before(&self.total, bar);
+        bar.reset();
+        bar.set_style(style("{elapsed:>7} {spinner} {prefix} {wide_msg}"));
+        bar.set_prefix(name);
+        bar.set_message(tame(&node.outline.title));
+        bar.enable_steady_tick(Duration::from_millis(120));
+        self.bars.insert(id, bar);
+    }
+
+    fn over(&mut self, id: NodeId, story: &Story) -> io::Result<()> {
+        if let Some(bar) = self.bars.remove(&id) {
+            bar.disable_steady_tick();
+            bar.finish_and_clear();
+            self.multi.remove(&bar);
+            self.idle.push(bar);
+        }
+        let Some(node) = story.node(id) else { return Ok(()) };
+        self.total.set_position(story.progress().0 as u64);
+        if node.state == State::Skipped && node.started.is_none() {
+            return Ok(());
+        }
+        let gate = if node.outline.role == Role::Gate { words::gate_count(node) } else { String::new() };
+        let line = format!(
+            "{:>7} {} {:wide$} {gate} {}",
+            TimeSpan(node.elapsed).to_string(),
+            sign(node.state),
+            node.outline.name,
+            words::end(node),
+            wide = self.wide
+        );
+        self.multi.println(line.trim_end())?;
+        if matches!(node.state, State::Failed | State::Errored) {
+            for line in words::explanation(node) {
+                self.multi.println(format!("            {line}"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is a constant that a test draws")
+}
+
+impl Reporter for Progress {
+    fn name(&self) -> &'static str {
+        "progress"
+    }
+
+    fn record(&mut self, record: &Record, story: &Story) -> io::Result<()> {
+        match &record.event {
+            Event::RunStarted { pipeline, nodes, .. } => {
+                self.wide = nodes.iter().map(|node| node.name.chars().count()).max().unwrap_or(0).min(32);
+                self.total.set_length(nodes.len() as u64);
+                self.total.set_message(pipeline.clone());
+                self.total.enable_steady_tick(Duration::from_millis(250));
+            }
+            Event::NodeStarted { node, .. } => self.start(*node, story),
+            Event::NodeUp { node } => {
+                if let Some(bar) = self.bars.get(node) {
+                    bar.set_message("up");
+                }
+            }
+            Event::AttemptFailed { node, failure, retry_in, .. } => {
+                if let Some(bar) = self.bars.get(node) {
+                    bar.set_message(format!("{}; again in {}", tame(&failure.summary), TimeSpan(*retry_in)));
+                }
+            }
+            Event::NodeFinished { node, .. } => self.over(*node, story)?,
+            Event::Interrupted { .. } => {
+                self.multi
+                    .println("interrupted: stopping what runs; `finally` steps still run (again: stop at once)")?;
+            }
+            Event::Warned { message } => self.multi.println(format!("warning: {}", tame(message)))?,
+            Event::AssertionSettled { .. } | Event::StageFinished { .. } | Event::RunFinished { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn live(&mut self, live: &Live, _: &Story) -> io::Result<()> {
+        match live {
+            Live::Line { node, text } => {
+                if let Some(bar) = self.bars.get(node) {
+                    bar.set_message(tame(text));
+                }
+            }
+            Live::Measured { node, verdict, .. } => {
+                if let (Some(bar), Ok(verdict)) = (self.bars.get(node), verdict) {
+                    let measures = verdict.measures();
+                    let shown = measures.iter().find(|measure| !measure.holds).or(measures.first());
+                    if let Some(shown) = shown {
+                        bar.set_message(words::measure(shown));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &Story) -> io::Result<()> {
+        self.total.finish_and_clear();
+        self.multi.clear()
+    }
+}

@@ -1,0 +1,100 @@
+//! Reference pages of codes and kinds, generated from their rows and schemas: for `explain` and for docs/.
+
+use std::fmt::Write;
+
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+use crate::diagnostic::CODES;
+use crate::kind::{Kind, Registry};
+use crate::spec::schema::type_words;
+
+/// Everything there is to explain, a line each.
+pub fn index(registry: Registry) -> String {
+    let mut text = String::from("step kinds\n");
+    for kind in registry.steps {
+        let _ = writeln!(text, "  {:<12} {}", kind.name, kind.summary);
+    }
+    text.push_str("\nassertion kinds\n");
+    for kind in registry.assertions {
+        let _ = writeln!(text, "  {:<12} {}", kind.name, kind.summary);
+    }
+    text.push_str("\ndiagnostic codes\n");
+    for row in CODES {
+        let _ = writeln!(text, "  {}", row.name);
+    }
+    text
+}
+
+/// The pages called `name`: a code's, a step kind's, an assertion kind's (a name can be both kinds').
+pub fn pages(registry: Registry, name: &str) -> Vec<String> {
+    let code =
+        CODES.iter().filter(|row| row.name == name).map(|row| format!("# {}\n\n{}\n", row.name, row.explanation));
+    let step = registry.step(name).map(|kind| page(kind, "step"));
+    let assertion = registry.assertion(name).map(|kind| page(kind, "assertion"));
+    code.chain(step).chain(assertion).collect()
+}
+
+/// A kind's page in Markdown: summary, example, fields, outputs.
+pub fn page<T: ?Sized>(kind: &Kind<T>, what: &str) -> String {
+    let mut text =
+        format!("# {} ({what})\n\n{}\n\n```yaml\n{}\n```\n", kind.name, kind.summary, kind.example.trim_end());
+    let mut generator = SchemaSettings::draft07().into_generator();
+    let schema = kind.schema(&mut generator).to_value();
+    let definitions = Value::Object(generator.take_definitions(true).into_iter().collect());
+    text.push_str("\n| key | takes | |\n|---|---|---|\n");
+    fields(&mut text, &schema, &definitions, "", 0);
+    if !kind.outputs.is_empty() {
+        text.push_str("\n| output | |\n|---|---|\n");
+        for output in kind.outputs {
+            let _ = writeln!(text, "| `{}` | {} |", output.name, output.summary);
+        }
+    }
+    if kind.during {
+        text.push_str("\nCan run `during` other steps.\n");
+    }
+    text
+}
+
+/// A row for each property, those of nested mappings below their parent's.
+fn fields(text: &mut String, schema: &Value, definitions: &Value, prefix: &str, depth: usize) {
+    let schema = followed(schema, definitions);
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
+    let required: Vec<&str> =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    for (name, property) in properties {
+        let described = property.get("description").or_else(|| followed(property, definitions).get("description"));
+        let description = described.and_then(Value::as_str).unwrap_or_default().replace('\n', " ");
+        let must = if required.contains(&name.as_str()) { " (required)" } else { "" };
+        let _ = writeln!(text, "| `{prefix}{name}` | {}{must} | {description} |", type_words(property, definitions));
+        if depth < 3 {
+            let inner = element(followed(property, definitions), definitions);
+            fields(text, inner, definitions, &format!("{prefix}{name}."), depth + 1);
+        }
+    }
+}
+
+/// The schema behind references and the optional wrapper.
+fn followed<'s>(schema: &'s Value, definitions: &'s Value) -> &'s Value {
+    let mut at = schema;
+    for _ in 0..8 {
+        if let Some(name) = at.get("$ref").and_then(Value::as_str).and_then(|reference| reference.rsplit('/').next()) {
+            match definitions.get(name) {
+                Some(next) => at = next,
+                None => return at,
+            }
+        } else if let Some(first) = ["anyOf", "oneOf", "allOf"].iter().find_map(|key| {
+            at.get(*key)?.as_array()?.iter().find(|option| option.get("type").and_then(Value::as_str) != Some("null"))
+        }) {
+            at = first;
+        } else {
+            return at;
+        }
+    }
+    at
+}
+
+/// The element of a list, or the thing itself.
+fn element<'s>(schema: &'s Value, definitions: &'s Value) -> &'s Value {
+    schema.get("items").map_or(schema, |items| followed(items, definitions))
+}

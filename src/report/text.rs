@@ -1,0 +1,84 @@
+//! A run's summary for people: a line a stage, and under it whatever did not go well. The end of every run.
+
+use std::fmt::Write;
+
+use super::story::{NodeStory, StageStory, Story};
+use super::words::style::{BOLD, DIM, OFF};
+use super::words::{self, sign};
+use crate::event::{Role, State};
+use crate::units::TimeSpan;
+
+/// The summary, with ANSI styles.
+pub fn summary(story: &Story) -> String {
+    let mut text = String::new();
+    let wide = story.stages.iter().map(|stage| stage.name.chars().count()).max().unwrap_or(0);
+    for stage in &story.stages {
+        let time = if stage.elapsed.is_zero() { String::new() } else { TimeSpan(stage.elapsed).to_string() };
+        let line = format!("{} {:wide$}  {time:>7}  {}", sign(stage.state), stage.name, stage_words(story, stage));
+        let _ = writeln!(text, "{}", line.trim_end());
+        for node in nodes(story, stage).filter(|node| worth_telling(node)) {
+            let _ = writeln!(text, "    {} {}  {}", sign(node.state), node.outline.name, words::end(node));
+            for line in words::explanation(node) {
+                let _ = writeln!(text, "        {line}");
+            }
+        }
+    }
+    for warning in &story.warnings {
+        let _ = writeln!(text, "warning: {}", words::tame(warning));
+    }
+    let _ = writeln!(text, "{}", verdict(story));
+    text
+}
+
+/// `todo-chatbot passed in 41s · run 2026…`.
+fn verdict(story: &Story) -> String {
+    let proved = story
+        .nodes
+        .iter()
+        .flat_map(|node| &node.assertions)
+        .filter(|result| matches!(&result.verdict, Ok(verdict) if verdict.holds()))
+        .count();
+    let of = story.nodes.iter().map(|node| node.outline.assertions).sum::<u32>();
+    let how = match &story.end {
+        Some(end) => format!("{} in {}", words::state(end.state), TimeSpan(end.elapsed)),
+        None => "was not finished: its record ends here".to_owned(),
+    };
+    let proved = if of > 0 { format!(" · {proved} of {of} assertions hold") } else { String::new() };
+    format!("{BOLD}{} {how}{OFF}{proved} {DIM}· run {}{OFF}", story.pipeline, story.run)
+}
+
+fn nodes<'s>(story: &'s Story, stage: &'s StageStory) -> impl Iterator<Item = &'s NodeStory> {
+    stage.nodes.iter().filter_map(|id| story.node(*id))
+}
+
+/// What did not go well; skipped nodes only where their stage was entered.
+fn worth_telling(node: &NodeStory) -> bool {
+    match node.state {
+        State::Failed | State::Errored | State::Cancelled => true,
+        State::Passed => node
+            .assertions
+            .iter()
+            .any(|result| result.warning && !matches!(&result.verdict, Ok(verdict) if verdict.holds())),
+        _ => false,
+    }
+}
+
+/// `3 steps, gate 5/5 hold`, or why it did not run.
+fn stage_words(story: &Story, stage: &StageStory) -> String {
+    if stage.state == State::Skipped {
+        let why = nodes(story, stage).find_map(|node| node.because.as_ref());
+        return format!("{DIM}skipped{}{OFF}", why.map(|why| format!(": {}", words::because(why))).unwrap_or_default());
+    }
+    let steps: Vec<&NodeStory> =
+        nodes(story, stage).filter(|node| node.outline.role != Role::Gate && node.started.is_some()).collect();
+    let mut parts = Vec::new();
+    if !steps.is_empty() {
+        let passed = steps.iter().filter(|node| node.state == State::Passed).count();
+        let count = if passed == steps.len() { passed.to_string() } else { format!("{passed}/{}", steps.len()) };
+        parts.push(format!("{count} step{}", if steps.len() == 1 { "" } else { "s" }));
+    }
+    for gate in nodes(story, stage).filter(|node| node.outline.role == Role::Gate && node.started.is_some()) {
+        parts.push(format!("gate {}", words::gate_count(gate)));
+    }
+    parts.join(", ")
+}

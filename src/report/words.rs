@@ -1,0 +1,185 @@
+//! The sentences of reports: how a state, a measure, a finding read. Plain text with ANSI styles, stripped where unwanted.
+
+use std::fmt::Write;
+
+use crate::event::{AssertionResult, Because, State};
+use crate::outcome::{Finding, Measure, Verdict};
+use crate::units::TimeSpan;
+
+use super::story::NodeStory;
+
+/// ANSI styles; streams strip them where colour is unwanted.
+pub(super) mod style {
+    pub const GREEN: &str = "\u{1b}[32m";
+    pub const RED: &str = "\u{1b}[31m";
+    pub const YELLOW: &str = "\u{1b}[33m";
+    pub const DIM: &str = "\u{1b}[2m";
+    pub const BOLD: &str = "\u{1b}[1m";
+    pub const OFF: &str = "\u{1b}[0m";
+}
+
+use style::{DIM, GREEN, OFF, RED, YELLOW};
+
+/// A sign for a state, one column wide, with its colour.
+pub(super) fn sign(state: State) -> String {
+    match state {
+        State::Passed => format!("{GREEN}✔{OFF}"),
+        State::Failed => format!("{RED}✘{OFF}"),
+        State::Errored => format!("{RED}!{OFF}"),
+        State::Skipped => format!("{DIM}○{OFF}"),
+        State::Cancelled => format!("{YELLOW}■{OFF}"),
+        State::Running | State::Up => "▸".to_owned(),
+        State::Waiting | State::Ready => "·".to_owned(),
+    }
+}
+
+/// The state in a word.
+pub(super) fn state(state: State) -> &'static str {
+    match state {
+        State::Waiting => "waiting",
+        State::Ready => "ready",
+        State::Running => "running",
+        State::Up => "up",
+        State::Passed => "passed",
+        State::Failed => "failed",
+        State::Errored => "errored",
+        State::Skipped => "skipped",
+        State::Cancelled => "cancelled",
+    }
+}
+
+/// Why a node did not run or was stopped: `build-backend failed`.
+pub(super) fn because(because: &Because) -> String {
+    match because {
+        Because::Failed { node } => format!("{node} failed"),
+        Because::When { expression } => format!("`when: {expression}` is false"),
+        Because::NotHere { reason } => tame(reason),
+        Because::NotSelected => "not selected".to_owned(),
+        Because::Interrupted => "interrupted".to_owned(),
+        Because::TimedOut { after } => format!("timed out after {}", TimeSpan(*after)),
+    }
+}
+
+/// How a node that is over stands, in a few words; empty for one that simply passed.
+pub(super) fn end(node: &NodeStory) -> String {
+    let mut words = match (&node.because, node.state) {
+        (Some(why), State::Skipped | State::Cancelled) => format!("{}: {}", state(node.state), because(why)),
+        (Some(why), _) => because(why),
+        (None, State::Passed) => String::new(),
+        (None, other) => state(other).to_owned(),
+    };
+    if node.tolerated {
+        words.push_str(" (does not count: continue_on_error)");
+    }
+    if node.attempts > 1 {
+        let _ = write!(words, "{}attempt {}", if words.is_empty() { "" } else { ", " }, node.attempts);
+    }
+    words
+}
+
+/// `size is 612 MB, expected < 500 MB`.
+pub(super) fn measure(measure: &Measure) -> String {
+    let (name, actual, expected) = (tame(&measure.name), tame(&measure.actual), tame(&measure.expected));
+    match (expected.is_empty(), measure.holds) {
+        (true, _) => format!("{name} is {actual}"),
+        (false, true) => format!("{name} is {actual} ({expected})"),
+        (false, false) => format!("{name} is {actual}, expected {expected}"),
+    }
+}
+
+/// An assertion's line: sign, name, and what decides it.
+pub(super) fn assertion(result: &AssertionResult) -> String {
+    let name = tame(&result.name);
+    match &result.verdict {
+        Ok(Verdict::Holds { measures }) => {
+            let shown: Vec<String> = measures.iter().take(4).map(measure_short).collect();
+            format!("{GREEN}✔{OFF} {name}  {DIM}{}{OFF}", shown.join(", "))
+        }
+        Ok(Verdict::Unmet { measures }) => {
+            let bad: Vec<String> = measures.iter().filter(|measure| !measure.holds).map(self::measure).collect();
+            let sign = if result.warning { format!("{YELLOW}⚠{OFF}") } else { format!("{RED}✘{OFF}") };
+            format!("{sign} {name}: {}", bad.join("; "))
+        }
+        Ok(Verdict::Skipped { reason }) => format!("{DIM}○ {name}: skipped: {}{OFF}", tame(reason)),
+        Err(fault) => format!("{RED}!{OFF} {name}: could not be measured: {}", tame(&fault.message)),
+    }
+}
+
+fn measure_short(measure: &Measure) -> String {
+    format!("{} {}", tame(&measure.name), tame(&measure.actual))
+}
+
+/// A finding's lines, the log lines indented below it.
+pub(super) fn finding(finding: &Finding) -> Vec<String> {
+    let first = format!("{} · {} · {}", tame(&finding.object), tame(&finding.cause), tame(&finding.message));
+    let lines = finding.lines.iter().map(|line| format!("  {DIM}│{OFF} {}", tame(line)));
+    std::iter::once(first.trim_end_matches(" · ").to_owned()).chain(lines).collect()
+}
+
+/// Everything that explains why a node ended badly, a line each.
+pub(super) fn explanation(node: &NodeStory) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(failure) = &node.failure {
+        if !failure.summary.is_empty() {
+            lines.extend(tame_lines(&failure.summary));
+        }
+        lines.extend(failure.findings.iter().flat_map(finding));
+        lines.extend(failure.help.iter().map(|help| format!("help: {}", tame(help))));
+    }
+    if let Some(fault) = &node.fault {
+        lines.extend(tame_lines(&fault.message));
+        lines.extend(fault.help.iter().map(|help| format!("help: {}", tame(help))));
+    }
+    for result in &node.assertions {
+        if result.is_bad() || (result.warning && !matches!(result.verdict, Ok(Verdict::Holds { .. }))) {
+            lines.push(assertion(result));
+            if let Err(fault) = &result.verdict {
+                lines.extend(fault.help.iter().map(|help| format!("  help: {}", tame(help))));
+            }
+            lines.extend(result.findings.iter().flat_map(finding).map(|line| format!("  {line}")));
+        }
+    }
+    lines
+}
+
+/// How many of a gate's assertions hold: `gate 4/5`.
+pub(super) fn gate_count(node: &NodeStory) -> String {
+    let holding = node.assertions.iter().filter(|result| matches!(result.verdict, Ok(Verdict::Holds { .. }))).count();
+    let skipped = node.assertions.iter().filter(|result| matches!(result.verdict, Ok(Verdict::Skipped { .. }))).count();
+    let of = node.outline.assertions;
+    if skipped > 0 { format!("{holding}/{of} hold, {skipped} skipped") } else { format!("{holding}/{of} hold") }
+}
+
+/// Text from the world, made harmless for a terminal: no escape sequences, no control characters, one line.
+pub(super) fn tame(text: &str) -> String {
+    let stripped = anstream::adapter::strip_str(text).to_string();
+    if stripped.chars().any(|c| c.is_control() || is_bidi(c)) {
+        stripped.chars().filter(|c| !is_bidi(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    } else {
+        stripped
+    }
+}
+
+fn tame_lines(text: &str) -> impl Iterator<Item = String> {
+    text.lines().map(tame)
+}
+
+/// Characters that reorder text on a terminal (Unicode bidirectional controls).
+fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_both_sides_of_a_measure() {
+        assert_eq!(measure(&Measure::new("size", "612 MB", "< 500MB", false)), "size is 612 MB, expected < 500MB");
+    }
+
+    #[test]
+    fn lets_no_escape_sequence_through() {
+        assert_eq!(tame("a\u{1b}[31mred\u{1b}[0m\u{7}b\u{202e}c"), "ared bc");
+    }
+}

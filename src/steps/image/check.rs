@@ -1,0 +1,99 @@
+//! What can be said of an `image` step before anything runs: one verb, a Dockerfile that is there, a stage it has.
+
+use super::spec::{BuildSpec, Image};
+use crate::diagnostic::Code;
+use crate::drivers::images::dockerfile::Dockerfile;
+use crate::kind::CheckContext;
+
+/// Bytes of a Dockerfile that are looked at; nobody writes a longer one.
+const DOCKERFILE_LIMIT: u64 = 1 << 20;
+
+pub fn check(image: &Image, cx: &mut CheckContext<'_>) {
+    let verbs = [
+        ("build", image.build.is_some()),
+        ("load", image.load.is_some()),
+        ("tag", image.tag.is_some()),
+        ("save", image.save.is_some()),
+        ("pull", image.pull.is_some()),
+    ];
+    let written: Vec<&str> = verbs.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
+    if written.len() != 1 {
+        let have = if written.is_empty() { "none".to_owned() } else { written.join(" and ") };
+        let help = Some("write one step for each: `image: { build: … }` and `image: { load: … }`".to_owned());
+        let message = format!("an image step has exactly one of build, load, tag, save and pull; this one has {have}");
+        cx.error(&[], Code::NotOneKind, message, help);
+    }
+    if let Some(build) = &image.build {
+        check_build(build, cx);
+    }
+    if let Some(save) = &image.save {
+        let leaves = save.path.is_absolute() || save.path.components().any(|part| part.as_os_str() == "..");
+        if leaves {
+            let message = format!("`{}` lies outside the project's folder", save.path.display());
+            cx.error(&["save".into(), "path".into()], Code::InvalidReference, message, None);
+        }
+    }
+}
+
+fn check_build(build: &BuildSpec, cx: &mut CheckContext<'_>) {
+    for (key, names) in [("tag", std::slice::from_ref(&build.tag)), ("tags", &build.tags[..])] {
+        for name in names.iter().filter(|name| !is_image_name(name)) {
+            let help = Some("write a name in lower case with a tag, such as \"todo-backend:dev\"".to_owned());
+            cx.error(&["build".into(), key.into()], Code::InvalidValue, format!("`{name}` is no image name"), help);
+        }
+    }
+    let path = build.dockerfile();
+    let file = cx.project.join(&path);
+    if !file.is_file() {
+        // a Dockerfile that is named was looked for by its format already
+        if build.dockerfile.is_none() && build.context.below(cx.project).is_dir() {
+            let message = format!("there is no Dockerfile at `{}`", path.display());
+            let help = Some("name another with `dockerfile:`".to_owned());
+            cx.error(&["build".into(), "context".into()], Code::MissingFile, message, help);
+        }
+        return;
+    }
+    let small = file.metadata().is_ok_and(|facts| facts.len() <= DOCKERFILE_LIMIT);
+    let Some(text) = small.then(|| std::fs::read(&file).ok()).flatten() else { return };
+    let dockerfile = Dockerfile::parse(&String::from_utf8_lossy(&text));
+    if dockerfile.stages().is_empty() {
+        let message = format!("`{}` has no FROM line, so there is nothing to build", path.display());
+        let key = if build.dockerfile.is_some() { "dockerfile" } else { "context" };
+        cx.error(&["build".into(), key.into()], Code::InvalidValue, message, None);
+    } else if let Some(target) = &build.target {
+        if let Err(help) = dockerfile.has_target(target) {
+            let message = format!("`{}` has no stage `{target}`", path.display());
+            cx.error(&["build".into(), "target".into()], Code::InvalidValue, message, help);
+        }
+    }
+}
+
+/// The engines' own rule, as far as it catches slips: lower case, one tag of at most 128 characters, no blanks.
+fn is_image_name(name: &str) -> bool {
+    let (path, tag) = match name.rsplit_once(':') {
+        Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
+        _ => (name, None),
+    };
+    let (host, rest) = path.split_once('/').unwrap_or(("", path));
+    let lower = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c));
+    let tag_fits = tag.is_none_or(|tag| {
+        !tag.is_empty() && tag.len() <= 128 && tag.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+    });
+    let host_fits = host.chars().all(|c| c.is_ascii_alphanumeric() || "._-:[]".contains(c));
+    !rest.is_empty() && lower(rest) && host_fits && tag_fits && !rest.starts_with(['.', '-', '/'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_image_names() {
+        for name in ["todo", "todo:dev", "localhost:5000/a/b:1.2-x", "org/app"] {
+            assert!(is_image_name(name), "{name}");
+        }
+        for name in ["Todo:dev", "todo:", "todo dev", "", "todo:dev:x", "-todo"] {
+            assert!(!is_image_name(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! `apply`: manifests to the cluster by server-side apply.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Verb;
+use super::manifests;
+use super::on::{On, Workload};
+use super::several::{Several, Short};
+use crate::diagnostic::Code;
+use crate::drivers::cluster::rollout::rolls_out;
+use crate::drivers::cluster::{ApplyOptions, ApplyReport, Change};
+use crate::kind::{CheckContext, ExistingPath};
+use crate::outcome::{Failure, Fault, Outcome, Outputs};
+
+/// Applies manifests. Namespaces and CustomResourceDefinitions go first, the rest in the order of need.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Apply {
+    /// Files and folders with manifests.
+    files: Several<ExistingPath>,
+    /// Objects written here.
+    objects: Vec<BTreeMap<String, Value>>,
+    /// Takes over fields that another manager holds (kubectl, Helm, an autoscaler). Without it a conflict is an error
+    /// that names them.
+    force: bool,
+    /// Makes the namespace first, where it is not there.
+    create_namespace: bool,
+    /// Waits until every Deployment, StatefulSet and DaemonSet among them has rolled out.
+    wait: bool,
+    /// `server`: the cluster checks everything and changes nothing.
+    dry_run: Option<DryRun>,
+}
+
+/// Who checks without changing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DryRun {
+    /// The cluster, admission webhooks and quota included.
+    Server,
+}
+
+impl Short for Apply {
+    type Value = ExistingPath;
+    fn short(files: Several<ExistingPath>) -> Self {
+        Apply { files, ..Apply::default() }
+    }
+}
+
+#[async_trait]
+impl Verb for Apply {
+    fn check(&self, at: &str, cx: &mut CheckContext<'_>) {
+        if self.files.0.is_empty() && self.objects.is_empty() {
+            let help = "name files or folders: `apply: manifests/`, or write `objects:`".to_owned();
+            cx.error(&[at.into()], Code::MissingKey, "there is nothing to apply", Some(help));
+        }
+    }
+
+    fn title(&self) -> String {
+        let mut what: Vec<String> = self.files.0.iter().map(|file| file.0.display().to_string()).collect();
+        if !self.objects.is_empty() {
+            what.push(format!("{} inline objects", self.objects.len()));
+        }
+        format!("apply {}", what.join(", "))
+    }
+
+    async fn run(&self, on: &On<'_>) -> Result<Outcome, Fault> {
+        let inline: Vec<Value> =
+            self.objects.iter().map(|object| Value::Object(object.clone().into_iter().collect())).collect();
+        let manifests = manifests::read(&on.cx.project, &self.files.0, &inline)?;
+        let sources: Vec<String> = manifests.iter().map(|manifest| manifest.source.clone()).collect();
+        if self.create_namespace && self.dry_run.is_none() {
+            if let Some(failed) = ensure_namespace(on).await? {
+                return Ok(failed);
+            }
+        }
+        let options = ApplyOptions { force: self.force, dry_run: self.dry_run.is_some(), ..options(on) };
+        let objects = manifests.into_iter().map(|manifest| manifest.object).collect();
+        let suffix = if options.dry_run { " (server dry run)" } else { "" };
+        let each = |applied: &crate::drivers::cluster::Applied| {
+            on.say(format!("{} {}{suffix}", applied.kind.named(&applied.name), applied.change.word()));
+        };
+        let report = on.cx.unless_cancelled(on.cluster.apply(objects, &options, &each)).await??;
+        if !report.refused.is_empty() {
+            return Ok(Outcome::Failed(refused(on, &report, &sources)));
+        }
+        if self.wait && !options.dry_run {
+            let workloads: Vec<Workload> = report
+                .applied
+                .iter()
+                .filter(|applied| rolls_out(&applied.kind.resource.kind) && applied.kind.resource.group == "apps")
+                .map(|applied| Workload {
+                    kind: applied.kind.clone(),
+                    namespace: applied.namespace.clone(),
+                    name: applied.name.clone(),
+                })
+                .collect();
+            if let Err(failure) = on.rolled_out(&workloads).await? {
+                return Ok(Outcome::Failed(failure));
+            }
+        }
+        Ok(Outcome::Passed(outputs(&report)))
+    }
+}
+
+/// The options of everything that this program writes: the namespace and the labels it puts on objects.
+pub(super) fn options(on: &On<'_>) -> ApplyOptions {
+    let mut labels = BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "pipeline".to_owned())]);
+    let pipeline = on.cx.scope.roots.get("run").and_then(|run| run["pipeline"].as_str());
+    if let Some(pipeline) = pipeline.filter(|name| !name.is_empty()) {
+        labels.insert("pipeline.dev/pipeline".to_owned(), pipeline.to_owned());
+    }
+    ApplyOptions { namespace: on.namespace.to_owned(), labels, ..ApplyOptions::default() }
+}
+
+/// Makes the namespace where it is not there; the outcome where it may not.
+pub(super) async fn ensure_namespace(on: &On<'_>) -> Result<Option<Outcome>, Fault> {
+    match on.cluster.ensure_namespace(on.namespace).await {
+        Ok(true) => on.say(format!("namespace/{} created", on.namespace)),
+        Ok(false) => {}
+        Err(trouble) => return trouble.outcome(format!("namespace/{}", on.namespace)).map(Some),
+    }
+    Ok(None)
+}
+
+fn refused(on: &On<'_>, report: &ApplyReport, sources: &[String]) -> Failure {
+    let total = report.applied.len() + report.refused.len() + report.untried;
+    let summary = match report.refused.as_slice() {
+        [(_, _, only)] if total == 1 => only.to_string(),
+        refused => format!(
+            "{} of {total} objects were refused: {}",
+            refused.len(),
+            refused.iter().map(|(_, name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
+        ),
+    };
+    let mut failure = Failure::new(summary);
+    for (at, name, refusal) in &report.refused {
+        on.say(format!("{name} refused: {}: {}", refusal.cause, refusal.message));
+        let mut finding = refusal.finding(name);
+        if let Some(source) = sources.get(*at).filter(|source| !source.is_empty()) {
+            finding.lines.push(format!("in {source}"));
+        }
+        failure.findings.push(finding);
+        failure.help = failure.help.or_else(|| refusal.help.clone());
+    }
+    failure
+}
+
+fn outputs(report: &ApplyReport) -> Outputs {
+    let objects: Vec<Value> = report.applied.iter().map(|applied| applied.kind.named(&applied.name).into()).collect();
+    Outputs::from([
+        ("created".to_owned(), report.count(Change::Created).into()),
+        ("configured".to_owned(), report.count(Change::Configured).into()),
+        ("unchanged".to_owned(), report.count(Change::Unchanged).into()),
+        ("objects".to_owned(), objects.into()),
+    ])
+}

@@ -1,0 +1,279 @@
+//! `delete`: objects away, and waiting until they are gone.
+
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use futures::{StreamExt, TryStreamExt, stream};
+use kube::api::{DeleteParams, DynamicObject, ListParams, Preconditions};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::on::{On, Workload};
+use super::restart::{listed, yes};
+use super::several::{Several, Short};
+use super::{Verb, manifests};
+use crate::diagnostic::Code;
+use crate::drivers::cluster::{Reference, Trouble, install_rank, refuse_system_namespace};
+use crate::kind::{CheckContext, ExistingPath};
+use crate::outcome::{Failure, Fault, Finding, Outcome, Outputs};
+
+/// Requests under way at a time.
+const IN_FLIGHT: usize = 16;
+
+/// Deletes objects and waits until they are gone.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Delete {
+    /// Objects by name, as `deployment/backend`.
+    #[serde(default)]
+    target: Several<Reference>,
+    /// The objects of these files and folders.
+    #[serde(default)]
+    files: Several<ExistingPath>,
+    /// With `selector`: the kinds to delete, as `configmaps`.
+    #[serde(default)]
+    kind: Several<String>,
+    /// With `kind`: the labels that the objects carry, as `app=todo`.
+    selector: Option<String>,
+    /// Whether an object that is not there is as good as deleted.
+    #[serde(default = "yes")]
+    ignore_missing: bool,
+    /// Whether to wait until they are gone.
+    #[serde(default = "yes")]
+    wait: bool,
+    /// Seconds that pods have to end; their own `terminationGracePeriodSeconds` where none is given.
+    grace_period: Option<u32>,
+    /// What happens to the objects that these own.
+    #[serde(default)]
+    cascade: Cascade,
+}
+
+/// What happens to owned objects: pods of a Deployment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Cascade {
+    /// They go after their owner.
+    #[default]
+    Background,
+    /// Their owner goes after them.
+    Foreground,
+    /// They stay.
+    Orphan,
+}
+
+impl Short for Delete {
+    type Value = Reference;
+    fn short(target: Several<Reference>) -> Self {
+        Delete {
+            target,
+            files: Several::default(),
+            kind: Several::default(),
+            selector: None,
+            ignore_missing: true,
+            wait: true,
+            grace_period: None,
+            cascade: Cascade::default(),
+        }
+    }
+}
+
+/// An object to delete, and the identity it had.
+#[derive(Debug, Clone)]
+struct Doomed {
+    object: Workload,
+    uid: String,
+}
+
+#[async_trait]
+impl Verb for Delete {
+    fn check(&self, at: &str, cx: &mut CheckContext<'_>) {
+        if self.kind.0.is_empty() == self.selector.is_some() {
+            let help = "write both: `kind: configmaps` and `selector: app=todo`".to_owned();
+            cx.error(&[at.into()], Code::InvalidValue, "`kind` and `selector` belong together", Some(help));
+        } else if self.target.0.is_empty() && self.files.0.is_empty() && self.selector.is_none() {
+            let help = "name objects: `delete: deployment/backend`, or `files:`, or `kind:` and `selector:`".to_owned();
+            cx.error(&[at.into()], Code::MissingKey, "there is nothing to delete", Some(help));
+        }
+    }
+
+    fn title(&self) -> String {
+        let mut what = vec![listed(&self.target.0)];
+        what.extend(self.files.0.iter().map(|file| file.0.display().to_string()));
+        what.extend(self.selector.iter().map(|selector| format!("{} {selector}", self.kind.0.join(", "))));
+        what.retain(|part| !part.is_empty());
+        format!("delete {}", what.join(", "))
+    }
+
+    async fn run(&self, on: &On<'_>) -> Result<Outcome, Fault> {
+        let mut objects = self.named(on).await?;
+        objects.sort_by_key(|object| std::cmp::Reverse(install_rank(&object.kind.resource.kind)));
+        let deletions: Vec<_> = objects.iter().map(|object| self.delete(on, object)).collect();
+        let all = stream::iter(deletions).buffered(IN_FLIGHT).try_collect();
+        let doomed: Vec<Option<Doomed>> = match on.cx.unless_cancelled(all).await? {
+            Ok(doomed) => doomed,
+            Err((object, trouble)) => return trouble.outcome(object.shown()),
+        };
+        let mut missing = objects.iter().zip(&doomed).filter(|(_, doomed)| doomed.is_none());
+        if !self.ignore_missing
+            && let Some((object, _)) = missing.next()
+        {
+            let failure = Failure::new(format!("{} is not there", object.shown()));
+            return Ok(Outcome::Failed(failure.help("write `ignore_missing: true` where that is as good")));
+        }
+        let doomed: Vec<Doomed> = doomed.into_iter().flatten().collect();
+        if self.wait
+            && let Some(failure) = gone(on, &doomed).await?
+        {
+            return Ok(Outcome::Failed(failure));
+        }
+        let names: Vec<serde_json::Value> = doomed.iter().map(|doomed| doomed.object.shown().into()).collect();
+        Ok(Outcome::Passed(Outputs::from([("objects".to_owned(), names.into())])))
+    }
+}
+
+impl Delete {
+    async fn named(&self, on: &On<'_>) -> Result<Vec<Workload>, Fault> {
+        let mut objects = Vec::new();
+        for target in &self.target.0 {
+            let (kind, name) = on.cluster.resolve(target).await?;
+            objects.push(Workload { kind, namespace: on.namespace.to_owned(), name });
+        }
+        if !self.files.0.is_empty() {
+            for manifest in manifests::read(&on.cx.project, &self.files.0, &[])? {
+                let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+                let (api_version, kind) = (text(&manifest.object["apiVersion"]), text(&manifest.object["kind"]));
+                let kind = match on.cluster.kind_of(&api_version, &kind).await {
+                    Ok(kind) => kind,
+                    // A kind whose CustomResourceDefinition is gone has no objects any more.
+                    Err(fault) if self.ignore_missing && !fault.transient => {
+                        on.say(format!("{}: {}", manifest.source, fault.message));
+                        continue;
+                    }
+                    Err(fault) => return Err(fault),
+                };
+                let meta = &manifest.object["metadata"];
+                let namespace = meta["namespace"].as_str().unwrap_or(on.namespace).to_owned();
+                objects.push(Workload { kind, namespace, name: text(&meta["name"]) });
+            }
+        }
+        if let Some(selector) = &self.selector {
+            for written in &self.kind.0 {
+                let kind = on.cluster.kind_named(written).await?;
+                let api = kind.api(on.cluster.client().await?, on.namespace);
+                let list = ListParams::default().labels(selector);
+                let doing = format!("list {} {selector}", kind.resource.plural);
+                for found in on.cluster.ask(&doing, api.list_metadata(&list)).await?.items {
+                    let name = found.metadata.name.unwrap_or_default();
+                    objects.push(Workload { kind: kind.clone(), namespace: on.namespace.to_owned(), name });
+                }
+            }
+        }
+        for object in &objects {
+            refuse_system_namespace(&object.namespace)?;
+            if object.kind.resource.kind == "Namespace" {
+                refuse_system_namespace(&object.name)?;
+            }
+        }
+        Ok(objects)
+    }
+
+    /// Deletes one; `None` where it is not there.
+    async fn delete(&self, on: &On<'_>, object: &Workload) -> Result<Option<Doomed>, (Workload, Trouble)> {
+        let with = |trouble: Trouble| (object.clone(), trouble);
+        let api = object.kind.api(on.cluster.client().await.map_err(|fault| with(fault.into()))?, &object.namespace);
+        let doing = format!("delete {}", object.shown());
+        let there = on.cluster.ask(&doing, api.get_metadata_opt(&object.name)).await.map_err(with)?;
+        let Some(uid) = there.and_then(|there| there.metadata.uid) else {
+            on.say(format!("{} is not there", object.shown()));
+            return Ok(None);
+        };
+        let parameters = match self.cascade {
+            Cascade::Background => DeleteParams::background(),
+            Cascade::Foreground => DeleteParams::foreground(),
+            Cascade::Orphan => DeleteParams::orphan(),
+        };
+        let parameters = DeleteParams {
+            grace_period_seconds: self.grace_period,
+            preconditions: Some(Preconditions { uid: Some(uid.clone()), resource_version: None }),
+            ..parameters
+        };
+        match on.cluster.ask(&doing, api.delete(&object.name, &parameters)).await {
+            Ok(_) => {
+                on.say(format!("{} deleted", object.shown()));
+                Ok(Some(Doomed { object: object.clone(), uid }))
+            }
+            Err(trouble) if trouble.is_missing() => Ok(None),
+            Err(trouble) => Err(with(trouble)),
+        }
+    }
+}
+
+/// Waits until all are gone; a failure that names what holds them where the attempt must stop before.
+async fn gone(on: &On<'_>, doomed: &[Doomed]) -> Result<Option<Failure>, Fault> {
+    let held: Vec<Mutex<Option<DynamicObject>>> = doomed.iter().map(|_| Mutex::new(None)).collect();
+    let waits = doomed.iter().zip(&held).map(|(doomed, held)| async move {
+        let decide = |object: Option<&DynamicObject>| {
+            let there = object.filter(|object| object.metadata.uid.as_deref() == Some(&doomed.uid));
+            *held.lock().unwrap_or_else(PoisonError::into_inner) = there.cloned();
+            there.is_none().then_some(())
+        };
+        on.cluster.until(&doomed.object.kind, &doomed.object.namespace, &doomed.object.name, decide).await
+    });
+    let waits: Vec<_> = waits.collect();
+    let all = stream::iter(waits).buffer_unordered(IN_FLIGHT).try_collect::<Vec<()>>();
+    tokio::select! {
+        biased;
+        result = all => result.map(|_| None).map_err(Fault::from),
+        () = on.cx.cancelled() => {
+            let held = doomed.iter().zip(&held).filter_map(|(doomed, held)| {
+                let object = held.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+                Some(holding(&doomed.object.shown(), &object))
+            });
+            let findings: Vec<Finding> = held.collect();
+            let names: Vec<&str> = findings.iter().map(|finding| finding.object.as_str()).collect();
+            Ok(Some(Failure::new(format!("stopped before they were gone: {}", names.join(", "))).because(findings)))
+        }
+    }
+}
+
+/// What holds an object that is being deleted.
+fn holding(shown: &str, object: &DynamicObject) -> Finding {
+    let mut finalizers = object.metadata.finalizers.clone().unwrap_or_default();
+    let of_namespace = object.data["spec"]["finalizers"].as_array().into_iter().flatten();
+    finalizers.extend(of_namespace.filter_map(|name| name.as_str().map(str::to_owned)));
+    let conditions = object.data["status"]["conditions"].as_array().into_iter().flatten();
+    let remaining = conditions.filter(|condition| {
+        condition["status"] == "True" && condition["type"].as_str().is_some_and(|name| name.ends_with("Remaining"))
+    });
+    let mut message = match finalizers.as_slice() {
+        [] => "it is still ending".to_owned(),
+        names => format!("its finalizers have not let go: {}", names.join(", ")),
+    };
+    for condition in remaining {
+        message.push_str("; ");
+        message.push_str(condition["message"].as_str().unwrap_or_default());
+    }
+    Finding::new(shown, if finalizers.is_empty() { "Terminating" } else { "FinalizersRemain" }, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_finalizers_that_hold_an_object() {
+        let object = serde_json::from_value(serde_json::json!({
+            "metadata": { "name": "todo", "finalizers": ["example.com/hold"] }, "spec": { "finalizers": ["kubernetes"] },
+            "status": { "conditions": [{ "type": "NamespaceContentRemaining", "status": "True", "message": "Some resources are remaining: pods. has 1 resource instances" }] } }))
+        .expect("an object");
+        assert_eq!(
+            holding("namespace/todo", &object),
+            Finding::new(
+                "namespace/todo",
+                "FinalizersRemain",
+                "its finalizers have not let go: example.com/hold, kubernetes; \
+                 Some resources are remaining: pods. has 1 resource instances"
+            )
+        );
+    }
+}

@@ -1,0 +1,140 @@
+//! `logs`: what pods say, into the step's log; with `follow`, while other steps run.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::on::On;
+use super::several::{Several, Short};
+use super::{During, Verb, exec};
+use crate::diagnostic::Code;
+use crate::drivers::cluster::{LogOptions, Reference};
+use crate::drivers::process::LineSink;
+use crate::kind::CheckContext;
+use crate::outcome::{Fault, Outcome, Outputs};
+use crate::units::TimeSpan;
+
+/// Writes the logs of pods to the step's log.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Logs {
+    /// The pod, or a workload or Service whose pods are meant.
+    #[serde(default)]
+    target: Several<Reference>,
+    /// Instead of `target`: the labels that the pods carry.
+    selector: Option<String>,
+    /// Only this container; all of them where none is named.
+    container: Option<String>,
+    /// Only the last lines of each container.
+    tail: Option<u32>,
+    /// Only lines of this last while, such as 10m.
+    since: Option<TimeSpan>,
+    /// Those of the container before its last restart.
+    #[serde(default)]
+    previous: bool,
+    /// Goes on reading while other steps run, also from pods that come later; needs `during`.
+    #[serde(default)]
+    follow: bool,
+}
+
+impl Short for Logs {
+    type Value = Reference;
+    fn short(target: Several<Reference>) -> Self {
+        Logs { target, ..Logs::default() }
+    }
+}
+
+#[async_trait]
+impl Verb for Logs {
+    fn check(&self, at: &str, cx: &mut CheckContext<'_>) {
+        if self.follow && self.previous {
+            let help = "leave one of them out".to_owned();
+            cx.error(&[at.into()], Code::InvalidValue, "the log before a restart cannot be followed", Some(help));
+        }
+        exec::check_target(at, !self.target.0.is_empty(), self.selector.is_some(), cx);
+    }
+
+    fn during(&self) -> During {
+        if self.follow { During::Always } else { During::Never }
+    }
+
+    fn title(&self) -> String {
+        let names: Vec<String> = self.targets().iter().map(ToString::to_string).collect();
+        format!("logs of {}", names.join(", "))
+    }
+
+    async fn run(&self, on: &On<'_>) -> Result<Outcome, Fault> {
+        if self.follow {
+            return self.follow(on).await;
+        }
+        let mut lines = 0_u64;
+        for target in self.targets() {
+            let mut line = |pod: &str, container: &str, text: &str| {
+                lines += 1;
+                on.say(format!("{pod} {container}: {text}"));
+            };
+            let options = self.options();
+            let read = on.cluster.logs(on.namespace, &target, &options, &mut line);
+            if let Err(trouble) = on.cx.unless_cancelled(read).await? {
+                return trouble.outcome(target.to_string());
+            }
+        }
+        Ok(Outcome::Passed(Outputs::from([("lines".to_owned(), lines.into())])))
+    }
+}
+
+/// Counts what passes by.
+struct Counted {
+    log: Arc<dyn LineSink>,
+    lines: AtomicU64,
+}
+
+impl LineSink for Counted {
+    fn line(&self, line: &[u8]) {
+        self.lines.fetch_add(1, Ordering::Relaxed);
+        self.log.line(line);
+    }
+}
+
+impl Logs {
+    fn targets(&self) -> Vec<crate::drivers::cluster::PodTarget> {
+        match &self.selector {
+            Some(selector) => vec![exec::target(None, Some(selector))],
+            None => self.target.0.iter().map(|target| exec::target(Some(target), None)).collect(),
+        }
+    }
+
+    fn options(&self) -> LogOptions {
+        LogOptions {
+            container: self.container.clone(),
+            tail: self.tail.map(i64::from),
+            since_seconds: self.since.map(|since| i64::try_from(since.0.as_secs().max(1)).unwrap_or(i64::MAX)),
+            previous: self.previous,
+        }
+    }
+
+    async fn follow(&self, on: &On<'_>) -> Result<Outcome, Fault> {
+        let counted = Arc::new(Counted { log: Arc::clone(&on.cx.log), lines: AtomicU64::new(0) });
+        let options = self.options();
+        let targets = self.targets();
+        let follows = targets.iter().map(|target| {
+            on.cluster
+                .follow_logs(on.namespace, target, &options, Arc::clone(&counted) as Arc<dyn LineSink>, || on.cx.up())
+        });
+        tokio::select! {
+            biased;
+            () = on.cx.cancelled() => return Err(Fault::unknown("stopped")),
+            () = on.cx.stopped() => {}
+            result = futures::future::try_join_all(follows) => {
+                if let Err(trouble) = result {
+                    return trouble.outcome(self.title());
+                }
+            }
+        }
+        let lines = counted.lines.load(Ordering::Relaxed);
+        Ok(Outcome::Passed(Outputs::from([("lines".to_owned(), lines.into())])))
+    }
+}

@@ -1,0 +1,217 @@
+//! `wait`: until objects are as described, by watch.
+
+use async_trait::async_trait;
+use kube::api::DynamicObject;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::on::{On, Workload};
+use super::{Verb, exec};
+use crate::diagnostic::Code;
+use crate::drivers::cluster::explain::Target;
+use crate::drivers::cluster::rollout::{Rollout, state_of};
+use crate::drivers::cluster::{Followed, Kind, Reference};
+use crate::expr::{Expr, Scope};
+use crate::kind::CheckContext;
+use crate::outcome::{Failure, Fault, Outcome};
+
+/// Waits until objects are as described.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Wait {
+    /// The object, as `pod/web`.
+    target: Option<Reference>,
+    /// With `selector`: the kind of the objects, as `pods`.
+    kind: Option<String>,
+    /// With `kind`: the labels that the objects carry; there must be one at least, and all must be as described.
+    selector: Option<String>,
+    /// What they must be: `condition=Ready` (or `condition=Ready=False`), `deleted`, `rollout`, `exists`, or a CEL
+    /// expression over `self`, such as `self.status.phase == "Running"`.
+    #[serde(rename = "for")]
+    until: String,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone)]
+enum Until {
+    Condition { name: String, status: String },
+    Deleted,
+    Exists,
+    Rollout,
+    Expression(Expr),
+}
+
+impl Until {
+    fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if let Some(rest) = text.strip_prefix("condition=") {
+            let (name, status) = rest.split_once('=').unwrap_or((rest, "True"));
+            return Ok(Until::Condition { name: name.to_owned(), status: status.to_owned() });
+        }
+        match text {
+            "delete" | "deleted" => Ok(Until::Deleted),
+            "exists" | "create" | "created" => Ok(Until::Exists),
+            "rollout" => Ok(Until::Rollout),
+            _ => Expr::parse(text).map(Until::Expression).map_err(|error| error.message),
+        }
+    }
+
+    /// Whether the object is so; else how it is.
+    fn holds(&self, kind: &Kind, object: Option<&DynamicObject>) -> Result<bool, (String, String)> {
+        let Some(object) = object else { return Ok(matches!(self, Until::Deleted)) };
+        match self {
+            Until::Deleted => Ok(false),
+            Until::Exists => Ok(true),
+            Until::Condition { name, status } => {
+                let conditions = object.data["status"]["conditions"].as_array();
+                let found = conditions.into_iter().flatten().find(|condition| is_named(condition, name));
+                Ok(found.is_some_and(|condition| {
+                    condition["status"].as_str().is_some_and(|found| found.eq_ignore_ascii_case(status))
+                }))
+            }
+            Until::Rollout => match state_of(&kind.resource.kind, object) {
+                Rollout::Done => Ok(true),
+                Rollout::Waiting(_) => Ok(false),
+                Rollout::Failed { cause, message } => Err((cause, message)),
+            },
+            Until::Expression(expression) => {
+                let mut scope = Scope::default();
+                scope.roots.insert("self".to_owned(), serde_json::to_value(object).unwrap_or_default());
+                // A field that is not there yet is no error: it may come.
+                Ok(expression.eval(&scope).is_ok_and(|value| value == Value::Bool(true)))
+            }
+        }
+    }
+}
+
+fn is_named(condition: &Value, name: &str) -> bool {
+    condition["type"].as_str().is_some_and(|found| found.eq_ignore_ascii_case(name))
+}
+
+#[async_trait]
+impl Verb for Wait {
+    fn check(&self, at: &str, cx: &mut CheckContext<'_>) {
+        if self.kind.is_some() != self.selector.is_some() {
+            let help = "write both: `kind: pods` and `selector: app=todo`".to_owned();
+            cx.error(&[at.into()], Code::InvalidValue, "`kind` and `selector` belong together", Some(help));
+        } else {
+            exec::check_target(at, self.target.is_some(), self.selector.is_some(), cx);
+        }
+        if let Err(why) = Until::parse(&self.until) {
+            let help =
+                "write `condition=Ready`, `deleted`, `rollout`, `exists`, or CEL: `self.status.phase == \"Running\"`";
+            cx.error(&[at.into(), "for".into()], Code::InvalidExpression, why, Some(help.to_owned()));
+        }
+    }
+
+    fn title(&self) -> String {
+        format!("wait for {}: {}", self.shown(), self.until)
+    }
+
+    async fn run(&self, on: &On<'_>) -> Result<Outcome, Fault> {
+        let until = Until::parse(&self.until).map_err(|why| Fault::invalid(format!("`for: {}`: {why}", self.until)))?;
+        let (kind, name) = match (&self.target, &self.kind) {
+            (Some(target), _) => {
+                let (kind, name) = on.cluster.resolve(target).await?;
+                (kind, Some(name))
+            }
+            (None, Some(kind)) => (on.cluster.kind_named(kind).await?, None),
+            (None, None) => return Err(Fault::invalid("`wait` has neither `target` nor `kind` and `selector`")),
+        };
+        let found = async {
+            match &name {
+                Some(name) => {
+                    on.cluster
+                        .until(&kind, on.namespace, name, |object| match until.holds(&kind, object) {
+                            Ok(false) => None,
+                            Ok(true) => Some(Ok(())),
+                            Err(failed) => Some(Err(failed)),
+                        })
+                        .await
+                }
+                None => {
+                    let selector = self.selector.as_deref().unwrap_or_default();
+                    on.cluster.until_all(&kind, on.namespace, selector, |objects| all(&until, &kind, objects)).await
+                }
+            }
+        };
+        let result = tokio::select! {
+            biased;
+            result = found => Some(result),
+            () = on.cx.cancelled() => None,
+        };
+        match result {
+            Some(Ok(Ok(()))) => {
+                on.say(format!("{}: {}", self.shown(), self.until));
+                Ok(Outcome::passed())
+            }
+            Some(Ok(Err((cause, message)))) => {
+                let mut findings = self.explain(on, &kind, name).await;
+                findings.push(crate::outcome::Finding::new(self.shown(), cause, &message));
+                let summary = format!("{} will not be so: {}: {message}", self.shown(), self.until);
+                Ok(Outcome::Failed(Failure::new(summary).because(findings)))
+            }
+            Some(Err(trouble)) => trouble.outcome(self.shown()),
+            None => {
+                let findings = self.explain(on, &kind, name).await;
+                let summary = format!("stopped before {} was so: {}", self.shown(), self.until);
+                Ok(Outcome::Failed(Failure::new(summary).because(findings)))
+            }
+        }
+    }
+}
+
+/// All of a set that is not empty; for `deleted`, until it is empty.
+fn all(until: &Until, kind: &Kind, objects: &Followed) -> Option<Result<(), (String, String)>> {
+    if objects.is_empty() {
+        return matches!(until, Until::Deleted).then_some(Ok(()));
+    }
+    for object in objects.values() {
+        match until.holds(kind, Some(object)) {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(failed) => return Some(Err(failed)),
+        }
+    }
+    Some(Ok(()))
+}
+
+impl Wait {
+    fn shown(&self) -> String {
+        match &self.target {
+            Some(target) => target.to_string(),
+            None => {
+                format!("{} {}", self.kind.as_deref().unwrap_or_default(), self.selector.as_deref().unwrap_or_default())
+            }
+        }
+    }
+
+    async fn explain(&self, on: &On<'_>, kind: &Kind, name: Option<String>) -> Vec<crate::outcome::Finding> {
+        match name {
+            Some(name) => on.explain(&Workload { kind: kind.clone(), namespace: on.namespace.to_owned(), name }).await,
+            None if kind.resource.kind == "Pod" => {
+                let selector = self.selector.clone().unwrap_or_default();
+                on.explain_target(on.namespace, &Target::Selector(selector)).await
+            }
+            None => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_is_waited_for() {
+        for (text, read) in [
+            ("condition=Ready", "Condition { name: \"Ready\", status: \"True\" }"),
+            ("condition=Available=False", "Condition { name: \"Available\", status: \"False\" }"),
+            ("deleted", "Deleted"),
+            ("rollout", "Rollout"),
+        ] {
+            assert_eq!(format!("{:?}", Until::parse(text).expect("well formed")), read);
+        }
+    }
+}

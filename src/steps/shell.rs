@@ -1,0 +1,209 @@
+//! `shell`: a script or a command on this machine, judged by its exit code; a service, where it runs `during` others.
+
+mod ready;
+mod tail;
+
+use std::path::PathBuf;
+use std::pin::pin;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::diagnostic::{Code, did_you_mean};
+use crate::drivers::process::{Command, Exit, Finished, Leftovers, Running, Stop};
+use crate::drivers::script::{self, Task};
+use crate::expect::Expect;
+use crate::kind::{CheckContext, Context, ExistingPath, OutputRow, Script, Step, StepKind};
+use crate::outcome::{Failure, Fault, Finding, Outcome, Outputs};
+use crate::units::{Count, Quantity};
+
+use ready::Ready;
+use tail::Tail;
+
+/// The row of `shell`.
+pub const KIND: StepKind = StepKind::step::<Shell>(
+    "shell",
+    "runs a script, or a command without a shell, on this machine",
+    "run: |\n  cargo build --release\n  cp target/release/app dist/\ndir: backend\n",
+)
+.outputs(&[OutputRow { name: "exit_code", summary: "the exit code, where it ended by itself" }])
+.during();
+
+/// A script (`run`) or a program with its arguments (`command`); exactly one of them. Its environment is the
+/// pipeline's `env`, the step's `env` and the `PIPELINE_*` names. It hands values on by `key=value` lines in the file
+/// `$PIPELINE_OUTPUT`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shell {
+    /// The script's text. `sh` stops at the first command that fails and at an unset variable (`-eu`).
+    #[serde(default)]
+    pub run: Option<Script>,
+    /// A program and its arguments, started without a shell.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub command: Option<Vec<String>>,
+    /// What reads `run`: `sh` (`-eu`), `bash` (`-euo pipefail`), `zsh`, `python3`, `node`, …; with flags of its own
+    /// (`bash -x`) it gets only those.
+    #[serde(default)]
+    pub shell: Option<String>,
+    /// The folder it runs in, below the project's; the project's folder where nothing is written.
+    #[serde(default)]
+    pub dir: Option<ExistingPath>,
+    /// What it reads on its standard input; empty where nothing is written.
+    #[serde(default)]
+    pub stdin: Option<String>,
+    /// The exit code that passes: 0 where nothing is written, also `0..1` or `!= 2`.
+    #[serde(default)]
+    pub exit_code: Option<Expect<Count>>,
+    /// When it counts as up, for a script that runs `during` others. Such a script is a service: it is stopped when
+    /// the steps it covers are over, and fails if it ends before. Without `ready` it is up at once and may end early.
+    #[serde(default)]
+    pub ready: Option<Ready>,
+    /// Processes that it leaves in the background stay when it is over; else they are ended with it.
+    #[serde(default)]
+    pub leave_running: bool,
+}
+
+#[async_trait]
+impl Step for Shell {
+    fn check(&self, cx: &mut CheckContext<'_>) {
+        let one = Some("write `run:` for a script, or `command: [program, argument]` for a program".to_owned());
+        match (&self.run, &self.command) {
+            (Some(_), Some(_)) => {
+                cx.error(&["command".into()], Code::InvalidValue, "`run` and `command` cannot stand together", one);
+            }
+            (None, None) => cx.error(&[], Code::MissingKey, "neither `run` nor `command` is written", one),
+            (None, Some(_)) if self.shell.is_some() => cx.error(
+                &["shell".into()],
+                Code::InvalidValue,
+                "`shell` has no meaning beside `command`, which is started without one",
+                Some("leave it out, or write the script under `run:`".to_owned()),
+            ),
+            _ => {}
+        }
+        if self.run.as_ref().is_some_and(|run| run.0.trim().is_empty()) {
+            cx.error(&["run".into()], Code::InvalidValue, "the script is empty", None);
+        }
+        if let Some(shell) = self.shell.as_deref().filter(|shell| !script::knows(shell)) {
+            let name = shell.split_whitespace().next().unwrap_or_default();
+            let help = did_you_mean(name, script::interpreters());
+            cx.error(&["shell".into()], Code::InvalidValue, format!("`{shell}` is not a known shell"), help);
+        }
+        if let Some(ready) = &self.ready {
+            ready.check(cx);
+        }
+    }
+
+    fn title(&self) -> String {
+        match (&self.run, &self.command) {
+            (Some(script), _) => first_line(&script.0),
+            (None, Some(command)) => shorten(&command.join(" ")),
+            (None, None) => "nothing".to_owned(),
+        }
+    }
+
+    async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
+        let command = self.command(cx)?;
+        let tail = Tail::new(&*cx.log, self.ready.as_ref().and_then(|ready| ready.log.as_deref()));
+        let stop = Stop { cancel: cx.signals.cancel.child_token(), grace: cx.signals.grace };
+        let leftovers = if self.leave_running { Leftovers::Keep } else { Leftovers::End };
+        let running = Running::start(&command)?;
+        if self.ready.is_none() {
+            cx.up();
+        }
+        let mut work = pin!(running.finish(&tail, &stop, leftovers));
+        let mut up = pin!(Ready::reached(self.ready.as_ref(), cx, &tail));
+        let (mut waiting, mut unready, mut over) = (self.ready.is_some(), None, false);
+        let finished = loop {
+            tokio::select! {
+                biased;
+                finished = &mut work => break finished?,
+                () = cx.stopped(), if !over => {
+                    over = true;
+                    stop.cancel.cancel();
+                }
+                reached = &mut up, if waiting => {
+                    waiting = false;
+                    match reached {
+                        Ok(()) => cx.up(),
+                        Err(failure) => {
+                            unready = Some(failure);
+                            stop.cancel.cancel();
+                        }
+                    }
+                }
+            }
+        };
+        if cx.signals.cancel.is_cancelled() && finished.exit == Exit::Stopped {
+            return Err(Fault::unknown("stopped"));
+        }
+        if finished.ended_leftovers && finished.exit != Exit::Stopped {
+            cx.say("ended what the script left running in the background (`leave_running: true` keeps it)");
+        }
+        Ok(match unready {
+            Some(failure) => Outcome::Failed(failure.because(tail.findings(cx))),
+            None => self.judge(finished, waiting, &tail, cx),
+        })
+    }
+}
+
+impl Shell {
+    fn command(&self, cx: &Context) -> Result<Command, Fault> {
+        let task = match (&self.run, &self.command) {
+            (Some(script), _) => Task::Script(&script.0, self.shell.as_deref().unwrap_or("sh")),
+            (None, Some(argv)) => Task::Argv(argv),
+            (None, None) => return Err(Fault::invalid("neither `run` nor `command` is written")),
+        };
+        let dir = script::folder(&cx.project, self.dir.as_ref().map(|dir| dir.0.as_path()))?;
+        let mut command = script::command(task, &cx.env, dir, &cx.scratch)?;
+        command.stdin = self.stdin.as_ref().map(|text| text.clone().into_bytes());
+        Ok(command)
+    }
+
+    /// What its end means. `starting`: it was not up yet.
+    fn judge(&self, finished: Finished, starting: bool, tail: &Tail<'_>, cx: &Context) -> Outcome {
+        let name = match (&self.run, &self.command) {
+            (None, Some(argv)) => format!("`{}`", shorten(&argv.join(" "))),
+            (Some(script), _) if script.0.trim().lines().count() == 1 => format!("`{}`", first_line(&script.0)),
+            _ => "the script".to_owned(),
+        };
+        let expected = self.exit_code.as_ref().map_or_else(|| "0".to_owned(), ToString::to_string);
+        let (summary, code, signal) = match finished.exit {
+            // only a step that was told to end well gets here stopped, and it was alive until then
+            Exit::Stopped => return Outcome::passed(),
+            Exit::Code(code) if self.ready.is_some() => {
+                let when = if starting { "it was up" } else { "the steps it covers were over" };
+                (format!("{name} ended with exit code {code} before {when}"), Some(code), None)
+            }
+            Exit::Code(code) => {
+                let holds = |expect: &Expect<Count>| expect.holds(&Count(code.into()));
+                if self.exit_code.as_ref().map_or(code == 0, holds) {
+                    return Outcome::Passed(Outputs::from([("exit_code".to_owned(), code.into())]));
+                }
+                (format!("{name} ended with exit code {code}, expected {expected}"), Some(code), None)
+            }
+            Exit::Signal(signal) => {
+                let by = script::signal_name(signal);
+                (format!("{name} was killed by {by}, expected exit code {expected}"), None, Some(signal))
+            }
+        };
+        let help = script::advice(code, signal, &tail.lines());
+        Outcome::Failed(Failure { summary, exit_code: code, findings: tail.findings(cx), help })
+    }
+}
+
+/// The first line of a script that says something, shortened.
+fn first_line(script: &str) -> String {
+    let mut lines = script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let first = lines.next().unwrap_or_default();
+    if lines.next().is_some() { format!("{} …", shorten(first)) } else { shorten(first) }
+}
+
+/// At most 60 characters.
+fn shorten(text: &str) -> String {
+    if text.chars().count() <= 60 { text.to_owned() } else { text.chars().take(59).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! The last lines of a script's output, kept for its failure, and the text that says it is up.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::drivers::process::LineSink;
+use crate::kind::Context;
+use crate::outcome::Finding;
+
+/// Lines kept.
+const LINES: usize = 10;
+/// Bytes kept of each.
+const WIDTH: usize = 400;
+
+/// Hands lines on and remembers the last ones.
+pub struct Tail<'a> {
+    log: &'a dyn LineSink,
+    last: Mutex<VecDeque<Vec<u8>>>,
+    wanted: Option<memchr::memmem::Finder<'a>>,
+    seen: CancellationToken,
+}
+
+impl<'a> Tail<'a> {
+    /// Hands on to `log`; watches for `wanted`.
+    pub fn new(log: &'a dyn LineSink, wanted: Option<&'a str>) -> Self {
+        Tail {
+            log,
+            last: Mutex::default(),
+            wanted: wanted.map(memchr::memmem::Finder::new),
+            seen: CancellationToken::new(),
+        }
+    }
+
+    /// Comes back when the wanted text was seen.
+    pub async fn seen(&self) {
+        self.seen.cancelled().await;
+    }
+
+    /// The last lines, as text.
+    pub fn lines(&self) -> Vec<String> {
+        let last = self.last.lock().map(|last| last.clone()).unwrap_or_default();
+        last.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect()
+    }
+
+    /// The last lines as what explains a failure, without the run's secrets; none where it said nothing.
+    pub fn findings(&self, cx: &Context) -> Vec<Finding> {
+        let mut lines = self.lines();
+        for line in &mut lines {
+            for secret in cx.secrets.values().map(|secret| secret.expose()).filter(|secret| !secret.is_empty()) {
+                if line.contains(secret) {
+                    *line = line.replace(secret, "***");
+                }
+            }
+        }
+        if lines.is_empty() {
+            return Vec::new();
+        }
+        let message = if lines.len() < LINES { "all that it said" } else { "its last lines" };
+        vec![Finding { lines, ..Finding::new("output", "", message) }]
+    }
+}
+
+impl LineSink for Tail<'_> {
+    fn line(&self, line: &[u8]) {
+        self.log.line(line);
+        if self.wanted.as_ref().is_some_and(|wanted| wanted.find(line).is_some()) {
+            self.seen.cancel();
+        }
+        if let Ok(mut last) = self.last.lock() {
+            // the oldest line's buffer is used again: a script that says a lot costs no allocations
+            let mut kept = if last.len() == LINES { last.pop_front().unwrap_or_default() } else { Vec::new() };
+            kept.clear();
+            kept.extend_from_slice(&line[..line.len().min(WIDTH)]);
+            last.push_back(kept);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What a kind is given by the engine, made for one test: a project's folder, a log that is kept, the real drivers.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pipeline::assertions::ASSERTIONS;
+use pipeline::document::Node;
+use pipeline::drivers::cluster::ClusterSettings;
+use pipeline::drivers::process::LineSink;
+use pipeline::drivers::{Settings, World};
+use pipeline::kind::{Assertion, Context, Evidence, Registry, Signals};
+use pipeline::mask::SecretText;
+use pipeline::outcome::{Fault, Outcome, Verdict};
+use pipeline::source::{FileId, Span};
+use pipeline::steps::STEPS;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+const KINDS: Registry = Registry { steps: STEPS, assertions: ASSERTIONS };
+
+/// Keeps the lines of a log.
+#[derive(Default)]
+pub struct Log(Mutex<Vec<String>>);
+
+impl LineSink for Log {
+    fn line(&self, line: &[u8]) {
+        self.0.lock().expect("never poisoned").push(String::from_utf8_lossy(line).into_owned());
+    }
+}
+
+impl Log {
+    /// All of it.
+    pub fn text(&self) -> String {
+        self.0.lock().expect("never poisoned").join("\n")
+    }
+}
+
+struct NoEvidence;
+
+impl Evidence for NoEvidence {
+    fn keep(&self, _: &str, _: &str) {}
+}
+
+/// A project in a temporary folder, with the real world around it.
+pub struct Project {
+    pub folder: tempfile::TempDir,
+    pub log: Arc<Log>,
+    pub context: Context,
+}
+
+impl Project {
+    /// `files` are written below the folder; the cluster is the one of context `local`, in `namespace`.
+    pub fn new(files: &[(&str, &str)], namespace: &str) -> Self {
+        let settings = ClusterSettings {
+            contexts: vec!["local".into()],
+            context: Some("local".into()),
+            namespace: Some(namespace.into()),
+            load: None,
+        };
+        Project::with(files, settings)
+    }
+
+    /// With a cluster as `settings` say.
+    pub fn with(files: &[(&str, &str)], settings: ClusterSettings) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("below the folder")).expect("writable");
+            std::fs::write(path, text).expect("writable");
+        }
+        let scratch = folder.path().join(".scratch");
+        std::fs::create_dir(&scratch).expect("writable");
+        let log = Arc::new(Log::default());
+        let world = World::new(Settings { project: folder.path().to_owned(), cluster: settings });
+        let context = Context {
+            name: "stage.step".into(),
+            project: folder.path().to_owned(),
+            run: "run".into(),
+            env: Arc::new(std::env::vars().collect()),
+            secrets: Arc::default(),
+            scope: Arc::default(),
+            log: log.clone(),
+            evidence: Arc::new(NoEvidence),
+            output_file: scratch.join("output"),
+            scratch,
+            steps: Arc::default(),
+            signals: Signals {
+                cancel: CancellationToken::new(),
+                stop: CancellationToken::new(),
+                up: CancellationToken::new(),
+                grace: Duration::from_secs(2),
+            },
+            world: Arc::new(world),
+        };
+        Project { folder, log, context }
+    }
+
+    /// With this secret among the run's.
+    pub fn secret(mut self, name: &str, value: &str) -> Self {
+        let secrets = BTreeMap::from([(name.to_owned(), SecretText::new(value))]);
+        self.context.secrets = Arc::new(secrets);
+        self
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub async fn step(&self, kind: &str, body: Value) -> Result<Outcome, Fault> {
+        let kind = KINDS.step(kind).expect("a registered kind");
+        kind.decode(&node(&body)).expect("of the right shape").run(&self.context).await
+    }
+
+    /// The outputs of a step that has to pass.
+    pub async fn passes(&self, kind: &str, body: Value) -> BTreeMap<String, Value> {
+        match self.step(kind, body).await {
+            Ok(Outcome::Passed(outputs)) => outputs,
+            other => panic!("did not pass: {other:?}\n{}", self.log.text()),
+        }
+    }
+
+    pub async fn measure(&self, kind: &str, body: Value) -> Result<Verdict, Fault> {
+        assertion(kind, &body).measure(&self.context).await
+    }
+
+    /// Each measure as `holds size: 1 B / < 2B`.
+    pub async fn measures(&self, kind: &str, body: Value) -> Vec<String> {
+        let verdict = self.measure(kind, body).await.unwrap_or_else(|fault| panic!("{fault:?}"));
+        let mark = |holds| if holds { "holds" } else { "unmet" };
+        let line = |measure: &pipeline::outcome::Measure| {
+            format!("{} {}: {} / {}", mark(measure.holds), measure.name, measure.actual, measure.expected)
+        };
+        verdict.measures().iter().map(line).collect()
+    }
+}
+
+/// The assertion of this kind and body.
+pub fn assertion(kind: &str, body: &Value) -> Box<dyn Assertion> {
+    KINDS.assertion(kind).expect("a registered kind").decode(&node(body)).expect("of the right shape")
+}
+
+/// A body as the engine hands it to a kind.
+fn node(body: &Value) -> Node {
+    Node::from_json(body, Span::new(FileId(0), 0, 0))
+}
