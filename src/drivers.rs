@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod cluster;
+pub mod files;
 pub mod helm;
 pub mod http;
 pub mod images;
@@ -9,6 +10,7 @@ pub mod process;
 pub mod providers;
 pub mod script;
 pub mod tcp;
+pub mod vault;
 
 use std::path::PathBuf;
 use std::sync::Arc;

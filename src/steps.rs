@@ -1,6 +1,8 @@
 //! The step kinds: one file each, and the table that registers them.
 
 mod cluster;
+mod helm;
+mod http;
 mod image;
 mod kube;
 mod shell;
@@ -11,6 +13,8 @@ use crate::kind::StepKind;
 #[rustfmt::skip]
 pub const STEPS: &[&StepKind] = &[
     &cluster::KIND,
+    &helm::KIND,
+    &http::KIND,
     &image::KIND,
     &kube::KIND,
     &shell::KIND,

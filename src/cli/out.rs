@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use anstream::AutoStream;
 
 use super::args::Color;
+use crate::report::diagnostics::Style;
 
 /// Writes data to stdout.
 pub(super) fn data(text: &str) {
@@ -39,8 +40,18 @@ pub(super) fn choose_color(color: Color) {
     }
 }
 
+/// How diagnostics are drawn on stderr.
+pub(super) fn style() -> Style {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    let ascii = locale.is_some_and(|locale| matches!(locale.as_str(), "C" | "POSIX"));
+    let columns = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| usize::from(size.ws_col));
+    Style { colour: colored(), unicode: !ascii, width: if columns == 0 { 100 } else { columns } }
+}
+
 /// Whether stderr takes colours.
-pub(super) fn colored() -> bool {
+fn colored() -> bool {
     match anstream::ColorChoice::global() {
         anstream::ColorChoice::Always | anstream::ColorChoice::AlwaysAnsi => true,
         anstream::ColorChoice::Never => false,

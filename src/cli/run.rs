@@ -72,7 +72,9 @@ async fn go(
         grace: GRACE,
         env,
     };
+    let masker = crate::mask::Masker::new(secrets.values());
     let parts = engine::Parts {
+        masker,
         plan,
         world,
         secrets,

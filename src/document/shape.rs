@@ -6,6 +6,9 @@ mod compile;
 mod complain;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use schemars::JsonSchema;

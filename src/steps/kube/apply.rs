@@ -72,7 +72,7 @@ impl Verb for Apply {
         let inline: Vec<Value> =
             self.objects.iter().map(|object| Value::Object(object.clone().into_iter().collect())).collect();
         let manifests = manifests::read(&on.cx.project, &self.files.0, &inline)?;
-        let sources: Vec<String> = manifests.iter().map(|manifest| manifest.source.clone()).collect();
+        let places: Vec<String> = manifests.iter().map(|manifest| manifest.place.clone()).collect();
         if self.create_namespace && self.dry_run.is_none() {
             if let Some(failed) = ensure_namespace(on).await? {
                 return Ok(failed);
@@ -86,7 +86,7 @@ impl Verb for Apply {
         };
         let report = on.cx.unless_cancelled(on.cluster.apply(objects, &options, &each)).await??;
         if !report.refused.is_empty() {
-            return Ok(Outcome::Failed(refused(on, &report, &sources)));
+            return Ok(Outcome::Failed(refused(on, &report, &places)));
         }
         if self.wait && !options.dry_run {
             let workloads: Vec<Workload> = report
@@ -127,7 +127,7 @@ pub(super) async fn ensure_namespace(on: &On<'_>) -> Result<Option<Outcome>, Fau
     Ok(None)
 }
 
-fn refused(on: &On<'_>, report: &ApplyReport, sources: &[String]) -> Failure {
+fn refused(on: &On<'_>, report: &ApplyReport, places: &[String]) -> Failure {
     let total = report.applied.len() + report.refused.len() + report.untried;
     let summary = match report.refused.as_slice() {
         [(_, _, only)] if total == 1 => only.to_string(),
@@ -141,8 +141,8 @@ fn refused(on: &On<'_>, report: &ApplyReport, sources: &[String]) -> Failure {
     for (at, name, refusal) in &report.refused {
         on.say(format!("{name} refused: {}: {}", refusal.cause, refusal.message));
         let mut finding = refusal.finding(name);
-        if let Some(source) = sources.get(*at).filter(|source| !source.is_empty()) {
-            finding.lines.push(format!("in {source}"));
+        if let Some(place) = places.get(*at).filter(|place| !place.is_empty()) {
+            finding.lines.push(format!("in {place}"));
         }
         failure.findings.push(finding);
         failure.help = failure.help.or_else(|| refusal.help.clone());

@@ -146,7 +146,7 @@ impl Delete {
                     Ok(kind) => kind,
                     // A kind whose CustomResourceDefinition is gone has no objects any more.
                     Err(fault) if self.ignore_missing && !fault.transient => {
-                        on.say(format!("{}: {}", manifest.source, fault.message));
+                        on.say(format!("{}: {}", manifest.place, fault.message));
                         continue;
                     }
                     Err(fault) => return Err(fault),
