@@ -102,7 +102,7 @@ async fn go(
     if !unwritten.is_empty() && exit == Exit::Passed {
         exit = Exit::Report;
     }
-    out::say(&crate::report::text::summary(&story));
+    out::say(&format!("\n{}", crate::report::text::summary(&story).trim_end()));
     if exit != Exit::Passed {
         out::say(&format!("logs and evidence: {}", keep::shown(kept.folder.path())));
     }
