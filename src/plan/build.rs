@@ -145,7 +145,7 @@ pub(super) const GROUPS: [(&str, Role); 3] =
 /// The steps of a stage file by id, with the outputs that can be named before they are built.
 fn step_names(stage: &Node, registry: Registry) -> StepNames {
     let mut names = StepNames::new();
-    for (key, role) in GROUPS {
+    for (key, _) in GROUPS {
         for entry in stage.get(key).map(Node::entries).unwrap_or_default() {
             let kind = entry.node.entries().iter().find_map(|entry| registry.step(&entry.key));
             let declared = entry.node.get("outputs").map(Node::items).unwrap_or_default();
@@ -153,7 +153,7 @@ fn step_names(stage: &Node, registry: Registry) -> StepNames {
                 let own = kind.outputs.iter().map(|row| row.name.to_owned());
                 own.chain(declared.iter().filter_map(|item| item.as_text().map(str::to_owned))).collect()
             });
-            names.entry(entry.key.clone()).or_insert(StepName { role, span: entry.key_span, outputs });
+            names.entry(entry.key.clone()).or_insert(StepName { span: entry.key_span, outputs });
         }
     }
     names
