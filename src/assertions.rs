@@ -1,18 +1,30 @@
 //! The assertion kinds: one file each, and the table that registers them.
 
+mod file;
+mod helm;
+mod http;
 mod image;
 mod live;
 mod pods;
+mod policy;
 mod resource;
 mod rollout;
+mod shell;
+mod tcp;
 
 use crate::kind::AssertionKind;
 
 /// Every assertion kind, sorted by name.
 #[rustfmt::skip]
 pub const ASSERTIONS: &[&AssertionKind] = &[
+    &file::KIND,
+    &helm::KIND,
+    &http::KIND,
     &image::KIND,
     &pods::KIND,
+    &policy::KIND,
     &resource::KIND,
     &rollout::KIND,
+    &shell::KIND,
+    &tcp::KIND,
 ];

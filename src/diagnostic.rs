@@ -161,7 +161,8 @@ pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>)
         .iter()
         .map(|name| (strsim::damerau_levenshtein(written, name), *name))
         .filter(|(distance, name)| {
-            *distance <= 1 + written.len().min(name.len()) / 3 || name.eq_ignore_ascii_case(written)
+            let shorter = written.len().min(name.len());
+            (*distance <= 1 + shorter / 3 && *distance < shorter) || name.eq_ignore_ascii_case(written)
         })
         .min();
     match close {

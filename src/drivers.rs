@@ -2,12 +2,15 @@
 
 pub mod call;
 pub mod cluster;
+pub mod files;
 pub mod helm;
 pub mod http;
 pub mod images;
 pub mod process;
+pub mod providers;
 pub mod script;
 pub mod tcp;
+pub mod vault;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -12,6 +12,7 @@ mod outputs;
 mod record;
 mod scheduler;
 mod scope;
+pub mod secrets;
 mod selection;
 mod settle;
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! The two traits every kind implements, the rows that register them, and what a kind is given to work with.
 
+mod answer;
 mod context;
 mod fields;
+mod text;
 #[cfg(test)]
 pub(crate) mod trial;
 
@@ -15,8 +17,10 @@ use serde::de::DeserializeOwned;
 use crate::document::{DecodeError, Node, Shape, decode};
 use crate::outcome::{Fault, Finding, Outcome, Verdict};
 
+pub use answer::{AnswerExpect, Asked};
 pub use context::{CheckContext, Context, Evidence, Signals};
 pub use fields::{Cel, ExistingPath, Script, SecretField};
+pub use text::{TextExpect, excerpt, finding_lines};
 
 /// A step: what was written under its kind's key, ready to run. Tries once and stops promptly; the engine owns
 /// timeout, retry and cancellation.

@@ -21,6 +21,7 @@ pub mod spec;
 // 3: the kinds, the record, the scheduling
 pub mod assertions;
 pub mod engine;
+pub mod journal;
 pub mod steps;
 // 4: words
 pub mod cli;

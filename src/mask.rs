@@ -139,6 +139,12 @@ impl Masker {
         }
     }
 
+    /// The first secret in these bytes, cheaply.
+    pub fn find_any(&self, bytes: &[u8]) -> Option<Hit> {
+        let search = self.search.as_deref()?;
+        search.finder.find(bytes).map(|found| search.patterns[found.pattern().as_usize()].1)
+    }
+
     /// Which secrets stand in these bytes, and how; each pair once, sorted.
     pub fn find(&self, bytes: &[u8]) -> Vec<Hit> {
         let Some(search) = self.search.as_deref() else { return Vec::new() };

@@ -10,6 +10,7 @@ mod load;
 mod names;
 mod node;
 mod paths;
+mod salvage;
 mod stage;
 mod step;
 

@@ -23,7 +23,7 @@ use spec::Image;
 /// The row of this kind.
 pub const KIND: AssertionKind = AssertionKind::assertion::<Image>(
     "image",
-    "size, user, environment, labels, ports, files, layers and secrets of an image",
+    "What an image is: size, user, environment, labels, ports, files, layers, and no secrets in any of them.",
     "name: todo-backend:dev\nsize: \"< 300MB\"\nnon_root: true\nsecrets: none\n",
 );
 

@@ -7,6 +7,7 @@ use super::{REGISTRY, out};
 use crate::exit_code::Exit;
 use crate::outcome::Fault;
 use crate::plan::{Loaded, Options, load};
+use crate::report::diagnostics;
 
 const NAMES: [&str; 2] = ["pipeline.yaml", "pipeline.yml"];
 
@@ -46,7 +47,7 @@ pub(super) fn loaded(args: &Args, overrides: &Overrides) -> Result<Result<Loaded
     };
     let loaded = load(&options, REGISTRY)?;
     if !loaded.diagnostics.is_empty() {
-        out::say(&format!("{:#?}", loaded.diagnostics));
+        out::say(diagnostics::render(loaded.diagnostics.clone(), &loaded.sources, out::style()).trim_end());
     }
     Ok(if loaded.plan.is_some() { Ok(loaded) } else { Err(Exit::Invalid) })
 }

@@ -126,3 +126,6 @@ fn on_its_lines(text: &str, range: &Range<usize>, at: usize) -> bool {
     let end = text[range.end..].find('\n').map_or(text.len(), |line| range.end + line);
     (start..=end).contains(&at)
 }
+
+#[cfg(test)]
+mod tests;

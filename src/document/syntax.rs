@@ -133,9 +133,13 @@ impl Place<'_> {
         let closer = if bracket == "[" { ']' } else { '}' };
         let name = if bracket == "[" { "list" } else { "mapping" };
         let cover = Some((open..self.block_end(open), With::Word));
-        if self.line_start(self.at) > open || self.at >= self.text.trim_end().len() {
+        let at_end = self.at <= open || self.at >= self.text.trim_end().len();
+        if at_end || self.line_start(self.at) > open {
             let error = self.error(open..open + 1, format!("this `{bracket}` is never closed"));
-            return self.fault(error.help(format!("close it: {}{value}{closer}", self.lead(open))), cover);
+            return self.fault(
+                error.help(format!("close it: {}{}{closer}", self.lead(open), value.trim_end_matches(','))),
+                cover,
+            );
         }
         let message = match kind {
             ErrorKind::MismatchedFlowCollectionEnd { open, close } => format!("`{open}` is closed by `{close}`"),
@@ -173,14 +177,16 @@ impl Place<'_> {
     }
 
     fn control(&self, character: char) -> Fault {
-        let range = self.at..self.at + character.len_utf8();
+        let start = self.text[self.at..].find(character).map_or(self.at, |at| self.at + at);
+        let range = start..start + character.len_utf8();
         let message = format!("the control character U+{:04X} cannot stand in a file", character as u32);
         let help = format!("remove it, or write it inside double quotes as \"\\x{:02x}\"", character as u32);
         self.fault(self.error(range.clone(), message).help(help), Some((range, With::Blanks)))
     }
 
     fn reserved(&self, character: char) -> Fault {
-        self.quote(self.at, format!("a text cannot start with `{character}` unless it is quoted"))
+        let sign = if character == '`' { "a backtick".to_owned() } else { format!("`{character}`") };
+        self.quote(self.at, format!("a text cannot start with {sign} unless it is quoted"))
     }
 
     /// A `: ` where no mapping can be.

@@ -242,4 +242,4 @@ async fn read(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

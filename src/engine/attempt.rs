@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{AssertionResult, Because, LogSize, NodeId, State};
-use crate::mask::Masker;
 use crate::kind::{Context, Signals, Step};
+use crate::mask::Masker;
 use crate::outcome::{Failure, Fault, FaultKind, Outcome, Outputs};
 use crate::plan::{Body, Plan, PlanNode, Retry, StepPlan, Work, decode_rendered};
 use crate::units::TimeSpan;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,9 @@ use super::scheduler::{End, Scheduler, Why};
 use super::scope::Known;
 use super::{Options, Parts};
 
+/// The longest that the end of an aborted task is waited for.
+const DROPPED: Duration = Duration::from_secs(2);
+
 /// A run under way.
 pub(super) struct Dispatch {
     options: Options,
@@ -38,6 +41,8 @@ pub(super) struct Dispatch {
     /// Tasks of this turn.
     starting: Vec<Job>,
     running: HashMap<NodeId, Running>,
+    /// Tasks that were aborted: their processes are killed when they are gone.
+    dropped: Vec<JoinHandle<()>>,
     begun: Instant,
     stage_begun: Vec<Option<Instant>>,
     interrupts: u32,
@@ -60,7 +65,7 @@ struct Running {
     since: Instant,
     cancel: CancellationToken,
     stop: CancellationToken,
-    task: Option<AbortHandle>,
+    task: Option<JoinHandle<()>>,
     /// Set when it was told to stop now.
     cancelled: Option<Why>,
 }
@@ -81,6 +86,7 @@ impl Dispatch {
             events: Vec::new(),
             starting: Vec::new(),
             running: HashMap::new(),
+            dropped: Vec::new(),
             begun: Instant::now(),
             interrupts: 0,
             first_fault: None,
@@ -103,6 +109,9 @@ impl Dispatch {
                 break;
             }
             self.listen().await;
+        }
+        for task in std::mem::take(&mut self.dropped) {
+            let _ = tokio::time::timeout(DROPPED, task).await;
         }
         self.close()
     }
@@ -209,8 +218,9 @@ impl Dispatch {
         let mut nodes: Vec<NodeId> = self.running.keys().copied().collect();
         nodes.sort_unstable();
         for node in nodes {
-            if let Some(task) = self.running.get(&node).and_then(|running| running.task.as_ref()) {
+            if let Some(task) = self.running.get_mut(&node).and_then(|running| running.task.take()) {
                 task.abort();
+                self.dropped.push(task);
             }
             self.ended(node, Ending::of(State::Cancelled));
         }
@@ -255,7 +265,7 @@ impl Dispatch {
     fn start(&mut self) {
         for job in self.starting.drain(..) {
             let node = job.node;
-            let task = tokio::spawn(job.run()).abort_handle();
+            let task = tokio::spawn(job.run());
             if let Some(running) = self.running.get_mut(&node) {
                 running.task = Some(task);
             }

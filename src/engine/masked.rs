@@ -102,7 +102,10 @@ mod tests {
         let secret = SecretText::new("hunter2hunter2");
         let masker = Masker::new([&secret]);
         let failure = Failure::new("login as hunter2hunter2 failed")
-            .because(vec![Finding { lines: vec!["pw hunter2hunter2".into()], ..Finding::new("a", "b", "aHVudGVyMmh1bnRlcjI=") }])
+            .because(vec![Finding {
+                lines: vec!["pw hunter2hunter2".into()],
+                ..Finding::new("a", "b", "aHVudGVyMmh1bnRlcjI=")
+            }])
             .help("not hunter2hunter2");
         let mut finished = Event::NodeFinished {
             node: NodeId(0),
@@ -129,8 +132,7 @@ mod tests {
                 looks: 1,
             },
         };
-        let mut again =
-            Event::AttemptFailed { node: NodeId(0), attempt: 1, failure, retry_in: Duration::ZERO };
+        let mut again = Event::AttemptFailed { node: NodeId(0), attempt: 1, failure, retry_in: Duration::ZERO };
         for told in [&mut finished, &mut settled, &mut again] {
             event(&masker, told);
             let json = serde_json::to_string(told).expect("events are JSON");

@@ -14,11 +14,7 @@ const LIMIT: u64 = 1024 * 1024;
 ///
 /// # Errors
 /// A failure that names the lines that cannot be read, or the outputs that hold a secret.
-pub(crate) fn take(
-    file: &Path,
-    secrets: &BTreeMap<String, SecretText>,
-    masker: &Masker,
-) -> Result<Outputs, Failure> {
+pub(crate) fn take(file: &Path, secrets: &BTreeMap<String, SecretText>, masker: &Masker) -> Result<Outputs, Failure> {
     let text = match std::fs::read(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Outputs::new()),
         Err(error) => return Err(Failure::new(format!("its outputs cannot be read: {error}"))),

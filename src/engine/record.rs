@@ -31,7 +31,7 @@ pub trait RunFiles: Send + Sync {
     fn scratch(&self) -> &Path;
 }
 
-/// The log of one node.
+/// The log of one node. Dropped without being closed (a second Ctrl-C), it keeps what it has.
 pub trait StepLog: LineSink {
     /// Puts what was not yet written onto disk and says how much there is; `None` where no line came.
     fn close(&self) -> Option<LogSize>;

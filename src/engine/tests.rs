@@ -1,10 +1,12 @@
 //! The engine, driven by small plans written as text and fake kinds, on a paused clock; whole runs as text.
 
+mod cost;
 mod during;
 mod failure;
 mod gates;
 mod interrupt;
 mod kit;
 mod order;
+mod processes;
 mod retry;
 mod values;

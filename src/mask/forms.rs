@@ -45,10 +45,11 @@ const SHORT_LINE: usize = 8;
 
 /// Every form of a value, the plain one first; none shorter than [`MIN_LENGTH`].
 pub(super) fn of(value: &str) -> Vec<(Form, Vec<u8>)> {
-    let mut forms = vec![(Form::Plain, value.as_bytes().to_vec())];
+    // Blanks around a value are not secret, and a mask must not swallow the end of a line. Encoders take them in, though.
     let trimmed = value.trim();
-    forms.push((Form::Plain, trimmed.as_bytes().to_vec()));
+    let mut forms = vec![(Form::Plain, trimmed.as_bytes().to_vec())];
     encoded(trimmed, &mut forms);
+    escaped(trimmed, &mut forms);
     if trimmed != value {
         encoded(value, &mut forms);
     }
@@ -69,7 +70,6 @@ fn encoded(value: &str, forms: &mut Vec<(Form, Vec<u8>)>) {
     let hex = hex(bytes);
     forms.push((Form::Hex, hex.to_uppercase().into_bytes()));
     forms.push((Form::Hex, hex.into_bytes()));
-    escaped(value, forms);
 }
 
 /// The characters that depend on nothing but the value, for each of the three places a byte can have in a group; and

@@ -34,6 +34,8 @@ pub(super) struct Input {
     pub spec: PipelineSpec,
     pub node: Node,
     pub stages: Vec<StageFile>,
+    /// Names that stage files which could not be read may have.
+    pub lost: Vec<String>,
     pub context: Option<String>,
     pub profile: Option<String>,
     pub registry: Registry,
@@ -51,12 +53,13 @@ pub(super) struct Workshop<'a> {
 
 /// Builds the plan; `None` when something kept it from being built. Everything that is wrong goes to `out`.
 pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> Option<Plan> {
-    let Input { spec, node, stages, context, profile, registry } = input;
+    let Input { spec, node, stages, lost, context, profile, registry } = input;
     let vars = settle_vars(&spec, &node, out);
     let names = Names {
         vars: vars.clone(),
         secrets: spec.secrets.keys().cloned().collect(),
         stages: stages.iter().map(|stage| (stage.name.clone(), step_names(&stage.node, registry))).collect(),
+        lost,
     };
     let statics = Arc::new(static_scope(&vars, None, None));
     let pools = spec.pools.iter().map(|(name, places)| (name.clone(), (*places).max(1))).collect();
@@ -121,6 +124,7 @@ fn stage_needs(
                 waits.push(Wait { from: index, to: other, span: item.span, how: "needs" });
                 needs.push(other);
             }
+            None if names.lost.iter().any(|lost| lost == name) => {}
             None => out.push(
                 Diagnostic::error(
                     Code::UnknownNeed,
@@ -134,10 +138,14 @@ fn stage_needs(
     needs
 }
 
+/// The keys of a stage file that hold steps, in the order in which they run.
+pub(super) const GROUPS: [(&str, Role); 3] =
+    [("steps", Role::Step), ("on_failure", Role::OnFailure), ("finally", Role::Finally)];
+
 /// The steps of a stage file by id, with the outputs that can be named before they are built.
 fn step_names(stage: &Node, registry: Registry) -> StepNames {
     let mut names = StepNames::new();
-    for key in ["steps", "on_failure", "finally"] {
+    for (key, role) in GROUPS {
         for entry in stage.get(key).map(Node::entries).unwrap_or_default() {
             let kind = entry.node.entries().iter().find_map(|entry| registry.step(&entry.key));
             let declared = entry.node.get("outputs").map(Node::items).unwrap_or_default();
@@ -145,7 +153,7 @@ fn step_names(stage: &Node, registry: Registry) -> StepNames {
                 let own = kind.outputs.iter().map(|row| row.name.to_owned());
                 own.chain(declared.iter().filter_map(|item| item.as_text().map(str::to_owned))).collect()
             });
-            names.entry(entry.key.clone()).or_insert(StepName { span: entry.key_span, outputs });
+            names.entry(entry.key.clone()).or_insert(StepName { role, span: entry.key_span, outputs });
         }
     }
     names

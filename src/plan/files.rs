@@ -43,6 +43,11 @@ impl Files {
         node
     }
 
+    /// The text of a file that was read, well-formed or not.
+    pub fn text(&self, reference: &str) -> Option<&str> {
+        self.sources.files().find(|(_, file)| file.name == reference).map(|(_, file)| &*file.text)
+    }
+
     /// Parses bytes that were read from `path`.
     pub fn take(&mut self, name: &str, path: &Path, bytes: Vec<u8>, out: &mut Diagnostics) -> Option<Node> {
         match text_of(bytes) {

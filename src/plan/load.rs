@@ -9,6 +9,7 @@ use super::build::{self, Input, StageFile};
 use super::files::Files;
 use super::judge::{Found, Judge};
 use super::names::{Names, Site, static_scope};
+use super::salvage;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::document::{Found as Fit, Node, Shape, decode};
 use crate::expr::{Scope, render};
@@ -55,31 +56,25 @@ pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
     let mut out = Diagnostics::default();
     let name =
         options.file.file_name().map_or_else(|| "pipeline.yaml".into(), |name| name.to_string_lossy().into_owned());
-    let node = files.take(&name, &options.file, bytes, &mut out);
-    let mut secrets = IndexMap::new();
-    let mut plan = None;
-    if let Some(node) = node {
-        let read = read_pipeline(&node, &files, &mut out);
-        let stages = read_stages(&node, &mut files, &mut out);
-        if let Some(mut spec) = read {
-            secrets = spec.secrets.clone();
-            apply(&mut spec, options)?;
-            check_secrets(&spec, &node, &mut out);
-            plan = build::build(
-                Input {
-                    spec,
-                    node,
-                    stages,
-                    context: options.context.clone(),
-                    profile: options.profile.clone(),
-                    registry,
-                },
-                &mut files,
-                &mut out,
-            );
-        }
-    }
-    let plan = plan.filter(|_| !out.has_errors());
+    let Some(node) = files.take(&name, &options.file, bytes, &mut out) else {
+        return Ok(Loaded { sources: files.sources, diagnostics: out.sorted(), plan: None, secrets: IndexMap::new() });
+    };
+    // What is wrong in pipeline.yaml must not hide what is wrong in the stages.
+    let mut spec = read_pipeline(&node, &files, &mut out).unwrap_or_else(|| salvage::pipeline(&node));
+    apply(&mut spec, options)?;
+    check_secrets(&spec, &node, &mut out);
+    let secrets = spec.secrets.clone();
+    let (stages, lost) = read_stages(&node, &mut files, &mut out);
+    let input = Input {
+        spec,
+        node,
+        stages,
+        lost,
+        context: options.context.clone(),
+        profile: options.profile.clone(),
+        registry,
+    };
+    let plan = build::build(input, &mut files, &mut out).filter(|_| !out.has_errors());
     Ok(Loaded { sources: files.sources, diagnostics: out.sorted(), plan, secrets })
 }
 
@@ -96,19 +91,42 @@ fn read_pipeline(node: &Node, files: &Files, out: &mut Diagnostics) -> Option<Pi
         statics: &statics,
         found: Found::default(),
     });
-    if Shape::of::<PipelineSpec>().check(node, &mut judge, out) == Fit::Wrong {
-        return None;
+    let shape = Shape::of::<PipelineSpec>();
+    if shape.check(node, &mut judge, out) == Fit::Fits {
+        return decode_or_tell(node, out);
     }
-    decode_or_tell(node, out)
+    // The stages are looked at all the same, with what is right in here: all that is wrong is told in one go.
+    let rest = shape.salvage(node)?;
+    let lost = |key: &str| node.get(key).is_some() && rest.get(key).is_none();
+    // Without vars and secrets every reference to one would look wrong.
+    if lost("vars") || lost("secrets") { None } else { decode(&with_name(rest)).ok() }
 }
 
-/// The stage files that `stages:` names, each with what could be read of it.
-fn read_stages(pipeline: &Node, files: &mut Files, out: &mut Diagnostics) -> Vec<StageFile> {
+/// A pipeline without a name or a version is told off, and looked at under another.
+fn with_name(mut node: Node) -> Node {
+    let span = node.span;
+    if let crate::document::Value::Map(entries) = &mut node.value {
+        for (key, value) in [("pipeline", serde_json::json!("pipeline")), ("version", serde_json::json!(1))] {
+            if !entries.iter().any(|entry| entry.key == key) {
+                let node = Node::from_json(&value, span);
+                entries.push(crate::document::Entry { key: key.to_owned(), key_span: span, node });
+            }
+        }
+    }
+    node
+}
+
+/// The stage files that `stages:` names, and the names that the unreadable ones among them may have.
+fn read_stages(pipeline: &Node, files: &mut Files, out: &mut Diagnostics) -> (Vec<StageFile>, Vec<String>) {
     let shape = Shape::of::<StageSpec>();
     let mut stages: Vec<StageFile> = Vec::new();
+    let mut lost = Vec::new();
     for item in pipeline.get("stages").map(Node::items).unwrap_or_default() {
         let Some(reference) = item.as_text() else { continue };
-        let Some(node) = files.read(reference, item.span, out) else { continue };
+        let Some(node) = files.read(reference, item.span, out) else {
+            lost.extend(salvage::stage_names(reference, files.text(reference)));
+            continue;
+        };
         let names = Names::default();
         let site = Site { stage: None, role: None, item: false, params: None };
         let statics = Scope::default();
@@ -126,6 +144,9 @@ fn read_stages(pipeline: &Node, files: &mut Files, out: &mut Diagnostics) -> Vec
         }
         let name_node = node.get("stage");
         let name = name_node.and_then(Node::as_text).unwrap_or_default().to_owned();
+        if name.is_empty() {
+            lost.extend(salvage::stage_names(reference, None));
+        }
         let name_span = name_node.map_or(node.span, |node| node.span);
         if StageNames::is_reserved(&name) {
             out.push(
@@ -148,7 +169,7 @@ fn read_stages(pipeline: &Node, files: &mut Files, out: &mut Diagnostics) -> Vec
         }
         stages.push(StageFile { name, name_span, node });
     }
-    stages
+    (stages, lost)
 }
 
 /// A judge for the keys of a file, before names are known: anything inside the free parts is left for later.

@@ -16,6 +16,8 @@ pub(super) struct Names {
     pub secrets: Vec<String>,
     /// Stages by name.
     pub stages: IndexMap<String, StepNames>,
+    /// Names that stages which could not be read may have: nothing is said of them.
+    pub lost: Vec<String>,
 }
 
 /// A stage's steps by id.
@@ -24,6 +26,8 @@ pub(super) type StepNames = IndexMap<String, StepName>;
 /// What is known of a step before it is built.
 #[derive(Debug, Clone)]
 pub(super) struct StepName {
+    /// Which group of its stage it stands in.
+    pub role: Role,
     /// Where its key stands.
     pub span: Span,
     /// What it publishes; `None` where that is not known, because its kind is not.
@@ -145,6 +149,9 @@ impl Names {
     fn stage(&self, here: Option<usize>, path: &[String], span: Span) -> Result<Target, Diagnostic> {
         let Some(name) = path.first() else { return Ok(Target::Dynamic) };
         let Some((index, _, steps)) = self.stages.get_full(name) else {
+            if self.lost.contains(name) {
+                return Ok(Target::Dynamic);
+            }
             return Err(Diagnostic::error(Code::UnknownName, span, format!("there is no stage `{name}`"))
                 .maybe_help(did_you_mean(name, self.stages.keys().map(String::as_str))));
         };

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
 use super::body::{Place, only};
-use super::build::{Built, Outer, Workshop, site};
+use super::build::{Built, GROUPS, Outer, Workshop, site};
 use super::cycles::{self, Wait};
 use super::node::StageId;
 use super::step::StepParts;
@@ -21,15 +23,20 @@ pub(super) struct StageBuilder<'w, 'a> {
     stage: Option<usize>,
     node: &'w Node,
     built: Built,
-    /// Step id to its nodes, by index into `built.nodes`.
-    ids: HashMap<String, Vec<usize>>,
+    /// The steps by id: their group, and their nodes by index into `built.nodes`.
+    steps: IndexMap<String, (Role, Vec<usize>)>,
+    /// Between steps, by their index in `steps`.
     waits: Vec<Wait>,
 }
 
 impl<'w, 'a> StageBuilder<'w, 'a> {
     /// For the stage file `node`, the `index`th of the pipeline.
     pub fn new(shop: &'w mut Workshop<'a>, index: usize, node: &'w Node) -> Self {
-        StageBuilder { shop, stage: Some(index), node, built: Built::default(), ids: HashMap::new(), waits: Vec::new() }
+        StageBuilder::at(shop, Some(index), node)
+    }
+
+    fn at(shop: &'w mut Workshop<'a>, stage: Option<usize>, node: &'w Node) -> Self {
+        StageBuilder { shop, stage, node, built: Built::default(), steps: IndexMap::new(), waits: Vec::new() }
     }
 
     /// Builds everything; what is wrong was told.
@@ -37,7 +44,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         self.keys();
         let mut parts: Vec<StepParts> = Vec::new();
         let mut seen: HashMap<&str, Span> = HashMap::new();
-        for (key, role) in [("steps", Role::Step), ("on_failure", Role::OnFailure), ("finally", Role::Finally)] {
+        for (key, role) in GROUPS {
             for entry in self.node.get(key).map(Node::entries).unwrap_or_default() {
                 if let Some(first) = seen.insert(&entry.key, entry.key_span) {
                     self.shop.out.push(
@@ -51,7 +58,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
                         .help("steps, on_failure and finally share one set of names"),
                     );
                 }
-                parts.extend(self.shop.step(self.stage, role, entry));
+                parts.push(self.shop.step(self.stage, role, entry));
             }
         }
         self.place(parts);
@@ -82,88 +89,82 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
     /// Gives every step its nodes and turns names into edges.
     fn place(&mut self, parts: Vec<StepParts>) {
         let mut edges = Vec::new();
-        for part in parts {
-            let index = self.built.nodes.len();
-            self.ids.entry(part.id.clone()).or_default().push(index);
-            self.built.refers.extend(part.refers.iter().copied());
-            edges.push((index, part.id.clone(), part.role, part.needs, part.uses, part.during));
-            self.built.nodes.push(part.node);
+        for mut part in parts {
+            let first = self.built.nodes.len();
+            self.built.nodes.append(&mut part.nodes);
+            let (_, nodes) = self.steps.entry(part.id.clone()).or_insert((part.role, Vec::new()));
+            nodes.extend(first..self.built.nodes.len());
+            self.built.refers.append(&mut part.refers);
+            edges.push(part);
         }
-        for (index, id, role, needs, uses, during) in edges {
-            for (name, span) in needs {
-                self.edge(index, &id, role, &name, span, "needs");
+        for part in edges {
+            for (name, span) in &part.needs {
+                self.edge(&part, name, *span, "needs");
             }
-            for (name, span) in uses {
+            for (name, span) in &part.uses {
                 // A step that is over before this group begins needs no edge.
-                if self.role_of(&name) == Some(role) {
-                    self.edge(index, &id, role, &name, span, "uses an output of");
+                if self.role_of(name) == Some(part.role) {
+                    self.edge(&part, name, *span, "uses an output of");
                 }
             }
-            for (name, span) in during {
-                self.covers(index, &id, role, &name, span);
+            for (name, span) in &part.during {
+                self.covers(&part, name, *span);
             }
         }
     }
 
     fn role_of(&self, id: &str) -> Option<Role> {
-        self.ids.get(id).and_then(|nodes| nodes.first()).map(|index| self.built.nodes[*index].role)
+        self.steps.get(id).map(|(role, _)| *role)
     }
 
-    fn edge(&mut self, index: usize, id: &str, role: Role, name: &str, span: Span, how: &'static str) {
-        if self.role_of(name) != Some(role) {
-            self.unknown(id, role, name, span, "needs");
-            return;
+    fn edge(&mut self, part: &StepParts, name: &str, span: Span, how: &'static str) {
+        let (Some((to, _, (role, targets))), Some(from)) =
+            (self.steps.get_full(name), self.steps.get_index_of(&part.id))
+        else {
+            return self.unknown(part, name, span, "needs");
+        };
+        if *role != part.role {
+            return self.unknown(part, name, span, "needs");
         }
-        for target in self.ids[name].clone() {
-            self.waits.push(Wait { from: index, to: target, span, how });
-            let target = node_id(target);
-            let needs = &mut self.built.nodes[index].needs;
-            if !needs.contains(&target) {
-                needs.push(target);
-            }
-        }
-    }
-
-    fn covers(&mut self, index: usize, id: &str, role: Role, name: &str, span: Span) {
-        if name == "gate" && role == Role::Step {
-            return;
-        }
-        if self.role_of(name) != Some(role) {
-            self.unknown(id, role, name, span, "runs during");
-            return;
-        }
-        for target in self.ids[name].clone() {
-            self.waits.push(Wait { from: target, to: index, span, how: "starts only when up:" });
-            self.built.nodes[index].covers.push(node_id(target));
+        self.waits.push(Wait { from, to, span, how });
+        for index in &self.steps[from].1 {
+            let needs = &mut self.built.nodes[*index].needs;
+            needs.extend(targets.iter().map(|target| node_id(*target)));
+            needs.sort_unstable();
+            needs.dedup();
         }
     }
 
-    fn unknown(&mut self, id: &str, role: Role, name: &str, span: Span, verb: &str) {
-        let same: Vec<&str> = self
-            .ids
-            .iter()
-            .filter(|(other, nodes)| {
-                other.as_str() != id && nodes.first().is_some_and(|index| self.built.nodes[*index].role == role)
-            })
-            .map(|(other, _)| other.as_str())
-            .collect();
-        let mut same = same;
-        same.sort_unstable();
+    fn covers(&mut self, part: &StepParts, name: &str, span: Span) {
+        if name == "gate" && part.role == Role::Step {
+            return;
+        }
+        let (Some((covered, _, (role, targets))), Some(own)) =
+            (self.steps.get_full(name), self.steps.get_index_of(&part.id))
+        else {
+            return self.unknown(part, name, span, "runs during");
+        };
+        if *role != part.role {
+            return self.unknown(part, name, span, "runs during");
+        }
+        self.waits.push(Wait { from: covered, to: own, span, how: "starts only when up:" });
+        for index in &self.steps[own].1 {
+            self.built.nodes[*index].covers.extend(targets.iter().map(|target| node_id(*target)));
+        }
+    }
+
+    fn unknown(&mut self, part: &StepParts, name: &str, span: Span, verb: &str) {
+        let same = self.steps.iter().filter(|(other, (role, _))| **other != part.id && *role == part.role);
         let help = if self.role_of(name).is_some() {
             Some("steps, on_failure and finally run one after the other: no edge between them is needed".to_owned())
         } else if self.shop.names.stages.contains_key(name) {
             Some(format!("`{name}` is a stage: write `needs: [{name}]` beside `stage:`"))
         } else {
-            did_you_mean(name, same)
+            did_you_mean(name, same.map(|(other, _)| other.as_str()))
         };
-        self.shop.out.push(
-            Diagnostic::error(
-                Code::UnknownNeed,
-                span,
-                format!("step \"{id}\" {verb} \"{name}\", which does not exist"),
-            )
-            .maybe_help(help),
-        );
+        let what = if self.role_of(name).is_some() { "which is not in the same group" } else { "which does not exist" };
+        let message = format!("step \"{}\" {verb} \"{name}\", {what}", part.id);
+        self.shop.out.push(Diagnostic::error(Code::UnknownNeed, span, message).maybe_help(help));
     }
 
     /// Steps that run during the gate, now that the gate has its place.
@@ -177,7 +178,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
                 }
                 match gate {
                     Some(gate) => {
-                        for index in self.ids.get(&entry.key).cloned().unwrap_or_default() {
+                        for index in self.steps.get(&entry.key).map(|(_, nodes)| nodes.clone()).unwrap_or_default() {
                             self.built.nodes[index].covers.push(node_id(gate));
                         }
                     }
@@ -195,7 +196,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
     }
 
     fn knots(&mut self) {
-        let names: Vec<String> = self.built.nodes.iter().map(|node| node.outline.name.clone()).collect();
+        let names: Vec<String> = self.steps.keys().cloned().collect();
         for problem in cycles::find(&names, &self.waits, "step") {
             self.shop.out.push(problem);
         }
@@ -203,13 +204,12 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
 
     /// The pipeline's own parts: `env`, the gate around everything, `finally`.
     pub fn outer(shop: &'w mut Workshop<'a>, node: &'w Node, _spec: &PipelineSpec) -> Outer {
-        let mut builder =
-            StageBuilder { shop, stage: None, node, built: Built::default(), ids: HashMap::new(), waits: Vec::new() };
+        let mut builder = StageBuilder::at(shop, None, node);
         builder.outer_keys();
         let env = std::mem::take(&mut builder.built.env);
         let mut parts = Vec::new();
         for entry in node.get("finally").map(Node::entries).unwrap_or_default() {
-            parts.extend(builder.shop.step(None, Role::Finally, entry));
+            parts.push(builder.shop.step(None, Role::Finally, entry));
         }
         builder.place(parts);
         builder.knots();

@@ -14,14 +14,17 @@ use crate::kind::StepKind;
 use crate::source::Span;
 use crate::spec::{StepKeys, name_problem};
 
-/// A step before names become edges.
+/// A step before names become edges: what can be said of it even when something in it is wrong.
 pub(super) struct StepParts {
     pub id: String,
     pub role: Role,
-    pub node: PlanNode,
+    /// Its node, or several with `for_each`; none when something in it is wrong.
+    pub nodes: Vec<PlanNode>,
     pub needs: Vec<(String, Span)>,
-    pub uses: Vec<(String, Span)>,
     pub during: Vec<(String, Span)>,
+    /// Steps whose outputs it uses.
+    pub uses: Vec<(String, Span)>,
+    /// Other stages it refers to.
     pub refers: Vec<(usize, Span)>,
 }
 
@@ -29,36 +32,60 @@ const COMMON: [&str; 11] =
     ["name", "needs", "during", "when", "timeout", "retry", "env", "for_each", "pool", "outputs", "continue_on_error"];
 
 impl Workshop<'_> {
-    /// The nodes of the step at `entry`; none when it is wrong, which was told.
-    pub fn step(&mut self, stage: Option<usize>, role: Role, entry: &Entry) -> Vec<StepParts> {
+    /// The step at `entry`. What is wrong was told.
+    pub fn step(&mut self, stage: Option<usize>, role: Role, entry: &Entry) -> StepParts {
+        let names = |key: &str| -> Vec<(String, Span)> {
+            let items = entry.node.get(key).map(Node::items).unwrap_or_default();
+            items.iter().filter_map(|item| Some((item.as_text()?.to_owned(), item.span))).collect()
+        };
+        let mut parts = StepParts {
+            id: entry.key.clone(),
+            role,
+            nodes: Vec::new(),
+            needs: names("needs"),
+            during: names("during"),
+            uses: Vec::new(),
+            refers: Vec::new(),
+        };
         self.step_name(entry);
         if !matches!(entry.node.value, Value::Map(_)) {
             let message = format!("step `{}` is {}, expected a mapping with a kind", entry.key, entry.node.type_name());
             let help = format!("for example `{}: {{ shell: {{ run: make }} }}`", entry.key);
             self.out.push(Diagnostic::error(Code::WrongType, entry.node.span, message).help(help));
-            return Vec::new();
+            return parts;
         }
-        let kind = self.step_kind(entry);
+        let kinds = self.step_kinds(entry);
         let keys = self.step_keys(stage, role, entry);
-        let (Some((kind, body)), Some((keys, items))) = (kind, keys) else { return Vec::new() };
-        if !entry.node.get("during").map(Node::items).unwrap_or_default().is_empty() && !kind.during {
-            let able: Vec<&str> =
-                self.shapes.registry.steps.iter().filter(|kind| kind.during).map(|kind| kind.name).collect();
-            let span = entry.node.entry("during").map_or(entry.key_span, |entry| entry.key_span);
-            self.out.push(
-                Diagnostic::error(Code::InvalidValue, span, format!("a `{}` step cannot run during others", kind.name))
-                    .help(format!("these can: {}", able.join(", "))),
-            );
+        let sound = keys.is_some() && kinds.len() == 1;
+        let (keys, items) = keys.unwrap_or_default();
+        if let [(kind, _)] = kinds.as_slice() {
+            self.check_during(entry, kind);
         }
         let several = items.is_some();
         let items: Vec<Option<serde_json::Value>> =
             items.map_or_else(|| vec![None], |items| items.into_iter().map(Some).collect());
-        let mut parts = Vec::new();
         for (at, item) in items.into_iter().enumerate() {
             let label = item.as_ref().filter(|_| several).map(|item| label(item, at));
-            parts.extend(self.one(stage, role, entry, kind, body, &keys, item, label));
+            for (kind, body) in &kinds {
+                let node = self.one(stage, role, entry, kind, body, &keys, item.clone(), label.clone(), &mut parts);
+                parts.nodes.extend(node.filter(|_| sound));
+            }
         }
+        parts.uses.retain(|(id, _)| *id != entry.key);
         parts
+    }
+
+    fn check_during(&mut self, entry: &Entry, kind: &StepKind) {
+        let Some(during) = entry.node.entry("during").filter(|during| !during.node.items().is_empty()) else { return };
+        if !kind.during {
+            let able: Vec<&str> =
+                self.shapes.registry.steps.iter().filter(|kind| kind.during).map(|kind| kind.name).collect();
+            let message = format!("a `{}` step cannot run during others", kind.name);
+            self.out.push(
+                Diagnostic::error(Code::InvalidValue, during.key_span, message)
+                    .help(format!("these can: {}", able.join(", "))),
+            );
+        }
     }
 
     fn step_name(&mut self, entry: &Entry) {
@@ -80,8 +107,8 @@ impl Workshop<'_> {
         }
     }
 
-    /// Exactly one key that is a kind; every other key is a common one.
-    fn step_kind<'n>(&mut self, entry: &'n Entry) -> Option<(&'static StepKind, &'n Node)> {
+    /// The keys that are kinds: exactly one where nothing is wrong. Every other key is a common one.
+    fn step_kinds<'n>(&mut self, entry: &'n Entry) -> Vec<(&'static StepKind, &'n Node)> {
         let registry = self.shapes.registry;
         let mut kinds = Vec::new();
         let mut strange = false;
@@ -102,7 +129,7 @@ impl Workshop<'_> {
             }
         }
         match kinds.as_slice() {
-            [(kind, field)] => Some((kind, &field.node)),
+            [_] => {}
             [] => {
                 if !strange {
                     let names: Vec<&str> = registry.steps.iter().map(|kind| kind.name).collect();
@@ -115,7 +142,6 @@ impl Workshop<'_> {
                         .help(format!("add one of: {}", names.join(", "))),
                     );
                 }
-                None
             }
             [(first, first_field), rest @ ..] => {
                 let mut problem = Diagnostic::error(
@@ -129,9 +155,9 @@ impl Workshop<'_> {
                     problem = problem.also(field.key_span, format!("and `{}`", kind.name));
                 }
                 self.out.push(problem);
-                None
             }
         }
+        kinds.into_iter().map(|(kind, field)| (kind, &field.node)).collect()
     }
 
     /// The common keys, decoded, and the items of `for_each`.
@@ -189,7 +215,8 @@ impl Workshop<'_> {
         keys: &StepKeys,
         item: Option<serde_json::Value>,
         label: Option<String>,
-    ) -> Option<StepParts> {
+        parts: &mut StepParts,
+    ) -> Option<PlanNode> {
         let statics = if item.is_some() {
             Arc::new(static_scope(&self.names.vars, item.as_ref(), None))
         } else {
@@ -201,23 +228,23 @@ impl Workshop<'_> {
         let shape = Arc::clone(&self.shapes.step_keys);
         let open_found = self.inspect(&open, &shape, place);
         let during = !keys.during.is_empty();
-        let (body, found) = self.body(kind, true, during, body, place, |step, cx| step.check(cx))?;
-        let open_found = open_found?;
+        let body = self.body(kind, true, during, body, place, |step, cx| step.check(cx));
+        for found in open_found.iter().chain(body.as_ref().map(|(_, found)| found)) {
+            parts.uses.extend(found.steps.iter().cloned());
+            parts.refers.extend(found.stages.iter().copied());
+        }
+        let ((body, _), _) = (body?, open_found?);
         let title = keys.name.clone().unwrap_or_else(|| match &body {
             Body::Ready(step) => step.title(),
             Body::Template(_) => kind.name.to_owned(),
         });
         let name = label.map_or_else(|| entry.key.clone(), |label| format!("{}[{label}]", entry.key));
-        let spans = |key: &str| -> Vec<(String, Span)> {
-            let items = entry.node.get(key).map(Node::items).unwrap_or_default();
-            items.iter().filter_map(|item| Some((item.as_text()?.to_owned(), item.span))).collect()
-        };
         let retry = keys.retry.as_ref().map_or_else(Retry::default, |retry| Retry {
             attempts: retry.attempts.max(1),
             backoff: retry.backoff.map_or(Retry::default().backoff, |time| time.0),
             max_backoff: retry.max_backoff.map_or(Retry::default().max_backoff, |time| time.0),
         });
-        let node = PlanNode {
+        Some(PlanNode {
             outline: NodeOutline { name, stage: 0, role, kind: kind.name.to_owned(), title, assertions: 0 },
             stage: UNPLACED,
             role,
@@ -232,20 +259,6 @@ impl Workshop<'_> {
             pool: keys.pool.as_ref().and_then(|pool| self.pools.iter().position(|(name, _)| name == pool)),
             continue_on_error: keys.continue_on_error,
             work: Work::Step(StepPlan { kind, body, outputs: keys.outputs.clone() }),
-        };
-        let mut uses = found.steps;
-        uses.extend(open_found.steps);
-        uses.retain(|(id, _)| *id != entry.key);
-        let mut refers = found.stages;
-        refers.extend(open_found.stages);
-        Some(StepParts {
-            id: entry.key.clone(),
-            role,
-            node,
-            needs: spans("needs"),
-            uses,
-            during: spans("during"),
-            refers,
         })
     }
 }

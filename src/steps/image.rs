@@ -17,7 +17,7 @@ use spec::{BuildSpec, Image, LoadSpec, PullSpec, SaveSpec, TagSpec};
 /// The row of this kind.
 pub const KIND: StepKind = StepKind::step::<Image>(
     "image",
-    "builds an image with Docker, Podman or Buildah, loads it into the cluster, tags, saves or pulls it",
+    "Builds an image with Docker, Podman or Buildah, loads it into the cluster, tags, saves or pulls it.",
     "build:\n  context: backend\n  tag: todo-backend:dev\n  target: runtime\n",
 )
 .outputs(&[

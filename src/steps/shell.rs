@@ -3,7 +3,6 @@
 mod ready;
 mod tail;
 
-use std::path::PathBuf;
 use std::pin::pin;
 
 use async_trait::async_trait;
@@ -16,7 +15,7 @@ use crate::drivers::script::{self, Task};
 use crate::expect::Expect;
 use crate::kind::{CheckContext, Context, ExistingPath, OutputRow, Script, Step, StepKind};
 use crate::outcome::{Failure, Fault, Finding, Outcome, Outputs};
-use crate::units::{Count, Quantity};
+use crate::units::Count;
 
 use ready::Ready;
 use tail::Tail;
@@ -28,7 +27,8 @@ pub const KIND: StepKind = StepKind::step::<Shell>(
     "run: |\n  cargo build --release\n  cp target/release/app dist/\ndir: backend\n",
 )
 .outputs(&[OutputRow { name: "exit_code", summary: "the exit code, where it ended by itself" }])
-.during();
+.during()
+.light();
 
 /// A script (`run`) or a program with its arguments (`command`); exactly one of them. Its environment is the
 /// pipeline's `env`, the step's `env` and the `PIPELINE_*` names. It hands values on by `key=value` lines in the file

@@ -24,7 +24,12 @@ addon_ensure() {
 }
 
 # A Deployment's status may be of yesterday, when the node has just started: ask the program itself.
-addon_answers_coredns() { timeout 1 bash -c "</dev/tcp/$service_dns/53" 2>/dev/null; }
+addon_answers_coredns() {
+  local pod
+  pod=$(cluster_kubectl get pods -n kube-system -l k8s-app=kube-dns -o 'jsonpath={.items[0].status.podIP}' 2>/dev/null)
+  timeout 1 bash -c "</dev/tcp/$service_dns/53" 2>/dev/null &&
+    timeout 1 bash -c "exec 3<>/dev/tcp/$pod/8181; printf 'GET /ready HTTP/1.0\r\n\r\n' >&3; grep -q '200 OK' <&3" 2>/dev/null
+}
 addon_answers_metrics-server() { kubectl_seconds=2 cluster_kubectl get --raw /apis/metrics.k8s.io/v1beta1 >/dev/null 2>&1; }
 
 addon_failed() {

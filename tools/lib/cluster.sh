@@ -126,6 +126,9 @@ cluster_up() {
       residue_remove
       say cluster "it did not stop in order last time: starting it empty, images kept"
       cluster_forget
+    elif [[ -d $state/etcd ]] && ! pki_holds; then
+      say cluster "its certificates are made anew: starting it empty, images kept"    # pods would trust the old ones
+      cluster_forget
     fi
     cluster_ports_free
   fi

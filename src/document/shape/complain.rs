@@ -34,6 +34,10 @@ impl<'a> Check<'a> {
             _ => None,
         };
         match (&node.value, scalar) {
+            // `1.10` is 1.1 by now: what was written is not known here.
+            (Value::Number(number), _) if number.is_f64() && types.name(Types::TEXT) => {
+                Some("put quotes around it".to_owned())
+            }
             (Value::Number(_) | Value::Bool(_), Some(scalar)) if types.name(Types::TEXT) => {
                 Some(format!("quote it: \"{scalar}\""))
             }
@@ -45,6 +49,9 @@ impl<'a> Check<'a> {
                 "no" | "off" | "n" | "false" => Some("write false".to_owned()),
                 _ => None,
             },
+            (Value::Text(_), Some(scalar)) if types.name(Types::MAP) && is_key_without_blank(&scalar) => {
+                Some(format!("put a blank behind the `:`: {}", scalar.replacen(':', ": ", 1)))
+            }
             (_, Some(scalar)) if types.name(Types::LIST) => Some(format!("make it a list: [{scalar}]")),
             _ if types.name(Types::MAP) => {
                 let inner = self.rules.mapping(id)?;
@@ -137,9 +144,19 @@ pub(super) fn is_slip_of(written: &str, name: &str, rule: &Rule) -> bool {
 
 /// A place that is good to look at: of a long collection only its start.
 fn short(node: &Node) -> Span {
-    match &node.value {
-        Value::Map(entries) => entries.first().map_or(node.span, |first| first.key_span),
-        Value::List(items) => items.first().map_or(node.span, short),
-        _ => node.span,
-    }
+    let first = match &node.value {
+        Value::Map(entries) => entries.first().map(|first| first.key_span),
+        Value::List(items) => items.first().map(short),
+        _ => None,
+    };
+    // What an alias repeats lies elsewhere: then the alias is the place.
+    let end = first.map(|first| first.end).filter(|end| (node.span.start..node.span.end).contains(end));
+    Span { end: end.unwrap_or(node.span.end), ..node.span }
+}
+
+/// `key:value`, which YAML reads as one text.
+fn is_key_without_blank(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(key, value)| {
+        !key.is_empty() && !value.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+    })
 }

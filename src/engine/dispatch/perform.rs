@@ -154,6 +154,15 @@ impl Dispatch {
             signals,
             world: Arc::clone(&parts.world),
         };
-        Job { plan: Arc::clone(plan), node, cx, view, log, words: self.mouth.clone(), notices: parts.notices.clone(), masker: parts.masker.clone() }
+        Job {
+            plan: Arc::clone(plan),
+            node,
+            cx,
+            view,
+            log,
+            words: self.mouth.clone(),
+            notices: parts.notices.clone(),
+            masker: parts.masker.clone(),
+        }
     }
 }

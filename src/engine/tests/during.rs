@@ -200,7 +200,9 @@ async fn what_is_not_started_is_skipped_when_it_dies_and_what_runs_may_finish() 
            x: pass 3s
            y: pass needs=z
            z: pass 4s";
-    assert_told(&setup(plan).mode(Mode::KeepGoing).run().await, "
+    assert_told(
+        &setup(plan).mode(Mode::KeepGoing).run().await,
+        "
          0s one.load starts
          0s one.z starts
          1s one.load is up
@@ -211,5 +213,6 @@ async fn what_is_not_started_is_skipped_when_it_dies_and_what_runs_may_finish() 
          4s one.x passed
          4s [one] failed
          4s run failed, exit 1
-        ");
+        ",
+    );
 }

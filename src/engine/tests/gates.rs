@@ -98,7 +98,9 @@ async fn polls_what_cannot_be_watched() {
 async fn its_own_timeout_ends_every_wait() {
     let plan = "stage one
            gate: unmet within=60s; holds for=60s; holds timeout=3s";
-    assert_told(&setup(plan).run().await, "
+    assert_told(
+        &setup(plan).run().await,
+        "
          0s one.gate starts
          0s one.gate #2 holds after 1 looks
          3s one.gate #0 unmet: state is bad, expected good (CrashLoopBackOff) after 2 looks
@@ -106,7 +108,8 @@ async fn its_own_timeout_ends_every_wait() {
          3s one.gate failed, limit 3s: 2 of 3 assertions do not hold: claim; claim
          3s [one] failed
          3s run failed, exit 1
-        ");
+        ",
+    );
 }
 
 #[tokio::test(start_paused = true)]

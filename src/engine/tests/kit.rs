@@ -31,18 +31,20 @@ use crate::kind::Evidence;
 use crate::mask::{Masker, SecretText};
 use crate::plan::Plan;
 
-pub use written::plan;
+pub use fakes::{Fake, LIGHT};
+pub use written::{plan, shell};
 
 /// A run to be made.
 pub struct Setup {
-    pub plan: Arc<Plan>,
+    pub plan: Plan,
+    pub grace: Duration,
     pub jobs: u32,
     pub mode: Mode,
     pub stages: Vec<String>,
     pub until: Option<String>,
     pub secrets: BTreeMap<String, SecretText>,
-    /// Signals by the second at which they come.
-    pub interrupts: Vec<u64>,
+    /// When signals come.
+    pub interrupts: Vec<Duration>,
     /// The journal breaks when it has this many events.
     pub journal_limit: usize,
 }
@@ -58,7 +60,8 @@ pub struct Ran {
 /// A run of this plan with 4 places.
 pub fn setup(text: &str) -> Setup {
     Setup {
-        plan: Arc::new(plan(text)),
+        plan: plan(text),
+        grace: Duration::from_secs(10),
         jobs: 4,
         mode: Mode::Normal,
         stages: Vec::new(),
@@ -88,7 +91,7 @@ impl Setup {
     }
 
     pub fn interrupts(mut self, seconds: &[u64]) -> Self {
-        self.interrupts = seconds.to_vec();
+        self.interrupts = seconds.iter().map(|second| Duration::from_secs(*second)).collect();
         self
     }
 
@@ -103,10 +106,11 @@ impl Setup {
         let selection = Selection::of(&self.plan, &self.stages, self.until.as_deref()).expect("stages of the plan");
         let (sender, mut receiver) = notices();
         let (signals, interrupts) = unbounded_channel();
-        for second in self.interrupts {
+        let plan = Arc::new(self.plan);
+        for at in self.interrupts {
             let signals = signals.clone();
             tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_secs(second)).await;
+                tokio::time::sleep(at).await;
                 let _ = signals.send(2);
             });
         }
@@ -118,12 +122,15 @@ impl Setup {
             jobs: self.jobs,
             mode: self.mode,
             selection,
-            grace: Duration::from_secs(10),
-            env: BTreeMap::from([("HOME".to_owned(), "/home/me".to_owned())]),
+            grace: self.grace,
+            env: BTreeMap::from([
+                ("HOME".to_owned(), "/home/me".to_owned()),
+                ("PATH".to_owned(), "/usr/bin:/bin".to_owned()),
+            ]),
         };
         let parts = Parts {
-            plan: Arc::clone(&self.plan),
-            world: Arc::new(World::new(self.plan.settings().clone())),
+            plan: Arc::clone(&plan),
+            world: Arc::new(World::new(plan.settings().clone())),
             masker: Masker::new(self.secrets.values()),
             secrets: Arc::new(self.secrets),
             recorder: Box::new(recorder),
@@ -144,7 +151,7 @@ impl Setup {
         if self.journal_limit == usize::MAX {
             assert_eq!(*book.lock().expect("no test panics with it"), events, "journal and reporters tell the same");
         }
-        Ran { result, events, live, plan: self.plan }
+        Ran { result, events, live, plan }
     }
 }
 

@@ -6,13 +6,11 @@ use std::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::drivers::process::LineSink;
-use crate::kind::Context;
+use crate::kind::{Context, finding_lines};
 use crate::outcome::Finding;
 
 /// Lines kept.
 const LINES: usize = 10;
-/// Bytes kept of each.
-const WIDTH: usize = 400;
 
 /// Hands lines on and remembers the last ones.
 pub struct Tail<'a> {
@@ -46,14 +44,7 @@ impl<'a> Tail<'a> {
 
     /// The last lines as what explains a failure, without the run's secrets; none where it said nothing.
     pub fn findings(&self, cx: &Context) -> Vec<Finding> {
-        let mut lines = self.lines();
-        for line in &mut lines {
-            for secret in cx.secrets.values().map(|secret| secret.expose()).filter(|secret| !secret.is_empty()) {
-                if line.contains(secret) {
-                    *line = line.replace(secret, "***");
-                }
-            }
-        }
+        let lines = finding_lines(self.lines().iter().map(String::as_str), cx);
         if lines.is_empty() {
             return Vec::new();
         }
@@ -72,7 +63,7 @@ impl LineSink for Tail<'_> {
             // the oldest line's buffer is used again: a script that says a lot costs no allocations
             let mut kept = if last.len() == LINES { last.pop_front().unwrap_or_default() } else { Vec::new() };
             kept.clear();
-            kept.extend_from_slice(&line[..line.len().min(WIDTH)]);
+            kept.extend_from_slice(line);
             last.push_back(kept);
         }
     }

@@ -155,9 +155,20 @@ fn step_plan(words: &str) -> StepPlan {
 
 /// `{ends: text}`.
 fn tree(text: &str) -> Node {
+    mapping("ends", &text.replace('_', " "))
+}
+
+fn mapping(key: &str, text: &str) -> Node {
     let span = Span::new(FileId(0), 0, 0);
-    let node = Node { span, value: Value::Text(text.replace('_', " ")) };
-    Node { span, value: Value::Map(vec![Entry { key: "ends".to_owned(), key_span: span, node }]) }
+    let node = Node { span, value: Value::Text(text.to_owned()) };
+    Node { span, value: Value::Map(vec![Entry { key: key.to_owned(), key_span: span, node }]) }
+}
+
+/// A real script.
+pub fn shell(script: &str) -> Work {
+    let kind = *crate::steps::STEPS.iter().find(|kind| kind.name == "shell").expect("there is a shell");
+    let body = Body::Ready(kind.decode(&mapping("run", script)).expect("a script"));
+    Work::Step(StepPlan { kind, body, outputs: Vec::new() })
 }
 
 fn gate(words: &str) -> Gate {

@@ -1,0 +1,186 @@
+//! `shell`: what a script or a command prints, and its exit code.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::diagnostic::{Code, did_you_mean};
+use crate::drivers::process::{Captured, Stop, capture};
+use crate::drivers::script::{self, Task};
+use crate::expect::Expect;
+use crate::kind::{Assertion, AssertionKind, CheckContext, Context, ExistingPath, Script, TextExpect, excerpt};
+use crate::outcome::{Fault, Measure, Verdict};
+use crate::units::{Count, TimeSpan};
+
+/// The row of `shell`.
+pub const KIND: AssertionKind = AssertionKind::assertion::<Shell>(
+    "shell",
+    "a script or a command ends and prints as expected",
+    "command: [git, status, --porcelain]\nstdout: { equals: \"\" }\n",
+);
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of each stream that are looked at.
+const LIMIT: usize = 1 << 20;
+
+/// What a script (`run`) or a program (`command`) prints, and its exit code. It should change nothing: it may run
+/// many times while `within` lasts.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shell {
+    /// The script's text, for `sh -eu`.
+    #[serde(default)]
+    pub run: Option<Script>,
+    /// A program and its arguments, started without a shell.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub command: Option<Vec<String>>,
+    /// What reads `run`: `sh`, `bash`, `python3`, …
+    #[serde(default)]
+    pub shell: Option<String>,
+    /// The folder it runs in, below the project's.
+    #[serde(default)]
+    pub dir: Option<ExistingPath>,
+    /// The exit code; 0 where nothing is written.
+    #[serde(default)]
+    pub exit_code: Option<Expect<Count>>,
+    /// What is expected of its standard output.
+    #[serde(default)]
+    pub stdout: Option<TextExpect>,
+    /// What is expected of its standard error.
+    #[serde(default)]
+    pub stderr: Option<TextExpect>,
+    /// How long one run may take; 30s where nothing is written.
+    #[serde(default)]
+    pub timeout: Option<TimeSpan>,
+}
+
+#[async_trait]
+impl Assertion for Shell {
+    fn check(&self, cx: &mut CheckContext<'_>) {
+        if self.run.is_some() == self.command.is_some() {
+            let help = Some("write `run:` for a script, or `command: [program, argument]`".to_owned());
+            cx.error(&[], Code::InvalidValue, "not exactly one of `run` and `command` is written", help);
+        }
+        if let Some(shell) = self.shell.as_deref().filter(|shell| !script::knows(shell)) {
+            let help = did_you_mean(shell, script::interpreters());
+            cx.error(&["shell".into()], Code::InvalidValue, format!("`{shell}` is not a known shell"), help);
+        }
+        for (name, expect) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            if let Some(expect) = expect {
+                expect.check(cx, &[name.into()]);
+            }
+        }
+    }
+
+    fn title(&self) -> String {
+        let text = match (&self.run, &self.command) {
+            (Some(script), _) => script.0.trim().lines().next().unwrap_or_default().to_owned(),
+            (None, Some(command)) => command.join(" "),
+            (None, None) => String::new(),
+        };
+        if text.chars().count() <= 60 { text } else { text.chars().take(59).chain(['…']).collect() }
+    }
+
+    async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
+        let task = match (&self.run, &self.command) {
+            (Some(script), _) => Task::Script(&script.0, self.shell.as_deref().unwrap_or("sh")),
+            (None, Some(argv)) => Task::Argv(argv),
+            (None, None) => return Err(Fault::invalid("neither `run` nor `command` is written")),
+        };
+        let dir = script::folder(&cx.project, self.dir.as_ref().map(|dir| dir.0.as_path()))?;
+        let command = script::command(task, &cx.env, dir, &cx.scratch)?;
+        let timeout = self.timeout.map_or(TIMEOUT, |timeout| timeout.0);
+        let stop = Stop { cancel: cx.signals.cancel.child_token(), grace: cx.signals.grace };
+        let mut run = std::pin::pin!(capture(&command, LIMIT, &stop));
+        let said = tokio::select! {
+            biased;
+            said = &mut run => said?,
+            () = tokio::time::sleep(timeout) => {
+                stop.cancel.cancel();
+                // its end is waited for: nothing of it may run on
+                let _ = run.await;
+                let words = format!("still running after {}", TimeSpan(timeout));
+                return Ok(Verdict::of(vec![Measure::new("exit_code", words, self.expected(), false)]));
+            }
+        };
+        Ok(Verdict::of(self.measures(&said, cx)?))
+    }
+}
+
+impl Shell {
+    fn expected(&self) -> Expect<Count> {
+        self.exit_code.clone().unwrap_or_else(|| Expect::parse("0").expect("it is well formed"))
+    }
+
+    fn measures(&self, said: &Captured, cx: &Context) -> Result<Vec<Measure>, Fault> {
+        let mut all = vec![match said.code {
+            Some(code) => self.expected().measure("exit_code", &Count(code.into())),
+            None => Measure::new("exit_code", "killed by a signal", self.expected(), false),
+        }];
+        let stderr = String::from_utf8_lossy(&said.stderr);
+        if let Some(expect) = &self.stdout {
+            all.extend(expect.measures("stdout", &String::from_utf8_lossy(&said.stdout), cx)?);
+        }
+        match &self.stderr {
+            Some(expect) => all.extend(expect.measures("stderr", &stderr, cx)?),
+            None if !all[0].holds && !stderr.trim().is_empty() => {
+                all.push(Measure::new("stderr", excerpt(stderr.trim_end(), cx), "", true));
+            }
+            None => {}
+        }
+        Ok(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::kind::trial::{Trial, body, complaints};
+
+    async fn measured(json: serde_json::Value) -> Verdict {
+        body::<Shell>(&json).measure(&Trial::new().cx).await.expect("it can be measured")
+    }
+
+    #[tokio::test]
+    async fn holds_where_code_and_streams_are_as_expected() {
+        let verdict = measured(json!({
+            "run": "echo 42; echo warn >&2; exit 3", "exit_code": 3,
+            "stdout": { "count": "> 40" }, "stderr": { "contains": "warn" },
+        }));
+        assert!(verdict.await.holds());
+    }
+
+    #[tokio::test]
+    async fn an_unmet_exit_code_shows_what_was_said_on_stderr() {
+        let measures =
+            vec![Measure::new("exit_code", "2", "0", false), Measure::new("stderr", "no such file", "", true)];
+        let verdict = measured(json!({ "run": "echo no such file >&2; exit 2" })).await;
+        assert_eq!(verdict, Verdict::Unmet { measures });
+    }
+
+    #[tokio::test]
+    async fn a_command_that_takes_too_long_is_stopped_and_unmet() {
+        let measures = vec![Measure::new("exit_code", "still running after 50ms", "0", false)];
+        let verdict = measured(json!({ "command": ["sleep", "1000"], "timeout": "50ms" })).await;
+        assert_eq!(verdict, Verdict::Unmet { measures });
+    }
+
+    #[tokio::test]
+    async fn a_missing_program_is_a_fault() {
+        let shell = body::<Shell>(&json!({ "command": ["no-such-tool"] }));
+        let fault = shell.measure(&Trial::new().cx).await.expect_err("it cannot be found out");
+        assert!(fault.message.starts_with("program `no-such-tool` is not in PATH"), "{fault}");
+    }
+
+    #[test]
+    fn refuses_patterns_that_cannot_be_used() {
+        let json = json!({ "run": "x", "stdout": { "matches": "(" } });
+        let found = complaints(&json, false, |cx| body::<Shell>(&json).check(cx));
+        assert_eq!(found, [(Code::InvalidValue, "the regular expression cannot be used: unclosed group".to_owned())]);
+    }
+}

@@ -1,0 +1,109 @@
+//! `tcp`: an address takes connections, or does not.
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::diagnostic::Code;
+use crate::drivers::tcp;
+use crate::expect::Expect;
+use crate::kind::{Assertion, AssertionKind, CheckContext, Context};
+use crate::outcome::{Fault, Measure, Verdict};
+use crate::units::TimeSpan;
+
+/// The row of `tcp`.
+pub const KIND: AssertionKind = AssertionKind::assertion::<Tcp>(
+    "tcp",
+    "an address takes TCP connections",
+    "address: 127.0.0.1:5432\ntime: \"< 100ms\"\n",
+);
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Whether an address takes connections.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tcp {
+    /// Host and port: `127.0.0.1:5432`.
+    pub address: String,
+    /// Whether it takes connections; `false` asserts that it does not.
+    #[serde(default = "yes")]
+    pub open: bool,
+    /// How long it takes to connect.
+    #[serde(default)]
+    pub time: Option<Expect<TimeSpan>>,
+    /// For one try; 5s where nothing is written.
+    #[serde(default)]
+    pub timeout: Option<TimeSpan>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[async_trait]
+impl Assertion for Tcp {
+    fn check(&self, cx: &mut CheckContext<'_>) {
+        if let Some(problem) = tcp::problem(&self.address) {
+            let help = Some("write `address: \"127.0.0.1:5432\"`".to_owned());
+            cx.error(&["address".into()], Code::InvalidValue, problem, help);
+        }
+        if !self.open && self.time.is_some() {
+            cx.error(&["time".into()], Code::InvalidValue, "`time` has no meaning beside `open: false`", None);
+        }
+    }
+
+    fn title(&self) -> String {
+        format!("{} {}", self.address, if self.open { "takes connections" } else { "takes no connections" })
+    }
+
+    async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
+        let timeout = self.timeout.map_or(TIMEOUT, |timeout| timeout.0);
+        let start = Instant::now();
+        let connected = cx.unless_cancelled(tcp::connect(&self.address, timeout)).await?;
+        let time = TimeSpan(start.elapsed());
+        let expected = if self.open { "open" } else { "closed" };
+        let mut measures = vec![match &connected {
+            Ok(_) => Measure::new("port", "open", expected, self.open),
+            Err(error) => Measure::new("port", format!("closed ({error})"), expected, !self.open),
+        }];
+        if let (Ok(_), Some(expect)) = (&connected, &self.time) {
+            measures.push(expect.measure("time", &time));
+        }
+        Ok(Verdict::of(measures))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::kind::trial::{Trial, body, complaints};
+
+    async fn measured(json: serde_json::Value) -> Verdict {
+        body::<Tcp>(&json).measure(&Trial::new().cx).await.expect("it can be measured")
+    }
+
+    #[tokio::test]
+    async fn tells_open_from_closed() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound").to_string();
+        assert!(measured(json!({ "address": address, "time": "< 5s" })).await.holds());
+        let unmet = vec![Measure::new("port", "open", "closed", false)];
+        assert_eq!(measured(json!({ "address": address, "open": false })).await, Verdict::Unmet { measures: unmet });
+        drop(listener);
+        let unmet = vec![Measure::new("port", "closed (connection refused)", "open", false)];
+        assert_eq!(measured(json!({ "address": address })).await, Verdict::Unmet { measures: unmet });
+        assert!(measured(json!({ "address": address, "open": false })).await.holds());
+    }
+
+    #[test]
+    fn an_address_has_a_port() {
+        let json = json!({ "address": "localhost" });
+        let found = complaints(&json, false, |cx| body::<Tcp>(&json).check(cx));
+        assert_eq!(found, [(Code::InvalidValue, "`localhost` has no port".to_owned())]);
+    }
+}

@@ -1,0 +1,104 @@
+//! Files of the project as assertions see them: kind, size, mode, content, SHA-256.
+
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Component, Path, PathBuf};
+
+use crate::outcome::Fault;
+
+/// Bytes of a file that can be searched: 64 MiB.
+pub const SEARCHED: u64 = 64 << 20;
+
+/// What lies at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where.
+    pub path: PathBuf,
+    /// Whether it is a folder.
+    pub is_folder: bool,
+    /// Bytes, of a file.
+    pub size: u64,
+    /// The permission bits, `0o644`.
+    pub mode: u32,
+}
+
+/// What is wrong with a path that must stay below the project.
+pub fn problem(path: &Path) -> Option<String> {
+    let mut depth = 0usize;
+    for part in path.components() {
+        match part {
+            Component::Normal(_) => depth += 1,
+            Component::CurDir => {}
+            Component::ParentDir if depth > 0 => depth -= 1,
+            _ => return Some(format!("`{}` leads out of the project's folder", path.display())),
+        }
+    }
+    None
+}
+
+/// What lies at `path` below `project`; `None` where nothing does.
+///
+/// # Errors
+/// [`Fault`] when the path leads out of the project, by itself or by a symbolic link, or cannot be looked at.
+pub fn look(project: &Path, path: &Path) -> Result<Option<Found>, Fault> {
+    if let Some(problem) = problem(path) {
+        return Err(Fault::invalid(problem).help("paths are relative to the folder of pipeline.yaml"));
+    }
+    let unreadable = |error: &io::Error| Fault::unknown(format!("`{}` cannot be looked at: {error}", path.display()));
+    let whole = project.join(path);
+    let real = match whole.canonicalize() {
+        Ok(real) => real,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(unreadable(&error)),
+    };
+    if !real.starts_with(project.canonicalize().map_err(|error| unreadable(&error))?) {
+        return Err(Fault::invalid(format!("`{}` leads out of the project by a symbolic link", path.display())));
+    }
+    let found = real.metadata().map_err(|error| unreadable(&error))?;
+    Ok(Some(Found {
+        is_folder: found.is_dir(),
+        size: found.len(),
+        mode: found.permissions().mode() & 0o7777,
+        path: real,
+    }))
+}
+
+/// The whole content of a file.
+///
+/// # Errors
+/// [`Fault`] when it cannot be read, or is larger than [`SEARCHED`].
+pub fn read(found: &Found) -> Result<Vec<u8>, Fault> {
+    let shown = found.path.display();
+    if found.size > SEARCHED {
+        return Err(Fault::invalid(format!(
+            "`{shown}` is too large to be searched: {} bytes of {SEARCHED}",
+            found.size
+        )));
+    }
+    std::fs::read(&found.path).map_err(|error| Fault::unknown(format!("`{shown}` cannot be read: {error}")))
+}
+
+/// The SHA-256 of a file of any size, in hexadecimal.
+///
+/// # Errors
+/// [`Fault`] when it cannot be read.
+pub fn sha256(path: &Path) -> Result<String, Fault> {
+    use std::fmt::Write;
+    let unreadable = |error: io::Error| Fault::unknown(format!("`{}` cannot be read: {error}", path.display()));
+    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
+    let mut chunk = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut chunk).map_err(unreadable)? {
+            0 => break,
+            count => digest.update(&chunk[..count]),
+        }
+    }
+    let mut text = String::new();
+    for byte in digest.finish().as_ref() {
+        write!(text, "{byte:02x}").expect("text takes everything");
+    }
+    Ok(text)
+}

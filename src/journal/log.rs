@@ -1,0 +1,217 @@
+//! The log of one step: masked lines to a file and to whoever watches. Knows no process and no terminal.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use crate::drivers::process::LineSink;
+use crate::event::LogSize;
+use crate::mask::{MaskStream, Masker};
+
+/// How many bytes of a step's log are kept, unless told otherwise.
+pub const LOG_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// Takes the lines of a step. The file (mode 0600) comes with the first line; a step that says nothing has none.
+///
+/// Secrets are masked within lines and across them. A line that may be the beginning of a secret of several lines waits
+/// for the next one, or for the end.
+pub struct StepLog {
+    state: Mutex<State>,
+    show: Box<dyn Fn(String) + Send + Sync>,
+}
+
+struct State {
+    path: PathBuf,
+    limit: u64,
+    file: Option<File>,
+    masked: MaskStream,
+    /// Masked bytes whose line is not over yet.
+    unfinished: Vec<u8>,
+    size: LogSize,
+    /// The first thing that went wrong; nothing is written after it.
+    failed: Option<io::Error>,
+}
+
+impl StepLog {
+    /// A log at `path`, cut after `limit` bytes. Every line that is kept also goes to `show`, masked, without its end.
+    pub fn new(
+        path: impl Into<PathBuf>,
+        limit: u64,
+        masker: &Masker,
+        show: impl Fn(String) + Send + Sync + 'static,
+    ) -> Self {
+        let state = State {
+            path: path.into(),
+            limit,
+            file: None,
+            masked: masker.stream(),
+            unfinished: Vec::new(),
+            size: LogSize::default(),
+            failed: None,
+        };
+        StepLog { state: Mutex::new(state), show: Box::new(show) }
+    }
+
+    /// Writes what was held back and, where lines were dropped, a last line that says how many bytes.
+    ///
+    /// # Errors
+    /// The first error since the last call; the words name the file.
+    pub fn finish(&self) -> io::Result<LogSize> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rest = state.masked.finish();
+        let something = !state.unfinished.is_empty() || !rest.is_empty();
+        if something && !rest.ends_with(b"\n") {
+            rest.push(b'\n');
+        }
+        state.take(&rest, &self.show);
+        if state.size.dropped > 0 {
+            let (dropped, limit) = (state.size.dropped, state.limit);
+            state.write(format!("… {dropped} bytes dropped: the log is cut after {limit} bytes\n").as_bytes());
+        }
+        match state.failed.take() {
+            None => Ok(state.size),
+            Some(error) => {
+                let words = format!("cannot write the log {}: {error}", state.path.display());
+                Err(io::Error::new(error.kind(), words))
+            }
+        }
+    }
+}
+
+impl LineSink for StepLog {
+    fn line(&self, line: &[u8]) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut masked = state.masked.push(line);
+        masked.extend(state.masked.push(b"\n"));
+        state.take(&masked, &self.show);
+    }
+}
+
+impl State {
+    /// Keeps and shows what is a whole line by now.
+    fn take(&mut self, masked: &[u8], show: &dyn Fn(String)) {
+        for piece in masked.split_inclusive(|byte| *byte == b'\n') {
+            if !piece.ends_with(b"\n") {
+                self.unfinished.extend_from_slice(piece);
+            } else if self.unfinished.is_empty() {
+                self.keep(piece, show);
+            } else {
+                let mut line = std::mem::take(&mut self.unfinished);
+                line.extend_from_slice(piece);
+                self.keep(&line, show);
+            }
+        }
+    }
+
+    fn keep(&mut self, line: &[u8], show: &dyn Fn(String)) {
+        let length = line.len() as u64;
+        // After the first line that is dropped all are: a log with holes would mislead.
+        if self.size.dropped > 0 || self.size.bytes + length > self.limit {
+            self.size.dropped += length;
+            return;
+        }
+        self.size.bytes += length;
+        self.size.lines += 1;
+        self.write(line);
+        show(String::from_utf8_lossy(&line[..line.len() - 1]).into_owned());
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if self.failed.is_some() {
+            return;
+        }
+        let written = self.file().and_then(|file| file.write_all(bytes));
+        self.failed = written.err();
+    }
+
+    fn file(&mut self) -> io::Result<&mut File> {
+        if self.file.is_none() {
+            self.file = Some(OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path)?);
+        }
+        Ok(self.file.as_mut().expect("was just opened"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mask::SecretText;
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::Arc;
+
+    struct Case {
+        folder: tempfile::TempDir,
+        shown: Arc<Mutex<Vec<String>>>,
+        log: StepLog,
+    }
+
+    fn case(limit: u64, secret: &str) -> Case {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let masker = Masker::new(&[SecretText::new(secret)]);
+        let to = Arc::clone(&shown);
+        let show = move |line| to.lock().expect("no panic while held").push(line);
+        let log = StepLog::new(folder.path().join("a.b.log"), limit, &masker, show);
+        Case { folder, shown, log }
+    }
+
+    impl Case {
+        fn text(&self) -> String {
+            std::fs::read_to_string(self.folder.path().join("a.b.log")).expect("written")
+        }
+
+        fn shown(&self) -> Vec<String> {
+            self.shown.lock().expect("no panic while held").clone()
+        }
+    }
+
+    #[test]
+    fn a_step_that_says_nothing_has_no_file() {
+        let case = case(100, "hunter22");
+        assert_eq!(case.log.finish().expect("nothing to fail"), LogSize::default());
+        assert!(!case.folder.path().join("a.b.log").exists());
+    }
+
+    #[test]
+    fn lines_are_masked_kept_and_shown_at_once() {
+        let case = case(100, "hunter22");
+        case.log.line(b"password hunter22");
+        assert_eq!((case.text(), case.shown()), ("password ***\n".to_owned(), vec!["password ***".to_owned()]));
+        case.log.line(b"\xff");
+        assert_eq!(case.log.finish().expect("room enough"), LogSize { lines: 2, bytes: 15, dropped: 0 });
+        let mode = std::fs::metadata(case.folder.path().join("a.b.log")).expect("written").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_secret_of_several_short_lines_is_masked_across_them() {
+        let case = case(100, "ab\ncd\nef");
+        for line in ["x", "ab", "cd", "ef", "ab", "cd", "y", "ab"] {
+            case.log.line(line.as_bytes());
+        }
+        case.log.finish().expect("room enough");
+        assert_eq!(case.text(), "x\n***\nab\ncd\ny\nab\n");
+        assert_eq!(case.shown(), ["x", "***", "ab", "cd", "y", "ab"]);
+    }
+
+    #[test]
+    fn a_long_log_is_cut_and_says_so() {
+        let case = case(10, "hunter22");
+        for line in ["12345", "123456", "1", "12"] {
+            case.log.line(line.as_bytes());
+        }
+        assert_eq!(case.log.finish().expect("room enough"), LogSize { lines: 1, bytes: 6, dropped: 12 });
+        assert_eq!(case.text(), "12345\n… 12 bytes dropped: the log is cut after 10 bytes\n");
+        assert_eq!(case.shown(), ["12345"]);
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_is_named_at_the_end() {
+        let log = StepLog::new("/no/such/folder/a.log", 10, &Masker::default(), |_| {});
+        log.line(b"x");
+        let error = log.finish().expect_err("no such folder").to_string();
+        assert!(error.starts_with("cannot write the log /no/such/folder/a.log: "), "{error}");
+    }
+}

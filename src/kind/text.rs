@@ -1,0 +1,224 @@
+//! What is expected of a text: of what a command prints, of a file, of a header. Pure: text in, measures out.
+
+use regex::Regex;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Cel, CheckContext, Context};
+use crate::diagnostic::Code;
+use crate::document::Segment;
+use crate::expect::Expect;
+use crate::expr::Expr;
+use crate::mask::Masker;
+use crate::outcome::{Fault, Measure};
+use crate::units::{ByteSize, Count, Quantity, TimeSpan};
+
+/// Characters of a text shown beside an expectation.
+const SHOWN: usize = 200;
+
+/// What a text must be; everything written must hold. Line ends at its end do not count.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TextExpect {
+    /// It is exactly this.
+    #[serde(default)]
+    pub equals: Option<String>,
+    /// It holds this.
+    #[serde(default)]
+    pub contains: Option<String>,
+    /// It does not hold this.
+    #[serde(default)]
+    pub lacks: Option<String>,
+    /// This regular expression matches somewhere in it (`^` and `$` are the text's ends; `(?m)` makes them a line's).
+    #[serde(default)]
+    pub matches: Option<String>,
+    /// It is JSON for which this CEL expression is true; `self` is the parsed value: `self.items.size() > 0`.
+    #[serde(default)]
+    pub json: Option<Cel>,
+    /// Its number of lines.
+    #[serde(default)]
+    pub lines: Option<Expect<Count>>,
+    /// It is a whole number, and as expected: `">= 3"`.
+    #[serde(default)]
+    pub count: Option<Expect<Count>>,
+    /// It is a size (a bare number counts bytes), and as expected: `"< 5MB"`.
+    #[serde(default)]
+    pub bytes: Option<Expect<ByteSize>>,
+    /// It is a duration, and as expected: `"< 2s"`.
+    #[serde(default)]
+    pub duration: Option<Expect<TimeSpan>>,
+}
+
+impl TextExpect {
+    /// What is wrong with it, at `path` of the body.
+    pub fn check(&self, cx: &mut CheckContext<'_>, path: &[Segment]) {
+        if *self == TextExpect::default() {
+            let help =
+                Some("write one of `equals`, `contains`, `lacks`, `matches`, `json`, `lines`, `count`".to_owned());
+            cx.error(path, Code::MissingKey, "nothing is expected of it", help);
+        }
+        if let Some(error) = self.matches.as_deref().and_then(|pattern| Regex::new(pattern).err()) {
+            let at: Vec<Segment> = path.iter().cloned().chain(["matches".into()]).collect();
+            cx.error(&at, Code::InvalidValue, regex_words(&error), None);
+        }
+    }
+
+    /// Measures `text`, which is called `name`.
+    ///
+    /// # Errors
+    /// [`Fault`] of kind invalid when the pattern or the expression cannot be used.
+    pub fn measures(&self, name: &str, text: &str, cx: &Context) -> Result<Vec<Measure>, Fault> {
+        let text = text.trim_end_matches(['\n', '\r']);
+        let shown = excerpt(text, cx);
+        let mut all = Vec::new();
+        let mut add = |expected: String, holds: bool| all.push(Measure::new(name, &shown, expected, holds));
+        if let Some(wanted) = &self.equals {
+            add(format!("\"{}\"", brief(wanted)), text == wanted.trim_end_matches(['\n', '\r']));
+        }
+        if let Some(part) = &self.contains {
+            add(format!("contains \"{part}\""), text.contains(part.as_str()));
+        }
+        if let Some(part) = &self.lacks {
+            add(format!("lacks \"{part}\""), !text.contains(part.as_str()));
+        }
+        if let Some(pattern) = &self.matches {
+            let regex = Regex::new(pattern).map_err(|error| Fault::invalid(regex_words(&error)))?;
+            add(format!("matches /{pattern}/"), regex.is_match(text));
+        }
+        if let Some(expect) = &self.lines {
+            let count = i64::try_from(text.lines().count()).unwrap_or(i64::MAX);
+            all.push(expect.measure(&format!("{name} lines"), &Count(count)));
+        }
+        if let Some(cel) = &self.json {
+            all.push(json(name, cel, text, cx)?);
+        }
+        all.extend(self.count.as_ref().map(|expect| quantity(name, expect, text, &shown)));
+        let sized = if text.trim().bytes().all(|byte| byte.is_ascii_digit()) {
+            format!("{}B", text.trim())
+        } else {
+            text.to_owned()
+        };
+        all.extend(self.bytes.as_ref().map(|expect| quantity(name, expect, &sized, &shown)));
+        all.extend(self.duration.as_ref().map(|expect| quantity(name, expect, text, &shown)));
+        Ok(all)
+    }
+}
+
+/// A text read as a quantity, beside its expectation; a text that is none does not hold.
+fn quantity<Q: Quantity>(name: &str, expect: &Expect<Q>, text: &str, shown: &str) -> Measure {
+    match Q::parse(text.trim()) {
+        Ok(value) => expect.measure(name, &value),
+        Err(_) => Measure::new(name, format!("{shown} (not {})", Q::EXAMPLE), expect, false),
+    }
+}
+
+/// A text as JSON, as `self` of an expression that must be true.
+///
+/// # Errors
+/// [`Fault`] of kind invalid when the expression cannot be used.
+pub fn json(name: &str, cel: &Cel, text: &str, cx: &Context) -> Result<Measure, Fault> {
+    let shown = excerpt(text, cx);
+    let Ok(value) = serde_json::from_str::<serde_json::Value>(text) else {
+        return Ok(Measure::new(name, format!("{shown} (not JSON)"), &cel.0, false));
+    };
+    let expr = Expr::parse(&cel.0)
+        .map_err(|error| Fault::invalid(format!("the expression `{}` cannot be used: {error}", cel.0)))?;
+    let mut scope = cx.scope.as_ref().clone();
+    scope.roots.insert("self".to_owned(), value);
+    Ok(match expr.truthy(&scope) {
+        Ok(holds) => Measure::new(name, shown, &cel.0, holds),
+        Err(error) => Measure::new(name, format!("{shown} ({error})"), &cel.0, false),
+    })
+}
+
+/// The start of a text on one line: line ends and other control characters are written as escapes, secrets are masked
+/// before the text is cut (a part of a secret could not be found any more).
+pub fn excerpt(text: &str, cx: &Context) -> String {
+    brief(&Masker::new(cx.secrets.values()).mask(text))
+}
+
+fn brief(text: &str) -> String {
+    let mut shown = String::new();
+    for (count, c) in text.chars().enumerate() {
+        if count == SHOWN {
+            shown.push('…');
+            break;
+        }
+        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
+}
+
+/// Lines as a finding shows them: without secrets, none longer than twice an excerpt.
+pub fn finding_lines<'t>(lines: impl IntoIterator<Item = &'t str>, cx: &Context) -> Vec<String> {
+    let masker = Masker::new(cx.secrets.values());
+    lines.into_iter().map(|line| masker.mask(line).chars().take(2 * SHOWN).collect()).collect()
+}
+
+/// The last line of a regex error says what is wrong; those before it draw the place.
+pub fn regex_words(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    format!("the regular expression cannot be used: {last}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kind::trial::{Trial, body};
+    use serde_json::json as value;
+
+    fn measured(expect: &serde_json::Value, text: &str) -> Vec<(String, String, bool)> {
+        let expect: TextExpect = body(expect);
+        let measures = expect.measures("stdout", text, &Trial::new().cx).expect("it can be measured");
+        measures.into_iter().map(|measure| (measure.actual, measure.expected, measure.holds)).collect()
+    }
+
+    fn row(actual: &str, expected: &str, holds: bool) -> (String, String, bool) {
+        (actual.to_owned(), expected.to_owned(), holds)
+    }
+
+    #[test]
+    fn line_ends_at_the_end_do_not_count() {
+        assert_eq!(measured(&value!({ "equals": "ok" }), "ok\n"), [row("ok", "\"ok\"", true)]);
+        assert_eq!(measured(&value!({ "equals": "ok" }), "not ok\n"), [row("not ok", "\"ok\"", false)]);
+    }
+
+    #[test]
+    fn shows_both_sides_of_every_expectation() {
+        let expect = value!({ "contains": "b", "lacks": "b", "matches": "^a.c$", "lines": 2 });
+        assert_eq!(
+            measured(&expect, "abc\nd"),
+            [
+                row("abc\\nd", "contains \"b\"", true),
+                row("abc\\nd", "lacks \"b\"", false),
+                row("abc\\nd", "matches /^a.c$/", false),
+                row("2", "2", true),
+            ]
+        );
+    }
+
+    #[test]
+    fn reads_numbers_sizes_and_durations() {
+        assert_eq!(measured(&value!({ "count": ">= 3" }), "12\n"), [row("12", ">= 3", true)]);
+        assert_eq!(measured(&value!({ "bytes": "< 5MB" }), "6000000\n"), [row("6 MB", "< 5MB", false)]);
+        assert_eq!(measured(&value!({ "duration": "< 2s" }), "90ms"), [row("90ms", "< 2s", true)]);
+        let none = row("many (not a whole number such as 3)", "3", false);
+        assert_eq!(measured(&value!({ "count": 3 }), "many"), [none]);
+    }
+
+    #[test]
+    fn a_secret_at_the_edge_of_an_excerpt_is_masked_whole() {
+        let trial = Trial::new().secrets(&[("token", "s3cr3t-value")]);
+        let text = format!("{}s3cr3t-value", "x".repeat(SHOWN - 6));
+        assert_eq!(excerpt(&text, &trial.cx), format!("{}***", "x".repeat(SHOWN - 6)));
+    }
+
+    #[test]
+    fn asks_json_with_cel() {
+        let expect = value!({ "json": "self.items.size() == 2" });
+        assert_eq!(measured(&expect, "{\"items\":[1,2]}"), [row("{\"items\":[1,2]}", "self.items.size() == 2", true)]);
+        assert_eq!(measured(&expect, "nope"), [row("nope (not JSON)", "self.items.size() == 2", false)]);
+        assert!(!measured(&expect, "{}")[0].2);
+    }
+}

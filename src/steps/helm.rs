@@ -1,0 +1,186 @@
+//! The `helm` step: lint, template, install, upgrade, rollback, test, uninstall. Knows no argument of helm: those are the
+//! driver's.
+
+mod check;
+mod spec;
+
+use async_trait::async_trait;
+
+use crate::document::manifests;
+use crate::drivers::call::{Call, Undone};
+use crate::drivers::cluster::explain::Target;
+use crate::drivers::cluster::rollout::rolls_out;
+use crate::drivers::helm::release::Release;
+use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind};
+use crate::outcome::{Failure, Fault, Outcome, Outputs};
+use spec::{Helm, TemplateSpec, UsesChart, Verb};
+
+/// The row of this kind.
+pub const KIND: StepKind = StepKind::step::<Helm>(
+    "helm",
+    "Lints, renders, installs, upgrades, rolls back, tests and uninstalls Helm charts.",
+    "install:\n  release: todo\n  chart: charts/todo\n  values: { replicas: 2 }\n  create_namespace: true\n  wait: true\n",
+)
+.outputs(&[
+    OutputRow { name: "app_version", summary: "install, upgrade, rollback: the version of what the chart installs" },
+    OutputRow { name: "chart", summary: "install, upgrade, rollback: the chart's name" },
+    OutputRow { name: "chart_version", summary: "install, upgrade, rollback: the chart's version" },
+    OutputRow { name: "manifest_digest", summary: "install, upgrade, rollback, template: blake3 of the manifests" },
+    OutputRow { name: "namespace", summary: "the release's namespace" },
+    OutputRow { name: "objects", summary: "template: the number of objects" },
+    OutputRow { name: "path", summary: "template: the file with the manifests" },
+    OutputRow { name: "release", summary: "the release's name" },
+    OutputRow { name: "revision", summary: "install, upgrade, rollback: the revision, from 1" },
+    OutputRow { name: "status", summary: "install, upgrade, rollback: deployed" },
+])
+.cluster();
+
+/// Workloads of a failed release that are explained; each takes seconds.
+const EXPLAINED: usize = 4;
+
+#[async_trait]
+impl Step for Helm {
+    fn check(&self, cx: &mut CheckContext<'_>) {
+        check::check(self, cx);
+    }
+
+    fn title(&self) -> String {
+        match self.verbs().into_iter().next() {
+            Some((_, Verb::Lint(spec))) => format!("lint {}", spec.chart),
+            Some((_, Verb::Template(spec))) => format!("template {}", spec.chart),
+            Some((_, Verb::Install(spec))) => format!("install {} from {}", spec.release, spec.chart),
+            Some((_, Verb::Upgrade(spec))) => format!("upgrade {} to {}", spec.release, spec.chart),
+            Some((_, Verb::Rollback(spec))) => match spec.revision {
+                Some(revision) => format!("roll {} back to revision {revision}", spec.release),
+                None => format!("roll {} back", spec.release),
+            },
+            Some((_, Verb::Test(spec))) => format!("test {}", spec.release),
+            Some((_, Verb::Uninstall(spec))) => format!("uninstall {}", spec.release),
+            None => "helm".to_owned(),
+        }
+    }
+
+    async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
+        let call =
+            Call { env: &cx.env, dir: cx.project.clone(), scratch: cx.scratch.clone(), log: &*cx.log, stop: cx.stop() };
+        let Some((_, verb)) = self.verbs().into_iter().next() else {
+            return Err(Fault::invalid("a helm step has exactly one verb, such as install"));
+        };
+        match act(&verb, cx, &call).await {
+            Ok(outputs) => Ok(Outcome::Passed(outputs)),
+            Err(Undone::Fault(fault)) => Err(fault),
+            Err(Undone::Failed(failure)) => Ok(Outcome::Failed(match released(&verb, cx)? {
+                Some((release, namespace)) => explained(failure, release, namespace, cx).await,
+                None => failure,
+            })),
+        }
+    }
+}
+
+async fn act(verb: &Verb<'_>, cx: &Context, call: &Call<'_>) -> Result<Outputs, Undone> {
+    let helm = &cx.world.helm;
+    let (release, namespace) = match released(verb, cx)? {
+        Some(named) => named,
+        None => match verb {
+            Verb::Lint(spec) => {
+                helm.lint(&spec.chart().chart(&cx.project), spec.strict.unwrap_or(true), call).await?;
+                return Ok(Outputs::new());
+            }
+            Verb::Template(spec) => return rendered(spec, cx, call).await,
+            _ => return Err(Fault::invalid("this verb of helm needs a release").into()),
+        },
+    };
+    let done = match verb {
+        Verb::Install(spec) => {
+            helm.deploy(release, namespace, &spec.chart().chart(&cx.project), &spec.deploy(), call).await?
+        }
+        Verb::Upgrade(spec) => {
+            helm.deploy(release, namespace, &spec.chart().chart(&cx.project), &spec.deploy(), call).await?
+        }
+        Verb::Rollback(spec) => {
+            let timeout = spec.timeout.map(|limit| limit.0);
+            Some(helm.rollback(release, namespace, spec.revision, spec.wait, timeout, call).await?)
+        }
+        Verb::Test(spec) => {
+            helm.test(release, namespace, spec.timeout.map(|limit| limit.0), call).await?;
+            None
+        }
+        Verb::Uninstall(spec) => {
+            if !helm.uninstall(release, namespace, &spec.remove(), call).await? {
+                cx.say(format!("there is no release {release} in namespace {namespace}"));
+            }
+            None
+        }
+        Verb::Lint(_) | Verb::Template(_) => None,
+    };
+    let mut outputs = done.as_ref().map(recorded).unwrap_or_default();
+    outputs.insert("release".into(), release.into());
+    outputs.insert("namespace".into(), namespace.into());
+    Ok(outputs)
+}
+
+/// Release and namespace of a verb that acts on the cluster.
+fn released<'a>(verb: &Verb<'a>, cx: &'a Context) -> Result<Option<(&'a str, &'a str)>, Fault> {
+    let (release, namespace) = match verb {
+        Verb::Lint(_) | Verb::Template(_) => return Ok(None),
+        Verb::Install(spec) => (&spec.release, &spec.namespace),
+        Verb::Upgrade(spec) => (&spec.release, &spec.namespace),
+        Verb::Rollback(spec) => (&spec.release, &spec.namespace),
+        Verb::Test(spec) => (&spec.release, &spec.namespace),
+        Verb::Uninstall(spec) => (&spec.release, &spec.namespace),
+    };
+    Ok(Some((release, cx.world.cluster.namespace_or(namespace.as_deref())?)))
+}
+
+fn recorded(release: &Release) -> Outputs {
+    Outputs::from([
+        ("revision".into(), release.revision.into()),
+        ("status".into(), release.status.clone().into()),
+        ("chart".into(), release.chart.clone().into()),
+        ("chart_version".into(), release.chart_version.clone().into()),
+        ("app_version".into(), release.app_version.clone().into()),
+        ("manifest_digest".into(), release.manifest_digest().into()),
+    ])
+}
+
+async fn rendered(spec: &TemplateSpec, cx: &Context, call: &Call<'_>) -> Result<Outputs, Undone> {
+    let namespace = spec.namespace.as_deref().unwrap_or_else(|| cx.world.cluster.namespace());
+    let own = spec.chart.trim_end_matches('/').rsplit('/').next().unwrap_or("release");
+    let release = spec.release.as_deref().unwrap_or(own);
+    let text = cx.world.helm.template(release, namespace, &spec.chart().chart(&cx.project), call).await?;
+    let path = match &spec.output {
+        Some(path) => cx.project.join(path),
+        None => cx.scratch.join(format!("{}.yaml", cx.name.replace('/', "-"))),
+    };
+    let kept = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, &text));
+    kept.map_err(|error| Fault::unknown(format!("{} cannot be written: {error}", path.display())))?;
+    cx.evidence.keep("rendered.yaml", &text);
+    let objects = manifests::parse(&text, &path)
+        .map_err(|error| Undone::Failed(Failure::new(format!("the chart does not render to manifests: {error}"))))?;
+    let shown = spec.output.as_deref().unwrap_or(&path);
+    Ok(Outputs::from([
+        ("path".into(), shown.to_string_lossy().into()),
+        ("objects".into(), objects.len().into()),
+        ("release".into(), release.into()),
+        ("namespace".into(), namespace.into()),
+        ("manifest_digest".into(), format!("blake3:{}", blake3::hash(text.as_bytes()).to_hex()).into()),
+    ]))
+}
+
+/// Adds what the cluster says of the workloads that belong to the release's last revision.
+async fn explained(failure: Failure, release: &str, namespace: &str, cx: &Context) -> Failure {
+    let Ok(Some(recorded)) = cx.world.helm.release(release, namespace).await else { return failure };
+    let objects = manifests::parse(&recorded.manifest, std::path::Path::new("release")).unwrap_or_default();
+    let workloads = objects.iter().filter(|object| rolls_out(object.kind()) || object.kind() == "Job");
+    let mut findings = Vec::new();
+    for object in workloads.take(EXPLAINED) {
+        let target = Target::Workload { kind: object.kind().to_owned(), name: object.name().to_owned() };
+        let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
+        findings.extend(cx.world.cluster.explain(namespace, &target, &keep).await);
+    }
+    findings.dedup();
+    failure.because(findings)
+}
+
+#[cfg(test)]
+mod tests;

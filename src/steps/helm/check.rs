@@ -1,0 +1,83 @@
+//! What can be said of a `helm` step before anything runs: one verb, a chart that is there, names that can be.
+
+use super::spec::{Helm, UsesChart, Verb};
+use crate::diagnostic::Code;
+use crate::document::Segment;
+use crate::drivers::helm::values::names;
+use crate::kind::CheckContext;
+
+pub fn check(helm: &Helm, cx: &mut CheckContext<'_>) {
+    let verbs = helm.verbs();
+    if verbs.len() != 1 {
+        let have: Vec<&str> = verbs.iter().map(|(name, _)| *name).collect();
+        let have = if have.is_empty() { "none".to_owned() } else { have.join(" and ") };
+        let message = format!(
+            "a helm step has exactly one of lint, template, install, upgrade, rollback, test and uninstall; this one has {have}"
+        );
+        let help = Some("write one step for each: `helm: { lint: … }` and `helm: { install: … }`".to_owned());
+        cx.error(&[], Code::NotOneKind, message, help);
+    }
+    for (verb, spec) in verbs {
+        match spec {
+            Verb::Lint(spec) => chart(verb, spec, cx),
+            Verb::Template(spec) => {
+                chart(verb, spec, cx);
+                let leaves = |path: &std::path::Path| {
+                    path.is_absolute() || path.components().any(|part| part.as_os_str() == "..")
+                };
+                if let Some(path) = spec.output.as_deref().filter(|path| leaves(path)) {
+                    let message = format!("`{}` lies outside the project's folder", path.display());
+                    cx.error(&[verb.into(), "output".into()], Code::InvalidReference, message, None);
+                }
+                if let Some(name) = &spec.release {
+                    release(verb, name, cx);
+                }
+            }
+            Verb::Install(spec) => {
+                chart(verb, spec, cx);
+                release(verb, &spec.release, cx);
+            }
+            Verb::Upgrade(spec) => {
+                chart(verb, spec, cx);
+                release(verb, &spec.release, cx);
+            }
+            Verb::Rollback(spec) => release(verb, &spec.release, cx),
+            Verb::Test(spec) => release(verb, &spec.release, cx),
+            Verb::Uninstall(spec) => release(verb, &spec.release, cx),
+        }
+    }
+}
+
+fn chart(verb: &str, spec: &impl UsesChart, cx: &mut CheckContext<'_>) {
+    let fields = spec.chart();
+    let at = |key: &str| -> [Segment; 2] { [verb.into(), key.into()] };
+    if fields.is_local() {
+        let path = cx.project.join(fields.chart);
+        let is_chart = if path.is_dir() { path.join("Chart.yaml").is_file() } else { path.is_file() };
+        if !is_chart {
+            let message = match path.is_dir() {
+                true => format!("`{}` is no chart: it has no Chart.yaml", fields.chart),
+                false => format!("the chart `{}` does not exist", fields.chart),
+            };
+            let help = "a chart from elsewhere is written `oci://…`, or as a name beside `repository: https://…`";
+            cx.error(&at("chart"), Code::MissingFile, message, Some(help.to_owned()));
+        }
+    }
+    let paths = fields.set.keys().map(|path| ("set", path));
+    for (key, path) in paths.chain(fields.secret_values.keys().map(|path| ("secret_values", path))) {
+        if let Err(message) = names(path) {
+            cx.error(&[verb.into(), key.into(), path.as_str().into()], Code::InvalidValue, message, None);
+        }
+    }
+}
+
+/// Helm's own rule: a DNS name of at most 53 characters.
+fn release(verb: &str, name: &str, cx: &mut CheckContext<'_>) {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if name.len() > 53 || !name.chars().all(fits) || !ends(name.chars().next()) || !ends(name.chars().next_back()) {
+        let message = format!("`{name}` is no name of a release");
+        let help = "write lower-case letters, digits and `-`, at most 53 characters".to_owned();
+        cx.error(&[verb.into(), "release".into()], Code::InvalidValue, message, Some(help));
+    }
+}

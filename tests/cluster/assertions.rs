@@ -1,0 +1,339 @@
+//! The assertions about live objects, and why they fail, on the real cluster.
+
+use std::time::{Duration, Instant};
+
+use pipeline::kind::{Assertion, Watch};
+use pipeline::outcome::{Finding, Verdict};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::stand::{IMAGE, Stand, assertion};
+
+/// The longest that the cluster may take to show a trouble.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A Deployment `web` of one container `app` that runs `script`; `container` and `pod` add to it.
+fn web(script: &str, container: Value, pod: Value) -> Value {
+    let mut app = json!({
+        "name": "app", "image": IMAGE, "imagePullPolicy": "Never",
+        "command": ["/bin/sh", "-c", script]
+    });
+    merge(&mut app, container);
+    let mut spec = json!({"terminationGracePeriodSeconds": 0, "containers": [app]});
+    merge(&mut spec, pod);
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+        "spec": {
+            "replicas": 2, "selector": {"matchLabels": {"app": "web"}},
+            "template": {"metadata": {"labels": {"app": "web"}}, "spec": spec}
+        }
+    })
+}
+
+fn merge(object: &mut Value, more: Value) {
+    for (key, value) in more.as_object().cloned().unwrap_or_default() {
+        object[key] = value;
+    }
+}
+
+/// Waits until `asked` is unmet because of `cause`; the findings.
+async fn explained(stand: &Stand, asked: &dyn Assertion, cause: &str) -> Vec<Finding> {
+    let since = Instant::now();
+    let mut last = Vec::new();
+    while since.elapsed() < PATIENCE {
+        let verdict = asked.measure(&stand.cx).await.expect("measured");
+        assert!(!verdict.holds(), "unmet: {verdict:?}");
+        let began = Instant::now();
+        last = asked.explain(&stand.cx).await;
+        assert!(began.elapsed() < Duration::from_secs(6), "explained within its time");
+        if last.iter().any(|finding| finding.cause == cause) {
+            return last;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    panic!("{cause} was not told, but {last:#?}");
+}
+
+/// The first finding of this cause, as text.
+fn told(findings: &[Finding], cause: &str) -> String {
+    let finding = findings.iter().find(|it| it.cause == cause).expect("told");
+    format!("{}: {}", finding.object, finding.message)
+}
+
+async fn until_holds(stand: &Stand, asked: &dyn Assertion) -> Verdict {
+    let mut watch = asked.watch(&stand.cx).await.expect("watched");
+    let holds = async {
+        loop {
+            let verdict = asked.measure(&stand.cx).await.expect("measured");
+            if verdict.holds() {
+                return verdict;
+            }
+            watch.changed().await;
+        }
+    };
+    match timeout(PATIENCE, holds).await {
+        Ok(verdict) => verdict,
+        Err(_) => panic!("{:?}: {:#?}", asked.measure(&stand.cx).await, asked.explain(&stand.cx).await),
+    }
+}
+
+fn ready() -> Box<dyn Assertion> {
+    assertion("pods", "{ selector: app=web, ready: all, count: 2 }")
+}
+
+/// Never holds: for pods that are well now and then.
+fn never() -> Box<dyn Assertion> {
+    assertion("pods", "{ selector: app=web, restarts: '< 0' }")
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn healthy_pods_hold_and_a_rollout_is_complete() {
+    let stand = Stand::new("healthy", json!({})).await;
+    let probe = json!({"exec": {"command": ["/bin/true"]}, "periodSeconds": 1});
+    let resources = json!({"requests": {"cpu": "1m", "memory": "8Mi"}, "limits": {"cpu": "500m", "memory": "32Mi"}});
+    let container = json!({
+        "readinessProbe": probe, "livenessProbe": probe, "resources": resources,
+        "securityContext": {"runAsUser": 1000}
+    });
+    stand.apply(web("exec sleep 1000", container, json!({}))).await;
+    let pods = assertion(
+        "pods",
+        "selector: { app: web }\ncount: 2\nready: all\nphase: Running\nrestarts: 0\ntime_to_ready: < 60s\nimage: pipeline-test:local\n\
+         non_root: true\nprobes: true\nresources: { requests: true, limits: true }\npull_policy: Never\n",
+    );
+    let verdict = until_holds(&stand, &*pods).await;
+    assert_eq!(verdict.measures().len(), 11, "{verdict:?}");
+    let rollout = assertion(
+        "rollout",
+        "{ workload: deploy/web, revision: 1, strategy: RollingUpdate, replicas: 2, image: 'pipeline-test:local' }",
+    );
+    until_holds(&stand, &*rollout).await;
+    let resource = assertion(
+        "resource",
+        "kind: deploy\nname: web\nmatch: { status: { readyReplicas: '>= 2' } }\nassert: self.spec.replicas == self.status.readyReplicas\n",
+    );
+    until_holds(&stand, &*resource).await;
+    until_holds(
+        &stand,
+        &*assertion("resource", "{ kind: Node, match: { status: { conditions: [{ type: Ready, status: 'True' }] } } }"),
+    )
+    .await;
+    until_holds(&stand, &*assertion("resource", "{ kind: Widget, name: x, absent: true }")).await;
+    until_holds(&stand, &*assertion("resource", "{ kind: ConfigMap, name: x, absent: true }")).await;
+    stand.down().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn an_image_that_is_not_there_is_named() {
+    let stand = Stand::new("neverpull", json!({})).await;
+    stand.apply(web("", json!({"image": "missing:1"}), json!({}))).await;
+    let findings = explained(&stand, &*ready(), "ErrImageNeverPull").await;
+    let told = told(&findings, "ErrImageNeverPull");
+    assert!(told.contains("container app: Container image \"missing:1\" is not present with pull policy"), "{told}");
+    stand.down().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_crash_loop_shows_its_last_lines_and_keeps_them_whole() {
+    let stand = Stand::new("crashloop", json!({})).await;
+    let script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo line $i; done; echo no DATABASE_URL >&2; exit 3";
+    stand.apply(web(script, json!({}), json!({}))).await;
+    let rollout = assertion("rollout", "{ workload: deployment/web }");
+    let findings = explained(&stand, &*rollout, "CrashLoopBackOff").await;
+    let finding = findings.iter().find(|it| it.cause == "CrashLoopBackOff").expect("told");
+    assert!(finding.message.starts_with("container app: exited with code 3, restarted"), "{}", finding.message);
+    assert_eq!(finding.lines.len(), 10, "{:?}", finding.lines);
+    assert_eq!(finding.lines[9], "no DATABASE_URL");
+    let kept = stand.kept.0.lock().expect("no panic").clone();
+    let log = kept.iter().find(|(name, _)| name.starts_with("deployment-web/logs/web-")).expect("kept").1;
+    assert!(log.starts_with("line 1\n"), "{log}");
+    assert!(kept["deployment-web/pods.yaml"].starts_with("apiVersion: v1\nkind: Pod\n"));
+    assert!(kept["deployment-web/events.txt"].contains("BackOff"));
+    stand.down().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn running_out_of_memory_is_named_with_the_limit() {
+    let stand = Stand::new("oom", json!({})).await;
+    let limits = json!({"resources": {"limits": {"memory": "24Mi"}}});
+    stand.apply(web("x=aaaaaaaaaaaaaaaa; while true; do x=$x$x; done", limits, json!({}))).await;
+    let findings = explained(&stand, &*never(), "OOMKilled").await;
+    let told = told(&findings, "OOMKilled");
+    assert!(told.contains("container app: used more memory than it may (limit 24Mi)"), "{told}");
+    stand.down().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn the_scheduler_is_quoted() {
+    let stand = Stand::new("unschedulable", json!({})).await;
+    stand.apply(web("sleep 9", json!({"resources": {"requests": {"cpu": "1000"}}}), json!({}))).await;
+    let findings = explained(&stand, &*ready(), "Unschedulable").await;
+    assert!(told(&findings, "Unschedulable").contains("Insufficient cpu"), "{findings:?}");
+    stand.down().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_failing_readiness_probe_is_quoted_with_the_service_it_empties() {
+    let stand = Stand::new("unready", json!({})).await;
+    let probe = json!({"exec": {"command": ["/bin/sh", "-c", "echo not yet; exit 1"]}, "periodSeconds": 1});
+    stand.apply(web("exec sleep 1000", json!({"readinessProbe": probe}), json!({}))).await;
+    stand
+        .apply(json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+            "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}
+        }))
+        .await;
+    let findings = explained(&stand, &*ready(), "ReadinessProbeFailed").await;
+    assert!(told(&findings, "ReadinessProbeFailed").contains("Readiness probe failed: not yet"), "{findings:?}");
+    let findings = explained(&stand, &*ready(), "NoEndpoints").await;
+    assert_eq!(told(&findings, "NoEndpoints"), "service/web: selector app=web matches 2 pods, none of which is ready");
+    stand.down().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_failing_liveness_probe_is_quoted() {
+    let stand = Stand::new("unalive", json!({})).await;
+    let probe = json!({
+        "exec": {"command": ["/bin/sh", "-c", "echo stuck; exit 1"]}, "periodSeconds": 1, "failureThreshold": 1
+    });
+    stand
+        .apply(web("trap 'exit 143' TERM; while true; do sleep 1; done", json!({"livenessProbe": probe}), json!({})))
+        .await;
+    let findings = explained(&stand, &*never(), "LivenessProbeFailed").await;
+    assert!(told(&findings, "LivenessProbeFailed").contains("Liveness probe failed: stuck"), "{findings:?}");
+    stand.down().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn what_a_container_lacks_is_named() {
+    let stand = Stand::new("lacks", json!({})).await;
+    let from = json!({"envFrom": [{"configMapRef": {"name": "settings"}}]});
+    stand.apply(web("sleep 9", from, json!({}))).await;
+    let findings = explained(&stand, &*ready(), "CreateContainerConfigError").await;
+    assert!(
+        told(&findings, "CreateContainerConfigError").ends_with("container app: configmap \"settings\" not found"),
+        "{findings:?}"
+    );
+    stand.down().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_volume_that_cannot_be_mounted_and_a_claim_that_is_not_bound_are_named() {
+    let stand = Stand::new("volumes", json!({})).await;
+    let volume = json!({
+        "volumes": [{"name": "tls", "secret": {"secretName": "tls"}}]
+    });
+    let mount = json!({"volumeMounts": [{"name": "tls", "mountPath": "/tls"}]});
+    stand.apply(web("sleep 9", mount, volume)).await;
+    let findings = explained(&stand, &*ready(), "FailedMount").await;
+    assert!(told(&findings, "FailedMount").contains("secret \"tls\" not found"), "{findings:?}");
+    stand
+        .apply(json!({
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "fast",
+                "resources": {"requests": {"storage": "1Gi"}}}
+        }))
+        .await;
+    let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "db", "labels": {"app": "db"}}});
+    pod["spec"] = json!({
+        "containers": [{"name": "app", "image": IMAGE, "imagePullPolicy": "Never"}],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
+    });
+    stand.apply(pod).await;
+    let pods = assertion("pods", "{ selector: app=db, ready: all }");
+    let findings = explained(&stand, &*pods, "PVCUnbound").await;
+    assert!(told(&findings, "PVCUnbound").contains("\"fast\" not found"), "{findings:?}");
+    assert!(findings.iter().any(|it| it.cause == "Unschedulable"), "{findings:?}");
+    stand.down().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn an_exceeded_quota_is_told_of_the_deployment() {
+    let stand = Stand::new("quota", json!({})).await;
+    stand
+        .apply(json!({
+            "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"},
+            "spec": {"hard": {"pods": "0"}}
+        }))
+        .await;
+    stand.apply(web("sleep 9", json!({}), json!({}))).await;
+    let findings = explained(&stand, &*ready(), "QuotaExceeded").await;
+    assert_eq!(
+        told(&findings, "QuotaExceeded"),
+        "deployment/web: exceeded quota: small, requested: pods=1, used: pods=0, limited: pods=0"
+    );
+    stand.down().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_refusal_by_pod_security_is_told_of_the_deployment() {
+    let stand = Stand::new("podsecurity", json!({"pod-security.kubernetes.io/enforce": "restricted"})).await;
+    stand.apply(web("sleep 9", json!({}), json!({}))).await;
+    let findings = explained(&stand, &*ready(), "PodSecurityViolation").await;
+    assert!(told(&findings, "PodSecurityViolation").contains("violates PodSecurity \"restricted"), "{findings:?}");
+    stand.down().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_service_whose_selector_matches_no_pod_shows_the_labels_that_are_there() {
+    let stand = Stand::new("noendpoints", json!({})).await;
+    stand.apply(web("exec sleep 1000", json!({}), json!({}))).await;
+    stand
+        .apply(json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "front"},
+            "spec": {"selector": {"app": "wbe"}, "ports": [{"port": 80}]}
+        }))
+        .await;
+    until_holds(&stand, &*ready()).await;
+    let service = assertion("resource", "{ kind: svc, name: front, match: { spec: { type: LoadBalancer } } }");
+    let findings = explained(&stand, &*service, "NoEndpoints").await;
+    assert_eq!(
+        told(&findings, "NoEndpoints"),
+        "service/front: selector app=wbe matches no pod; pods there have app=web"
+    );
+    stand.down().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_gate_notices_a_change_within_20_ms() {
+    let stand = Stand::new("latency", json!({})).await;
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "state"}, "data": {"round": "0"}});
+    stand.apply(map.clone()).await;
+    let mut after_answer = Vec::new();
+    for round in 1..=50 {
+        let asked =
+            assertion("resource", &format!("{{ kind: cm, name: state, match: {{ data: {{ round: '{round}' }} }} }}"));
+        let mut watch: Box<dyn Watch> = asked.watch(&stand.cx).await.expect("watched");
+        assert!(!asked.measure(&stand.cx).await.expect("measured").holds());
+        let noticed = async {
+            while !asked.measure(&stand.cx).await.expect("measured").holds() {
+                watch.changed().await;
+            }
+            Instant::now()
+        };
+        let patched = async {
+            stand.patch(&map, &json!({"data": {"round": round.to_string()}})).await;
+            Instant::now()
+        };
+        let (noticed, patched) = tokio::join!(noticed, patched);
+        after_answer.push(noticed.saturating_duration_since(patched));
+    }
+    after_answer.sort();
+    eprintln!("noticed after the patch was answered: median {:?}, max {:?}", after_answer[25], after_answer[49]);
+    // The whole way over the API server, on a machine that runs the cluster and the other tests as well.
+    assert!(after_answer[40] < Duration::from_millis(20), "{after_answer:?}");
+    stand.down().await;
+}

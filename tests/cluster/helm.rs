@@ -1,0 +1,138 @@
+//! The `helm` step and assertion on a real cluster.
+
+use pipeline::outcome::Outcome;
+use serde_json::json;
+
+use super::world::Project;
+
+const CHART: &str = "apiVersion: v2\nname: notes\nversion: 0.1.0\nappVersion: \"1.0\"\n";
+const VALUES: &str = "greeting: hello\ntoken: \"\"\nbroken: false\n";
+const TEMPLATE: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-notes\ndata:\n  \
+    greeting: {{ .Values.greeting | quote }}\n---\napiVersion: v1\nkind: Secret\nmetadata:\n  \
+    name: {{ .Release.Name }}-token\nstringData:\n  token: {{ .Values.token | quote }}\n";
+const BROKEN: &str = "{{- if .Values.broken }}\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  \
+    name: {{ .Release.Name }}-app\nspec:\n  selector: { matchLabels: { app: broken } }\n  template:\n    \
+    metadata: { labels: { app: broken } }\n    spec:\n      containers:\n        \
+    - { name: app, image: \"pipeline-test-nowhere:1\", imagePullPolicy: Never }\n{{- end }}\n";
+
+fn project(namespace: &str) -> Project {
+    let files = [
+        ("chart/Chart.yaml", CHART),
+        ("chart/values.yaml", VALUES),
+        ("chart/templates/notes.yaml", TEMPLATE),
+        ("chart/templates/broken.yaml", BROKEN),
+    ];
+    Project::new(&files, namespace)
+}
+
+/// A namespace of this test alone; deleted at its end, also by a panic.
+struct Namespace(String);
+
+impl Namespace {
+    fn new(name: &str) -> Self {
+        Namespace(format!("pipeline-test-{name}-{}", std::process::id()))
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let args = ["delete", "namespace", &self.0, "--wait=false", "--ignore-not-found"];
+        let _ = std::process::Command::new("kubectl").args(args).output();
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn installs_upgrades_rolls_back_and_uninstalls() {
+    let namespace = Namespace::new("helm");
+    let project = project(&namespace.0);
+    project.passes("helm", json!({"lint": {"chart": "chart", "strict": false}})).await;
+    let gone = project.measures("helm", json!({"release": "demo", "absent": true})).await;
+    assert_eq!(gone, ["holds release: absent / absent"]);
+
+    let install = json!({"install": {
+        "release": "demo", "chart": "chart", "create_namespace": true, "wait": true,
+        "values": {"greeting": "one"}, "secret_values": {"token": "hunter2-and-more"}
+    }});
+    let outputs = project.passes("helm", install).await;
+    assert_eq!((&outputs["revision"], &outputs["status"]), (&json!(1), &json!("deployed")));
+    assert_eq!((&outputs["chart_version"], &outputs["app_version"]), (&json!("0.1.0"), &json!("1.0")));
+    assert!(!project.log.text().contains("hunter2"), "{}", project.log.text());
+
+    let upgrade = json!({"upgrade": {
+        "release": "demo", "chart": "chart", "set": {"greeting": "two"}, "reuse_values": true
+    }});
+    assert_eq!(project.passes("helm", upgrade).await["revision"], json!(2));
+    let dry = json!({"upgrade": {"release": "demo", "chart": "chart", "dry_run": true}});
+    assert!(!project.passes("helm", dry).await.contains_key("revision"));
+    let body = json!({
+        "release": "demo", "revision": 2, "chart": "notes", "chart_version": "0.1.0", "app_version": "1.0", "revisions": 2,
+        "values": {"greeting": "two", "token": "hunter2-and-more"}
+    });
+    let measures = project.measures("helm", body).await;
+    assert!(measures.iter().all(|measure| measure.starts_with("holds")), "{measures:#?}");
+
+    let outputs = project.passes("helm", json!({"rollback": {"release": "demo", "revision": 1, "wait": true}})).await;
+    assert_eq!(outputs["revision"], json!(3));
+    let measures = project.measures("helm", json!({"release": "demo", "values": {"greeting": "two"}})).await;
+    assert_eq!(measures, ["holds status: deployed / deployed", "unmet values.greeting: one / two"]);
+
+    project.passes("helm", json!({"uninstall": {"release": "demo"}})).await;
+    let gone = project.measures("helm", json!({"release": "demo"})).await;
+    assert_eq!(gone, ["unmet release: no release demo / present"]);
+    project.passes("helm", json!({"uninstall": {"release": "demo", "ignore_missing": true}})).await;
+    let Ok(Outcome::Failed(failure)) = project.step("helm", json!({"uninstall": {"release": "demo"}})).await else {
+        panic!("there is nothing to uninstall");
+    };
+    assert!(failure.summary.contains("not found"), "{failure:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_failed_install_names_the_pod_and_the_cause() {
+    let namespace = Namespace::new("helm-broken");
+    let project = project(&namespace.0);
+    let install = json!({"install": {
+        "release": "demo", "chart": "chart", "create_namespace": true, "wait": true, "timeout": "8s",
+        "values": {"broken": true}
+    }});
+    let Ok(Outcome::Failed(failure)) = project.step("helm", install).await else { panic!("should fail") };
+    assert!(failure.summary.starts_with("helm install of demo failed: "), "{failure:?}");
+    assert!(failure.findings.iter().any(|finding| finding.cause == "ErrImageNeverPull"), "{failure:#?}");
+    let measures = project.measures("helm", json!({"release": "demo"})).await;
+    assert_eq!(measures, ["unmet status: failed / deployed"]);
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_release_left_pending_is_explained_before_helm_is_asked() {
+    let namespace = Namespace::new("helm-pending");
+    let project = project(&namespace.0);
+    let install = json!({"install": {"release": "demo", "chart": "chart", "create_namespace": true}});
+    project.passes("helm", install.clone()).await;
+    let secret = "sh.helm.release.v1.demo.v1";
+    let args = ["-n", &namespace.0, "label", "secret", secret, "status=pending-upgrade", "--overwrite"];
+    assert!(std::process::Command::new("kubectl").args(args).status().expect("kubectl runs").success());
+    let Ok(Outcome::Failed(failure)) = project.step("helm", install).await else { panic!("should fail") };
+    assert!(failure.summary.starts_with("release demo is pending-upgrade at revision 1"), "{failure:?}");
+    assert!(failure.help.is_some_and(|help| help.contains("helm uninstall demo")));
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn renders_to_a_file_and_says_what_is_wrong_with_a_chart() {
+    let project = project("default");
+    let template = json!({"template": {"chart": "chart", "release": "x", "output": "out/rendered.yaml"}});
+    let outputs = project.passes("helm", template).await;
+    assert_eq!((&outputs["path"], &outputs["objects"]), (&json!("out/rendered.yaml"), &json!(2)));
+    std::fs::write(project.path().join("chart/templates/bad.yaml"), "a: {{ .Values.nowhere.deep }}\n")
+        .expect("writable");
+    let Ok(Outcome::Failed(failure)) = project.step("helm", json!({"template": {"chart": "chart"}})).await else {
+        panic!("should fail");
+    };
+    assert!(failure.summary.contains("nil pointer"), "{failure:?}");
+    let Ok(Outcome::Failed(failure)) = project.step("helm", json!({"lint": {"chart": "chart"}})).await else {
+        panic!("should fail");
+    };
+    assert!(failure.summary.starts_with("helm lint of chart failed: "), "{failure:?}");
+}

@@ -1,0 +1,168 @@
+//! What the cluster tests stand on: a namespace of their own, a small image, a context for kinds.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use pipeline::diagnostic::Diagnostics;
+use pipeline::document::{Node, parse};
+use pipeline::drivers::process::LineSink;
+use pipeline::drivers::{Settings, World, cluster::ClusterSettings};
+use pipeline::expr::Scope;
+use pipeline::kind::{Assertion, Context, Evidence, Signals, Step};
+use pipeline::source::SourceMap;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+/// The image that the tests run: a static busybox, in the cluster's runtime.
+pub const IMAGE: &str = "pipeline-test:local";
+
+/// A namespace of one test, deleted in the end.
+pub struct Stand {
+    pub namespace: String,
+    pub cx: Context,
+    pub kept: Arc<Kept>,
+}
+
+/// Evidence, by name.
+#[derive(Default)]
+pub struct Kept(pub Mutex<BTreeMap<String, String>>);
+
+impl Evidence for Kept {
+    fn keep(&self, name: &str, text: &str) {
+        self.0.lock().expect("no panic").insert(name.to_owned(), text.to_owned());
+    }
+}
+
+struct Silent;
+
+impl LineSink for Silent {
+    fn line(&self, _: &[u8]) {}
+}
+
+impl Stand {
+    /// A fresh namespace with these labels.
+    pub async fn new(name: &str, labels: Value) -> Self {
+        image();
+        let namespace = format!("{name}-{}", std::process::id());
+        let context = std::env::var("PIPELINE_TEST_CONTEXT").unwrap_or_else(|_| "local".to_owned());
+        let settings = ClusterSettings {
+            contexts: vec![context],
+            namespace: Some(namespace.clone()),
+            ..ClusterSettings::default()
+        };
+        let world = Arc::new(World::new(Settings { project: project(), cluster: settings }));
+        let kept = Arc::new(Kept::default());
+        let cx = context_of(world, Arc::clone(&kept));
+        let stand = Stand { namespace, cx, kept };
+        let object = json!({
+            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": stand.namespace, "labels": labels}
+        });
+        stand.apply(object).await;
+        stand
+    }
+
+    /// Creates an object in the namespace, or beside it where its kind lives in none.
+    pub async fn apply(&self, object: Value) {
+        let api = self.api(&object).await;
+        let object: DynamicObject = serde_json::from_value(object).expect("an object");
+        api.create(&PostParams::default(), &object).await.expect("created");
+    }
+
+    /// Patches an object.
+    pub async fn patch(&self, object: &Value, patch: &Value) {
+        let name = object["metadata"]["name"].as_str().expect("a name");
+        let api = self.api(object).await;
+        api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.expect("patched");
+    }
+
+    /// The client's view of the objects of the same kind.
+    pub async fn api(&self, object: &Value) -> Api<DynamicObject> {
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let cluster = &self.cx.world.cluster;
+        let (resource, namespaced): (ApiResource, bool) =
+            cluster.discover(&text(&object["apiVersion"]), &text(&object["kind"])).await.expect("served");
+        let client = cluster.client().await.expect("connected");
+        if namespaced {
+            Api::namespaced_with(client, &self.namespace, &resource)
+        } else {
+            Api::all_with(client, &resource)
+        }
+    }
+
+    /// Removes the namespace; does not wait for it.
+    pub async fn down(self) {
+        let namespaces = json!({"apiVersion": "v1", "kind": "Namespace"});
+        let api = self.api(&namespaces).await;
+        api.delete(&self.namespace, &DeleteParams::background()).await.expect("deleted");
+    }
+}
+
+/// An assertion as a user writes it, under its kind.
+pub fn assertion(kind: &str, body: &str) -> Box<dyn Assertion> {
+    let kind = pipeline::assertions::ASSERTIONS.iter().find(|row| row.name == kind).expect("registered");
+    kind.decode(&node(body)).expect("decodes")
+}
+
+/// A step as a user writes it, under its kind.
+pub fn step(kind: &str, body: &str) -> Box<dyn Step> {
+    let kind = pipeline::steps::STEPS.iter().find(|row| row.name == kind).expect("registered");
+    kind.decode(&node(body)).expect("decodes")
+}
+
+fn node(body: &str) -> Node {
+    let mut sources = SourceMap::default();
+    let file = sources.add("stage.yaml", "stage.yaml", body);
+    parse(&sources, file, &mut Diagnostics::default()).expect("well formed")
+}
+
+fn context_of(world: Arc<World>, kept: Arc<Kept>) -> Context {
+    let signals = Signals {
+        cancel: CancellationToken::new(),
+        stop: CancellationToken::new(),
+        up: CancellationToken::new(),
+        grace: Duration::from_secs(2),
+    };
+    Context {
+        name: "test.test".to_owned(),
+        project: project(),
+        run: "test".to_owned(),
+        env: Arc::new(std::env::vars().collect()),
+        secrets: Arc::default(),
+        scope: Arc::new(Scope::default()),
+        log: Arc::new(Silent),
+        evidence: kept,
+        scratch: std::env::temp_dir(),
+        output_file: std::env::temp_dir().join("unused"),
+        steps: Arc::default(),
+        signals,
+        world,
+    }
+}
+
+fn project() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Puts the image into the cluster's runtime, once a run of the tests: busybox with a link for each of its commands.
+fn image() {
+    const BUILD: &str = r#"
+        root=$(mktemp -d); trap 'rm -rf "$root"' EXIT
+        mkdir "$root/bin"; cp "$(command -v busybox)" "$root/bin/busybox"
+        for name in $("$root/bin/busybox" --list); do [ -e "$root/bin/$name" ] || ln -s busybox "$root/bin/$name"; done
+        tar -C "$root" -c bin | docker import -c 'ENV PATH=/bin' - "$IMAGE"
+        docker save "$IMAGE" | "$LOAD"
+    "#;
+    static LOADED: OnceLock<()> = OnceLock::new();
+    LOADED.get_or_init(|| {
+        let load = project().join("tools/cluster-load");
+        if load.exists() {
+            let mut build = Command::new("bash");
+            build.args(["-euo", "pipefail", "-c", BUILD]).env("IMAGE", IMAGE).env("LOAD", load).stdout(Stdio::null());
+            assert!(build.status().expect("started").success(), "{IMAGE} could not be put into the cluster");
+        }
+    });
+}
