@@ -7,6 +7,7 @@ pub mod helm;
 pub mod http;
 pub mod images;
 pub mod process;
+pub mod providers;
 pub mod script;
 pub mod tcp;
 pub mod vault;

@@ -1,5 +1,6 @@
 //! The step kinds: one file each, and the table that registers them.
 
+mod cluster;
 mod helm;
 mod http;
 mod image;
@@ -11,6 +12,7 @@ use crate::kind::StepKind;
 /// Every step kind, sorted by name.
 #[rustfmt::skip]
 pub const STEPS: &[&StepKind] = &[
+    &cluster::KIND,
     &helm::KIND,
     &http::KIND,
     &image::KIND,

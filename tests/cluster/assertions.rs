@@ -130,10 +130,8 @@ async fn an_image_that_is_not_there_is_named() {
     let stand = Stand::new("neverpull", json!({})).await;
     stand.apply(web("", json!({"image": "missing:1"}), json!({}))).await;
     let findings = explained(&stand, &*ready(), "ErrImageNeverPull").await;
-    assert!(
-        told(&findings, "ErrImageNeverPull")
-            .ends_with(": container app: Container image \"missing:1\" is not present with pull policy of Never")
-    );
+    let told = told(&findings, "ErrImageNeverPull");
+    assert!(told.contains("container app: Container image \"missing:1\" is not present with pull policy"), "{told}");
     stand.down().await;
 }
 

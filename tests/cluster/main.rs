@@ -2,7 +2,10 @@
 //! `cargo test --test cluster -- --ignored`, after `tools/up`.
 
 mod assertions;
+mod busybox;
 mod helm;
 mod image;
+mod kube;
+mod kube_bulk;
 mod stand;
 mod world;

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
-use pipeline::document::parse;
+use pipeline::diagnostic::Diagnostics;
+use pipeline::document::{Node, parse};
 use pipeline::drivers::process::LineSink;
 use pipeline::drivers::{Settings, World, cluster::ClusterSettings};
 use pipeline::expr::Scope;
-use pipeline::kind::{Assertion, Context, Evidence, Signals};
+use pipeline::kind::{Assertion, Context, Evidence, Signals, Step};
 use pipeline::source::SourceMap;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -103,11 +104,19 @@ impl Stand {
 /// An assertion as a user writes it, under its kind.
 pub fn assertion(kind: &str, body: &str) -> Box<dyn Assertion> {
     let kind = pipeline::assertions::ASSERTIONS.iter().find(|row| row.name == kind).expect("registered");
+    kind.decode(&node(body)).expect("decodes")
+}
+
+/// A step as a user writes it, under its kind.
+pub fn step(kind: &str, body: &str) -> Box<dyn Step> {
+    let kind = pipeline::steps::STEPS.iter().find(|row| row.name == kind).expect("registered");
+    kind.decode(&node(body)).expect("decodes")
+}
+
+fn node(body: &str) -> Node {
     let mut sources = SourceMap::default();
-    let file = sources.add("gate.yaml", "gate.yaml", body);
-    let mut out = pipeline::diagnostic::Diagnostics::default();
-    let node = parse(&sources, file, &mut out).expect("well formed");
-    kind.decode(&node).expect("decodes")
+    let file = sources.add("stage.yaml", "stage.yaml", body);
+    parse(&sources, file, &mut Diagnostics::default()).expect("well formed")
 }
 
 fn context_of(world: Arc<World>, kept: Arc<Kept>) -> Context {

@@ -1,0 +1,65 @@
+//! Which cluster a pipeline made itself: the file that lets a later `down` take down that one and no other.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::Fault;
+
+/// What was brought up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// `minikube`, `kind`, `k3d` or `command`.
+    pub provider: String,
+    /// The cluster's name at its provider.
+    pub name: String,
+    /// Its kubeconfig context.
+    pub context: String,
+    /// The user's own script that takes it down, where one brought it up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down: Option<String>,
+}
+
+impl Record {
+    /// The one of this project, if there is one.
+    ///
+    /// # Errors
+    /// [`Fault`] when it is there and cannot be read.
+    pub fn load(project: &Path) -> Result<Option<Self>, Fault> {
+        let path = path(project);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Fault::environment(format!("{} cannot be read: {error}", path.display()))),
+        };
+        serde_json::from_str(&text).map(Some).map_err(|error| {
+            Fault::environment(format!("{} is not what a cluster step wrote: {error}", path.display()))
+                .help("take the cluster down by hand, and remove the file")
+        })
+    }
+
+    /// Writes it down.
+    ///
+    /// # Errors
+    /// [`Fault`] when the file cannot be written.
+    pub fn save(&self, project: &Path) -> Result<(), Fault> {
+        let path = path(project);
+        let text = serde_json::to_string_pretty(self).expect("a record is plain text");
+        let folder = path.parent().expect("the file lies in a folder");
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&path, text + "\n"))
+            .map_err(|error| Fault::environment(format!("{} cannot be written: {error}", path.display())))
+    }
+
+    /// Removes the one of this project.
+    pub fn forget(project: &Path) {
+        // Where it cannot be removed the next `down` finds nothing to take down, which is no harm.
+        let _ = fs::remove_file(path(project));
+    }
+}
+
+fn path(project: &Path) -> PathBuf {
+    project.join(".pipeline/cluster.json")
+}

@@ -1,0 +1,55 @@
+//! The cluster step on the real cluster: one that answers is used, never made or taken down.
+
+use std::fs;
+
+use pipeline::kind::Step;
+use pipeline::outcome::Outcome;
+use serde_json::json;
+
+use crate::stand::{Stand, step};
+
+async fn run(stand: &Stand, body: &str) -> Outcome {
+    let step: Box<dyn Step> = step("cluster", body);
+    step.run(&stand.cx).await.expect("found out")
+}
+
+fn outputs(outcome: &Outcome) -> serde_json::Value {
+    match outcome {
+        Outcome::Passed(outputs) => json!(outputs),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_cluster_that_answers_is_used_and_never_taken_down() {
+    let mut stand = Stand::new("provision", json!({})).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    stand.cx.project = folder.path().to_owned();
+    let up = outputs(&run(&stand, "up: {}").await);
+    assert_eq!((up["provider"].as_str(), up["nodes"].as_u64()), (Some("existing"), Some(1)), "{up}");
+    assert!(up["version"].as_str().is_some_and(|version| version.starts_with("v1.")), "{up}");
+    let status = outputs(&run(&stand, "status: {}").await);
+    assert_eq!((&status["context"], &status["nodes"]), (&up["context"], &up["nodes"]));
+    assert!(matches!(run(&stand, "down: {}").await, Outcome::Skipped(_)));
+    stand.down().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_command_makes_a_cluster_and_takes_it_down() {
+    let mut stand = Stand::new("provcommand", json!({})).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    stand.cx.project = folder.path().to_owned();
+    let up = "up: { provider: command, command: { up: 'touch made', down: 'rm made' } }";
+    assert_eq!(outputs(&run(&stand, up).await)["provider"], "command");
+    assert!(folder.path().join("made").exists());
+    assert_eq!(outputs(&run(&stand, "down: {}").await)["provider"], "command");
+    assert!(!folder.path().join("made").exists());
+    assert!(matches!(run(&stand, "down: {}").await, Outcome::Skipped(_)));
+    assert_eq!(fs::read_dir(folder.path().join(".pipeline")).expect("there").count(), 0);
+    let failing = run(&stand, "up: { provider: command, command: { up: 'exit 3' } }").await;
+    let Outcome::Failed(failure) = failing else { panic!("{failing:?}") };
+    assert_eq!(failure.summary, "the command that makes the cluster exited with code 3, expected 0");
+    stand.down().await;
+}
