@@ -149,7 +149,7 @@ async fn a_policy_looks_at_a_rendered_chart() {
     assert_eq!(
         project.measures("policy", body).await,
         [
-            "unmet non-root: chart/templates/broken.yaml (rendered.yaml:20) deployment/chart-app: container app does not \
+            "unmet non-root: chart/templates/broken.yaml (rendered.yaml:19) deployment/chart-app: container app does not \
              say runAsNonRoot: true / every container runs as another user than root",
             "unmet no-secret-data: chart/templates/notes.yaml (rendered.yaml:3) secret/chart-token: stringData.token has a \
              value / no secret value stands in a file",
