@@ -6,6 +6,7 @@ mod http;
 mod image;
 mod live;
 mod pods;
+mod policy;
 mod resource;
 mod rollout;
 mod shell;
@@ -21,6 +22,7 @@ pub const ASSERTIONS: &[&AssertionKind] = &[
     &http::KIND,
     &image::KIND,
     &pods::KIND,
+    &policy::KIND,
     &resource::KIND,
     &rollout::KIND,
     &shell::KIND,

@@ -6,9 +6,13 @@ mod completions;
 mod explain;
 mod find;
 mod init;
+mod logs;
 mod out;
 mod plan;
+mod record;
+mod report;
 mod run;
+mod runs;
 mod schema;
 
 use std::process::ExitCode;
@@ -31,6 +35,9 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::run(&args, run),
         Command::Check(check) => check::run(&args, check),
         Command::Plan(plan) => plan::run(&args, plan),
+        Command::Report(report) => report::run(&args, report),
+        Command::Runs(runs) => runs::run(&args, runs),
+        Command::Logs(logs) => logs::run(&args, logs),
         Command::Schema(schema) => schema::run(schema),
         Command::Explain(explain) => explain::run(explain),
         Command::Init(init) => init::run(&args, init),

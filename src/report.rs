@@ -12,3 +12,5 @@ pub mod reporter;
 pub mod story;
 pub mod text;
 mod words;
+
+pub use words::tame;

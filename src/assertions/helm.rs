@@ -147,9 +147,9 @@ impl Helm {
             None => Measure::new("status", &latest.status, "deployed", latest.status == "deployed"),
         };
         let mut measures = vec![status];
-        measures.extend(self.revision.as_ref().map(|expected| {
-            expected.measure("revision", &Count(i64::from(latest.revision)))
-        }));
+        measures.extend(
+            self.revision.as_ref().map(|expected| expected.measure("revision", &Count(i64::from(latest.revision)))),
+        );
         measures.extend(text("chart", &self.chart, &latest.chart));
         measures.extend(text("chart_version", &self.chart_version, &latest.chart_version));
         measures.extend(text("app_version", &self.app_version, &latest.app_version));
@@ -185,7 +185,9 @@ mod tests {
 
     fn shown(body: Value, status: Option<&str>) -> Vec<String> {
         let helm: Helm = serde_json::from_value(body).expect("of the right shape");
-        let Value::Object(values) = json!({"replicas": 2, "image": {"name": "todo", "tag": "dev"}}) else { return vec![] };
+        let Value::Object(values) = json!({"replicas": 2, "image": {"name": "todo", "tag": "dev"}}) else {
+            return vec![];
+        };
         let record = status.map(|status| Record {
             latest: Release {
                 name: "todo".into(),

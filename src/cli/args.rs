@@ -40,6 +40,12 @@ pub(super) enum Command {
     Check(Check),
     /// Show what would run, and in which order
     Plan(Plan),
+    /// Make a run's report again from its record
+    Report(Report),
+    /// List, show or remove runs
+    Runs(Runs),
+    /// Show what a step said
+    Logs(Logs),
     /// Print the JSON Schema of a kind of file, for editors
     Schema(Schema),
     /// Explain a diagnostic code, a step kind or an assertion kind
@@ -137,6 +143,58 @@ pub(super) enum PlanFormat {
     Dot,
     /// For Markdown
     Mermaid,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Report {
+    /// The run's id, or a part of it [default: the newest]
+    pub run: Option<String>,
+    /// What to make
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ReportFormat,
+}
+
+/// What a report is made as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// For people
+    Text,
+    /// For CI
+    Junit,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Runs {
+    #[command(subcommand)]
+    pub command: Option<RunsCommand>,
+}
+
+/// What to do with runs.
+#[derive(Debug, Subcommand)]
+pub(super) enum RunsCommand {
+    /// A line for each run, the newest first
+    List,
+    /// Everything about a run
+    Show {
+        /// The run's id, or a part of it [default: the newest]
+        run: Option<String>,
+    },
+    /// Remove runs with all their files
+    Rm {
+        /// Ids, or parts of them
+        #[arg(required = true)]
+        runs: Vec<String>,
+    },
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Logs {
+    /// The run's id, or a part of it [default: the newest]
+    pub run: Option<String>,
+    /// The step, as `stage.step`; the steps that have a log where absent
+    pub step: Option<String>,
 }
 
 #[derive(Debug, Group)]

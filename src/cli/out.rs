@@ -1,6 +1,6 @@
 //! The two streams: data to stdout, all else to stderr. A reader that has gone away is no error.
 
-use std::io::{IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Write};
 
 use anstream::AutoStream;
 
@@ -15,6 +15,29 @@ pub(super) fn data(text: &str) {
         .write_all(text.as_bytes())
         .and_then(|()| if text.ends_with('\n') { Ok(()) } else { stdout.write_all(b"\n") });
     let _ = stdout.flush();
+}
+
+/// Writes data with styles to stdout; they are stripped where stdout takes none.
+pub(super) fn styled(text: &str) {
+    let mut stdout = AutoStream::auto(std::io::stdout());
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Copies a log to stdout; to a terminal line by line, without escape sequences.
+pub(super) fn copy(from: &mut impl std::io::Read) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    let copied = if std::io::stdout().is_terminal() {
+        std::io::BufReader::new(from).split(b'\n').try_for_each(|line| {
+            let line = line?;
+            writeln!(stdout, "{}", crate::report::tame(&String::from_utf8_lossy(&line)))
+        })
+    } else {
+        std::io::copy(from, &mut stdout).map(|_| ())
+    };
+    match copied {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
 }
 
 /// Says something on stderr.

@@ -8,13 +8,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use indexmap::IndexMap;
+
 use super::args::{Args, Run};
 use super::{find, out};
 use crate::drivers::World;
 use crate::engine::{self, Mode, Selection};
 use crate::exit_code::Exit;
+use crate::mask::{Masker, SecretText};
 use crate::outcome::Fault;
 use crate::plan::{Loaded, Plan};
+use crate::spec::{SecretSource, StageNames};
 
 /// Between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
@@ -58,13 +62,14 @@ async fn go(
     selection: Selection,
     world: Arc<World>,
     env: BTreeMap<String, String>,
-    secrets: Arc<BTreeMap<String, crate::mask::SecretText>>,
+    secrets: Arc<BTreeMap<String, SecretText>>,
 ) -> Result<Exit, Fault> {
-    let kept = keep::Kept::create(&plan.settings().project, &secrets)?;
+    let masker = Masker::new(secrets.values());
+    let kept = keep::Kept::create(&plan.settings().project, &masker)?;
     let (notices, received) = engine::notices();
     let listener = listen::Listener::start(listen::reporters(args, run), received)?;
     let options = engine::Options {
-        run: kept.id.clone(),
+        run: kept.folder.id().to_owned(),
         started: kept.started.clone(),
         jobs: run.jobs.unwrap_or_else(default_jobs).max(1),
         mode: mode(run),
@@ -72,38 +77,34 @@ async fn go(
         grace: GRACE,
         env,
     };
-    let masker = crate::mask::Masker::new(secrets.values());
     let parts = engine::Parts {
         masker,
         plan,
         world,
         secrets,
         recorder: kept.recorder,
-        files: Arc::clone(&kept.files),
+        files: Arc::clone(&kept.files) as Arc<dyn engine::RunFiles>,
         notices,
         interrupts: signals::interrupts()?,
     };
     let result = engine::run(options, parts).await;
-    let story = listener.finish();
+    let (story, failed) = listener.finish();
     let result = result?;
     let mut exit = exit(result.exit_code);
-    if let Some(error) = &result.journal_error {
-        out::error(
-            &format!("the record of this run could not be written: {error}"),
-            Some("free some space, or run from a folder that can be written to"),
-        );
+    let mut unwritten: Vec<String> = Vec::new();
+    unwritten.extend(result.journal_error.as_ref().map(|error| format!("the record of this run: {error}")));
+    unwritten.extend(kept.files.lost());
+    unwritten.extend(keep::reports(&kept.folder, &story).err().map(|fault| fault.message));
+    unwritten.extend(failed.iter().map(|(reporter, error)| format!("the {reporter} report: {error}")));
+    for problem in &unwritten {
+        out::error(&format!("not written: {problem}"), None);
     }
-    if let Err(fault) = keep::reports(&kept.folder, &story.0) {
-        out::error(&fault.message, fault.help.as_deref());
-        exit = if exit == Exit::Passed { Exit::Report } else { exit };
+    if !unwritten.is_empty() && exit == Exit::Passed {
+        exit = Exit::Report;
     }
-    for (reporter, error) in &story.1 {
-        out::error(&format!("the {reporter} report could not be written: {error}"), None);
-        exit = if exit == Exit::Passed { Exit::Report } else { exit };
-    }
-    out::say(&crate::report::text::summary(&story.0));
+    out::say(&format!("\n{}", crate::report::text::summary(&story).trim_end()));
     if exit != Exit::Passed {
-        out::say(&format!("logs and evidence: {}", keep::shown(&kept.folder)));
+        out::say(&format!("logs and evidence: {}", keep::shown(kept.folder.path())));
     }
     Ok(exit)
 }
@@ -127,7 +128,8 @@ fn mode(run: &Run) -> Mode {
 fn selection(plan: &Plan, run: &Run) -> Result<Selection, Fault> {
     let named = |text: &String| -> String {
         let at = text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-        at.and_then(|at| plan.stages().get(at)).map_or_else(|| text.clone(), |stage| stage.name.clone())
+        let mut written = plan.stages().iter().filter(|stage| !StageNames::is_reserved(&stage.name));
+        at.and_then(|at| written.nth(at)).map_or_else(|| text.clone(), |stage| stage.name.clone())
     };
     let stages: Vec<String> = run.stages.iter().map(named).collect();
     let until = run.until.as_ref().map(named);
@@ -151,11 +153,20 @@ fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
+/// The values of the secrets. Every one that is missing is told.
 async fn resolve(
-    sources: &indexmap::IndexMap<String, crate::spec::SecretSource>,
+    sources: &IndexMap<String, SecretSource>,
     plan: &Plan,
     env: &BTreeMap<String, String>,
-) -> Result<Arc<BTreeMap<String, crate::mask::SecretText>>, Fault> {
-    let _ = (sources, plan, env);
-    Ok(Arc::new(BTreeMap::new()))
+) -> Result<Arc<BTreeMap<String, SecretText>>, Fault> {
+    match engine::secrets::resolve(sources, &plan.settings().project, env).await {
+        Ok(values) => Ok(Arc::new(values)),
+        Err(mut faults) => {
+            let last = faults.pop().unwrap_or_else(|| Fault::environment("a secret has no value"));
+            for fault in faults {
+                out::error(&fault.message, fault.help.as_deref());
+            }
+            Err(last)
+        }
+    }
 }

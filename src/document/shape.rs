@@ -4,6 +4,7 @@ mod check;
 mod choose;
 mod compile;
 mod complain;
+mod salvage;
 mod words;
 
 #[cfg(test)]
@@ -98,6 +99,12 @@ impl Shape {
         out: &mut Diagnostics,
     ) -> Found {
         check::check(&self.rules, self.root, name, key, node, formats, out)
+    }
+
+    /// What is left of `node` when everything that does not fit is taken out: unknown keys, values of another type,
+    /// items of lists. `None` where the node itself does not fit. For looking at the rest of files that are wrong.
+    pub fn salvage(&self, node: &Node) -> Option<Node> {
+        salvage::salvage(&self.rules, self.root, node)
     }
 
     /// The keys that a mapping of this shape may have, in the order of the type's fields; none for other shapes.

@@ -91,10 +91,29 @@ fn read_pipeline(node: &Node, files: &Files, out: &mut Diagnostics) -> Option<Pi
         statics: &statics,
         found: Found::default(),
     });
-    if Shape::of::<PipelineSpec>().check(node, &mut judge, out) == Fit::Wrong {
-        return None;
+    let shape = Shape::of::<PipelineSpec>();
+    if shape.check(node, &mut judge, out) == Fit::Fits {
+        return decode_or_tell(node, out);
     }
-    decode_or_tell(node, out)
+    // The stages are looked at all the same, with what is right in here: all that is wrong is told in one go.
+    let rest = shape.salvage(node)?;
+    let lost = |key: &str| node.get(key).is_some() && rest.get(key).is_none();
+    // Without vars and secrets every reference to one would look wrong.
+    if lost("vars") || lost("secrets") { None } else { decode(&with_name(rest)).ok() }
+}
+
+/// A pipeline without a name or a version is told off, and looked at under another.
+fn with_name(mut node: Node) -> Node {
+    let span = node.span;
+    if let crate::document::Value::Map(entries) = &mut node.value {
+        for (key, value) in [("pipeline", serde_json::json!("pipeline")), ("version", serde_json::json!(1))] {
+            if !entries.iter().any(|entry| entry.key == key) {
+                let node = Node::from_json(&value, span);
+                entries.push(crate::document::Entry { key: key.to_owned(), key_span: span, node });
+            }
+        }
+    }
+    node
 }
 
 /// The stage files that `stages:` names, and the names that the unreadable ones among them may have.

@@ -36,7 +36,8 @@ impl<W: Write + Send> Plain<W> {
         let line =
             format!("{} {name:wide$} {time:>7}  {gate} {}", sign(node.state), words::end(node), wide = self.wide);
         writeln!(self.to, "{}", line.trim_end())?;
-        if matches!(node.state, State::Failed | State::Errored | State::Cancelled) {
+        let told = node.outline.role == Role::Gate && !node.assertions.is_empty();
+        if matches!(node.state, State::Failed | State::Errored | State::Cancelled) && !told {
             for line in words::explanation(node) {
                 writeln!(self.to, "    {line}")?;
             }
@@ -84,7 +85,15 @@ impl<W: Write + Send> Reporter for Plain<W> {
                 None => Ok(()),
             },
             Event::NodeFinished { node, .. } => self.over(*node, story),
-            Event::AssertionSettled { result, .. } => writeln!(self.to, "    {}", words::assertion(result)),
+            Event::AssertionSettled { result, .. } => {
+                writeln!(self.to, "    {}", words::assertion(result))?;
+                if let Err(fault) = &result.verdict {
+                    if let Some(help) = &fault.help {
+                        writeln!(self.to, "      help: {}", tame(help))?;
+                    }
+                }
+                result.findings.iter().flat_map(words::finding).try_for_each(|line| writeln!(self.to, "      {line}"))
+            }
             Event::Interrupted { .. } => {
                 writeln!(self.to, "interrupted: stopping what runs; `finally` steps still run (again: stop at once)")
             }

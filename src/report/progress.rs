@@ -76,12 +76,13 @@ impl Progress {
             return Ok(());
         }
         let gate = if node.outline.role == Role::Gate { words::gate_count(node) } else { String::new() };
+        let words: Vec<String> = [gate, words::end(node)].into_iter().filter(|part| !part.is_empty()).collect();
+        let time = TimeSpan(node.elapsed).to_string();
         let line = format!(
-            "{:>7} {} {:wide$} {gate} {}",
-            TimeSpan(node.elapsed).to_string(),
+            "{time:>7} {} {:wide$} {}",
             sign(node.state),
             node.outline.name,
-            words::end(node),
+            words.join(", "),
             wide = self.wide
         );
         self.multi.println(line.trim_end())?;

@@ -30,6 +30,36 @@ pub fn summary(story: &Story) -> String {
     text
 }
 
+/// Every node, a line each, with what it took and handed on.
+pub fn every_node(story: &Story) -> String {
+    let mut text = String::new();
+    let wide = story.nodes.iter().map(|node| node.outline.name.chars().count()).max().unwrap_or(0);
+    for node in &story.nodes {
+        let time = if node.started.is_some() { TimeSpan(node.elapsed).to_string() } else { String::new() };
+        let name = &node.outline.name;
+        let line =
+            format!("{} {name:wide$}  {time:>7}  {:<8} {}", sign(node.state), node.outline.kind, words::end(node));
+        let _ = writeln!(text, "{}", line.trim_end());
+        for result in &node.assertions {
+            let _ = writeln!(text, "    {}", words::assertion(result));
+        }
+        for (name, value) in &node.outputs {
+            let value = match value {
+                serde_json::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let short: String = value.chars().take(100).collect();
+            let _ = writeln!(text, "    {DIM}{} = {}{OFF}", words::tame(name), words::tame(&short));
+        }
+    }
+    text
+}
+
+/// A state in a word.
+pub fn state_word(state: State) -> &'static str {
+    words::state(state)
+}
+
 /// `todo-chatbot passed in 41s · run 2026…`.
 fn verdict(story: &Story) -> String {
     let proved = story

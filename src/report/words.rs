@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::event::{AssertionResult, Because, State};
+use crate::event::{AssertionResult, Because, Role, State};
 use crate::outcome::{Finding, Measure, Verdict};
 use crate::units::TimeSpan;
 
@@ -63,6 +63,7 @@ pub(super) fn because(because: &Because) -> String {
 /// How a node that is over stands, in a few words; empty for one that simply passed.
 pub(super) fn end(node: &NodeStory) -> String {
     let mut words = match (&node.because, node.state) {
+        (None, State::Failed) if node.outline.role == Role::Gate => "does not hold".to_owned(),
         (Some(why), State::Skipped | State::Cancelled) => format!("{}: {}", state(node.state), because(why)),
         (Some(why), _) => because(why),
         (None, State::Passed) => String::new(),
@@ -120,7 +121,8 @@ pub(super) fn finding(finding: &Finding) -> Vec<String> {
 pub(super) fn explanation(node: &NodeStory) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(failure) = &node.failure {
-        if !failure.summary.is_empty() {
+        // A gate's own words only count what its assertions say below.
+        if !failure.summary.is_empty() && node.assertions.is_empty() {
             lines.extend(tame_lines(&failure.summary));
         }
         lines.extend(failure.findings.iter().flat_map(finding));
@@ -147,11 +149,11 @@ pub(super) fn gate_count(node: &NodeStory) -> String {
     let holding = node.assertions.iter().filter(|result| matches!(result.verdict, Ok(Verdict::Holds { .. }))).count();
     let skipped = node.assertions.iter().filter(|result| matches!(result.verdict, Ok(Verdict::Skipped { .. }))).count();
     let of = node.outline.assertions;
-    if skipped > 0 { format!("{holding}/{of} hold, {skipped} skipped") } else { format!("{holding}/{of} hold") }
+    if skipped > 0 { format!("{holding} of {of} hold, {skipped} skipped") } else { format!("{holding} of {of} hold") }
 }
 
 /// Text from the world, made harmless for a terminal: no escape sequences, no control characters, one line.
-pub(super) fn tame(text: &str) -> String {
+pub fn tame(text: &str) -> String {
     let stripped = anstream::adapter::strip_str(text).to_string();
     if stripped.chars().any(|c| c.is_control() || is_bidi(c)) {
         stripped.chars().filter(|c| !is_bidi(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect()

@@ -61,13 +61,8 @@ impl Step for Helm {
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
-        let call = Call {
-            env: &cx.env,
-            dir: cx.project.clone(),
-            scratch: cx.scratch.clone(),
-            log: &*cx.log,
-            stop: cx.stop(),
-        };
+        let call =
+            Call { env: &cx.env, dir: cx.project.clone(), scratch: cx.scratch.clone(), log: &*cx.log, stop: cx.stop() };
         let Some((_, verb)) = self.verbs().into_iter().next() else {
             return Err(Fault::invalid("a helm step has exactly one verb, such as install"));
         };

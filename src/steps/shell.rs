@@ -14,7 +14,7 @@ use crate::drivers::process::{Command, Exit, Finished, Leftovers, Running, Stop}
 use crate::drivers::script::{self, Task};
 use crate::expect::Expect;
 use crate::kind::{CheckContext, Context, ExistingPath, OutputRow, Script, Step, StepKind};
-use crate::outcome::{Failure, Fault, Finding, Outcome, Outputs};
+use crate::outcome::{Failure, Fault, Outcome, Outputs};
 use crate::units::Count;
 
 use ready::Ready;

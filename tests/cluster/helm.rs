@@ -125,7 +125,8 @@ async fn renders_to_a_file_and_says_what_is_wrong_with_a_chart() {
     let template = json!({"template": {"chart": "chart", "release": "x", "output": "out/rendered.yaml"}});
     let outputs = project.passes("helm", template).await;
     assert_eq!((&outputs["path"], &outputs["objects"]), (&json!("out/rendered.yaml"), &json!(2)));
-    std::fs::write(project.path().join("chart/templates/bad.yaml"), "a: {{ .Values.nowhere.deep }}\n").expect("writable");
+    std::fs::write(project.path().join("chart/templates/bad.yaml"), "a: {{ .Values.nowhere.deep }}\n")
+        .expect("writable");
     let Ok(Outcome::Failed(failure)) = project.step("helm", json!({"template": {"chart": "chart"}})).await else {
         panic!("should fail");
     };

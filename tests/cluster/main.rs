@@ -1,8 +1,11 @@
-//! What needs a real Docker or a real cluster: `cargo test --test cluster -- --ignored`, after `tools/up`.
+//! What needs a real Docker or the real cluster that KUBECONFIG points at; each test in a namespace of its own.
+//! `cargo test --test cluster -- --ignored`, after `tools/up`.
 
 mod assertions;
+mod busybox;
 mod helm;
 mod image;
-mod provision;
+mod kube;
+mod kube_bulk;
 mod stand;
 mod world;

@@ -1,50 +1,63 @@
-//! Where a run is kept: its folder, its journal, its logs; and the reports written at its end.
+//! Where a run is kept: its folder, its journal, its logs and evidence; and the reports written at its end.
 
-use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+
+use jiff::Timestamp;
 
 use crate::drivers::process::LineSink;
 use crate::engine::{NoticeSender, Recorder, RunFiles, StepLog};
 use crate::event::{Event, Live, LogSize, NodeId, Record};
+use crate::journal::{self, LOG_LIMIT, RunFolder, Store, Writer};
 use crate::kind::Evidence;
-use crate::mask::SecretText;
+use crate::mask::Masker;
 use crate::outcome::Fault;
 use crate::report::story::Story;
 
-/// A run's place.
+/// A run's place, made before anything runs.
 pub(super) struct Kept {
-    pub id: String,
+    pub folder: RunFolder,
     pub started: String,
-    pub folder: PathBuf,
     pub recorder: Box<dyn Recorder>,
-    pub files: Arc<dyn RunFiles>,
+    pub files: Arc<Files>,
 }
 
 impl Kept {
-    pub fn create(project: &Path, _: &BTreeMap<String, SecretText>) -> Result<Self, Fault> {
-        let folder = project.join(".pipeline/runs/smoke");
-        std::fs::create_dir_all(&folder).map_err(|error| Fault::unknown(error.to_string()))?;
-        Ok(Kept {
-            id: "smoke".into(),
-            started: jiff::Timestamp::now().to_string(),
-            recorder: Box::new(Memory { seq: 0, begun: Instant::now() }),
-            files: Arc::new(Nothing { scratch: folder.clone() }),
-            folder,
-        })
+    pub fn create(project: &Path, masker: &Masker) -> Result<Self, Fault> {
+        let now = Timestamp::now();
+        let folder = Store::new(project).create(now).map_err(|error| {
+            let fault = Fault::unknown(error.to_string());
+            match error.help() {
+                Some(help) => fault.help(help),
+                None => fault,
+            }
+        })?;
+        let begun = Instant::now();
+        let writer = Writer::create(&folder.journal(), move || begun.elapsed())
+            .map_err(|error| {
+                Fault::unknown(error.to_string()).help("a run needs to write to .pipeline/ in the project's folder")
+            })?
+            .masked_by(masker.clone());
+        let files = Files::new(folder.clone(), masker.clone())?;
+        Ok(Kept { folder, started: now.to_string(), recorder: Box::new(Journal(writer)), files: Arc::new(files) })
     }
 }
 
-/// Writes the reports that every run leaves.
-pub(super) fn reports(folder: &Path, story: &Story) -> Result<(), Fault> {
-    let write = |name: &str, text: String| {
-        let path = folder.join(name);
-        std::fs::write(&path, text).map_err(|error| Fault::unknown(format!("cannot write {}: {error}", path.display())))
+/// Writes the reports that every run leaves; whole, or not at all.
+pub(super) fn reports(folder: &RunFolder, story: &Story) -> Result<(), Fault> {
+    let write = |path: PathBuf, text: String| {
+        let draft = path.with_extension("part");
+        fs::write(&draft, text).and_then(|()| fs::rename(&draft, &path)).map_err(|error| {
+            let _ = fs::remove_file(&draft);
+            Fault::unknown(format!("cannot write {}: {error}", path.display()))
+        })
     };
-    write("junit.xml", crate::report::junit::junit(story))?;
-    write("summary.json", format!("{:#}\n", crate::report::json::json(story)))
+    write(folder.junit(), crate::report::junit::junit(story))?;
+    write(folder.summary(), format!("{:#}\n", crate::report::json::json(story)))
 }
 
 /// A path as people type it: relative to where they are.
@@ -54,57 +67,114 @@ pub(super) fn shown(folder: &Path) -> String {
     below.unwrap_or(folder).display().to_string()
 }
 
-struct Memory {
-    seq: u64,
-    begun: Instant,
-}
+struct Journal(Writer);
 
-impl Recorder for Memory {
+impl Recorder for Journal {
     fn record(&mut self, events: Vec<Event>) -> io::Result<Vec<Record>> {
-        let at = self.begun.elapsed();
-        Ok(events
-            .into_iter()
-            .map(|event| {
-                self.seq += 1;
-                Record { seq: self.seq - 1, at, event }
-            })
-            .collect())
+        self.0.append(&events)
     }
 }
 
-struct Nothing {
+/// Logs, evidence and scratch of one run.
+pub(super) struct Files {
+    folder: RunFolder,
+    masker: Masker,
     scratch: PathBuf,
+    /// What could not be kept, in words.
+    lost: Arc<Mutex<Vec<String>>>,
+}
+
+impl Files {
+    fn new(folder: RunFolder, masker: Masker) -> Result<Self, Fault> {
+        // Not below the project: sockets and private files belong on the machine's own temporary disk.
+        let scratch = std::env::temp_dir().join(format!("pipeline-{}-{}", folder.id(), std::process::id()));
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&scratch)
+            .map_err(|error| Fault::unknown(format!("cannot make the folder {}: {error}", scratch.display())))?;
+        Ok(Files { folder, masker, scratch, lost: Arc::default() })
+    }
+
+    /// What could not be kept, in words: logs and evidence that did not reach the disk.
+    pub fn lost(&self) -> Vec<String> {
+        std::mem::take(&mut self.lost.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.scratch);
+    }
+}
+
+impl RunFiles for Files {
+    fn log(&self, node: NodeId, name: &str, live: &NoticeSender) -> Arc<dyn StepLog> {
+        let live = live.clone();
+        let show = move |text: String| live.live(Live::Line { node, text });
+        let log = journal::StepLog::new(self.folder.log(name), LOG_LIMIT, &self.masker, show);
+        Arc::new(Log { log, lost: Arc::clone(&self.lost) })
+    }
+
+    fn evidence(&self, _: NodeId, name: &str) -> Arc<dyn Evidence> {
+        Arc::new(NodeEvidence {
+            folder: self.folder.evidence_of(name),
+            masker: self.masker.clone(),
+            lost: Arc::clone(&self.lost),
+        })
+    }
+
+    fn scratch(&self) -> &Path {
+        &self.scratch
+    }
 }
 
 struct Log {
-    node: NodeId,
-    live: NoticeSender,
+    log: journal::StepLog,
+    lost: Arc<Mutex<Vec<String>>>,
 }
 
 impl LineSink for Log {
     fn line(&self, line: &[u8]) {
-        self.live.live(Live::Line { node: self.node, text: String::from_utf8_lossy(line).into_owned() });
+        self.log.line(line);
     }
 }
 
 impl StepLog for Log {
     fn close(&self) -> Option<LogSize> {
-        None
+        match self.log.finish() {
+            Ok(size) => (size != LogSize::default()).then_some(size),
+            Err(error) => {
+                self.lost.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_string());
+                None
+            }
+        }
     }
 }
 
-impl Evidence for Nothing {
-    fn keep(&self, _: &str, _: &str) {}
+struct NodeEvidence {
+    folder: PathBuf,
+    masker: Masker,
+    lost: Arc<Mutex<Vec<String>>>,
 }
 
-impl RunFiles for Nothing {
-    fn log(&self, node: NodeId, _: &str, live: &NoticeSender) -> Arc<dyn StepLog> {
-        Arc::new(Log { node, live: live.clone() })
-    }
-    fn evidence(&self, _: NodeId, _: &str) -> Arc<dyn Evidence> {
-        Arc::new(Nothing { scratch: self.scratch.clone() })
-    }
-    fn scratch(&self) -> &Path {
-        &self.scratch
+impl Evidence for NodeEvidence {
+    fn keep(&self, name: &str, text: &str) {
+        // Names come from objects of a cluster: none may lead out of the folder.
+        let tame = |part: &str| {
+            part.chars().map(|c| if c.is_alphanumeric() || "-_.@:".contains(c) { c } else { '_' }).collect::<String>()
+        };
+        let parts = name.split('/').filter(|part| !part.is_empty() && *part != "." && *part != "..").map(tame);
+        let path = self.folder.join(parts.collect::<PathBuf>());
+        let write = || -> io::Result<()> {
+            use io::Write;
+            let folder = path.parent().unwrap_or(&self.folder);
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+            file.write_all(self.masker.mask(text).as_bytes())
+        };
+        if let Err(error) = write() {
+            let words = format!("cannot write {}: {error}", path.display());
+            self.lost.lock().unwrap_or_else(PoisonError::into_inner).push(words);
+        }
     }
 }

@@ -89,7 +89,7 @@ impl<'a> Check<'a> {
     }
 }
 
-struct NoFormats;
+pub(super) struct NoFormats;
 
 impl Formats for NoFormats {
     fn judge(&mut self, _: Format<'_>, _: &mut Diagnostics) {}

@@ -114,7 +114,7 @@ fn wrong_types_show_both_sides() {
   put quotes around it
 2:8 wrong-type: `needs` is the text `b`, expected a list of texts
   make it a list: [b]
-3:11 wrong-type: `timeout` is a list, expected a duration such as 500ms, 30s or 2m
+3:10 wrong-type: `timeout` is a list, expected a duration such as 500ms, 30s or 2m
 4:8 wrong-type: `retry` is the number 3, expected a mapping
   its keys: attempts, again
 5:6 wrong-type: `dry` is the text `yes`, expected true or false
@@ -133,7 +133,7 @@ fn values_out_of_range_say_what_is_expected() {
 2:20 invalid-value: `retry.attempts` is 0, expected at least 1
 2:42 invalid-value: `retry.again.attempts` is 300, expected at most 255
 2:66 invalid-value: `retry.again.again.attempts` is 1.5, expected a whole number
-3:8 invalid-value: `pair` has 1 item, expected at least 2
+3:7 invalid-value: `pair` has 1 item, expected at least 2
 ";
     assert_eq!(told(step(), text), expected);
 }
@@ -250,4 +250,15 @@ fn fields_are_what_the_reference_shows() {
         "pair a list",
     ];
     assert_eq!(fields, expected);
+}
+
+#[test]
+fn what_fits_is_left_when_the_rest_is_taken_out() {
+    let text = "kind: a\nneed: x\nneeds: [a, 1, b]\ndry: maybe\nretry: { attempts: 2, x: 1 }\nenv: { A: b, B: [c] }\n";
+    let mut sources = SourceMap::default();
+    let file = sources.add("a.yaml", "a.yaml", text);
+    let tree = parse(&sources, file, &mut Diagnostics::default()).expect("a document");
+    let left = Shape::from_schema(step()).salvage(&tree).expect("a mapping");
+    let expected = json!({ "kind": "a", "needs": ["a", "b"], "retry": { "attempts": 2 }, "env": { "A": "b" } });
+    assert_eq!(left.to_json(), expected);
 }

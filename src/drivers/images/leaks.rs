@@ -4,15 +4,15 @@
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 
-use aho_corasick::{AhoCorasick, MatchKind};
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use aho_corasick::AhoCorasick;
 use regex::bytes::Regex;
 
-use crate::mask::SecretText;
+use crate::mask::{Masker, SecretText};
 
 /// Values shorter than this are not looked for: they would be found everywhere.
 pub const SHORTEST_VALUE: usize = 8;
+/// How programs and libraries begin.
+const ELF: &[u8] = b"\x7fELF";
 const WINDOW: usize = 256 * 1024;
 /// Bytes kept from one window to the next: no rule's match is longer.
 const OVERLAP: usize = 8 * 1024;
@@ -115,57 +115,50 @@ fn is_env_file(name: &str) -> bool {
 /// Compiled rules and values.
 pub struct Leaks {
     finder: AhoCorasick,
-    /// What each anchor of the finder stands for.
-    meanings: Vec<Meaning>,
+    /// The rule of each anchor of the finder.
+    anchors: Vec<usize>,
     rules: Vec<(&'static str, Regex)>,
-    files: Vec<(fn(&str) -> bool, &'static str, Regex)>,
+    files: Vec<FileMatcher>,
+    /// Finds values in every form that masking knows.
+    values: Masker,
+    /// Their names, in the order that the masker knows them by.
+    names: Vec<String>,
     overlap: usize,
     /// Names of values too short to look for.
     too_short: Vec<String>,
 }
 
-#[derive(Clone)]
-enum Meaning {
-    Rule(usize),
-    Value(String),
+/// A file rule, compiled.
+struct FileMatcher {
+    name: &'static str,
+    is_meant: fn(&str) -> bool,
+    pattern: Regex,
 }
 
 impl Leaks {
-    /// The built-in rules and `values`, each also in base64. Values shorter than [`SHORTEST_VALUE`] are left out and
-    /// told by [`Leaks::too_short`].
+    /// The built-in rules and `values` by name, in every form that masking knows (base64, hexadecimal, …). Values shorter
+    /// than [`SHORTEST_VALUE`] are left out and told by [`Leaks::too_short`].
     pub fn new<'a>(values: impl IntoIterator<Item = (&'a str, &'a SecretText)>) -> Self {
-        let (mut anchors, mut meanings, mut too_short) = (Vec::<Vec<u8>>::new(), Vec::new(), Vec::new());
-        for (index, rule) in RULES.iter().enumerate() {
-            for anchor in rule.anchors {
-                anchors.push(anchor.as_bytes().to_vec());
-                meanings.push(Meaning::Rule(index));
-            }
-        }
-        let mut overlap = OVERLAP;
-        for (name, value) in values {
-            if value.expose().len() < SHORTEST_VALUE {
-                too_short.push(name.to_owned());
-                continue;
-            }
-            for form in forms(value.expose().as_bytes()) {
-                overlap = overlap.max(form.len());
-                anchors.push(form);
-                meanings.push(Meaning::Value(format!("secret {name}")));
-            }
-        }
+        let anchors = RULES.iter().enumerate().flat_map(|(at, rule)| rule.anchors.iter().map(move |text| (at, *text)));
+        let (anchors, texts): (Vec<usize>, Vec<&str>) = anchors.unzip();
+        let (long, short): (Vec<_>, Vec<_>) =
+            values.into_iter().partition(|(_, value)| value.expose().trim().len() >= SHORTEST_VALUE);
         let compile = |pattern: &str| {
             regex::bytes::RegexBuilder::new(pattern).unicode(false).build().expect("the rules are constants")
         };
+        let matcher =
+            |rule: &FileRule| FileMatcher { name: rule.name, is_meant: rule.is_meant, pattern: compile(rule.pattern) };
+        // no form of a value is longer than three times the value: percent-encoding
+        let longest = long.iter().map(|(_, value)| value.expose().len() * 3 + 8).max().unwrap_or(0);
         Leaks {
-            finder: AhoCorasick::builder()
-                .match_kind(MatchKind::Standard)
-                .build(&anchors)
-                .expect("far fewer patterns than the limit"),
-            meanings,
+            finder: AhoCorasick::new(&texts).expect("far fewer patterns than the limit"),
+            anchors,
             rules: RULES.iter().map(|rule| (rule.name, compile(rule.pattern))).collect(),
-            files: FILE_RULES.iter().map(|rule| (rule.is_meant, rule.name, compile(rule.pattern))).collect(),
-            overlap,
-            too_short,
+            files: FILE_RULES.iter().map(matcher).collect(),
+            values: Masker::new(long.iter().map(|(_, value)| *value)),
+            names: long.iter().map(|(name, _)| format!("secret {name}")).collect(),
+            overlap: OVERLAP.max(longest),
+            too_short: short.into_iter().map(|(name, _)| name.to_owned()).collect(),
         }
     }
 
@@ -174,27 +167,30 @@ impl Leaks {
         &self.too_short
     }
 
-    /// What was recognized in the content of the file at `path`.
+    /// What was recognized in the content of the file at `path`. In programs and libraries (ELF) only the given values
+    /// are looked for: cryptographic libraries carry well-known keys for their self-tests.
     ///
     /// # Errors
     /// The stream's.
     pub fn scan(&self, path: &str, content: &mut dyn Read) -> io::Result<BTreeSet<String>> {
         let name = path.rsplit('/').next().unwrap_or(path);
-        let file_rules: Vec<_> = self.files.iter().filter(|(is_meant, ..)| is_meant(name)).collect();
+        let file_rules: Vec<_> = self.files.iter().filter(|rule| (rule.is_meant)(name)).collect();
         let mut found = BTreeSet::new();
         let mut window = Vec::with_capacity(WINDOW);
+        let mut program = false;
         loop {
             let kept = window.len();
             content.take((WINDOW - kept.min(WINDOW / 2)) as u64).read_to_end(&mut window)?;
             if window.len() == kept {
                 return Ok(found);
             }
-            self.scan_window(&window, &mut found);
-            for (_, name, pattern) in &file_rules {
-                if pattern.is_match(&window) {
-                    found.insert((*name).to_owned());
-                }
+            program |= kept == 0 && window.starts_with(ELF);
+            self.scan_values(&window, &mut found);
+            if !program {
+                self.scan_rules(&window, &mut found);
             }
+            let matching = file_rules.iter().filter(|rule| rule.pattern.is_match(&window));
+            found.extend(matching.map(|rule| rule.name.to_owned()));
             let keep = self.overlap.min(window.len());
             window.drain(..window.len() - keep);
         }
@@ -203,27 +199,25 @@ impl Leaks {
     /// What was recognized in a text.
     pub fn scan_text(&self, text: &str) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
-        self.scan_window(text.as_bytes(), &mut found);
+        self.scan_rules(text.as_bytes(), &mut found);
+        self.scan_values(text.as_bytes(), &mut found);
         found
     }
 
-    fn scan_window(&self, window: &[u8], found: &mut BTreeSet<String>) {
+    fn scan_rules(&self, window: &[u8], found: &mut BTreeSet<String>) {
         for hit in self.finder.find_overlapping_iter(window) {
-            match &self.meanings[hit.pattern().as_usize()] {
-                Meaning::Value(name) => {
-                    if !found.contains(name) {
-                        found.insert(name.clone());
-                    }
-                }
-                Meaning::Rule(index) => {
-                    let (name, pattern) = &self.rules[*index];
-                    let around = &window[hit.start().saturating_sub(64)..window.len().min(hit.end() + OVERLAP / 2)];
-                    let real = |found: regex::bytes::Match<'_>| !is_placeholder(found.as_bytes());
-                    if !found.contains(*name) && pattern.find_iter(around).any(real) {
-                        found.insert((*name).to_owned());
-                    }
-                }
+            let (name, pattern) = &self.rules[self.anchors[hit.pattern().as_usize()]];
+            let around = &window[hit.start().saturating_sub(64)..window.len().min(hit.end() + OVERLAP / 2)];
+            let real = |found: regex::bytes::Match<'_>| !is_placeholder(found.as_bytes());
+            if !found.contains(*name) && pattern.find_iter(around).any(real) {
+                found.insert((*name).to_owned());
             }
+        }
+    }
+
+    fn scan_values(&self, window: &[u8], found: &mut BTreeSet<String>) {
+        if self.values.find_any(window).is_some() {
+            found.extend(self.values.find(window).into_iter().map(|hit| self.names[hit.secret].clone()));
         }
     }
 }
@@ -234,29 +228,11 @@ fn is_placeholder(found: &[u8]) -> bool {
         || found.windows(8).any(|word| word == b"xxxxxxxx")
 }
 
-/// A value as it may stand in a file: as it is, as JSON writes it, and in base64 at each of the three alignments.
-fn forms(value: &[u8]) -> BTreeSet<Vec<u8>> {
-    let mut forms = BTreeSet::from([value.to_vec(), STANDARD.encode(value).into_bytes()]);
-    if let Some(json) = std::str::from_utf8(value).ok().and_then(|text| serde_json::to_string(text).ok()) {
-        forms.insert(json.trim_matches('"').as_bytes().to_vec());
-    }
-    for shift in 1..3usize {
-        // characters that depend on neighbouring bytes are cut off at both ends
-        let mut padded = vec![0; shift];
-        padded.extend_from_slice(value);
-        let whole = padded.len() / 3 * 3;
-        let encoded = STANDARD_NO_PAD.encode(&padded[..whole]);
-        let inner = encoded.get(4..).unwrap_or_default();
-        if inner.len() >= SHORTEST_VALUE {
-            forms.insert(inner.as_bytes().to_vec());
-        }
-    }
-    forms
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
 
     fn found(path: &str, content: &str) -> Vec<String> {
         Leaks::new([]).scan(path, &mut content.as_bytes()).expect("in memory").into_iter().collect()
@@ -287,6 +263,16 @@ mod tests {
         assert_eq!(found("doc", &join(&["AKIA", "IOSFODNN7EXAMPLE"])), Vec::<String>::new());
         assert_eq!(found("app/.env.example", "A=b\n"), Vec::<String>::new());
         assert_eq!(found("root/.npmrc", "//r/:_authToken=${NPM_TOKEN}\n"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn looks_in_libraries_for_given_values_only() {
+        let key = join(&["\x7fELF…-----BEGIN ", "RSA PRIVATE KEY-----\n", &"QUJD".repeat(40), "\n"]);
+        assert_eq!(found("usr/lib/libgnutls.so.30", &key), Vec::<String>::new());
+        let value = SecretText::new("correct horse battery");
+        let leaks = Leaks::new([("db", &value)]);
+        let text = format!("{key} correct horse battery");
+        assert_eq!(leaks.scan("a", &mut text.as_bytes()).expect("in memory"), BTreeSet::from(["secret db".to_owned()]));
     }
 
     #[test]

@@ -22,7 +22,9 @@ pub fn check(helm: &Helm, cx: &mut CheckContext<'_>) {
             Verb::Lint(spec) => chart(verb, spec, cx),
             Verb::Template(spec) => {
                 chart(verb, spec, cx);
-                let leaves = |path: &std::path::Path| path.is_absolute() || path.components().any(|part| part.as_os_str() == "..");
+                let leaves = |path: &std::path::Path| {
+                    path.is_absolute() || path.components().any(|part| part.as_os_str() == "..")
+                };
                 if let Some(path) = spec.output.as_deref().filter(|path| leaves(path)) {
                     let message = format!("`{}` lies outside the project's folder", path.display());
                     cx.error(&[verb.into(), "output".into()], Code::InvalidReference, message, None);

@@ -12,9 +12,8 @@ fn complaints(body: &Value, project: &Path) -> Vec<String> {
     let step = KIND.decode(&node).expect("of the right shape");
     let mut out = Diagnostics::default();
     step.check(&mut CheckContext { body: &node, project, during: false, out: &mut out });
-    let shown = |complaint: crate::diagnostic::Diagnostic| {
-        format!("{}: {}", complaint.code.row().name, complaint.message)
-    };
+    let shown =
+        |complaint: crate::diagnostic::Diagnostic| format!("{}: {}", complaint.code.row().name, complaint.message);
     out.sorted().into_iter().map(shown).collect()
 }
 
@@ -52,8 +51,10 @@ fn two_verbs_are_told() {
     let body = json!({"rollback": {"release": "a"}, "test": {"release": "a"}});
     assert_eq!(
         complaints(&body, Path::new("/")),
-        ["not-one-kind: a helm step has exactly one of lint, template, install, upgrade, rollback, test and uninstall; \
-          this one has rollback and test"]
+        [
+            "not-one-kind: a helm step has exactly one of lint, template, install, upgrade, rollback, test and uninstall; \
+          this one has rollback and test"
+        ]
     );
 }
 

@@ -1,0 +1,138 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn manifest(object: Value) -> Object {
+    let manifest = Manifest { object, source: "/p/manifests/app.yaml".into(), line: 7 };
+    Object { place: place(&manifest, Path::new("/p")), manifest }
+}
+
+fn deployment(pod: Value) -> Object {
+    manifest(json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "app"},
+        "spec": {"replicas": 2, "template": {"spec": pod}}
+    }))
+}
+
+fn shown(body: Value, objects: &[Object]) -> Vec<String> {
+    let policy: Policy = serde_json::from_value(body).expect("of the right shape");
+    let line = |judged: Judged| {
+        let measure = judged.measure();
+        let mark = if measure.holds { "holds" } else { "unmet" };
+        format!("{mark} {}: {}", measure.name, measure.actual)
+    };
+    policy.judge(objects, &Scope::default()).expect("valid rules").into_iter().map(line).collect()
+}
+
+const ALL: [&str; 12] = [
+    "drop-capabilities",
+    "no-host-access",
+    "no-latest-tag",
+    "no-privileged",
+    "no-secret-data",
+    "non-root",
+    "probes",
+    "pull-policy",
+    "read-only-root",
+    "resource-limits",
+    "resource-requests",
+    "rolling-update",
+];
+
+#[test]
+fn a_bare_pod_violates_every_rule_that_says_so() {
+    let bare = deployment(json!({
+        "hostNetwork": true,
+        "containers": [{"name": "c", "image": "todo", "env": [{"name": "DB_PASSWORD", "value": "x"}]}]
+    }));
+    let at = "manifests/app.yaml:7 deployment/app";
+    assert_eq!(
+        shown(json!({"builtin": ALL}), &[bare]),
+        [
+            format!("unmet drop-capabilities: {at}: container c does not drop ALL capabilities"),
+            format!("unmet no-host-access: {at}: it has hostNetwork: true"),
+            format!("unmet no-latest-tag: {at}: container c runs todo, which has no tag"),
+            format!("unmet no-privileged: {at}: container c does not say allowPrivilegeEscalation: false"),
+            format!("unmet no-secret-data: {at}: container c has the value of DB_PASSWORD in its env"),
+            format!("unmet non-root: {at}: container c does not say runAsNonRoot: true"),
+            format!("unmet probes: {at}: container c has no readinessProbe and livenessProbe"),
+            format!("unmet pull-policy: {at}: container c does not say imagePullPolicy"),
+            format!("unmet read-only-root: {at}: container c does not say readOnlyRootFilesystem: true"),
+            format!("unmet resource-limits: {at}: container c does not limit cpu and memory"),
+            format!("unmet resource-requests: {at}: container c does not request cpu and memory"),
+            format!(
+                "unmet rolling-update: {at}: it does not say maxUnavailable, so a quarter of its pods may go first"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_careful_deployment_holds_every_rule() {
+    let mut careful = deployment(json!({
+        "securityContext": {"runAsNonRoot": true},
+        "containers": [{
+            "name": "c", "image": "registry.test:5000/todo:v1", "imagePullPolicy": "IfNotPresent",
+            "readinessProbe": {}, "livenessProbe": {},
+            "resources": {"limits": {"cpu": "1", "memory": "1Gi"}},
+            "env": [{"name": "DB_PASSWORD", "valueFrom": {}}, {"name": "TOKEN_FILE", "value": "/run/token"}],
+            "securityContext": {
+                "readOnlyRootFilesystem": true, "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}
+            }
+        }]
+    }));
+    careful.manifest.object["spec"]["strategy"] = json!({"rollingUpdate": {"maxUnavailable": 0}});
+    let unmet: Vec<String> =
+        shown(json!({"builtin": ALL}), &[careful]).into_iter().filter(|line| line.starts_with("unmet")).collect();
+    assert_eq!(unmet, Vec::<String>::new());
+}
+
+#[test]
+fn secrets_in_files_are_named_without_their_values() {
+    let secret = manifest(json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"},
+        "data": {"a": "aHVudGVyMg=="}, "stringData": {"b": "hunter2", "empty": ""}
+    }));
+    assert_eq!(
+        shown(json!({"builtin": ["no-secret-data"]}), &[secret]),
+        ["unmet no-secret-data: manifests/app.yaml:7 secret/s: data.a has a value; \
+          manifests/app.yaml:7 secret/s: stringData.b has a value"]
+    );
+    assert!(builtin::Builtin::NoSecretData.violations(&json!({"kind": "Service"})).is_none());
+}
+
+#[test]
+fn rules_in_cel_see_the_object_as_self() {
+    let body = json!({"rules": [
+        {"name": "two", "kinds": ["deployment"], "assert": "self.spec.replicas >= 2"},
+        {"name": "three", "assert": "self.spec.replicas >= 3", "message": "three of each"},
+        {"name": "services", "kinds": ["Service"], "assert": "false"},
+    ]});
+    assert_eq!(
+        shown(body, &[deployment(json!({}))]),
+        [
+            "holds two: holds for the one object that it is for",
+            "unmet three: manifests/app.yaml:7 deployment/app: three of each",
+            "holds services: no object that it is for",
+        ]
+    );
+}
+
+#[test]
+fn exceptions_leave_an_object_alone() {
+    let body = json!({"builtin": ["probes"], "except": {"probes": ["deployment/app"]}});
+    let bare = || deployment(json!({"containers": [{"name": "c"}]}));
+    assert_eq!(shown(body, &[bare()]), ["holds probes: no object that it is for"]);
+}
+
+#[test]
+fn objects_of_a_chart_name_their_template() {
+    let text = "---\n# Source: todo/templates/a.yaml\napiVersion: v1\nkind: Service\nmetadata: { name: a }\n\
+        ---\n# Source: todo/templates/sub/b.yaml\napiVersion: v1\nkind: Service\nmetadata: { name: b }\n";
+    let places: Vec<String> = of_chart(text, Path::new("charts/todo"))
+        .expect("well formed")
+        .into_iter()
+        .map(|object| object.place.split(" (").next().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(places, ["charts/todo/templates/a.yaml", "charts/todo/templates/sub/b.yaml"]);
+}

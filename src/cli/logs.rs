@@ -1,0 +1,43 @@
+//! `pipeline logs`: what a step said.
+
+use std::io;
+
+use super::args::{Args, Logs};
+use super::{out, record};
+use crate::diagnostic::did_you_mean;
+use crate::exit_code::Exit;
+use crate::outcome::Fault;
+
+/// Prints the log of a step, or lists the steps that have one.
+pub(super) fn run(args: &Args, wanted: &Logs) -> Result<Exit, Fault> {
+    let store = record::store(args)?;
+    // `logs STEP` means the newest run; `logs RUN STEP` names one.
+    let (run, step) = match (&wanted.run, &wanted.step) {
+        (Some(run), Some(step)) => (Some(run.as_str()), Some(step.as_str())),
+        (Some(one), None) if store.find(one).is_ok() => (Some(one.as_str()), None),
+        (one, _) => (None, one.as_deref()),
+    };
+    let run = record::folder(&store, run)?;
+    let story = record::story(&run)?;
+    let names: Vec<&str> = story.nodes.iter().map(|node| node.outline.name.as_str()).collect();
+    let Some(step) = step else {
+        let with_log =
+            story.nodes.iter().filter(|node| node.log.is_some()).map(|node| format!("{}\n", node.outline.name));
+        out::data(&with_log.collect::<String>());
+        return Ok(Exit::Passed);
+    };
+    if !names.contains(&step) {
+        let help =
+            did_you_mean(step, names.iter().copied()).unwrap_or_else(|| "`pipeline logs` lists the steps".to_owned());
+        return Err(Fault::invalid(format!("run {} has no step `{step}`", run.id())).help(help));
+    }
+    match std::fs::File::open(run.log(step)) {
+        Ok(mut file) => {
+            // Only a terminal must be kept from escape sequences; a pipe gets what the step wrote.
+            out::copy(&mut file).map_err(|error| Fault::unknown(format!("cannot read the log of {step}: {error}")))?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => out::say(&format!("{step} said nothing")),
+        Err(error) => return Err(Fault::unknown(format!("cannot read the log of {step}: {error}"))),
+    }
+    Ok(Exit::Passed)
+}

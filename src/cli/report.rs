@@ -1,0 +1,19 @@
+//! `pipeline report`: a run's reports, made again from its record. They equal what the live run wrote.
+
+use super::args::{Args, Report, ReportFormat};
+use super::{out, record};
+use crate::exit_code::Exit;
+use crate::outcome::Fault;
+use crate::report::{json, junit, text};
+
+/// Prints a report.
+pub(super) fn run(args: &Args, wanted: &Report) -> Result<Exit, Fault> {
+    let run = record::folder(&record::store(args)?, wanted.run.as_deref())?;
+    let story = record::story(&run)?;
+    match wanted.format {
+        ReportFormat::Text => out::styled(&text::summary(&story)),
+        ReportFormat::Junit => out::data(&junit::junit(&story)),
+        ReportFormat::Json => out::data(&format!("{:#}", json::json(&story))),
+    }
+    Ok(Exit::Passed)
+}

@@ -1,0 +1,57 @@
+//! `pipeline runs`: the runs of a project: list, show, remove.
+
+use std::fmt::Write;
+
+use super::args::{Args, Runs, RunsCommand};
+use super::{out, record};
+use crate::event::State;
+use crate::exit_code::Exit;
+use crate::outcome::Fault;
+use crate::report::{story::Story, text};
+use crate::units::TimeSpan;
+
+/// Lists, shows or removes runs.
+pub(super) fn run(args: &Args, wanted: &Runs) -> Result<Exit, Fault> {
+    let store = record::store(args)?;
+    match wanted.command.as_ref().unwrap_or(&RunsCommand::List) {
+        RunsCommand::List => {
+            let runs = store.list().map_err(|error| record::unfound(&error))?;
+            if runs.is_empty() {
+                out::say("no runs yet: `pipeline run` makes one");
+            }
+            let mut lines = String::new();
+            for run in runs {
+                let running = run.is_running();
+                let _ = match record::story(&run) {
+                    Ok(story) => writeln!(lines, "{}  {}", run.id(), line(&story, running)),
+                    Err(fault) => writeln!(lines, "{}  {}", run.id(), fault.message),
+                };
+            }
+            out::data(&lines);
+        }
+        RunsCommand::Show { run } => {
+            let run = record::folder(&store, run.as_deref())?;
+            let story = record::story(&run)?;
+            out::styled(&format!("{}\n{}", text::summary(&story), text::every_node(&story)));
+        }
+        RunsCommand::Rm { runs } => {
+            for wanted in runs {
+                let run = record::folder(&store, Some(wanted))?;
+                store.remove(&run).map_err(|error| record::unfound(&error))?;
+                out::say(&format!("removed {}", run.id()));
+            }
+        }
+    }
+    Ok(Exit::Passed)
+}
+
+/// `passed  41s  greeter  17/17 hold`.
+fn line(story: &Story, running: bool) -> String {
+    let (state, time) = match &story.end {
+        Some(end) => (text::state_word(end.state), TimeSpan(end.elapsed).to_string()),
+        None if running => (text::state_word(State::Running), String::new()),
+        None => ("unfinished", String::new()),
+    };
+    let (over, all) = story.progress();
+    format!("{state:<10} {time:>7}  {}  {over}/{all} nodes over", story.pipeline)
+}

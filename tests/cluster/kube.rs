@@ -1,0 +1,433 @@
+//! Every verb of the `kube` step on a real cluster, each test in a namespace of its own.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use pipeline::document::Node;
+use pipeline::kind::{Context, Signals};
+use pipeline::outcome::{Failure, Fault, Finding, Outcome};
+use pipeline::source::{FileId, Span};
+use pipeline::steps::STEPS;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+use super::busybox::{IMAGE, loaded};
+use super::world::Project;
+
+/// A project with a namespace of its own, which [`Room::leave`] takes away.
+pub struct Room {
+    pub project: Project,
+    pub namespace: String,
+}
+
+impl Room {
+    pub async fn new(name: &str, files: &[(&str, &str)]) -> Self {
+        loaded();
+        let namespace = format!("kube-{name}-{}", std::process::id());
+        let room = Room { project: Project::new(files, &namespace), namespace };
+        room.passes(json!({ "config_map": { "name": "first", "data": { "a": "b" }, "create_namespace": true } })).await;
+        room
+    }
+
+    pub async fn passes(&self, body: Value) -> BTreeMap<String, Value> {
+        self.project.passes("kube", body).await
+    }
+
+    async fn fails(&self, body: Value) -> Failure {
+        match self.project.step("kube", body).await {
+            Ok(Outcome::Failed(failure)) => failure,
+            other => panic!("did not fail: {other:?}\n{}", self.log()),
+        }
+    }
+
+    /// The failure of a step that the engine stops after `limit`.
+    async fn fails_after(&self, limit: Duration, body: Value) -> Failure {
+        let signals = fresh();
+        let cancel = signals.cancel.clone();
+        let step = self.run(body, signals);
+        let stop = async {
+            tokio::time::sleep(limit).await;
+            cancel.cancel();
+            std::future::pending::<()>().await;
+        };
+        let outcome = tokio::select! { outcome = step => outcome, () = stop => unreachable!("it never ends") };
+        match outcome {
+            Ok(Outcome::Failed(failure)) => failure,
+            other => panic!("did not fail: {other:?}\n{}", self.log()),
+        }
+    }
+
+    async fn run(&self, body: Value, signals: Signals) -> Result<Outcome, Fault> {
+        let kind = STEPS.iter().find(|kind| kind.name == "kube").expect("registered");
+        let step = kind.decode(&Node::from_json(&body, Span::new(FileId(0), 0, 0))).expect("of the right shape");
+        let context = Context { signals, ..self.project.context.clone() };
+        step.run(&context).await
+    }
+
+    pub fn log(&self) -> String {
+        self.project.log.text()
+    }
+
+    pub async fn leave(self) {
+        let namespace = format!("namespace/{}", self.namespace);
+        self.passes(json!({ "delete": { "target": namespace, "wait": false } })).await;
+    }
+}
+
+fn fresh() -> Signals {
+    Signals {
+        cancel: CancellationToken::new(),
+        stop: CancellationToken::new(),
+        up: CancellationToken::new(),
+        grace: Duration::from_secs(1),
+    }
+}
+
+fn causes(failure: &Failure) -> Vec<&str> {
+    failure.findings.iter().map(|finding| finding.cause.as_str()).collect()
+}
+
+fn workload(kind: &str, name: &str, replicas: u32, script: &str) -> Value {
+    let mut object = json!({
+        "apiVersion": "apps/v1", "kind": kind, "metadata": { "name": name },
+        "spec": {
+            "replicas": replicas, "selector": { "matchLabels": { "app": name } },
+            "template": { "metadata": { "labels": { "app": name } }, "spec": {
+                "terminationGracePeriodSeconds": 0,
+                "containers": [{ "name": "main", "image": IMAGE, "imagePullPolicy": "Never",
+                    "ports": [{ "name": "http", "containerPort": 8080 }], "command": ["/bin/sh", "-c", script] }] } }
+        }
+    });
+    if kind == "StatefulSet" {
+        object["spec"]["serviceName"] = name.into();
+    }
+    object
+}
+
+/// Serves its pod's name over HTTP on port 8080.
+const SERVE: &str = "echo serving; mkdir /www; hostname > /www/index.html; exec httpd -f -p 8080 -h /www";
+
+async fn up(room: &Room, kind: &str, replicas: u32) {
+    let objects = json!([
+        workload(kind, "web", replicas, SERVE),
+        { "apiVersion": "v1", "kind": "Service", "metadata": { "name": "web" },
+          "spec": { "selector": { "app": "web" }, "ports": [{ "name": "http", "port": 80, "targetPort": "http" }] } }
+    ]);
+    room.passes(json!({ "apply": { "objects": objects, "wait": true } })).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn applies_and_says_what_became_of_each_object() {
+    let manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: one }\ndata: { a: '1' }\n---\n\
+        apiVersion: v1\nkind: ConfigMap\nmetadata: { name: two }\ndata: { a: '1' }\n";
+    let room = Room::new("apply", &[("manifests/maps.yaml", manifest)]).await;
+    let outputs = room.passes(json!({ "apply": "manifests" })).await;
+    assert_eq!((&outputs["created"], &outputs["unchanged"]), (&json!(2), &json!(0)), "{}", room.log());
+    let path = room.project.path().join("manifests/maps.yaml");
+    std::fs::write(&path, manifest.replacen("'1'", "'2'", 1)).expect("written");
+    let outputs = room.passes(json!({ "apply": { "files": ["manifests"] } })).await;
+    assert_eq!((&outputs["configured"], &outputs["unchanged"]), (&json!(1), &json!(1)), "{}", room.log());
+    let three = json!([{ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "three" } }]);
+    let dry = room.passes(json!({ "apply": { "dry_run": "server", "objects": three } })).await;
+    assert_eq!(dry["created"], json!(1));
+    assert!(room.log().contains("configmap/three created (server dry run)"), "{}", room.log());
+    let limit = Duration::from_millis(500);
+    let failure = room.fails_after(limit, json!({ "wait": { "target": "configmap/three", "for": "exists" } })).await;
+    assert_eq!(failure.summary, "stopped before configmap/three was so: exists");
+    room.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_custom_resource_goes_after_its_definition_in_one_apply() {
+    let room = Room::new("crd", &[]).await;
+    let group = format!("test{}.pipeline.dev", std::process::id());
+    let crd = json!({ "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": { "name": format!("widgets.{group}") },
+        "spec": { "group": group, "scope": "Namespaced", "names": { "kind": "Widget", "plural": "widgets", "singular": "widget", "shortNames": ["wdg"] },
+            "versions": [{ "name": "v1", "served": true, "storage": true,
+                "schema": { "openAPIV3Schema": { "type": "object", "properties": { "spec": { "type": "object",
+                    "properties": { "size": { "type": "integer", "maximum": 5 } } } } } } }] } });
+    let widget = |size: u32| json!({ "apiVersion": format!("{group}/v1"), "kind": "Widget", "metadata": { "name": "w" }, "spec": { "size": size } });
+    let outputs = room.passes(json!({ "apply": { "objects": [widget(3), crd] } })).await;
+    assert_eq!(outputs["created"], json!(2), "{}", room.log());
+    let failure = room.fails(json!({ "apply": { "objects": [widget(9)] } })).await;
+    assert_eq!(causes(&failure), ["Invalid"], "{failure:?}");
+    assert!(failure.summary.contains("spec.size: Invalid value: 9"), "{}", failure.summary);
+    let outputs = room.passes(json!({ "delete": format!("widget.{group}/w") })).await;
+    assert_eq!(outputs["objects"], json!([format!("widget.{group}/w")]));
+    room.passes(json!({ "delete": format!("crd/widgets.{group}") })).await;
+    let failure = room.fails(json!({ "apply": { "objects": [widget(3)] } })).await;
+    assert_eq!(causes(&failure), ["NoSuchKind"], "{failure:?}");
+    room.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn every_refused_object_is_named_with_its_cause() {
+    let room = Room::new("refused", &[]).await;
+    let quota = json!({ "apiVersion": "v1", "kind": "ResourceQuota", "metadata": { "name": "few" },
+        "spec": { "hard": { "services": "0" } } });
+    room.passes(json!({ "apply": { "objects": [quota] } })).await;
+    let service = json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "web" }, "spec": { "ports": [{ "port": 80 }] } });
+    // The quota counts a moment after it is made.
+    let limit = Instant::now() + Duration::from_secs(20);
+    loop {
+        let dry = json!({ "apply": { "objects": [service], "dry_run": "server" } });
+        match room.project.step("kube", dry).await.expect("an answer") {
+            Outcome::Failed(_) => break,
+            _ => assert!(Instant::now() < limit, "the quota does not count"),
+        }
+    }
+    let mut unknown = workload("Deployment", "typo", 1, "sleep 1");
+    unknown["spec"]["replica"] = 1.into();
+    let mut invalid = workload("Deployment", "invalid", 1, "sleep 1");
+    invalid["spec"]["replicas"] = (-1).into();
+    let elsewhere =
+        json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "x", "namespace": "not-there" } });
+    let good = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "good" } });
+    let objects = [service, unknown, invalid, elsewhere, good];
+    let failure = room.fails(json!({ "apply": { "objects": objects } })).await;
+    assert_eq!(causes(&failure), ["QuotaExceeded", "UnknownField", "Invalid", "NamespaceMissing"], "{failure:#?}");
+    assert_eq!(
+        failure.summary,
+        "4 of 5 objects were refused: service/web, deployment.apps/typo, deployment.apps/invalid, configmap/x"
+    );
+    assert!(room.log().contains("configmap/good created"), "{}", room.log());
+    room.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_field_that_another_manager_holds_is_a_conflict_until_forced() {
+    use kube::api::{Api, DynamicObject, Patch, PatchParams};
+    let room = Room::new("conflict", &[]).await;
+    let map = |value: &str| json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "held" }, "data": { "a": value } });
+    let cluster = &room.project.context.world.cluster;
+    let (resource, _) = cluster.discover("v1", "ConfigMap").await.expect("served");
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(cluster.client().await.expect("connected"), &room.namespace, &resource);
+    api.patch("held", &PatchParams::apply("somebody"), &Patch::Apply(map("1"))).await.expect("applied");
+    let failure = room.fails(json!({ "apply": { "objects": [map("2")] } })).await;
+    assert_eq!(causes(&failure), ["FieldConflict"], "{failure:?}");
+    assert!(failure.summary.contains(".data.a is held by \"somebody\""), "{}", failure.summary);
+    assert_eq!(
+        failure.help.as_deref(),
+        Some("take the fields over with `force: true`, or leave them out of the manifest")
+    );
+    room.passes(json!({ "apply": { "objects": [map("2")], "force": true } })).await;
+    room.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn writes_a_secret_and_shows_no_value() {
+    let room = Room::new("secret", &[]).await;
+    let outputs = room.passes(json!({ "secret": { "name": "db", "data": { "URL": "hunter2-hunter2" } } })).await;
+    assert_eq!(outputs["created"], json!(1));
+    let again = room.passes(json!({ "secret": { "name": "db", "data": { "URL": "hunter2-hunter2" } } })).await;
+    assert_eq!(again["unchanged"], json!(1));
+    room.passes(json!({ "wait": { "target": "secret/db", "for": "self.data.URL == 'aHVudGVyMi1odW50ZXIy'" } })).await;
+    assert!(!format!("{outputs:?}{}", room.log()).contains("hunter2"), "{}", room.log());
+    room.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn restarts_changes_scales_and_goes_back() {
+    let room = Room::new("rollouts", &[]).await;
+    up(&room, "Deployment", 2).await;
+    assert_eq!(room.passes(json!({ "restart": "deploy/web" })).await["revision"], json!(2), "{}", room.log());
+    let outputs = room
+        .passes(json!({ "set_image": { "target": "deployment/web", "image": format!("docker.io/library/{IMAGE}") } }))
+        .await;
+    assert_eq!(outputs["revision"], json!(3));
+    // Two restarts at once are two rollouts; the second waits for its own.
+    assert_eq!(room.passes(json!({ "undo": "deployment/web" })).await["revision"], json!(4), "{}", room.log());
+    assert!(room.log().contains("deployment.apps/web back to revision 2"), "{}", room.log());
+    assert_eq!(
+        room.passes(json!({ "undo": { "target": "deployment/web", "to_revision": 1 } })).await["revision"],
+        json!(5)
+    );
+    let failure = room.fails(json!({ "undo": { "target": "deployment/web", "to_revision": 77 } })).await;
+    assert_eq!(failure.summary, "could not undo deployment.apps/web: revision 77 is not kept; kept are 3, 4, 5");
+    assert_eq!(
+        room.passes(json!({ "scale": { "target": "deployment/web", "replicas": 3 } })).await["replicas"],
+        json!(3)
+    );
+    room.passes(json!({ "scale": { "target": "deployment/web", "replicas": 1 } })).await;
+    room.passes(json!({ "wait": { "kind": "pods", "selector": "app=web", "for": "condition=Ready" } })).await;
+    let again = workload("Deployment", "web", 2, SERVE);
+    // What `scale` and `undo` set was ours: applying anew needs no force.
+    room.passes(json!({ "apply": { "objects": [again], "wait": true } })).await;
+    room.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn goes_back_with_stateful_and_daemon_sets() {
+    let room = Room::new("sets", &[]).await;
+    for (kind, name) in [("StatefulSet", "sts/web"), ("DaemonSet", "ds/agent")] {
+        let base = name.split_once('/').expect("a slash").1;
+        let mut object = workload(kind, base, 1, SERVE);
+        if kind == "DaemonSet" {
+            object["spec"].as_object_mut().expect("an object").remove("replicas");
+        }
+        room.passes(json!({ "apply": { "objects": [object], "wait": true } })).await;
+        room.passes(json!({ "restart": name })).await;
+        room.passes(json!({ "undo": name })).await;
+        let restarted = "'kubectl.kubernetes.io/restartedAt' in self.spec.template.metadata.annotations";
+        let gone = format!("!has(self.spec.template.metadata.annotations) || !({restarted})");
+        room.passes(json!({ "wait": { "target": name, "for": gone } })).await;
+    }
+    assert!(room.log().contains("statefulset.apps/web back to revision 1"), "{}", room.log());
+    assert!(room.log().contains("daemonset.apps/agent back to revision 1"), "{}", room.log());
+    room.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_rollout_that_does_not_come_about_is_explained() {
+    let room = Room::new("stuck", &[]).await;
+    up(&room, "Deployment", 1).await;
+    let limit = Duration::from_secs(8);
+    let body = json!({ "set_image": { "target": "deployment/web", "image": "not-here:1" } });
+    let began = Instant::now();
+    let failure = room.fails_after(limit, body).await;
+    assert!(began.elapsed() < limit + Duration::from_secs(4), "took {:?}", began.elapsed());
+    assert!(
+        failure.summary.starts_with("stopped before it had rolled out: deployment.apps/web ("),
+        "{}",
+        failure.summary
+    );
+    assert!(causes(&failure).contains(&"ErrImageNeverPull"), "{failure:#?}");
+
+    let mut doomed = workload("Deployment", "doomed", 1, "exit 3");
+    doomed["spec"]["progressDeadlineSeconds"] = 3.into();
+    let failure = room.fails(json!({ "apply": { "objects": [doomed], "wait": true } })).await;
+    assert!(causes(&failure).contains(&"ProgressDeadlineExceeded"), "{failure:#?}");
+    room.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn deletes_waits_and_names_finalizers_that_hold() {
+    let room = Room::new("delete", &[]).await;
+    up(&room, "Deployment", 1).await;
+    room.passes(json!({ "delete": { "target": ["deployment/web", "service/web"], "cascade": "foreground" } })).await;
+    room.passes(json!({ "wait": { "kind": "pods", "selector": "app=web", "for": "deleted" } })).await;
+    room.passes(json!({ "delete": "deployment/web" })).await;
+    let failure = room.fails(json!({ "delete": { "target": "deployment/web", "ignore_missing": false } })).await;
+    assert_eq!(failure.summary, "deployment.apps/web is not there");
+    let held = |finalizers: Value| {
+        json!({ "apply": { "objects": [{ "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": { "name": "held", "labels": { "app": "held" }, "finalizers": finalizers } }] } })
+    };
+    room.passes(held(json!(["pipeline.dev/hold"]))).await;
+    let delete = json!({ "delete": { "kind": "cm", "selector": "app=held" } });
+    let failure = room.fails_after(Duration::from_secs(1), delete).await;
+    assert_eq!(failure.summary, "stopped before they were gone: configmap/held");
+    assert_eq!(
+        failure.findings,
+        [Finding::new("configmap/held", "FinalizersRemain", "its finalizers have not let go: pipeline.dev/hold")]
+    );
+    room.passes(held(json!([]))).await;
+    room.passes(json!({ "wait": { "target": "configmap/held", "for": "deleted" } })).await;
+    room.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn runs_commands_in_pods_and_reads_their_logs() {
+    let room = Room::new("exec", &[]).await;
+    up(&room, "Deployment", 1).await;
+    let outputs = room
+        .passes(
+            json!({ "exec": { "target": "deployment/web", "command": ["sh", "-c", "echo hello; echo there >&2"] } }),
+        )
+        .await;
+    assert_eq!((&outputs["stdout"], &outputs["exit_code"]), (&json!("hello"), &json!(0)));
+    assert!(room.log().contains("hello") && room.log().contains("there"), "{}", room.log());
+    let outputs =
+        room.passes(json!({ "exec": { "selector": "app=web", "command": ["wc", "-c"], "stdin": "12345" } })).await;
+    assert_eq!(outputs["stdout"], json!("5"));
+    let failure = room.fails(json!({ "exec": { "target": "service/web", "command": ["sh", "-c", "exit 7"] } })).await;
+    assert_eq!(failure.exit_code, Some(7), "{failure:?}");
+    let failure = room.fails(json!({ "exec": { "target": "deployment/web", "command": ["no-such-program"] } })).await;
+    assert!(failure.summary.contains("no-such-program"), "{failure:?}");
+    let failure = room.fails(json!({ "exec": { "target": "deployment/none", "command": ["true"] } })).await;
+    assert!(failure.summary.contains("not found"), "{failure:?}");
+    let outputs = room.passes(json!({ "logs": "deployment/web" })).await;
+    assert_eq!(outputs["lines"], json!(1));
+    assert!(room.log().contains(" main: serving"), "{}", room.log());
+
+    // Followed logs also hear a pod that comes later.
+    let signals = fresh();
+    let (up, stop) = (signals.up.clone(), signals.stop.clone());
+    let follow = room.run(json!({ "logs": { "selector": "app=web", "follow": true } }), signals);
+    let others = async {
+        up.cancelled().await;
+        room.passes(json!({ "restart": "deployment/web" })).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        stop.cancel();
+    };
+    let (outcome, ()) = tokio::join!(follow, others);
+    let Ok(Outcome::Passed(outputs)) = outcome else { panic!("did not pass: {outcome:?}") };
+    assert_eq!(outputs["lines"], json!(2), "{}", room.log());
+    room.leave().await;
+}
+
+async fn get(port: u16) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await?;
+    Ok(text)
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn forwards_a_port_and_goes_on_when_the_pod_goes() {
+    let room = Room::new("forward", &[]).await;
+    up(&room, "Deployment", 2).await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+    let signals = fresh();
+    let (up, stop) = (signals.up.clone(), signals.stop.clone());
+    let body = json!({ "port_forward": { "target": "service/web", "remote": 80, "local": free } });
+    let forward = room.run(body, signals);
+    let others = async {
+        up.cancelled().await;
+        let answer = get(free).await.expect("an answer");
+        let pod = answer.lines().last().expect("a body").to_owned();
+        assert!(pod.starts_with("web-"), "{answer}");
+        room.passes(json!({ "delete": { "target": format!("pod/{pod}"), "grace_period": 0 } })).await;
+        let answer = get(free).await.expect("an answer");
+        let other = answer.lines().last().expect("a body").to_owned();
+        assert!(other.starts_with("web-") && other != pod, "{answer}\n{}", room.log());
+        stop.cancel();
+    };
+    let (outcome, ()) = tokio::join!(forward, others);
+    let Ok(Outcome::Passed(outputs)) = outcome else { panic!("did not pass: {outcome:?}") };
+    assert_eq!(outputs["port"], json!(free));
+    assert!(room.log().contains(" is gone, forwarding to pod/web-"), "{}", room.log());
+    assert!(get(free).await.is_err(), "the port is closed");
+    let failure = room.fails(json!({ "port_forward": { "target": "service/web", "remote": 81 } })).await;
+    assert_eq!(failure.summary, "could not forward to service/web: it has no port 81; its ports are 80");
+    room.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_system_namespace_is_refused_before_anything_is_sent() {
+    let project = Project::new(&[], "default");
+    let body = json!({ "namespace": "kube-system", "delete": "deployment/coredns" });
+    let fault = project.step("kube", body).await.expect_err("refused");
+    assert_eq!(fault.message, "namespace \"kube-system\" belongs to the cluster itself and is never touched");
+    let object =
+        json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "x", "namespace": "kube-public" } });
+    let fault = project.step("kube", json!({ "apply": { "objects": [object] } })).await.expect_err("refused");
+    assert_eq!(fault.message, "namespace \"kube-public\" belongs to the cluster itself and is never touched");
+}
