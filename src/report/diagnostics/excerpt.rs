@@ -1,6 +1,8 @@
 //! The few lines of a file that a diagnostic shows, cut to a width and made visible, with the labels moved along.
 //! miette reads these instead of the file: it is slow in large sources, and sends control characters as they are.
 
+use std::fmt::Write as _;
+
 use miette::{LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
 use crate::diagnostic::Label;
@@ -186,12 +188,12 @@ fn push_visible(c: char, text: &mut String) {
     match c {
         '\t' => text.push_str("\\t"),
         '\r' => text.push_str("\\r"),
-        '\u{0}'..='\u{1f}' | '\u{7f}' => text.push_str(&format!("\\x{:02x}", u32::from(c))),
+        '\u{0}'..='\u{1f}' | '\u{7f}' => drop(write!(text, "\\x{:02x}", u32::from(c))),
         '\u{80}'..='\u{9f}'
         | '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{2069}'
-        | '\u{feff}' => text.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+        | '\u{feff}' => drop(write!(text, "\\u{{{:x}}}", u32::from(c))),
         c => text.push(c),
     }
 }
