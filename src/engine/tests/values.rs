@@ -113,7 +113,26 @@ async fn what_its_own_condition_skips_holds_nothing_up() {
            finally.d: pass
          stage three needs=two
            e: pass";
-    assert_told(&setup(plan).run().await, "");
+    assert_told(
+        &setup(plan).run().await,
+        "
+         0s one.a skipped, when vars.replicas == 3
+         0s one.b starts
+         0s one.b passed
+         0s one.gate starts
+         0s one.gate #0 skipped: `false` is false after 0 looks
+         0s one.gate #1 holds after 1 looks
+         0s one.gate passed
+         0s [one] passed
+         0s two.c skipped, when !vars.yes
+         0s two.d skipped, not selected
+         0s [two] skipped
+         0s three.e starts
+         0s three.e passed
+         0s [three] passed
+         0s run passed, exit 0
+        ",
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,7 +142,17 @@ async fn a_condition_that_is_neither_true_nor_false_is_a_fault() {
            b: pass needs=a
          stage two when=vars.replicas
            c: pass";
-    assert_told(&setup(plan).mode(crate::engine::Mode::KeepGoing).run().await, "");
+    assert_told(
+        &setup(plan).mode(crate::engine::Mode::KeepGoing).run().await,
+        "
+         0s one.a errored: when: `vars.replicas` is 2, expected true or false
+         0s two.c errored: when: `vars.replicas` is 2, expected true or false
+         0s one.b skipped, one.a failed
+         0s [one] errored
+         0s [two] errored
+         0s run errored, exit 2
+        ",
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,7 +163,21 @@ async fn a_value_that_cannot_be_rendered_is_a_fault_of_the_step() {
            b: pass
          stage three
            c: pass template=${{vars.none}}";
-    assert_told(&setup(plan).mode(crate::engine::Mode::KeepGoing).run().await, "");
+    assert_told(
+        &setup(plan).mode(crate::engine::Mode::KeepGoing).run().await,
+        "
+         0s one.a starts
+         0s two.b starts
+         0s two.b errored: env X: stages.none: no such key
+         0s [two] errored
+         0s three.c starts
+         0s one.a errored: env X: steps.none: no such key
+         0s [one] errored
+         0s three.c errored: fake: vars.none: no such key
+         0s [three] errored
+         0s run errored, exit 2
+        ",
+    );
 }
 
 #[tokio::test(start_paused = true)]
