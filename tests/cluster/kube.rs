@@ -47,12 +47,12 @@ impl Room {
         let signals = fresh();
         let cancel = signals.cancel.clone();
         let step = self.run(body, signals);
-        let stop = async {
+        let limited = async {
             tokio::time::sleep(limit).await;
             cancel.cancel();
             std::future::pending::<()>().await;
         };
-        let outcome = tokio::select! { outcome = step => outcome, () = stop => unreachable!("it never ends") };
+        let outcome = tokio::select! { outcome = step => outcome, () = limited => unreachable!("it never ends") };
         match outcome {
             Ok(Outcome::Failed(failure)) => failure,
             other => panic!("did not fail: {other:?}\n{}", self.log()),
@@ -305,7 +305,8 @@ async fn a_rollout_that_does_not_come_about_is_explained() {
     );
     assert!(causes(&failure).contains(&"ErrImageNeverPull"), "{failure:#?}");
 
-    let mut doomed = workload("Deployment", "doomed", 1, "exit 3");
+    let mut doomed = workload("Deployment", "doomed", 1, SERVE);
+    doomed["spec"]["template"]["spec"]["containers"][0]["image"] = "not-here:1".into();
     doomed["spec"]["progressDeadlineSeconds"] = 3.into();
     let failure = room.fails(json!({ "apply": { "objects": [doomed], "wait": true } })).await;
     assert!(causes(&failure).contains(&"ProgressDeadlineExceeded"), "{failure:#?}");

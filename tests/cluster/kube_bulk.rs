@@ -1,4 +1,4 @@
-//! Applying 200 ConfigMaps against `kubectl apply --server-side` of the same file, on the same cluster.
+//! Applying 200 `ConfigMap`s against `kubectl apply --server-side` of the same file, on the same cluster.
 
 use std::fmt::Write;
 use std::process::Command;
@@ -11,6 +11,7 @@ use super::world::Project;
 
 #[tokio::test]
 #[ignore = "needs the cluster"]
+#[expect(clippy::print_stdout, reason = "the figures are what this is for")]
 async fn two_hundred_config_maps_take_less_time_than_with_kubectl() {
     let mut manifest = String::new();
     for at in 0..200 {

@@ -250,6 +250,9 @@ impl Cluster {
                 Err(Trouble::Refused(refusal)) => refusal,
                 answer => return answer,
             };
+            if refusal.cause == "NoSuchKind" {
+                self.forget_kinds();
+            }
             let is_soon =
                 (is_new && refusal.is_missing()) || refusal.message.contains("error looking up service account");
             // `scale`, `set_image` and `undo` are ours as well, under the same name: what they set is ours to set anew.

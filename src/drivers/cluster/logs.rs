@@ -92,7 +92,7 @@ impl Cluster {
         let found = self.find_pods(namespace, target).await?;
         let pod_kind = self.kind_of("v1", "Pod").await?;
         let api = self.pods(namespace).await?;
-        let (found_life, mut lives) = mpsc::unbounded_channel::<Life>();
+        let (found_life, mut newcomers) = mpsc::unbounded_channel::<Life>();
         let mut seen = BTreeSet::new();
         let mut note = |pod: &DynamicObject| {
             for life in started(pod, options.container.as_deref()) {
@@ -124,7 +124,7 @@ impl Cluster {
         };
         let read = async {
             let mut readers = JoinSet::new();
-            while let Some(life) = lives.recv().await {
+            while let Some(life) = newcomers.recv().await {
                 let (api, sink) = (api.clone(), std::sync::Arc::clone(&sink));
                 let parameters = options.parameters(&life.container, true);
                 readers.spawn(async move {

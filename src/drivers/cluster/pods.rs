@@ -144,7 +144,9 @@ pub(super) fn port_of(pod: &Pod, port: &str) -> Option<u16> {
 /// The target port of a Service's port (by number or name), as its spec says.
 pub(super) fn target_port(service: &Value, port: &str) -> Option<String> {
     let ports = service["spec"]["ports"].as_array()?;
-    let found = ports.iter().find(|known| known["port"].to_string() == port || known["name"] == port)?;
+    let number: Option<u64> = port.parse().ok();
+    let is_it = |known: &&Value| (number.is_some() && known["port"].as_u64() == number) || known["name"] == port;
+    let found = ports.iter().find(is_it)?;
     match &found["targetPort"] {
         Value::String(name) => Some(name.clone()),
         Value::Number(number) => Some(number.to_string()),

@@ -68,7 +68,7 @@ impl Cluster {
             let next = ready.into_iter().next();
             match (&before, &next) {
                 (Some(gone), Some(next)) => {
-                    say(format!("pod/{} is gone, forwarding to pod/{} now", gone.pod, next.pod))
+                    say(format!("pod/{} is gone, forwarding to pod/{} now", gone.pod, next.pod));
                 }
                 (Some(gone), None) => say(format!("pod/{} is gone, no other is ready", gone.pod)),
                 (None, Some(next)) => say(format!("forwarding {local} to pod/{}:{}", next.pod, next.port)),
@@ -147,6 +147,7 @@ fn backend(pod: &DynamicObject, port: &str) -> Option<Backend> {
 }
 
 /// The port to look for in the pods: a Service maps its own ports.
+#[expect(clippy::result_large_err, reason = "a refusal is rare, and read at once")]
 fn remote_port(found: &Found, forward: &Forward<'_>) -> Result<String, Trouble> {
     let service = found.object.as_ref().filter(|object| object["spec"]["ports"].is_array());
     let Some(service) = service else { return Ok(forward.remote.to_owned()) };

@@ -125,6 +125,15 @@ pub(super) fn of_status(doing: &str, status: &Status, endpoint: &Endpoint) -> Tr
 fn cause(status: &Status) -> (String, String, Option<String>) {
     let message = status.message.trim();
     let said = |cause: &str, help: Option<&str>| (cause.to_owned(), shortened(message), help.map(str::to_owned));
+    // What the server says of a path that it does not know: no status, just this text.
+    if message == "404 page not found" {
+        let help = "apply its CustomResourceDefinition first, or correct apiVersion and kind (`kubectl api-resources`)";
+        return (
+            "NoSuchKind".to_owned(),
+            "the cluster does not serve this kind any more".to_owned(),
+            Some(help.to_owned()),
+        );
+    }
     if message.contains("admission webhook") && message.contains("denied the request") {
         return said("WebhookDenied", None);
     }

@@ -58,6 +58,15 @@ impl Verb for Apply {
             let help = "name files or folders: `apply: manifests/`, or write `objects:`".to_owned();
             cx.error(&[at.into()], Code::MissingKey, "there is nothing to apply", Some(help));
         }
+        for (index, file) in self.files.0.iter().enumerate() {
+            // A missing file is reported by its format already.
+            if file.below(cx.project).exists()
+                && let Err(fault) = manifests::checked(cx.project, file)
+            {
+                let path = [at.into(), "files".into(), index.into()];
+                cx.error(&path, Code::InvalidValue, fault.message, fault.help);
+            }
+        }
     }
 
     fn title(&self) -> String {
@@ -73,10 +82,11 @@ impl Verb for Apply {
             self.objects.iter().map(|object| Value::Object(object.clone().into_iter().collect())).collect();
         let manifests = manifests::read(&on.cx.project, &self.files.0, &inline)?;
         let places: Vec<String> = manifests.iter().map(|manifest| manifest.place.clone()).collect();
-        if self.create_namespace && self.dry_run.is_none() {
-            if let Some(failed) = ensure_namespace(on).await? {
-                return Ok(failed);
-            }
+        if self.create_namespace
+            && self.dry_run.is_none()
+            && let Some(failed) = ensure_namespace(on).await?
+        {
+            return Ok(failed);
         }
         let options = ApplyOptions { force: self.force, dry_run: self.dry_run.is_some(), ..options(on) };
         let objects = manifests.into_iter().map(|manifest| manifest.object).collect();

@@ -68,7 +68,7 @@ impl Verb for Logs {
 
     async fn run(&self, on: &On<'_>) -> Result<Outcome, Fault> {
         if self.follow {
-            return self.follow(on).await;
+            return follow(self, on).await;
         }
         let mut lines = 0_u64;
         for target in self.targets() {
@@ -78,7 +78,7 @@ impl Verb for Logs {
             };
             let options = self.options();
             let read = on.cluster.logs(on.namespace, &target, &options, &mut line);
-            if let Err(trouble) = on.cx.unless_cancelled(read).await? {
+            if let Err(trouble) = Box::pin(on.cx.unless_cancelled(read)).await? {
                 return trouble.outcome(target.to_string());
             }
         }
@@ -115,26 +115,25 @@ impl Logs {
             previous: self.previous,
         }
     }
+}
 
-    async fn follow(&self, on: &On<'_>) -> Result<Outcome, Fault> {
-        let counted = Arc::new(Counted { log: Arc::clone(&on.cx.log), lines: AtomicU64::new(0) });
-        let options = self.options();
-        let targets = self.targets();
-        let follows = targets.iter().map(|target| {
-            on.cluster
-                .follow_logs(on.namespace, target, &options, Arc::clone(&counted) as Arc<dyn LineSink>, || on.cx.up())
-        });
-        tokio::select! {
-            biased;
-            () = on.cx.cancelled() => return Err(Fault::unknown("stopped")),
-            () = on.cx.stopped() => {}
-            result = futures::future::try_join_all(follows) => {
-                if let Err(trouble) = result {
-                    return trouble.outcome(self.title());
-                }
+async fn follow(logs: &Logs, on: &On<'_>) -> Result<Outcome, Fault> {
+    let counted = Arc::new(Counted { log: Arc::clone(&on.cx.log), lines: AtomicU64::new(0) });
+    let options = logs.options();
+    let targets = logs.targets();
+    let follows = targets.iter().map(|target| {
+        on.cluster.follow_logs(on.namespace, target, &options, Arc::clone(&counted) as Arc<dyn LineSink>, || on.cx.up())
+    });
+    tokio::select! {
+        biased;
+        () = on.cx.cancelled() => return Err(Fault::unknown("stopped")),
+        () = on.cx.stopped() => {}
+        result = futures::future::try_join_all(follows) => {
+            if let Err(trouble) = result {
+                return trouble.outcome(logs.title());
             }
         }
-        let lines = counted.lines.load(Ordering::Relaxed);
-        Ok(Outcome::Passed(Outputs::from([("lines".to_owned(), lines.into())])))
     }
+    let lines = counted.lines.load(Ordering::Relaxed);
+    Ok(Outcome::Passed(Outputs::from([("lines".to_owned(), lines.into())])))
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::document::manifests;
+use crate::drivers::cluster::refuse_system_namespace;
 use crate::kind::ExistingPath;
 use crate::outcome::Fault;
 
@@ -40,6 +41,21 @@ pub fn read(project: &Path, files: &[ExistingPath], objects: &[Value]) -> Result
     Ok(all)
 }
 
+/// Whether a file or folder can be applied, as far as is known without a cluster.
+///
+/// # Errors
+/// [`Fault`] that names file and line: it is no manifest, or touches a system namespace.
+pub fn checked(project: &Path, file: &ExistingPath) -> Result<(), Fault> {
+    for manifest in read(project, std::slice::from_ref(file), &[])? {
+        let meta = &manifest.object["metadata"];
+        let own = if manifest.object["kind"] == "Namespace" { &meta["name"] } else { &meta["namespace"] };
+        if let Err(fault) = refuse_system_namespace(own.as_str().unwrap_or_default()) {
+            return Err(Fault { message: format!("{}: {}", manifest.place, fault.message), ..fault });
+        }
+    }
+    Ok(())
+}
+
 fn relative<'a>(project: &Path, file: &'a Path) -> &'a Path {
     file.strip_prefix(project).unwrap_or(file)
 }
@@ -60,6 +76,18 @@ mod tests {
         let found = read(folder.path(), &files, &[json!({ "kind": "D" })]).expect("readable");
         let found: Vec<_> = found.iter().map(|one| (one.place.as_str(), one.object["kind"].as_str())).collect();
         assert_eq!(found, [("b.yaml:1", Some("B")), ("b.yaml:5", Some("C")), ("a.yml:1", Some("A")), ("", Some("D"))]);
+    }
+
+    #[test]
+    fn a_manifest_of_a_system_namespace_is_refused_with_its_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = "apiVersion: v1\nkind: A\nmetadata: { name: a, namespace: kube-system }\n";
+        fs::write(folder.path().join("x.yaml"), text).expect("written");
+        let fault = checked(folder.path(), &ExistingPath("x.yaml".into())).expect_err("refused");
+        assert_eq!(
+            fault.message,
+            "x.yaml:1: namespace \"kube-system\" belongs to the cluster itself and is never touched"
+        );
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Verb for Scale {
                 return Ok(Outcome::Failed(failure));
             }
             // A rollout is over while replicas too many still run: those must be gone as well.
-            if let Some(failure) = self.all_there(on, &workload).await? {
+            if let Some(failure) = all_there(self.replicas, on, &workload).await? {
                 return Ok(Outcome::Failed(failure));
             }
         }
@@ -58,24 +58,22 @@ impl Verb for Scale {
     }
 }
 
-impl Scale {
-    async fn all_there(&self, on: &On<'_>, workload: &Workload) -> Result<Option<Failure>, Fault> {
-        let wanted = i64::from(self.replicas);
-        let mut last = 0;
-        let decide = |object: Option<&DynamicObject>| {
-            let status = &object?.data["status"];
-            last = status["replicas"].as_i64().unwrap_or(0);
-            (last == wanted).then_some(())
-        };
-        let there = on.cluster.until(&workload.kind, &workload.namespace, &workload.name, decide);
-        tokio::select! {
-            biased;
-            result = there => result.map(|()| None).map_err(Fault::from),
-            () = on.cx.cancelled() => {
-                let findings = on.explain(workload).await;
-                let summary = format!("stopped before {} had {wanted} replicas: it has {last}", workload.shown());
-                Ok(Some(Failure::new(summary).because(findings)))
-            }
+async fn all_there(replicas: u32, on: &On<'_>, workload: &Workload) -> Result<Option<Failure>, Fault> {
+    let wanted = i64::from(replicas);
+    let mut last = 0;
+    let decide = |object: Option<&DynamicObject>| {
+        let status = &object?.data["status"];
+        last = status["replicas"].as_i64().unwrap_or(0);
+        (last == wanted).then_some(())
+    };
+    let there = on.cluster.until(&workload.kind, &workload.namespace, &workload.name, decide);
+    tokio::select! {
+        biased;
+        result = there => result.map(|()| None).map_err(Fault::from),
+        () = on.cx.cancelled() => {
+            let findings = on.explain(workload).await;
+            let summary = format!("stopped before {} had {wanted} replicas: it has {last}", workload.shown());
+            Ok(Some(Failure::new(summary).because(findings)))
         }
     }
 }

@@ -92,11 +92,11 @@ fn is_named(condition: &Value, name: &str) -> bool {
 #[async_trait]
 impl Verb for Wait {
     fn check(&self, at: &str, cx: &mut CheckContext<'_>) {
-        if self.kind.is_some() != self.selector.is_some() {
+        if self.kind.is_some() == self.selector.is_some() {
+            exec::check_target(at, self.target.is_some(), self.selector.is_some(), cx);
+        } else {
             let help = "write both: `kind: pods` and `selector: app=todo`".to_owned();
             cx.error(&[at.into()], Code::InvalidValue, "`kind` and `selector` belong together", Some(help));
-        } else {
-            exec::check_target(at, self.target.is_some(), self.selector.is_some(), cx);
         }
         if let Err(why) = Until::parse(&self.until) {
             let help =
@@ -120,20 +120,16 @@ impl Verb for Wait {
             (None, None) => return Err(Fault::invalid("`wait` has neither `target` nor `kind` and `selector`")),
         };
         let found = async {
-            match &name {
-                Some(name) => {
-                    on.cluster
-                        .until(&kind, on.namespace, name, |object| match until.holds(&kind, object) {
-                            Ok(false) => None,
-                            Ok(true) => Some(Ok(())),
-                            Err(failed) => Some(Err(failed)),
-                        })
-                        .await
-                }
-                None => {
-                    let selector = self.selector.as_deref().unwrap_or_default();
-                    on.cluster.until_all(&kind, on.namespace, selector, |objects| all(&until, &kind, objects)).await
-                }
+            if let Some(name) = &name {
+                let decide = |object: Option<&DynamicObject>| match until.holds(&kind, object) {
+                    Ok(false) => None,
+                    Ok(true) => Some(Ok(())),
+                    Err(failed) => Some(Err(failed)),
+                };
+                on.cluster.until(&kind, on.namespace, name, decide).await
+            } else {
+                let selector = self.selector.as_deref().unwrap_or_default();
+                on.cluster.until_all(&kind, on.namespace, selector, |objects| all(&until, &kind, objects)).await
             }
         };
         let result = tokio::select! {

@@ -49,6 +49,7 @@ pub(super) fn shown(object: &Value) -> String {
 }
 
 /// Makes it ready.
+#[expect(clippy::result_large_err, reason = "a refusal is rare, and read at once")]
 pub(super) fn prepare(at: usize, mut object: Value, kind: Kind, options: &ApplyOptions) -> Result<Prepared, Trouble> {
     let doing = format!("apply {}", shown(&object));
     let Some(name) = object["metadata"]["name"].as_str().filter(|name| !name.is_empty()).map(str::to_owned) else {
