@@ -18,7 +18,7 @@ use crate::exit_code::Exit;
 use crate::mask::{Masker, SecretText};
 use crate::outcome::Fault;
 use crate::plan::{Loaded, Plan};
-use crate::spec::SecretSource;
+use crate::spec::{SecretSource, StageNames};
 
 /// Between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
@@ -128,7 +128,8 @@ fn mode(run: &Run) -> Mode {
 fn selection(plan: &Plan, run: &Run) -> Result<Selection, Fault> {
     let named = |text: &String| -> String {
         let at = text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-        at.and_then(|at| plan.stages().get(at)).map_or_else(|| text.clone(), |stage| stage.name.clone())
+        let mut written = plan.stages().iter().filter(|stage| !StageNames::is_reserved(&stage.name));
+        at.and_then(|at| written.nth(at)).map_or_else(|| text.clone(), |stage| stage.name.clone())
     };
     let stages: Vec<String> = run.stages.iter().map(named).collect();
     let until = run.until.as_ref().map(named);

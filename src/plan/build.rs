@@ -65,7 +65,9 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     let pools = spec.pools.iter().map(|(name, places)| (name.clone(), (*places).max(1))).collect();
     let mut shop = Workshop { names, statics, files, shapes: Shapes::new(registry), pools, out };
 
+    let outer = StageBuilder::outer(&mut shop, &node);
     let mut parts = Parts::default();
+    parts.open(outer.before);
     let mut waits: Vec<Wait> = Vec::new();
     for (index, stage) in stages.iter().enumerate() {
         let needs = stage_needs(index, stage, &shop.names, &mut waits, shop.out);
@@ -83,8 +85,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     for problem in cycles::find(&stage_names, &waits, "stage") {
         shop.out.push(problem);
     }
-    let outer = StageBuilder::outer(&mut shop, &node, &spec);
-    parts.wrap(outer);
+    parts.close(outer.after, outer.finally);
     let pools = shop.pools;
     if out.has_errors() {
         return None;
@@ -101,7 +102,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         registry,
         settings,
         vars,
-        env: parts.env,
+        env: outer.env,
         pools,
         stages: parts.stages,
         nodes: parts.nodes,
@@ -145,7 +146,7 @@ pub(super) const GROUPS: [(&str, Role); 3] =
 /// The steps of a stage file by id, with the outputs that can be named before they are built.
 fn step_names(stage: &Node, registry: Registry) -> StepNames {
     let mut names = StepNames::new();
-    for (key, role) in GROUPS {
+    for (key, _) in GROUPS {
         for entry in stage.get(key).map(Node::entries).unwrap_or_default() {
             let kind = entry.node.entries().iter().find_map(|entry| registry.step(&entry.key));
             let declared = entry.node.get("outputs").map(Node::items).unwrap_or_default();
@@ -153,7 +154,7 @@ fn step_names(stage: &Node, registry: Registry) -> StepNames {
                 let own = kind.outputs.iter().map(|row| row.name.to_owned());
                 own.chain(declared.iter().filter_map(|item| item.as_text().map(str::to_owned))).collect()
             });
-            names.entry(entry.key.clone()).or_insert(StepName { role, span: entry.key_span, outputs });
+            names.entry(entry.key.clone()).or_insert(StepName { span: entry.key_span, outputs });
         }
     }
     names
@@ -181,14 +182,17 @@ pub(super) struct Outer {
 /// The graph while it grows. Nodes of a stage count from 0 until they are added.
 #[derive(Default)]
 struct Parts {
-    env: Vec<(String, crate::expr::Template)>,
+    /// Where the stages of the file begin: behind the pipeline's own gate.
+    first: usize,
     stages: Vec<PlanStage>,
     nodes: Vec<PlanNode>,
 }
 
 impl Parts {
     fn add(&mut self, name: String, needs: Vec<usize>, built: Built) {
-        let needs = needs.into_iter().map(stage_id).collect();
+        // Stages without needs wait for the pipeline's own gate, where there is one.
+        let own = (0..self.first).filter(|_| needs.is_empty());
+        let needs = own.chain(needs.iter().map(|need| need + self.first)).map(stage_id).collect();
         self.push(name, needs, built, false);
     }
 
@@ -210,35 +214,23 @@ impl Parts {
         self.stages.push(PlanStage { name, needs, always, when: built.when, env: built.env, nodes: ids });
     }
 
-    /// Puts the pipeline's own gate around the stages, and its `finally` behind everything.
-    fn wrap(&mut self, outer: Outer) {
-        self.env = outer.env;
+    /// Puts the pipeline's own gate before the stages. Called first of all.
+    fn open(&mut self, before: Vec<PlanNode>) {
+        if !before.is_empty() {
+            self.push(StageNames::BEFORE.to_owned(), Vec::new(), Built { nodes: before, ..Built::default() }, false);
+        }
+        self.first = self.stages.len();
+    }
+
+    /// Puts the pipeline's own gate and its `finally` behind the stages. Called last of all.
+    fn close(&mut self, after: Vec<PlanNode>, finally: Vec<PlanNode>) {
         let count = self.stages.len();
-        if !outer.before.is_empty() {
-            let before = stage_id(count);
-            self.push(
-                StageNames::BEFORE.to_owned(),
-                Vec::new(),
-                Built { nodes: outer.before, ..Built::default() },
-                false,
-            );
-            for stage in &mut self.stages[..count] {
-                if stage.needs.is_empty() {
-                    stage.needs.push(before);
-                }
-            }
+        if !after.is_empty() {
+            let needs = (0..count).map(stage_id).collect();
+            self.push(StageNames::AFTER.to_owned(), needs, Built { nodes: after, ..Built::default() }, false);
         }
-        if !outer.after.is_empty() {
-            let needs = if count == 0 { vec![stage_id(0)] } else { (0..count).map(stage_id).collect() };
-            self.push(StageNames::AFTER.to_owned(), needs, Built { nodes: outer.after, ..Built::default() }, false);
-        }
-        if !outer.finally.is_empty() {
-            self.push(
-                StageNames::FINALLY.to_owned(),
-                Vec::new(),
-                Built { nodes: outer.finally, ..Built::default() },
-                true,
-            );
+        if !finally.is_empty() {
+            self.push(StageNames::FINALLY.to_owned(), Vec::new(), Built { nodes: finally, ..Built::default() }, true);
         }
     }
 }

@@ -26,8 +26,6 @@ pub(super) type StepNames = IndexMap<String, StepName>;
 /// What is known of a step before it is built.
 #[derive(Debug, Clone)]
 pub(super) struct StepName {
-    /// Which group of its stage it stands in.
-    pub role: Role,
     /// Where its key stands.
     pub span: Span,
     /// What it publishes; `None` where that is not known, because its kind is not.

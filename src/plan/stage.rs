@@ -15,7 +15,7 @@ use crate::document::{Entry, Node};
 use crate::event::{NodeId, Role};
 use crate::expr::Expr;
 use crate::source::Span;
-use crate::spec::{PipelineSpec, When};
+use crate::spec::When;
 
 /// Builds the nodes of one stage.
 pub(super) struct StageBuilder<'w, 'a> {
@@ -203,7 +203,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
     }
 
     /// The pipeline's own parts: `env`, the gate around everything, `finally`.
-    pub fn outer(shop: &'w mut Workshop<'a>, node: &'w Node, _spec: &PipelineSpec) -> Outer {
+    pub fn outer(shop: &'w mut Workshop<'a>, node: &'w Node) -> Outer {
         let mut builder = StageBuilder::at(shop, None, node);
         builder.outer_keys();
         let env = std::mem::take(&mut builder.built.env);

@@ -236,7 +236,10 @@ impl Workshop<'_> {
         let ((body, _), _) = (body?, open_found?);
         let title = keys.name.clone().unwrap_or_else(|| match &body {
             Body::Ready(step) => step.title(),
-            Body::Template(_) => kind.name.to_owned(),
+            // What it will do in full is known when it is rendered; its verb is known now.
+            Body::Template(body) => {
+                body.entries().first().map_or_else(|| kind.name.to_owned(), |verb| verb.key.clone())
+            }
         });
         let name = label.map_or_else(|| entry.key.clone(), |label| format!("{}[{label}]", entry.key));
         let retry = keys.retry.as_ref().map_or_else(Retry::default, |retry| Retry {

@@ -88,7 +88,7 @@ impl<W: Write + Send> Reporter for Plain<W> {
             Event::AssertionSettled { result, .. } => {
                 writeln!(self.to, "    {}", words::assertion(result))?;
                 if let Err(fault) = &result.verdict {
-                    for help in &fault.help {
+                    if let Some(help) = &fault.help {
                         writeln!(self.to, "      help: {}", tame(help))?;
                     }
                 }

@@ -14,7 +14,7 @@ use crate::drivers::process::{Command, Exit, Finished, Leftovers, Running, Stop}
 use crate::drivers::script::{self, Task};
 use crate::expect::Expect;
 use crate::kind::{CheckContext, Context, ExistingPath, OutputRow, Script, Step, StepKind};
-use crate::outcome::{Failure, Fault, Finding, Outcome, Outputs};
+use crate::outcome::{Failure, Fault, Outcome, Outputs};
 use crate::units::Count;
 
 use ready::Ready;
@@ -35,6 +35,7 @@ pub const KIND: StepKind = StepKind::step::<Shell>(
 /// `$PIPELINE_OUTPUT`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_field_names, reason = "`shell` is the word for it in the file")]
 pub struct Shell {
     /// The script's text. `sh` stops at the first command that fails and at an unset variable (`-eu`).
     #[serde(default)]

@@ -78,7 +78,8 @@ impl Builtin {
             Builtin::RollingUpdate => (kind == "Deployment").then(|| rolling(&object["spec"]["strategy"])),
             Builtin::NoSecretData if kind == "Secret" => Some(secret_data(object)),
             Builtin::NoHostAccess => pod_spec(object).map(host_access),
-            Builtin::Probes if matches!(kind, "Job" | "CronJob") => None,
+            // What runs to its end is asked for its exit code, not by probes.
+            Builtin::Probes if pod_spec(object).is_some_and(ends) => None,
             _ => pod_spec(object).map(|pod| self.of_containers(pod)),
         }
     }
@@ -137,6 +138,11 @@ impl Builtin {
             Builtin::NoHostAccess | Builtin::RollingUpdate => None,
         }
     }
+}
+
+/// Whether a pod is meant to end by itself, as those of Jobs are.
+fn ends(pod: &Value) -> bool {
+    matches!(pod["restartPolicy"].as_str(), Some("Never" | "OnFailure"))
 }
 
 /// The pod that an object makes.

@@ -55,9 +55,17 @@ fn block(text: &mut String, plan: &Plan, stage: &PlanStage) {
     let name = |node: &PlanNode| short_name(stage, node);
     let wide = stage.nodes.iter().map(|id| name(plan.node(*id)).chars().count()).max().unwrap_or(0);
     let kind = stage.nodes.iter().map(|id| plan.node(*id).outline.kind.len()).max().unwrap_or(0);
-    for (at, id) in stage.nodes.iter().enumerate() {
+    // In the order in which the groups run: the gate stands behind the steps it is for.
+    let mut nodes = stage.nodes.clone();
+    nodes.sort_by_key(|id| match plan.node(*id).role {
+        Role::Step => 0,
+        Role::Gate => 1,
+        Role::OnFailure => 2,
+        Role::Finally => 3,
+    });
+    for (at, id) in nodes.iter().enumerate() {
         let node = plan.node(*id);
-        let last = at + 1 == stage.nodes.len();
+        let last = at + 1 == nodes.len();
         let title = if node.outline.title == node.outline.kind { "" } else { &node.outline.title };
         let line = format!(
             "{} {:wide$}  {:kind$}  {}{}",
