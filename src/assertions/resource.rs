@@ -137,8 +137,7 @@ impl Resource {
             Err(fault) => return Err(fault),
         };
         let namespace = match self.namespace.as_deref() {
-            _ if !kind.namespaced => None,
-            Some("*") => None,
+            namespace if !kind.namespaced || namespace == Some("*") => None,
             Some(namespace) => Some(namespace),
             None => Some(cluster.namespace()),
         };

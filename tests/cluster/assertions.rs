@@ -1,5 +1,6 @@
 //! The assertions about live objects, and why they fail, on the real cluster.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use pipeline::kind::{Assertion, Watch};
@@ -31,8 +32,10 @@ fn web(script: &str, container: Value, pod: Value) -> Value {
 }
 
 fn merge(object: &mut Value, more: Value) {
-    for (key, value) in more.as_object().cloned().unwrap_or_default() {
-        object[key] = value;
+    if let Value::Object(more) = more {
+        for (key, value) in more {
+            object[key] = value;
+        }
     }
 }
 
@@ -71,10 +74,10 @@ async fn until_holds(stand: &Stand, asked: &dyn Assertion) -> Verdict {
             watch.changed().await;
         }
     };
-    match timeout(PATIENCE, holds).await {
-        Ok(verdict) => verdict,
-        Err(_) => panic!("{:?}: {:#?}", asked.measure(&stand.cx).await, asked.explain(&stand.cx).await),
-    }
+    let Ok(verdict) = timeout(PATIENCE, holds).await else {
+        panic!("{:?}: {:#?}", asked.measure(&stand.cx).await, asked.explain(&stand.cx).await)
+    };
+    verdict
 }
 
 fn ready() -> Box<dyn Assertion> {
@@ -332,7 +335,9 @@ async fn a_gate_notices_a_change_within_20_ms() {
         after_answer.push(noticed.saturating_duration_since(patched));
     }
     after_answer.sort();
-    eprintln!("noticed after the patch was answered: median {:?}, max {:?}", after_answer[25], after_answer[49]);
+    let told =
+        format!("noticed after the patch was answered: median {:?}, max {:?}\n", after_answer[25], after_answer[49]);
+    std::io::stderr().write_all(told.as_bytes()).expect("written");
     // The whole way over the API server, on a machine that runs the cluster and the other tests as well.
     assert!(after_answer[40] < Duration::from_millis(20), "{after_answer:?}");
     stand.down().await;

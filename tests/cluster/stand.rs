@@ -45,6 +45,7 @@ impl LineSink for Silent {
 
 impl Stand {
     /// A fresh namespace with these labels.
+    #[allow(clippy::needless_pass_by_value, reason = "callers write json!")]
     pub async fn new(name: &str, labels: Value) -> Self {
         image();
         let namespace = format!("{name}-{}", std::process::id());

@@ -1,6 +1,8 @@
 //! The causes in a snapshot, the most telling first, replicas with the same cause named together. Pure.
 
-use super::json::{name, text};
+use serde_json::json;
+
+use super::json::{events_of, name, text};
 use super::{Snapshot, Target, pods, services, workloads};
 use crate::outcome::Finding;
 
@@ -68,10 +70,21 @@ pub fn causes(snapshot: &Snapshot, target: &Target) -> Vec<Finding> {
     causes.extend(pods::node_causes(snapshot));
     causes.extend(services::causes(snapshot, target));
     causes.extend(workloads::claim_causes(snapshot));
+    if causes.is_empty() {
+        causes.extend(last_warning(snapshot, target));
+    }
     causes.sort_by_key(|cause| cause.rank);
     let mut told = together(causes);
     told.truncate(SHOWN);
     told
+}
+
+/// The last warning about an object of any kind, where nothing better is known.
+fn last_warning(snapshot: &Snapshot, target: &Target) -> Option<Cause> {
+    let (Target::Object { kind, name } | Target::Workload { kind, name }) = target else { return None };
+    let object = json!({"kind": kind, "metadata": {"name": name}});
+    let event = events_of(&snapshot.events, &object).into_iter().find(|event| event["type"] == "Warning")?;
+    Some(Cause::new(Rank::Waiting, &object, text(&event["reason"]), text(&event["message"])))
 }
 
 /// Replicas with the same trouble as one finding: `pod/backend-7c9-abc and 2 more`.

@@ -1,5 +1,6 @@
 //! Asks the cluster for all that may explain something, within a time limit. What may not be read is left out.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -83,7 +84,7 @@ pub(super) async fn snapshot(client: &kube::Client, namespace: &str, deadline: I
         workloads,
     );
     let workloads = workloads.into_iter().flatten().collect();
-    Snapshot { pods, workloads, services, endpoint_slices, claims, quotas, nodes, events, logs: Default::default() }
+    Snapshot { pods, workloads, services, endpoint_slices, claims, quotas, nodes, events, logs: BTreeMap::new() }
 }
 
 async fn get(client: &kube::Client, url: &str) -> Option<Value> {

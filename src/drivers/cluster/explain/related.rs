@@ -82,7 +82,7 @@ fn by_labels(objects: &[Value], selector: &LabelSelector) -> Vec<Value> {
 
 /// The pods a selector means, and the workloads that would make such pods.
 fn by_selector(all: &Snapshot, selector: &str) -> (Vec<Value>, Vec<Value>) {
-    let Ok(selector) = LabelSelector::parse(selector) else { return Default::default() };
+    let Ok(selector) = LabelSelector::parse(selector) else { return (Vec::new(), Vec::new()) };
     let makes = |workload: &&Value| {
         let labels = &workload["spec"]["template"]["metadata"]["labels"];
         labels.is_object() && selector.matches_json(labels) && is_in_use(workload)

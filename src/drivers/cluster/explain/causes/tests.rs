@@ -301,3 +301,11 @@ fn what_is_not_there_is_said_with_what_is() {
         ["namespace/todo · NoSuchPods · no pod in namespace todo has labels app=wbe; its pods: web-1-a"]
     );
 }
+
+#[test]
+fn an_object_of_any_kind_is_explained_by_its_last_warning() {
+    let mut snapshot = web(&[]);
+    snapshot.events = vec![event("Ingress", "front", "Sync", "secret \"tls\" does not exist")];
+    let target = Target::Object { kind: "Ingress".to_owned(), name: "front".to_owned() };
+    assert_eq!(told_of(&snapshot, &target), ["ingress/front · Sync · secret \"tls\" does not exist"]);
+}
