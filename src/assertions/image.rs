@@ -66,7 +66,7 @@ impl Assertion for Image {
             match self.look(cx).await? {
                 Some(seen) => measures.extend(measure::all(self, &seen)),
                 None => {
-                    measures.push(Measure::new("image", format!("no such image: {}", self.shown()), "present", false))
+                    measures.push(Measure::new("image", format!("no such image: {}", self.shown()), "present", false));
                 }
             }
         }

@@ -79,16 +79,15 @@ impl Step for Helm {
 
 async fn act(verb: &Verb<'_>, cx: &Context, call: &Call<'_>) -> Result<Outputs, Undone> {
     let helm = &cx.world.helm;
-    let (release, namespace) = match released(verb, cx)? {
-        Some(named) => named,
-        None => match verb {
+    let Some((release, namespace)) = released(verb, cx)? else {
+        return match verb {
             Verb::Lint(spec) => {
                 helm.lint(&spec.chart().chart(&cx.project), spec.strict.unwrap_or(true), call).await?;
-                return Ok(Outputs::new());
+                Ok(Outputs::new())
             }
-            Verb::Template(spec) => return rendered(spec, cx, call).await,
-            _ => return Err(Fault::invalid("this verb of helm needs a release").into()),
-        },
+            Verb::Template(spec) => rendered(spec, cx, call).await,
+            _ => Err(Fault::invalid("this verb of helm needs a release").into()),
+        };
     };
     let done = match verb {
         Verb::Install(spec) => {

@@ -86,16 +86,15 @@ fn in_layers(image: &Image, seen: &Seen) -> Vec<Measure> {
 fn secrets(seen: &Seen, contents: &crate::drivers::images::archive::Contents) -> Measure {
     let sightings: Vec<String> =
         contents.sightings.iter().map(|sighting| format!("{} in {}", sighting.what, sighting.place)).collect();
-    let mut actual = match sightings.len() {
+    let shown = match sightings.len() {
         0 => "none".to_owned(),
-        count => format!("{count}: {}", sightings[..count.min(NAMED)].join("; ")),
+        count if count <= NAMED => format!("{count}: {}", sightings.join("; ")),
+        count => format!("{count}: {}; and {} more", sightings[..NAMED].join("; "), count - NAMED),
     };
-    if sightings.len() > NAMED {
-        actual.push_str(&format!("; and {} more", sightings.len() - NAMED));
-    }
-    if !seen.too_short.is_empty() {
-        actual.push_str(&format!(" (too short to look for: {})", seen.too_short.join(", ")));
-    }
+    let actual = match seen.too_short.len() {
+        0 => shown,
+        _ => format!("{shown} (too short to look for: {})", seen.too_short.join(", ")),
+    };
     Measure::new("secrets", actual, "none", sightings.is_empty())
 }
 

@@ -103,8 +103,7 @@ impl Builtin {
         match self {
             Builtin::NonRoot => match (setting("runAsNonRoot").as_bool(), setting("runAsUser").as_i64()) {
                 (_, Some(0)) => Some("has runAsUser: 0".to_owned()),
-                (Some(true), _) => None,
-                (_, Some(_)) => None,
+                (Some(true), _) | (_, Some(_)) => None,
                 _ => Some("does not say runAsNonRoot: true".to_owned()),
             },
             Builtin::Probes => missing(container, &["readinessProbe", "livenessProbe"], "has no"),

@@ -172,10 +172,11 @@ impl Layer {
                 self.note(path, leaks.scan(path, &mut &bytes[..])?);
             }
             self.passwd = Some(bytes);
-        } else if let Some(leaks) = &wanted.leaks {
-            if self.sightings.len() < REMEMBERED && !wanted.allowed.iter().any(|glob| glob.matches(path)) {
-                self.note(path, leaks.scan(path, content)?);
-            }
+        } else if let Some(leaks) = &wanted.leaks
+            && self.sightings.len() < REMEMBERED
+            && !wanted.allowed.iter().any(|glob| glob.matches(path))
+        {
+            self.note(path, leaks.scan(path, content)?);
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ pub enum Provider {
     Kind,
     /// `k3d image import`.
     K3d,
-    /// Shares the images of the Docker that builds them (Docker Desktop, OrbStack, Rancher Desktop): nothing to do.
+    /// Shares the images of the Docker that builds them (Docker Desktop, `OrbStack`, Rancher Desktop): nothing to do.
     Shared,
     /// `cluster.load` in pipeline.yaml.
     Command,

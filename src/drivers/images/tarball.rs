@@ -104,7 +104,7 @@ impl<R: Read> Tarball<R> {
         // ustar before POSIX marks a folder by its trailing slash alone
         let kind = if kind == Kind::File && path.ends_with(b"/") { Kind::Folder } else { kind };
         let link =
-            extension.link.or_else(|| header.link_name_bytes().map(|link| link.into_owned())).unwrap_or_default();
+            extension.link.or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned)).unwrap_or_default();
         self.begin(size);
         Ok(Entry { path, kind, link, size })
     }

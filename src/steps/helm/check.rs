@@ -6,8 +6,8 @@ use crate::document::Segment;
 use crate::drivers::helm::values::names;
 use crate::kind::CheckContext;
 
-pub fn check(helm: &Helm, cx: &mut CheckContext<'_>) {
-    let verbs = helm.verbs();
+pub fn check(step: &Helm, cx: &mut CheckContext<'_>) {
+    let verbs = step.verbs();
     if verbs.len() != 1 {
         let have: Vec<&str> = verbs.iter().map(|(name, _)| *name).collect();
         let have = if have.is_empty() { "none".to_owned() } else { have.join(" and ") };
@@ -55,9 +55,10 @@ fn chart(verb: &str, spec: &impl UsesChart, cx: &mut CheckContext<'_>) {
         let path = cx.project.join(fields.chart);
         let is_chart = if path.is_dir() { path.join("Chart.yaml").is_file() } else { path.is_file() };
         if !is_chart {
-            let message = match path.is_dir() {
-                true => format!("`{}` is no chart: it has no Chart.yaml", fields.chart),
-                false => format!("the chart `{}` does not exist", fields.chart),
+            let message = if path.is_dir() {
+                format!("`{}` is no chart: it has no Chart.yaml", fields.chart)
+            } else {
+                format!("the chart `{}` does not exist", fields.chart)
             };
             let help = "a chart from elsewhere is written `oci://…`, or as a name beside `repository: https://…`";
             cx.error(&at("chart"), Code::MissingFile, message, Some(help.to_owned()));

@@ -60,11 +60,11 @@ fn check_build(build: &BuildSpec, cx: &mut CheckContext<'_>) {
         let message = format!("`{}` has no FROM line, so there is nothing to build", path.display());
         let key = if build.dockerfile.is_some() { "dockerfile" } else { "context" };
         cx.error(&["build".into(), key.into()], Code::InvalidValue, message, None);
-    } else if let Some(target) = &build.target {
-        if let Err(help) = dockerfile.has_target(target) {
-            let message = format!("`{}` has no stage `{target}`", path.display());
-            cx.error(&["build".into(), "target".into()], Code::InvalidValue, message, help);
-        }
+    } else if let Some(target) = &build.target
+        && let Err(help) = dockerfile.has_target(target)
+    {
+        let message = format!("`{}` has no stage `{target}`", path.display());
+        cx.error(&["build".into(), "target".into()], Code::InvalidValue, message, help);
     }
 }
 
