@@ -74,7 +74,13 @@ impl Assertion for Image {
     }
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
-        let (Some(name), None, None) = (&self.name, &self.archive, &self.layout) else { return Vec::new() };
+        if let Some(path) = self.archive.as_ref().or(self.layout.as_ref()) {
+            let message = "it is not there; let this stage need the step that saves it";
+            let missing = !cx.project.join(path).exists();
+            let finding = || Finding::new(format!("file {}", path.display()), "NoSuchFile", message);
+            return missing.then(finding).into_iter().collect();
+        }
+        let Some(name) = &self.name else { return Vec::new() };
         let call = call(cx);
         let Ok(engine) = cx.world.images.engine(&self.engine, &call).await else { return Vec::new() };
         match cx.world.images.inspect(engine, name, &call).await {
@@ -110,7 +116,7 @@ impl Image {
             }
             let choice = Choice { name: self.name.clone(), platform: self.platform.clone() };
             let contents = images.read_file(&path, choice, wanted, Limits::default(), &call).await?;
-            return Ok(Some(Seen::of_contents(contents, too_short)));
+            return Ok(contents.map(|contents| Seen::of_contents(contents, too_short)));
         }
         let Some(name) = &self.name else { return Ok(None) };
         let engine = images.engine(&self.engine, &call).await?;

@@ -230,7 +230,7 @@ impl<'a> Builder<'a> {
                 Value::Null
             }
             Items::Map { mut entries, merges, .. } => {
-                self.duplicates(&entries);
+                self.duplicates(&mut entries);
                 for merge in merges {
                     self.merge(&mut entries, merge);
                 }

@@ -161,7 +161,7 @@ impl Images {
             self.save(engine, image, &file, Format::DockerArchive, call).await.map_err(Undone::into_fault)?;
             let read = self.read_file(&file, Choice::default(), wanted, limits, call).await;
             let _ = std::fs::remove_file(&file);
-            return read;
+            return read?.ok_or_else(|| Fault::unknown(format!("{} wrote another image than {image}", engine.name)));
         }
         let command = call.command(engine.name.program(), ["image", "save", image]);
         let (read, ended) = pipe::read_through(&command, &call.stop, move |stream| {
@@ -174,7 +174,8 @@ impl Images {
         read.map_err(|error| Fault::unknown(format!("image {name} cannot be read: {error}")))
     }
 
-    /// Reads an archive on disk, or an OCI layout where `path` is a folder.
+    /// Reads an archive on disk, or an OCI layout where `path` is a folder; `None` where it does not hold the image that is
+    /// meant, and the log says which it holds.
     ///
     /// # Errors
     /// [`Fault`] when it is no image or goes beyond `limits`.
@@ -185,7 +186,7 @@ impl Images {
         wanted: Wanted,
         limits: Limits,
         call: &Call<'_>,
-    ) -> Result<Contents, Fault> {
+    ) -> Result<Option<Contents>, Fault> {
         let (path, cancel) = (path.to_owned(), call.stop.cancel.clone());
         let shown = path.strip_prefix(&self.project).unwrap_or(&path).display().to_string();
         let reading = tokio::task::spawn_blocking(move || -> Result<Contents, ArchiveError> {
@@ -196,6 +197,13 @@ impl Images {
             archive::read_archive(file, &choice, &wanted, limits)
         });
         let read = reading.await.map_err(|error| Fault::unknown(format!("reading {shown} broke off: {error}")))?;
-        read.map_err(|error| Fault::unknown(format!("{shown} cannot be read as an image: {error}")))
+        match read {
+            Ok(contents) => Ok(Some(contents)),
+            Err(error @ ArchiveError::NotThere { .. }) => {
+                call.log.line(format!("{shown}: {error}").as_bytes());
+                Ok(None)
+            }
+            Err(error) => Err(Fault::unknown(format!("{shown} cannot be read as an image: {error}"))),
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::event::{Live, Record};
+use crate::event::{Event, Live, Record};
 
 /// Bytes of live lines on their way, at most.
 const IN_FLIGHT: usize = 4 * 1024 * 1024;
@@ -34,6 +34,8 @@ pub struct NoticeSender {
 pub struct Notices {
     channel: UnboundedReceiver<Notice>,
     traffic: Arc<Traffic>,
+    /// The last record came: who still holds a sender (a log in a thread that cannot be stopped) has nothing to say.
+    over: bool,
 }
 
 #[derive(Debug, Default)]
@@ -46,7 +48,10 @@ struct Traffic {
 pub fn notices() -> (NoticeSender, Notices) {
     let (sender, receiver) = unbounded_channel();
     let traffic = Arc::new(Traffic::default());
-    (NoticeSender { channel: sender, traffic: Arc::clone(&traffic) }, Notices { channel: receiver, traffic })
+    (
+        NoticeSender { channel: sender, traffic: Arc::clone(&traffic) },
+        Notices { channel: receiver, traffic, over: false },
+    )
 }
 
 impl NoticeSender {
@@ -70,6 +75,9 @@ impl NoticeSender {
 impl Notices {
     /// The next one; `None` when the run is over and all were received.
     pub async fn recv(&mut self) -> Option<Notice> {
+        if self.over {
+            return None;
+        }
         let notice = self.channel.recv().await;
         self.received(notice)
     }
@@ -85,9 +93,11 @@ impl Notices {
         self.traffic.dropped.load(Ordering::Relaxed)
     }
 
-    fn received(&self, notice: Option<Notice>) -> Option<Notice> {
-        if let Some(Notice::Live(live)) = &notice {
-            self.traffic.in_flight.fetch_sub(weight(live), Ordering::Relaxed);
+    fn received(&mut self, notice: Option<Notice>) -> Option<Notice> {
+        match &notice {
+            Some(Notice::Live(live)) => _ = self.traffic.in_flight.fetch_sub(weight(live), Ordering::Relaxed),
+            Some(Notice::Record(record)) => self.over |= matches!(record.event, Event::RunFinished { .. }),
+            None => {}
         }
         notice
     }
@@ -103,8 +113,21 @@ fn weight(live: &Live) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::event::NodeId;
+    use crate::event::{NodeId, State};
+
+    #[tokio::test]
+    async fn ends_with_the_run_even_where_somebody_holds_on_to_a_sender() {
+        let (sender, mut receiver) = notices();
+        let event = Event::RunFinished { state: State::Passed, exit_code: 0, elapsed: Duration::ZERO };
+        let last = Record { seq: 0, at: Duration::ZERO, event };
+        sender.record(last.clone());
+        sender.live(Live::Line { node: NodeId(0), text: "late".to_owned() });
+        assert_eq!(receiver.recv().await, Some(Notice::Record(last)));
+        assert_eq!(receiver.recv().await, None);
+    }
 
     #[test]
     fn drops_and_counts_lines_that_nobody_takes() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use crate::event::{NodeId, Role, State};
@@ -136,16 +137,21 @@ impl Known {
 
     /// Steps by id, with what is known of them.
     fn steps(&self, plan: &Plan, nodes: &[NodeId]) -> Map<String, Value> {
-        let mut outputs = self.by_step(plan, nodes);
-        let mut steps = Map::new();
+        let mut states: IndexMap<&str, State> = IndexMap::new();
         for id in nodes.iter().filter(|id| plan.node(**id).role != Role::Gate) {
-            let step = &plan.node(*id).step;
-            if !steps.contains_key(step) {
-                let outputs = outputs.remove(step).unwrap_or_default();
-                steps.insert(step.clone(), json!({ "state": self.states[id.index()], "outputs": outputs }));
+            let state = self.states[id.index()];
+            let of_step = states.entry(plan.node(*id).step.as_str()).or_insert(state);
+            // With `for_each` the first item that did not pass speaks for all.
+            if *of_step == State::Passed {
+                *of_step = state;
             }
         }
-        steps
+        let mut outputs = self.by_step(plan, nodes);
+        let told = states.into_iter().map(|(step, state)| {
+            let outputs = outputs.remove(step).unwrap_or_default();
+            (step.to_owned(), json!({ "state": state, "outputs": outputs }))
+        });
+        told.collect()
     }
 
     /// What a node may know: of its stage's steps those that it needs; a gate, `on_failure` and `finally` all of them.

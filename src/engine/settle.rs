@@ -25,6 +25,8 @@ const SIDE_BY_SIDE: usize = 16;
 const EXPLAIN: Duration = Duration::from_secs(10);
 /// A look that began in time may take this long, even past the end of `within`.
 const LAST_LOOK: Duration = Duration::from_secs(10);
+/// Between two looks, however often something changes.
+const GAP: Duration = Duration::from_millis(5);
 /// Before something that could not be watched is tried again.
 const WATCH_AGAIN: Duration = Duration::from_millis(250);
 
@@ -202,7 +204,10 @@ impl Watching<'_> {
             if let Some(watch) = &mut watch {
                 tokio::select! {
                     biased;
-                    () = watch.changed() => {}
+                    () = async {
+                        watch.changed().await;
+                        tokio::time::sleep_until(now + GAP).await;
+                    } => {}
                     () = tokio::time::sleep_until(until) => {}
                 }
             }
@@ -214,7 +219,16 @@ impl Watching<'_> {
     /// Starts to watch; what cannot be reached yet is tried again while there is time.
     async fn watch(&self, body: &dyn Assertion, deadline: Option<Instant>) -> Result<Box<dyn Watch>, Fault> {
         loop {
-            match body.watch(self.cx).await {
+            let made = match deadline {
+                None => body.watch(self.cx).await,
+                Some(deadline) => {
+                    let begun = Instant::now();
+                    tokio::time::timeout_at(deadline.max(begun + LAST_LOOK), body.watch(self.cx))
+                        .await
+                        .unwrap_or_else(|_| Err(no_answer(begun.elapsed())))
+                }
+            };
+            match made {
                 Err(fault) if fault.transient && deadline.is_some_and(|at| Instant::now() + WATCH_AGAIN < at) => {
                     tokio::time::sleep(WATCH_AGAIN).await;
                 }

@@ -9,12 +9,14 @@ use serde_json::json;
 
 use crate::drivers::call::{Call, Undone};
 use crate::drivers::images::Engine;
+use crate::drivers::images::layer::{Limits, Wanted};
 use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind};
 use crate::outcome::{Fault, Outcome, Outputs};
 use crate::units::ByteSize;
 use spec::{BuildSpec, Image, LoadSpec, PullSpec, SaveSpec, TagSpec};
 
-/// The row of this kind.
+/// The row of this kind. Only `load` touches the cluster, and asks the guard itself: a pipeline that builds images and no
+/// more needs no cluster.
 pub const KIND: StepKind = StepKind::step::<Image>(
     "image",
     "Builds an image with Docker, Podman or Buildah, loads it into the cluster, tags, saves or pulls it.",
@@ -30,8 +32,7 @@ pub const KIND: StepKind = StepKind::step::<Image>(
     OutputRow { name: "provider", summary: "load: how it got there: minikube, kind, k3d, shared or command" },
     OutputRow { name: "shown_size", summary: "build, pull, save: its size for people, 612 MB" },
     OutputRow { name: "size", summary: "build, pull: its size in bytes; save: the file's" },
-])
-.cluster();
+]);
 
 #[async_trait]
 impl Step for Image {
@@ -97,9 +98,14 @@ impl Image {
 }
 
 async fn built(spec: &BuildSpec, cx: &Context, engine: &Engine, call: &Call<'_>) -> Result<Outputs, Undone> {
-    let built = cx.world.images.build(engine, &spec.build(&cx.project), call).await?;
-    let outputs = described(&spec.tag, &built.facts.id, built.facts.layers, built.size);
-    Ok(outputs)
+    let images = &cx.world.images;
+    let built = images.build(engine, &spec.build(&cx.project), call).await?;
+    let size = match built.size {
+        Some(size) => size,
+        // Buildah says no size: its layers are read
+        None => images.read(engine, &spec.tag, Wanted::default(), Limits::default(), call).await?.size,
+    };
+    Ok(described(&spec.tag, &built.facts.id, built.facts.layers, Some(size)))
 }
 
 async fn loaded(spec: &LoadSpec, cx: &Context, engine: &Engine, call: &Call<'_>) -> Result<Outputs, Undone> {

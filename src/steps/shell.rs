@@ -35,6 +35,7 @@ pub const KIND: StepKind = StepKind::step::<Shell>(
 /// `$PIPELINE_OUTPUT`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_field_names, reason = "`shell` is the word for it in the file")]
 pub struct Shell {
     /// The script's text. `sh` stops at the first command that fails and at an unset variable (`-eu`).
     #[serde(default)]

@@ -12,7 +12,7 @@ pub fn loaded() {
     const BUILD: &str = r#"
         root=$(mktemp -d); trap 'rm -rf "$root"' EXIT
         mkdir "$root/bin" "$root/tmp"; cp "$(command -v busybox)" "$root/bin/busybox"
-        for name in $("$root/bin/busybox" --list); do ln -sf busybox "$root/bin/$name"; done
+        for name in $("$root/bin/busybox" --list | grep -vx busybox); do ln -s busybox "$root/bin/$name"; done
         tar -C "$root" -c bin tmp | docker import -c 'ENV PATH=/bin' - "$IMAGE"
         docker save "$IMAGE" | "$LOAD"
     "#;

@@ -136,3 +136,24 @@ async fn renders_to_a_file_and_says_what_is_wrong_with_a_chart() {
     };
     assert!(failure.summary.starts_with("helm lint of chart failed: "), "{failure:?}");
 }
+
+#[tokio::test]
+#[ignore = "needs helm"]
+async fn a_policy_looks_at_a_rendered_chart() {
+    let project = project("default");
+    let body = json!({
+        "chart": {"path": "chart", "values": {"broken": true, "token": "hunter2-and-more"}},
+        "builtin": ["non-root", "no-secret-data"],
+        "rules": [{"name": "greets", "kinds": ["ConfigMap"], "assert": "self.data.greeting == 'hello'"}]
+    });
+    assert_eq!(
+        project.measures("policy", body).await,
+        [
+            "unmet non-root: chart/templates/broken.yaml (rendered.yaml:19) deployment/chart-app: container app does not \
+             say runAsNonRoot: true / every container runs as another user than root",
+            "unmet no-secret-data: chart/templates/notes.yaml (rendered.yaml:3) secret/chart-token: stringData.token has a \
+             value / no secret value stands in a file",
+            "holds greets: holds for the one object that it is for / self.data.greeting == 'hello'",
+        ]
+    );
+}

@@ -3,6 +3,8 @@
 use pipeline::outcome::Outcome;
 use serde_json::json;
 
+use pipeline::drivers::cluster::ClusterSettings;
+
 use super::world::{Project, assertion};
 
 const DOCKERFILE: &str = "FROM scratch AS base\nCOPY .env secret.txt /app/\nCOPY passwd /etc/passwd\n\
@@ -95,4 +97,65 @@ async fn a_step_without_an_engine_says_what_was_tried() {
     assert_eq!(fault.kind, pipeline::outcome::FaultKind::Environment);
     assert!(fault.message.starts_with("no image engine answers: docker: "), "{fault:?}");
     assert!(fault.message.contains("; podman: ") && fault.help.is_some(), "{fault:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn loads_an_image_through_the_clusters_own_command() {
+    let settings = ClusterSettings {
+        contexts: vec!["local".into()],
+        context: Some("local".into()),
+        namespace: None,
+        load: Some(vec![concat!(env!("CARGO_MANIFEST_DIR"), "/tools/cluster-load").into()]),
+    };
+    let project = Project::with(&[("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")], settings);
+    let tag = format!("pipeline-test-load:{}", std::process::id());
+    project.passes("image", json!({"build": {"context": ".", "tag": tag}})).await;
+    let outputs = project.passes("image", json!({"load": {"image": tag}})).await;
+    assert_eq!((&outputs["provider"], &outputs["context"]), (&json!("command"), &json!("local")));
+    let missing = project.step("image", json!({"load": {"image": "pipeline-test-nowhere:1"}})).await;
+    let Ok(Outcome::Failed(failure)) = missing else { panic!("should fail: {missing:?}") };
+    assert_eq!(failure.summary, "no such image: pipeline-test-nowhere:1 (docker does not have it)");
+    std::process::Command::new("docker").args(["image", "rm", &tag]).output().expect("docker runs");
+}
+
+#[tokio::test]
+#[ignore = "needs docker"]
+async fn a_base_image_holds_no_secrets_and_its_files_are_found() {
+    let project = Project::new(&[], "default").secret("db_password", "hunter2-and-more");
+    let body = json!({
+        "name": "python:3.11-slim", "secrets": "none", "size": "< 300MB", "non_root": false,
+        "files": {"present": ["/usr/bin/python3*", "/etc/passwd"], "absent": ["**/.git"]}
+    });
+    let begun = std::time::Instant::now();
+    let measures = project.measures("image", body).await;
+    assert!(measures.iter().all(|measure| measure.starts_with("holds")), "{measures:#?}");
+    println!("read in {:?}", begun.elapsed());
+}
+
+#[tokio::test]
+#[ignore = "needs buildah"]
+async fn buildah_builds_and_is_measured_alike() {
+    let project = project();
+    let tag = format!("pipeline-test-buildah:{}", std::process::id());
+    let build = json!({"build": {"context": "app", "tag": tag}, "engine": ["buildah"]});
+    let outputs = project.passes("image", build).await;
+    assert_eq!((&outputs["engine"], &outputs["layers"]), (&json!("buildah"), &json!(3)));
+    assert!(outputs["size"].as_u64().is_some_and(|size| size > 0), "{outputs:?}");
+    let expected = json!({
+        "name": tag, "engine": ["buildah"], "size": "< 1MB", "non_root": true, "env": {"MODE": "production"},
+        "ports": [8000], "labels": {"team": "todo"}, "healthcheck": true, "layers": 3,
+        "files": {"present": ["/app/secret.txt"]}
+    });
+    let measures = project.measures("image", expected).await;
+    assert!(measures.iter().all(|measure| measure.starts_with("holds")), "{measures:#?}");
+    for format in ["docker_archive", "oci_archive"] {
+        let save = json!({"save": {"image": tag, "path": "out.tar", "format": format}, "engine": ["buildah"]});
+        project.passes("image", save).await;
+        let measures = project.measures("image", json!({"archive": "out.tar", "non_root": true, "layers": 3})).await;
+        assert!(measures.iter().all(|measure| measure.starts_with("holds")), "{measures:#?}");
+    }
+    let missing = json!({"name": "pipeline-test-nowhere:1", "engine": ["buildah"]});
+    assert!(project.measures("image", missing).await[0].starts_with("unmet image: no such image"));
+    std::process::Command::new("buildah").args(["rmi", &tag]).output().expect("buildah runs");
 }

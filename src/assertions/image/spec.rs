@@ -131,7 +131,11 @@ impl Image {
     pub fn shown(&self) -> String {
         let path = self.archive.as_ref().or(self.layout.as_ref()).map(|path| path.display().to_string());
         let dockerfile = || self.dockerfile.as_ref().map(|path| path.0.display().to_string());
-        path.or_else(|| self.name.clone()).or_else(dockerfile).unwrap_or_default()
+        match (&self.name, path) {
+            (Some(name), Some(path)) => format!("{name} in {path}"),
+            (Some(name), None) => name.clone(),
+            (None, path) => path.or_else(dockerfile).unwrap_or_default(),
+        }
     }
 
     /// Whether anything beside `stages` is expected of the image.

@@ -1,3 +1,5 @@
+//! Which rules hold for which objects, and where a violation is shown.
+
 use serde_json::{Value, json};
 
 use super::*;

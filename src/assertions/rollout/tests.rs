@@ -1,3 +1,5 @@
+//! When a workload has rolled out, by what its status says.
+
 use super::*;
 use serde_json::json;
 

@@ -19,34 +19,47 @@ pub(super) enum Anchor {
 }
 
 impl Builder<'_> {
-    pub(super) fn duplicates(&mut self, entries: &[Entry]) {
-        let mut clash = |first: &Entry, second: &Entry| {
+    /// Keys that stand twice: told, and taken out, so that nobody stumbles over them again.
+    pub(super) fn duplicates(&mut self, entries: &mut Vec<Entry>) {
+        let mut second: Vec<usize> = Vec::new();
+        let mut clash = |first: usize, at: usize| {
+            let entry = &entries[at];
             self.out.push(
                 Diagnostic::error(
                     Code::DuplicateKey,
-                    second.key_span,
-                    format!("the key `{}` stands twice here", second.key),
+                    entry.key_span,
+                    format!("the key `{}` stands twice here", entry.key),
                 )
                 .label("again here")
-                .also(first.key_span, "first here")
+                .also(entries[first].key_span, "first here")
                 .help("remove one, or rename it"),
             );
+            second.push(at);
         };
         if entries.len() <= 8 {
-            for (at, entry) in entries.iter().enumerate() {
-                if let Some(first) = entries[..at].iter().find(|other| other.key == entry.key) {
-                    clash(first, entry);
+            for at in 1..entries.len() {
+                if let Some(first) = entries[..at].iter().position(|other| other.key == entries[at].key) {
+                    clash(first, at);
                 }
             }
-            return;
-        }
-        let mut seen: HashMap<&str, &Entry> = HashMap::with_capacity(entries.len());
-        for entry in entries {
-            if let Some(first) = seen.insert(&entry.key, entry) {
-                clash(first, entry);
-                seen.insert(&entry.key, first);
+        } else {
+            let mut seen: HashMap<&str, usize> = HashMap::with_capacity(entries.len());
+            for (at, entry) in entries.iter().enumerate() {
+                match seen.get(entry.key.as_str()) {
+                    Some(first) => clash(*first, at),
+                    None => drop(seen.insert(&entry.key, at)),
+                }
             }
         }
+        if second.is_empty() {
+            return;
+        }
+        let mut at = 0;
+        let mut twice = second.into_iter().peekable();
+        entries.retain(|_| {
+            at += 1;
+            twice.next_if_eq(&(at - 1)).is_none()
+        });
     }
 
     /// `<<: *base`, as YAML 1.1 has it: keys written here win, earlier maps of a list win over later ones.

@@ -88,8 +88,8 @@ impl Build {
             option("secret", &format!("id={id},env={variable}"));
         }
         if engine.name != EngineName::Docker {
-            // layers are what makes the second build fast; Buildah's default is one layer
-            args.push("--layers".into());
+            // layers are what makes the second build fast; the OCI format would lose health checks
+            args.extend(["--layers", "--format", "docker"].map(str::to_owned));
         }
         if self.pull {
             args.push("--pull".into());
@@ -255,7 +255,7 @@ mod tests {
         let plain = Build { secrets: BTreeMap::new(), pull: false, network: None, ..build };
         assert_eq!(
             plain.arguments(&engine(EngineName::Buildah, false), "/s/id").join(" "),
-            "build --iidfile /s/id --file /p/app/Dockerfile --tag todo:dev --target runtime --build-arg V=1 --layers /p/app"
+            "build --iidfile /s/id --file /p/app/Dockerfile --tag todo:dev --target runtime --build-arg V=1 --layers --format docker /p/app"
         );
     }
 

@@ -1,3 +1,5 @@
+//! Which provider answers, and what each is asked to do.
+
 use super::*;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

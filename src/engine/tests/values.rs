@@ -78,3 +78,70 @@ async fn a_step_sees_all_layers_of_its_environment() {
         ]
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn values_travel_from_step_to_step_and_from_stage_to_stage() {
+    let plan = "stage one
+           a: pass gives=size:5;how:fail
+           b: pass needs=a env=SIZE:${{steps.a.outputs.size}} says=SIZE
+           c: pass needs=a template=${{steps.a.outputs.how}} tolerated
+           finally.d: pass env=HOW:${{steps.c.state}} says=HOW
+         stage two needs=one
+           e: pass env=SIZE:${{stages.one.steps.a.outputs.size}}${{vars.replicas}} says=SIZE";
+    let ran = setup(plan).run().await;
+    assert_eq!(lines(&ran.live), ["SIZE=5", "HOW=failed", "SIZE=52"]);
+    assert!(ran.told().contains("one.c failed (tolerated): exit code 1"), "{}", ran.told());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_outputs_of_for_each_are_a_list_in_the_order_of_its_items() {
+    let plan = "stage one
+           a[x]: pass 2s gives=v:1
+           a[y]: pass 1s gives=v:2;only:y
+           b: pass needs=a env=ALL:${{steps.a.outputs.v}}${{steps.a.outputs.only}} says=ALL";
+    assert_eq!(lines(&setup(plan).run().await.live), [r#"ALL=["1","2"][null,"y"]"#]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_its_own_condition_skips_holds_nothing_up() {
+    let plan = "stage one
+           a: pass when=vars.replicas_==_3
+           b: pass needs=a when=steps.a.state_==_'skipped'
+           gate: unmet when=false; holds
+         stage two needs=one when=!vars.yes
+           c: pass
+           finally.d: pass
+         stage three needs=two
+           e: pass";
+    assert_told(&setup(plan).run().await, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_that_is_neither_true_nor_false_is_a_fault() {
+    let plan = "stage one
+           a: pass when=vars.replicas
+           b: pass needs=a
+         stage two when=vars.replicas
+           c: pass";
+    assert_told(&setup(plan).mode(crate::engine::Mode::KeepGoing).run().await, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_cannot_be_rendered_is_a_fault_of_the_step() {
+    let plan = "stage one
+           a: pass env=X:${{steps.none.outputs.x}}
+         stage two env=X:${{stages.none.state}}
+           b: pass
+         stage three
+           c: pass template=${{vars.none}}";
+    assert_told(&setup(plan).mode(crate::engine::Mode::KeepGoing).run().await, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_reaches_the_environment_and_no_event() {
+    let mut secret = setup("stage one\n a: pass env=PW:${{secrets.password}} says=PW\n b: skip");
+    secret.secrets.insert("password".to_owned(), SecretText::new("nothing here"));
+    let ran = secret.run().await;
+    assert_eq!(lines(&ran.live), ["PW=nothing here"], "its log masks the line");
+    assert!(ran.told().contains("one.b skipped, ***"), "{}", ran.told());
+}

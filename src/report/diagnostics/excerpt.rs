@@ -42,13 +42,6 @@ impl Excerpt {
         for (start, number) in wanted {
             excerpt.line(text, start, number, labels, &starts, width.clamp(40, 400));
         }
-        for (at, label) in excerpt.labels.iter_mut().enumerate() {
-            *label = LabeledSpan::new_with_span(label.label().map(str::to_owned), *label.inner());
-            if at == 0 {
-                // Shown in the heading: the file, the line and the column where it is reported.
-                *label = LabeledSpan::new_primary_with_span(label.label().map(str::to_owned), *label.inner());
-            }
-        }
         excerpt
     }
 
@@ -82,13 +75,15 @@ impl Excerpt {
             Ok(at) => moved[at].1,
             Err(at) => moved.get(at).map_or(end, |(_, to)| *to),
         };
-        for (label, at) in labels.iter().zip(starts) {
+        for (index, (label, at)) in labels.iter().zip(starts).enumerate() {
             if !(start..=start + whole.len()).contains(at) {
                 continue;
             }
             let (from, to) = (place(*at), place((label.span.end as usize).max(*at)));
             let words = Some(visible(&label.text)).filter(|words| !words.is_empty());
-            self.labels.push(LabeledSpan::new(words, from, to - from));
+            // The first is where it is reported: the heading shows its line and column.
+            let label = if index == 0 { LabeledSpan::new_primary_with_span } else { LabeledSpan::new_with_span };
+            self.labels.push(label(words, (from, to - from)));
         }
     }
 

@@ -1,3 +1,5 @@
+//! What the cluster step refuses and what it hands on.
+
 use super::choice::{Choice, Found};
 use super::*;
 

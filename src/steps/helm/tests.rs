@@ -1,3 +1,5 @@
+//! What the helm step refuses when its files are checked, and with which words.
+
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -25,9 +27,9 @@ fn a_chart_that_is_not_there_and_bad_names_are_told() {
     assert_eq!(
         complaints(&body, folder.path()),
         [
-            "invalid-value: `Todo_1` is no name of a release",
             "invalid-value: `a..b` is no path of a value; expected one such as image.tag",
             "invalid-value: `c[0]` leads into a list; write the whole list under `values:`",
+            "invalid-value: `Todo_1` is no name of a release",
             "missing-file: `empty` is no chart: it has no Chart.yaml",
         ]
         .into_iter()

@@ -1,3 +1,5 @@
+//! What the image step refuses when its files are checked, and with which words.
+
 use std::path::Path;
 
 use serde_json::{Value, json};

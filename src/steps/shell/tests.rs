@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::kind::trial::{Trial, body, complaints};
-use crate::outcome::Failure;
+use crate::outcome::Finding;
 
 async fn outcome(trial: &Trial, json: serde_json::Value) -> Outcome {
     body::<Shell>(&json).run(&trial.cx).await.expect("it can be started")

@@ -1,3 +1,5 @@
+//! What is measured of lists of pods, and which side of it is shown.
+
 use super::*;
 use serde_json::json;
 

@@ -93,7 +93,7 @@ a: 3
 5:1 \"1\" duplicate-key: the key `1` stands twice here
   4:1 1 first here
   help: remove one, or rename it
-{"a":3,"b":2,"1":"y"}"#
+{"a":1,"b":2,"1":"x"}"#
     );
 }
 
@@ -259,6 +259,6 @@ steps:
   help: close it: three: "x"
 10:9 *none syntax: `*none` refers to an anchor that does not exist
   help: mark the value to repeat with `&none` above, or quote the text: "*none"
-{"stage":"a","needs":null,"steps":{"one":{"run":"y"},"two":"key:value","three":null,"four":null}}"#
+{"stage":"a","needs":null,"steps":{"one":{"run":null},"two":"key:value","three":null,"four":null}}"#
     );
 }

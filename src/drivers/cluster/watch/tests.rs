@@ -1,3 +1,5 @@
+//! How a watch behaves towards an API server made for the test.
+
 use super::*;
 use http::{Request, Response};
 use k8s_openapi::api::core::v1::Pod;

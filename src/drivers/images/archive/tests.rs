@@ -1,3 +1,5 @@
+//! What is read of image archives, whole and broken ones.
+
 use super::super::glob::Glob;
 use super::super::layer::tests::tar_of;
 use super::super::leaks::Leaks;

@@ -1,3 +1,5 @@
+//! Which cause is named for which state of objects and events.
+
 use super::*;
 use crate::drivers::cluster::explain::related::{missing, related};
 use serde_json::{Value, json};
