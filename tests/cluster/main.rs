@@ -7,5 +7,6 @@ mod helm;
 mod image;
 mod kube;
 mod kube_bulk;
+mod provision;
 mod stand;
 mod world;
