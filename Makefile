@@ -1,6 +1,6 @@
 # What one does with this project; `make` lists it. Recipes longer than two lines are scripts in tools/.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint up down status
+.PHONY: help run test docs bench lint up down status
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -11,6 +11,9 @@ run: up ## Docker and a cluster answer, then the pipeline runs
 
 test: ## all tests, those against a real Docker and cluster too
 	tools/test
+
+docs: ## writes the reference pages anew
+	UPDATE=1 cargo test --locked --test docs
 
 bench: ## the benchmarks
 	tools/bench

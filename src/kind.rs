@@ -34,6 +34,11 @@ pub trait Step: Send + Sync + 'static {
     /// What it does, in a few words, for plan and progress: `apply manifests/`.
     fn title(&self) -> String;
 
+    /// Whether it touches the cluster, where its kind may ([`Kind::cluster`]): the guard is asked before the run then.
+    fn touches_cluster(&self) -> bool {
+        true
+    }
+
     /// Does it, once. Returns promptly when [`Context::cancelled`]; a kind that supports `during` calls
     /// [`Context::up`] when it is up and ends well when [`Context::stopped`].
     ///

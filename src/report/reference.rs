@@ -2,12 +2,14 @@
 
 use std::fmt::Write;
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use crate::diagnostic::CODES;
 use crate::kind::{Kind, Registry};
 use crate::spec::schema::type_words;
+use crate::spec::{AssertionKeys, GateSpec, PipelineSpec, StageSpec, StepKeys};
 
 /// Everything there is to explain, a line each.
 pub fn index(registry: Registry) -> String {
@@ -24,6 +26,41 @@ pub fn index(registry: Registry) -> String {
         let _ = writeln!(text, "  {}", row.name);
     }
     text
+}
+
+/// The first page of the reference: all kinds with links, as Markdown.
+pub fn overview(registry: Registry) -> String {
+    let mut text = String::from(
+        "# Reference\n\nGenerated from the code by `make docs`; `pipeline explain NAME` prints the same.\n",
+    );
+    text.push_str("\n## Step kinds\n\n| kind | does |\n|---|---|\n");
+    for kind in registry.steps {
+        let _ = writeln!(text, "| [`{0}`](step-{0}.md) | {1} |", kind.name, kind.summary);
+    }
+    text.push_str("\n## Assertion kinds\n\n| kind | measures |\n|---|---|\n");
+    for kind in registry.assertions {
+        let _ = writeln!(text, "| [`{0}`](assertion-{0}.md) | {1} |", kind.name, kind.summary);
+    }
+    text.push_str("\n## Keys of every step\n\n");
+    keys::<StepKeys>(&mut text);
+    text.push_str("\n## Keys of every assertion\n\n");
+    keys::<AssertionKeys>(&mut text);
+    text.push_str("\n## pipeline.yaml\n\n");
+    keys::<PipelineSpec>(&mut text);
+    text.push_str("\n## A stage file\n\n");
+    keys::<StageSpec>(&mut text);
+    text.push_str("\n## A gate file\n\n");
+    keys::<GateSpec>(&mut text);
+    text.push_str("\n[Diagnostic codes](codes.md). Schemas for editors: [`../schema/`](../schema/).\n");
+    text
+}
+
+/// A table of the keys of a type.
+fn keys<T: JsonSchema>(text: &mut String) {
+    let root = SchemaSettings::draft07().into_generator().into_root_schema_for::<T>().to_value();
+    let definitions = root.get("definitions").cloned().unwrap_or_default();
+    text.push_str("| key | takes | |\n|---|---|---|\n");
+    fields(text, &root, &definitions, "", 3);
 }
 
 /// The pages called `name`: a code's, a step kind's, an assertion kind's (a name can be both kinds').

@@ -60,6 +60,10 @@ impl Step for Helm {
         }
     }
 
+    fn touches_cluster(&self) -> bool {
+        self.lint.is_none() && self.template.is_none()
+    }
+
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
         let call =
             Call { env: &cx.env, dir: cx.project.clone(), scratch: cx.scratch.clone(), log: &*cx.log, stop: cx.stop() };

@@ -32,7 +32,8 @@ pub const KIND: StepKind = StepKind::step::<Image>(
     OutputRow { name: "provider", summary: "load: how it got there: minikube, kind, k3d, shared or command" },
     OutputRow { name: "shown_size", summary: "build, pull, save: its size for people, 612 MB" },
     OutputRow { name: "size", summary: "build, pull: its size in bytes; save: the file's" },
-]);
+])
+.cluster();
 
 #[async_trait]
 impl Step for Image {
@@ -49,6 +50,10 @@ impl Step for Image {
             Some(Verb::Pull(pull)) => format!("pull {}", pull.image),
             None => "image".to_owned(),
         }
+    }
+
+    fn touches_cluster(&self) -> bool {
+        self.load.is_some()
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
