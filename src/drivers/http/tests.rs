@@ -94,8 +94,11 @@ async fn tells_refused_from_reset_from_silence_from_no_such_host() {
     let request = Request { timeout: Duration::from_millis(50), ..Request::get(silent.clone()) };
     let silence = Http::new().send(&request, &Trust::default()).await;
     assert_eq!(silence, Err(HttpError::TimedOut(Duration::from_millis(50))));
-    drop(listener);
-    assert_eq!(get(silent).await, Err(HttpError::Refused));
+    // Bound, so that nobody else can take the port, but not listening.
+    let closed = tokio::net::TcpSocket::new_v4().expect("a socket");
+    closed.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let refused = format!("http://{}", closed.local_addr().expect("bound"));
+    assert_eq!(get(refused).await, Err(HttpError::Refused));
     assert_eq!(get(serve(|_| None).await).await, Err(HttpError::Reset));
     let short = serve(|_| Some("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nshort".to_owned())).await;
     assert_eq!(get(short).await, Err(HttpError::Reset));

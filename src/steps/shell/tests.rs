@@ -112,9 +112,10 @@ async fn a_service_that_ends_by_itself_has_failed() {
 
 #[tokio::test]
 async fn a_service_that_is_never_up_is_stopped_and_says_what_was_missing() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("bound").to_string();
-    drop(listener);
+    // Bound, so that nobody else can take the port, but not listening.
+    let closed = tokio::net::TcpSocket::new_v4().expect("a socket");
+    closed.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let address = closed.local_addr().expect("bound").to_string();
     let ready = json!({ "run": "echo hi; sleep 1000", "ready": { "tcp": address, "within": "50ms" } });
     let failed = failure(&Trial::new(), ready).await;
     assert_eq!(failed.summary, "it was not up within 50ms: connection refused");
