@@ -120,10 +120,14 @@ fn followed<'s>(schema: &'s Value, definitions: &'s Value) -> &'s Value {
                 Some(next) => at = next,
                 None => return at,
             }
-        } else if let Some(first) = ["anyOf", "oneOf", "allOf"].iter().find_map(|key| {
-            at.get(*key)?.as_array()?.iter().find(|option| option.get("type").and_then(Value::as_str) != Some("null"))
-        }) {
-            at = first;
+        } else if let Some(options) = ["anyOf", "oneOf", "allOf"].iter().find_map(|key| at.get(*key)?.as_array()) {
+            // Of a short form and a mapping, the mapping has keys to tell of.
+            let keyed = |option: &&Value| followed(option, definitions).get("properties").is_some();
+            let real = |option: &&Value| option.get("type").and_then(Value::as_str) != Some("null");
+            match options.iter().find(keyed).or_else(|| options.iter().find(real)) {
+                Some(next) => at = next,
+                None => return at,
+            }
         } else {
             return at;
         }
