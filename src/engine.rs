@@ -77,7 +77,7 @@ pub struct Parts {
 /// Whether anything selected may touch the cluster, so that the guard must be asked before the run.
 pub fn touches_cluster(plan: &Plan, selection: &Selection) -> bool {
     plan.nodes().iter().filter(|node| selection.has(node.stage)).any(|node| match &node.work {
-        Work::Step(step) => step.kind.cluster && step.body.ready().is_none_or(|body| body.touches_cluster()),
+        Work::Step(step) => step.kind.cluster && step.body.ready().is_none_or(super::kind::Step::touches_cluster),
         Work::Gate(gate) => gate.assertions.iter().any(|assertion| assertion.kind.cluster),
     })
 }

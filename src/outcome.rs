@@ -165,7 +165,7 @@ pub enum FaultKind {
     Unknown,
 }
 
-/// We could not find out: no answer rather than a bad one (`<error>` in JUnit, not `<failure>`).
+/// We could not find out: no answer rather than a bad one (`<error>` in `JUnit`, not `<failure>`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{message}")]
 pub struct Fault {

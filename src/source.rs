@@ -26,6 +26,7 @@ impl Span {
     }
 
     /// A part of this span: `offset` bytes after its start, `len` bytes long, never past its end.
+    #[must_use]
     pub fn part(self, offset: usize, len: usize) -> Self {
         let start = (self.start as usize + offset).min(self.end as usize);
         let end = (start + len).min(self.end as usize);

@@ -24,7 +24,7 @@ pub(super) struct Args {
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Color {
-    /// On a terminal, unless NO_COLOR is set
+    /// On a terminal, unless `NO_COLOR` is set
     Auto,
     /// Always
     Always,
@@ -78,6 +78,7 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 }
 
 #[derive(Debug, Group)]
+#[expect(clippy::struct_field_names, reason = "the fields are named after the options")]
 pub(super) struct Run {
     /// Only this stage, by name or number; may stand several times. What it needs is taken as done
     #[arg(long = "stage", value_name = "STAGE")]

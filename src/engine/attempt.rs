@@ -1,7 +1,7 @@
 //! One node's way from its start to its end: environment, body, attempts, timeout, retry, outputs. Knows no other node.
 
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -201,7 +201,7 @@ impl Job {
         (ending, was_up)
     }
 
-    fn passed(&self, step: &StepPlan, file: &PathBuf, mut outputs: Outputs) -> Ending {
+    fn passed(&self, step: &StepPlan, file: &Path, mut outputs: Outputs) -> Ending {
         let written = outputs::take(file, &self.cx.secrets, &self.masker).and_then(|written| {
             outputs::refuse_secrets(&outputs, &self.cx.secrets, &self.masker)?;
             outputs.extend(written);

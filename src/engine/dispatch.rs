@@ -233,7 +233,9 @@ impl Dispatch {
             return;
         }
         let mut events = std::mem::take(&mut self.events);
-        events.iter_mut().for_each(|event| masked::event(&self.parts.masker, event));
+        for event in &mut events {
+            masked::event(&self.parts.masker, event);
+        }
         let records = match &self.journal_error {
             None => self.parts.recorder.record(events),
             Some(_) => Ok(self.unrecorded(events)),

@@ -48,7 +48,9 @@ fn text(masker: &Masker, text: &mut String) {
 }
 
 fn of_outputs(masker: &Masker, outputs: &mut Outputs) {
-    outputs.values_mut().for_each(|value| masker.mask_json(value));
+    for value in outputs.values_mut() {
+        masker.mask_json(value);
+    }
 }
 
 fn of_failure(masker: &Masker, failure: &mut Failure) {

@@ -15,6 +15,7 @@ const LINE_OVERHEAD: usize = 128;
 
 /// Something for the reporters.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a notice is moved once; a box a record costs more")]
 pub enum Notice {
     /// It stands in the journal already.
     Record(Record),

@@ -107,7 +107,7 @@ impl Workshop<'_> {
     }
 
     /// The templates of an `env:` mapping, and what they refer to. Shape and names were checked.
-    pub fn env(&self, node: Option<&Node>) -> Vec<(String, Template)> {
+    pub fn env(node: Option<&Node>) -> Vec<(String, Template)> {
         let text = |node: &Node| match &node.value {
             Value::Text(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),

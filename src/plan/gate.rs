@@ -185,7 +185,7 @@ impl Workshop<'_> {
         let fixed = only(&keys, |field| field.key != "when");
         let shape = Arc::clone(&self.shapes.assertion_keys);
         let found_keys = self.inspect(&keys, &shape, place);
-        let (body, found) = self.body(kind, false, false, body, place, |assertion, cx| assertion.check(cx))?;
+        let (body, found) = self.body(kind, false, false, body, place, super::super::kind::Assertion::check)?;
         reading.refers.extend(found.stages);
         let found_keys = found_keys?;
         reading.refers.extend(found_keys.stages);

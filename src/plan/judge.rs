@@ -64,10 +64,10 @@ impl Formats for Judge<'_> {
 
 impl Judge<'_> {
     fn script(&self, text: &str, node: &Node, out: &mut Diagnostics) {
-        if let Ok(template) = Template::parse(text) {
-            if template.parts.iter().all(|part| matches!(part, Part::Literal(_))) {
-                return;
-            }
+        if let Ok(template) = Template::parse(text)
+            && template.parts.iter().all(|part| matches!(part, Part::Literal(_)))
+        {
+            return;
         }
         let at = text.find("${{").unwrap_or(0);
         let len = text[at..].find("}}").map_or(3, |end| end + 2);

@@ -68,14 +68,14 @@ impl Names {
     pub fn resolve(&self, path: &[String], site: Site<'_>, cel: bool, span: Span) -> Result<Target, Diagnostic> {
         let field = |at: usize| path.get(at).map(String::as_str);
         match path[0].as_str() {
-            "vars" => self.known(field(1), Code::UnknownVar, "var", self.vars.keys(), span).map(|()| Target::Static),
+            "vars" => Names::known(field(1), Code::UnknownVar, "var", self.vars.keys(), span).map(|()| Target::Static),
             "secrets" => {
-                self.known(field(1), Code::UnknownSecret, "secret", &self.secrets, span).map(|()| Target::Secret)
+                Names::known(field(1), Code::UnknownSecret, "secret", &self.secrets, span).map(|()| Target::Secret)
             }
             "env" => Ok(Target::Dynamic),
             "run" => {
                 let fields = RUN_FIELDS.map(str::to_owned);
-                self.known(field(1), Code::UnknownName, "field of `run`", &fields, span).map(|()| Target::Dynamic)
+                Names::known(field(1), Code::UnknownName, "field of `run`", &fields, span).map(|()| Target::Dynamic)
             }
             "item" if site.item => Ok(Target::Static),
             "item" => {
@@ -84,7 +84,7 @@ impl Names {
             }
             "params" => match site.params {
                 Some(params) => {
-                    self.known(field(1), Code::UnknownName, "parameter", params.keys(), span).map(|()| Target::Static)
+                    Names::known(field(1), Code::UnknownName, "parameter", params.keys(), span).map(|()| Target::Static)
                 }
                 None => Err(Diagnostic::error(Code::UnknownName, span, "`params` has values only in a gate file")
                     .help("use `vars.NAME` here")),
@@ -101,7 +101,6 @@ impl Names {
     }
 
     fn known<'n>(
-        &self,
         name: Option<&str>,
         code: Code,
         what: &str,
@@ -189,7 +188,7 @@ impl Names {
                 .maybe_help(help));
         };
         match (path.get(1).map(String::as_str), path.get(2)) {
-            (None | Some("state"), _) => Ok(()),
+            (None | Some("state"), _) | (Some("outputs"), None) => Ok(()),
             (Some("outputs"), Some(output)) => match &step.outputs {
                 Some(outputs) if !outputs.contains(output) => {
                     let message = format!("step `{id}` publishes no output `{output}`");
@@ -201,7 +200,6 @@ impl Names {
                 }
                 _ => Ok(()),
             },
-            (Some("outputs"), None) => Ok(()),
             (Some(other), _) => Err(Diagnostic::error(Code::UnknownName, span, format!("a step has no `{other}`"))
                 .maybe_help(
                     did_you_mean(other, STEP_FIELDS).or_else(|| Some(format!("write `steps.{id}.outputs.{other}`"))),

@@ -82,7 +82,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
             return;
         };
         self.built.refers.extend(found.stages);
-        self.built.env = self.shop.env(keys.get("env"));
+        self.built.env = Workshop::env(keys.get("env"));
         self.built.when = keys.get("when").and_then(condition);
     }
 
@@ -230,7 +230,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         let shape = Arc::clone(&self.shop.shapes.step_keys);
         let statics = Arc::clone(&self.shop.statics);
         if self.shop.inspect(&keys, &shape, Place { site: site(None, None), statics: &statics }).is_some() {
-            self.built.env = self.shop.env(keys.get("env"));
+            self.built.env = Workshop::env(keys.get("env"));
         }
     }
 }

@@ -161,7 +161,6 @@ impl Workshop<'_> {
     }
 
     /// The common keys, decoded, and the items of `for_each`.
-    #[expect(clippy::type_complexity, reason = "a pair of results, named where it is used")]
     fn step_keys(
         &mut self,
         stage: Option<usize>,
@@ -191,14 +190,13 @@ impl Workshop<'_> {
             self.inspect(&rendered, &shape, place)?;
         }
         let keys: StepKeys = super::load::decode_or_tell(&rendered, self.out)?;
-        if let Some(pool) = &keys.pool {
-            if !self.pools.iter().any(|(name, _)| name == pool) {
-                let span = entry.node.get("pool").map_or(entry.key_span, |node| node.span);
-                let help = did_you_mean(pool, self.pools.iter().map(|(name, _)| name.as_str()))
-                    .unwrap_or_else(|| format!("add `pools: {{ {pool}: 1 }}` to pipeline.yaml"));
-                self.out
-                    .push(Diagnostic::error(Code::UnknownName, span, format!("there is no pool `{pool}`")).help(help));
-            }
+        if let Some(pool) = &keys.pool
+            && !self.pools.iter().any(|(name, _)| name == pool)
+        {
+            let span = entry.node.get("pool").map_or(entry.key_span, |node| node.span);
+            let help = did_you_mean(pool, self.pools.iter().map(|(name, _)| name.as_str()))
+                .unwrap_or_else(|| format!("add `pools: {{ {pool}: 1 }}` to pipeline.yaml"));
+            self.out.push(Diagnostic::error(Code::UnknownName, span, format!("there is no pool `{pool}`")).help(help));
         }
         let items = keys.for_each.as_ref().map(|items| items.iter().map(|item| item.0.clone()).collect());
         Some((keys, items))
@@ -228,7 +226,7 @@ impl Workshop<'_> {
         let shape = Arc::clone(&self.shapes.step_keys);
         let open_found = self.inspect(&open, &shape, place);
         let during = !keys.during.is_empty();
-        let body = self.body(kind, true, during, body, place, |step, cx| step.check(cx));
+        let body = self.body(kind, true, during, body, place, super::super::kind::Step::check);
         for found in open_found.iter().chain(body.as_ref().map(|(_, found)| found)) {
             parts.uses.extend(found.steps.iter().cloned());
             parts.refers.extend(found.stages.iter().copied());
@@ -256,7 +254,7 @@ impl Workshop<'_> {
             needs: Vec::new(),
             covers: Vec::new(),
             when: entry.node.get("when").and_then(condition),
-            env: self.env(entry.node.get("env")),
+            env: Workshop::env(entry.node.get("env")),
             timeout: keys.timeout.map(|time| time.0),
             retry,
             pool: keys.pool.as_ref().and_then(|pool| self.pools.iter().position(|(name, _)| name == pool)),

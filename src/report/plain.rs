@@ -87,10 +87,10 @@ impl<W: Write + Send> Reporter for Plain<W> {
             Event::NodeFinished { node, .. } => self.over(*node, story),
             Event::AssertionSettled { result, .. } => {
                 writeln!(self.to, "    {}", words::assertion(result))?;
-                if let Err(fault) = &result.verdict {
-                    if let Some(help) = &fault.help {
-                        writeln!(self.to, "      help: {}", tame(help))?;
-                    }
+                if let Err(fault) = &result.verdict
+                    && let Some(help) = &fault.help
+                {
+                    writeln!(self.to, "      help: {}", tame(help))?;
                 }
                 result.findings.iter().flat_map(words::finding).try_for_each(|line| writeln!(self.to, "      {line}"))
             }

@@ -106,10 +106,10 @@ fn one_of<T: ?Sized>(generator: &mut SchemaGenerator, kinds: &[&'static Kind<T>]
 
 /// What a property takes, in a few words for reference pages.
 pub fn type_words(schema: &Value, definitions: &Value) -> String {
-    if let Some(format) = schema.get("format").and_then(Value::as_str) {
-        if let Some(words) = format_words(format) {
-            return words.to_owned();
-        }
+    if let Some(format) = schema.get("format").and_then(Value::as_str)
+        && let Some(words) = format_words(format)
+    {
+        return words.to_owned();
     }
     if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.rsplit('/').next()) {
         return definitions.get(name).map_or_else(|| name.to_owned(), |schema| type_words(schema, definitions));

@@ -56,11 +56,11 @@ pub struct Snapshot {
     pub workloads: Vec<Value>,
     /// Services.
     pub services: Vec<Value>,
-    /// EndpointSlices.
+    /// `EndpointSlices`.
     pub endpoint_slices: Vec<Value>,
-    /// PersistentVolumeClaims.
+    /// `PersistentVolumeClaims`.
     pub claims: Vec<Value>,
-    /// ResourceQuotas.
+    /// `ResourceQuotas`.
     pub quotas: Vec<Value>,
     /// Nodes.
     pub nodes: Vec<Value>,

@@ -85,7 +85,7 @@ fn build(sketches: &[StageSketch], bits: &[u8], always: bool) -> (Graph, Vec<(us
                     place: !during,
                     asks: bit() % 8 == 0,
                 });
-                for before in phases[phase as usize].iter().copied().collect::<Vec<usize>>() {
+                for before in phases[phase as usize].clone() {
                     let covering = phase == Phase::Main && sketch.during && before == phases[0][0];
                     if covering {
                         if bit() % 2 == 0 || position + 1 == count {

@@ -5,11 +5,13 @@ use crate::event::Live;
 use crate::mask::SecretText;
 
 fn lines(live: &[Live]) -> Vec<&str> {
-    let text = |live| match live {
-        &Live::Line { ref text, .. } => Some(text.as_str()),
-        Live::Measured { .. } => None,
-    };
-    live.iter().filter_map(text).collect()
+    let mut lines = Vec::new();
+    for live in live {
+        if let Live::Line { text, .. } = live {
+            lines.push(text.as_str());
+        }
+    }
+    lines
 }
 
 #[tokio::test(start_paused = true)]

@@ -140,22 +140,24 @@ pub(super) fn words(assertion: &PlanAssertion) -> String {
 /// Stages by how many others must be over before they can start.
 fn waves(plan: &Plan) -> Vec<Vec<StageId>> {
     let mut depth: Vec<Option<usize>> = vec![None; plan.stages().len()];
-    fn of(plan: &Plan, id: usize, depth: &mut [Option<usize>]) -> usize {
-        if let Some(known) = depth[id] {
-            return known;
-        }
-        let own = plan.stages()[id].needs.iter().map(|need| of(plan, need.index(), depth) + 1).max().unwrap_or(0);
-        depth[id] = Some(own);
-        own
-    }
     let mut waves: Vec<Vec<StageId>> = Vec::new();
     for (at, stage) in plan.stages().iter().enumerate() {
         if stage.always {
             continue;
         }
-        let wave = of(plan, at, &mut depth);
+        let wave = depth_of(plan, at, &mut depth);
         waves.resize_with(waves.len().max(wave + 1), Vec::new);
         waves[wave].push(StageId(u32::try_from(at).unwrap_or(u32::MAX)));
     }
     waves
+}
+
+/// How many stages must be over one after the other before this one.
+fn depth_of(plan: &Plan, id: usize, depth: &mut [Option<usize>]) -> usize {
+    if let Some(known) = depth[id] {
+        return known;
+    }
+    let own = plan.stages()[id].needs.iter().map(|need| depth_of(plan, need.index(), depth) + 1).max().unwrap_or(0);
+    depth[id] = Some(own);
+    own
 }

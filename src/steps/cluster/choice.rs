@@ -60,15 +60,14 @@ impl Up {
         if self.command.is_some() && matches!(self.provider, ProviderName::Auto | ProviderName::Command) {
             return Ok(Choice::Command);
         }
-        let help = match self.provider {
-            ProviderName::Existing => "start one of the allowed clusters".to_owned(),
-            _ => {
-                let example = self.name.as_deref().unwrap_or("todo");
-                format!(
-                    "install minikube, kind or k3d and allow its context (`cluster: {{ contexts: [minikube, kind-{example}] }}`), \
-                     or name a `command:` that makes a cluster"
-                )
-            }
+        let help = if self.provider == ProviderName::Existing {
+            "start one of the allowed clusters".to_owned()
+        } else {
+            let example = self.name.as_deref().unwrap_or("todo");
+            format!(
+                "install minikube, kind or k3d and allow its context (`cluster: {{ contexts: [minikube, kind-{example}] }}`), \
+                 or name a `command:` that makes a cluster"
+            )
         };
         Err(Fault::environment(format!("there is no cluster: {}", closed.join("; "))).help(help))
     }

@@ -104,7 +104,7 @@ impl<'a> Container<'a> {
     fn image(&self, reason: &str) -> Cause {
         let waiting = text(&self.status["state"]["waiting"]["message"]);
         let pulled = |event: &&&Value| event["reason"] == "Failed" && text(&event["message"]).contains("pull image");
-        let event = self.own_events().find(|event| pulled(&event)).map(|event| text(&event["message"]));
+        let event = self.own_events().find(|event| pulled(event)).map(|event| text(&event["message"]));
         let message = match event {
             Some(event) if !waiting.contains(": ") => event,
             _ => waiting,

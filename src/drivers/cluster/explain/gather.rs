@@ -150,7 +150,8 @@ mod tests {
 
     #[test]
     fn shows_the_last_lines_of_a_log_cut_to_length() {
-        let mut text: String = (1..=20).map(|number| format!("line {number}\n\n")).collect();
+        let lines: Vec<String> = (1..=20).map(|number| format!("line {number}\n\n")).collect();
+        let mut text = lines.concat();
         text.push_str(&"é".repeat(200));
         let log = Log { pod: "a".to_owned(), container: "b".to_owned(), previous: true, text };
         let lines = log.last_lines();

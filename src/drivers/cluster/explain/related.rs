@@ -12,7 +12,6 @@ use crate::outcome::Finding;
 pub(super) fn related(all: &Snapshot, target: &Target) -> Snapshot {
     let (mut workloads, mut pods) = match target {
         Target::Selector(selector) => by_selector(all, selector),
-        Target::Workload { kind, name } => by_name(all, kind, name),
         Target::Object { kind, name } if kind == "Service" => {
             let pods = match all.services.iter().find(|service| is(service, kind, name)) {
                 Some(service) => by_labels(&all.pods, &LabelSelector::of_json(&service["spec"]["selector"])),
@@ -21,7 +20,7 @@ pub(super) fn related(all: &Snapshot, target: &Target) -> Snapshot {
             // Where none is meant, the labels of those that are there help.
             (Vec::new(), if pods.is_empty() { all.pods.clone() } else { pods })
         }
-        Target::Object { kind, name } => by_name(all, kind, name),
+        Target::Workload { kind, name } | Target::Object { kind, name } => by_name(all, kind, name),
     };
     if matches!(target, Target::Selector(_)) {
         // Owners two steps up: ReplicaSet, then Deployment; Job, then CronJob.

@@ -19,7 +19,7 @@ fn told_of(snapshot: &Snapshot, target: &Target) -> Vec<String> {
     findings
         .into_iter()
         .map(|it| {
-            let lines: String = it.lines.iter().map(|line| format!(" | {line}")).collect();
+            let lines = it.lines.iter().map(|line| format!(" | {line}")).collect::<Vec<_>>().concat();
             format!("{} · {} · {}{lines}", it.object, it.cause, it.message)
         })
         .collect()
