@@ -65,7 +65,13 @@ async fn go(
     secrets: Arc<BTreeMap<String, SecretText>>,
 ) -> Result<Exit, Fault> {
     let masker = Masker::new(secrets.values());
-    let kept = keep::Kept::create(&plan.settings().project, &masker)?;
+    let kept = match keep::Kept::create(&plan.settings().project, &masker) {
+        Ok(kept) => kept,
+        Err(fault) => {
+            out::error(&fault.message, fault.help.as_deref());
+            return Ok(Exit::Report);
+        }
+    };
     let (notices, received) = engine::notices();
     let listener = listen::Listener::start(listen::reporters(args, run), received)?;
     let options = engine::Options {

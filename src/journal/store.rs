@@ -1,6 +1,7 @@
 //! The runs of a project, `.pipeline/runs/<id>/`: made, listed, found, removed; and the names of the files of each.
 //! Knows no event and no report's content.
 
+use std::cmp::Reverse;
 use std::fs::DirBuilder;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -136,7 +137,9 @@ impl Store {
                 runs.push(self.folder(id));
             }
         }
-        runs.sort_by(|a, b| b.id.cmp(&a.id));
+        // Of runs begun in the same second, the id does not tell which one is newer.
+        let written = |run: &RunFolder| std::fs::metadata(&run.path).and_then(|folder| folder.modified()).ok();
+        runs.sort_by_cached_key(|run| Reverse((run.second().to_owned(), written(run), run.id.clone())));
         Ok(runs)
     }
 
@@ -231,6 +234,11 @@ impl RunFolder {
         self.path.join("summary.json")
     }
 
+    /// The part of its id that says when it began, to the second.
+    fn second(&self) -> &str {
+        self.id.rsplit_once('-').map_or(&self.id, |(second, _)| second)
+    }
+
     /// Whether some process is writing its journal.
     pub fn is_running(&self) -> bool {
         let Ok(file) = std::fs::File::open(self.journal()) else { return false };
@@ -321,6 +329,18 @@ mod tests {
             find("20261123"),
             Err("`20261123` is the start of 2 runs: 20261123-150000-bbbb, 20261123-145501-aaaa".into())
         );
+    }
+
+    #[test]
+    fn of_two_runs_begun_in_one_second_the_later_is_the_latest() {
+        let (_folder, store) = store();
+        let time = at("2026-11-23T14:55:01Z");
+        for (suffix, second) in [("zzzz", 1), ("aaaa", 2)] {
+            let run = store.create_with(time, || suffix.to_owned()).expect("a folder");
+            let folder = std::fs::File::open(run.path()).expect("there");
+            folder.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(second)).expect("ours");
+        }
+        assert_eq!(store.find("latest").expect("one").id(), "20261123-145501-aaaa");
     }
 
     #[test]

@@ -65,6 +65,10 @@ pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
     check_secrets(&spec, &node, &mut out);
     let secrets = spec.secrets.clone();
     let (stages, lost) = read_stages(&node, &mut files, &mut out);
+    let node = match &options.profile {
+        Some(profile) => with_profile_env(node, profile),
+        None => node,
+    };
     let input = Input {
         spec,
         node,
@@ -210,6 +214,23 @@ fn apply(spec: &mut PipelineSpec, options: &Options) -> Result<(), Fault> {
         spec.vars.insert(name.clone(), crate::spec::Any(value));
     }
     Ok(())
+}
+
+/// The pipeline file with a profile's `env` laid over its own: `env` is planned from the tree, with its places.
+fn with_profile_env(mut node: Node, profile: &str) -> Node {
+    let profile = node.get("profiles").and_then(|profiles| profiles.get(profile));
+    let Some(over) = profile.and_then(|profile| profile.entry("env")).cloned() else { return node };
+    if let crate::document::Value::Map(entries) = &mut node.value {
+        match entries.iter_mut().find(|entry| entry.key == "env").map(|entry| &mut entry.node.value) {
+            Some(crate::document::Value::Map(own)) => {
+                own.retain(|entry| over.node.get(&entry.key).is_none());
+                own.extend(over.node.entries().iter().cloned());
+            }
+            Some(_) => {}
+            None => entries.push(over),
+        }
+    }
+    node
 }
 
 /// `secrets:` entries name exactly one source.

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::reporter::Reporter;
-use super::story::Story;
+use super::story::{NodeStory, Story};
 use super::words::style::{DIM, OFF};
 use super::words::{self, sign, tame};
 use crate::event::{Event, Live, NodeId, Record, Role, State};
@@ -28,22 +28,25 @@ impl<W: Write + Send> Plain<W> {
         let Some(node) = story.node(node) else { return Ok(()) };
         let name = &node.outline.name;
         let time = if node.started.is_some() { TimeSpan(node.elapsed).to_string() } else { String::new() };
-        let gate = if node.outline.role == Role::Gate && node.started.is_some() {
-            words::gate_count(node)
-        } else {
-            String::new()
+        let end = match node.state {
+            // The count says it all, unless something else ended it.
+            State::Passed | State::Failed if told(node) && node.because.is_none() => words::gate_count(node),
+            _ => words::end(node),
         };
-        let line =
-            format!("{} {name:wide$} {time:>7}  {gate} {}", sign(node.state), words::end(node), wide = self.wide);
+        let line = format!("{} {name:wide$} {time:>7}  {end}", sign(node.state), wide = self.wide);
         writeln!(self.to, "{}", line.trim_end())?;
-        let told = node.outline.role == Role::Gate && !node.assertions.is_empty();
-        if matches!(node.state, State::Failed | State::Errored | State::Cancelled) && !told {
+        if matches!(node.state, State::Failed | State::Errored | State::Cancelled) && !told(node) {
             for line in words::explanation(node) {
                 writeln!(self.to, "    {line}")?;
             }
         }
         Ok(())
     }
+}
+
+/// Whether lines of its own told already how it went: a gate whose assertions were settled.
+fn told(node: &NodeStory) -> bool {
+    node.outline.role == Role::Gate && !node.assertions.is_empty()
 }
 
 impl<W: Write + Send> Reporter for Plain<W> {
@@ -112,6 +115,10 @@ impl<W: Write + Send> Reporter for Plain<W> {
             },
             _ => Ok(()),
         }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
     }
 
     fn finish(&mut self, _: &Story) -> io::Result<()> {

@@ -25,6 +25,14 @@ pub trait Reporter: Send {
         Ok(())
     }
 
+    /// Called when nothing more is at hand for the moment: what was held back must be seen now.
+    ///
+    /// # Errors
+    /// When its output cannot be written.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Called after the last record.
     ///
     /// # Errors
@@ -63,6 +71,11 @@ impl Reporters {
     /// Hands on what passes by.
     pub fn live(&mut self, live: &Live) {
         self.each(|reporter, story| reporter.live(live, story));
+    }
+
+    /// Nothing more is at hand for the moment.
+    pub fn flush(&mut self) {
+        self.each(|reporter, _| reporter.flush());
     }
 
     /// After the last record: what could not be written, by reporter.

@@ -112,23 +112,26 @@ fn measure_short(measure: &Measure) -> String {
 
 /// A finding's lines, the log lines indented below it.
 pub(super) fn finding(finding: &Finding) -> Vec<String> {
-    let first = format!("{} · {} · {}", tame(&finding.object), tame(&finding.cause), tame(&finding.message));
+    let parts = [&finding.object, &finding.cause, &finding.message].map(|part| tame(part));
+    let first = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ");
     let lines = finding.lines.iter().map(|line| format!("  {DIM}│{OFF} {}", tame(line)));
-    std::iter::once(first.trim_end_matches(" · ").to_owned()).chain(lines).collect()
+    std::iter::once(first).chain(lines).collect()
 }
 
 /// Everything that explains why a node ended badly, a line each.
 pub(super) fn explanation(node: &NodeStory) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(failure) = &node.failure {
-        // A gate's own words only count what its assertions say below.
-        if !failure.summary.is_empty() && node.assertions.is_empty() {
+        // A gate's own words only count what its assertions say below; why it was stopped stands behind its name.
+        let is_said = node.because.as_ref().is_some_and(|why| because(why) == failure.summary);
+        if !failure.summary.is_empty() && !is_said && node.assertions.is_empty() {
             lines.extend(tame_lines(&failure.summary));
         }
         lines.extend(failure.findings.iter().flat_map(finding));
         lines.extend(failure.help.iter().map(|help| format!("help: {}", tame(help))));
     }
-    if let Some(fault) = &node.fault {
+    // A gate's fault is that of an assertion, which is told below.
+    if let Some(fault) = node.fault.as_ref().filter(|_| node.assertions.iter().all(|result| result.verdict.is_ok())) {
         lines.extend(tame_lines(&fault.message));
         lines.extend(fault.help.iter().map(|help| format!("help: {}", tame(help))));
     }
@@ -178,6 +181,19 @@ mod tests {
     #[test]
     fn shows_both_sides_of_a_measure() {
         assert_eq!(measure(&Measure::new("size", "612 MB", "< 500MB", false)), "size is 612 MB, expected < 500MB");
+    }
+
+    #[test]
+    fn leaves_out_what_a_finding_does_not_say() {
+        let mut said = Finding {
+            object: "http://x/".to_owned(),
+            cause: String::new(),
+            message: "answered 200 with this body".to_owned(),
+            lines: vec!["{}".to_owned()],
+        };
+        assert_eq!(finding(&said)[0], "http://x/ · answered 200 with this body");
+        said.message.clear();
+        assert_eq!(finding(&said)[0], "http://x/");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //! `cargo test --test cluster -- --ignored`, after `tools/up`.
 
 mod assertions;
+mod broken;
 mod busybox;
+mod gates;
 mod helm;
 mod image;
 mod kube;

@@ -18,6 +18,8 @@ use crate::mask::Masker;
 use crate::outcome::Fault;
 use crate::report::story::Story;
 
+const WRITES: &str = "a run needs to write to .pipeline/ in the project's folder";
+
 /// A run's place, made before anything runs.
 pub(super) struct Kept {
     pub folder: RunFolder,
@@ -29,18 +31,12 @@ pub(super) struct Kept {
 impl Kept {
     pub fn create(project: &Path, masker: &Masker) -> Result<Self, Fault> {
         let now = Timestamp::now();
-        let folder = Store::new(project).create(now).map_err(|error| {
-            let fault = Fault::unknown(error.to_string());
-            match error.help() {
-                Some(help) => fault.help(help),
-                None => fault,
-            }
-        })?;
+        let folder = Store::new(project)
+            .create(now)
+            .map_err(|error| Fault::unknown(error.to_string()).help(error.help().unwrap_or(WRITES)))?;
         let begun = Instant::now();
         let writer = Writer::create(&folder.journal(), move || begun.elapsed())
-            .map_err(|error| {
-                Fault::unknown(error.to_string()).help("a run needs to write to .pipeline/ in the project's folder")
-            })?
+            .map_err(|error| Fault::unknown(error.to_string()).help(WRITES))?
             .masked_by(masker.clone());
         let files = Files::new(folder.clone(), masker.clone())?;
         Ok(Kept { folder, started: now.to_string(), recorder: Box::new(Journal(writer)), files: Arc::new(files) })

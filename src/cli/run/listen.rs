@@ -29,11 +29,17 @@ impl Listener {
             .map_err(|error| Fault::unknown(format!("cannot start the reporters: {error}")))?;
         let work = move || {
             runtime.block_on(async move {
-                while let Some(notice) = notices.recv().await {
-                    match notice {
-                        Notice::Record(record) => reporters.record(&record),
-                        Notice::Live(live) => reporters.live(&live),
+                while let Some(first) = notices.recv().await {
+                    let mut next = Some(first);
+                    while let Some(notice) = next {
+                        match notice {
+                            Notice::Record(record) => reporters.record(&record),
+                            Notice::Live(live) => reporters.live(&live),
+                        }
+                        next = notices.try_recv();
                     }
+                    // Who reads along (a pipe, CI) sees each line when it comes, a burst of them in one write.
+                    reporters.flush();
                 }
                 reporters.finish()
             })

@@ -1,0 +1,114 @@
+//! What the options of `run` choose.
+
+use crate::kit::Project;
+
+/// a, b after a, c after b, and d that needs nothing.
+fn four() -> Project {
+    Project::of(&[
+        ("a.yaml", "stage: a\nsteps: { go: { shell: { run: touch a } } }\n"),
+        ("b.yaml", "stage: b\nneeds: [a]\nsteps: { go: { shell: { run: touch b } } }\n"),
+        ("c.yaml", "stage: c\nneeds: [b]\nsteps: { go: { shell: { run: touch c } } }\n"),
+        ("d.yaml", "stage: d\nsteps: { go: { shell: { run: touch d } } }\n"),
+    ])
+}
+
+fn touched(project: &Project) -> String {
+    ["a", "b", "c", "d"].into_iter().filter(|name| project.has(name)).collect()
+}
+
+#[test]
+fn a_dry_run_shows_the_plan_and_runs_nothing() {
+    let project = four();
+    let said = project.run(&["run", "--dry-run"]).ends(0, &["dry run: the files are right; nothing was run"]);
+    assert_eq!(said.out, project.run(&["plan"]).out);
+    assert_eq!(touched(&project), "");
+    assert!(!project.has(".pipeline"));
+}
+
+#[test]
+fn stage_runs_that_stage_alone() {
+    let project = four();
+    project.run(&["run", "--stage", "b"]).ends(0, &["test passed"]);
+    assert_eq!(project.course(), "a.go skipped, b.go passed, c.go skipped, d.go skipped");
+    assert_eq!(touched(&project), "b");
+    project.run(&["run", "--stage", "1", "--stage", "d"]).ends(0, &[]);
+    assert_eq!(touched(&project), "abd");
+}
+
+#[test]
+fn until_runs_what_a_stage_needs_and_the_stage() {
+    let project = four();
+    project.run(&["run", "--until", "b"]).ends(0, &[]);
+    assert_eq!(touched(&project), "ab");
+    let project = four();
+    project.run(&["run", "--until", "3"]).ends(0, &[]);
+    assert_eq!(touched(&project), "abc");
+}
+
+/// One fails; other needs nothing, later needs one.
+fn failing() -> Project {
+    Project::of(&[
+        ("one.yaml", "stage: one\nsteps: { go: { shell: { run: exit 3 } } }\n"),
+        ("other.yaml", "stage: other\nsteps: { go: { shell: { run: touch a } } }\n"),
+        ("later.yaml", "stage: later\nneeds: [one]\nsteps: { go: { shell: { run: touch b } } }\n"),
+    ])
+}
+
+#[test]
+fn after_a_failure_nothing_new_starts() {
+    let project = failing();
+    project.run(&["run", "--jobs", "1"]).ends(1, &["`exit 3` ended with exit code 3, expected 0"]);
+    assert_eq!(project.course(), "later.go skipped, one.go failed, other.go skipped");
+}
+
+#[test]
+fn keep_going_runs_what_does_not_depend_on_the_failure() {
+    let project = failing();
+    project.run(&["run", "--jobs", "1", "--keep-going"]).ends(1, &["skipped: one.go failed"]);
+    assert_eq!(project.course(), "later.go skipped, one.go failed, other.go passed");
+    assert_eq!(touched(&project), "a");
+}
+
+#[test]
+fn fail_fast_cancels_what_runs() {
+    let project = Project::of(&[(
+        "a.yaml",
+        "stage: a
+steps:
+  long: { shell: { run: 'touch up; exec sleep 600' } }
+  bad: { shell: { run: 'until [ -e up ]; do sleep 0.01; done; exit 1' } }
+finally: { tidy: { shell: { run: touch a } } }
+",
+    )]);
+    project.run(&["run", "--jobs", "2", "--fail-fast"]).ends(1, &["cancelled: a.bad failed"]);
+    assert_eq!(project.course(), "a.bad failed, a.long cancelled, a.tidy passed");
+}
+
+#[test]
+fn var_stands_above_profile_and_profile_above_the_file() {
+    let project = Project::headed(
+        "vars: { name: file, count: 1 }\nenv: { PLACE: desk }\nprofiles: { ci: { vars: { name: profile }, env: { PLACE: ci } } }\n",
+        &[(
+            "a.yaml",
+            "stage: a\nsteps: { say: { env: { NAME: '${{ vars.name }}', MORE: '${{ vars.count + 1 }}' }, shell: { run: 'echo \"$NAME $MORE $PLACE\" > said' } } }\n",
+        )],
+    );
+    let said = |args: &[&str]| {
+        project.run(args).ends(0, &[]);
+        project.read("said")
+    };
+    assert_eq!(said(&["run"]), "file 2 desk\n");
+    assert_eq!(said(&["run", "--profile", "ci"]), "profile 2 ci\n");
+    assert_eq!(project.summary()["profile"], "ci");
+    assert_eq!(said(&["run", "--profile", "ci", "--var", "name=line", "--var", "count=4"]), "line 5 ci\n");
+}
+
+#[test]
+fn jobs_bounds_how_many_steps_run_at_once() {
+    let step = "shell: { run: 'mkdir one && rmdir one' }";
+    let project = Project::of(&[(
+        "a.yaml",
+        &format!("stage: a\nsteps:\n  item: {{ for_each: [1, 2, 3, 4, 5, 6, 7, 8], {step} }}\n"),
+    )]);
+    project.run(&["run", "--jobs", "1"]).ends(0, &["8 steps"]);
+}

@@ -1,0 +1,128 @@
+//! What a run leaves, read again: `report`, `runs`, `logs`.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use crate::kit::{Project, end_group, lives};
+
+/// A run with everything in it: outputs, a retry, a tolerated failure, a gate half held, something skipped.
+fn eventful() -> Project {
+    let project = Project::of(&[
+        (
+            "a.yaml",
+            r#"stage: a
+steps:
+  out: { shell: { run: 'echo "n=3" >> "$PIPELINE_OUTPUT"; echo one; echo two >&2' }, outputs: [n] }
+  odd: { needs: [out], retry: { attempts: 2, backoff: 1ms }, shell: { run: '[ -e tried ] || { touch tried; exit 5; }' } }
+  bad: { continue_on_error: true, shell: { run: 'echo "<&> ü" >&2; exit 4' } }
+gate:
+  - name: small
+    file: { path: tried, size: "> 1kB" }
+  - name: there
+    file: { path: tried }
+  - name: big
+    severity: warning
+    file: { path: tried, size: "> 1MB" }
+"#,
+        ),
+        ("b.yaml", "stage: b\nneeds: [a]\nsteps: { never: { shell: { run: touch never } } }\n"),
+    ]);
+    project.run(&["run"]).ends(1, &["✘ small: size is 0 B, expected > 1kB", "⚠ big: size is 0 B, expected > 1MB"]);
+    project
+}
+
+#[test]
+fn a_report_made_again_equals_what_the_run_wrote() {
+    let project = eventful();
+    let run = project.newest();
+    let file = |name: &str| fs::read_to_string(run.join(name)).expect("written");
+    assert_eq!(project.run(&["report", "--format", "json"]).ends(0, &[]).out, file("summary.json"));
+    assert_eq!(project.run(&["report", "--format", "junit"]).ends(0, &[]).out, file("junit.xml"));
+    let live = project.run(&["run"]).err;
+    let text = project.run(&["report"]).ends(0, &[]).out;
+    assert!(live.contains(&text), "{live}\n---\n{text}");
+}
+
+#[test]
+fn the_junit_report_counts_steps_and_assertions() {
+    let junit = {
+        let project = eventful();
+        fs::read_to_string(project.newest().join("junit.xml")).expect("written")
+    };
+    for part in [
+        r#"<testsuites name="test" tests="7" skipped="1" failures="1" errors="0""#,
+        r#"<testcase name="a.gate: small" classname="file""#,
+        "size is 0 B, expected &gt; 1kB",
+        r#"<skipped message="a.gate failed"/>"#,
+    ] {
+        assert!(junit.contains(part), "no {part} in:\n{junit}");
+    }
+}
+
+#[test]
+fn runs_are_listed_shown_and_removed() {
+    let project = Project::of(&[("a.yaml", "stage: a\nsteps: { one: { shell: { run: echo hi } } }\n")]);
+    project.run(&["runs"]).ends(0, &["no runs yet: `pipeline run` makes one"]);
+    project.run(&["report"]).ends(2, &["no run has been recorded in", "start one with `pipeline run`"]);
+    project.run(&["run"]).ends(0, &[]);
+    let first = project.newest();
+    let first = first.file_name().expect("a name").to_str().expect("text");
+    project.run(&["run"]).ends(0, &[]);
+    let list = project.run(&["runs", "list"]).ends(0, &[]).out;
+    assert_eq!(list.lines().filter(|line| line.contains("passed") && line.contains("1/1 nodes over")).count(), 2);
+    let shown = project.run(&["runs", "show", first]).ends(0, &[]).out;
+    assert!(shown.contains("✔ a.one") && shown.contains(&format!("run {first}")), "{shown}");
+    project.run(&["runs", "rm", first]).ends(0, &[&format!("removed {first}")]);
+    assert_eq!(project.run(&["runs"]).out.lines().count(), 1);
+    project.run(&["runs", "show", first]).ends(2, &["no run is called", "`pipeline runs list` shows them all"]);
+}
+
+#[test]
+fn logs_prints_what_a_step_said_and_nothing_else() {
+    let project = eventful();
+    assert_eq!(project.run(&["logs"]).ends(0, &[]).out, "a.out\na.bad\n");
+    assert_eq!(project.run(&["logs", "a.out"]).ends(0, &[]).out, "one\ntwo\n");
+    assert_eq!(project.run(&["logs", "latest", "a.bad"]).ends(0, &[]).out, "<&> ü\n");
+    project.run(&["logs", "a.odd"]).ends(0, &["a.odd said nothing"]);
+    project.run(&["logs", "a.uot"]).ends(2, &["has no step `a.uot`", "did you mean \"a.out\"?"]);
+}
+
+#[test]
+fn a_killed_runner_leaves_a_record_that_can_be_read() {
+    let project = Project::of(&[(
+        "a.yaml",
+        "stage: a
+steps:
+  first: { shell: { run: echo done } }
+  long: { needs: [first], shell: { run: 'echo $$ > pid; echo here; exec sleep 600' } }
+",
+    )]);
+    let mut live = project.start(&["run"]);
+    live.line("│ here");
+    project.run(&["runs"]).ends(0, &[]);
+    assert!(project.run(&["runs"]).out.contains("running"));
+    project.run(&["runs", "rm", "latest"]).ends(2, &["is still going on"]);
+    live.signal(Signal::KILL);
+    let (code, _) = live.end();
+    assert_eq!(code, None);
+    let pid = project.read("pid");
+    let shown = project.run(&["runs", "show"]).ends(0, &[]).out;
+    for part in ["✔ a.first", "▸ a.long", "was not finished: its record ends here"] {
+        assert!(shown.contains(part), "no {part} in:\n{shown}");
+    }
+    assert!(project.run(&["runs"]).out.contains("unfinished"));
+    // A killed runner can end nobody: what it started is left to the test.
+    assert!(lives(&pid));
+    end_group(&pid);
+}
+
+#[test]
+fn a_damaged_record_is_read_as_far_as_it_is_whole() {
+    let project = eventful();
+    let journal = project.newest().join("journal.ndjson");
+    let bytes = fs::read(&journal).expect("a journal");
+    fs::write(&journal, &bytes[..bytes.len() - 40]).expect("written");
+    let said = project.run(&["runs", "show"]).ends(0, &["is damaged: its last", "bytes are left out"]);
+    assert!(said.out.contains("✘ a.gate"), "{}", said.out);
+}

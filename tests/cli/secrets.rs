@@ -1,0 +1,63 @@
+//! The value of a secret stands nowhere that a run writes to.
+
+use crate::kit::{Project, said};
+
+const VALUE: &str = "Tr0ub4dor&3 \"quoted\"";
+const BASE64: &str = "VHIwdWI0ZG9yJjMgInF1b3RlZCI=";
+
+const STAGE: &str = r#"stage: a
+steps:
+  say:
+    env: { TOKEN: "${{ secrets.token }}" }
+    shell:
+      run: |
+        echo "plain $TOKEN"
+        printf '%s' "$TOKEN" | base64
+        printf '%s' "$TOKEN" | od -An -tx1 | tr -d ' \n'; echo
+        echo "out=$TOKEN" >> "$PIPELINE_OUTPUT"
+    outputs: [out]
+  split:
+    env: { TOKEN: "${{ secrets.token }}" }
+    shell: { run: 'printf "%s" "$TOKEN" | cut -c1-5 | tr -d "\n"; printf "%s" "$TOKEN" | cut -c6-; exit 1' }
+gate:
+  - shell: { run: 'true' }
+on_failure:
+  again: { env: { TOKEN: "${{ secrets.token }}" }, shell: { run: 'echo "$TOKEN" >&2; exit 1' } }
+"#;
+
+#[test]
+fn a_secret_is_masked_wherever_it_is_said() {
+    let project = Project::headed("secrets: { token: { env: TEST_TOKEN } }\n", &[("a.yaml", STAGE)]);
+    let mut command = project.command(&["run", "--keep-going"]);
+    let run = said(command.env("TEST_TOKEN", VALUE).env("GITHUB_ACTIONS", "true")).ends(1, &["plain ***"]);
+    let mut places = vec![("terminal".to_owned(), run.err), ("annotations".to_owned(), run.out)];
+    for args in [&["report"][..], &["report", "--format", "json"], &["runs", "show"], &["logs", "a.say"], &["plan"]] {
+        places.push((args.join(" "), project.run(args).ends(0, &[]).out));
+    }
+    for entry in walkdir::WalkDir::new(project.path().join(".pipeline")) {
+        let entry = entry.expect("readable");
+        if entry.file_type().is_file() {
+            let text = std::fs::read(entry.path()).expect("readable");
+            places.push((entry.path().display().to_string(), String::from_utf8_lossy(&text).into_owned()));
+        }
+    }
+    assert!(places.len() > 10, "{}", places.len());
+    let escaped = serde_json::to_string(VALUE).expect("JSON");
+    let hex: String = VALUE.bytes().map(|byte| format!("{byte:02x}")).collect();
+    for (place, text) in &places {
+        for form in [VALUE, BASE64, escaped.trim_matches('"'), "Tr0ub4dor", &hex] {
+            assert!(!text.contains(form), "`{form}` stands in {place}:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_without_a_value_is_told_before_anything_runs() {
+    let head = "secrets: { one: { env: TEST_ONE }, two: { file: two.txt } }\n";
+    let stage = "stage: a\nsteps: { go: { env: { ONE: '${{ secrets.one }}' }, shell: { run: touch ran } } }\n";
+    let project = Project::headed(head, &[("a.yaml", stage)]);
+    project.run(&["run"]).ends(3, &["one", "TEST_ONE", "two", "two.txt"]);
+    assert!(!project.has("ran"));
+    project.write("two.txt", "second\n");
+    said(project.command(&["run"]).env("TEST_ONE", "first")).ends(0, &[]);
+}
