@@ -1,0 +1,43 @@
+// Starts Next.js's standalone server so that it leaves without losing a request.
+//
+// On SIGTERM we go on serving for a few seconds, as until then proxies may still send to us, and close every connection
+// with its next answer; then we stop listening, finish what is under way, and end with 0.
+const http = require('node:http');
+
+const LEAVE_AFTER_MS = 1000 * Number(process.env.LEAVE_AFTER_SECONDS || 5);
+const GIVE_UP_AFTER_MS = 10_000;
+const servers = new Set();
+let leaving = false;
+
+process.env.NEXT_MANUAL_SIG_HANDLE = 'true'; // Next.js would end at once
+process.env.HOSTNAME = process.env.LISTEN_ON || '0.0.0.0'; // containers set it to their name, and Next.js listens there
+process.env.KEEP_ALIVE_TIMEOUT ||= '65000'; // longer than those of the proxies before us, so that they close first
+
+const createServer = http.createServer;
+http.createServer = (...args) => {
+  const server = createServer(...args);
+  server.prependListener('request', (_request, response) => {
+    if (leaving) response.setHeader('Connection', 'close');
+  });
+  servers.add(server);
+  return server;
+};
+
+function leave() {
+  if (leaving) process.exit(0); // told twice: at once
+  leaving = true;
+  console.log(JSON.stringify({ time: new Date(), level: 'info', message: 'leaving', in_ms: LEAVE_AFTER_MS }));
+  setTimeout(() => {
+    setTimeout(() => process.exit(1), GIVE_UP_AFTER_MS).unref();
+    let open = servers.size;
+    for (const server of servers) {
+      server.close(() => --open || process.exit(0));
+      server.closeIdleConnections();
+    }
+  }, LEAVE_AFTER_MS);
+}
+
+process.on('SIGTERM', leave);
+process.on('SIGINT', () => process.exit(0));
+
+require(process.argv[2] ?? './server.js');
