@@ -13,7 +13,9 @@ export function Chat({ onActed, onLoggedOut }: { onActed: () => void; onLoggedOu
   const [draft, setDraft] = useState('');
   const log = useRef<HTMLDivElement>(null);
 
-  useEffect(() => log.current?.scrollTo({ top: log.current.scrollHeight }), [lines, busy]);
+  useEffect(() => {
+    log.current?.scrollTo({ top: log.current.scrollHeight });
+  }, [lines, busy]);
 
   async function say(message: string) {
     setLines((all) => [...all, { role: 'user', content: message }]);
