@@ -31,7 +31,8 @@ export async function toBackend(request: Request, path: string): Promise<Respons
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
       const pause = PAUSES_MS[attempt];
-      if (!NOT_SENT.has(code) || pause === undefined) {
+      const safe = NOT_SENT.has(code) || (code === 'ECONNRESET' && ['GET', 'HEAD'].includes(request.method));
+      if (!safe || pause === undefined) {
         console.error(JSON.stringify({ time: new Date(), level: 'error', message: 'no answer from the backend', path, code }));
         return code === 'ETIMEDOUT' ? problem(504, 'the service took too long') : problem(502, 'the service cannot be reached; try again soon');
       }
