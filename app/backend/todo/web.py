@@ -1,6 +1,7 @@
 """The HTTP API: accounts, todos, chat and, at /mcp, the tools for MCP clients."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Literal
@@ -20,6 +21,8 @@ from .model import Messenger
 from .serving import Door, Leaving
 from .settings import Settings
 from .store import BIGGEST_ID, EmailTaken, Status, Title, Todo, Todos, User, Users
+
+log = logging.getLogger("todo.web")
 
 Email = Annotated[
     str,
@@ -168,7 +171,8 @@ def app(settings: Settings, leaving: Leaving) -> ASGIApp:
     async def account_gone(_: Request, __: Exception) -> JSONResponse:
         return JSONResponse({"detail": "this account is no more"}, 401)
 
-    async def unreachable(_: Request, __: Exception) -> JSONResponse:
+    async def unreachable(request: Request, error: Exception) -> JSONResponse:
+        log.warning("the database cannot be reached", extra={"fields": {"path": request.url.path, "cause": type(error).__name__}})
         return JSONResponse({"detail": "the database cannot be reached; try again soon"}, 503)
 
     for kind in (*UNREACHABLE, asyncpg.UndefinedTableError):
