@@ -1,7 +1,7 @@
 //! One node's way from its start to its end: environment, body, attempts, timeout, retry, outputs. Knows no other node.
 
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 

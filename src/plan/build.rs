@@ -226,7 +226,8 @@ impl Parts {
     fn close(&mut self, after: Vec<PlanNode>, finally: Vec<PlanNode>) {
         let count = self.stages.len();
         if !after.is_empty() {
-            let needs = (0..count).map(stage_id).collect();
+            let first = if self.first < count { self.first } else { 0 };
+            let needs = (first..count).map(stage_id).collect();
             self.push(StageNames::AFTER.to_owned(), needs, Built { nodes: after, ..Built::default() }, false);
         }
         if !finally.is_empty() {

@@ -43,7 +43,7 @@ fn a_secret_is_masked_wherever_it_is_said() {
     }
     assert!(places.len() > 10, "{}", places.len());
     let escaped = serde_json::to_string(VALUE).expect("JSON");
-    let hex: String = VALUE.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = VALUE.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     for (place, text) in &places {
         for form in [VALUE, BASE64, escaped.trim_matches('"'), "Tr0ub4dor", &hex] {
             assert!(!text.contains(form), "`{form}` stands in {place}:\n{text}");

@@ -68,7 +68,7 @@ fn build(sketches: &[StageSketch], bits: &[u8], always: bool) -> (Graph, Vec<(us
     let mut needs = Vec::new();
     for (stage, sketch) in sketches.iter().enumerate() {
         let is_always = always && stage + 1 == sketches.len();
-        let mut phases = [Vec::new(), Vec::new(), Vec::new()];
+        let mut phases: [Vec<usize>; 3] = Default::default();
         let counts = [sketch.steps, sketch.on_failure, sketch.finally];
         for (phase, count) in [Phase::Main, Phase::OnFailure, Phase::Finally].into_iter().zip(counts) {
             for position in 0..count {
