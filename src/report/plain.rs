@@ -36,7 +36,7 @@ impl<W: Write + Send> Plain<W> {
         let line = format!("{} {name:wide$} {time:>7}  {end}", sign(node.state), wide = self.wide);
         writeln!(self.to, "{}", line.trim_end())?;
         if matches!(node.state, State::Failed | State::Errored | State::Cancelled) && !told(node) {
-            for line in words::explanation(node) {
+            for line in words::explanation_below(node) {
                 writeln!(self.to, "    {line}")?;
             }
         }
@@ -97,9 +97,7 @@ impl<W: Write + Send> Reporter for Plain<W> {
                 }
                 result.findings.iter().flat_map(words::finding).try_for_each(|line| writeln!(self.to, "      {line}"))
             }
-            Event::Interrupted { .. } => {
-                writeln!(self.to, "interrupted: stopping what runs; `finally` steps still run (again: stop at once)")
-            }
+            Event::Interrupted { .. } => writeln!(self.to, "{}", words::interrupted(story.interrupts)),
             Event::Warned { message } => writeln!(self.to, "warning: {}", tame(message)),
             Event::StageFinished { .. } | Event::RunFinished { .. } => Ok(()),
         }

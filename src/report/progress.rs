@@ -87,7 +87,7 @@ impl Progress {
         );
         self.multi.println(line.trim_end())?;
         if matches!(node.state, State::Failed | State::Errored) {
-            for line in words::explanation(node) {
+            for line in words::explanation_below(node) {
                 self.multi.println(format!("            {line}"))?;
             }
         }
@@ -124,10 +124,7 @@ impl Reporter for Progress {
                 }
             }
             Event::NodeFinished { node, .. } => self.over(*node, story)?,
-            Event::Interrupted { .. } => {
-                self.multi
-                    .println("interrupted: stopping what runs; `finally` steps still run (again: stop at once)")?;
-            }
+            Event::Interrupted { .. } => self.multi.println(words::interrupted(story.interrupts))?,
             Event::Warned { message } => self.multi.println(format!("warning: {}", tame(message)))?,
             Event::AssertionSettled { .. } | Event::StageFinished { .. } | Event::RunFinished { .. } => {}
         }

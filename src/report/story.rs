@@ -22,6 +22,8 @@ pub struct Story {
     pub nodes: Vec<NodeStory>,
     /// The signal that interrupted it.
     pub interrupted: Option<i32>,
+    /// How often it was interrupted.
+    pub interrupts: u32,
     /// What was worth saying on the way.
     pub warnings: Vec<String>,
     /// How it ended; `None` while it runs, and for a run that was killed.
@@ -136,7 +138,10 @@ impl Story {
                     stage.elapsed = *elapsed;
                 }
             }
-            Event::Interrupted { signal } => self.interrupted = Some(*signal),
+            Event::Interrupted { signal } => {
+                self.interrupted = Some(*signal);
+                self.interrupts += 1;
+            }
             Event::Warned { message } => self.warnings.push(message.clone()),
             Event::RunFinished { state, exit_code, elapsed } => {
                 self.end = Some(End { state: *state, exit_code: *exit_code, elapsed: *elapsed });

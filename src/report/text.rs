@@ -18,7 +18,7 @@ pub fn summary(story: &Story) -> String {
         let _ = writeln!(text, "{}", line.trim_end());
         for node in nodes(story, stage).filter(|node| worth_telling(node)) {
             let _ = writeln!(text, "    {} {}  {}", sign(node.state), node.outline.name, words::end(node));
-            for line in words::explanation(node) {
+            for line in words::explanation_below(node) {
                 let _ = writeln!(text, "        {line}");
             }
         }

@@ -122,9 +122,8 @@ pub(super) fn finding(finding: &Finding) -> Vec<String> {
 pub(super) fn explanation(node: &NodeStory) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(failure) = &node.failure {
-        // A gate's own words only count what its assertions say below; why it was stopped stands behind its name.
-        let is_said = node.because.as_ref().is_some_and(|why| because(why) == failure.summary);
-        if !failure.summary.is_empty() && !is_said && node.assertions.is_empty() {
+        // A gate's own words only count what its assertions say below.
+        if !failure.summary.is_empty() && node.assertions.is_empty() {
             lines.extend(tame_lines(&failure.summary));
         }
         lines.extend(failure.findings.iter().flat_map(finding));
@@ -135,16 +134,38 @@ pub(super) fn explanation(node: &NodeStory) -> Vec<String> {
         lines.extend(tame_lines(&fault.message));
         lines.extend(fault.help.iter().map(|help| format!("help: {}", tame(help))));
     }
+    let mut told: Vec<&Finding> = Vec::new();
     for result in &node.assertions {
         if result.is_bad() || (result.warning && !matches!(result.verdict, Ok(Verdict::Holds { .. }))) {
             lines.push(assertion(result));
             if let Err(fault) = &result.verdict {
                 lines.extend(fault.help.iter().map(|help| format!("  help: {}", tame(help))));
             }
-            lines.extend(result.findings.iter().flat_map(finding).map(|line| format!("  {line}")));
+            // One cause keeps several assertions from holding: it is told under the first of them.
+            let fresh: Vec<&Finding> = result.findings.iter().filter(|finding| !told.contains(finding)).collect();
+            lines.extend(fresh.iter().flat_map(|fresh| finding(fresh)).map(|line| format!("  {line}")));
+            told.extend(fresh);
         }
     }
     lines
+}
+
+/// The explanation as it stands below a node's own line: without the words that [`end`] put there already.
+pub(super) fn explanation_below(node: &NodeStory) -> Vec<String> {
+    let mut lines = explanation(node);
+    let said = node.because.as_ref().map(because);
+    if lines.first().is_some_and(|first| Some(first) == said.as_ref()) {
+        lines.remove(0);
+    }
+    lines
+}
+
+/// What is said when Ctrl-C or SIGTERM came, for the first time or once more.
+pub(super) fn interrupted(times: u32) -> &'static str {
+    match times {
+        0 | 1 => "interrupted: stopping what runs; `finally` steps still run (again: stop at once)",
+        _ => "interrupted again: stopping at once",
+    }
 }
 
 /// How many of a gate's assertions hold: `gate 4/5`.

@@ -126,3 +126,13 @@ fn a_damaged_record_is_read_as_far_as_it_is_whole() {
     let said = project.run(&["runs", "show"]).ends(0, &["is damaged: its last", "bytes are left out"]);
     assert!(said.out.contains("✘ a.gate"), "{}", said.out);
 }
+
+#[test]
+fn a_step_that_takes_too_long_says_so_once_in_each_report() {
+    let stage = "stage: a\nsteps: { slow: { timeout: 50ms, shell: { run: exec sleep 600 } } }\n";
+    let project = Project::of(&[("a.yaml", stage)]);
+    let run = project.run(&["run", "--output", "quiet"]).ends(1, &["✘ a.slow  timed out after 50ms"]);
+    assert_eq!(run.err.matches("timed out after").count(), 1, "{}", run.err);
+    let junit = project.run(&["report", "--format", "junit"]).out;
+    assert!(junit.contains(r#"<failure message="timed out after 50ms">"#), "{junit}");
+}

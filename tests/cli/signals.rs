@@ -75,6 +75,7 @@ fn a_second_sigint_ends_at_once() {
     live.signal(Signal::INT);
     let (code, said) = live.end();
     assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("interrupted again: stopping at once"), "{said}");
     assert!(begun.elapsed() < Duration::from_secs(8), "not at once, but after {:?}: {said}", begun.elapsed());
     nothing_is_left(&project);
     assert_eq!(project.states()["a.stubborn"], "cancelled");

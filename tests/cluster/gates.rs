@@ -55,6 +55,60 @@ fn a_private_key_in_a_layer_is_found_even_where_a_later_one_deletes_it() {
 
 #[test]
 #[ignore = "needs the cluster"]
+fn each_other_promise_of_the_image_is_held_to() {
+    const DOCKERFILE: &str = "app/greeter/Dockerfile";
+    const STAGE: &str = "stages/1-image.yaml";
+    let rows = [
+        ("port", DOCKERFILE, "EXPOSE 8080", "EXPOSE 9090", "the image is small and safe: ports: "),
+        ("label", DOCKERFILE, "title=\"greeter\"", "title=\"other\"", "the image is small and safe: "),
+        ("env", STAGE, "VERSION: dev", "VERSION: beta", "the image is small and safe: "),
+        (
+            "stages",
+            DOCKERFILE,
+            "FROM python:3.11-slim\n",
+            "FROM scratch AS more\nFROM python:3.11-slim\n",
+            "the image is small and safe: stages: 3 / 2",
+        ),
+        ("next", STAGE, "VERSION: next", "VERSION: nest", "the next image says so: "),
+    ];
+    for (name, file, from, to, expected) in rows {
+        let example = Example::with_own_images(name);
+        example.edit(file, from, to);
+        let ran = example.run(&["--stage", "image", "--stage", "cluster"]);
+        ran.ends(1, &[]).failed(&["image.gate"]).kept_from(&["cluster"], "image.gate");
+        let unmet = ran.unmet("image.gate");
+        assert!(unmet.len() == 1 && unmet[0].starts_with(expected), "{name}: {unmet:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs the cluster"]
+fn a_cluster_without_names_or_ready_nodes_gets_nothing_deployed() {
+    let example = Example::new("nodes");
+    // The cluster itself is not ours to break: the gate asks for what it has not.
+    example.edit("stages/2-cluster.yaml", "c.status == \"True\"", "c.status == \"False\"");
+    example.edit("stages/2-cluster.yaml", "deployment/coredns", "deployment/cordns");
+    example.edit("stages/2-cluster.yaml", "within: 60s", "within: 2s");
+    let ran = example.run(&["--stage", "cluster", "--stage", "manifests"]);
+    ran.ends(1, &["✘ every node is ready: ", "✘ names resolve in the cluster: ", "cordns"]).failed(&["cluster.gate"]);
+    ran.kept_from(&["manifests"], "cluster.gate").passed(&["cluster.up", "finally.remove-namespace"]);
+    assert_eq!(ran.unmet("cluster.gate").len(), 2, "{:?}", ran.unmet("cluster.gate"));
+    example.nothing_is_left();
+}
+
+#[test]
+#[ignore = "needs the cluster"]
+fn what_a_stage_does_to_the_manifests_is_found_after_the_last_one() {
+    let example = Example::with_own_images("after");
+    let stage = "stage: image\nsteps:\n  spoil: { shell: { run: \"sed -i '/limits:/d' manifests/greeter.yaml\" } }\n";
+    example.write("stages/1-image.yaml", stage);
+    let ran = example.run(&["--stage", "image"]);
+    ran.ends(1, &["✘ manifests keep the rules: resource-limits is "]).failed(&["after.gate"]);
+    ran.passed(&["before.gate", "image.spoil", "finally.remove-namespace"]);
+}
+
+#[test]
+#[ignore = "needs the cluster"]
 fn manifests_against_the_constitution_let_nothing_run_at_all() {
     let example = Example::with_own_images("limits");
     example.edit(DEPLOYMENT, "            limits: { cpu: 500m, memory: 128Mi }\n", "");
@@ -203,6 +257,50 @@ fn a_rollout_in_another_revision_than_expected_is_told() {
     ran.failed(&["rollout.gate"]).kept_from(&["after"], "rollout.gate");
     ran.passed(&["manifests.gate", "rollout.restart", "finally.remove-namespace"]);
     assert_eq!(ran.unmet("rollout.gate"), ["the old image runs again, in a fourth revision: revision: 4 / 7"]);
+    example.nothing_is_left();
+}
+
+#[test]
+#[ignore = "needs the cluster"]
+fn a_rollout_that_was_not_undone_is_told_by_its_image() {
+    let example = Example::new("image");
+    example.edit(
+        "stages/4-rollout.yaml",
+        "kube: { undo: { target: deployment/greeter } }",
+        "kube: { restart: { target: deployment/greeter } }",
+    );
+    let ran = example.run(&["--stage", "manifests", "--stage", "rollout"]);
+    ran.ends(1, &["✘ the old image runs again, in a fourth revision: image"]).failed(&["rollout.gate"]);
+    let unmet = ran.unmet("rollout.gate");
+    assert!(
+        unmet.len() == 1 && unmet[0].contains("greeter-gates:next") && unmet[0].ends_with("/ greeter-gates:dev"),
+        "{unmet:?}"
+    );
+    example.nothing_is_left();
+}
+
+#[test]
+#[ignore = "needs the cluster"]
+fn a_service_of_another_type_is_told_by_its_place_in_the_object() {
+    let example = Example::new("type");
+    example.edit("stages/3-manifests.yaml", "type: NodePort", "type: LoadBalancer");
+    example.edit("stages/3-manifests.yaml", "time_to_ready: \"< 30s\"", "time_to_ready: \"< 1ms\"");
+    let ran = undeployable(&example);
+    ran.ends(1, &["NodePort", "LoadBalancer", "time_to_ready is ", "expected < 1ms"]);
+    let unmet = ran.unmet("manifests.gate");
+    assert_eq!(unmet.len(), 2, "{unmet:?}");
+    assert!(unmet[1].contains("spec.type") && unmet[1].contains("NodePort"), "{unmet:?}");
+}
+
+#[test]
+#[ignore = "needs the cluster"]
+fn a_chart_with_more_pods_than_expected_is_told_with_both_numbers() {
+    let example = Example::new("pods");
+    example.edit("stages/5-chart.yaml", "revision: 1, wait", "revision: 2, wait");
+    let ran = example.run(&["--stage", "chart"]);
+    ran.ends(1, &["✘ it runs one pod again: count is 2, expected 1"]).failed(&["chart.gate"]);
+    assert_eq!(ran.unmet("chart.gate"), ["it runs one pod again: count: 2 / 1"]);
+    ran.passed(&["chart.uninstall", "chart.remove-namespace", "finally.remove-namespace"]);
     example.nothing_is_left();
 }
 
