@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, IsTerminal};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anstream::AutoStream;
 
@@ -17,6 +18,10 @@ use crate::report::story::Story;
 /// What the reporters leave: the whole story, and what could not be written.
 pub(super) type Heard = (Story, Vec<(&'static str, io::Error)>);
 
+/// Between two looks at what has happened. What is told at once is the first thing after a quiet moment: a run of many
+/// short steps does not wake the reporters, which take a core from the steps, for every one of them.
+const PAUSE: Duration = Duration::from_millis(16);
+
 /// A thread that hands notices to reporters.
 pub(super) struct Listener {
     thread: JoinHandle<Heard>,
@@ -29,11 +34,16 @@ impl Listener {
             .map_err(|error| Fault::unknown(format!("cannot start the reporters: {error}")))?;
         let work = move || {
             runtime.block_on(async move {
-                while let Some(notice) = notices.recv().await {
-                    match notice {
-                        Notice::Record(record) => reporters.record(&record),
-                        Notice::Live(live) => reporters.live(&live),
+                while let Some(first) = notices.recv().await {
+                    let mut next = Some(first);
+                    while let Some(notice) = next {
+                        match notice {
+                            Notice::Record(record) => reporters.record(&record),
+                            Notice::Live(live) => reporters.live(&live),
+                        }
+                        next = notices.try_recv();
                     }
+                    std::thread::park_timeout(PAUSE);
                 }
                 reporters.finish()
             })
@@ -47,6 +57,7 @@ impl Listener {
 
     /// Waits until everything was told.
     pub fn finish(self) -> Heard {
+        self.thread.thread().unpark();
         self.thread.join().unwrap_or_else(|_| {
             (Story::default(), vec![("terminal", io::Error::other("the reporter broke; the journal is whole"))])
         })
