@@ -29,7 +29,10 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
         Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),
     };
-    let Loaded { plan: Some(plan), secrets, .. } = loaded else { return Ok(Exit::Invalid) };
+    let Loaded { plan, secrets, sources, diagnostics } = loaded;
+    // They have served, and would live as long as the run.
+    drop((sources, diagnostics));
+    let Some(plan) = plan else { return Ok(Exit::Invalid) };
     let plan = Arc::new(plan);
     let selection = selection(&plan, run)?;
     let world = Arc::new(World::new(plan.settings().clone()));

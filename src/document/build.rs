@@ -217,7 +217,11 @@ impl<'a> Builder<'a> {
         let end = if frame.flow { end } else { frame.end };
         let mut span = self.span(frame.start, end);
         let value = match frame.items {
-            Items::List(items) => Value::List(items),
+            Items::List(mut items) => {
+                // a large file has very many small collections: the room they grew into is given back
+                items.shrink_to_fit();
+                Value::List(items)
+            }
             Items::Map { spoilt: true, .. } if self.text[frame.start..].starts_with("{{") => {
                 span = self.span(frame.start, end);
                 let source = &self.text[frame.start..end];
@@ -234,6 +238,7 @@ impl<'a> Builder<'a> {
                 for merge in merges {
                     self.merge(&mut entries, merge);
                 }
+                entries.shrink_to_fit();
                 Value::Map(entries)
             }
         };

@@ -37,7 +37,7 @@ impl Call<'_> {
             args: args.into_iter().map(Into::into).collect(),
             env: self.env.iter().map(|(name, value)| (name.into(), value.into())).collect(),
             dir: self.dir.clone(),
-            stdin: None,
+            ..Command::default()
         }
     }
 

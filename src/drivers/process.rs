@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -29,19 +30,29 @@ use crate::outcome::Fault;
 
 pub use spawn::Running;
 
-/// A command to run. Its environment is exactly `env`: nothing is inherited.
+/// A command to run. Its environment is exactly `base` and `env`: nothing is inherited.
 #[derive(Clone, Default)]
 pub struct Command {
-    /// A path, or a name looked up in `env`'s PATH.
+    /// A path, or a name looked up in its environment's PATH.
     pub program: OsString,
     /// Its arguments.
     pub args: Vec<OsString>,
-    /// Its whole environment.
+    /// Variables that it shares with others: ten thousand steps need no ten thousand copies.
+    pub base: Arc<BTreeMap<String, String>>,
+    /// Variables of its own; they win.
     pub env: BTreeMap<OsString, OsString>,
     /// Its working folder.
     pub dir: PathBuf,
     /// What it reads; `None` is an empty input.
     pub stdin: Option<Vec<u8>>,
+}
+
+impl Command {
+    /// The value of a variable in its environment.
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        let own = self.env.get(OsStr::new(name)).map(OsString::as_os_str);
+        own.or_else(|| self.base.get(name).map(OsStr::new))
+    }
 }
 
 impl fmt::Debug for Command {
@@ -50,6 +61,7 @@ impl fmt::Debug for Command {
         f.debug_struct("Command")
             .field("program", &self.program)
             .field("args", &self.args)
+            .field("base", &self.base.keys())
             .field("env", &self.env.keys())
             .field("dir", &self.dir)
             .finish_non_exhaustive()

@@ -270,6 +270,7 @@ impl Desk<'_> {
             env,
             dir: self.dir.to_owned(),
             stdin: call.stdin.clone().map(String::into_bytes),
+            ..Command::default()
         }
     }
 }

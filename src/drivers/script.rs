@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::process::Command;
@@ -54,7 +55,12 @@ pub enum Task<'a> {
 ///
 /// # Errors
 /// [`Fault`] when the interpreter is not known, the list is empty, or the file cannot be written.
-pub fn command(task: Task<'_>, env: &BTreeMap<String, String>, dir: PathBuf, scratch: &Path) -> Result<Command, Fault> {
+pub fn command(
+    task: Task<'_>,
+    env: &Arc<BTreeMap<String, String>>,
+    dir: PathBuf,
+    scratch: &Path,
+) -> Result<Command, Fault> {
     let (program, args) = match task {
         Task::Argv([]) => return Err(Fault::invalid("`command` is empty").help("write `command: [program, argument]`")),
         Task::Argv([program, args @ ..]) => (program.clone(), args.iter().map(Into::into).collect()),
@@ -70,8 +76,7 @@ pub fn command(task: Task<'_>, env: &BTreeMap<String, String>, dir: PathBuf, scr
             (program, args)
         }
     };
-    let env = env.iter().map(|(name, value)| (name.into(), value.into())).collect();
-    Ok(Command { program: program.into(), args, env, dir, stdin: None })
+    Ok(Command { program: program.into(), args, base: Arc::clone(env), dir, ..Command::default() })
 }
 
 /// The row, the program and the flags that a `shell:` text means; `None` where the interpreter is not known.
@@ -185,7 +190,7 @@ mod tests {
     use super::*;
 
     fn argv(shell: &str) -> Vec<String> {
-        let command = command(Task::Script("x", shell), &BTreeMap::new(), "/".into(), Path::new("/")).expect("known");
+        let command = command(Task::Script("x", shell), &Arc::default(), "/".into(), Path::new("/")).expect("known");
         std::iter::once(command.program).chain(command.args).map(|arg| arg.to_string_lossy().into_owned()).collect()
     }
 
@@ -202,7 +207,7 @@ mod tests {
     fn a_script_too_long_for_an_argument_becomes_a_private_file() {
         use std::os::unix::fs::PermissionsExt;
         let (scratch, long) = (tempfile::tempdir().expect("tmp"), "#".repeat(ARGUMENT_LIMIT + 1));
-        let command = command(Task::Script(&long, "sh"), &BTreeMap::new(), "/".into(), scratch.path()).expect("known");
+        let command = command(Task::Script(&long, "sh"), &Arc::default(), "/".into(), scratch.path()).expect("known");
         let file = PathBuf::from(command.args.last().expect("a file"));
         assert_eq!(command.args[0], "-eu");
         assert_eq!(std::fs::read_to_string(&file).expect("written"), long);

@@ -1,5 +1,6 @@
 //! One node's way from its start to its end: environment, body, attempts, timeout, retry, outputs. Knows no other node.
 
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
@@ -166,13 +167,12 @@ impl Job {
 
     /// One attempt, and whether the step came up in it.
     async fn attempt(&self, node: &PlanNode, step: &StepPlan, body: &dyn Step, again: bool) -> (Ending, bool) {
-        let mut cx = self.cx.clone();
-        let own = &self.cx.signals;
+        let mut cx = Cow::Borrowed(&self.cx);
         if node.timeout.is_some() || node.retry.attempts > 1 {
-            cx.signals.cancel = own.cancel.child_token();
+            cx.to_mut().signals.cancel = self.cx.signals.cancel.child_token();
         }
         if again {
-            cx.signals.up = CancellationToken::new();
+            cx.to_mut().signals.up = CancellationToken::new();
             let _ = std::fs::remove_file(&cx.output_file);
         }
         let watched = Watched { signals: &cx.signals, during: !node.covers.is_empty(), timeout: node.timeout };

@@ -157,12 +157,18 @@ impl Known {
     /// What a node may know: of its stage's steps those that it needs; a gate, `on_failure` and `finally` all of them.
     pub fn view(&self, plan: &Plan, id: NodeId, ground: &Ground) -> View {
         let node = plan.node(id);
+        let waits = waits_for_the_run(node);
+        let nothing = || {
+            let (full, plain) = (Arc::clone(&ground.full), Arc::clone(&ground.plain));
+            View { full, plain, steps: Arc::clone(&self.none) }
+        };
+        if !waits && is_light(node) {
+            return nothing();
+        }
         let visible = self.visible(plan, node);
         let spoken = || node.item.is_some() || visible.iter().any(|id| self.outputs.contains_key(id));
-        let wanted = waits_for_the_run(node) || (!is_light(node) && spoken());
-        if !wanted {
-            let (full, plain) = (Arc::clone(&ground.full), Arc::clone(&ground.plain));
-            return View { full, plain, steps: Arc::clone(&self.none) };
+        if !waits && !spoken() {
+            return nothing();
         }
         let steps = self.steps(plan, &visible);
         let with = |scope: &Scope| {

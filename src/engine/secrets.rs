@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -113,7 +114,7 @@ fn variable_of(name: &str, variable: &str, env: &BTreeMap<String, String>) -> Re
 /// What a command prints. What it says on stderr may be shown, what it prints never.
 async fn printed(argv: &[String], project: &Path, env: &BTreeMap<String, String>) -> Result<SecretText, Fault> {
     let shown = argv.first().map(String::as_str).unwrap_or_default();
-    let command = script::command(Task::Argv(argv), env, project.to_path_buf(), project)?;
+    let command = script::command(Task::Argv(argv), &Arc::new(env.clone()), project.to_path_buf(), project)?;
     let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(1) };
     let mut run = std::pin::pin!(capture(&command, LIMIT, &stop));
     let said = tokio::select! {

@@ -125,7 +125,7 @@ impl Writer {
     /// # Errors
     /// The words name the file. None of the events is in the journal then: half a batch is cut off again, and where
     /// even that fails every later call fails, so that no good record can follow a bad one.
-    pub fn append(&mut self, events: &[Event]) -> io::Result<Vec<Record>> {
+    pub fn append(&mut self, events: Vec<Event>) -> io::Result<Vec<Record>> {
         if self.broken {
             return Err(self.explain(&io::Error::other("an earlier write failed")));
         }
@@ -134,9 +134,9 @@ impl Writer {
         let mut records = Vec::with_capacity(events.len());
         let mut durable = false;
         for (seq, event) in (self.seq..).zip(events) {
-            self.learn(event);
-            durable |= self.must_last(event);
-            let record = Record { seq, at, event: event.clone() };
+            self.learn(&event);
+            durable |= self.must_last(&event);
+            let record = Record { seq, at, event };
             records.push(self.put(record).map_err(|error| self.explain(&error.into()))?);
         }
         let written = self.file.write_all(&self.batch);

@@ -80,7 +80,7 @@ impl Case {
         let time = AtomicU64::new(0);
         let clock = move || Duration::from_millis(time.fetch_add(1, Ordering::Relaxed));
         let mut writer = Writer::create(&self.path(), clock).expect("a new file");
-        events().chunks(2).flat_map(|batch| writer.append(batch).expect("room enough")).collect()
+        events().chunks(2).flat_map(|batch| writer.append(batch.to_vec()).expect("room enough")).collect()
     }
 
     fn read(&self) -> (Vec<Record>, End) {
@@ -111,7 +111,7 @@ fn goes_on_after_the_last_good_record() {
         Writer::open_for_append(&case.path(), || Duration::from_secs(9)).expect("a journal");
     assert_eq!((&records, cut), (&expected, 27));
     assert_eq!(std::fs::metadata(case.path()).expect("written").len(), whole);
-    expected.extend(writer.append(&[Event::Interrupted { signal: 2 }]).expect("room enough"));
+    expected.extend(writer.append(vec![Event::Interrupted { signal: 2 }]).expect("room enough"));
     assert_eq!(expected[6].seq, 6);
     assert_eq!(case.read(), (expected, End::Whole));
 }
@@ -152,14 +152,14 @@ fn a_full_disk_is_named_and_leaves_no_half_record() {
     let file = OpenOptions::new().append(true).open(full).expect("always writable");
     let case = Case::new();
     let mut writer = Writer::create(&case.path(), || Duration::ZERO).expect("a new file");
-    let good = writer.append(&[started()]).expect("room enough");
+    let good = writer.append(vec![started()]).expect("room enough");
     let real = std::mem::replace(&mut writer.file, file);
-    let error = writer.append(&[finished(Outputs::new())]).expect_err("no space");
+    let error = writer.append(vec![finished(Outputs::new())]).expect_err("no space");
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     assert!(error.to_string().starts_with(&format!("cannot write the journal {}: ", case.path().display())));
     writer.file = real;
     // What a device file cannot do, cutting, failed as well: nothing may follow.
-    assert!(writer.append(&[finished(Outputs::new())]).is_err());
+    assert!(writer.append(vec![finished(Outputs::new())]).is_err());
     assert_eq!(case.read(), (good, End::Whole));
 }
 
@@ -170,7 +170,7 @@ fn texts_are_masked_and_numbers_stay() {
     let mut writer = Writer::create(&case.path(), || Duration::ZERO).expect("a new file").masked_by(masker);
     let outputs = json!({"url": "http://u:hunter22@x", "port": 1234});
     let written =
-        writer.append(&[started(), finished(serde_json::from_value(outputs).expect("a map"))]).expect("room enough");
+        writer.append(vec![started(), finished(serde_json::from_value(outputs).expect("a map"))]).expect("room enough");
     let shown = json!({"url": "http://u:***@x", "port": 1234});
     assert_eq!(written[1].event, finished(serde_json::from_value(shown).expect("a map")));
     assert_eq!(case.read(), (written, End::Whole));
@@ -206,7 +206,7 @@ proptest! {
         let length = std::fs::metadata(case.path()).expect("written").len();
         prop_assert_eq!(length + cut, bytes.len() as u64);
         let more = if records.is_empty() { started() } else { Event::Interrupted { signal: 15 } };
-        let expected: Vec<Record> = records.into_iter().chain(writer.append(&[more]).expect("room enough")).collect();
+        let expected: Vec<Record> = records.into_iter().chain(writer.append(vec![more]).expect("room enough")).collect();
         prop_assert_eq!(case.read(), (expected, End::Whole));
     }
 }
@@ -219,12 +219,12 @@ fn cost_of_an_event() {
     let case = Case::new();
     let start = std::time::Instant::now();
     let mut writer = Writer::create(&case.path(), move || start.elapsed()).expect("a new file");
-    writer.append(&[started()]).expect("room enough");
+    writer.append(vec![started()]).expect("room enough");
     let outputs: Outputs = serde_json::from_value(json!({"digest": "sha256:0123456789abcdef"})).expect("a map");
     let pair = [Event::NodeStarted { node: NodeId(0), attempt: 1 }, finished(outputs)];
     for _ in 0..10_000 {
         for event in &pair {
-            writer.append(std::slice::from_ref(event)).expect("room enough");
+            writer.append(vec![event.clone()]).expect("room enough");
         }
     }
     let each = start.elapsed() / 20_000;

@@ -1,122 +1,15 @@
 //! Every verb of the `kube` step on a real cluster, each test in a namespace of its own.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use pipeline::document::Node;
-use pipeline::kind::{Context, Signals};
-use pipeline::outcome::{Failure, Fault, Finding, Outcome};
-use pipeline::source::{FileId, Span};
-use pipeline::steps::STEPS;
-use serde_json::{Value, json};
+use pipeline::kind::Context;
+use pipeline::outcome::{Finding, Outcome};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
 
-use super::busybox::{IMAGE, loaded};
-use super::world::Project;
-
-/// A project with a namespace of its own, which [`Room::leave`] takes away.
-pub struct Room {
-    pub project: Project,
-    pub namespace: String,
-}
-
-impl Room {
-    pub async fn new(name: &str, files: &[(&str, &str)]) -> Self {
-        loaded();
-        let namespace = format!("kube-{name}-{}", std::process::id());
-        let room = Room { project: Project::new(files, &namespace), namespace };
-        room.passes(json!({ "config_map": { "name": "first", "data": { "a": "b" }, "create_namespace": true } })).await;
-        room
-    }
-
-    pub async fn passes(&self, body: Value) -> BTreeMap<String, Value> {
-        self.project.passes("kube", body).await
-    }
-
-    async fn fails(&self, body: Value) -> Failure {
-        match self.project.step("kube", body).await {
-            Ok(Outcome::Failed(failure)) => failure,
-            other => panic!("did not fail: {other:?}\n{}", self.log()),
-        }
-    }
-
-    /// The failure of a step that the engine stops after `limit`.
-    async fn fails_after(&self, limit: Duration, body: Value) -> Failure {
-        let signals = fresh();
-        let cancel = signals.cancel.clone();
-        let step = self.run(body, signals);
-        let limited = async {
-            tokio::time::sleep(limit).await;
-            cancel.cancel();
-            std::future::pending::<()>().await;
-        };
-        let outcome = tokio::select! { outcome = step => outcome, () = limited => unreachable!("it never ends") };
-        match outcome {
-            Ok(Outcome::Failed(failure)) => failure,
-            other => panic!("did not fail: {other:?}\n{}", self.log()),
-        }
-    }
-
-    async fn run(&self, body: Value, signals: Signals) -> Result<Outcome, Fault> {
-        let kind = STEPS.iter().find(|kind| kind.name == "kube").expect("registered");
-        let step = kind.decode(&Node::from_json(&body, Span::new(FileId(0), 0, 0))).expect("of the right shape");
-        let context = Context { signals, ..self.project.context.clone() };
-        step.run(&context).await
-    }
-
-    pub fn log(&self) -> String {
-        self.project.log.text()
-    }
-
-    pub async fn leave(self) {
-        let namespace = format!("namespace/{}", self.namespace);
-        self.passes(json!({ "delete": { "target": namespace, "wait": false } })).await;
-    }
-}
-
-fn fresh() -> Signals {
-    Signals {
-        cancel: CancellationToken::new(),
-        stop: CancellationToken::new(),
-        up: CancellationToken::new(),
-        grace: Duration::from_secs(1),
-    }
-}
-
-fn causes(failure: &Failure) -> Vec<&str> {
-    failure.findings.iter().map(|finding| finding.cause.as_str()).collect()
-}
-
-fn workload(kind: &str, name: &str, replicas: u32, script: &str) -> Value {
-    let mut object = json!({
-        "apiVersion": "apps/v1", "kind": kind, "metadata": { "name": name },
-        "spec": {
-            "replicas": replicas, "selector": { "matchLabels": { "app": name } },
-            "template": { "metadata": { "labels": { "app": name } }, "spec": {
-                "terminationGracePeriodSeconds": 0,
-                "containers": [{ "name": "main", "image": IMAGE, "imagePullPolicy": "Never",
-                    "ports": [{ "name": "http", "containerPort": 8080 }], "command": ["/bin/sh", "-c", script] }] } }
-        }
-    });
-    if kind == "StatefulSet" {
-        object["spec"]["serviceName"] = name.into();
-    }
-    object
-}
-
-/// Serves its pod's name over HTTP on port 8080.
-const SERVE: &str = "echo serving; mkdir /www; hostname > /www/index.html; exec httpd -f -p 8080 -h /www";
-
-async fn up(room: &Room, kind: &str, replicas: u32) {
-    let objects = json!([
-        workload(kind, "web", replicas, SERVE),
-        { "apiVersion": "v1", "kind": "Service", "metadata": { "name": "web" },
-          "spec": { "selector": { "app": "web" }, "ports": [{ "name": "http", "port": 80, "targetPort": "http" }] } }
-    ]);
-    room.passes(json!({ "apply": { "objects": objects, "wait": true } })).await;
-}
+use super::busybox::IMAGE;
+use super::kube_room::{Room, SERVE, causes, fresh, up, workload};
 
 #[tokio::test]
 #[ignore = "needs the cluster"]

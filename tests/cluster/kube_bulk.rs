@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::kube::Room;
+use super::kube_room::Room;
 use super::world::Project;
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod helm;
 mod image;
 mod kube;
 mod kube_bulk;
+mod kube_room;
 mod provision;
 mod stand;
 mod world;

@@ -57,3 +57,5 @@ compose_ensure() {
   go_ensure compose github.com/docker/compose/v2 "-X github.com/docker/compose/v2/internal.Version=@version@" \
     github.com/docker/compose/v2/cmd
 }
+# Only to be measured against.
+task_ensure() { go_ensure task github.com/go-task/task/v3 "" github.com/go-task/task/v3/cmd/task; }

@@ -67,7 +67,7 @@ struct Journal(Writer);
 
 impl Recorder for Journal {
     fn record(&mut self, events: Vec<Event>) -> io::Result<Vec<Record>> {
-        self.0.append(&events)
+        self.0.append(events)
     }
 }
 

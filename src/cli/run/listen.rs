@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, IsTerminal};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anstream::AutoStream;
 
@@ -16,6 +17,10 @@ use crate::report::story::Story;
 
 /// What the reporters leave: the whole story, and what could not be written.
 pub(super) type Heard = (Story, Vec<(&'static str, io::Error)>);
+
+/// Between two looks at what has happened. What is told at once is the first thing after a quiet moment: a run of many
+/// short steps does not wake the reporters, which take a core from the steps, for every one of them.
+const PAUSE: Duration = Duration::from_millis(16);
 
 /// A thread that hands notices to reporters.
 pub(super) struct Listener {
@@ -40,6 +45,7 @@ impl Listener {
                     }
                     // Who reads along (a pipe, CI) sees each line when it comes, a burst of them in one write.
                     reporters.flush();
+                    std::thread::park_timeout(PAUSE);
                 }
                 reporters.finish()
             })
@@ -53,6 +59,7 @@ impl Listener {
 
     /// Waits until everything was told.
     pub fn finish(self) -> Heard {
+        self.thread.thread().unpark();
         self.thread.join().unwrap_or_else(|_| {
             (Story::default(), vec![("terminal", io::Error::other("the reporter broke; the journal is whole"))])
         })

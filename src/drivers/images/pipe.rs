@@ -1,7 +1,6 @@
 //! Large outputs: a command's standard output handed to a reader as it comes, or to another command's standard input.
 //! Nothing of it is held. Everything else about processes is `drivers::process`'s.
 
-use std::ffi::{OsStr, OsString};
 use std::io::{self, PipeReader, Read};
 use std::process::{ExitStatus, Stdio};
 
@@ -117,10 +116,11 @@ struct Running {
 
 impl Running {
     fn start(command: &Command, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> Result<Self, Fault> {
-        let path = command.env.get(OsStr::new("PATH")).map(OsString::as_os_str);
+        let path = command.variable("PATH");
         let child = Started::new(find_program(&command.program, path, &command.dir)?)
             .args(&command.args)
             .env_clear()
+            .envs(command.base.iter())
             .envs(&command.env)
             .current_dir(&command.dir)
             .stdin(stdin)

@@ -51,7 +51,7 @@ async fn driven() -> Duration {
         args: vec!["-c".into(), "true".into()],
         env: std::env::vars_os().collect(),
         dir: PathBuf::from("/"),
-        stdin: None,
+        ..Command::default()
     };
     let start = Instant::now();
     let jobs = (0..JOBS).map(|_| {

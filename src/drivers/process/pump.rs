@@ -10,6 +10,10 @@ use tokio::net::unix::pipe::Receiver;
 use super::lines::Lines;
 use super::{LINE_LIMIT, LineSink};
 
+/// Room for the first read, in bytes: most children say little, many nothing. The allocator keeps pieces of this size
+/// at hand; for one of [`LINE_LIMIT`] it would go to the kernel and back for every child.
+const FIRST_READ: usize = 1000;
+
 /// What becomes of the bytes.
 pub enum Into<'a> {
     /// Lines for a sink.
@@ -39,7 +43,8 @@ impl<'a> Pump<'a> {
             if pipe.readable().await.is_err() {
                 break;
             }
-            self.buffer.reserve(LINE_LIMIT.saturating_sub(self.buffer.len()).max(1));
+            let room = if self.buffer.capacity() == 0 { FIRST_READ } else { LINE_LIMIT };
+            self.buffer.reserve(room.saturating_sub(self.buffer.len()).max(1));
             match pipe.try_read_buf(&mut self.buffer) {
                 Ok(0) => break,
                 Ok(_) => return self.take(),

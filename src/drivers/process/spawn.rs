@@ -1,12 +1,12 @@
 //! One child from its start to its end: `posix_spawn` through duct, pipes, signals, reaping.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::Stdio;
-use std::sync::Mutex;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 
 use rustix::process::Pid;
 use tokio::net::unix::pipe::Receiver;
@@ -36,7 +36,8 @@ struct Child {
     handle: duct::Handle,
     pid: Pid,
     watcher: Watcher,
-    reaped: bool,
+    /// Set when it was reaped: its id is free from then on.
+    status: Option<ExitStatus>,
 }
 
 impl Running {
@@ -62,8 +63,7 @@ impl Running {
     }
 
     fn start_with(command: &Command, stdout: Receiver, out: OwnedFd, err: OwnedFd, way: Way) -> Result<Self, Fault> {
-        let path = command.env.get(OsStr::new("PATH")).map(OsString::as_os_str);
-        let program = program::find(&command.program, path, &command.dir)?;
+        let program = program::find(&command.program, command.variable("PATH"), &command.dir)?;
         let (feed, input) = match &command.stdin {
             None => (Feed::none(), Stdio::null()),
             Some(bytes) => {
@@ -79,11 +79,7 @@ impl Running {
             .and_then(|pid| i32::try_from(*pid).ok())
             .and_then(Pid::from_raw)
             .expect("a started command has one process");
-        let watcher = Watcher::of(pid, way).map_err(|error| {
-            Group::of(pid).kill();
-            out_of(command, &error)
-        })?;
-        Ok(Running { child: Child { handle, pid, watcher, reaped: false }, stdout, feed })
+        Ok(Running { child: Child { handle, pid, watcher: Watcher::of(pid, way), status: None }, stdout, feed })
     }
 
     /// The child's process id, which is its group's too.
@@ -128,7 +124,7 @@ impl Child {
         leftovers: Leftovers,
     ) -> Result<Finished, Fault> {
         let group = Group::of(self.pid);
-        let stopping = self.live(pumps, feed, stop).await;
+        let stopping = self.live(pumps, feed, stop).await?;
         drain(pumps).await;
         let status = self.reap()?;
         let end = leftovers == Leftovers::End || stopping.is_some();
@@ -151,15 +147,20 @@ impl Child {
     }
 
     /// Until the child has exited. When it was told to stop: until when its group has time to.
-    async fn live(&mut self, pumps: &mut [&mut Pump<'_>], feed: &mut Feed, stop: &Stop) -> Option<Instant> {
+    async fn live(
+        &mut self,
+        pumps: &mut [&mut Pump<'_>],
+        feed: &mut Feed,
+        stop: &Stop,
+    ) -> Result<Option<Instant>, Fault> {
         let group = Group::of(self.pid);
         let mut cancelled = std::pin::pin!(stop.cancel.cancelled());
         loop {
             tokio::select! {
                 biased;
-                () = self.watcher.exited() => return None,
+                seen = self.watcher.exited() => return seen.map(|()| None).map_err(unseen),
                 () = &mut cancelled => break,
-                () = any(pumps) => {}
+                () = any(pumps) => if self.is_over(pumps)? { return Ok(None) },
                 () = feed.next() => {}
             }
         }
@@ -170,32 +171,47 @@ impl Child {
         loop {
             tokio::select! {
                 biased;
-                () = self.watcher.exited() => return Some(deadline),
+                seen = self.watcher.exited() => return seen.map(|()| Some(deadline)).map_err(unseen),
                 () = &mut grace, if !killed => {
                     group.kill();
                     killed = true;
                 }
-                () = any(pumps) => {}
+                () = any(pumps) => if self.is_over(pumps)? { return Ok(Some(deadline)) },
                 () = feed.next() => {}
             }
         }
     }
 
-    /// Takes the exit status of a child that has exited; its id is free from here on.
-    fn reap(&mut self) -> Result<std::process::ExitStatus, Fault> {
-        let output = self.handle.try_wait();
-        self.reaped = true;
-        match output {
-            Ok(Some(output)) => Ok(output.status),
-            Ok(None) => Err(Fault::unknown("the process has exited, but has no exit status yet")),
-            Err(error) => Err(Fault::unknown(format!("the exit status cannot be read: {error}"))),
+    /// Whether it ended with its output. If its output alone has ended, its own end is looked out for from now on.
+    fn is_over(&mut self, pumps: &[&mut Pump<'_>]) -> Result<bool, Fault> {
+        if !pumps.iter().all(|pump| pump.is_over()) {
+            return Ok(false);
         }
+        let over = self.try_reap()?.is_some();
+        if !over {
+            self.watcher.look_out().map_err(unseen)?;
+        }
+        Ok(over)
+    }
+
+    /// Takes the exit status of a child that has exited; its id is free from here on.
+    fn reap(&mut self) -> Result<ExitStatus, Fault> {
+        self.try_reap()?.ok_or_else(|| Fault::unknown("the process has exited, but has no exit status yet"))
+    }
+
+    fn try_reap(&mut self) -> Result<Option<ExitStatus>, Fault> {
+        if self.status.is_none() {
+            let output = self.handle.try_wait();
+            let output = output.map_err(|error| Fault::unknown(format!("the exit status cannot be read: {error}")))?;
+            self.status = output.map(|output| output.status);
+        }
+        Ok(self.status)
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        if !self.reaped {
+        if self.status.is_none() {
             // nobody waits for it any more; duct reaps it when the next process is started
             Group::of(self.pid).kill();
         }
@@ -240,7 +256,7 @@ struct Ends {
 /// Starts it in a group of its own. All that duct would do by copying (its own descriptors, its own environment) is
 /// done on the `Command` itself; an absolute program, `process_group` and no `pre_exec` keep std at `posix_spawn`.
 fn spawn(command: &Command, program: &Path, ends: Ends) -> io::Result<duct::Handle> {
-    let env = command.env.clone();
+    let (base, env) = (Arc::clone(&command.base), command.env.clone());
     let ends = Mutex::new(Some(ends));
     let nothing: [(OsString, OsString); 0] = [];
     duct::cmd(program, &command.args)
@@ -250,10 +266,15 @@ fn spawn(command: &Command, program: &Path, ends: Ends) -> io::Result<duct::Hand
         .before_spawn(move |child| {
             let ends = ends.lock().map_or(None, |mut ends| ends.take());
             let Ends { input, out, err } = ends.ok_or(io::ErrorKind::InvalidInput)?;
-            child.stdin(input).stdout(out).stderr(err).envs(&env).process_group(0);
+            child.stdin(input).stdout(out).stderr(err).envs(base.iter()).envs(&env).process_group(0);
             Ok(())
         })
         .start()
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
+fn unseen(error: io::Error) -> Fault {
+    Fault::unknown(format!("the end of the process cannot be noticed: {error}"))
 }
 
 fn out_of(command: &Command, error: &io::Error) -> Fault {

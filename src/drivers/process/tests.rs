@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustix::process::Pid;
@@ -58,7 +58,7 @@ fn sh(script: &str) -> Command {
         args: vec!["-c".into(), script.into()],
         env: env.into_iter().collect::<BTreeMap<_, _>>(),
         dir: PathBuf::from("/"),
-        stdin: None,
+        ..Command::default()
     }
 }
 
@@ -121,7 +121,8 @@ async fn the_environment_is_exactly_what_was_given() {
     command.args.clear();
     command.env.insert("A".into(), "b c".into());
     command.env.remove(std::ffi::OsStr::new("PATH"));
-    assert_eq!(lines_of(&command).await, (Exit::Code(0), vec!["A=b c".to_owned()]));
+    command.base = Arc::new([("A", "shared"), ("B", "d")].map(|(name, value)| (name.into(), value.into())).into());
+    assert_eq!(lines_of(&command).await, (Exit::Code(0), vec!["A=b c".to_owned(), "B=d".to_owned()]));
 }
 
 #[tokio::test]

@@ -1,8 +1,12 @@
 //! Noticing that a child has exited, without reaping it: by pidfd where there is one, else by SIGCHLD.
+//!
+//! Most children end soon, and their output ends with them: then a look is enough, and nothing was set up. Whoever reads
+//! the output says when it ends ([`Watcher::look_out`]); a child that lives on is watched after a moment anyway.
 
 use std::io;
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use tokio::time::{Duration, Instant, sleep_until};
 
 use super::{wait_linux, wait_portable};
 
@@ -16,33 +20,62 @@ pub enum Way {
     Portable,
 }
 
+/// How long the end of a child's output is waited for before the child itself is watched.
+const PATIENCE: Duration = Duration::from_millis(10);
+
 /// Tells when one child has exited. The child stays a zombie, so that its id stays its own until it is reaped.
 #[derive(Debug)]
-pub enum Watcher {
-    /// By pidfd.
+pub struct Watcher {
+    pid: Pid,
+    way: Way,
+    eye: Eye,
+}
+
+#[derive(Debug)]
+enum Eye {
+    /// Not before then.
+    Closed(Instant),
     Pidfd(wait_linux::Pidfd),
-    /// By SIGCHLD.
     Sigchld(wait_portable::Sigchld),
 }
 
 impl Watcher {
-    /// For a child that was not reaped yet.
-    pub fn of(pid: Pid, way: Way) -> io::Result<Self> {
-        if way == Way::Best
-            && let Ok(pidfd) = wait_linux::Pidfd::open(pid)
-        {
-            // not there: another system, an old kernel, a sandbox that forbids it
-            return Ok(Watcher::Pidfd(pidfd));
+    /// For a child that was just started.
+    pub fn of(pid: Pid, way: Way) -> Self {
+        Watcher { pid, way, eye: Eye::Closed(Instant::now() + PATIENCE) }
+    }
+
+    /// Watches from now on, whatever becomes of the output.
+    ///
+    /// # Errors
+    /// When neither way works here.
+    pub fn look_out(&mut self) -> io::Result<()> {
+        if !matches!(self.eye, Eye::Closed(_)) {
+            return Ok(());
         }
-        Ok(Watcher::Sigchld(wait_portable::Sigchld::of(pid)?))
+        self.eye = match wait_linux::Pidfd::open(self.pid) {
+            Ok(pidfd) if self.way == Way::Best => Eye::Pidfd(pidfd),
+            // not there: another system, an old kernel, a sandbox that forbids it
+            _ => Eye::Sigchld(wait_portable::Sigchld::of(self.pid)?),
+        };
+        Ok(())
     }
 
     /// Comes back when the child has exited.
-    pub async fn exited(&mut self) {
-        match self {
-            Watcher::Pidfd(pidfd) => pidfd.exited().await,
-            Watcher::Sigchld(sigchld) => sigchld.exited().await,
+    ///
+    /// # Errors
+    /// When it cannot be watched.
+    pub async fn exited(&mut self) -> io::Result<()> {
+        if let Eye::Closed(until) = self.eye {
+            sleep_until(until).await;
+            self.look_out()?;
         }
+        match &mut self.eye {
+            Eye::Closed(_) => {}
+            Eye::Pidfd(pidfd) => pidfd.exited().await,
+            Eye::Sigchld(sigchld) => sigchld.exited().await,
+        }
+        Ok(())
     }
 }
 
