@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use pipeline::kind::Context;
 use pipeline::outcome::{Finding, Outcome};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::busybox::IMAGE;
 use super::kube_room::{Room, SERVE, causes, fresh, up, workload};
+use super::world::Project;
 
 #[tokio::test]
 #[ignore = "needs the cluster"]
