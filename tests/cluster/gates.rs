@@ -61,7 +61,7 @@ fn each_other_promise_of_the_image_is_held_to() {
     let rows = [
         ("port", DOCKERFILE, "EXPOSE 8080", "EXPOSE 9090", "the image is small and safe: ports: "),
         ("label", DOCKERFILE, "title=\"greeter\"", "title=\"other\"", "the image is small and safe: "),
-        ("env", STAGE, "VERSION: dev", "VERSION: beta", "the image is small and safe: "),
+        ("env", STAGE, "args: { VERSION: dev }", "args: { VERSION: beta }", "the image is small and safe: "),
         (
             "stages",
             DOCKERFILE,
@@ -69,7 +69,7 @@ fn each_other_promise_of_the_image_is_held_to() {
             "FROM scratch AS more\nFROM python:3.11-slim\n",
             "the image is small and safe: stages: 3 / 2",
         ),
-        ("next", STAGE, "VERSION: next", "VERSION: nest", "the next image says so: "),
+        ("next", STAGE, "args: { VERSION: next }", "args: { VERSION: nest }", "the next image says so: "),
     ];
     for (name, file, from, to, expected) in rows {
         let example = Example::with_own_images(name);
