@@ -15,8 +15,6 @@ use crate::kind::AssertionKind;
 use crate::source::Span;
 use crate::spec::{AssertionKeys, GateSpec, SeveritySpec, UseSpec};
 
-const COMMON: [&str; 5] = ["name", "within", "for", "when", "severity"];
-
 /// Where assertions are read, and what was found on the way.
 struct Reading<'p> {
     stage: Option<usize>,
@@ -204,14 +202,16 @@ impl Workshop<'_> {
 
     fn assertion_kind<'n>(&mut self, item: &'n Node) -> Option<(&'static AssertionKind, &'n Node)> {
         let registry = self.shapes.registry;
+        let shape = Arc::clone(&self.shapes.assertion_keys);
+        let common: Vec<&str> = shape.keys().collect();
         let kinds: Vec<_> =
             item.entries().iter().filter_map(|field| Some((registry.assertion(&field.key)?, field))).collect();
         let mut strange = false;
         for field in item.entries() {
-            if registry.assertion(&field.key).is_none() && !COMMON.contains(&field.key.as_str()) {
+            if registry.assertion(&field.key).is_none() && !common.contains(&field.key.as_str()) {
                 strange = true;
                 let known =
-                    COMMON.iter().copied().chain(["use"]).chain(registry.assertions.iter().map(|kind| kind.name));
+                    common.iter().copied().chain(["use"]).chain(registry.assertions.iter().map(|kind| kind.name));
                 let help = match registry.step(&field.key) {
                     Some(_) => Some(format!("`{}` is a step: put it under `steps:`", field.key)),
                     None => did_you_mean(&field.key, known),

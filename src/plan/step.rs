@@ -28,9 +28,6 @@ pub(super) struct StepParts {
     pub refers: Vec<(usize, Span)>,
 }
 
-const COMMON: [&str; 11] =
-    ["name", "needs", "during", "when", "timeout", "retry", "env", "for_each", "pool", "outputs", "continue_on_error"];
-
 impl Workshop<'_> {
     /// The step at `entry`. What is wrong was told.
     pub fn step(&mut self, stage: Option<usize>, role: Role, entry: &Entry) -> StepParts {
@@ -110,14 +107,16 @@ impl Workshop<'_> {
     /// The keys that are kinds: exactly one where nothing is wrong. Every other key is a common one.
     fn step_kinds<'n>(&mut self, entry: &'n Entry) -> Vec<(&'static StepKind, &'n Node)> {
         let registry = self.shapes.registry;
+        let shape = Arc::clone(&self.shapes.step_keys);
+        let common: Vec<&str> = shape.keys().collect();
         let mut kinds = Vec::new();
         let mut strange = false;
         for field in entry.node.entries() {
             if let Some(kind) = registry.step(&field.key) {
                 kinds.push((kind, field));
-            } else if !COMMON.contains(&field.key.as_str()) {
+            } else if !common.contains(&field.key.as_str()) {
                 strange = true;
-                let known = COMMON.iter().copied().chain(registry.steps.iter().map(|kind| kind.name));
+                let known = common.iter().copied().chain(registry.steps.iter().map(|kind| kind.name));
                 self.out.push(
                     Diagnostic::error(
                         Code::UnknownKey,
@@ -167,11 +166,11 @@ impl Workshop<'_> {
         role: Role,
         entry: &Entry,
     ) -> Option<(StepKeys, Option<Vec<serde_json::Value>>)> {
+        let shape = Arc::clone(&self.shapes.step_keys);
         let fixed = only(&entry.node, |field| {
-            COMMON.contains(&field.key.as_str()) && !matches!(field.key.as_str(), "env" | "when")
+            shape.keys().any(|key| key == field.key) && !matches!(field.key.as_str(), "env" | "when")
         });
         let statics = Arc::clone(&self.statics);
-        let shape = Arc::clone(&self.shapes.step_keys);
         let place = Place { site: site(stage, Some(role)), statics: &statics };
         let found = self.inspect(&fixed, &shape, place)?;
         if found.dynamic {

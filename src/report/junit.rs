@@ -28,19 +28,15 @@ pub fn junit(story: &Story) -> String {
     report.to_string().unwrap_or_default()
 }
 
-fn plain(text: &str) -> String {
-    tame(text)
-}
-
 fn step(node: &NodeStory) -> TestCase {
-    let explanation: Vec<String> = words::explanation(node).iter().map(|line| plain(line)).collect();
+    let explanation: Vec<String> = words::explanation(node).iter().map(|line| tame(line)).collect();
     let status = match node.state {
         State::Passed => TestCaseStatus::success(),
         _ if node.tolerated => TestCaseStatus::success(),
         State::Failed | State::Errored => {
             let kind = if node.state == State::Failed { NonSuccessKind::Failure } else { NonSuccessKind::Error };
             let mut status = TestCaseStatus::non_success(kind);
-            status.set_message(plain(explanation.first().map_or("failed", String::as_str)));
+            status.set_message(tame(explanation.first().map_or("failed", String::as_str)));
             status.set_description(explanation.join("\n"));
             status
         }
@@ -58,9 +54,9 @@ fn step(node: &NodeStory) -> TestCase {
 }
 
 fn assertion(node: &NodeStory, result: &AssertionResult) -> TestCase {
-    let line = plain(&words::assertion(result));
+    let line = tame(&words::assertion(result));
     let findings =
-        result.findings.iter().flat_map(words::finding).map(|line| plain(&line)).collect::<Vec<_>>().join("\n");
+        result.findings.iter().flat_map(words::finding).map(|line| tame(&line)).collect::<Vec<_>>().join("\n");
     let told = |kind: NonSuccessKind| {
         let mut status = TestCaseStatus::non_success(kind);
         status.set_message(line.clone());
@@ -71,14 +67,14 @@ fn assertion(node: &NodeStory, result: &AssertionResult) -> TestCase {
         Ok(Verdict::Holds { .. }) => TestCaseStatus::success(),
         Ok(Verdict::Skipped { reason }) => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(plain(reason));
+            status.set_message(tame(reason));
             status
         }
         _ if result.warning => TestCaseStatus::success(),
         Ok(Verdict::Unmet { .. }) => told(NonSuccessKind::Failure),
         Err(_) => told(NonSuccessKind::Error),
     };
-    let mut case = TestCase::new(format!("{}: {}", node.outline.name, plain(&result.name)), status);
+    let mut case = TestCase::new(format!("{}: {}", node.outline.name, tame(&result.name)), status);
     case.set_classname(result.kind.clone());
     case.set_time(result.elapsed);
     case
