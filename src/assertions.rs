@@ -11,6 +11,7 @@ mod resource;
 mod rollout;
 mod shell;
 mod tcp;
+mod traffic;
 
 use crate::kind::AssertionKind;
 
@@ -27,4 +28,5 @@ pub const ASSERTIONS: &[&AssertionKind] = &[
     &rollout::KIND,
     &shell::KIND,
     &tcp::KIND,
+    &traffic::KIND,
 ];

@@ -10,6 +10,7 @@ pub mod process;
 pub mod providers;
 pub mod script;
 pub mod tcp;
+pub mod traffic;
 pub mod vault;
 
 use std::path::PathBuf;

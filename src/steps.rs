@@ -6,6 +6,7 @@ mod http;
 mod image;
 mod kube;
 mod shell;
+mod traffic;
 
 use crate::kind::StepKind;
 
@@ -18,4 +19,5 @@ pub const STEPS: &[&StepKind] = &[
     &image::KIND,
     &kube::KIND,
     &shell::KIND,
+    &traffic::KIND,
 ];

@@ -113,6 +113,11 @@ impl Context {
         self.log.line(line.as_ref().as_bytes());
     }
 
+    /// Says how it stands at the moment: for the progress line, not for the log.
+    pub fn pass(&self, text: impl AsRef<str>) {
+        self.log.passing(text.as_ref());
+    }
+
     /// How processes of this attempt are stopped.
     pub fn stop(&self) -> Stop {
         Stop { cancel: self.signals.cancel.clone(), grace: self.signals.grace }
