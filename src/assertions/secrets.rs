@@ -88,14 +88,14 @@ impl Assertion for Secrets {
         if cx.secrets.is_empty() {
             return Ok(Verdict::Skipped { reason: "the pipeline has no secrets".to_owned() });
         }
-        let mut places = vec![
+        let mut places = [
             places::images(self, cx).await?,
             places::files(self, cx).await?,
             places::objects(self, cx).await?,
             places::run(self, cx).await?,
             places::argv(self, cx)?,
         ];
-        let found: Vec<String> = places.iter().flat_map(|place| place.findings()).collect();
+        let found: Vec<String> = places.iter().flat_map(places::Place::findings).collect();
         if !found.is_empty() {
             cx.evidence.keep("secrets.txt", &(found.join("\n") + "\n"));
         }

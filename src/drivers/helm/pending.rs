@@ -120,7 +120,7 @@ impl<'a> Pending<'a> {
     fn too_early(&self, after: Duration, author: &Author) -> Option<Failure> {
         let ours = self.last.author.as_ref().is_some_and(|other| other.pipeline == author.pipeline);
         let age = self.age().filter(|age| *age < after && !ours)?;
-        let left = TimeSpan(Duration::from_secs((after - age).as_secs() + 1));
+        let left = TimeSpan(Duration::from_secs(after.saturating_sub(age).as_secs() + 1));
         let summary = format!(
             "{}: another helm may be at work on it; it is repaired when that lasts {left} longer",
             self.sentence()
