@@ -9,6 +9,7 @@ mod pods;
 mod policy;
 mod resource;
 mod rollout;
+mod secrets;
 mod shell;
 mod tcp;
 mod traffic;
@@ -26,6 +27,7 @@ pub const ASSERTIONS: &[&AssertionKind] = &[
     &policy::KIND,
     &resource::KIND,
     &rollout::KIND,
+    &secrets::KIND,
     &shell::KIND,
     &tcp::KIND,
     &traffic::KIND,
