@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::diagnostic::{Code, did_you_mean};
 use crate::expect::Expect;
-use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Poll, Watch};
+use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Poll, Watch, finding_lines};
 use crate::outcome::{Fault, Finding, Measure, Outputs, Verdict};
 use crate::units::{Count, Rate, TimeSpan};
 
@@ -18,8 +19,7 @@ pub const KIND: AssertionKind = AssertionKind::assertion::<Traffic>(
     "traffic",
     "what a traffic step measured: failures by cause, rate, latencies",
     "of: load\nfailed: 0\np95: \"< 500ms\"\nrequests: \">= 1000\"\n",
-)
-.cluster();
+);
 
 /// What a `traffic` step measured.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -200,8 +200,29 @@ impl Assertion for Traffic {
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
         let Ok(outputs) = self.outputs(cx) else { return Vec::new() };
-        first_failures(outputs)
+        let mut findings = first_failures(outputs);
+        if let Some(first) = findings.first_mut() {
+            first.lines = around(outputs, cx).await;
+        }
+        findings
     }
+}
+
+/// What the cluster did around the first failure.
+async fn around(outputs: &Outputs, cx: &Context) -> Vec<String> {
+    let cluster = &cx.world.cluster;
+    let named = outputs.get("namespace").and_then(Value::as_str);
+    let failed = outputs.get("first_failures").and_then(|all| all[0]["time"].as_str()?.parse::<Timestamp>().ok());
+    let Some(at) = failed.and_then(|time| u64::try_from(time.as_millisecond()).ok()).map(Duration::from_millis) else {
+        return Vec::new();
+    };
+    if named.is_none() && cluster.settings().contexts.is_empty() {
+        return Vec::new();
+    }
+    let namespace = named.unwrap_or_else(|| cluster.namespace());
+    let mut lines = cluster.happened(namespace, at.saturating_sub(BEFORE), at + AFTER).await;
+    lines.truncate(EVENTS);
+    finding_lines(lines.iter().map(String::as_str), cx)
 }
 
 /// The first failures as the step handed them on.
@@ -216,8 +237,12 @@ fn first_failures(outputs: &Outputs) -> Vec<Finding> {
     shown.collect()
 }
 
-/// Failures that are shown.
+/// Failures that are shown, and events of the cluster.
 const SHOWN: usize = 5;
+const EVENTS: usize = 12;
+/// How long before and after a failure the cluster's doings are of interest.
+const BEFORE: Duration = Duration::from_secs(2);
+const AFTER: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

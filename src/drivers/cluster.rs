@@ -9,6 +9,7 @@ mod exec;
 pub mod explain;
 mod follow;
 mod guard;
+mod happened;
 mod kubeconfig;
 pub mod labels;
 mod logs;

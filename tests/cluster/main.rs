@@ -14,4 +14,5 @@ mod kube_room;
 mod provision;
 mod secrets;
 mod stand;
+mod traffic;
 mod world;

@@ -92,6 +92,7 @@ impl Project {
                 stop: CancellationToken::new(),
                 up: CancellationToken::new(),
                 grace: Duration::from_secs(2),
+                covered: Arc::default(),
             },
             world: Arc::new(world),
         };

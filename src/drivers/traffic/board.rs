@@ -145,11 +145,11 @@ impl Board {
 
     /// Gives up what has waited too long.
     pub fn sweep(&self, now: Instant) {
-        while let Some(job) = self.waiting.borrow_mut().pop_front() {
-            if now.saturating_duration_since(job.seen) < self.load.timeout {
-                self.waiting.borrow_mut().push_front(job);
-                return;
-            }
+        loop {
+            let old = |job: &Job| now.saturating_duration_since(job.seen) >= self.load.timeout;
+            let first = self.waiting.borrow().front().copied();
+            let Some(job) = first.filter(old) else { return };
+            self.waiting.borrow_mut().pop_front();
             self.settle(job, now, None, Err((Cause::Unsent, "no connection was free in time".to_owned())));
         }
     }

@@ -83,7 +83,10 @@ fn written(request: &Request, uri: &Uri, method: &Method, keep_alive: bool) -> R
     if let Some(host) = all.remove(header::HOST) {
         line(&mut bytes, "host", host.as_bytes());
     }
-    for (name, value) in &all {
+    // `HeaderMap` has an order of its own: sorted, a request looks the same every time.
+    let mut all: Vec<_> = all.iter().collect();
+    all.sort_by_key(|(name, _)| name.as_str());
+    for (name, value) in all {
         line(&mut bytes, name.as_str(), value.as_bytes());
     }
     bytes.extend_from_slice(b"\r\n");

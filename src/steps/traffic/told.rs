@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::drivers::traffic::{Cause, Counts, Failed, Quantiles, Report};
-use crate::kind::{Context, excerpt};
+use crate::kind::{Context, Mark, excerpt};
 use crate::outcome::{Finding, Outputs};
 use crate::units::{Rate, TimeSpan};
 
@@ -113,19 +113,40 @@ pub fn findings(report: &Report, cx: &Context) -> Vec<Finding> {
 /// Keeps the histogram, the series and the failures.
 pub fn keep(report: &Report, cx: &Context) {
     cx.evidence.keep("latency.hlog", &report.log);
-    cx.evidence.keep("seconds.csv", &seconds(report));
+    let marks = cx.signals.covered.marks();
+    cx.evidence.keep("seconds.csv", &seconds(report, &marks));
+    if !marks.is_empty() {
+        let lines: Vec<String> = marks.iter().map(|mark| moment(mark, report).to_string()).collect();
+        cx.evidence.keep("marks.ndjson", &(lines.join("\n") + "\n"));
+    }
     if !report.failures.is_empty() {
         let lines: Vec<String> = report.failures.iter().map(|failed| failure(failed, report, cx).to_string()).collect();
         cx.evidence.keep("failures.ndjson", &(lines.join("\n") + "\n"));
     }
 }
 
-fn seconds(report: &Report) -> String {
+/// The span of a second since the epoch.
+fn mark_second(at: Duration, began: Duration) -> std::ops::Range<Duration> {
+    began + at..began + at + Duration::from_secs(1)
+}
+
+/// What happened to a covered step, in a word.
+fn what(mark: &Mark) -> Value {
+    mark.ended.map_or_else(|| "began".into(), |state| json!(state))
+}
+
+/// A mark beside the measurement: `at` is negative before it began.
+fn moment(mark: &Mark, report: &Report) -> Value {
+    let at = rounded(mark.at.saturating_sub(report.began)) - rounded(report.began.saturating_sub(mark.at));
+    json!({ "at": at, "time": wall_clock(mark.at), "step": mark.step, "what": what(mark) })
+}
+
+fn seconds(report: &Report, marks: &[Mark]) -> String {
     let mut csv = "second,time,requests,ok,failed,late".to_owned();
     for cause in Cause::ALL {
         let _ = write!(csv, ",{}", cause.key());
     }
-    csv.push_str(",p50_ms,p95_ms,max_ms,own_lag_ms\n");
+    csv.push_str(",p50_ms,p95_ms,max_ms,own_lag_ms,marks\n");
     for second in &report.seconds {
         let counts = &second.counts;
         let time = wall_clock(report.began + second.at);
@@ -138,7 +159,11 @@ fn seconds(report: &Report) -> String {
         for time in [latency.p50, latency.p95, latency.max, second.own] {
             let _ = write!(csv, ",{}", millis(time));
         }
-        csv.push('\n');
+        let since = mark_second(second.at, report.began);
+        let here = marks.iter().filter(|mark| since.contains(&mark.at));
+        let words: Vec<String> =
+            here.map(|mark| format!("{} {}", mark.step, what(mark).as_str().unwrap_or_default())).collect();
+        let _ = writeln!(csv, ",{}", words.join("; "));
     }
     csv
 }
