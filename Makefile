@@ -5,9 +5,10 @@
 help: ## this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-run: up ## Docker and a cluster answer, then the pipeline runs
+run: ## Docker, a cluster and a database answer, then the pipeline runs: make run ARGS="--profile local"
+	tools/up --with compose --with browser
 	cargo build --release --locked
-	eval "$$(tools/env)" && target/release/pipeline run
+	eval "$$(tools/env)" && target/release/pipeline run $(ARGS)
 
 test: ## all tests, those against a real Docker and cluster too
 	tools/test

@@ -130,6 +130,8 @@ pub struct PlanAssertion {
     pub hold: Option<Duration>,
     /// Skipped when false.
     pub when: Option<Expr>,
+    /// Its `otherwise:`: why it is skipped, in the user's words.
+    pub otherwise: Option<String>,
     /// Its failure only warns.
     pub warning: bool,
 }

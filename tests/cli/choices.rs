@@ -112,3 +112,23 @@ fn jobs_bounds_how_many_steps_run_at_once() {
     )]);
     project.run(&["run", "--jobs", "1"]).ends(0, &["8 steps"]);
 }
+
+#[test]
+fn an_assertion_that_is_skipped_says_why_in_every_report_and_counts_for_nothing() {
+    let stage = "stage: a\nsteps: { look: { shell: { run: 'echo found=0 >> $PIPELINE_OUTPUT' }, outputs: [found] } }\ngate:\n  \
+        - name: it serves\n    when: steps.look.outputs.found == '1'\n    otherwise: there is none here\n    shell: { run: 'false' }\n  \
+        - name: it is there\n    when: vars.browser\n    shell: { run: 'false' }\n  - shell: { run: 'true' }\n";
+    let project = Project::headed("vars: { browser: false }\n", &[("a.yaml", stage)]);
+    let words =
+        ["○ it serves: skipped: there is none here", "○ it is there: skipped: `vars.browser` is false", "2 skipped"];
+    project.run(&["run"]).ends(0, &words);
+    let said = project.run(&["report", "--format", "junit"]).ends(0, &[]);
+    assert!(said.out.contains(r#"<skipped message="there is none here"/>"#), "{}", said.out);
+    let gate = project.summary()["stages"][0]["nodes"][1]["assertions"].clone();
+    let told = |name: &str| {
+        let told = gate.as_array().expect("assertions").iter().find(|told| told["name"] == name).expect("told").clone();
+        told["verdict"]["Ok"]["Skipped"]["reason"].clone()
+    };
+    assert_eq!((told("it serves"), told("it is there")), ("there is none here".into(), "`vars.browser` is false".into()));
+    project.run(&["report"]).ends(0, &[]).out.contains("1 of 3 assertions hold");
+}

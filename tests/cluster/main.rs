@@ -4,12 +4,17 @@
 mod assertions;
 mod broken;
 mod busybox;
+mod costly;
 mod gates;
 mod helm;
 mod image;
 mod kube;
 mod kube_bulk;
 mod kube_room;
+mod mutations;
 mod provision;
+mod ran;
 mod stand;
+mod todo;
+mod todo_whole;
 mod world;

@@ -189,6 +189,7 @@ fn gate(words: &str) -> Gate {
                 within: option(words, "within").map(time),
                 hold: option(words, "for").map(time),
                 when: expression(words),
+                otherwise: option(words, "otherwise").map(str::to_owned),
                 warning: words.split(' ').any(|word| word == "warning"),
             })
             .collect(),
