@@ -45,6 +45,7 @@ impl Workshop<'_> {
             step: "gate".into(),
             item: None,
             needs: Vec::new(),
+            after: Vec::new(),
             covers: Vec::new(),
             when: None,
             env: Vec::new(),

@@ -129,6 +129,24 @@ fn an_assertion_that_is_skipped_says_why_in_every_report_and_counts_for_nothing(
         let told = gate.as_array().expect("assertions").iter().find(|told| told["name"] == name).expect("told").clone();
         told["verdict"]["Ok"]["Skipped"]["reason"].clone()
     };
-    assert_eq!((told("it serves"), told("it is there")), ("there is none here".into(), "`vars.browser` is false".into()));
+    assert_eq!(
+        (told("it serves"), told("it is there")),
+        ("there is none here".into(), "`vars.browser` is false".into())
+    );
     project.run(&["report"]).ends(0, &[]).out.contains("1 of 3 assertions hold");
+}
+
+#[test]
+fn a_step_that_needs_another_stage_waits_for_it_alone() {
+    let build =
+        "stage: images\nsteps: { build: { shell: { run: 'touch built' } } }\ngate: [{ file: { path: built } }]\n";
+    let up = "stage: cluster\nsteps:\n  up: { shell: { run: 'true' } }\n  load: { needs: [up, images], shell: { run: test -e built } }\n";
+    let project = Project::of(&[("a.yaml", build), ("b.yaml", up)]);
+    let plan = project.run(&["plan"]).ends(0, &[]);
+    assert!(plan.out.ends_with("side by side\n   1  images | cluster\n   2  cluster\n"), "{}", plan.out);
+    assert!(plan.out.contains("load  shell  test -e built  (after up; after stage images)"), "{}", plan.out);
+    project.run(&["run", "--until", "cluster"]).ends(0, &["✔ images.gate", "✔ cluster.load"]);
+    let circle = build.replace("build: {", "build: { needs: [cluster], ");
+    let project = Project::of(&[("a.yaml", &circle), ("b.yaml", up)]);
+    project.run(&["check"]).ends(2, &["error[cycle]", "images", "cluster"]);
 }

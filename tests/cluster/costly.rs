@@ -12,7 +12,9 @@ fn an_image_over_its_limit_is_not_deployed() {
     let todo = Todo::new("limit");
     let ran = todo.run(&["--var", "frontend_limit=50MB", "--until", "cluster"]);
     ran.ends(1, &["✘ the frontend's image is small and safe: size is ", "MB, expected < 50MB"]);
-    ran.failed(&["containerize.gate"]).kept_from(&["cluster"], "containerize.gate").passed(&["containerize.compose-down"]);
+    ran.failed(&["containerize.gate"])
+        .kept_from(&["cluster"], "containerize.gate")
+        .passed(&["containerize.compose-down"]);
 }
 
 #[test]
@@ -39,9 +41,16 @@ fn a_stage_more_in_a_dockerfile_is_seen() {
 #[ignore = "needs the cluster, and minutes"]
 fn an_image_that_was_not_loaded_is_named() {
     let todo = Todo::new("loaded");
-    todo.edit("stages/2-cluster.yaml", "image: \"${{ vars.backend_image }}\"", "image: \"${{ vars.backend_image }}-not-loaded\"");
+    todo.edit(
+        "stages/2-cluster.yaml",
+        "image: \"${{ vars.backend_image }}\"",
+        "image: \"${{ vars.backend_image }}-not-loaded\"",
+    );
     let ran = todo.run(&["--stage", "cluster"]);
-    ran.ends(1, &["✘ the backend's image is in the cluster's runtime: ", "✔ the frontend's image is in the cluster's runtime"]);
+    ran.ends(
+        1,
+        &["✘ the backend's image is in the cluster's runtime: ", "✔ the frontend's image is in the cluster's runtime"],
+    );
     ran.failed(&["cluster.gate"]);
 }
 
@@ -63,7 +72,10 @@ fn a_feature_that_breaks_only_with_two_replicas_breaks_in_the_cluster() {
     let own = "valueFrom: { fieldRef: { fieldPath: metadata.uid } }";
     todo.edit(BACKEND, "valueFrom: { secretKeyRef: { name: todo-secrets, key: JWT_SECRET } }", own);
     let ran = todo.run(&MANIFESTS);
-    ran.ends(1, &["✘ every feature works through the frontend: ", "✔ todo-backend has rolled out", "✔ the database is reached"]);
+    ran.ends(
+        1,
+        &["✘ every feature works through the frontend: ", "✔ todo-backend has rolled out", "✔ the database is reached"],
+    );
     ran.failed(&["manifests.gate"]).kept_from(&["zero-downtime"], "manifests.gate");
     let unmet = ran.unmet("manifests.gate");
     assert!(unmet.iter().all(|line| line.starts_with("every feature works through the frontend: ")), "{unmet:?}");
@@ -85,7 +97,8 @@ fn a_service_that_sends_to_another_port_is_told_by_what_does_not_work() {
     let todo = Todo::new("port").impatient();
     todo.edit(BACKEND, "port: 8000, targetPort: http", "port: 8000, targetPort: 8001");
     let ran = todo.run(&MANIFESTS);
-    ran.ends(1, &["✘ the database is reached: ", "✘ every feature works through the frontend: "]).failed(&["manifests.gate"]);
+    ran.ends(1, &["✘ the database is reached: ", "✘ every feature works through the frontend: "])
+        .failed(&["manifests.gate"]);
     ran.ends(1, &["✔ todo-backend has rolled out", "✔ todo-frontend has rolled out"]);
 }
 

@@ -66,14 +66,22 @@ const AGAINST_THE_CONSTITUTION: &[Mutation] = &[
         file: "charts/todo-chatbot-chart/templates/frontend.yaml",
         from: "          livenessProbe: { httpGet: { path: /api/health, port: http }, periodSeconds: 10, timeoutSeconds: 5 }\n",
         to: "",
-        words: &["✘ the chart keeps the rules: ", "✘ the chart keeps the rules on a small machine too: ", "probes is", "liveness"],
+        words: &[
+            "✘ the chart keeps the rules: ",
+            "✘ the chart keeps the rules on a small machine too: ",
+            "probes is",
+            "liveness",
+        ],
     },
     Mutation {
         name: "smalllimit",
         file: "charts/todo-chatbot-chart/values-local.yaml",
         from: "limits: { cpu: 500m, memory: 192Mi }",
         to: "limits: null",
-        words: &["✔ the chart keeps the rules  ", "✘ the chart keeps the rules on a small machine too: resource-limits is"],
+        words: &[
+            "✔ the chart keeps the rules  ",
+            "✘ the chart keeps the rules on a small machine too: resource-limits is",
+        ],
     },
 ];
 
@@ -105,7 +113,13 @@ fn a_readiness_path_that_nobody_answers_is_told_with_the_answer() {
     let todo = Todo::new("path").impatient();
     todo.edit(BACKEND, "path: /ready", "path: /nowhere");
     let ran = todo.run(&["--stage", "manifests", "--stage", "zero-downtime"]);
-    ran.ends(1, &["✘ todo-backend has rolled out, by rolling updates: ", "Readiness probe failed: HTTP probe failed with statuscode: 404"]);
+    ran.ends(
+        1,
+        &[
+            "✘ todo-backend has rolled out, by rolling updates: ",
+            "Readiness probe failed: HTTP probe failed with statuscode: 404",
+        ],
+    );
     ran.failed(&["manifests.gate"]).kept_from(&["zero-downtime", "after"], "manifests.gate");
 }
 
@@ -114,7 +128,11 @@ fn a_readiness_path_that_nobody_answers_is_told_with_the_answer() {
 fn a_database_that_cannot_be_reached_is_told_by_the_gate() {
     let todo = Todo::new("database").impatient();
     // Nobody listens on that port of the pod itself.
-    todo.edit("stages/3-manifests.yaml", ": secrets.database_url }", ": 'postgresql://todo:' + secrets.jwt_secret + '@127.0.0.1:9/todo' }");
+    todo.edit(
+        "stages/3-manifests.yaml",
+        ": secrets.database_url }",
+        ": 'postgresql://todo:' + secrets.jwt_secret + '@127.0.0.1:9/todo' }",
+    );
     todo.edit("pipeline.yaml", "${{ has(env.DATABASE_URL) ? 'managed' : 'cluster' }}", "managed");
     let ran = todo.run(&["--stage", "manifests", "--stage", "zero-downtime"]);
     ran.ends(1, &["✘ the database is reached: ", "Readiness probe failed: HTTP probe failed with statuscode: 503"]);
@@ -129,6 +147,7 @@ fn pods_that_fit_on_no_node_are_told_with_the_schedulers_words() {
     todo.edit(FRONTEND, "requests: { cpu: 50m, memory: 96Mi }", "requests: { cpu: 50m, memory: 4Ti }");
     todo.edit(FRONTEND, "limits: { cpu: \"1\", memory: 256Mi }", "limits: { cpu: \"1\", memory: 4Ti }");
     let ran = todo.run(&["--stage", "manifests"]);
-    ran.ends(1, &["✘ todo-frontend has rolled out, by rolling updates: ", "Insufficient memory"]).failed(&["manifests.gate"]);
+    ran.ends(1, &["✘ todo-frontend has rolled out, by rolling updates: ", "Insufficient memory"])
+        .failed(&["manifests.gate"]);
     assert!(ran.causes("manifests.gate").contains_key("Unschedulable"), "{}", ran.err);
 }

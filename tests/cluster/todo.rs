@@ -71,11 +71,6 @@ impl Todo {
         self.folder.path()
     }
 
-    /// The namespaces of the manifests, of the chart, and of the fresh deploy.
-    pub fn namespaces(&self) -> &[String; 3] {
-        &self.namespaces
-    }
-
     /// `pipeline run` with these arguments.
     pub fn run(&self, args: &[&str]) -> Ran {
         Ran::of(self.path(), args, &[])

@@ -194,12 +194,7 @@ async fn follow(api: Api<DynamicObject>, resource: ApiResource, shared: Arc<Shar
 }
 
 /// What cannot be watched (metrics, which are made when asked for) is listed until that fails.
-async fn list_again_and_again(
-    api: &Api<DynamicObject>,
-    resource: &ApiResource,
-    shared: &Shared,
-    pause: &mut Duration,
-) {
+async fn list_again_and_again(api: &Api<DynamicObject>, resource: &ApiResource, shared: &Shared, pause: &mut Duration) {
     loop {
         match api.list(&ListParams::default()).await {
             Ok(list) => {
