@@ -99,7 +99,7 @@ fn build(sketches: &[StageSketch], bits: &[u8], always: bool) -> (Graph, Vec<(us
                         needs.push((before, index));
                     }
                 }
-                for other in graph.stages.iter_mut().filter(|_| phase == Phase::Main) {
+                for other in graph.stages.iter_mut().filter(|_| phase == Phase::Main && !is_always) {
                     if bit() % 6 == 0 {
                         other.followers.push(index);
                         graph.nodes[index].blockers += 1;
