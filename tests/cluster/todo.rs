@@ -43,7 +43,11 @@ impl Todo {
         // What else runs on this machine must not decide.
         todo.edit("gates/running.yaml", "time_to_ready: \"< 30s\"", "time_to_ready: \"< 3m\"");
         todo.edit("gates/features.yaml", "time: \"< 5s\"", "time: \"< 30s\"");
-        todo.edit("stages/1-containerize.yaml", "time: \"< 5s\" }\n    within: 5s", "time: \"< 30s\" }\n    within: 1m");
+        todo.edit(
+            "stages/1-containerize.yaml",
+            "time: \"< 5s\" }\n    within: 5s",
+            "time: \"< 30s\" }\n    within: 1m",
+        );
         todo
     }
 
