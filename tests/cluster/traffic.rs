@@ -194,6 +194,7 @@ fn a_good_app_is_rolled_out_and_back_without_a_failed_request() {
 /// `PIPELINE_TEST_ROLLOUTS=20` says how often; it is not asked for otherwise.
 #[test]
 #[ignore = "needs the cluster, and PIPELINE_TEST_ROLLOUTS"]
+#[expect(clippy::print_stderr, reason = "its figures are what it is run for")]
 fn a_good_app_comes_through_many_rollouts_in_a_row() {
     let Some(times) = std::env::var("PIPELINE_TEST_ROLLOUTS").ok().and_then(|times| times.parse::<u32>().ok()) else {
         return;

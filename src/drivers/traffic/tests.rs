@@ -88,8 +88,7 @@ async fn latency_runs_from_when_a_request_was_due() {
     // The whole stand-still is somebody's latency, and a tenth of all requests are due within one. A closed loop would
     // have seen 8 of them.
     assert!(report.latency.max >= Duration::from_millis(45), "{:?}", report.latency);
-    let slow: u64 =
-        report.seconds.iter().filter(|second| second.latency.max >= Duration::from_millis(40)).count() as u64;
+    let slow = report.seconds.iter().filter(|second| second.latency.max >= Duration::from_millis(40)).count();
     assert!(slow >= 2, "{:?}", report.seconds);
     assert!(report.latency.p95 >= Duration::from_millis(10), "{:?}", report.latency);
     assert!(report.counts.late > 0, "8 connections were all busy");

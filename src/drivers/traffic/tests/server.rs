@@ -107,7 +107,8 @@ async fn serve(
         let number = requests.fetch_add(1, Ordering::SeqCst);
         let standing = *still.lock().expect("no panic");
         if let Some(Still { since, pause, every }) = standing {
-            let into = Duration::from_nanos((since.elapsed().as_nanos() % every.as_nanos()) as u64);
+            let into = since.elapsed().as_nanos() % every.as_nanos();
+            let into = Duration::from_nanos(u64::try_from(into).expect("less than a second"));
             if into >= every - pause {
                 tokio::time::sleep(every - into).await;
             }
