@@ -3,6 +3,7 @@
  *   PORT            listens here (8080)
  *   DELAY_MS        how long an answer takes
  *   START_MS        how long it takes until it listens
+ *   STALL_MS        stands still this long at the end of each EVERY_MS
  *   WARM_MS         after it listens, how long it answers 503 to everything, to /ready too unless LIE=1
  *   ON_TERM         drain: finishes what is under way, says `connection: close`, ends; exit: ends at once;
  *                   deaf: goes on as if nothing had been said
@@ -21,7 +22,7 @@
 #include <unistd.h>
 
 static atomic_int draining, busy;
-static long delay, warm_until;
+static long delay, warm_until, stall, every;
 static int lie, listener;
 
 static long now_ms(void) {
@@ -57,6 +58,8 @@ static void *serve(void *argument) {
     int ready = !strncmp(text, "GET /ready ", 11), cold = now_ms() < warm_until;
     int bad = cold && !(ready && lie);
     if (!ready && !bad) pause_ms(delay);
+    long into = every ? now_ms() % every : 0;
+    if (stall && into >= every - stall) pause_ms(every - into);
     int last = draining || strstr(text, "connection: close") != NULL;
     char answer[256];
     int size = snprintf(answer, sizeof answer, "HTTP/1.1 %s\r\ncontent-length: 3\r\n%s\r\nok\n",
@@ -114,6 +117,8 @@ int main(void) {
   pthread_create(&thread, &small, signals, &set);
   delay = env("DELAY_MS", 0);
   lie = (int)env("LIE", 0);
+  stall = env("STALL_MS", 0);
+  every = env("EVERY_MS", 0);
   pause_ms(env("START_MS", 0));
   warm_until = now_ms() + env("WARM_MS", 0);
   listener = socket(AF_INET, SOCK_STREAM, 0);
