@@ -80,7 +80,7 @@ pub fn fresh() -> Signals {
         stop: CancellationToken::new(),
         up: CancellationToken::new(),
         grace: Duration::from_secs(1),
-        covered: Arc::default(),
+        covered: std::sync::Arc::default(),
     }
 }
 
