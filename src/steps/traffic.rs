@@ -108,7 +108,8 @@ impl Step for Traffic {
             until: self.until(),
             judge: Arc::new(ExpectJudge::new(self.expect.clone(), cx)?),
         })?;
-        match self.follow(&mut running, cx).await? {
+        let cool_down = self.cool_down.map_or(AROUND, |time| time.0);
+        match follow(&mut running, cool_down, cx).await? {
             Ok(report) => {
                 told::keep(&report, cx);
                 if let Some(fault) = report.behind() {
@@ -154,38 +155,37 @@ impl Traffic {
             (None, None) => Until::Stopped,
         }
     }
+}
 
-    /// Watches over a load until it is over; says how it stands.
-    async fn follow(&self, running: &mut Running, cx: &Context) -> Result<Result<Report, Broken>, Fault> {
-        let mut live = running.live();
-        let cool_down = self.cool_down.map_or(AROUND, |time| time.0);
-        let (mut covered_over, mut ends_at) = (false, None);
-        loop {
-            let cooled = async {
-                match ends_at {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
+/// Watches over a load until it is over; says how it stands.
+async fn follow(running: &mut Running, cool_down: Duration, cx: &Context) -> Result<Result<Report, Broken>, Fault> {
+    let mut live = running.live();
+    let (mut covered_over, mut ends_at) = (false, None);
+    loop {
+        let cooled = async {
+            match ends_at {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = cx.cancelled() => return Err(Fault::unknown("stopped")),
+            report = running.report() => return Ok(report),
+            () = cooled => {
+                running.stop();
+                ends_at = None;
+            }
+            () = cx.stopped(), if !covered_over => {
+                covered_over = true;
+                ends_at = Some(tokio::time::Instant::now() + cool_down);
+            }
+            Ok(()) = live.changed() => {
+                let now = live.borrow_and_update().clone();
+                if now.up {
+                    cx.up();
                 }
-            };
-            tokio::select! {
-                biased;
-                () = cx.cancelled() => return Err(Fault::unknown("stopped")),
-                report = running.report() => return Ok(report),
-                () = cooled => {
-                    running.stop();
-                    ends_at = None;
-                }
-                () = cx.stopped(), if !covered_over => {
-                    covered_over = true;
-                    ends_at = Some(tokio::time::Instant::now() + cool_down);
-                }
-                Ok(()) = live.changed() => {
-                    let now = live.borrow_and_update().clone();
-                    if now.up {
-                        cx.up();
-                    }
-                    cx.pass(standing(&now));
-                }
+                cx.pass(standing(&now));
             }
         }
     }

@@ -109,7 +109,7 @@ impl RunFiles for Files {
         let show = move |text: String| shown.live(Live::Line { node, text });
         let log = journal::StepLog::new(self.folder.log(name), LOG_LIMIT, &self.masker, show);
         let pass = move |text: &str| passing.live(Live::Passing { node, text: masker.mask(text).into_owned() });
-        Arc::new(Log { log, pass: Box::new(pass), lost: Arc::clone(&self.lost) })
+        Arc::new(Log { lines: log, pass: Box::new(pass), lost: Arc::clone(&self.lost) })
     }
 
     fn evidence(&self, _: NodeId, name: &str) -> Arc<dyn Evidence> {
@@ -126,14 +126,14 @@ impl RunFiles for Files {
 }
 
 struct Log {
-    log: journal::StepLog,
+    lines: journal::StepLog,
     pass: Box<dyn Fn(&str) + Send + Sync>,
     lost: Arc<Mutex<Vec<String>>>,
 }
 
 impl LineSink for Log {
     fn line(&self, line: &[u8]) {
-        self.log.line(line);
+        self.lines.line(line);
     }
 
     fn passing(&self, text: &str) {
@@ -143,7 +143,7 @@ impl LineSink for Log {
 
 impl StepLog for Log {
     fn close(&self) -> Option<LogSize> {
-        match self.log.finish() {
+        match self.lines.finish() {
             Ok(size) => (size != LogSize::default()).then_some(size),
             Err(error) => {
                 self.lost.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_string());

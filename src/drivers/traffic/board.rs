@@ -34,6 +34,17 @@ pub(super) struct Job {
     pub waited: bool,
 }
 
+/// What a worker does next.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Next {
+    /// Nothing now.
+    Nothing,
+    /// This.
+    Job(Job),
+    /// Nothing any more.
+    Over,
+}
+
 /// One worker's place: the request it is given, and how to wake it.
 #[derive(Default)]
 struct Place {
@@ -115,23 +126,26 @@ impl Board {
         true
     }
 
-    /// What a worker does next; `None` while there is nothing, `Some(None)` when there never will be.
-    pub fn next_job(&self, place: usize, waker: &Waker) -> Option<Option<Job>> {
+    /// What a worker does next. Where there is nothing, it is woken when there is.
+    pub fn next_job(&self, place: usize, waker: &Waker) -> Next {
         if let Pace::Closed = self.load.pace {
             let now = Instant::now();
             let over = self.phase.get() == Phase::Draining;
-            return Some(if over { None } else { self.job(now, now) });
+            let job = if over { None } else { self.job(now, now) };
+            return job.map_or(Next::Over, Next::Job);
         }
         let mut places = self.places.borrow_mut();
         let own = &mut places[place];
         if let Some(job) = own.job.take() {
-            return Some(Some(job));
+            return Next::Job(job);
         }
-        if let Some(job) = self.waiting.borrow_mut().pop_front() {
-            return Some(Some(job));
+        self.sweep(Instant::now());
+        let waiting = self.waiting.borrow_mut().pop_front();
+        if let Some(job) = waiting {
+            return Next::Job(job);
         }
         if self.phase.get() == Phase::Draining {
-            return Some(None);
+            return Next::Over;
         }
         if !own.free {
             own.free = true;
@@ -140,7 +154,7 @@ impl Board {
         if !own.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             own.waker = Some(waker.clone());
         }
-        None
+        Next::Nothing
     }
 
     /// Gives up what has waited too long.

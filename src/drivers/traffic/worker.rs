@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::answer::{Answer, Told};
-use super::board::{Board, Job};
+use super::board::{Board, Job, Next};
 use super::line::{Bad, Line, Watchdog, is_our_own};
 use super::{Cause, Pace};
 
@@ -60,8 +60,9 @@ impl Worker {
                 }
             }
             match board.next_job(place, cx.waker()) {
-                Some(job) => Poll::Ready(job),
-                None => Poll::Pending,
+                Next::Nothing => Poll::Pending,
+                Next::Job(job) => Poll::Ready(Some(job)),
+                Next::Over => Poll::Ready(None),
             }
         })
         .await

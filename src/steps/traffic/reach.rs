@@ -10,7 +10,7 @@ use crate::outcome::Fault;
 use crate::spec::Any;
 
 /// What the load goes to.
-pub struct Targets {
+pub struct Aim {
     pub targets: Vec<Target>,
     /// The namespace of a Service.
     pub namespace: Option<String>,
@@ -22,7 +22,7 @@ pub struct Targets {
 ///
 /// # Errors
 /// [`Fault`] when a Service cannot be reached or a request cannot be written.
-pub async fn targets(step: &Traffic, cx: &Context) -> Result<Targets, Fault> {
+pub async fn targets(step: &Traffic, cx: &Context) -> Result<Aim, Fault> {
     if let Some(service) = &step.service {
         return to_service(step, service, cx).await;
     }
@@ -31,12 +31,12 @@ pub async fn targets(step: &Traffic, cx: &Context) -> Result<Targets, Fault> {
         None => step.targets.iter().map(|one| target(step, &one.url, Some(one), cx)).collect::<Result<_, _>>()?,
     };
     for one in &all {
-        refuse_forwarded(&one.addresses, cx).await?;
+        refuse_forwarded(&one.addresses, cx)?;
     }
-    Ok(Targets { targets: all, namespace: None, keeper: None })
+    Ok(Aim { targets: all, namespace: None, keeper: None })
 }
 
-async fn to_service(step: &Traffic, service: &str, cx: &Context) -> Result<Targets, Fault> {
+async fn to_service(step: &Traffic, service: &str, cx: &Context) -> Result<Aim, Fault> {
     let cluster = &*cx.world.cluster;
     let namespace = cluster.namespace_or(step.namespace.as_deref())?;
     let via = step.via.unwrap_or(Via::Auto).way().ok_or_else(|| Fault::invalid(PORT_FORWARD))?;
@@ -53,11 +53,11 @@ async fn to_service(step: &Traffic, service: &str, cx: &Context) -> Result<Targe
     let url = format!("{scheme}://{authority}{}", step.path.as_deref().unwrap_or("/"));
     let mut target = target(step, &url, None, cx)?;
     target.addresses = reached.addresses;
-    Ok(Targets { targets: vec![target], namespace: Some(namespace.to_owned()), keeper: reached.keeper })
+    Ok(Aim { targets: vec![target], namespace: Some(namespace.to_owned()), keeper: reached.keeper })
 }
 
 /// A port that this run itself forwards leads to one pod, however it is written.
-async fn refuse_forwarded(addresses: &Addresses, cx: &Context) -> Result<(), Fault> {
+fn refuse_forwarded(addresses: &Addresses, cx: &Context) -> Result<(), Fault> {
     let Addresses::Host(host, port) = addresses else { return Ok(()) };
     let local = host == "localhost"
         || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());

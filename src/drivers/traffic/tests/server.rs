@@ -109,8 +109,8 @@ async fn serve(
         if let Some(Still { since, pause, every }) = standing {
             let into = since.elapsed().as_nanos() % every.as_nanos();
             let into = Duration::from_nanos(u64::try_from(into).expect("less than a second"));
-            if into >= every - pause {
-                tokio::time::sleep(every - into).await;
+            if into >= every.saturating_sub(pause) {
+                tokio::time::sleep(every.saturating_sub(into)).await;
             }
         }
         let act = if missing { Act::Status(404) } else { act(number) };
