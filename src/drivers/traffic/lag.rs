@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 /// What 99 of 100 requests may at most be late by the generator's own doing.
-pub(super) const TYPICAL: Duration = Duration::from_millis(50);
+pub(super) const TYPICAL: Duration = Duration::from_millis(250);
 /// What the generator may at most stand still once.
 pub(super) const LONGEST: Duration = Duration::from_secs(1);
 /// How long a moment of standing still explains what is seen late.

@@ -125,7 +125,7 @@ async fn a_generator_that_stood_still_says_so() {
         }
         fn judge(&self, _: &Told<'_>) -> Result<(), (Cause, String)> {
             // In the generator's own thread, as a machine that is too busy would do.
-            std::thread::park_timeout(Duration::from_millis(30));
+            std::thread::park_timeout(Duration::from_millis(50));
             Ok(())
         }
     }
