@@ -63,7 +63,7 @@ struct Never;
 #[async_trait]
 impl Watch for Never {
     async fn changed(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -147,6 +147,15 @@ fn plain(text: &str) -> String {
     lines.join("\n").trim_matches('\n').trim_end().to_owned()
 }
 
+/// The first bytes of a text, whole characters only.
+pub fn cut(text: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// A question never looks like a flag.
 fn argument(text: &str) -> String {
     if text.starts_with('-') { format!("Question: {text}") } else { text.to_owned() }

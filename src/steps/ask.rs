@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::drivers::ask::{Question, Tool, Unanswered};
+use crate::drivers::ask::{Question, Tool, Unanswered, cut};
 use crate::drivers::call::Call;
 use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind, finding_lines};
 use crate::mask::{Masker, SecretText};
@@ -138,8 +138,8 @@ impl Ask {
         let answer = masker.mask(answer);
         let recommendations = recommend::recommendations(&answer);
         cx.evidence.keep("answer.txt", &answer);
-        let listed: String = recommendations.iter().map(|line| format!("- {line}\n")).collect();
-        cx.evidence.keep("recommendations.txt", if listed.is_empty() { "none found in the answer\n" } else { &listed });
+        let listed = recommendations.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n");
+        cx.evidence.keep("recommendations.txt", if listed.is_empty() { "none found in the answer" } else { &listed });
         cx.say(format!("{by} answered in {}, with {} recommendations:", TimeSpan(time), recommendations.len()));
         for line in finding_lines(answer.lines().take(SHOWN), cx) {
             cx.say(line);
@@ -147,7 +147,7 @@ impl Ask {
         if answer.lines().count() > SHOWN {
             cx.say("… (whole in the evidence: answer.txt)");
         }
-        let published = &answer[..answer.floor_char_boundary(PUBLISHED)];
+        let published = cut(&answer, PUBLISHED);
         Outcome::Passed(Outputs::from([
             ("answer".to_owned(), published.into()),
             ("answered_by".to_owned(), by.into()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Question, Unanswered, argument, said};
+use super::{Question, Unanswered, argument, cut, said};
 use crate::drivers::call::Call;
 
 /// `docker ai`. It is told how the thing stands: it need not reach the cluster.
@@ -28,7 +28,7 @@ impl DockerAi {
     ) -> Result<String, Unanswered> {
         let mut text = argument(&question.text);
         if let Some(state) = &question.state {
-            let state = &state[..state.floor_char_boundary(STATE)];
+            let state = cut(state, STATE);
             text.push_str("\n\nThis is how it stands now:\n");
             text.push_str(state);
         }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{LIMIT, Question, Unanswered};
 use crate::drivers::call::Call;
-use crate::drivers::http::{Http, HttpError, Request, Trust};
+use crate::drivers::http::{Answer, Http, HttpError, Request, Trust};
 
 /// A chat completion. What is not written comes from the step's environment.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
@@ -35,12 +35,7 @@ impl OpenAi {
         call: &Call<'_>,
     ) -> Result<String, Unanswered> {
         let request = self.request(question, limit, call)?;
-        let trust = Trust::default();
-        let sent = tokio::select! {
-            biased;
-            () = call.stop.cancel.cancelled() => return Err(Unanswered::Stopped),
-            sent = http.send(&request, &trust) => sent,
-        };
+        let sent = sent(&request, http, call).await?;
         let answer = sent.map_err(|error| match error {
             HttpError::TimedOut(_) => Unanswered::TimedOut(limit),
             HttpError::Refused | HttpError::Dns(_) => Unanswered::Missing(format!("{}: {error}", request.url)),
@@ -78,6 +73,16 @@ impl OpenAi {
         request.headers.insert("content-type".to_owned(), "application/json".to_owned());
         request.headers.extend(key.map(|key| ("authorization".to_owned(), format!("Bearer {key}"))));
         Ok(request)
+    }
+}
+
+/// What came of the request, unless the attempt must stop first.
+async fn sent(request: &Request, http: &Http, call: &Call<'_>) -> Result<Result<Answer, HttpError>, Unanswered> {
+    let trust = Trust::default();
+    tokio::select! {
+        biased;
+        () = call.stop.cancel.cancelled() => Err(Unanswered::Stopped),
+        sent = http.send(request, &trust) => Ok(sent),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::drivers::cluster::labels::LabelSelector;
 use crate::outcome::Finding;
 
 /// Recommendations, the pressing ones first. `budgets` are the `PodDisruptionBudgets`; `None` where they could not be read.
-pub(super) fn advice(about: &Snapshot, budgets: &Option<Vec<Value>>, wrong: &[Finding]) -> Vec<String> {
+pub(super) fn advice(about: &Snapshot, budgets: Option<&[Value]>, wrong: &[Finding]) -> Vec<String> {
     let mut all: Vec<String> = wrong
         .iter()
         .map(|finding| format!("look into {}: {} ({})", finding.object, finding.cause, finding.message))
@@ -34,7 +34,7 @@ fn label(workload: &Value) -> String {
     super::json::label(workload)
 }
 
-fn availability(workload: &Value, budgets: &Option<Vec<Value>>, all: &mut Vec<String>) {
+fn availability(workload: &Value, budgets: Option<&[Value]>, all: &mut Vec<String>) {
     let (spec, who) = (&workload["spec"], label(workload));
     let replicas = spec["replicas"].as_i64().unwrap_or(1);
     if replicas == 1 {
@@ -48,7 +48,7 @@ fn availability(workload: &Value, budgets: &Option<Vec<Value>>, all: &mut Vec<St
         let selector = LabelSelector::of_json(&budget["spec"]["selector"]);
         labels.is_object() && selector.matches_json(labels)
     };
-    if replicas > 1 && budgets.as_ref().is_some_and(|budgets| !budgets.iter().any(covers)) {
+    if replicas > 1 && budgets.is_some_and(|budgets| !budgets.iter().any(covers)) {
         all.push(format!("give {who} a PodDisruptionBudget: nothing keeps a drain from stopping all replicas at once"));
     }
 }

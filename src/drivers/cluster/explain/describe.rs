@@ -31,8 +31,10 @@ impl Cluster {
     ) -> Result<Result<String, Finding>, Fault> {
         let client = self.client().await?;
         let deadline = Instant::now() + LIMIT;
-        let (all, budgets) =
-            tokio::join!(gather::snapshot(&client, namespace, deadline), gather::budgets(&client, namespace, deadline));
+        let (all, budgets) = tokio::join!(
+            Box::pin(gather::snapshot(&client, namespace, deadline)),
+            gather::budgets(&client, namespace, deadline)
+        );
         let whole = Target::Object { kind: "Namespace".to_owned(), name: namespace.to_owned() };
         let about = match target {
             Some(target) => related::related(&all, target),
@@ -43,12 +45,12 @@ impl Cluster {
             return Ok(Err(missing));
         }
         evidence::keep_all(&about, &[], target, keep);
-        Ok(Ok(description(&about, namespace, target, &budgets)))
+        Ok(Ok(description(&about, namespace, target, budgets.as_deref())))
     }
 }
 
 /// The whole text. `budgets` are the namespace's `PodDisruptionBudgets`; `None` where they could not be read.
-pub(super) fn description(about: &Snapshot, namespace: &str, target: &Target, budgets: &Option<Vec<Value>>) -> String {
+pub(super) fn description(about: &Snapshot, namespace: &str, target: &Target, budgets: Option<&[Value]>) -> String {
     let mut out = match target {
         Target::Workload { kind, name } | Target::Object { kind, name } => format!("{}/{name}", kind.to_lowercase()),
         Target::Selector(selector) => format!("pods with {selector}"),

@@ -44,7 +44,7 @@ fn sound() -> Value {
 fn says_how_a_deployment_stands() {
     let budget = json!({"spec": {"selector": {"matchLabels": {"app": "web"}}}});
     assert_eq!(
-        description(&snapshot(2, sound()), "todo", &target(), &Some(vec![budget])),
+        description(&snapshot(2, sound()), "todo", &target(), Some(&[budget])),
         "deployment/web in namespace todo\n\
          Deployment web\n  \
            replicas: 2 wanted, 2 updated, 2 ready, 2 available\n  \
@@ -62,7 +62,7 @@ fn says_how_a_deployment_stands() {
 #[test]
 fn recommends_what_a_deployment_lacks() {
     let bare = json!({"name": "web", "image": "registry:5000/web"});
-    let text = description(&snapshot(1, bare), "todo", &target(), &None);
+    let text = description(&snapshot(1, bare), "todo", &target(), None);
     let (_, advice) = text.split_once("Recommendations:\n").expect("it has some");
     assert_eq!(
         advice.lines().collect::<Vec<_>>(),
@@ -76,7 +76,7 @@ fn recommends_what_a_deployment_lacks() {
             "- run container web of deployment/web as a user other than root: `runAsNonRoot: true`",
         ]
     );
-    let unguarded = description(&snapshot(2, sound()), "todo", &target(), &Some(Vec::new()));
+    let unguarded = description(&snapshot(2, sound()), "todo", &target(), Some(&[]));
     assert!(unguarded.ends_with(
         "- give deployment/web a PodDisruptionBudget: nothing keeps a drain from stopping all replicas at once\n"
     ));
@@ -93,7 +93,7 @@ fn a_cause_and_a_restart_come_first() {
             "lastState": {"terminated": {"reason": "Error", "exitCode": 1}},
         }],
     });
-    let text = description(&seen, "todo", &target(), &None);
+    let text = description(&seen, "todo", &target(), None);
     assert!(text.contains("What is wrong:\n  pod/web-1: CrashLoopBackOff"), "{text}");
     assert!(text.contains("- find out why pod/web-1 was restarted 4 times (Error)\n"), "{text}");
 }
