@@ -10,6 +10,7 @@ mod pods;
 mod policy;
 mod resource;
 mod rollout;
+mod secrets;
 mod shell;
 mod tcp;
 
@@ -27,6 +28,7 @@ pub const ASSERTIONS: &[&AssertionKind] = &[
     &policy::KIND,
     &resource::KIND,
     &rollout::KIND,
+    &secrets::KIND,
     &shell::KIND,
     &tcp::KIND,
 ];

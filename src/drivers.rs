@@ -1,5 +1,6 @@
 //! The outside world, one file each. Only this room starts processes, opens sockets and speaks to clusters.
 
+pub mod argv;
 pub mod ask;
 pub mod call;
 pub mod cluster;
@@ -12,6 +13,8 @@ pub mod process;
 pub mod providers;
 pub mod script;
 pub mod tcp;
+pub mod traces;
+pub mod tree;
 pub mod vault;
 
 use std::path::PathBuf;
@@ -24,6 +27,8 @@ pub struct Settings {
     pub project: PathBuf,
     /// Which cluster may be touched.
     pub cluster: cluster::ClusterSettings,
+    /// The files that secrets come from, relative to the project: the only ones that may hold their values.
+    pub secret_files: Vec<PathBuf>,
 }
 
 /// The drivers of one run; every one connects lazily, on its first use.
@@ -39,6 +44,10 @@ pub struct World {
     pub helm: Arc<helm::Helm>,
     /// HTTP requests.
     pub http: Arc<http::Http>,
+    /// Secrets in the arguments of processes.
+    pub argv: Arc<argv::ArgvWatch>,
+    /// The files that secrets come from, relative to the project.
+    pub secret_files: Vec<PathBuf>,
 }
 
 impl World {
@@ -50,6 +59,8 @@ impl World {
             helm: Arc::new(helm::Helm::new(settings.project, Arc::clone(&cluster))),
             http: Arc::new(http::Http::new()),
             compose: Arc::new(compose::Compose::new()),
+            argv: Arc::default(),
+            secret_files: settings.secret_files,
             cluster,
         }
     }
