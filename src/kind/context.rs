@@ -55,6 +55,9 @@ pub struct Signals {
     pub grace: Duration,
 }
 
+/// The run's secrets, by name.
+pub type RunSecrets = BTreeMap<String, SecretText>;
+
 /// For [`super::Step::run`] and [`super::Assertion::measure`]: one attempt's world.
 #[derive(Clone)]
 pub struct Context {
@@ -70,7 +73,7 @@ pub struct Context {
     /// `PIPELINE_OUTPUT`), so that `env` is shared. For any other they stand in `env` and this is empty.
     pub own_env: BTreeMap<OsString, OsString>,
     /// The run's secrets by name, for masking decisions and the `secrets` assertion.
-    pub secrets: Arc<BTreeMap<String, SecretText>>,
+    pub secrets: Arc<RunSecrets>,
     /// The names that CEL may use, for expressions the kind evaluates itself.
     pub scope: Arc<Scope>,
     /// Where lines go: masked, cut, stored and shown by the engine.
@@ -124,6 +127,11 @@ impl Context {
         let written = self.env.get("KUBECONFIG").map(String::as_str);
         let file = self.world.cluster.kubeconfig_for_scripts(written, folder)?;
         Some(("KUBECONFIG".into(), file.into()))
+    }
+
+    /// The folder in which this run is kept: journal, logs, evidence, reports.
+    pub fn record(&self) -> PathBuf {
+        self.project.join(".pipeline/runs").join(&self.run)
     }
 
     /// How processes of this attempt are stopped.
