@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::diagnostic::{Code, did_you_mean};
 use crate::expect::Expect;
-use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Poll, Watch, finding_lines};
+use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Poll, StepId, Watch, finding_lines};
 use crate::outcome::{Fault, Finding, Measure, Outputs, Verdict};
 use crate::units::{Count, Rate, TimeSpan};
 
@@ -22,11 +22,11 @@ pub const KIND: AssertionKind = AssertionKind::assertion::<Traffic>(
 );
 
 /// What a `traffic` step measured.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Traffic {
     /// The step, by its id in this stage.
-    pub of: String,
+    pub of: StepId,
     /// Measured requests.
     #[serde(default)]
     pub requests: Option<Expect<Count>>,
@@ -118,7 +118,7 @@ impl Traffic {
     }
 
     fn outputs<'a>(&self, cx: &'a Context) -> Result<&'a Outputs, Fault> {
-        let of = &self.of;
+        let of = &self.of.0;
         let Some(outputs) = cx.steps.get(of) else {
             let known = did_you_mean(of, cx.steps.keys().map(String::as_str));
             let fault = Fault::invalid(format!("there is no step `{of}` in this stage that measured anything"));
@@ -186,7 +186,7 @@ impl Assertion for Traffic {
     }
 
     fn title(&self) -> String {
-        format!("traffic of {}", self.of)
+        format!("traffic of {}", self.of.0)
     }
 
     async fn watch(&self, _: &Context) -> Result<Box<dyn Watch>, Fault> {

@@ -94,6 +94,10 @@ impl Step for Traffic {
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
+        if self.until() == Until::Stopped && !cx.signals.during {
+            return Err(Fault::invalid("nothing says how long `traffic` lasts")
+                .help("write `for: 30s` or `requests: 10000`; or `during: [STEP]` beside `traffic:`"));
+        }
         let reached = cx.unless_cancelled(reach::targets(self, cx)).await??;
         let _kept_up_to_date = reached.keeper;
         let mut running = traffic::start(Load {

@@ -1,5 +1,6 @@
 //! Carrying out the scheduler's orders: conditions are evaluated, contexts made, tokens cancelled, skips written down.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,6 +117,7 @@ impl Dispatch {
             up: own(&self.unused.up),
             grace: self.options.grace,
             covered: if during { Arc::default() } else { Arc::clone(&self.unused.covered) },
+            during,
         };
         let running = Running {
             since: now,
@@ -147,6 +149,7 @@ impl Dispatch {
             project: plan.settings().project.clone(),
             run: self.options.run.clone(),
             env: Arc::clone(&ground.env),
+            own_env: BTreeMap::new(),
             secrets: Arc::clone(&parts.secrets),
             scope: Arc::clone(&view.plain),
             log: Arc::clone(&log) as _,

@@ -62,17 +62,22 @@ async fn hands_on_what_it_counted() {
 }
 
 #[tokio::test]
-async fn a_warm_up_that_never_comes_clean_is_told() {
+async fn is_not_up_while_requests_fail_and_ends_at_once_when_cancelled() {
     let step: Traffic = body(&json!({ "url": "http://127.0.0.1:1/", "rate": "100/s" }));
-    let trial = Trial::new();
-    let run = step.run(&trial.cx);
-    let stop = async {
-        // Long enough to fail, whatever else the machine does.
-        while !trial.lines().is_empty() {}
+    let mut trial = Trial::new();
+    trial.cx.signals.during = true;
+    let cancel = trial.cx.signals.cancel.clone();
+    let (outcome, ()) = tokio::join!(step.run(&trial.cx), async {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        trial.cx.signals.cancel.cancel();
-    };
-    let (outcome, ()) = tokio::join!(run, stop);
-    assert!(outcome.is_err(), "it was cancelled before it was up");
+        cancel.cancel();
+    });
+    assert_eq!(outcome, Err(Fault::unknown("stopped")));
     assert!(!trial.cx.signals.up.is_cancelled(), "it never came up");
+}
+
+#[tokio::test]
+async fn needs_to_be_told_how_long_it_lasts() {
+    let step: Traffic = body(&json!({ "url": "http://127.0.0.1:1/", "rate": "100/s" }));
+    let fault = step.run(&Trial::new().cx).await.expect_err("it would never end");
+    assert_eq!(fault.message, "nothing says how long `traffic` lasts");
 }
