@@ -22,6 +22,8 @@ struct App {
     lifecycle: &'static str,
     strategy: &'static str,
     grace: u32,
+    /// How long is measured after the last step: longer than a pod takes to go.
+    cool_down: u32,
     /// Whether clients use connections again.
     keep_alive: bool,
 }
@@ -32,9 +34,10 @@ impl App {
         App {
             env: vec![("DELAY_MS", "100"), ("ON_TERM", "drain")],
             probe: "readinessProbe: { httpGet: { path: /ready, port: 8080 }, periodSeconds: 1 }",
-            lifecycle: "lifecycle: { preStop: { sleep: { seconds: 3 } } }",
+            lifecycle: "lifecycle: { preStop: { sleep: { seconds: 8 } } }",
             strategy: "{ rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } }",
-            grace: 12,
+            grace: 20,
+            cool_down: 12,
             keep_alive: true,
         }
     }
@@ -93,11 +96,11 @@ impl App {
             "stage: roll\nsteps:\n  apply:\n    kube: {{ apply: {{ files: [app.yaml], wait: true }} }}\n    \
              timeout: 90s\n  load:\n    needs: [apply]\n    during: [restart, undo]\n    traffic:\n      \
              service: app\n      rate: 150/s\n      connections: 64\n      keep_alive: {}\n      timeout: 5s\n      \
-             cool_down: 4s\n  restart:\n    needs: [apply]\n    kube: {{ restart: deployment/app }}\n    timeout: 90s\n  \
+             cool_down: {}s\n  restart:\n    needs: [apply]\n    kube: {{ restart: deployment/app }}\n    timeout: 90s\n  \
              undo:\n    needs: [restart]\n    kube: {{ undo: deployment/app }}\n    timeout: 90s\n\
              gate:\n  - name: nobody noticed\n    traffic: {{ of: load, failed: 0, requests: \">= 300\" }}\n\
              finally:\n  gone: {{ shell: {{ run: 'kubectl delete namespace {namespace} --wait=false' }} }}\n",
-            self.keep_alive
+            self.keep_alive, self.cool_down
         )
     }
 }
