@@ -1,5 +1,6 @@
 //! The command line: one file a command. Data goes to stdout, all else to stderr.
 
+mod aftermath;
 mod args;
 mod check;
 mod completions;

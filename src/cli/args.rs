@@ -1,7 +1,9 @@
 //! What can be typed, as clap reads it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use crate::units::{Quantity, TimeSpan};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 
 /// Builds, deploys and proves it: runs stages whose gates must hold.
@@ -70,6 +72,10 @@ pub(super) struct Overrides {
     pub context: Option<String>,
 }
 
+fn time(text: &str) -> Result<Duration, String> {
+    TimeSpan::parse(text).map(|time| time.0).map_err(|_| "expected a time such as 30s or 10m".to_owned())
+}
+
 fn assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
@@ -95,6 +101,18 @@ pub(super) struct Run {
     /// After a failure, cancel what runs
     #[arg(long)]
     pub fail_fast: bool,
+    /// Go on with an earlier run [default: the newest]: keep what it did, run again what is in doubt or has changed
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest")]
+    pub resume: Option<String>,
+    /// With --resume: this step is done, whatever the record says, as `stage.step`; may stand several times
+    #[arg(long, value_name = "STEP", requires = "resume")]
+    pub done: Vec<String>,
+    /// With --resume: run this step again, whatever the record says; may stand several times
+    #[arg(long, value_name = "STEP", requires = "resume")]
+    pub again: Vec<String>,
+    /// Wait for another run of this project, or on this namespace, for so long [default: 1h]
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "1h", value_parser = time)]
+    pub wait: Option<Duration>,
     /// Check and show what would run; run nothing
     #[arg(long)]
     pub dry_run: bool,

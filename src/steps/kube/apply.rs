@@ -77,6 +77,10 @@ impl Verb for Apply {
         format!("apply {}", what.join(", "))
     }
 
+    fn reads(&self) -> Vec<String> {
+        self.files.0.iter().map(|file| file.0.display().to_string()).collect()
+    }
+
     async fn run(&self, on: &On<'_>) -> Result<Outcome, Fault> {
         let inline: Vec<Value> =
             self.objects.iter().map(|object| Value::Object(object.clone().into_iter().collect())).collect();

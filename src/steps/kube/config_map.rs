@@ -41,6 +41,10 @@ impl Verb for ConfigMap {
         format!("configmap/{}", self.name)
     }
 
+    fn reads(&self) -> Vec<String> {
+        self.files.0.iter().map(|file| file.0.display().to_string()).collect()
+    }
+
     async fn run(&self, on: &On<'_>) -> Result<Outcome, Fault> {
         write(on, self.object(&on.cx.project)?, self.create_namespace).await
     }

@@ -104,6 +104,10 @@ impl Verb for Delete {
         format!("delete {}", what.join(", "))
     }
 
+    fn reads(&self) -> Vec<String> {
+        self.files.0.iter().map(|file| file.0.display().to_string()).collect()
+    }
+
     async fn run(&self, on: &On<'_>) -> Result<Outcome, Fault> {
         let mut objects = self.named(on).await?;
         objects.sort_by_key(|object| std::cmp::Reverse(install_rank(&object.kind.resource.kind)));
