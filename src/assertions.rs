@@ -9,6 +9,7 @@ mod pods;
 mod policy;
 mod resource;
 mod rollout;
+mod secrets;
 mod shell;
 mod tcp;
 
@@ -25,6 +26,7 @@ pub const ASSERTIONS: &[&AssertionKind] = &[
     &policy::KIND,
     &resource::KIND,
     &rollout::KIND,
+    &secrets::KIND,
     &shell::KIND,
     &tcp::KIND,
 ];

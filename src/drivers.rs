@@ -1,5 +1,6 @@
 //! The outside world, one file each. Only this room starts processes, opens sockets and speaks to clusters.
 
+pub mod argv;
 pub mod call;
 pub mod cluster;
 pub mod files;
@@ -13,6 +14,8 @@ pub mod process;
 pub mod providers;
 pub mod script;
 pub mod tcp;
+pub mod traces;
+pub mod tree;
 pub mod vault;
 
 use std::path::PathBuf;
@@ -25,6 +28,8 @@ pub struct Settings {
     pub project: PathBuf,
     /// Which cluster may be touched.
     pub cluster: cluster::ClusterSettings,
+    /// The files that secrets come from, relative to the project: the only ones that may hold their values.
+    pub secret_files: Vec<PathBuf>,
 }
 
 /// The drivers of one run; every one connects lazily, on its first use.
@@ -38,6 +43,10 @@ pub struct World {
     pub helm: Arc<helm::Helm>,
     /// HTTP requests.
     pub http: Arc<http::Http>,
+    /// Secrets in the arguments of processes.
+    pub argv: Arc<argv::ArgvWatch>,
+    /// The files that secrets come from, relative to the project.
+    pub secret_files: Vec<PathBuf>,
 }
 
 impl World {
@@ -48,6 +57,8 @@ impl World {
             images: Arc::new(images::Images::new(settings.project.clone(), Arc::clone(&cluster))),
             helm: Arc::new(helm::Helm::new(settings.project, Arc::clone(&cluster))),
             http: Arc::new(http::Http::new()),
+            argv: Arc::default(),
+            secret_files: settings.secret_files,
             cluster,
         }
     }

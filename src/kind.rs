@@ -15,10 +15,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 
 use crate::document::{DecodeError, Node, Shape, decode};
+use crate::drivers::World;
 use crate::outcome::{Fault, Finding, Outcome, Verdict};
 
 pub use answer::{AnswerExpect, Asked};
-pub use context::{CheckContext, Context, Evidence, Signals};
+pub use context::{CheckContext, Context, Evidence, RunSecrets, Signals};
 pub use fields::{Cel, ExistingPath, Script, SecretField};
 pub use text::{TextExpect, excerpt, finding_lines};
 
@@ -63,6 +64,12 @@ pub trait Assertion: Send + Sync + 'static {
 
     /// What is asserted, in a few words: `image todo-frontend:dev`.
     fn title(&self) -> String;
+
+    /// Called once when the run begins, where the body needs no value of the run: for what must be watched all along, not
+    /// only when the gate is measured. Returns at once; what goes wrong is for [`Assertion::measure`] to tell.
+    fn attend(&self, world: &World, secrets: &RunSecrets) {
+        let _ = (world, secrets);
+    }
 
     /// What tells that another look is worth it. Called before the first [`Assertion::measure`], so that no change
     /// is missed in between.

@@ -262,7 +262,9 @@ fn a_report_sees_events_and_never_the_world() {
 fn the_engine_names_no_kind_and_no_reporter() {
     let names: BTreeSet<String> =
         ["steps", "assertions"].iter().flat_map(|folder| Registry::read(folder).table).collect();
-    let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    // `secrets` is a kind and, before that, a name of expressions
+    let quoted: Vec<String> =
+        names.iter().filter(|name| *name != "secrets").map(|name| format!("\"{name}\"")).collect();
     let quoted: Vec<&str> = quoted.iter().map(String::as_str).collect();
     let wrong: Vec<String> = files("src")
         .iter()

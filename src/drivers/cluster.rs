@@ -4,6 +4,7 @@
 mod apply;
 mod connect;
 mod discovery;
+mod everything;
 mod exec;
 pub mod explain;
 mod follow;

@@ -2,6 +2,7 @@
 
 mod act;
 mod chart;
+mod pending;
 pub mod release;
 pub mod values;
 
@@ -16,8 +17,9 @@ use super::cluster::Cluster;
 use super::process::Command;
 use crate::outcome::Fault;
 
-pub use act::{Deploy, Presence, Remove};
+pub use act::{Back, Deploy, Presence, Remove};
 pub use chart::Chart;
+pub use pending::{Author, LEFT_AFTER, Repair};
 
 /// Helm, found on first use.
 #[derive(Debug)]

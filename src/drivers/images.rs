@@ -30,6 +30,7 @@ use facts::Facts;
 use layer::{Limits, Wanted};
 
 pub use build::{Build, Built};
+pub use compression::unpacked;
 pub use engine::{Engine, EngineName};
 pub use load::{Loaded, Provider};
 pub use save::Format;

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::event::{Because, Event, FORMAT_VERSION, Kept, NodeId, Record, Role, StageOutline, State};
 use crate::outcome::Fault;
+use crate::plan::Work;
 
 use super::attempt::{Ending, Job, Word};
 use super::finish::{Facts, RunResult};
@@ -107,7 +108,17 @@ impl Dispatch {
         }
     }
 
+    /// Tells assertions that watch the whole run that it begins.
+    fn attend(&self) {
+        let nodes = self.parts.plan.nodes().iter().filter(|node| self.options.selection.has(node.stage));
+        let gates = nodes.filter_map(|node| if let Work::Gate(gate) = &node.work { Some(gate) } else { None });
+        for body in gates.flat_map(|gate| &gate.assertions).filter_map(|assertion| assertion.body.ready()) {
+            body.attend(&self.parts.world, &self.parts.secrets);
+        }
+    }
+
     pub async fn run(mut self) -> RunResult {
+        self.attend();
         self.events.push(self.opening());
         self.scheduler.begin();
         loop {

@@ -54,6 +54,9 @@ pub struct Signals {
     pub grace: Duration,
 }
 
+/// The run's secrets, by name.
+pub type RunSecrets = BTreeMap<String, SecretText>;
+
 /// For [`super::Step::run`] and [`super::Assertion::measure`]: one attempt's world.
 #[derive(Clone)]
 pub struct Context {
@@ -66,7 +69,7 @@ pub struct Context {
     /// The whole environment of the step: the pipeline's, the step's `env`, `PIPELINE_*`. Secret values included.
     pub env: Arc<BTreeMap<String, String>>,
     /// The run's secrets by name, for masking decisions and the `secrets` assertion.
-    pub secrets: Arc<BTreeMap<String, SecretText>>,
+    pub secrets: Arc<RunSecrets>,
     /// The names that CEL may use, for expressions the kind evaluates itself.
     pub scope: Arc<Scope>,
     /// Where lines go: masked, cut, stored and shown by the engine.
@@ -111,6 +114,11 @@ impl Context {
     /// Writes a line to the step's log.
     pub fn say(&self, line: impl AsRef<str>) {
         self.log.line(line.as_ref().as_bytes());
+    }
+
+    /// The folder in which this run is kept: journal, logs, evidence, reports.
+    pub fn record(&self) -> PathBuf {
+        self.project.join(".pipeline/runs").join(&self.run)
     }
 
     /// How processes of this attempt are stopped.

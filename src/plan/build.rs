@@ -1,5 +1,6 @@
 //! From files that could be read to the sealed graph: names first, then every stage, then the edges between them.
 
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -20,7 +21,7 @@ use crate::event::Role;
 use crate::expr::Scope;
 use crate::kind::Registry;
 use crate::source::Span;
-use crate::spec::{PipelineSpec, StageNames};
+use crate::spec::{PipelineSpec, SecretSource, StageNames};
 
 /// A stage file as far as it could be read.
 pub(super) struct StageFile {
@@ -90,11 +91,15 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     if out.has_errors() {
         return None;
     }
+    let plain =
+        |file: &str| Path::new(file).components().filter(|part| *part != Component::CurDir).collect::<PathBuf>();
+    let secret_files = spec.secrets.values().flat_map(SecretSource::files).map(plain).collect();
     let load = spec.cluster.as_ref().and_then(|cluster| cluster.load.as_ref()).map(|load| load.command.clone());
     let cluster = spec.cluster.unwrap_or_default();
     let settings = Settings {
         project: files.root.canonicalize().unwrap_or_else(|_| files.root.clone()),
         cluster: ClusterSettings { contexts: cluster.contexts, namespace: cluster.namespace, context, load },
+        secret_files,
     };
     Some(Plan {
         pipeline: spec.pipeline,

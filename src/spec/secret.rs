@@ -29,6 +29,12 @@ pub struct SecretSource {
 }
 
 impl SecretSource {
+    /// The files it may come from, as written.
+    pub fn files(&self) -> Vec<&str> {
+        let below = self.any.iter().flatten().flat_map(SecretSource::files);
+        self.file.as_deref().into_iter().chain(below).collect()
+    }
+
     /// What is wrong with it, if anything: not exactly one source, or an empty one.
     pub fn problem(&self) -> Option<String> {
         let given = [

@@ -10,6 +10,7 @@ use crate::document::manifests;
 use crate::drivers::call::{Call, Undone};
 use crate::drivers::cluster::explain::Target;
 use crate::drivers::cluster::rollout::rolls_out;
+use crate::drivers::helm::Author;
 use crate::drivers::helm::release::Release;
 use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind};
 use crate::outcome::{Failure, Fault, Outcome, Outputs};
@@ -108,15 +109,12 @@ async fn act(verb: &Verb<'_>, cx: &Context, call: &Call<'_>) -> Result<Outputs, 
     };
     let done = match verb {
         Verb::Install(spec) => {
-            helm.deploy(release, namespace, &spec.chart().chart(&cx.project), &spec.deploy(), call).await?
+            helm.deploy(release, namespace, &spec.chart().chart(&cx.project), &spec.deploy(author(cx)), call).await?
         }
         Verb::Upgrade(spec) => {
-            helm.deploy(release, namespace, &spec.chart().chart(&cx.project), &spec.deploy(), call).await?
+            helm.deploy(release, namespace, &spec.chart().chart(&cx.project), &spec.deploy(author(cx)), call).await?
         }
-        Verb::Rollback(spec) => {
-            let timeout = spec.timeout.map(|limit| limit.0);
-            Some(helm.rollback(release, namespace, spec.revision, spec.wait, timeout, call).await?)
-        }
+        Verb::Rollback(spec) => Some(helm.rollback(release, namespace, &spec.back(author(cx)), call).await?),
         Verb::Test(spec) => {
             helm.test(release, namespace, spec.timeout.map(|limit| limit.0), call).await?;
             None
@@ -133,6 +131,12 @@ async fn act(verb: &Verb<'_>, cx: &Context, call: &Call<'_>) -> Result<Outputs, 
     outputs.insert("release".into(), release.into());
     outputs.insert("namespace".into(), namespace.into());
     Ok(outputs)
+}
+
+/// Whose act it is.
+fn author(cx: &Context) -> Author {
+    let pipeline = cx.scope.roots.get("run").and_then(|run| run["pipeline"].as_str()).unwrap_or_default();
+    Author { pipeline: pipeline.to_owned(), run: cx.run.clone() }
 }
 
 /// Release and namespace of a verb that acts on the cluster.

@@ -61,3 +61,41 @@ fn a_secret_without_a_value_is_told_before_anything_runs() {
     project.write("two.txt", "second\n");
     said(project.command(&["run"]).env("TEST_ONE", "first")).ends(0, &[]);
 }
+
+/// A pipeline whose last gate looks for secrets everywhere on this machine.
+const GUARDED: &str = "secrets: { token: { env: TEST_TOKEN }, key: { file: key.txt } }\n\
+    gate: [{ secrets: {} }]\n";
+
+#[test]
+fn a_planted_secret_is_found_by_the_gate_and_a_clean_run_passes() {
+    // of this process alone: the whole machine is looked at
+    let value = format!("canary-{}-\"quoted\"", std::process::id());
+    let stage = |script: &str| {
+        format!(
+            "stage: a\nsteps:\n  go:\n    env: {{ TOKEN: '${{{{ secrets.token }}}}' }}\n    shell:\n      run: |\n        {script}\n"
+        )
+    };
+    let run = |script: &str| {
+        let project = Project::headed(GUARDED, &[("a.yaml", &stage(script))]);
+        project.write("key.txt", "the-key-in-its-file\n");
+        let said = said(project.command(&["run"]).env("TEST_TOKEN", &value));
+        for text in [&said.out, &said.err] {
+            assert!(!text.contains("canary-"), "{text}");
+        }
+        (project, said)
+    };
+    let (_, clean) = run("echo \"$TOKEN\" | wc -c");
+    clean.ends(0, &["test passed in"]);
+    for (script, place) in [
+        ("mkdir out; printf '%s' \"$TOKEN\" | base64 > out/token", "secret token (in base64) in out/token"),
+        ("cat key.txt > copy.txt", "secret key in copy.txt"),
+        ("printf '%s' \"$TOKEN\" | fold -w 6", "secret token (across line breaks) in logs/a.go.log"),
+        // seen while the step runs: the gate itself comes later
+        ("sh -c 'sleep 3' \"$TOKEN\"", "secret token in sh (process "),
+    ] {
+        let (project, said) = run(script);
+        said.ends(1, &[place]);
+        let report = project.run(&["report", "--format", "json"]).ends(0, &[]).out;
+        assert!(report.contains(place) && !report.contains("canary-"), "{report}");
+    }
+}

@@ -105,21 +105,6 @@ async fn a_failed_install_names_the_pod_and_the_cause() {
 
 #[tokio::test]
 #[ignore = "needs the cluster"]
-async fn a_release_left_pending_is_explained_before_helm_is_asked() {
-    let namespace = Namespace::new("helm-pending");
-    let project = project(&namespace.0);
-    let install = json!({"install": {"release": "demo", "chart": "chart", "create_namespace": true}});
-    project.passes("helm", install.clone()).await;
-    let secret = "sh.helm.release.v1.demo.v1";
-    let args = ["-n", &namespace.0, "label", "secret", secret, "status=pending-upgrade", "--overwrite"];
-    assert!(std::process::Command::new("kubectl").args(args).status().expect("kubectl runs").success());
-    let Ok(Outcome::Failed(failure)) = project.step("helm", install).await else { panic!("should fail") };
-    assert!(failure.summary.starts_with("release demo is pending-upgrade at revision 1"), "{failure:?}");
-    assert!(failure.help.is_some_and(|help| help.contains("helm uninstall demo")));
-}
-
-#[tokio::test]
-#[ignore = "needs the cluster"]
 async fn renders_to_a_file_and_says_what_is_wrong_with_a_chart() {
     let project = project("default");
     let template = json!({"template": {"chart": "chart", "release": "x", "output": "out/rendered.yaml"}});

@@ -55,7 +55,7 @@ impl Stand {
             namespace: Some(namespace.clone()),
             ..ClusterSettings::default()
         };
-        let world = Arc::new(World::new(Settings { project: project(), cluster: settings }));
+        let world = Arc::new(World::new(Settings { project: project(), cluster: settings, ..Settings::default() }));
         let kept = Arc::new(Kept::default());
         let cx = context_of(world, Arc::clone(&kept));
         let stand = Stand { namespace, cx, kept };

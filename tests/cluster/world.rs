@@ -73,7 +73,8 @@ impl Project {
         let scratch = folder.path().join(".scratch");
         std::fs::create_dir(&scratch).expect("writable");
         let log = Arc::new(Log::default());
-        let world = World::new(Settings { project: folder.path().to_owned(), cluster: settings });
+        let world =
+            World::new(Settings { project: folder.path().to_owned(), cluster: settings, ..Settings::default() });
         let context = Context {
             name: "stage.step".into(),
             project: folder.path().to_owned(),

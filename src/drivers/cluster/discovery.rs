@@ -23,6 +23,8 @@ pub struct Kind {
     short: Vec<String>,
     /// Whether this is the version that the server prefers.
     preferred: bool,
+    /// Whether its objects can be listed.
+    listed: bool,
 }
 
 impl Kind {
@@ -41,6 +43,7 @@ impl Kind {
                     singular: text(&names["singular"]),
                     short: Vec::new(),
                     preferred: false,
+                    listed: true,
                     resource: ApiResource::from_gvk_with_plural(&gvk, &text(&names["plural"])),
                 }
             })
@@ -132,6 +135,7 @@ impl Catalog {
                             .unwrap_or_else(|| kind.to_ascii_lowercase()),
                         short: resource.short_names,
                         preferred: at == 0,
+                        listed: resource.verbs.iter().any(|verb| verb == "list"),
                         resource: ApiResource::from_gvk_with_plural(&gvk, &plural),
                     });
                 }
@@ -153,6 +157,7 @@ impl Catalog {
                         singular: resource.kind.to_ascii_lowercase(),
                         short: short_names(&resource.kind),
                         preferred: version == group.preferred_version_or_latest(),
+                        listed: capabilities.supports_operation("list"),
                         resource,
                     });
                 }
@@ -224,6 +229,12 @@ impl Cluster {
     /// As [`Cluster::kind_named`].
     pub async fn resolve(&self, reference: &Reference) -> Result<(Kind, String), Fault> {
         Ok((self.kind_named(&reference.kind).await?, reference.name.clone()))
+    }
+
+    /// Every kind that lives in namespaces and can be listed, in the version that the server prefers.
+    pub(super) async fn listable(&self) -> Result<Vec<Kind>, Fault> {
+        let catalog = self.catalog().await?;
+        Ok(catalog.kinds.iter().filter(|kind| kind.namespaced && kind.listed && kind.preferred).cloned().collect())
     }
 
     /// Forgets which kinds are served: after CRDs were applied.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::release::{Release, Revision};
+use super::pending::{Author, Repair};
+use super::release::Release;
 use super::{Chart, Helm, Version};
 use crate::drivers::call::{Call, Tail, Undone};
 use crate::drivers::process::{Command, Exit, capture, run};
@@ -28,6 +29,10 @@ pub struct Deploy {
     pub dry_run: bool,
     /// Takes the values of the last revision where none are given.
     pub reuse_values: bool,
+    /// Whether a release that was left pending is repaired first.
+    pub repair: Repair,
+    /// Whose act it is.
+    pub author: Author,
 }
 
 /// What is expected of a release before it is deployed.
@@ -40,6 +45,21 @@ pub enum Presence {
     Required,
     /// Not there.
     Refused,
+}
+
+/// Where a release goes back to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Back {
+    /// The revision; the one before where none is named.
+    pub revision: Option<u32>,
+    /// Waits until the objects are ready.
+    pub wait: bool,
+    /// How long helm waits for each object.
+    pub timeout: Option<Duration>,
+    /// Whether a release that was left pending is repaired first.
+    pub repair: Repair,
+    /// Whose act it is.
+    pub author: Author,
 }
 
 /// How a release is removed.
@@ -115,7 +135,9 @@ impl Helm {
         call: &Call<'_>,
     ) -> Result<Option<Release>, Undone> {
         let version = self.version(call).await?;
-        self.nothing_pending(release, namespace).await?;
+        // a dry run changes nothing
+        let repair = if deploy.dry_run { Repair::Never } else { deploy.repair };
+        self.close_pending(release, namespace, repair, &deploy.author, deploy.timeout, call).await?;
         let (call, _folder) = self.private(call)?;
         let (mut args, doing) = match deploy.presence {
             Presence::Refused => (vec!["install".to_owned()], "install"),
@@ -132,25 +154,26 @@ impl Helm {
         self.recorded(release, namespace).await.map(Some)
     }
 
-    /// Goes back to a revision; to the one before where none is named.
+    /// Goes back to a revision; to the one before where none is named. A repair that went back already is all of it then.
     ///
     /// # Errors
-    /// [`Undone::Failed`] with helm's words.
+    /// [`Undone::Failed`] with helm's words, also when an earlier act on the release is not over.
     pub async fn rollback(
         &self,
         release: &str,
         namespace: &str,
-        revision: Option<u32>,
-        wait: bool,
-        timeout: Option<Duration>,
+        back: &Back,
         call: &Call<'_>,
     ) -> Result<Release, Undone> {
         self.version(call).await?;
-        self.nothing_pending(release, namespace).await?;
+        let repaired = self.close_pending(release, namespace, back.repair, &back.author, back.timeout, call).await?;
+        if repaired.is_some() && (back.revision.is_none() || back.revision == repaired) {
+            return self.recorded(release, namespace).await;
+        }
         let (call, _folder) = self.private(call)?;
         let mut args = vec!["rollback".to_owned(), release.to_owned()];
-        args.extend(revision.map(|revision| revision.to_string()));
-        args.extend(waiting(wait, timeout));
+        args.extend(back.revision.map(|revision| revision.to_string()));
+        args.extend(waiting(back.wait, back.timeout));
         act(&self.online(&call, namespace, args)?, &format!("helm rollback of {release}"), &call).await?;
         self.recorded(release, namespace).await
     }
@@ -205,36 +228,11 @@ impl Helm {
         })
     }
 
-    /// Helm refuses to act on a release with an act that is not over, and says little of it.
-    async fn nothing_pending(&self, release: &str, namespace: &str) -> Result<(), Undone> {
-        let revisions = self.revisions(release, namespace).await?;
-        match pending(release, namespace, &revisions) {
-            Some(failure) => Err(Undone::Failed(failure)),
-            None => Ok(()),
-        }
-    }
-
     fn shown(&self, chart: &str) -> String {
         std::path::Path::new(chart)
             .strip_prefix(self.project())
             .map_or(chart.to_owned(), |path| path.display().to_string())
     }
-}
-
-fn pending(release: &str, namespace: &str, revisions: &[Revision]) -> Option<Failure> {
-    let last = revisions.last().filter(|last| last.is_pending())?;
-    let good = revisions.iter().rev().find(|revision| matches!(revision.status.as_str(), "deployed" | "superseded"));
-    let help = match good {
-        Some(good) => {
-            format!("if no other helm is at work on it: `helm rollback {release} {} -n {namespace}`", good.number)
-        }
-        None => format!("if no other helm is at work on it: `helm uninstall {release} -n {namespace}`"),
-    };
-    let summary = format!(
-        "release {release} is {} at revision {}: another helm is at work on it, or was killed in the middle",
-        last.status, last.number
-    );
-    Some(Failure::new(summary).help(help))
 }
 
 impl Deploy {
@@ -244,20 +242,24 @@ impl Deploy {
         flag(self.create_namespace, "--create-namespace");
         flag(self.atomic, if version.major >= 4 { "--rollback-on-failure" } else { "--atomic" });
         flag(self.reuse_values, "--reset-then-reuse-values");
+        // labels came with the same version
         let can_ask_server = version >= Version { major: 3, minor: 13 };
         flag(self.dry_run, if can_ask_server { "--dry-run=server" } else { "--dry-run" });
         flag(self.dry_run && can_ask_server, "--hide-secret");
+        if let Some(labels) = self.author.labels().filter(|_| can_ask_server) {
+            args.extend(["--labels".to_owned(), labels]);
+        }
         args
     }
 }
 
-fn waiting(wait: bool, timeout: Option<Duration>) -> Vec<String> {
+pub(super) fn waiting(wait: bool, timeout: Option<Duration>) -> Vec<String> {
     let mut args: Vec<String> = wait.then(|| "--wait".to_owned()).into_iter().collect();
     args.extend(timeout.into_iter().flat_map(|limit| ["--timeout".to_owned(), format!("{}ms", limit.as_millis())]));
     args
 }
 
-async fn act(command: &Command, doing: &str, call: &Call<'_>) -> Result<(), Undone> {
+pub(super) async fn act(command: &Command, doing: &str, call: &Call<'_>) -> Result<(), Undone> {
     let tail = Tail::new(call.log);
     match run(command, &tail, &call.stop).await? {
         Exit::Code(0) => Ok(()),
@@ -300,7 +302,7 @@ fn help(words: &str) -> Option<String> {
     } else if lower.contains("missing in charts/ directory") {
         "add `dependency_update: true`"
     } else if lower.contains("another operation") {
-        "wait for the other helm, or roll back what it left: `helm history`, `helm rollback`"
+        "wait for the other helm, or add `repair: true` where it was killed"
     } else if lower.contains("invalid ownership metadata") {
         "the object belongs to something else: delete it, or give the release another name"
     } else {
@@ -330,19 +332,6 @@ mod tests {
             "--wait --timeout 90000ms --create-namespace --rollback-on-failure --dry-run=server --hide-secret"
         );
         assert_eq!(words(3, 10), "--wait --timeout 90000ms --create-namespace --atomic --dry-run");
-    }
-
-    #[test]
-    fn a_pending_release_is_explained_with_the_way_back() {
-        let revision = |number, status: &str| Revision { number, status: status.into() };
-        let stuck = [revision(1, "superseded"), revision(2, "deployed"), revision(3, "pending-upgrade")];
-        let failure = pending("todo", "demo", &stuck).expect("pending");
-        assert_eq!(
-            failure.summary,
-            "release todo is pending-upgrade at revision 3: another helm is at work on it, or was killed in the middle"
-        );
-        assert_eq!(failure.help.as_deref(), Some("if no other helm is at work on it: `helm rollback todo 2 -n demo`"));
-        assert_eq!(pending("todo", "demo", &stuck[..2]), None);
     }
 
     #[test]

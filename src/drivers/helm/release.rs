@@ -4,11 +4,13 @@ use std::io::Read;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Helm;
+use super::pending::{Author, PIPELINE_LABEL, RUN_LABEL};
 use super::values::merge;
 use crate::outcome::Fault;
 
@@ -47,6 +49,10 @@ pub struct Revision {
     pub number: u32,
     /// As [`Release::status`].
     pub status: String,
+    /// Since when it is so, where that is known: by the clock of whoever ran helm.
+    pub since: Option<Timestamp>,
+    /// The run that wrote it, where one did.
+    pub author: Option<Author>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -149,7 +155,15 @@ impl Revision {
         if !is("owner", "helm") || !is("name", name) {
             return None;
         }
-        Some(Revision { number: labels.get("version")?.parse().ok()?, status: labels.get("status")?.clone() })
+        let second = |key: &str| labels.get(key).and_then(|text| Timestamp::from_second(text.parse().ok()?).ok());
+        let made = || secret.creation_timestamp.as_ref().map(|time| time.0);
+        let author = |pipeline: &String, run: &String| Author { pipeline: pipeline.clone(), run: run.clone() };
+        Some(Revision {
+            number: labels.get("version")?.parse().ok()?,
+            status: labels.get("status")?.clone(),
+            since: second("modifiedAt").or_else(|| second("createdAt")).or_else(made),
+            author: labels.get(PIPELINE_LABEL).zip(labels.get(RUN_LABEL)).map(|(name, run)| author(name, run)),
+        })
     }
 
     /// Whether an act of helm on it is not over.

@@ -219,10 +219,13 @@ impl Parts {
         let layers = Layers(image.layers.iter().map(|path| self.layer(path)).collect::<Result<_, _>>()?);
         let user = User::of(&facts.user).resolved(layers.passwd());
         let mut sightings = in_facts(&facts, wanted);
+        if sightings.is_empty() {
+            sightings = self.in_documents(wanted);
+        }
         for (index, layer) in layers.0.iter().enumerate() {
             sightings.extend(layer.sightings.iter().map(|sighting| {
                 let hidden = !layers.visible(index, sighting.place.trim_start_matches('/'));
-                let deleted = if hidden { ", deleted by a later layer but still readable" } else { "" };
+                let deleted = if hidden { ", covered by a later layer but still readable" } else { "" };
                 let place = format!("{} (layer {} of {}{deleted})", sighting.place, index + 1, layers.0.len());
                 Sighting { what: sighting.what.clone(), place }
             }));
@@ -234,6 +237,20 @@ impl Parts {
             sightings,
             facts,
         })
+    }
+}
+
+impl Parts {
+    /// Secrets in what no fact tells of: annotations, comments, keys of an engine's own.
+    fn in_documents(&self, wanted: &Wanted) -> BTreeSet<Sighting> {
+        let Some(leaks) = &wanted.leaks else { return BTreeSet::new() };
+        let documents = self.documents.iter();
+        documents
+            .flat_map(|(path, bytes)| {
+                let found = leaks.scan_text(&String::from_utf8_lossy(bytes));
+                found.into_iter().map(move |what| Sighting { what, place: format!("the image's own {path}") })
+            })
+            .collect()
     }
 }
 

@@ -33,6 +33,42 @@ pub fn decompressed<'a>(stream: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>
     })
 }
 
+/// Bytes that a compressed file of the project may unpack to: 4 GB.
+const UNPACKED_LIMIT: u64 = 4_000_000_000;
+
+/// What a compressed stream unpacks to; `None` where it is not compressed. It ends where it is broken: then it is no
+/// compressed file, whatever its first bytes say.
+///
+/// # Errors
+/// The stream's; later, one that says so when it unpacks to more than 4 GB.
+pub fn unpacked<'a>(stream: impl Read + 'a) -> io::Result<Option<impl Read + 'a>> {
+    let mut stream = BufReader::with_capacity(64 * 1024, stream);
+    let head = peek::<4>(&mut stream)?;
+    let is_compressed = head.starts_with(&[0x1f, 0x8b]) || head == [0x28, 0xb5, 0x2f, 0xfd];
+    Ok(if is_compressed { Some(Bounded { inner: decompressed(stream)?, left: UNPACKED_LIMIT }) } else { None })
+}
+
+/// Ends at a mistake of its compression, and refuses to go on for ever.
+struct Bounded<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = match self.inner.read(buffer) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => 0,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+            other => other?,
+        };
+        let Some(left) = self.left.checked_sub(count as u64) else {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it unpacks to more than 4 GB"));
+        };
+        self.left = left;
+        Ok(count)
+    }
+}
+
 /// What an uncompressed stream holds; the stream is handed back whole.
 ///
 /// # Errors
@@ -135,6 +171,23 @@ mod tests {
         assert_eq!(undone(&[&skippable[..], &frame].concat()), b"hello");
         assert_eq!(undone(b"hello"), b"hello");
         assert_eq!(undone(b""), b"");
+    }
+
+    #[test]
+    fn what_unpacks_without_end_is_refused_and_what_is_broken_ends() {
+        let read = |mut stream: Bounded<&[u8]>| {
+            let mut text = Vec::new();
+            stream.read_to_end(&mut text).map(|_| text).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(Bounded { inner: b"12345", left: 5 }), Ok(b"12345".to_vec()));
+        assert_eq!(read(Bounded { inner: b"12345", left: 4 }), Err("it unpacks to more than 4 GB".to_owned()));
+        let mut broken = Vec::new();
+        unpacked(&b"\x1f\x8b is no gzip"[..])
+            .expect("readable")
+            .expect("it seems")
+            .read_to_end(&mut broken)
+            .expect("ends");
+        assert!(unpacked(&b"text"[..]).expect("readable").is_none());
     }
 
     #[test]

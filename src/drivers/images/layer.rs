@@ -102,7 +102,7 @@ pub struct Layer {
     removed: HashSet<String>,
     /// Folders whose content in the layers below is removed.
     emptied: HashSet<String>,
-    /// Hashes of the paths that are no folders: they cover whatever a lower layer has below them.
+    /// Hashes of the paths that are no folders: they cover whatever a lower layer has at or below them.
     solid: HashSet<u64>,
     /// `/etc/passwd`, where this layer has one.
     passwd: Option<Vec<u8>>,
@@ -187,6 +187,7 @@ impl Layer {
 
     fn hides(&self, path: &str) -> bool {
         self.removed.contains(path)
+            || self.solid.contains(&hash(path))
             || ancestors(path).any(|folder| {
                 self.removed.contains(folder) || self.emptied.contains(folder) || self.solid.contains(&hash(folder))
             })

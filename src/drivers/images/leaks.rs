@@ -7,11 +7,9 @@ use std::io::{self, Read};
 use aho_corasick::AhoCorasick;
 use regex::bytes::Regex;
 
-use crate::mask::{Masker, SecretText};
+use crate::drivers::traces::{Traces, WINDOW};
+use crate::mask::SecretText;
 
-/// Values shorter than this are not looked for: they would be found everywhere.
-pub const SHORTEST_VALUE: usize = 8;
-const WINDOW: usize = 256 * 1024;
 /// Bytes kept from one window to the next: no rule's match is longer.
 const OVERLAP: usize = 8 * 1024;
 
@@ -118,12 +116,7 @@ pub struct Leaks {
     rules: Vec<(&'static str, Regex)>,
     files: Vec<FileMatcher>,
     /// Finds values in every form that masking knows.
-    values: Masker,
-    /// Their names, in the order that the masker knows them by.
-    names: Vec<String>,
-    overlap: usize,
-    /// Names of values too short to look for.
-    too_short: Vec<String>,
+    values: Traces,
 }
 
 /// A file rule, compiled.
@@ -134,35 +127,37 @@ struct FileMatcher {
 }
 
 impl Leaks {
-    /// The built-in rules and `values` by name, in every form that masking knows (base64, hexadecimal, …). Values shorter
-    /// than [`SHORTEST_VALUE`] are left out and told by [`Leaks::too_short`].
+    /// The built-in rules and `values` by name, in every form that masking knows (base64, hexadecimal, …). Values too short
+    /// to look for are told by [`Leaks::too_short`].
     pub fn new<'a>(values: impl IntoIterator<Item = (&'a str, &'a SecretText)>) -> Self {
-        let anchors = RULES.iter().enumerate().flat_map(|(at, rule)| rule.anchors.iter().map(move |text| (at, *text)));
+        Leaks::with(RULES, FILE_RULES, Traces::new(values))
+    }
+
+    /// The values alone: no shape is looked for.
+    pub fn of_values(values: Traces) -> Self {
+        Leaks::with(&[], &[], values)
+    }
+
+    fn with(rules: &[Rule], file_rules: &[FileRule], values: Traces) -> Self {
+        let anchors = rules.iter().enumerate().flat_map(|(at, rule)| rule.anchors.iter().map(move |text| (at, *text)));
         let (anchors, texts): (Vec<usize>, Vec<&str>) = anchors.unzip();
-        let (long, short): (Vec<_>, Vec<_>) =
-            values.into_iter().partition(|(_, value)| value.expose().trim().len() >= SHORTEST_VALUE);
         let compile = |pattern: &str| {
             regex::bytes::RegexBuilder::new(pattern).unicode(false).build().expect("the rules are constants")
         };
         let matcher =
             |rule: &FileRule| FileMatcher { name: rule.name, is_meant: rule.is_meant, pattern: compile(rule.pattern) };
-        // no form of a value is longer than three times the value: percent-encoding
-        let longest = long.iter().map(|(_, value)| value.expose().len() * 3 + 8).max().unwrap_or(0);
         Leaks {
             finder: AhoCorasick::new(&texts).expect("far fewer patterns than the limit"),
             anchors,
-            rules: RULES.iter().map(|rule| (rule.name, compile(rule.pattern))).collect(),
-            files: FILE_RULES.iter().map(matcher).collect(),
-            values: Masker::new(long.iter().map(|(_, value)| *value)),
-            names: long.iter().map(|(name, _)| format!("secret {name}")).collect(),
-            overlap: OVERLAP.max(longest),
-            too_short: short.into_iter().map(|(name, _)| name.to_owned()).collect(),
+            rules: rules.iter().map(|rule| (rule.name, compile(rule.pattern))).collect(),
+            files: file_rules.iter().map(matcher).collect(),
+            values,
         }
     }
 
     /// Names of the values that were too short to look for.
     pub fn too_short(&self) -> &[String] {
-        &self.too_short
+        self.values.too_short()
     }
 
     /// What was recognized in the content of the file at `path`.
@@ -177,7 +172,7 @@ impl Leaks {
         let mut shapes = true;
         loop {
             let kept = window.len();
-            content.take((WINDOW - kept.min(WINDOW / 2)) as u64).read_to_end(&mut window)?;
+            content.take(WINDOW as u64).read_to_end(&mut window)?;
             if window.len() == kept {
                 return Ok(found);
             }
@@ -185,7 +180,7 @@ impl Leaks {
             self.scan_window(&window, shapes, &mut found);
             let matching = file_rules.iter().filter(|rule| rule.pattern.is_match(&window));
             found.extend(matching.map(|rule| rule.name.to_owned()));
-            let keep = self.overlap.min(window.len());
+            let keep = OVERLAP.max(self.values.overlap()).min(window.len());
             window.drain(..window.len() - keep);
         }
     }
@@ -199,6 +194,7 @@ impl Leaks {
 
     /// Looks for values, and where `shapes` says so for shapes.
     fn scan_window(&self, window: &[u8], shapes: bool, found: &mut BTreeSet<String>) {
+        let shapes = shapes && !self.rules.is_empty();
         for hit in self.finder.find_overlapping_iter(window).take_while(|_| shapes) {
             let (name, pattern) = &self.rules[self.anchors[hit.pattern().as_usize()]];
             let around = &window[hit.start().saturating_sub(64)..window.len().min(hit.end() + OVERLAP / 2)];
@@ -207,8 +203,8 @@ impl Leaks {
                 found.insert((*name).to_owned());
             }
         }
-        if self.values.find_any(window).is_some() {
-            found.extend(self.values.find(window).into_iter().map(|hit| self.names[hit.secret].clone()));
+        if !self.values.is_empty() {
+            found.extend(self.values.within(window).iter().map(ToString::to_string));
         }
     }
 }
@@ -279,7 +275,7 @@ mod tests {
         assert_eq!(leaks.scan("a", &mut text.as_bytes()).expect("in memory"), BTreeSet::from(["secret db".to_owned()]));
         for prefix in ["", "a", "ab", "abc"] {
             let hidden = STANDARD.encode(format!("{prefix}correct horse battery tail"));
-            assert_eq!(leaks.scan_text(&hidden).len(), 1, "{prefix}");
+            assert_eq!(leaks.scan_text(&hidden), BTreeSet::from(["secret db (in base64)".to_owned()]), "{prefix}");
         }
         assert_eq!(leaks.too_short(), ["pin"]);
     }

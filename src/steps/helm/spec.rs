@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::drivers::helm::{Chart, Deploy, Presence, Remove};
+use crate::drivers::helm::{Author, Back, Chart, Deploy, LEFT_AFTER, Presence, Remove, Repair};
 use crate::kind::{ExistingPath, SecretField};
 use crate::units::TimeSpan;
 
@@ -125,6 +125,14 @@ chart_spec! {
         /// Asks the cluster what it would say, and changes nothing.
         #[serde(default)]
         dry_run: bool,
+        /// Repairs a release that a killed helm left pending (`pending-install`, `pending-upgrade`, `pending-rollback`): goes
+        /// back to the last good revision, or removes a first install that was half done. Without it such a release is
+        /// explained, and the step fails.
+        #[serde(default)]
+        repair: bool,
+        /// How long a release must be pending before it is repaired, where it was not this pipeline that left it: another
+        /// helm may be at work on it. Default: 5m.
+        repair_after: Option<TimeSpan>,
     }
 }
 
@@ -149,6 +157,14 @@ chart_spec! {
         /// Asks the cluster what it would say, and changes nothing.
         #[serde(default)]
         dry_run: bool,
+        /// Repairs a release that a killed helm left pending (`pending-install`, `pending-upgrade`, `pending-rollback`): goes
+        /// back to the last good revision, or removes a first install that was half done. Without it such a release is
+        /// explained, and the step fails.
+        #[serde(default)]
+        repair: bool,
+        /// How long a release must be pending before it is repaired, where it was not this pipeline that left it: another
+        /// helm may be at work on it. Default: 5m.
+        repair_after: Option<TimeSpan>,
     }
 }
 
@@ -167,6 +183,14 @@ pub struct RollbackSpec {
     pub wait: bool,
     /// How long helm waits for each object. Helm's default: 5m.
     pub timeout: Option<TimeSpan>,
+    /// Repairs a release that a killed helm left pending (`pending-install`, `pending-upgrade`, `pending-rollback`): goes
+    /// back to the last good revision, or removes a first install that was half done. Without it such a release is
+    /// explained, and the step fails.
+    #[serde(default)]
+    pub repair: bool,
+    /// How long a release must be pending before it is repaired, where it was not this pipeline that left it: another
+    /// helm may be at work on it. Default: 5m.
+    pub repair_after: Option<TimeSpan>,
 }
 
 /// What to test.
@@ -270,7 +294,7 @@ impl ChartFields<'_> {
 
 impl InstallSpec {
     /// For the driver.
-    pub fn deploy(&self) -> Deploy {
+    pub fn deploy(&self, author: Author) -> Deploy {
         Deploy {
             presence: if self.only_new { Presence::Refused } else { Presence::Any },
             create_namespace: self.create_namespace,
@@ -279,13 +303,15 @@ impl InstallSpec {
             timeout: self.timeout.map(|limit| limit.0),
             dry_run: self.dry_run,
             reuse_values: false,
+            repair: repair(self.repair, self.repair_after),
+            author,
         }
     }
 }
 
 impl UpgradeSpec {
     /// For the driver.
-    pub fn deploy(&self) -> Deploy {
+    pub fn deploy(&self, author: Author) -> Deploy {
         Deploy {
             presence: Presence::Required,
             create_namespace: false,
@@ -294,8 +320,27 @@ impl UpgradeSpec {
             timeout: self.timeout.map(|limit| limit.0),
             dry_run: self.dry_run,
             reuse_values: self.reuse_values,
+            repair: repair(self.repair, self.repair_after),
+            author,
         }
     }
+}
+
+impl RollbackSpec {
+    /// For the driver.
+    pub fn back(&self, author: Author) -> Back {
+        Back {
+            revision: self.revision,
+            wait: self.wait,
+            timeout: self.timeout.map(|limit| limit.0),
+            repair: repair(self.repair, self.repair_after),
+            author,
+        }
+    }
+}
+
+fn repair(wanted: bool, after: Option<TimeSpan>) -> Repair {
+    if wanted { Repair::After(after.map_or(LEFT_AFTER, |after| after.0)) } else { Repair::Never }
 }
 
 impl UninstallSpec {

@@ -85,7 +85,7 @@ fn check(contents: &Contents) {
     assert_eq!(
         sightings,
         [
-            ".env file: /app/.env (layer 1 of 2, deleted by a later layer but still readable)",
+            ".env file: /app/.env (layer 1 of 2, covered by a later layer but still readable)",
             "secret db: /data (layer 2 of 2)",
             "secret db: env DB",
         ]

@@ -1,0 +1,135 @@
+//! The files below a folder, for those who search them all: symbolic links are not followed, the record of runs and
+//! git's own store are left out. Knows nothing of what is searched for.
+
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::call::Call;
+use super::files::{look, problem};
+use crate::outcome::Fault;
+
+/// Folders of a project that are never searched: git's own store, and the record of runs with the secrets kept for them.
+const LEFT_OUT: [&str; 2] = [".git", ".pipeline"];
+/// Files of one search before it is refused.
+const LIMIT: usize = 1_000_000;
+
+/// The files of the project: those that git has or would take in, where git knows the folder (what it ignores stays
+/// with its owner); else all of them. Paths are relative to `project`, in order.
+///
+/// # Errors
+/// [`Fault`] when a folder cannot be read.
+pub async fn of_project(project: &Path, call: &Call<'_>) -> Result<Vec<PathBuf>, Fault> {
+    if let Some(known) = known_to_git(call).await {
+        let is_file = |path: &PathBuf| project.join(path).symlink_metadata().is_ok_and(|found| found.is_file());
+        let left_out = |path: &PathBuf| LEFT_OUT.iter().any(|name| path.starts_with(name));
+        return Ok(known.into_iter().filter(|path| !left_out(path) && is_file(path)).collect());
+    }
+    all(project)
+}
+
+/// The files at and below `path`, relative to `project`, in order; `None` where nothing lies there.
+///
+/// # Errors
+/// [`Fault`] when it leads out of the project, or a folder cannot be read.
+pub fn at(project: &Path, path: &Path) -> Result<Option<Vec<PathBuf>>, Fault> {
+    if let Some(problem) = problem(path) {
+        return Err(Fault::invalid(problem).help("paths are relative to the folder of pipeline.yaml"));
+    }
+    let Some(there) = look(project, path)? else { return Ok(None) };
+    if !there.is_folder {
+        return Ok(Some(vec![path.to_owned()]));
+    }
+    let mut found = Vec::new();
+    below(project, path, &mut found)?;
+    Ok(Some(found))
+}
+
+/// Every file below a folder, relative to it, in order.
+///
+/// # Errors
+/// [`Fault`] when a folder cannot be read.
+pub fn all(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
+    let mut found = Vec::new();
+    below(folder, Path::new(""), &mut found)?;
+    Ok(found)
+}
+
+fn below(project: &Path, start: &Path, found: &mut Vec<PathBuf>) -> Result<(), Fault> {
+    let mut folders = vec![start.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let unreadable = |error: io::Error| {
+            Fault::unknown(format!("the folder `{}` cannot be read: {error}", project.join(&folder).display()))
+        };
+        for entry in std::fs::read_dir(project.join(&folder)).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let (path, kind) = (folder.join(entry.file_name()), entry.file_type().map_err(unreadable)?);
+            if kind.is_dir() {
+                if !LEFT_OUT.iter().any(|name| entry.file_name() == *name) {
+                    folders.push(path);
+                }
+            } else if kind.is_file() {
+                found.push(path);
+            }
+            if found.len() > LIMIT {
+                return Err(Fault::unknown(format!("there are more than {LIMIT} files below `{}`", start.display())));
+            }
+        }
+    }
+    found.sort();
+    Ok(())
+}
+
+/// What git has and would take in; `None` without git, or where the folder is none of git's.
+async fn known_to_git(call: &Call<'_>) -> Option<Vec<PathBuf>> {
+    // a program that the repository's configuration names (`core.fsmonitor`) is not started
+    let args = ["-c", "core.fsmonitor=false", "ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+    let said = super::process::capture(&call.command("git", args), 256 << 20, &call.stop).await.ok()?;
+    if said.code != Some(0) {
+        return None;
+    }
+    let names = said.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    let mut paths: Vec<PathBuf> = names.map(|name| std::ffi::OsStr::from_bytes(name).into()).collect();
+    paths.sort();
+    paths.dedup();
+    Some(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("tmp");
+        for (path, text) in [("b/c", "1"), ("a", "2"), (".git/x", "3"), (".pipeline/runs/y", "4"), ("b/.git/z", "5")] {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("below")).expect("writable");
+            std::fs::write(path, text).expect("writable");
+        }
+        std::os::unix::fs::symlink("/etc", folder.path().join("out")).expect("writable");
+        std::os::unix::fs::symlink("/etc/passwd", folder.path().join("b/file")).expect("writable");
+        folder
+    }
+
+    fn shown(paths: &[PathBuf]) -> Vec<String> {
+        paths.iter().map(|path| path.display().to_string()).collect()
+    }
+
+    #[test]
+    fn links_are_not_followed_and_git_and_the_record_are_left_out() {
+        let folder = project();
+        let mut found = Vec::new();
+        below(folder.path(), Path::new(""), &mut found).expect("readable");
+        assert_eq!(shown(&found), ["a", "b/c"]);
+    }
+
+    #[test]
+    fn a_path_that_leads_out_is_refused() {
+        let folder = project();
+        assert_eq!(shown(&at(folder.path(), Path::new("b")).expect("readable").expect("there")), ["b/c"]);
+        assert_eq!(at(folder.path(), Path::new("nowhere")).expect("readable"), None);
+        let refused = |path: &str| at(folder.path(), Path::new(path)).expect_err("leads out").message;
+        assert_eq!(refused("../x"), "`../x` leads out of the project's folder");
+        assert_eq!(refused("out"), "`out` leads out of the project by a symbolic link");
+    }
+}
