@@ -114,11 +114,15 @@ impl Graph {
             if !self.stages[stage].selected {
                 self.stages[stage].selected = true;
                 let of_stage: Vec<usize> = self.stages[stage].nodes.iter().flatten().copied().collect();
-                of_stage.into_iter().for_each(|node| self.nodes[node].left_out = true);
+                for node in of_stage {
+                    self.nodes[node].left_out = true;
+                }
             }
             self.stages[stage].owed = true;
         }
-        owed.iter().for_each(|node| self.nodes[node.index()].left_out = false);
+        for node in owed {
+            self.nodes[node.index()].left_out = false;
+        }
     }
 
     /// A need counts inside the same stage and phase. Any other is met by the order of phases already.

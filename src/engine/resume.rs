@@ -192,13 +192,10 @@ impl Resumption<'_> {
         loop {
             let mut changed = false;
             let anew: Vec<bool> = turns.iter().map(|turn| matches!(turn, Turn::Again(_))).collect();
-            for at in 0..turns.len() {
-                if !matches!(turns[at], Turn::Keeps(_)) {
-                    continue;
-                }
+            let kept = turns.iter_mut().enumerate().filter(|(_, turn)| matches!(turn, Turn::Keeps(_)));
+            for (at, turn) in kept {
                 if let Some(root) = self.anew_below(at, &anew) {
-                    let why = Anew::Follows(self.plan.node(id(root)).outline.name.clone());
-                    turns[at] = Turn::Again(why);
+                    *turn = Turn::Again(Anew::Follows(self.plan.node(id(root)).outline.name.clone()));
                     changed = true;
                 }
             }

@@ -25,12 +25,16 @@ impl Definer {
             Value::Text(text) => _ = self.word("s").word(text),
             Value::List(items) => {
                 self.0.update(b"[");
-                items.iter().for_each(|item| _ = self.tree(item));
+                for item in items {
+                    self.tree(item);
+                }
                 self.0.update(b"]");
             }
             Value::Map(entries) => {
                 self.0.update(b"{");
-                entries.iter().for_each(|entry| _ = self.word(&entry.key).tree(&entry.node));
+                for entry in entries {
+                    self.word(&entry.key).tree(&entry.node);
+                }
                 self.0.update(b"}");
             }
         }

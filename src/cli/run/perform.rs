@@ -97,7 +97,9 @@ impl Ready {
         let (story, failed) = listener.finish();
         let result = result?;
         // Before this run's own reports are there: who looks for runs that died looks at those without reports.
-        ended.iter().for_each(|folder| aftermath::close(folder, Some(&run)));
+        for folder in ended {
+            aftermath::close(folder, Some(&run));
+        }
         let mut exit = exit(result.exit_code);
         let mut unwritten: Vec<String> = Vec::new();
         unwritten.extend(result.journal_error.as_ref().map(|error| format!("the record of this run: {error}")));
