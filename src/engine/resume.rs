@@ -218,8 +218,8 @@ impl Resumption<'_> {
         if let Some(root) = covering.into_iter().find(|other| anew[*other] && covers(other)) {
             return Some(root);
         }
-        let stages = &self.plan.stages()[planned.stage.index()].needs;
-        let below = stages.iter().flat_map(|stage| &self.plan.stages()[stage.index()].nodes);
+        let stages = self.plan.stages()[planned.stage.index()].needs.iter().chain(&planned.after);
+        let below = stages.flat_map(|stage| &self.plan.stages()[stage.index()].nodes);
         below.map(|node| node.index()).find(|node| anew[*node])
     }
 
@@ -272,7 +272,10 @@ impl Resumption<'_> {
     /// Whether a stage that needs this one had been entered.
     fn overtaken(&self, stage: StageId) -> bool {
         let after = self.plan.stages().iter().filter(|other| other.needs.contains(&stage));
+        let began = |name: &str| self.past.node(name).is_some_and(|past| past.stand != Stand::NotStarted);
+        let mut nodes = self.plan.nodes().iter().filter(|node| node.after.contains(&stage));
         after.into_iter().any(|other| !StageNames::is_reserved(&other.name) && self.past.entered(&other.name))
+            || nodes.any(|node| began(&node.outline.name))
     }
 }
 
