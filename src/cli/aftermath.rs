@@ -119,6 +119,8 @@ fn named(orphans: &[Orphan]) -> String {
 /// Writes behind a dead run's record who has taken it over, and the reports that it could not write itself.
 pub(super) fn close(folder: &RunFolder, by: Option<&str>) {
     let at = record::story(folder).map(|story| story.last).unwrap_or_default();
+    // Of two runs of the same second the folder's time tells which is the later one: it stays that of the death.
+    let modified = std::fs::metadata(folder.path()).and_then(|found| found.modified());
     let closed = Writer::open_for_append(&folder.journal(), move || at)
         .map_err(|error| error.to_string())
         .and_then(|mut reopened| {
@@ -126,6 +128,9 @@ pub(super) fn close(folder: &RunFolder, by: Option<&str>) {
             reopened.writer.append(vec![event]).map_err(|error| error.to_string())
         })
         .and_then(|_| record::story(folder).and_then(|story| reports(folder, &story)).map_err(|fault| fault.message));
+    if let (Ok(modified), Ok(open)) = (modified, std::fs::File::open(folder.path())) {
+        let _ = open.set_modified(modified);
+    }
     if let Err(words) = closed {
         out::say(&format!("run {} could not be closed: {words}", folder.id()));
     }

@@ -19,7 +19,7 @@ use crate::drivers::{World, vault};
 use crate::engine::{self, Mode, Past, Selection};
 use crate::exit_code::Exit;
 use crate::mask::{Masker, SecretText};
-use crate::outcome::Fault;
+use crate::outcome::{Fault, FaultKind};
 use crate::plan::{Loaded, Plan};
 use crate::spec::{SecretSource, StageNames};
 use perform::{Ready, Wish};
@@ -51,10 +51,9 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
         .map_err(|error| Fault::unknown(format!("cannot start: {error}")))?;
     let result = runtime.block_on(async {
         if run.dry_run {
-            let ready = ready(plan, world, &secrets).await?;
-            out::data(&crate::report::plan::tree(&ready.plan));
+            out::data(&crate::report::plan::tree(&plan));
             if let Some((_, past)) = past {
-                resume::preview(&ready, &selection, &past, run)?;
+                resume::preview(&ready(plan, world, &secrets).await?, &selection, &past, run)?;
             }
             out::say("dry run: the files are right; nothing was run");
             return Ok(Exit::Passed);
@@ -77,11 +76,19 @@ async fn go(
 ) -> Result<Exit, Fault> {
     let project = plan.settings().project.clone();
     let patience = run.wait.unwrap_or(Duration::ZERO);
-    let mut lock = Lock::take(&project, patience, |holder| {
+    let waits = |holder: Option<&lock::Holder>| {
         let who = holder.map(|holder| format!(": {}", lock::shown(holder))).unwrap_or_default();
         out::say(&format!("waiting: another run of this project is going on{who}"));
-    })
-    .await?;
+    };
+    let mut lock = match Lock::take(&project, patience, waits).await {
+        Ok(lock) => lock,
+        Err(fault) if fault.kind == FaultKind::Environment => return Err(fault),
+        // Where no lock can be written no record can.
+        Err(fault) => {
+            out::error(&fault.message, fault.help.as_deref());
+            return Ok(Exit::Report);
+        }
+    };
     let ready = ready(plan, world, secrets).await?;
     let wish = Wish { jobs: run.jobs.unwrap_or_else(default_jobs).max(1), mode: mode(run), output: run.output };
     let store = record::store(args)?;
