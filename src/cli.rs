@@ -3,6 +3,7 @@
 mod aftermath;
 mod args;
 mod check;
+mod clean;
 mod completions;
 mod explain;
 mod find;
@@ -35,6 +36,7 @@ pub fn main() -> ExitCode {
     let result = match &args.command {
         Command::Run(run) => run::run(&args, run),
         Command::Check(check) => check::run(&args, check),
+        Command::Clean(clean) => clean::run(&args, clean),
         Command::Plan(plan) => plan::run(&args, plan),
         Command::Report(report) => report::run(&args, report),
         Command::Runs(runs) => runs::run(&args, runs),

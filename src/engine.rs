@@ -89,8 +89,17 @@ pub struct Parts {
     pub files: Arc<dyn RunFiles>,
     /// To the reporters.
     pub notices: NoticeSender,
-    /// SIGINT and SIGTERM as they come, by number.
-    pub interrupts: UnboundedReceiver<i32>,
+    /// What ends the run early, as it comes.
+    pub interrupts: UnboundedReceiver<Interrupt>,
+}
+
+/// What ends a run early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Interrupt {
+    /// SIGINT or SIGTERM, by number.
+    Signal(i32),
+    /// What the run needs to be alone was taken from it: nothing more may be touched, `finally` neither.
+    Lost(Fault),
 }
 
 /// Whether anything selected may touch the cluster, so that the guard must be asked before the run.

@@ -5,6 +5,7 @@ mod listen;
 pub(super) mod perform;
 mod resume;
 mod signals;
+mod tenure;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::args::{Args, Run};
-use super::{aftermath, find, out, record};
+use super::{aftermath, clean, find, out, record};
 use crate::drivers::lock::{self, Lock};
 use crate::drivers::{World, vault};
 use crate::engine::{self, Mode, Past, Selection};
@@ -90,11 +91,15 @@ async fn go(
         }
     };
     let ready = ready(plan, world, secrets).await?;
-    let wish = Wish { jobs: run.jobs.unwrap_or_else(default_jobs).max(1), mode: mode(run), output: run.output };
+    let jobs = run.jobs.unwrap_or_else(default_jobs).max(1);
+    let wish = Wish { jobs, mode: mode(run), output: run.output, patience };
     let store = record::store(args)?;
     let resumed = past.as_ref().map(|(folder, _)| folder.id());
     if let Some(exit) = aftermath::settle(&store, &ready, &wish, resumed, &mut lock).await? {
         return Ok(exit);
+    }
+    if run.fresh && !clean::sweep(&ready.world, &ready.plan, &store, false, clean::LIMIT).await? {
+        return Ok(Exit::Failed);
     }
     let Some((folder, past)) = past else {
         return ready.perform(&wish, selection, None, &mut lock, &[]).await;
@@ -105,7 +110,11 @@ async fn go(
 }
 
 /// What every run of this process works with.
-async fn ready(plan: Arc<Plan>, world: Arc<World>, secrets: &IndexMap<String, SecretSource>) -> Result<Ready, Fault> {
+pub(super) async fn ready(
+    plan: Arc<Plan>,
+    world: Arc<World>,
+    secrets: &IndexMap<String, SecretSource>,
+) -> Result<Ready, Fault> {
     let env = environment();
     let secrets = resolve(secrets, &plan, &env).await?;
     let masker = Masker::new(secrets.values());
@@ -150,7 +159,7 @@ fn default_jobs() -> u32 {
 }
 
 /// The environment that steps start from: ours, as far as it is text.
-fn environment() -> BTreeMap<String, String> {
+pub(super) fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()

@@ -24,7 +24,7 @@ use super::graph::Graph;
 use super::masked;
 use super::scheduler::{End, Scheduler, Why};
 use super::scope::Known;
-use super::{Options, Parts};
+use super::{Interrupt, Options, Parts};
 
 /// The longest that the end of an aborted task is waited for.
 const DROPPED: Duration = Duration::from_secs(2);
@@ -161,7 +161,10 @@ impl Dispatch {
     async fn listen(&mut self) {
         tokio::select! {
             biased;
-            Some(signal) = self.parts.interrupts.recv() => self.interrupted(signal),
+            Some(interrupt) = self.parts.interrupts.recv() => match interrupt {
+                Interrupt::Signal(signal) => self.interrupted(signal),
+                Interrupt::Lost(fault) => self.lost(fault),
+            },
             Some(word) = self.words.recv() => self.hear(word),
         }
         while let Ok(word) = self.words.try_recv() {
@@ -228,6 +231,15 @@ impl Dispatch {
         self.interrupts += 1;
         self.events.push(Event::Interrupted { signal });
         self.halt();
+    }
+
+    /// Stops all that runs, and starts nothing more.
+    fn lost(&mut self, fault: Fault) {
+        self.events.push(Event::Warned { message: format!("{}; the run is stopped", fault.message) });
+        self.first_fault.get_or_insert((State::Errored, Some(fault)));
+        self.scheduler.interrupt();
+        self.scheduler.interrupt();
+        self.obey();
     }
 
     fn halt(&mut self) {

@@ -93,10 +93,6 @@ pub enum Anew {
     OutputsHidden,
     /// The `finally` of its stage has run since, and may have undone it.
     FinallyRan,
-    /// The gate of its stage does not hold any more.
-    GateUnmet,
-    /// What it made is not there any more, in a few words.
-    Gone(String),
     /// It was asked for.
     Asked,
 }

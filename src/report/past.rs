@@ -44,8 +44,6 @@ pub fn anew(why: &Anew) -> String {
         Anew::Follows(node) => format!("{} runs again", tame(node)),
         Anew::OutputsHidden => "what it handed on held a secret, and was not recorded".to_owned(),
         Anew::FinallyRan => "the `finally` of its stage has run since".to_owned(),
-        Anew::GateUnmet => "the gate of its stage does not hold any more".to_owned(),
-        Anew::Gone(what) => tame(what),
         Anew::Asked => "it was asked for".to_owned(),
     }
 }

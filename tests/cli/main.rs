@@ -2,6 +2,7 @@
 
 mod choices;
 mod crash;
+mod disk;
 mod examples;
 mod files;
 mod kit;

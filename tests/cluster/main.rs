@@ -5,6 +5,7 @@ mod assertions;
 mod broken;
 mod busybox;
 mod costly;
+mod faults;
 mod gates;
 mod helm;
 mod helm_pending;

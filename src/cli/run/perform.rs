@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::super::args::Output;
 use super::super::{aftermath, out};
+use super::tenure::Tenure;
 use super::{keep, listen, signals};
 use crate::drivers::World;
 use crate::drivers::lock::{self, Holder, Lock};
@@ -13,7 +14,7 @@ use crate::drivers::orphans;
 use crate::engine::{self, Course, Mode, Origin, Selection};
 use crate::event::Runner;
 use crate::exit_code::Exit;
-use crate::journal::RunFolder;
+use crate::journal::{RunFolder, Store};
 use crate::mask::{Masker, SecretText};
 use crate::outcome::Fault;
 use crate::plan::Plan;
@@ -37,6 +38,8 @@ pub(in crate::cli) struct Wish {
     pub jobs: u32,
     pub mode: Mode,
     pub output: Output,
+    /// How long another run on the namespace is waited for.
+    pub patience: Duration,
 }
 
 impl Ready {
@@ -57,6 +60,7 @@ impl Ready {
             }
         };
         let run = kept.folder.id().to_owned();
+        let (sender, interrupts) = signals::interrupts()?;
         let runner = Runner {
             pid: std::process::id(),
             host: lock::host(),
@@ -69,6 +73,21 @@ impl Ready {
             host: runner.host.clone(),
             since: kept.started.clone(),
         });
+        let tenure = if self.touches_cluster(&selection, course.as_ref()) {
+            let holder = format!("{run}@{}", runner.host);
+            let store = Store::new(&self.plan.settings().project);
+            match Tenure::begin(&self.world, &self.plan, holder, &store, wish.patience, sender).await {
+                Ok(tenure) => Some(tenure),
+                Err(fault) => {
+                    // It has run nothing: no record of it is worth keeping.
+                    drop(kept.recorder);
+                    let _ = store.remove(&kept.folder);
+                    return Err(fault);
+                }
+            }
+        } else {
+            None
+        };
         let (notices, received) = engine::notices();
         let listener = listen::Listener::start(listen::reporters(wish.output), received)?;
         let mut env = self.env.clone();
@@ -91,9 +110,12 @@ impl Ready {
             recorder: kept.recorder,
             files: Arc::clone(&kept.files) as Arc<dyn engine::RunFiles>,
             notices,
-            interrupts: signals::interrupts()?,
+            interrupts,
         };
         let result = engine::run(options, parts).await;
+        if let Some(tenure) = tenure {
+            tenure.end().await;
+        }
         let (story, failed) = listener.finish();
         let result = result?;
         // Before this run's own reports are there: who looks for runs that died looks at those without reports.
@@ -117,6 +139,16 @@ impl Ready {
             out::say(&format!("logs and evidence: {}", keep::shown(kept.folder.path())));
         }
         Ok(exit)
+    }
+}
+
+impl Ready {
+    /// Whether what is to run may touch the cluster.
+    fn touches_cluster(&self, selection: &Selection, course: Option<&Course>) -> bool {
+        let cluster = &self.plan.settings().cluster;
+        let owes = course.is_some_and(|course| !course.continues.owes.is_empty());
+        let wanted = if owes { &Selection::all(&self.plan) } else { selection };
+        !cluster.contexts.is_empty() && engine::touches_cluster(&self.plan, wanted)
     }
 }
 

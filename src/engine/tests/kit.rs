@@ -24,8 +24,8 @@ use tokio::time::Instant;
 use crate::drivers::World;
 use crate::drivers::process::LineSink;
 use crate::engine::{
-    Course, Mode, Notice, NoticeSender, Options, Origin, Parts, Past, Recorder, Resumption, RunFiles, RunResult,
-    Selection, StepLog, notices, run,
+    Course, Interrupt, Mode, Notice, NoticeSender, Options, Origin, Parts, Past, Recorder, Resumption, RunFiles,
+    RunResult, Selection, StepLog, notices, run,
 };
 use crate::event::{Event, Live, LogSize, NodeId, Record};
 use crate::kind::Evidence;
@@ -158,7 +158,7 @@ impl Setup {
             let signals = signals.clone();
             tokio::spawn(async move {
                 tokio::time::sleep(at).await;
-                let _ = signals.send(2);
+                let _ = signals.send(Interrupt::Signal(2));
             });
         }
         let book = Arc::new(Mutex::new(Vec::new()));
