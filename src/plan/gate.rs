@@ -120,8 +120,7 @@ impl Workshop<'_> {
         let Some(params) = self.params(&file, item, &spec, span) else { return Vec::new() };
         params.iter().for_each(|(name, value)| _ = reading.definer.word(name).word(&value.to_string()));
         let mut inner = reading.inner(Some(&params));
-        let list = file.get("assertions").cloned().unwrap_or_else(|| file.clone());
-        let assertions = self.assertions(&list, &mut inner);
+        let assertions = self.assertions(file.get("assertions").unwrap_or(&file), &mut inner);
         reading.refers.extend(inner.refers);
         reading.definer = inner.definer;
         assertions

@@ -1,10 +1,12 @@
 //! One step: exactly one kind beside the common keys; one node, or several with `for_each`.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::body::{Place, only};
 use super::build::{Workshop, site};
 use super::definition::{Definer, Definition};
+use super::judge::Found;
 use super::names::{Site, static_scope};
 use super::node::{Body, PlanNode, Retry, StepPlan, Work};
 use super::stage::{UNPLACED, condition};
@@ -19,8 +21,8 @@ use crate::spec::{StepKeys, name_problem};
 pub(super) struct StepParts {
     pub id: String,
     pub role: Role,
-    /// Its node, or several with `for_each`; none when something in it is wrong.
-    pub nodes: Vec<PlanNode>,
+    /// Its node, or several with `for_each`, by index; none when something in it is wrong.
+    pub nodes: Range<usize>,
     pub needs: Vec<(String, Span)>,
     pub during: Vec<(String, Span)>,
     /// Steps whose outputs it uses.
@@ -30,8 +32,8 @@ pub(super) struct StepParts {
 }
 
 impl Workshop<'_> {
-    /// The step at `entry`. What is wrong was told.
-    pub fn step(&mut self, stage: Option<usize>, role: Role, entry: &Entry) -> StepParts {
+    /// The step at `entry`, its nodes added to `nodes`. What is wrong was told.
+    pub fn step(&mut self, stage: Option<usize>, role: Role, entry: &Entry, nodes: &mut Vec<PlanNode>) -> StepParts {
         let names = |key: &str| -> Vec<(String, Span)> {
             let items = entry.node.get(key).map(Node::items).unwrap_or_default();
             items.iter().filter_map(|item| Some((item.as_text()?.to_owned(), item.span))).collect()
@@ -39,7 +41,7 @@ impl Workshop<'_> {
         let mut parts = StepParts {
             id: entry.key.clone(),
             role,
-            nodes: Vec::new(),
+            nodes: nodes.len()..nodes.len(),
             needs: names("needs"),
             during: names("during"),
             uses: Vec::new(),
@@ -66,9 +68,10 @@ impl Workshop<'_> {
             let label = item.as_ref().filter(|_| several).map(|item| label(item, at));
             for (kind, body) in &kinds {
                 let node = self.one(stage, role, entry, kind, body, &keys, item.clone(), label.clone(), &mut parts);
-                parts.nodes.extend(node.filter(|_| sound));
+                nodes.extend(node.filter(|_| sound));
             }
         }
+        parts.nodes.end = nodes.len();
         parts.uses.retain(|(id, _)| *id != entry.key);
         parts
     }
@@ -109,15 +112,14 @@ impl Workshop<'_> {
     fn step_kinds<'n>(&mut self, entry: &'n Entry) -> Vec<(&'static StepKind, &'n Node)> {
         let registry = self.shapes.registry;
         let shape = Arc::clone(&self.shapes.step_keys);
-        let common: Vec<&str> = shape.keys().collect();
-        let mut kinds = Vec::new();
+        let mut kinds = Vec::with_capacity(1);
         let mut strange = false;
         for field in entry.node.entries() {
             if let Some(kind) = registry.step(&field.key) {
                 kinds.push((kind, field));
-            } else if !common.contains(&field.key.as_str()) {
+            } else if !shape.has_key(&field.key) {
                 strange = true;
-                let known = common.iter().copied().chain(registry.steps.iter().map(|kind| kind.name));
+                let known = shape.keys().chain(registry.steps.iter().map(|kind| kind.name));
                 self.out.push(
                     Diagnostic::error(
                         Code::UnknownKey,
@@ -168,9 +170,12 @@ impl Workshop<'_> {
         entry: &Entry,
     ) -> Option<(StepKeys, Option<Vec<serde_json::Value>>)> {
         let shape = Arc::clone(&self.shapes.step_keys);
-        let fixed = only(&entry.node, |field| {
-            shape.keys().any(|key| key == field.key) && !matches!(field.key.as_str(), "env" | "when")
-        });
+        // Most steps have none: nothing is copied, looked at and decoded for them.
+        if !entry.node.entries().iter().any(|field| shape.has_key(&field.key)) {
+            return Some((StepKeys::default(), None));
+        }
+        let fixed =
+            only(&entry.node, |field| shape.has_key(&field.key) && !matches!(field.key.as_str(), "env" | "when"));
         let statics = Arc::clone(&self.statics);
         let place = Place { site: site(stage, Some(role)), statics: &statics };
         let found = self.inspect(&fixed, &shape, place)?;
@@ -233,7 +238,8 @@ impl Workshop<'_> {
         let place = Place { site: at, statics: &statics };
         let open = only(&entry.node, |field| matches!(field.key.as_str(), "env" | "when"));
         let shape = Arc::clone(&self.shapes.step_keys);
-        let open_found = self.inspect(&open, &shape, place);
+        let open_found =
+            if open.entries().is_empty() { Some(Found::default()) } else { self.inspect(&open, &shape, place) };
         let during = !keys.during.is_empty();
         let written = body;
         let body = self.body(kind, true, during, body, place, super::super::kind::Step::check);
@@ -245,7 +251,7 @@ impl Workshop<'_> {
         // With the values of vars in place; what only the run knows joins them when its turn comes.
         let known = matches!(body, Body::Ready(_)) && crate::expr::has_template(written);
         let settled = known.then(|| super::load::render_static(written, &statics, self.out)).flatten();
-        let definition = defined(kind, settled.as_ref().unwrap_or(written), keys, item.as_ref());
+        let definition = defined(kind, settled.as_deref().unwrap_or(written), keys, item.as_ref());
         let title = keys.name.clone().unwrap_or_else(|| match &body {
             Body::Ready(step) => step.title(),
             // What it will do in full is known when it is rendered; its verb is known now.

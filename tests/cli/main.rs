@@ -6,6 +6,7 @@ mod disk;
 mod examples;
 mod files;
 mod kit;
+mod kubectl;
 mod places;
 mod records;
 mod secrets;

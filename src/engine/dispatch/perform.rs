@@ -1,5 +1,6 @@
 //! Carrying out the scheduler's orders: conditions are evaluated, contexts made, tokens cancelled, skips written down.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,6 +118,7 @@ impl Dispatch {
             stop: own(&self.unused.stop),
             up: own(&self.unused.up),
             grace: self.options.grace,
+            during,
         };
         let running = Running {
             since: now,
@@ -159,6 +161,7 @@ impl Dispatch {
             project: plan.settings().project.clone(),
             run: self.options.run.clone(),
             env: Arc::clone(&ground.env),
+            own_env: BTreeMap::new(),
             secrets: Arc::clone(&parts.secrets),
             scope: Arc::clone(&view.plain),
             log: Arc::clone(&log) as _,
