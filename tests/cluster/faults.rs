@@ -82,7 +82,7 @@ impl<'g> Trial<'g> {
     fn new(ground: &'g Ground) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let head = format!(
-            "version: 1\npipeline: faults\ncluster: {{ contexts: [local], namespace: {} }}\nsecrets: {{ key: {{ generate: 16 }} }}\n\
+            "version: 1\npipeline: faults\ncluster: {{ contexts: [local], namespace: {} }}\nsecrets: {{ key: {{ generate: 16, keep: true }} }}\n\
              stages: [a.yaml, b.yaml, c.yaml]\nfinally: {{ over: {{ shell: {{ run: 'echo over >> ledger' }} }} }}\n",
             ground.namespace
         );
