@@ -24,8 +24,8 @@ fn confined(project: &Project, kib: u32) -> Said {
 #[test]
 fn a_record_that_cannot_be_written_ends_the_run_with_code_4() {
     // Each step writes some 250 bytes into the journal: 8 KiB hold the first dozens of them.
-    let steps: String =
-        (0..200).map(|at| format!("  s{at:03}: {{ shell: {{ run: 'echo {at} >> count' }} }}\n")).collect();
+    let step = |at: u32| format!("  s{at:03}: {{ shell: {{ run: 'echo {at} >> count' }} }}\n");
+    let steps = (0..200).map(step).collect::<Vec<String>>().concat();
     let project = Project::of(&[("a.yaml", &format!("stage: a\nsteps:\n{steps}"))]);
     // The start of the run alone takes more; with that it would not even begin.
     let said = confined(&project, 64);
