@@ -16,7 +16,6 @@ mod kube;
 mod kube_bulk;
 mod kube_room;
 mod mutations;
-mod ownership;
 mod provision;
 mod ran;
 mod secrets;
