@@ -16,7 +16,7 @@ const GATES: [&str; 9] = [
 
 #[test]
 #[ignore = "needs the cluster"]
-fn all_seven_stages_pass_and_leave_nothing_and_one_of_them_runs_again_alone() {
+fn all_seven_stages_pass_and_leave_nothing_and_some_run_again_with_a_database_in_the_cluster() {
     let todo = Todo::alone("whole");
     let ran = todo.run(&[]);
     ran.ends(
@@ -26,8 +26,8 @@ fn all_seven_stages_pass_and_leave_nothing_and_one_of_them_runs_again_alone() {
     ran.passed(&GATES);
     todo.nothing_is_left();
 
-    let again = todo.run(&["--stage", "manifests", "--profile", "local"]);
+    let again = todo.run(&["--stage", "cluster", "--stage", "manifests", "--profile", "local"]);
     again
         .ends(0, &["✔ 1 pods of todo-backend run", "✔ every feature works through the frontend"])
-        .passed(&["manifests.gate"]);
+        .passed(&["manifests.database", "manifests.gate"]);
 }
