@@ -108,12 +108,15 @@ impl IntoIterator for Outputs {
     }
 }
 
+type Pair<'o> = fn(&'o (String, Value)) -> (&'o String, &'o Value);
+
 impl<'o> IntoIterator for &'o Outputs {
     type Item = (&'o String, &'o Value);
-    type IntoIter = std::iter::Map<std::slice::Iter<'o, (String, Value)>, fn(&(String, Value)) -> (&String, &Value)>;
+    type IntoIter = std::iter::Map<std::slice::Iter<'o, (String, Value)>, Pair<'o>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter().map(|(name, value)| (name, value))
+        let pair: Pair<'o> = |(name, value)| (name, value);
+        self.0.iter().map(pair)
     }
 }
 
