@@ -2,15 +2,13 @@
 //!
 //! It is written from the story as it goes: a run of ten thousand steps needs no second copy of itself.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use serde::ser::{Serialize, Serializer};
-use serde_json::Value;
 
 use super::story::{NodeStory, StageStory, Story};
 use crate::event::{AssertionResult, Because, LogSize, Role, State};
-use crate::outcome::{Failure, Fault};
+use crate::outcome::{Failure, Fault, Outputs};
 
 /// The document as text.
 pub fn json(story: &Story) -> String {
@@ -72,8 +70,8 @@ struct Node<'s> {
     fault: Option<&'s Fault>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     tolerated: bool,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    outputs: &'s BTreeMap<String, Value>,
+    #[serde(skip_serializing_if = "Outputs::is_empty")]
+    outputs: &'s Outputs,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     assertions: &'s [AssertionResult],
     #[serde(skip_serializing_if = "Option::is_none")]
