@@ -1,9 +1,12 @@
 //! The record of a run, found and replayed: what `report`, `runs` and `logs` have in common.
 
+use std::path::{Path, PathBuf};
+
 use super::args::Args;
 use super::{find, out};
 use crate::journal::{End, JournalError, Reader, RunFolder, Store, StoreError};
 use crate::outcome::Fault;
+use crate::report::html::Beside;
 use crate::report::story::Story;
 
 /// The runs of the project at hand.
@@ -40,6 +43,38 @@ pub(super) fn story(run: &RunFolder) -> Result<Story, Fault> {
         out::say(&format!("the record of {} is damaged: its last {bytes} bytes are left out", run.id()));
     }
     Ok(story)
+}
+
+/// The logs and the evidence of a run, for links: paths relative to its folder, by node.
+pub(super) fn beside(run: &RunFolder, story: &Story) -> Beside {
+    let below = |path: &Path| Some(path.strip_prefix(run.path()).ok()?.to_string_lossy().into_owned());
+    let mut beside = Beside::default();
+    for node in &story.nodes {
+        let name = &node.outline.name;
+        let log = run.log(name);
+        if node.log.is_some() && log.is_file() {
+            beside.logs.extend(below(&log).map(|path| (name.clone(), path)));
+        }
+        let mut found = Vec::new();
+        gather(&run.evidence_of(name), 0, &mut found);
+        found.sort();
+        beside.evidence.extend(found.iter().take(LINKS).filter_map(|file| Some((name.clone(), below(file)?))));
+    }
+    beside
+}
+
+/// Evidence of one node that is linked to.
+const LINKS: usize = 60;
+
+fn gather(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.is_dir() && depth < 4 {
+            gather(&path, depth + 1, found);
+        } else if path.is_file() {
+            found.push(path);
+        }
+    }
 }
 
 fn unreadable(error: &JournalError) -> Fault {

@@ -53,6 +53,7 @@ pub(super) fn reports(folder: &RunFolder, story: &Story) -> Result<(), Fault> {
         })
     };
     write(folder.junit(), crate::report::junit::junit(story))?;
+    write(folder.html(), crate::report::html::html(story, &crate::cli::record::beside(folder, story)))?;
     write(folder.summary(), format!("{:#}\n", crate::report::json::json(story)))
 }
 
