@@ -3,8 +3,10 @@
 mod args;
 mod check;
 mod completions;
+mod doctor;
 mod explain;
 mod find;
+mod gate;
 mod init;
 mod logs;
 mod out;
@@ -35,6 +37,8 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::run(&args, run),
         Command::Check(check) => check::run(&args, check),
         Command::Plan(plan) => plan::run(&args, plan),
+        Command::Gate(gate) => gate::run(&args, gate),
+        Command::Doctor(doctor) => doctor::run(&args, doctor),
         Command::Report(report) => report::run(&args, report),
         Command::Runs(runs) => runs::run(&args, runs),
         Command::Logs(logs) => logs::run(&args, logs),

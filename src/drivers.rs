@@ -12,6 +12,7 @@ pub mod images;
 pub mod process;
 pub mod providers;
 pub mod script;
+pub mod survey;
 pub mod tcp;
 pub mod traces;
 pub mod tree;

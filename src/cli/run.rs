@@ -19,6 +19,7 @@ use crate::mask::{Masker, SecretText};
 use crate::outcome::Fault;
 use crate::plan::{Loaded, Plan};
 use crate::spec::{SecretSource, StageNames};
+pub(super) use signals::interrupts;
 
 /// Between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
@@ -156,14 +157,14 @@ fn default_jobs() -> u32 {
 }
 
 /// The environment that steps start from: ours, as far as it is text.
-fn environment() -> BTreeMap<String, String> {
+pub(super) fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
 }
 
 /// The values of the secrets. Every one that is missing is told.
-async fn resolve(
+pub(super) async fn resolve(
     sources: &IndexMap<String, SecretSource>,
     plan: &Plan,
     env: &BTreeMap<String, String>,
