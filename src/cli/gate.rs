@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
     let (result, story) = result?;
     match wanted.format {
         GateFormat::Text => out::styled(&text::gates(&story)),
-        GateFormat::Json => out::data(&format!("{:#}", json::json(&story))),
+        GateFormat::Json => out::data(&json::json(&story)),
         GateFormat::Junit => out::data(&junit::junit(&story)),
     }
     let known = [Exit::Passed, Exit::Invalid, Exit::Environment, Exit::Interrupted];

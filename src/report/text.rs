@@ -69,7 +69,7 @@ pub fn gates(story: &Story) -> String {
                 result.verdict.as_ref().err().and_then(|fault| fault.help.as_ref()).map(|help| format!("help: {help}")),
             );
             for line in lines {
-                let _ = writeln!(text, "    {}", line);
+                let _ = writeln!(text, "    {line}");
             }
         }
         for line in words::explanation(node).iter().filter(|_| node.assertions.is_empty()) {
