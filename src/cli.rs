@@ -1,7 +1,9 @@
 //! The command line: one file a command. Data goes to stdout, all else to stderr.
 
+mod aftermath;
 mod args;
 mod check;
+mod clean;
 mod completions;
 mod doctor;
 mod explain;
@@ -36,6 +38,7 @@ pub fn main() -> ExitCode {
     let result = match &args.command {
         Command::Run(run) => run::run(&args, run),
         Command::Check(check) => check::run(&args, check),
+        Command::Clean(clean) => clean::run(&args, clean),
         Command::Plan(plan) => plan::run(&args, plan),
         Command::Gate(gate) => gate::run(&args, gate),
         Command::Doctor(doctor) => doctor::run(&args, doctor),

@@ -3,6 +3,7 @@
 mod body;
 mod build;
 mod cycles;
+mod definition;
 mod files;
 mod gate;
 mod judge;
@@ -15,6 +16,8 @@ mod single;
 mod stage;
 mod step;
 
+pub(crate) use definition::Definer;
+pub use definition::Definition;
 pub use load::{Loaded, Options, load};
 pub use single::GateFile;
 

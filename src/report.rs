@@ -6,6 +6,7 @@ pub mod github;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod past;
 pub mod plain;
 pub mod plan;
 pub mod progress;

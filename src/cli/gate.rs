@@ -51,6 +51,8 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
         let masker = Masker::new(secrets.values());
         let files = Arc::new(Files::new()?);
         let (notices, mut received) = engine::notices();
+        // the sender is for those who have more to say than signals
+        let (_interrupter, interrupts) = interrupts()?;
         let options = engine::Options {
             run: "gate".to_owned(),
             started: jiff::Timestamp::now().to_string(),
@@ -59,6 +61,7 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
             selection: Selection::of(&plan, &[], None).map_err(|unknown| Fault::invalid(unknown.to_string()))?,
             grace: GRACE,
             env,
+            origin: engine::Origin::default(),
         };
         let parts = engine::Parts {
             masker,
@@ -68,7 +71,7 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
             recorder: Box::new(Numbers::new()),
             files: Arc::clone(&files) as Arc<dyn RunFiles>,
             notices,
-            interrupts: interrupts()?,
+            interrupts,
         };
         let hear = async {
             let mut story = Story::default();

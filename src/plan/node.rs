@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::definition::Definition;
 use crate::document::Node;
 use crate::event::{NodeId, NodeOutline, Role};
 use crate::expr::{Expr, Template};
@@ -68,6 +69,12 @@ pub struct PlanNode {
     pub pool: Option<usize>,
     /// Its failure is told but does not count.
     pub continue_on_error: bool,
+    /// What it was written as.
+    pub definition: Definition,
+    /// Files that it is made from (`inputs:`), as patterns.
+    pub inputs: Vec<String>,
+    /// Must not run twice without somebody saying so.
+    pub once: bool,
     /// What it does.
     pub work: Work,
 }

@@ -2,6 +2,8 @@
 
 mod choices;
 mod commands;
+mod crash;
+mod disk;
 mod examples;
 mod files;
 mod kit;
