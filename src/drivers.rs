@@ -15,6 +15,7 @@ pub mod orphans;
 pub mod process;
 pub mod providers;
 pub mod script;
+pub mod survey;
 pub mod tcp;
 pub mod traces;
 pub mod traffic;

@@ -14,13 +14,13 @@ use crate::units::{Count, Quantity, Rate, TimeSpan};
 #[command(name = "pipeline", version, about, max_term_width = 100, arg_required_else_help = true)]
 pub(super) struct Args {
     /// Work as if started in this folder
-    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, help_heading = "Everywhere")]
     pub directory: Option<PathBuf>,
     /// The pipeline file [default: pipeline.yaml here or in a folder above]
-    #[arg(short, long, value_name = "FILE", global = true)]
+    #[arg(short, long, value_name = "FILE", global = true, help_heading = "Everywhere")]
     pub file: Option<PathBuf>,
     /// When to use colour
-    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true, help_heading = "Everywhere")]
     pub color: Color,
     #[command(subcommand)]
     pub command: Command,
@@ -45,9 +45,13 @@ pub(super) enum Command {
     Check(Check),
     /// Show what would run, and in which order
     Plan(Plan),
+    /// Measure one gate file against the world as it is; runs no step
+    Gate(GateOf),
+    /// Tell what this machine has, what the pipeline needs of it, and what to do
+    Doctor(Doctor),
     /// Make a run's report again from its record
     Report(Report),
-    /// List, show or remove runs
+    /// List, show, compare or remove runs
     Runs(Runs),
     /// Remove what runs have made: helm releases, objects, clusters; do the `finally` that killed ones owe
     Clean(Clean),
@@ -181,6 +185,9 @@ pub(super) struct Plan {
     /// How to show it
     #[arg(long, value_name = "FORMAT", default_value = "tree")]
     pub format: PlanFormat,
+    /// Show only what differs from the plan of the newest run
+    #[arg(long)]
+    pub diff: bool,
     #[command(flatten)]
     pub overrides: Overrides,
 }
@@ -199,6 +206,38 @@ pub(super) enum PlanFormat {
 }
 
 #[derive(Debug, Group)]
+pub(super) struct GateOf {
+    /// The gate file: gates/NAME.yaml
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// A value for a parameter of the file; may stand several times
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = assignment)]
+    pub params: Vec<(String, String)>,
+    /// How to tell it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: GateFormat,
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// How a gate is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum GateFormat {
+    /// For people
+    Text,
+    /// For CI
+    Junit,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+#[derive(Debug, Group)]
 pub(super) struct Report {
     /// The run's id, or a part of it [default: the newest]
     pub run: Option<String>,
@@ -212,6 +251,8 @@ pub(super) struct Report {
 pub(super) enum ReportFormat {
     /// For people
     Text,
+    /// For a browser: one file
+    Html,
     /// For CI
     Junit,
     /// For programs
@@ -233,6 +274,13 @@ pub(super) enum RunsCommand {
     Show {
         /// The run's id, or a part of it [default: the newest]
         run: Option<String>,
+    },
+    /// What changed from one run to another: definitions, outcomes, durations, measures
+    Diff {
+        /// The earlier run's id, or a part of it [default: the newest but one]
+        old: Option<String>,
+        /// The later run's [default: the newest]
+        new: Option<String>,
     },
     /// Remove runs with all their files
     Rm {

@@ -25,6 +25,7 @@ use crate::plan::{Loaded, Plan};
 use crate::spec::{SecretSource, StageNames};
 use perform::{Ready, Wish};
 pub(super) use resume::of as resume_of;
+pub(super) use signals::interrupts;
 
 /// Runs the pipeline.
 pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
@@ -166,7 +167,7 @@ pub(super) fn environment() -> BTreeMap<String, String> {
 }
 
 /// The values of the secrets. Every one that is missing is told.
-async fn resolve(
+pub(super) async fn resolve(
     sources: &IndexMap<String, SecretSource>,
     plan: &Plan,
     env: &BTreeMap<String, String>,

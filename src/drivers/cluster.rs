@@ -21,6 +21,7 @@ pub mod reach;
 mod reference;
 mod revisions;
 pub mod rollout;
+mod survey;
 mod trouble;
 pub mod watch;
 
@@ -39,6 +40,7 @@ pub use pods::{PodTarget, is_ready};
 pub use portforward::Forward;
 pub use reference::{Reference, ReferenceError};
 pub use revisions::Undone;
+pub use survey::ContextFact;
 pub use trouble::{Refusal, Trouble};
 
 /// Which cluster may be touched, as pipeline.yaml says.

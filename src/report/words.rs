@@ -187,6 +187,11 @@ pub fn tame(text: &str) -> String {
     }
 }
 
+/// The same with line ends left in: for files, whose lines are no commands.
+pub(super) fn tame_keeping_lines(text: &str) -> String {
+    text.split('\n').map(tame).collect::<Vec<_>>().join("\n")
+}
+
 fn tame_lines(text: &str) -> impl Iterator<Item = String> {
     text.lines().map(tame)
 }

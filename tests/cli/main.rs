@@ -1,6 +1,7 @@
 //! The built program, as people and scripts use it: words, exit codes, files, signals. Needs neither Docker nor a cluster.
 
 mod choices;
+mod commands;
 mod crash;
 mod disk;
 mod examples;

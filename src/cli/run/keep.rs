@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
+use crate::cli::record::Beside;
 use crate::drivers::process::LineSink;
 use crate::engine::{NoticeSender, Recorder, RunFiles, StepLog};
 use crate::event::{Event, Live, LogSize, NodeId, Record};
@@ -55,6 +56,7 @@ pub(super) fn reports(folder: &RunFolder, story: &Story) -> Result<(), Fault> {
         })
     };
     write(folder.junit(), &|out| crate::report::junit::write(story, out))?;
+    write(folder.html(), &|out| crate::report::html::write(story, &Beside(folder), out))?;
     write(folder.summary(), &|out| crate::report::json::write(story, out))
 }
 
