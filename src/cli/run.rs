@@ -38,6 +38,9 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
     let world = Arc::new(World::new(plan.settings().clone()));
     if engine::touches_cluster(&plan, &selection) {
         world.cluster.guard()?;
+        if let (Some(program), false) = (world.cluster.credential_program()?, run.dry_run) {
+            out::say(&format!("the cluster's user signs in with the program `{program}`, which kubeconfig names"));
+        }
     }
     if run.dry_run {
         out::data(&crate::report::plan::tree(&plan));
@@ -86,6 +89,7 @@ async fn go(
         grace: GRACE,
         env,
     };
+    let last = masker.clone();
     let parts = engine::Parts {
         masker,
         plan,
@@ -103,7 +107,7 @@ async fn go(
     let mut unwritten: Vec<String> = Vec::new();
     unwritten.extend(result.journal_error.as_ref().map(|error| format!("the record of this run: {error}")));
     unwritten.extend(kept.files.lost());
-    unwritten.extend(keep::reports(&kept.folder, &story).err().map(|fault| fault.message));
+    unwritten.extend(keep::reports(&kept.folder, &story, &last).err().map(|fault| fault.message));
     unwritten.extend(failed.iter().map(|(reporter, error)| format!("the {reporter} report: {error}")));
     for problem in &unwritten {
         out::error(&format!("not written: {problem}"), None);

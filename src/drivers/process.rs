@@ -72,6 +72,15 @@ impl fmt::Debug for Command {
 pub trait LineSink: Send + Sync {
     /// One line; may hold any bytes. Masking, cutting and storing are the sink's business.
     fn line(&self, line: &[u8]);
+
+    /// A piece of a line longer than [`LINE_LIMIT`], whose end has not come yet: more pieces follow, then its rest as a
+    /// [`LineSink::line`], or [`LineSink::ends`]. Whoever masks must see through the cuts.
+    fn piece(&self, piece: &[u8]) {
+        self.line(piece);
+    }
+
+    /// A line that came in pieces ends where the last piece did.
+    fn ends(&self) {}
 }
 
 /// When and how a process is to be stopped.

@@ -139,7 +139,8 @@ impl Job {
     fn render(&self, step: &StepPlan, written: &crate::document::Node) -> Result<Box<dyn Step>, Fault> {
         let rendered = crate::expr::render(written, &self.view.full)
             .map_err(|error| Fault::invalid(format!("{}: {error}", step.kind.name)))?;
-        decode_rendered(step.kind, &rendered)
+        let during = !self.plan.node(self.node).covers.is_empty();
+        decode_rendered(step.kind, &rendered, &self.cx.project, during)
     }
 
     async fn attempts(&self, node: &PlanNode, step: &StepPlan, body: &dyn Step) -> Ending {

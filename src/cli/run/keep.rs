@@ -44,13 +44,16 @@ impl Kept {
 }
 
 /// Writes the reports that every run leaves; whole, or not at all.
-pub(super) fn reports(folder: &RunFolder, story: &Story) -> Result<(), Fault> {
+pub(super) fn reports(folder: &RunFolder, story: &Story, masker: &Masker) -> Result<(), Fault> {
     let write = |path: PathBuf, text: String| {
         let draft = path.with_extension("part");
-        fs::write(&draft, text).and_then(|()| fs::rename(&draft, &path)).map_err(|error| {
-            let _ = fs::remove_file(&draft);
-            Fault::unknown(format!("cannot write {}: {error}", path.display()))
-        })
+        // All that reports are made of was masked. What slipped through all the same ends here.
+        fs::write(&draft, masker.mask_bytes(text.as_bytes())).and_then(|()| fs::rename(&draft, &path)).map_err(
+            |error| {
+                let _ = fs::remove_file(&draft);
+                Fault::unknown(format!("cannot write {}: {error}", path.display()))
+            },
+        )
     };
     write(folder.junit(), crate::report::junit::junit(story))?;
     write(folder.summary(), format!("{:#}\n", crate::report::json::json(story)))
@@ -132,6 +135,14 @@ struct Log {
 impl LineSink for Log {
     fn line(&self, line: &[u8]) {
         self.log.line(line);
+    }
+
+    fn piece(&self, piece: &[u8]) {
+        self.log.piece(piece);
+    }
+
+    fn ends(&self) {
+        self.log.ends();
     }
 }
 
