@@ -1,16 +1,20 @@
 # What one does with this project; `make` lists it. Recipes longer than two lines are scripts in tools/.
 .DEFAULT_GOAL := help
-.PHONY: help run test docs bench lint up down status
+.PHONY: help run test test-mutations docs bench lint up down status
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-run: up ## Docker and a cluster answer, then the pipeline runs
+run: ## Docker, a cluster and a database answer, then the pipeline runs: make run ARGS="--profile local"
+	tools/up --with compose --with browser
 	cargo build --release --locked
-	eval "$$(tools/env)" && target/release/pipeline run
+	eval "$$(tools/env)" && target/release/pipeline run $(ARGS)
 
 test: ## all tests, those against a real Docker and cluster too
 	tools/test
+
+test-mutations: ## breaks the Todo Chatbot in every way of docs/mutations.md; the right gate must say so each time
+	tools/test mutations
 
 docs: ## writes the reference pages anew
 	UPDATE=1 cargo test --locked --test docs

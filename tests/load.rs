@@ -7,13 +7,13 @@ use pipeline::plan::{Options, load};
 use pipeline::report::diagnostics::{Style, render};
 use proptest::prelude::*;
 
-const PIPELINE: &str = include_str!("../pipeline.yaml");
+const PIPELINE: &str = include_str!("../examples/greeter/pipeline.yaml");
 const STAGES: [&str; 3] = [
-    include_str!("../stages/1-image.yaml"),
-    include_str!("../stages/3-manifests.yaml"),
-    include_str!("../stages/5-chart.yaml"),
+    include_str!("../examples/greeter/stages/1-image.yaml"),
+    include_str!("../examples/greeter/stages/3-manifests.yaml"),
+    include_str!("../examples/greeter/stages/5-chart.yaml"),
 ];
-const GATE: &str = include_str!("../gates/greets.yaml");
+const GATE: &str = include_str!("../examples/greeter/gates/greets.yaml");
 
 /// What is done to a text, at a place that is a share of its length.
 #[derive(Debug, Clone)]

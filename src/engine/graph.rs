@@ -31,7 +31,8 @@ impl Phase {
 pub(crate) struct GraphNode {
     pub stage: usize,
     pub phase: Phase,
-    /// What must come first: its phase, each need, each `during` node covering it; for a gate, each step.
+    /// What must come first: its phase, each need, each other stage it waits for, each `during` node covering it; for a
+    /// gate, each step.
     pub blockers: u32,
     /// Nodes that have this one among their blockers until it is over.
     pub dependents: Vec<usize>,
@@ -56,6 +57,8 @@ pub(crate) struct GraphStage {
     pub waits: u32,
     /// Stages that wait for it.
     pub dependents: Vec<usize>,
+    /// Nodes of other stages that wait for it.
+    pub followers: Vec<usize>,
     /// Runs whatever happened.
     pub always: bool,
     /// Takes part in this run.
@@ -87,6 +90,7 @@ impl Graph {
                     }),
                     waits: 0,
                     dependents: Vec::new(),
+                    followers: Vec::new(),
                     always: stage.always,
                     selected: selection.has(crate::plan::StageId(index)),
                     asks: stage.when.is_some(),
@@ -112,6 +116,10 @@ impl Graph {
             self.nodes[index].covers.push(covered);
             self.nodes[covered].covered_by.push(index);
             self.nodes[covered].blockers += 1;
+        }
+        for other in node.after.iter().map(|other| other.index()).filter(|other| *other != stage) {
+            self.stages[other].followers.push(index);
+            self.nodes[index].blockers += 1;
         }
         if node.role != Role::Gate {
             for need in node.needs.iter().map(|id| id.index()).filter(|id| beside(self, *id)).collect::<Vec<_>>() {

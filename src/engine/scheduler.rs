@@ -3,7 +3,7 @@
 //! Who drives it tells it what happened (`answer`, `up`, `finish`, `interrupt`) and then does what [`Scheduler::next`]
 //! hands out until there is nothing more. Every change of a node's state goes through [`Scheduler::transition`].
 //!
-//! * A node starts when its stage is open, its needs are satisfied, the `during` nodes covering it are up, its `when:`
+//! * A node starts when its stage is open, its needs are satisfied, the other stages it waits for are over, the `during` nodes covering it are up, its `when:`
 //!   holds and a place is free. *Satisfied* is: passed, failed but tolerated, or skipped by its own choice (`when:`,
 //!   nothing to do here, not selected), as with Argo's `Succeeded || Skipped`.
 //! * A failure skips what depends on it. Unless [`Mode::KeepGoing`] it also halts the run: of steps and gates nothing

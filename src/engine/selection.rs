@@ -45,7 +45,8 @@ impl Selection {
         while let Some(stage) = wanted.pop() {
             if !std::mem::replace(&mut seen[stage], true) {
                 chosen[stage] = true;
-                wanted.extend(plan.stages()[stage].needs.iter().map(|need| need.index()));
+                let nodes = plan.stages()[stage].nodes.iter().flat_map(|id| &plan.node(*id).after);
+                wanted.extend(plan.stages()[stage].needs.iter().chain(nodes).map(|need| need.index()));
             }
         }
         Ok(Selection { chosen })

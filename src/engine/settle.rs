@@ -110,7 +110,7 @@ async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<I
     match written.when.as_ref().map(|when| (when, scope::holds(when, &job.view.full))) {
         Some((_, Err(fault))) => return (name(), Settled::at_once(Err(fault))),
         Some((when, Ok(false))) => {
-            let reason = format!("`{}` is false", when.text());
+            let reason = written.otherwise.clone().unwrap_or_else(|| format!("`{}` is false", when.text()));
             return (name(), Settled::at_once(Ok(Verdict::Skipped { reason })));
         }
         Some((_, Ok(true))) | None => {}

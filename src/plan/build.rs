@@ -76,6 +76,9 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         for (other, span) in &built.refers {
             waits.push(Wait { from: index, to: *other, span: *span, how: "uses an output of" });
         }
+        for (other, span) in &built.after {
+            waits.push(Wait { from: index, to: *other, span: *span, how: "has a step that needs" });
+        }
         let implied = built.refers.iter().map(|(other, _)| *other).filter(|other| *other != index);
         let mut needs: Vec<usize> = needs.into_iter().chain(implied).collect();
         needs.sort_unstable();
@@ -173,6 +176,8 @@ pub(super) struct Built {
     pub env: Vec<(String, crate::expr::Template)>,
     /// Other stages that its expressions refer to.
     pub refers: Vec<(usize, Span)>,
+    /// Other stages that single steps of it wait for.
+    pub after: Vec<(usize, Span)>,
 }
 
 /// What a pipeline's own gate, env and `finally` were built to.
@@ -213,6 +218,9 @@ impl Parts {
             node.outline.name = format!("{name}.{}", node.outline.name);
             for id in node.needs.iter_mut().chain(&mut node.covers) {
                 id.0 += base;
+            }
+            for id in &mut node.after {
+                *id = stage_id(id.index() + self.first);
             }
             self.nodes.push(node);
         }

@@ -45,6 +45,7 @@ impl Workshop<'_> {
             step: "gate".into(),
             item: None,
             needs: Vec::new(),
+            after: Vec::new(),
             covers: Vec::new(),
             when: None,
             env: Vec::new(),
@@ -196,6 +197,7 @@ impl Workshop<'_> {
             within: spec.within.map(|time| time.0),
             hold: spec.r#for.map(|time| time.0),
             when: item.get("when").and_then(condition),
+            otherwise: spec.otherwise,
             warning: spec.severity == SeveritySpec::Warning,
         })
     }

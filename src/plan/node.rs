@@ -55,6 +55,8 @@ pub struct PlanNode {
     /// Nodes of the same stage and role that must have passed before it starts: `needs` and implied edges. A gate
     /// waits for all steps of its stage without being told.
     pub needs: Vec<NodeId>,
+    /// Other stages that must be over, with their gates holding, before it starts.
+    pub after: Vec<StageId>,
     /// With `during`: the nodes it covers (a gate may be one). It is up before the first of them starts and is
     /// stopped after the last has ended.
     pub covers: Vec<NodeId>,
@@ -134,6 +136,8 @@ pub struct PlanAssertion {
     pub hold: Option<Duration>,
     /// Skipped when false.
     pub when: Option<Expr>,
+    /// Its `otherwise:`: why it is skipped, in the user's words.
+    pub otherwise: Option<String>,
     /// Its failure only warns.
     pub warning: bool,
 }

@@ -99,7 +99,9 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         }
         for part in edges {
             for (name, span) in &part.needs {
-                self.edge(&part, name, *span, "needs");
+                if !self.after(&part, name, *span) {
+                    self.edge(&part, name, *span, "needs");
+                }
             }
             for (name, span) in &part.uses {
                 // A step that is over before this group begins needs no edge.
@@ -115,6 +117,22 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
 
     fn role_of(&self, id: &str) -> Option<Role> {
         self.steps.get(id).map(|(role, _)| *role)
+    }
+
+    /// A need that names another stage: only this step waits for it. `false` where the name means a step.
+    fn after(&mut self, part: &StepParts, name: &str, span: Span) -> bool {
+        if part.role != Role::Step || self.steps.contains_key(name) {
+            return false;
+        }
+        let Some(other) = self.shop.names.stages.get_index_of(name).filter(|other| Some(*other) != self.stage) else {
+            return false;
+        };
+        self.built.after.push((other, span));
+        for index in self.steps.get(&part.id).map(|(_, nodes)| nodes.clone()).unwrap_or_default() {
+            // Counted from the first stage of the file, until it is added to the plan.
+            self.built.nodes[index].after.push(StageId(u32::try_from(other).unwrap_or(u32::MAX)));
+        }
+        true
     }
 
     fn edge(&mut self, part: &StepParts, name: &str, span: Span, how: &'static str) {

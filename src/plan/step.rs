@@ -251,6 +251,7 @@ impl Workshop<'_> {
             step: entry.key.clone(),
             item,
             needs: Vec::new(),
+            after: Vec::new(),
             covers: Vec::new(),
             when: entry.node.get("when").and_then(condition),
             env: Workshop::env(entry.node.get("env")),

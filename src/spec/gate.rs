@@ -48,6 +48,9 @@ pub struct AssertionKeys {
     /// A CEL condition; the assertion is skipped when it is false.
     #[serde(default)]
     pub when: Option<When>,
+    /// With `when`: why it is skipped, in the user's words; else the condition is told.
+    #[serde(default)]
+    pub otherwise: Option<String>,
     /// `warning`: its failure is told, but the gate holds.
     #[serde(default)]
     pub severity: SeveritySpec,

@@ -48,7 +48,8 @@ pub struct StepKeys {
     /// What it is for, shown in plan and reports.
     #[serde(default)]
     pub name: Option<String>,
-    /// Steps of this stage that must pass before it starts.
+    /// Steps of this stage that must pass before it starts; also other stages, whose gates must hold before this one
+    /// step starts, while the rest of its stage goes ahead.
     #[serde(default)]
     pub needs: Vec<String>,
     /// Steps of this stage, or `gate`, that this step runs around: it is up before the first of them starts, and is

@@ -4,6 +4,7 @@ mod apply;
 mod config_map;
 mod delete;
 mod exec;
+mod get;
 mod logs;
 mod manifests;
 mod on;
@@ -30,7 +31,7 @@ use several::Body;
 /// The row of the table.
 pub const KIND: StepKind = StepKind::step::<Kube>(
     "kube",
-    "Does one thing on the cluster through its API: apply, delete, secret, restart, undo, scale, set_image, wait, exec, logs, port_forward.",
+    "Does one thing on the cluster through its API: apply, delete, secret, restart, undo, scale, set_image, wait, get, exec, logs, port_forward.",
     "apply: manifests/",
 )
 .outputs(OUTPUTS)
@@ -44,6 +45,8 @@ const OUTPUTS: &[OutputRow] = &[
     OutputRow { name: "objects", summary: "apply, delete: the objects, as `deployment.apps/backend`" },
     OutputRow { name: "revision", summary: "restart, set_image, undo: the revision of a Deployment now rolled out" },
     OutputRow { name: "replicas", summary: "scale: how many replicas are wanted now" },
+    OutputRow { name: "count", summary: "get: how many objects there are" },
+    OutputRow { name: "value", summary: "get: what the expression `value` makes of them; null without one" },
     OutputRow { name: "exit_code", summary: "exec: the command's exit code" },
     OutputRow {
         name: "stdout",
@@ -78,6 +81,8 @@ pub struct Kube {
     set_image: Option<set_image::SetImage>,
     /// Waits until objects are as described.
     wait: Option<wait::Wait>,
+    /// Reads objects, and publishes what a CEL expression makes of them.
+    get: Option<get::Get>,
     /// Runs a command in a pod.
     exec: Option<exec::Exec>,
     /// Writes the logs of pods to the step's log; with `follow`, while other steps run.
@@ -115,7 +120,7 @@ enum During {
 
 impl Kube {
     fn verbs(&self) -> Vec<(&'static str, &dyn Verb)> {
-        let all: [(&'static str, Option<&dyn Verb>); 12] = [
+        let all: [(&'static str, Option<&dyn Verb>); 13] = [
             ("apply", self.apply.as_ref().map(|Body(verb)| verb as &dyn Verb)),
             ("delete", self.delete.as_ref().map(|Body(verb)| verb as &dyn Verb)),
             ("secret", self.secret.as_ref().map(|verb| verb as &dyn Verb)),
@@ -125,6 +130,7 @@ impl Kube {
             ("scale", self.scale.as_ref().map(|verb| verb as &dyn Verb)),
             ("set_image", self.set_image.as_ref().map(|verb| verb as &dyn Verb)),
             ("wait", self.wait.as_ref().map(|verb| verb as &dyn Verb)),
+            ("get", self.get.as_ref().map(|verb| verb as &dyn Verb)),
             ("exec", self.exec.as_ref().map(|verb| verb as &dyn Verb)),
             ("logs", self.logs.as_ref().map(|Body(verb)| verb as &dyn Verb)),
             ("port_forward", self.port_forward.as_ref().map(|verb| verb as &dyn Verb)),
@@ -215,6 +221,7 @@ mod tests {
             ("scale: { target: deployment/web, replicas: 3 }", "scale deployment/web to 3"),
             ("set_image: { target: deployment/web, image: 'web:2' }", "set the image of deployment/web"),
             ("wait: { target: pod/web, for: condition=Ready }", "wait for pod/web: condition=Ready"),
+            ("get: { kind: nodes, selector: 'a=b' }", "get nodes a=b"),
             ("exec: { target: deployment/web, command: [ls, -l] }", "exec ls in deployment/web"),
             ("logs: deployment/web", "logs of deployment/web"),
             ("port_forward: { target: service/web, remote: 80 }", "forward to service/web:80"),

@@ -112,3 +112,41 @@ fn jobs_bounds_how_many_steps_run_at_once() {
     )]);
     project.run(&["run", "--jobs", "1"]).ends(0, &["8 steps"]);
 }
+
+#[test]
+fn an_assertion_that_is_skipped_says_why_in_every_report_and_counts_for_nothing() {
+    let stage = "stage: a\nsteps: { look: { shell: { run: 'echo found=0 >> $PIPELINE_OUTPUT' }, outputs: [found] } }\ngate:\n  \
+        - name: it serves\n    when: steps.look.outputs.found == '1'\n    otherwise: there is none here\n    shell: { run: 'false' }\n  \
+        - name: it is there\n    when: vars.browser\n    shell: { run: 'false' }\n  - shell: { run: 'true' }\n";
+    let project = Project::headed("vars: { browser: false }\n", &[("a.yaml", stage)]);
+    let words =
+        ["○ it serves: skipped: there is none here", "○ it is there: skipped: `vars.browser` is false", "2 skipped"];
+    project.run(&["run"]).ends(0, &words);
+    let said = project.run(&["report", "--format", "junit"]).ends(0, &[]);
+    assert!(said.out.contains(r#"<skipped message="there is none here"/>"#), "{}", said.out);
+    let gate = project.summary()["stages"][0]["nodes"][1]["assertions"].clone();
+    let told = |name: &str| {
+        let told = gate.as_array().expect("assertions").iter().find(|told| told["name"] == name).expect("told").clone();
+        told["verdict"]["Ok"]["Skipped"]["reason"].clone()
+    };
+    assert_eq!(
+        (told("it serves"), told("it is there")),
+        ("there is none here".into(), "`vars.browser` is false".into())
+    );
+    project.run(&["report"]).ends(0, &[]).out.contains("1 of 3 assertions hold");
+}
+
+#[test]
+fn a_step_that_needs_another_stage_waits_for_it_alone() {
+    let build =
+        "stage: images\nsteps: { build: { shell: { run: 'touch built' } } }\ngate: [{ file: { path: built } }]\n";
+    let up = "stage: cluster\nsteps:\n  up: { shell: { run: 'true' } }\n  load: { needs: [up, images], shell: { run: test -e built } }\n";
+    let project = Project::of(&[("a.yaml", build), ("b.yaml", up)]);
+    let plan = project.run(&["plan"]).ends(0, &[]);
+    assert!(plan.out.ends_with("side by side\n   1  images | cluster\n   2  cluster\n"), "{}", plan.out);
+    assert!(plan.out.contains("load  shell  test -e built  (after up; after stage images)"), "{}", plan.out);
+    project.run(&["run", "--until", "cluster"]).ends(0, &["✔ images.gate", "✔ cluster.load"]);
+    let circle = build.replace("build: {", "build: { needs: [cluster], ");
+    let project = Project::of(&[("a.yaml", &circle), ("b.yaml", up)]);
+    project.run(&["check"]).ends(2, &["error[cycle]", "images", "cluster"]);
+}

@@ -1,9 +1,10 @@
-//! Each gate of the worked example has been seen to fail: one thing is broken, and the run must say which, show both
+//! Each gate of the greeter has been seen to fail: one thing is broken, and the run must say which, show both
 //! sides and the cause, keep what depends on it from starting, run `finally` and leave nothing behind.
 
 use std::process::Command;
 
-use crate::broken::{Example, Ran};
+use crate::broken::Example;
+use crate::ran::Ran;
 
 const DEPLOYMENT: &str = "manifests/greeter.yaml";
 const DOWNSTREAM: [&str; 4] = ["cluster", "manifests", "rollout", "chart"];

@@ -1,14 +1,15 @@
 //! Shared watches: one per kind and namespace, kept while anyone looks at it. Knows no assertion.
 //!
 //! A watch lists, then follows; a closed or outdated one (410) is taken up again by itself. One that cannot be had at
-//! all (403, no connection) is no silence: [`Cluster::objects`] says so, and later [`Objects::health`].
+//! all (403, no connection) is no silence: [`Cluster::objects`] says so, and later [`Objects::health`]. What the server
+//! lists but does not let watch, such as metrics, is listed again and again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use futures::{StreamExt, pin_mut};
-use kube::api::{Api, ApiResource, DynamicObject};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::core::TypeMeta;
 use kube::runtime::watcher;
 use tokio::sync::watch;
@@ -23,6 +24,8 @@ const WATCH_SECONDS: u32 = 45;
 /// Waits between attempts to have a watch that cannot be had: from this, doubled, to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Between two lists of what cannot be watched.
+const LIST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Kind and namespace of a watch; no namespace is all of them, or a kind that has none.
 type Key = (ApiResource, Option<String>);
@@ -181,19 +184,39 @@ impl Shared {
 async fn follow(api: Api<DynamicObject>, resource: ApiResource, shared: Arc<Shared>) {
     let mut pause = FIRST_PAUSE;
     loop {
-        let fault = follow_until_broken(&api, &resource, &shared, &mut pause).await;
-        shared.be(Health::Broken(fault));
+        match follow_until_broken(&api, &resource, &shared, &mut pause).await {
+            Some(fault) => shared.be(Health::Broken(fault)),
+            None => list_again_and_again(&api, &resource, &shared, &mut pause).await,
+        }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
+/// What cannot be watched (metrics, which are made when asked for) is listed until that fails.
+async fn list_again_and_again(api: &Api<DynamicObject>, resource: &ApiResource, shared: &Shared, pause: &mut Duration) {
+    loop {
+        match api.list(&ListParams::default()).await {
+            Ok(list) => {
+                let listed = list.items.into_iter().map(|object| (key(&object), Arc::new(complete(object, resource))));
+                let listed = listed.collect();
+                shared.change(|objects| *objects = listed);
+                shared.be(Health::Followed);
+                *pause = FIRST_PAUSE;
+            }
+            Err(error) => return shared.be(Health::Broken(fault(&shared.name, &error))),
+        }
+        tokio::time::sleep(LIST_PAUSE).await;
+    }
+}
+
+/// Follows until that fails; `None` where the kind cannot be watched at all.
 async fn follow_until_broken(
     api: &Api<DynamicObject>,
     resource: &ApiResource,
     shared: &Shared,
     pause: &mut Duration,
-) -> Fault {
+) -> Option<Fault> {
     let events = watcher(api.clone(), watcher::Config::default().timeout(WATCH_SECONDS));
     pin_mut!(events);
     let mut fresh = BTreeMap::new();
@@ -221,14 +244,12 @@ async fn follow_until_broken(
             // The watcher takes it up again at once: from where it was, or by a new list (410).
             Err(watcher::Error::WatchFailed(_) | watcher::Error::WatchError(_)) => {}
             Err(watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error)) => {
-                return fault(&shared.name, &error);
+                return Some(fault(&shared.name, &error));
             }
-            Err(watcher::Error::NoResourceVersion) => {
-                return Fault::environment(format!("{} cannot be watched", shared.name));
-            }
+            Err(watcher::Error::NoResourceVersion) => return None,
         }
     }
-    Fault::unknown(format!("the watch of {} ended", shared.name)).transient()
+    Some(Fault::unknown(format!("the watch of {} ended", shared.name)).transient())
 }
 
 fn key(object: &DynamicObject) -> ObjectKey {

@@ -233,6 +233,13 @@ impl Scheduler {
             _ => State::Skipped,
         };
         self.orders.push_back(Order::StageOver(stage_id(stage), state));
+        for index in 0..self.graph.stages[stage].followers.len() {
+            let follower = self.graph.stages[stage].followers[index];
+            match broken {
+                None => self.unblock(follower),
+                Some(why) => self.skip(follower, why),
+            }
+        }
         for index in 0..self.graph.stages[stage].dependents.len() {
             let dependent = self.graph.stages[stage].dependents[index];
             self.stages[dependent].waits -= 1;

@@ -99,6 +99,12 @@ fn build(sketches: &[StageSketch], bits: &[u8], always: bool) -> (Graph, Vec<(us
                         needs.push((before, index));
                     }
                 }
+                for other in graph.stages.iter_mut().filter(|_| phase == Phase::Main && !is_always) {
+                    if bit() % 6 == 0 {
+                        other.followers.push(index);
+                        graph.nodes[index].blockers += 1;
+                    }
+                }
                 phases[phase as usize].push(index);
             }
             if phase == Phase::Main && sketch.gate {
@@ -130,6 +136,7 @@ fn build(sketches: &[StageSketch], bits: &[u8], always: bool) -> (Graph, Vec<(us
             nodes: phases,
             waits: u32::try_from(before.len()).expect("few"),
             dependents: Vec::new(),
+            followers: Vec::new(),
             always: is_always,
             selected: sketch.selected || is_always,
             asks: sketch.asks && !is_always,
@@ -223,6 +230,8 @@ impl Driver {
         }
         let open = graph.stages.iter().enumerate().filter(|(_, other)| other.dependents.contains(&stage));
         assert!(open.map(|(other, _)| other).all(|other| self.stages_over[other]), "its stage is not open");
+        let followed = graph.stages.iter().zip(&self.stages_over).filter(|(other, _)| other.followers.contains(&node));
+        assert!(followed.into_iter().all(|(_, over)| *over), "{node} starts before a stage it waits for is over");
         assert!(graph.stages[stage].selected, "not selected");
         if self.ended_badly && self.case.mode != Mode::KeepGoing {
             assert!(spared, "{node} starts after a failure");

@@ -21,6 +21,7 @@ fn one_stage(nodes: Vec<GraphNode>, pools: Vec<u32>) -> Graph {
     let stage = GraphStage {
         nodes: [(0..nodes.len()).collect(), Vec::new(), Vec::new()],
         waits: 0,
+        followers: Vec::new(),
         dependents: Vec::new(),
         always: false,
         selected: true,

@@ -154,3 +154,62 @@ async fn a_run_of_nothing_passes() {
         ",
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_single_step_waits_for_another_stage_while_the_rest_of_its_own_goes_ahead() {
+    let plan = "stage images
+           build: pass 3s
+           gate: holds
+         stage cluster
+           up: pass 1s
+           load: pass 1s needs=up after=images
+           gate: holds";
+    assert_told(
+        &setup(plan).run().await,
+        "
+         0s images.build starts
+         0s cluster.up starts
+         1s cluster.up passed
+         3s images.build passed
+         3s images.gate starts
+         3s images.gate #0 holds after 1 looks
+         3s images.gate passed
+         3s [images] passed
+         3s cluster.load starts
+         4s cluster.load passed
+         4s cluster.gate starts
+         4s cluster.gate #0 holds after 1 looks
+         4s cluster.gate passed
+         4s [cluster] passed
+         4s run passed, exit 0
+        ",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_is_skipped_where_the_gate_of_the_stage_it_waits_for_does_not_hold() {
+    let plan = "stage images
+           build: pass 1s
+           gate: unmet
+         stage cluster
+           up: pass 2s
+           load: pass needs=up after=images
+           gate: holds";
+    assert_told(
+        &setup(plan).mode(crate::engine::Mode::KeepGoing).run().await,
+        "
+         0s images.build starts
+         0s cluster.up starts
+         1s images.build passed
+         1s images.gate starts
+         1s images.gate #0 unmet: state is bad, expected good (CrashLoopBackOff) after 1 looks
+         1s images.gate failed: the assertion does not hold: claim
+         1s [images] failed
+         1s cluster.load skipped, images.gate failed
+         1s cluster.gate skipped, images.gate failed
+         2s cluster.up passed
+         2s [cluster] cancelled
+         2s run failed, exit 1
+        ",
+    );
+}

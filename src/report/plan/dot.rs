@@ -45,6 +45,11 @@ pub fn dot(plan: &Plan) -> String {
         plan.stages()[stage].nodes.first().map_or_else(|| format!("e{stage}"), |id| format!("n{}", id.0))
     };
     for (at, stage) in plan.stages().iter().enumerate() {
+        for id in &stage.nodes {
+            for other in plan.node(*id).after.iter().map(|other| other.index()) {
+                let _ = writeln!(text, "  {} -> n{} [ltail=cluster_{other}, penwidth=2];", anchor(other), id.0);
+            }
+        }
         for need in &stage.needs {
             let from = need.index();
             let _ = writeln!(

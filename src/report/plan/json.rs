@@ -17,6 +17,7 @@ pub fn json(plan: &Plan) -> Value {
                 "role": node.role,
                 "kind": node.outline.kind,
                 "title": node.outline.title,
+                "after": node.after.iter().map(|id| plan.stages()[id.index()].name.as_str()).collect::<Vec<_>>(),
                 "needs": node.needs.iter().map(name).collect::<Vec<_>>(),
             });
             if !node.covers.is_empty() {

@@ -32,6 +32,11 @@ pub fn mermaid(plan: &Plan) -> String {
         text.push_str("  end\n");
     }
     for (at, stage) in plan.stages().iter().enumerate() {
+        for id in &stage.nodes {
+            for other in &plan.node(*id).after {
+                let _ = writeln!(text, "  s{} ==> n{}", other.index(), id.0);
+            }
+        }
         for need in &stage.needs {
             let _ = writeln!(text, "  s{} ==> s{at}", need.index());
         }

@@ -111,6 +111,10 @@ fn notes(plan: &Plan, stage: &PlanStage, node: &PlanNode) -> String {
     if !node.needs.is_empty() {
         notes.push(format!("after {}", names(&node.needs)));
     }
+    if !node.after.is_empty() {
+        let stages: Vec<&str> = node.after.iter().map(|id| plan.stages()[id.index()].name.as_str()).collect();
+        notes.push(format!("after stage {}", stages.join(", ")));
+    }
     if !node.covers.is_empty() {
         notes.push(format!("during {}", names(&node.covers)));
     }
@@ -137,27 +141,43 @@ pub(super) fn words(assertion: &PlanAssertion) -> String {
     format!("{what}{}{}{warning}", time("within", assertion.within), time("for", assertion.hold))
 }
 
-/// Stages by how many others must be over before they can start.
+/// Stages by how many others must be over before they can start; one whose single steps wait for more stages stands
+/// where it starts and where it ends.
 fn waves(plan: &Plan) -> Vec<Vec<StageId>> {
-    let mut depth: Vec<Option<usize>> = vec![None; plan.stages().len()];
+    let mut depths: Vec<Option<Depth>> = vec![None; plan.stages().len()];
     let mut waves: Vec<Vec<StageId>> = Vec::new();
     for (at, stage) in plan.stages().iter().enumerate() {
         if stage.always {
             continue;
         }
-        let wave = depth_of(plan, at, &mut depth);
-        waves.resize_with(waves.len().max(wave + 1), Vec::new);
-        waves[wave].push(StageId(u32::try_from(at).unwrap_or(u32::MAX)));
+        let depth = depth_of(plan, at, &mut depths);
+        waves.resize_with(waves.len().max(depth.end + 1), Vec::new);
+        let id = StageId(u32::try_from(at).unwrap_or(u32::MAX));
+        waves[depth.start].push(id);
+        if depth.end > depth.start {
+            waves[depth.end].push(id);
+        }
     }
     waves
 }
 
-/// How many stages must be over one after the other before this one.
-fn depth_of(plan: &Plan, id: usize, depth: &mut [Option<usize>]) -> usize {
-    if let Some(known) = depth[id] {
+/// How many stages must be over one after the other before a stage starts, and before its last step does.
+#[derive(Debug, Clone, Copy)]
+struct Depth {
+    start: usize,
+    end: usize,
+}
+
+fn depth_of(plan: &Plan, id: usize, depths: &mut [Option<Depth>]) -> Depth {
+    if let Some(known) = depths[id] {
         return known;
     }
-    let own = plan.stages()[id].needs.iter().map(|need| depth_of(plan, need.index(), depth) + 1).max().unwrap_or(0);
-    depth[id] = Some(own);
-    own
+    let stage = &plan.stages()[id];
+    let mut behind = |others: &mut dyn Iterator<Item = &StageId>| {
+        others.map(|other| depth_of(plan, other.index(), depths).end + 1).max().unwrap_or(0)
+    };
+    let start = behind(&mut stage.needs.iter());
+    let end = start.max(behind(&mut stage.nodes.iter().flat_map(|node| &plan.node(*node).after)));
+    depths[id] = Some(Depth { start, end });
+    Depth { start, end }
 }

@@ -86,6 +86,16 @@ async fn survives_a_closed_watch_and_one_that_is_too_old() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn lists_again_what_cannot_be_watched() {
+    let (client, asked) = server(vec![list("", &[]), list("", &[]), list("", &[pod("a", "")])]);
+    let objects = start(client);
+    objects.synced().await.expect("listed");
+    until(&objects, &["a"]).await;
+    assert_eq!(objects.health(), Ok(()));
+    assert_eq!(asked.lock().expect("no panic")[..3], ["list", "list", "list"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn says_that_it_may_not_watch() {
     let (client, _) = server(vec![refusal(403, "pods is forbidden")]);
     let fault = start(client).synced().await.expect_err("forbidden");

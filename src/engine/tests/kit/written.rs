@@ -94,6 +94,9 @@ fn node(plan: &mut Plan, line: &str) {
         step: step.to_owned(),
         item,
         needs: Vec::new(),
+        after: option(words, "after")
+            .map(|names| names.split(',').map(|name| stage_id(plan, name)).collect())
+            .unwrap_or_default(),
         covers: Vec::new(),
         when: if role == Role::Gate { None } else { expression(words) },
         env: option(words, "env").map(|words| vec![variable(words)]).unwrap_or_default(),
@@ -189,6 +192,7 @@ fn gate(words: &str) -> Gate {
                 within: option(words, "within").map(time),
                 hold: option(words, "for").map(time),
                 when: expression(words),
+                otherwise: option(words, "otherwise").map(str::to_owned),
                 warning: words.split(' ').any(|word| word == "warning"),
             })
             .collect(),

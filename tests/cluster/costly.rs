@@ -1,0 +1,144 @@
+//! Mutations of the Todo Chatbot that take an image of their own, a rollout or a whole stage: `make test-mutations`.
+
+use crate::todo::Todo;
+
+const BACKEND: &str = "manifests/todo/backend.yaml";
+const CONFIG: &str = "manifests/todo/config.yaml";
+const MANIFESTS: [&str; 4] = ["--stage", "manifests", "--stage", "zero-downtime"];
+
+#[test]
+#[ignore = "needs the cluster, and minutes"]
+fn an_image_over_its_limit_is_not_deployed() {
+    let todo = Todo::new("limit");
+    let ran = todo.run(&["--var", "frontend_limit=50MB", "--until", "cluster"]);
+    ran.ends(1, &["✘ the frontend's image is small and safe: size is ", "MB, expected < 50MB"]);
+    ran.failed(&["containerize.gate"])
+        .kept_from(&["cluster"], "containerize.gate")
+        .passed(&["containerize.compose-down"]);
+}
+
+#[test]
+#[ignore = "needs the cluster, and minutes"]
+fn an_image_that_runs_as_root_is_not_deployed() {
+    let todo = Todo::new("root");
+    todo.edit("app/backend/Dockerfile", "USER 10001:10001", "USER root");
+    todo.edit("pipeline.yaml", "todo-backend:dev", "todo-backend:root");
+    let ran = todo.run(&["--until", "cluster"]);
+    ran.ends(1, &["✘ the backend's image is small and safe: non_root is "]).failed(&["containerize.gate"]);
+    ran.kept_from(&["cluster"], "containerize.gate");
+}
+
+#[test]
+#[ignore = "needs the cluster, and minutes"]
+fn a_stage_more_in_a_dockerfile_is_seen() {
+    let todo = Todo::new("stages");
+    todo.edit("app/frontend/Dockerfile", "# Stage 3", "FROM scratch AS more\n# Stage 3");
+    let ran = todo.run(&["--until", "cluster"]);
+    ran.ends(1, &["✘ the frontend's image is small and safe: stages is 4, expected 3"]).failed(&["containerize.gate"]);
+}
+
+#[test]
+#[ignore = "needs the cluster, and minutes"]
+fn an_image_that_was_not_loaded_is_named() {
+    let todo = Todo::new("loaded");
+    todo.edit(
+        "stages/2-cluster.yaml",
+        "image: \"${{ vars.backend_image }}\"",
+        "image: \"${{ vars.backend_image }}-not-loaded\"",
+    );
+    let ran = todo.run(&["--stage", "cluster"]);
+    ran.ends(
+        1,
+        &["✘ the backend's image is in the cluster's runtime: ", "✔ the frontend's image is in the cluster's runtime"],
+    );
+    ran.failed(&["cluster.gate"]);
+}
+
+#[test]
+#[ignore = "needs the cluster, and minutes"]
+fn a_secret_that_is_too_short_is_told_in_the_backends_own_words() {
+    let todo = Todo::new("short").impatient();
+    todo.edit("pipeline.yaml", "jwt_secret: { generate: 48, keep: true }", "jwt_secret: { generate: 16, keep: true }");
+    let ran = todo.run(&MANIFESTS);
+    ran.ends(1, &["✘ todo-backend has rolled out, by rolling updates: ", "CrashLoopBackOff", "JWT_SECRET"]);
+    ran.failed(&["manifests.gate"]).kept_from(&["zero-downtime"], "manifests.gate");
+}
+
+#[test]
+#[ignore = "needs the cluster, and minutes"]
+fn a_feature_that_breaks_only_with_two_replicas_breaks_in_the_cluster() {
+    let todo = Todo::new("replicas").impatient();
+    // Each pod signs with a secret of its own: whoever logs in at one is a stranger at the other.
+    let own = "valueFrom: { fieldRef: { fieldPath: metadata.uid } }";
+    todo.edit(BACKEND, "valueFrom: { secretKeyRef: { name: todo-secrets, key: JWT_SECRET } }", own);
+    let ran = todo.run(&MANIFESTS);
+    ran.ends(
+        1,
+        &["✘ every feature works through the frontend: ", "✔ todo-backend has rolled out", "✔ the database is reached"],
+    );
+    ran.failed(&["manifests.gate"]).kept_from(&["zero-downtime"], "manifests.gate");
+    let unmet = ran.unmet("manifests.gate");
+    assert!(unmet.iter().all(|line| line.starts_with("every feature works through the frontend: ")), "{unmet:?}");
+}
+
+#[test]
+#[ignore = "needs the cluster, and minutes"]
+fn a_limit_that_is_too_low_is_told_as_what_it_does() {
+    let todo = Todo::new("memory").impatient();
+    todo.edit(BACKEND, "requests: { cpu: 50m, memory: 96Mi }", "requests: { cpu: 50m, memory: 24Mi }");
+    todo.edit(BACKEND, "limits: { cpu: \"1\", memory: 256Mi }", "limits: { cpu: \"1\", memory: 24Mi }");
+    let ran = todo.run(&MANIFESTS);
+    ran.ends(1, &["✘ todo-backend has rolled out, by rolling updates: ", "OOMKilled"]).failed(&["manifests.gate"]);
+}
+
+#[test]
+#[ignore = "needs the cluster, and minutes"]
+fn a_service_that_sends_to_another_port_is_told_by_what_does_not_work() {
+    let todo = Todo::new("port").impatient();
+    todo.edit(BACKEND, "port: 8000, targetPort: http", "port: 8000, targetPort: 8001");
+    let ran = todo.run(&MANIFESTS);
+    ran.ends(1, &["✘ the database is reached: ", "✘ every feature works through the frontend: "])
+        .failed(&["manifests.gate"]);
+    ran.ends(1, &["✔ todo-backend has rolled out", "✔ todo-frontend has rolled out"]);
+}
+
+#[test]
+#[ignore = "needs the cluster, and minutes"]
+fn a_frontend_that_looks_for_its_backend_elsewhere_works_in_compose_and_not_in_the_cluster() {
+    let todo = Todo::new("backend").impatient();
+    todo.edit(CONFIG, "http://todo-backend:8000", "http://backend:8000");
+    let ran = todo.run(&["--until", "manifests"]);
+    ran.ends(1, &["✘ every feature works through the frontend: "]).failed(&["manifests.gate"]);
+    ran.passed(&["containerize.gate", "cluster.gate"]);
+}
+
+#[test]
+#[ignore = "needs the cluster, and minutes"]
+fn pods_that_leave_at_once_are_noticed_by_users() {
+    let todo = Todo::new("sigterm");
+    for file in [BACKEND, "manifests/todo/frontend.yaml"] {
+        todo.edit(file, "terminationGracePeriodSeconds: 25", "terminationGracePeriodSeconds: 0");
+    }
+    let ran = todo.run(&MANIFESTS);
+    ran.ends(1, &["✘ nobody noticed: failed is "]).failed(&["zero-downtime.gate"]).passed(&["manifests.gate"]);
+}
+
+#[test]
+#[ignore = "needs the cluster, and minutes"]
+fn a_chart_that_forgets_its_backend_fails_its_own_test() {
+    let todo = Todo::new("chart");
+    let file = "charts/todo-chatbot-chart/templates/configmap.yaml";
+    todo.edit(file, ":{{ .Values.backend.service.port }}", ":9");
+    let ran = todo.run(&["--stage", "helm-chart"]);
+    ran.ends(1, &["helm-chart.test"]).failed(&["helm-chart.test"]).passed(&["helm-chart.rollback"]);
+}
+
+#[test]
+#[ignore = "needs the cluster, and minutes"]
+fn a_release_in_another_revision_than_the_third_is_told() {
+    let todo = Todo::new("revision");
+    todo.edit("stages/5-helm-chart.yaml", "revision: 3, chart", "revision: 4, chart");
+    let ran = todo.run(&["--stage", "helm-chart"]);
+    ran.ends(1, &["✘ the release is deployed, in its third revision: revision is 3, expected 4"]);
+    ran.failed(&["helm-chart.gate"]);
+}

@@ -1,0 +1,32 @@
+//! The Todo Chatbot's whole pipeline, all seven stages, on a real Docker and a real cluster.
+
+use crate::todo::Todo;
+
+const GATES: [&str; 8] = [
+    "before.gate",
+    "containerize.gate",
+    "cluster.gate",
+    "manifests.gate",
+    "zero-downtime.gate",
+    "helm-chart.gate",
+    "fresh-deploy.gate",
+    "after.gate",
+];
+
+#[test]
+#[ignore = "needs the cluster"]
+fn all_seven_stages_pass_and_leave_nothing_and_one_of_them_runs_again_alone() {
+    let todo = Todo::alone("whole");
+    let ran = todo.run(&[]);
+    ran.ends(
+        0,
+        &["○ an ingress controller serves: skipped: this cluster has no ingress controller", "todo-chatbot passed in"],
+    );
+    ran.failed(&[]).passed(&GATES);
+    todo.nothing_is_left();
+
+    let again = todo.run(&["--stage", "manifests", "--profile", "local"]);
+    again
+        .ends(0, &["✔ 1 pods of todo-backend run", "✔ every feature works through the frontend"])
+        .passed(&["manifests.gate"]);
+}
