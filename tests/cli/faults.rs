@@ -68,9 +68,21 @@ fn garbage_instead_of_json_is_no_answer() {
                 if asked.method == "PATCH" { Reply::Garbage("<html>proxy says hello</html>") } else { Reply::Well }
             },
         );
-    run(&api).ends(3, &["the cluster behind context \"fake\" does not answer at http://127.0.0.1:"]);
-    let api = Api::new(|asked: &Asked| if asked.path == "/version" { Reply::Garbage("{") } else { Reply::Well });
-    run(&api).ends(3, &["the cluster behind context \"fake\" does not answer at http://127.0.0.1:"]);
+    run(&api).ends(
+        3,
+        &[
+            "what answers for context \"fake\" at http://127.0.0.1:",
+            "does not speak the Kubernetes API: expected value",
+        ],
+    );
+    let api = Api::new(|asked: &Asked| if asked.path == "/version" { Reply::Garbage("<html>") } else { Reply::Well });
+    run(&api).ends(
+        3,
+        &[
+            "what answers for context \"fake\" at http://127.0.0.1:",
+            "does not speak the Kubernetes API: expected value",
+        ],
+    );
 }
 
 #[test]

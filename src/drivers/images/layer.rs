@@ -282,6 +282,8 @@ pub(super) mod tests {
 
     #[test]
     fn an_odd_layer_is_read_and_nothing_of_it_lands_on_disk() {
+        use tar::EntryType::{Block, Char, Fifo, Link, Regular, Symlink};
+
         let here = |name: &str| std::path::Path::new("/tmp").join(name);
         let (absolute, outside) =
             (format!("/tmp/hostile-a-{}", std::process::id()), format!("hostile-b-{}", std::process::id()));
@@ -298,7 +300,6 @@ pub(super) mod tests {
             bytes.resize(bytes.len().next_multiple_of(512), 0);
             bytes
         };
-        use tar::EntryType::{Block, Char, Fifo, Link, Regular, Symlink};
         let mut sparse = entry("sparse", tar::EntryType::GNUSparse, "", b"");
         // 10 GB of nothing, in three octal digits of data
         sparse[483..495].copy_from_slice(b"112402762000");
