@@ -299,26 +299,6 @@ fn times_are_measured_by_a_clock_that_does_not_jump() {
 }
 
 #[test]
-fn every_promise_of_the_threat_model_names_tests_that_exist() {
-    let page = fs::read_to_string(package().join("docs/threat-model.md")).expect("the page exists");
-    let rows = page.lines().filter(|line| line.starts_with("| ") && line.matches('|').count() == 3);
-    let kept: Vec<(&str, &str)> = rows.filter_map(|row| row.trim_matches('|').rsplit_once('|')).collect();
-    let texts: String = files("src").iter().chain(&files("tests")).map(|file| file.text.clone()).collect();
-    let (mut wrong, mut count) = (Vec::new(), 0);
-    for (promise, tests) in kept.iter().filter(|(promise, _)| !promise.trim().starts_with(['*', '-', 'p', 'w'])) {
-        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
-        count += names.len();
-        if names.is_empty() {
-            wrong.push(format!("nothing keeps: {}", promise.trim()));
-        }
-        let missing = names.iter().filter(|name| !texts.contains(&format!("fn {name}()")));
-        wrong.extend(missing.map(|name| format!("`{name}` is no test")));
-    }
-    assert!(count > 30, "the table is read: {count} tests");
-    fail_with("each promise of docs/threat-model.md names the tests that keep it:", &wrong);
-}
-
-#[test]
 fn only_cli_and_report_print() {
     fail_with("only cli and report print (PRINTS, PRINTERS):", &outside(PRINTERS, PRINTS));
 }

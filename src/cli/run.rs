@@ -89,7 +89,6 @@ async fn go(
         grace: GRACE,
         env,
     };
-    let last = masker.clone();
     let parts = engine::Parts {
         masker,
         plan,
@@ -107,7 +106,7 @@ async fn go(
     let mut unwritten: Vec<String> = Vec::new();
     unwritten.extend(result.journal_error.as_ref().map(|error| format!("the record of this run: {error}")));
     unwritten.extend(kept.files.lost());
-    unwritten.extend(keep::reports(&kept.folder, &story, &last).err().map(|fault| fault.message));
+    unwritten.extend(keep::reports(&kept.folder, &story).err().map(|fault| fault.message));
     unwritten.extend(failed.iter().map(|(reporter, error)| format!("the {reporter} report: {error}")));
     for problem in &unwritten {
         out::error(&format!("not written: {problem}"), None);

@@ -14,6 +14,9 @@ pub const MAX_DOCUMENTS: usize = 10_000;
 /// How many bytes one call reads, over all files.
 pub const MAX_BYTES: u64 = 50_000_000;
 
+/// How many values the aliases of one file may stand for.
+const MAX_ALIASED: usize = 100_000;
+
 /// How deep folders and lists may stand in each other.
 const MAX_FOLDERS: usize = 32;
 
@@ -158,12 +161,18 @@ fn options() -> Options {
         max_nodes: 5_000_000,
         max_depth: 64,
     };
-    let aliases = serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 };
+    let aliases = serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIASED };
     serde_saphyr::options! { legacy_octal_numbers: true, budget: budget, alias_limits: aliases }
 }
 
 /// The parser's words without the place, which is shown before them.
 fn plain_words(words: &str) -> String {
+    if words.contains("budget breached: Documents") {
+        return format!("more than {MAX_DOCUMENTS} documents");
+    }
+    if words.contains("alias replay limit exceeded") {
+        return format!("its aliases stand for more than {MAX_ALIASED} values");
+    }
     let first = words.lines().next().unwrap_or("not well-formed YAML");
     let without_place = match (first.strip_prefix("error: ").unwrap_or(first), first.rfind(" at line ")) {
         (_, Some(at)) => &first[..at],

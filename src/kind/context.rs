@@ -1,6 +1,7 @@
 //! What a kind is given: at check time its body and the place to complain, at run time its world and its signals.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +53,8 @@ pub struct Signals {
     pub up: CancellationToken,
     /// Time between SIGTERM and SIGKILL.
     pub grace: Duration,
+    /// Whether the step runs `during` others: only then `stop` comes, and somebody waits for `up`.
+    pub during: bool,
 }
 
 /// The run's secrets, by name.
@@ -68,6 +71,9 @@ pub struct Context {
     pub run: String,
     /// The whole environment of the step: the pipeline's, the step's `env`, `PIPELINE_*`. Secret values included.
     pub env: Arc<BTreeMap<String, String>>,
+    /// For a [light](super::Kind::light) kind: the variables that are its step's alone (`PIPELINE_STEP`,
+    /// `PIPELINE_OUTPUT`), so that `env` is shared. For any other they stand in `env` and this is empty.
+    pub own_env: BTreeMap<OsString, OsString>,
     /// The run's secrets by name, for masking decisions and the `secrets` assertion.
     pub secrets: Arc<RunSecrets>,
     /// The names that CEL may use, for expressions the kind evaluates itself.
@@ -114,6 +120,15 @@ impl Context {
     /// Writes a line to the step's log.
     pub fn say(&self, line: impl AsRef<str>) {
         self.log.line(line.as_ref().as_bytes());
+    }
+
+    /// The variable `KUBECONFIG` of a user's script, where it is not left as it is: the file names the run's cluster and
+    /// no other. A value of the pipeline's own (`env: { KUBECONFIG: … }`) stands.
+    pub fn kubeconfig(&self) -> Option<(OsString, OsString)> {
+        let folder = self.output_file.parent().unwrap_or(&self.scratch);
+        let written = self.env.get("KUBECONFIG").map(String::as_str);
+        let file = self.world.cluster.kubeconfig_for_scripts(written, folder)?;
+        Some(("KUBECONFIG".into(), file.into()))
     }
 
     /// The folder in which this run is kept: journal, logs, evidence, reports.

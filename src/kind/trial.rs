@@ -48,6 +48,7 @@ impl Trial {
             name: "stage.step".to_owned(),
             run: "run".to_owned(),
             env: Arc::new(std::env::var("PATH").map(|path| ("PATH".to_owned(), path)).into_iter().collect()),
+            own_env: BTreeMap::new(),
             secrets: Arc::default(),
             scope: Arc::new(Scope::default()),
             log: Arc::clone(&log) as Arc<dyn LineSink>,
@@ -55,7 +56,13 @@ impl Trial {
             scratch: project.clone(),
             output_file: project.join("outputs"),
             steps: Arc::default(),
-            signals: Signals { cancel: token(), stop: token(), up: token(), grace: Duration::from_millis(500) },
+            signals: Signals {
+                cancel: token(),
+                stop: token(),
+                up: token(),
+                grace: Duration::from_millis(500),
+                during: false,
+            },
             world: Arc::new(World::new(Settings { project: project.clone(), ..Settings::default() })),
             project,
         };

@@ -18,7 +18,8 @@ fn no_file_reference_leads_out_of_the_project() {
         \x20 apply: { kube: { apply: /etc } }\n\
         \x20 folder: { kube: { apply: manifests } }\n\
         \x20 chart: { helm: { lint: { chart: ../chart } } }\n\
-        \x20 inside: { helm: { lint: { chart: chart, values_files: [out/passwd] } } }\n\
+        \x20 inside: { helm: { lint: { chart: chart } } }\n\
+        \x20 values: { helm: { lint: { chart: chart, values_files: [out/passwd] } } }\n\
         gate:\n\
         \x20 - file: { path: ../x }\n\
         \x20 - image: { archive: ../x.tar }\n\
@@ -115,8 +116,8 @@ fn what_is_too_large_or_never_ends_is_told_and_not_read() {
         2,
         &[
             "large.yaml: more than 50 MB of manifests",
-            "many.yaml: ",
-            "bomb.yaml:",
+            "many.yaml:30001: more than 10000 documents",
+            "bomb.yaml:7: its aliases stand for more than 100000 values",
             "pipe.yaml: it is no plain file",
             "are more than 50 MB",
         ],

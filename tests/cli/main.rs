@@ -7,6 +7,7 @@ mod faults;
 mod files;
 mod hostile;
 mod kit;
+mod kubectl;
 mod places;
 mod records;
 mod secrets;

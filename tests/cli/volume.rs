@@ -23,7 +23,7 @@ fn a_long_log_a_long_line_and_binary_output_are_cut_kept_and_told() {
         \x20 line: { shell: { run: 'head -c 3000000 /dev/zero | tr \"\\0\" x' } }\n\
         \x20 binary: { shell: { run: 'head -c 65536 /dev/urandom; printf \"\\377\\376\\n\"' } }\n";
     let project = Project::of(&[("a.yaml", stage)]);
-    project.run(&["run", "-q"]).ends(0, &[]);
+    project.run(&["run", "--output", "quiet"]).ends(0, &[]);
     let log = |step: &str| std::fs::read(project.newest().join(format!("logs/a.{step}.log"))).expect("kept");
     let long = String::from_utf8(log("long")).expect("text");
     assert!(long.len() < 17_000_000 && long.trim_end().ends_with("bytes dropped: the log is cut after 16777216 bytes"));
@@ -36,7 +36,7 @@ fn a_long_log_a_long_line_and_binary_output_are_cut_kept_and_told() {
 
 #[test]
 fn many_steps_that_say_much_at_once_keep_their_order() {
-    let stage = "stage: a\nsteps:\n  say: { for_each: { n: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20] }, shell: { run: 'seq 1 2000' } }\n";
+    let stage = "stage: a\nsteps:\n  say: { for_each: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20], shell: { run: 'seq 1 2000' } }\n";
     let project = Project::of(&[("a.yaml", stage)]);
     project.run(&["run", "--jobs", "20"]).ends(0, &[]);
     let expected: String = (1..=2000).map(|number| format!("{number}\n")).collect();
@@ -52,7 +52,7 @@ fn many_steps_that_say_much_at_once_keep_their_order() {
 fn a_gigabyte_a_line_of_100_mb_and_a_million_lines_take_bounded_memory() {
     let items: Vec<String> = (0..100).map(|item| item.to_string()).collect();
     let many = format!(
-        "stage: a\nsteps:\n  say: {{ for_each: {{ n: [{}] }}, shell: {{ run: 'i=0; while [ $i -lt 100 ]; do seq 1 100; i=$((i+1)); sleep 0.01; done' }} }}\n",
+        "stage: a\nsteps:\n  say: {{ for_each: [{}], shell: {{ run: 'i=0; while [ $i -lt 100 ]; do seq 1 100; i=$((i+1)); sleep 0.01; done' }} }}\n",
         items.join(", ")
     );
     for (name, stage) in [

@@ -80,6 +80,7 @@ impl Project {
             project: folder.path().to_owned(),
             run: "run".into(),
             env: Arc::new(std::env::vars().collect()),
+            own_env: std::collections::BTreeMap::new(),
             secrets: Arc::default(),
             scope: Arc::default(),
             log: log.clone(),
@@ -92,6 +93,7 @@ impl Project {
                 stop: CancellationToken::new(),
                 up: CancellationToken::new(),
                 grace: Duration::from_secs(2),
+                during: false,
             },
             world: Arc::new(world),
         };

@@ -1,5 +1,6 @@
 //! Carrying out the scheduler's orders: conditions are evaluated, contexts made, tokens cancelled, skips written down.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,6 +115,7 @@ impl Dispatch {
             stop: own(&self.unused.stop),
             up: own(&self.unused.up),
             grace: self.options.grace,
+            during,
         };
         let running = Running {
             since: now,
@@ -144,6 +146,7 @@ impl Dispatch {
             project: plan.settings().project.clone(),
             run: self.options.run.clone(),
             env: Arc::clone(&ground.env),
+            own_env: BTreeMap::new(),
             secrets: Arc::clone(&parts.secrets),
             scope: Arc::clone(&view.plain),
             log: Arc::clone(&log) as _,
