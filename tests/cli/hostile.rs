@@ -56,10 +56,9 @@ fn a_value_of_the_run_leads_no_path_out_of_the_project_and_makes_no_name_an_opti
         \x20 say:\n    shell: { run: 'echo out=../.. >> $PIPELINE_OUTPUT; echo name=--all >> $PIPELINE_OUTPUT' }\n    outputs: [out, name]\n\
         \x20 go: { shell: { run: touch went, dir: '${{ steps.say.outputs.out }}' } }\n\
         \x20 load: { image: { pull: { image: '${{ steps.say.outputs.name }}' } } }\n";
-    let project = Project::of(&[("a.yaml", stage)]);
-    project
-        .run(&["run", "--keep-going"])
-        .ends(2, &["shell: `../..` leaves the project's folder", "image: `--all` is no image name"]);
+    let project = Project::headed("cluster: { contexts: [fake] }\n", &[("a.yaml", stage)]);
+    let run = said(project.command(&["run", "--keep-going"]).env("KUBECONFIG", project.path().join("none")));
+    run.ends(2, &["shell: `../..` leaves the project's folder", "image: `--all` is no image name"]);
 }
 
 #[test]
