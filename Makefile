@@ -1,6 +1,6 @@
 # What one does with this project; `make` lists it. Recipes longer than two lines are scripts in tools/.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-mutations docs bench fuzz lint up down status
+.PHONY: help run test test-faults test-mutations docs bench fuzz lint up down status
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -15,6 +15,9 @@ test: ## all tests, those against a real Docker and cluster too
 
 test-mutations: ## breaks the Todo Chatbot in every way of docs/mutations.md; the right gate must say so each time
 	tools/test mutations
+
+test-faults: ## kills the runner 200 times on the real cluster; each time the next run must end as if it had not been
+	tools/test-faults
 
 docs: ## writes the reference pages anew
 	UPDATE=1 cargo test --locked --test docs

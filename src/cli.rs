@@ -1,7 +1,9 @@
 //! The command line: one file a command. Data goes to stdout, all else to stderr.
 
+mod aftermath;
 mod args;
 mod check;
+mod clean;
 mod completions;
 mod explain;
 mod find;
@@ -34,6 +36,7 @@ pub fn main() -> ExitCode {
     let result = match &args.command {
         Command::Run(run) => run::run(&args, run),
         Command::Check(check) => check::run(&args, check),
+        Command::Clean(clean) => clean::run(&args, clean),
         Command::Plan(plan) => plan::run(&args, plan),
         Command::Report(report) => report::run(&args, report),
         Command::Runs(runs) => runs::run(&args, runs),

@@ -4,12 +4,15 @@
 mod attempt;
 mod dispatch;
 mod env;
+mod fingerprint;
 mod finish;
 mod graph;
 mod masked;
 mod notice;
 mod outputs;
+mod past;
 mod record;
+mod resume;
 mod scheduler;
 mod scope;
 pub mod secrets;
@@ -25,13 +28,16 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::drivers::World;
+use crate::event::Runner;
 use crate::mask::{Masker, SecretText};
 use crate::outcome::Fault;
 use crate::plan::{Plan, Work};
 
 pub use finish::RunResult;
 pub use notice::{Notice, NoticeSender, Notices, notices};
+pub use past::{Past, PastNode, Stand};
 pub use record::{Recorder, RunFiles, StepLog};
+pub use resume::{Course, Resumption};
 pub use scheduler::Mode;
 pub use selection::{Selection, UnknownStage};
 
@@ -52,6 +58,19 @@ pub struct Options {
     pub grace: Duration,
     /// The environment that steps start from.
     pub env: BTreeMap<String, String>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Who carries a run out, and which one it goes on with.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The process, for who finds the record of a run that was killed.
+    pub runner: Option<Runner>,
+    /// The earlier run.
+    pub course: Option<Course>,
+    /// Keys the fingerprints of what passed; without it none are taken.
+    pub key: Option<[u8; 32]>,
 }
 
 /// What a run works with.
@@ -70,8 +89,17 @@ pub struct Parts {
     pub files: Arc<dyn RunFiles>,
     /// To the reporters.
     pub notices: NoticeSender,
-    /// SIGINT and SIGTERM as they come, by number.
-    pub interrupts: UnboundedReceiver<i32>,
+    /// What ends the run early, as it comes.
+    pub interrupts: UnboundedReceiver<Interrupt>,
+}
+
+/// What ends a run early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Interrupt {
+    /// SIGINT or SIGTERM, by number.
+    Signal(i32),
+    /// What the run needs to be alone was taken from it: nothing more may be touched, `finally` neither.
+    Lost(Fault),
 }
 
 /// Whether anything selected may touch the cluster, so that the guard must be asked before the run.

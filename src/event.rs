@@ -1,10 +1,14 @@
 //! What happened in a run, as facts: owned, versioned, in the order the engine decided. No sentences, no colours.
 
+mod origin;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::{Failure, Fault, Finding, Outputs, Verdict};
+
+pub use origin::{Again, Anew, Continues, How, Kept, Runner};
 
 /// The version of the event format; a journal of another version is refused.
 pub const FORMAT_VERSION: u32 = 1;
@@ -126,6 +130,11 @@ pub enum Because {
     NotSelected,
     /// Ctrl-C or SIGTERM.
     Interrupted,
+    /// An earlier run did it, and nothing that it is made from has changed.
+    Kept {
+        /// That run.
+        run: String,
+    },
     /// Its own time was over.
     TimedOut {
         /// The limit.
@@ -194,6 +203,12 @@ pub enum Event {
         stages: Vec<StageOutline>,
         /// The nodes; [`NodeId`] is the index.
         nodes: Vec<NodeOutline>,
+        /// The process that carries it out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        runner: Option<Runner>,
+        /// The earlier run that it goes on with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        continues: Option<Box<Continues>>,
     },
     /// A node's attempt begins.
     NodeStarted {
@@ -251,6 +266,9 @@ pub enum Event {
         /// Its log.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         log: Option<LogSize>,
+        /// What it was made from, as a keyed digest; set where it passed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fingerprint: Option<String>,
     },
     /// All of a stage is over.
     StageFinished {
@@ -270,6 +288,12 @@ pub enum Event {
     Warned {
         /// The words.
         message: String,
+    },
+    /// Written behind the record of a run that was killed: another run has taken over what it left.
+    TakenOver {
+        /// That run; none where there was nothing to do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// The last event of every run that was not killed.
     RunFinished {

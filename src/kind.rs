@@ -40,6 +40,12 @@ pub trait Step: Send + Sync + 'static {
         true
     }
 
+    /// Files and folders of the project that it reads, relative to it: where their content changed, what it did before
+    /// does not stand for what it would do now.
+    fn reads(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Does it, once. Returns promptly when [`Context::cancelled`]; a kind that supports `during` calls
     /// [`Context::up`] when it is up and ends well when [`Context::stopped`].
     ///

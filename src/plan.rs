@@ -3,6 +3,7 @@
 mod body;
 mod build;
 mod cycles;
+mod definition;
 mod files;
 mod gate;
 mod judge;
@@ -14,6 +15,8 @@ mod salvage;
 mod stage;
 mod step;
 
+pub(crate) use definition::Definer;
+pub use definition::Definition;
 pub use load::{Loaded, Options, load};
 
 pub use node::{Body, Gate, PlanAssertion, PlanNode, PlanStage, Retry, StageId, StepPlan, Work, decode_rendered};

@@ -4,6 +4,7 @@ pub mod diagnostics;
 pub mod github;
 pub mod json;
 pub mod junit;
+pub mod past;
 pub mod plain;
 pub mod plan;
 pub mod progress;

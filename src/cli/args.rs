@@ -1,7 +1,9 @@
 //! What can be typed, as clap reads it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use crate::units::{Quantity, TimeSpan};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 
 /// Builds, deploys and proves it: runs stages whose gates must hold.
@@ -44,6 +46,8 @@ pub(super) enum Command {
     Report(Report),
     /// List, show or remove runs
     Runs(Runs),
+    /// Remove what runs have made: helm releases, objects, clusters; do the `finally` that killed ones owe
+    Clean(Clean),
     /// Show what a step said
     Logs(Logs),
     /// Print the JSON Schema of a kind of file, for editors
@@ -68,6 +72,19 @@ pub(super) struct Overrides {
     /// The kubeconfig context to use; must be among cluster.contexts
     #[arg(long, value_name = "NAME")]
     pub context: Option<String>,
+}
+
+/// A time that may also be in days: `7d`.
+fn age(text: &str) -> Result<Duration, String> {
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
+    match days {
+        Some(days) => Ok(Duration::from_secs(24 * 60 * 60) * days),
+        None => time(text).map_err(|_| "expected a time such as 12h or 7d".to_owned()),
+    }
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    TimeSpan::parse(text).map(|time| time.0).map_err(|_| "expected a time such as 30s or 10m".to_owned())
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {
@@ -95,6 +112,21 @@ pub(super) struct Run {
     /// After a failure, cancel what runs
     #[arg(long)]
     pub fail_fast: bool,
+    /// Go on with an earlier run [default: the newest]: keep what it did, run again what is in doubt or has changed
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest")]
+    pub resume: Option<String>,
+    /// With --resume: this step is done, whatever the record says, as `stage.step`; may stand several times
+    #[arg(long, value_name = "STEP", requires = "resume")]
+    pub done: Vec<String>,
+    /// With --resume: run this step again, whatever the record says; may stand several times
+    #[arg(long, value_name = "STEP", requires = "resume")]
+    pub again: Vec<String>,
+    /// First remove what earlier runs have made, as `clean` does
+    #[arg(long, conflicts_with = "resume")]
+    pub fresh: bool,
+    /// Wait for another run of this project, or on this namespace, for so long [default: 1h]
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "1h", value_parser = time)]
+    pub wait: Option<Duration>,
     /// Check and show what would run; run nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -120,6 +152,21 @@ pub(super) enum Output {
 
 #[derive(Debug, Group)]
 pub(super) struct Check {
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Clean {
+    /// Remove the records of runs older than this, too: 12h, 7d
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub runs: Option<Duration>,
+    /// How long to wait for objects to go [default: 2m]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub timeout: Option<Duration>,
+    /// Say what would be removed; remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
     #[command(flatten)]
     pub overrides: Overrides,
 }

@@ -1,8 +1,11 @@
-//! `pipeline run`: loads, asks the guard, gathers the secrets, runs, reports.
+//! `pipeline run`: loads, asks the guard, takes the lock, gathers the secrets, looks after runs that died, runs, reports.
 
 mod keep;
 mod listen;
+pub(super) mod perform;
+mod resume;
 mod signals;
+mod tenure;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,17 +14,17 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::args::{Args, Run};
-use super::{find, out};
-use crate::drivers::World;
-use crate::engine::{self, Mode, Selection};
+use super::{aftermath, clean, find, out, record};
+use crate::drivers::lock::{self, Lock};
+use crate::drivers::{World, vault};
+use crate::engine::{self, Mode, Past, Selection};
 use crate::exit_code::Exit;
 use crate::mask::{Masker, SecretText};
-use crate::outcome::Fault;
+use crate::outcome::{Fault, FaultKind};
 use crate::plan::{Loaded, Plan};
 use crate::spec::{SecretSource, StageNames};
-
-/// Between SIGTERM and SIGKILL.
-const GRACE: Duration = Duration::from_secs(10);
+use perform::{Ready, Wish};
+pub(super) use resume::of as resume_of;
 
 /// Runs the pipeline.
 pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
@@ -42,19 +45,24 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
             out::say(&format!("the cluster's user signs in with the program `{program}`, which kubeconfig names"));
         }
     }
-    if run.dry_run {
-        out::data(&crate::report::plan::tree(&plan));
-        out::say("dry run: the files are right; nothing was run");
-        return Ok(Exit::Passed);
-    }
+    let past = match &run.resume {
+        Some(wanted) => Some(resume::past(&record::store(args)?, wanted, &plan)?),
+        None => None,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Fault::unknown(format!("cannot start: {error}")))?;
     let result = runtime.block_on(async {
-        let env = environment();
-        let secrets = resolve(&secrets, &plan, &env).await?;
-        go(args, run, plan, selection, world, env, secrets).await
+        if run.dry_run {
+            out::data(&crate::report::plan::tree(&plan));
+            if let Some((_, past)) = past {
+                resume::preview(&ready(plan, world, &secrets).await?, &selection, &past, run)?;
+            }
+            out::say("dry run: the files are right; nothing was run");
+            return Ok(Exit::Passed);
+        }
+        go(args, run, plan, world, selection, &secrets, past).await
     });
     // A kind's blocking work (an image scan) must not hold up the end of an interrupted run.
     runtime.shutdown_timeout(Duration::from_millis(200));
@@ -65,67 +73,62 @@ async fn go(
     args: &Args,
     run: &Run,
     plan: Arc<Plan>,
-    selection: Selection,
     world: Arc<World>,
-    env: BTreeMap<String, String>,
-    secrets: Arc<BTreeMap<String, SecretText>>,
+    selection: Selection,
+    secrets: &IndexMap<String, SecretSource>,
+    past: Option<(crate::journal::RunFolder, Past)>,
 ) -> Result<Exit, Fault> {
-    let masker = Masker::new(secrets.values());
-    let kept = match keep::Kept::create(&plan.settings().project, &masker) {
-        Ok(kept) => kept,
+    let project = plan.settings().project.clone();
+    let patience = run.wait.unwrap_or(Duration::ZERO);
+    let waits = |holder: Option<&lock::Holder>| {
+        let who = holder.map(|holder| format!(": {}", lock::shown(holder))).unwrap_or_default();
+        out::say(&format!("waiting: another run of this project is going on{who}"));
+    };
+    let mut lock = match Lock::take(&project, patience, waits).await {
+        Ok(lock) => lock,
+        Err(fault) if fault.kind == FaultKind::Environment => return Err(fault),
+        // Where no lock can be written no record can.
         Err(fault) => {
             out::error(&fault.message, fault.help.as_deref());
             return Ok(Exit::Report);
         }
     };
-    let (notices, received) = engine::notices();
-    let listener = listen::Listener::start(listen::reporters(args, run), received)?;
-    let options = engine::Options {
-        run: kept.folder.id().to_owned(),
-        started: kept.started.clone(),
-        jobs: run.jobs.unwrap_or_else(default_jobs).max(1),
-        mode: mode(run),
-        selection,
-        grace: GRACE,
-        env,
+    let ready = ready(plan, world, secrets).await?;
+    let jobs = run.jobs.unwrap_or_else(default_jobs).max(1);
+    let wish = Wish { jobs, mode: mode(run), output: run.output, patience };
+    let store = record::store(args)?;
+    let resumed = past.as_ref().map(|(folder, _)| folder.id());
+    if let Some(exit) = aftermath::settle(&store, &ready, &wish, resumed, &mut lock).await? {
+        return Ok(exit);
+    }
+    if run.fresh && !clean::sweep(&ready.world, &ready.plan, &store, false, clean::LIMIT).await? {
+        return Ok(Exit::Failed);
+    }
+    let Some((folder, past)) = past else {
+        return ready.perform(&wish, selection, None, &mut lock, &[]).await;
     };
-    let parts = engine::Parts {
-        masker,
-        plan,
-        world,
-        secrets,
-        recorder: kept.recorder,
-        files: Arc::clone(&kept.files) as Arc<dyn engine::RunFiles>,
-        notices,
-        interrupts: signals::interrupts()?,
-    };
-    let result = engine::run(options, parts).await;
-    let (story, failed) = listener.finish();
-    let result = result?;
-    let mut exit = exit(result.exit_code);
-    let mut unwritten: Vec<String> = Vec::new();
-    unwritten.extend(result.journal_error.as_ref().map(|error| format!("the record of this run: {error}")));
-    unwritten.extend(kept.files.lost());
-    unwritten.extend(keep::reports(&kept.folder, &story).err().map(|fault| fault.message));
-    unwritten.extend(failed.iter().map(|(reporter, error)| format!("the {reporter} report: {error}")));
-    for problem in &unwritten {
-        out::error(&format!("not written: {problem}"), None);
-    }
-    if !unwritten.is_empty() && exit == Exit::Passed {
-        exit = Exit::Report;
-    }
-    out::say(&format!("\n{}", crate::report::text::summary(&story).trim_end()));
-    if exit != Exit::Passed {
-        out::say(&format!("logs and evidence: {}", keep::shown(kept.folder.path())));
-    }
-    Ok(exit)
+    let course = resume::course(&ready, &selection, &past, run)?;
+    let open = past.is_open().then(|| folder.clone());
+    ready.perform(&wish, selection, Some(course), &mut lock, open.as_slice()).await
 }
 
-fn exit(code: u8) -> Exit {
-    [Exit::Passed, Exit::Invalid, Exit::Environment, Exit::Report, Exit::Interrupted]
-        .into_iter()
-        .find(|exit| exit.code() == code)
-        .unwrap_or(Exit::Failed)
+/// What every run of this process works with.
+pub(super) async fn ready(
+    plan: Arc<Plan>,
+    world: Arc<World>,
+    secrets: &IndexMap<String, SecretSource>,
+) -> Result<Ready, Fault> {
+    let env = environment();
+    let secrets = resolve(secrets, &plan, &env).await?;
+    let masker = Masker::new(secrets.values());
+    let key = key(&plan)?;
+    Ok(Ready { plan, world, env, secrets, masker, key })
+}
+
+/// What fingerprints are keyed with: made once a project, kept beside its secrets.
+fn key(plan: &Plan) -> Result<[u8; 32], Fault> {
+    let text = vault::keep(&plan.settings().project, ".fingerprints", || vault::generate(32))?;
+    Ok(*blake3::hash(text.expose().as_bytes()).as_bytes())
 }
 
 fn mode(run: &Run) -> Mode {
@@ -159,7 +162,7 @@ fn default_jobs() -> u32 {
 }
 
 /// The environment that steps start from: ours, as far as it is text.
-fn environment() -> BTreeMap<String, String> {
+pub(super) fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()

@@ -7,7 +7,7 @@ use super::{out, record};
 use crate::event::State;
 use crate::exit_code::Exit;
 use crate::outcome::Fault;
-use crate::report::{story::Story, text};
+use crate::report::{past, story::Story, text};
 use crate::units::TimeSpan;
 
 /// Lists, shows or removes runs.
@@ -32,7 +32,13 @@ pub(super) fn run(args: &Args, wanted: &Runs) -> Result<Exit, Fault> {
         RunsCommand::Show { run } => {
             let run = record::folder(&store, run.as_deref())?;
             let story = record::story(&run)?;
-            out::styled(&format!("{}\n{}", text::summary(&story), text::every_node(&story)));
+            let aftermath = if run.is_running() { String::new() } else { past::aftermath(&story) };
+            let earlier = story.continues.iter().flat_map(|continues| {
+                let outlines: Vec<_> = story.nodes.iter().map(|node| node.outline.clone()).collect();
+                past::continuing(continues, &outlines)
+            });
+            let earlier: String = earlier.map(|line| line + "\n").collect();
+            out::styled(&format!("{earlier}{}\n{}{aftermath}", text::summary(&story), text::every_node(&story)));
         }
         RunsCommand::Rm { runs } => {
             for wanted in runs {

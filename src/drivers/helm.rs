@@ -2,6 +2,7 @@
 
 mod act;
 mod chart;
+mod owned;
 mod pending;
 pub mod release;
 pub mod values;
@@ -19,6 +20,7 @@ use crate::outcome::Fault;
 
 pub use act::{Back, Deploy, Presence, Remove};
 pub use chart::Chart;
+pub use owned::Installed;
 pub use pending::{Author, LEFT_AFTER, Repair};
 
 /// Helm, found on first use.

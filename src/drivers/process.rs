@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::outcome::Fault;
 
+pub use group::Group;
 pub use spawn::Running;
 
 /// A command to run. Its environment is exactly `base` and `env`: nothing is inherited.

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::document::Node;
 use crate::event::{AssertionResult, Because, LogSize, NodeId, State};
 use crate::kind::{Context, Signals, Step};
 use crate::mask::Masker;
@@ -19,6 +20,7 @@ use crate::plan::{Body, Plan, PlanNode, Retry, StepPlan, Work, decode_rendered};
 use crate::units::TimeSpan;
 
 use super::env;
+use super::fingerprint::{self, Made};
 use super::notice::NoticeSender;
 use super::outputs;
 use super::record::StepLog;
@@ -55,11 +57,20 @@ pub(crate) struct Ending {
     pub fault: Option<Fault>,
     pub outputs: Outputs,
     pub log: Option<LogSize>,
+    pub fingerprint: Option<String>,
 }
 
 impl Ending {
     pub fn of(state: State) -> Self {
-        Ending { state, because: None, failure: None, fault: None, outputs: Outputs::new(), log: None }
+        Ending {
+            state,
+            because: None,
+            failure: None,
+            fault: None,
+            outputs: Outputs::new(),
+            log: None,
+            fingerprint: None,
+        }
     }
 
     pub fn failed(failure: Failure) -> Self {
@@ -82,6 +93,10 @@ pub(crate) struct Job {
     pub words: UnboundedSender<Word>,
     pub notices: NoticeSender,
     pub masker: Masker,
+    /// Keys its fingerprint.
+    pub key: Option<[u8; 32]>,
+    /// A gate that is looked at once, and only warns.
+    pub only_looks: bool,
 }
 
 impl Job {
@@ -99,16 +114,42 @@ impl Job {
         if let Err(fault) = self.make_ready(node) {
             return Ending::errored(fault);
         }
-        match &node.work {
-            Work::Gate(gate) => settle::gate(self, node, gate).await,
+        let mut ending = match &node.work {
+            Work::Gate(gate) => {
+                let print = self.fingerprint(node, None, Vec::new()).await;
+                Ending { fingerprint: print, ..settle::gate(self, node, gate).await }
+            }
             Work::Step(step) => match &step.body {
-                Body::Ready(body) => self.attempts(node, step, body.as_ref()).await,
+                Body::Ready(body) => {
+                    let print = self.fingerprint(node, None, body.reads()).await;
+                    Ending { fingerprint: print, ..self.attempts(node, step, body.as_ref()).await }
+                }
                 Body::Template(written) => match self.render(step, written) {
-                    Ok(body) => self.attempts(node, step, body.as_ref()).await,
+                    Ok((rendered, body)) => {
+                        let print = self.fingerprint(node, Some(rendered), body.reads()).await;
+                        Ending { fingerprint: print, ..self.attempts(node, step, body.as_ref()).await }
+                    }
                     Err(fault) => Ending::errored(fault),
                 },
             },
+        };
+        ending.fingerprint = ending.fingerprint.filter(|_| ending.state == State::Passed);
+        ending
+    }
+
+    /// What it is made from, before it runs. What cannot be told is no reason not to run: it is only never kept.
+    async fn fingerprint(&self, node: &PlanNode, rendered: Option<Node>, reads: Vec<String>) -> Option<String> {
+        let key = self.key?;
+        if node.inputs.is_empty() && reads.is_empty() {
+            let made = Made { plan: &self.plan, node, env: &self.cx.env, rendered: rendered.as_ref(), reads: &reads };
+            return fingerprint::of(&key, &made).ok();
         }
+        let (plan, id, env) = (Arc::clone(&self.plan), self.node, Arc::clone(&self.cx.env));
+        let reading = tokio::task::spawn_blocking(move || {
+            let made = Made { plan: &plan, node: plan.node(id), env: &env, rendered: rendered.as_ref(), reads: &reads };
+            fingerprint::of(&key, &made).ok()
+        });
+        reading.await.ok().flatten()
     }
 
     /// Renders the node's own environment and makes its private folder.
@@ -136,16 +177,17 @@ impl Job {
 
     fn see_env(&mut self, env: &env::Env) {
         for scope in [&mut self.view.full, &mut self.view.plain] {
-            Arc::make_mut(scope).roots.insert("env".to_owned(), env::as_value(env));
+            *scope = env::seen(scope, env);
         }
         self.cx.scope = Arc::clone(&self.view.plain);
     }
 
-    fn render(&self, step: &StepPlan, written: &crate::document::Node) -> Result<Box<dyn Step>, Fault> {
+    fn render(&self, step: &StepPlan, written: &Node) -> Result<(Node, Box<dyn Step>), Fault> {
         let rendered = crate::expr::render(written, &self.view.full)
             .map_err(|error| Fault::invalid(format!("{}: {error}", step.kind.name)))?;
         let during = !self.plan.node(self.node).covers.is_empty();
-        decode_rendered(step.kind, &rendered, &self.cx.project, during)
+        let body = decode_rendered(step.kind, &rendered, &self.cx.project, during)?;
+        Ok((rendered, body))
     }
 
     async fn attempts(&self, node: &PlanNode, step: &StepPlan, body: &dyn Step) -> Ending {

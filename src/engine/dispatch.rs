@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{Because, Event, FORMAT_VERSION, NodeId, Record, StageOutline, State};
+use crate::event::{Because, Event, FORMAT_VERSION, Kept, NodeId, Record, Role, StageOutline, State};
 use crate::outcome::Fault;
 use crate::plan::Work;
 
@@ -24,7 +24,7 @@ use super::graph::Graph;
 use super::masked;
 use super::scheduler::{End, Scheduler, Why};
 use super::scope::Known;
-use super::{Options, Parts};
+use super::{Interrupt, Options, Parts};
 
 /// The longest that the end of an aborted task is waited for.
 const DROPPED: Duration = Duration::from_secs(2);
@@ -42,6 +42,8 @@ pub(super) struct Dispatch {
     /// Tasks of this turn.
     starting: Vec<Job>,
     running: HashMap<NodeId, Running>,
+    /// Nodes whose result is taken over from an earlier run.
+    kept: HashMap<NodeId, Kept>,
     /// Tasks that were aborted: their processes are killed when they are gone.
     dropped: Vec<JoinHandle<()>>,
     begun: Instant,
@@ -73,10 +75,19 @@ struct Running {
 
 impl Dispatch {
     pub fn new(options: Options, parts: Parts) -> Self {
-        let scheduler = Scheduler::new(Graph::of(&parts.plan, &options.selection), options.mode, options.jobs);
-        let known = Known::new(&parts.plan, &options.run, &Arc::new(options.env.clone()), &parts.secrets);
+        let mut graph = Graph::of(&parts.plan, &options.selection);
+        graph.owe(options.origin.course.as_ref().map_or(&[], |course| &course.continues.owes));
+        let scheduler = Scheduler::new(graph, options.mode, options.jobs);
+        let mut known = Known::new(&parts.plan, &options.run, &Arc::new(options.env.clone()), &parts.secrets);
+        for (node, state, outputs) in options.origin.course.iter().flat_map(|course| &course.known) {
+            known.node_over(*node, *state, outputs);
+        }
+        let kept = options.origin.course.iter().flat_map(|course| &course.continues.kept);
+        let kept = kept.filter(|kept| parts.plan.node(kept.node).role != Role::Gate);
+        let kept = kept.map(|kept| (kept.node, kept.clone())).collect();
         let (mouth, words) = unbounded_channel();
         Dispatch {
+            kept,
             stage_begun: vec![None; parts.plan.stages().len()],
             options,
             parts,
@@ -141,6 +152,8 @@ impl Dispatch {
             profile: plan.profile().map(str::to_owned),
             stages: stages.collect(),
             nodes: plan.nodes().iter().map(|node| node.outline.clone()).collect(),
+            runner: self.options.origin.runner.clone(),
+            continues: self.options.origin.course.as_ref().map(|course| Box::new(course.continues.clone())),
         }
     }
 
@@ -148,7 +161,10 @@ impl Dispatch {
     async fn listen(&mut self) {
         tokio::select! {
             biased;
-            Some(signal) = self.parts.interrupts.recv() => self.interrupted(signal),
+            Some(interrupt) = self.parts.interrupts.recv() => match interrupt {
+                Interrupt::Signal(signal) => self.interrupted(signal),
+                Interrupt::Lost(fault) => self.lost(fault),
+            },
             Some(word) = self.words.recv() => self.hear(word),
         }
         while let Ok(word) = self.words.try_recv() {
@@ -207,6 +223,7 @@ impl Dispatch {
             outputs: ending.outputs,
             elapsed,
             log: ending.log,
+            fingerprint: ending.fingerprint,
         });
     }
 
@@ -214,6 +231,15 @@ impl Dispatch {
         self.interrupts += 1;
         self.events.push(Event::Interrupted { signal });
         self.halt();
+    }
+
+    /// Stops all that runs, and starts nothing more.
+    fn lost(&mut self, fault: Fault) {
+        self.events.push(Event::Warned { message: format!("{}; the run is stopped", fault.message) });
+        self.first_fault.get_or_insert((State::Errored, Some(fault)));
+        self.scheduler.interrupt();
+        self.scheduler.interrupt();
+        self.obey();
     }
 
     fn halt(&mut self) {

@@ -52,6 +52,13 @@ fn as_text(value: Value) -> Option<String> {
     (!text.contains('\0')).then_some(text)
 }
 
+/// A scope in which `env` is this.
+pub(crate) fn seen(scope: &Arc<Scope>, env: &Env) -> Arc<Scope> {
+    let mut scope = Scope::clone(scope);
+    scope.roots.insert("env".to_owned(), as_value(env));
+    Arc::new(scope)
+}
+
 /// An environment as an expression sees it.
 pub(crate) fn as_value(env: &Env) -> Value {
     Value::Object(env.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect())

@@ -1,6 +1,6 @@
 //! The scheduler's own view of a plan: indexes and counters, no names, no work. Pure.
 
-use crate::event::Role;
+use crate::event::{NodeId, Role};
 use crate::plan::{Plan, PlanNode, Work};
 
 use super::Selection;
@@ -46,6 +46,8 @@ pub(crate) struct GraphNode {
     pub place: bool,
     /// Has a `when:`.
     pub asks: bool,
+    /// Takes no part, whatever its stage does.
+    pub left_out: bool,
 }
 
 /// A stage.
@@ -63,6 +65,8 @@ pub(crate) struct GraphStage {
     pub always: bool,
     /// Takes part in this run.
     pub selected: bool,
+    /// Its `finally` runs even where nothing of it was started: an earlier run began it.
+    pub owed: bool,
     /// Has a `when:`.
     pub asks: bool,
 }
@@ -93,6 +97,7 @@ impl Graph {
                     followers: Vec::new(),
                     always: stage.always,
                     selected: selection.has(crate::plan::StageId(index)),
+                    owed: false,
                     asks: stage.when.is_some(),
                 })
                 .collect(),
@@ -104,6 +109,24 @@ impl Graph {
         graph.order_gates(plan);
         graph.order_stages(plan);
         graph
+    }
+
+    /// Lets these `finally` steps run, although their stages may not be selected, or not get that far.
+    pub fn owe(&mut self, owed: &[NodeId]) {
+        for node in owed {
+            let stage = self.nodes[node.index()].stage;
+            if !self.stages[stage].selected {
+                self.stages[stage].selected = true;
+                let of_stage: Vec<usize> = self.stages[stage].nodes.iter().flatten().copied().collect();
+                for node in of_stage {
+                    self.nodes[node].left_out = true;
+                }
+            }
+            self.stages[stage].owed = true;
+        }
+        for node in owed {
+            self.nodes[node.index()].left_out = false;
+        }
     }
 
     /// A need counts inside the same stage and phase. Any other is met by the order of phases already.
@@ -174,5 +197,6 @@ fn node(node: &PlanNode) -> GraphNode {
         pool: node.pool.filter(|_| place),
         place,
         asks: node.when.is_some(),
+        left_out: false,
     }
 }

@@ -30,6 +30,7 @@ pub(crate) fn event(masker: &Masker, event: &mut Event) {
         | Event::NodeUp { .. }
         | Event::StageFinished { .. }
         | Event::Interrupted { .. }
+        | Event::TakenOver { .. }
         | Event::RunFinished { .. } => {}
     }
 }
@@ -119,6 +120,7 @@ mod tests {
             outputs: Outputs::from([("url".to_owned(), "http://hunter2hunter2@x".into())]),
             elapsed: Duration::ZERO,
             log: None,
+            fingerprint: None,
         };
         let measure = Measure::new("body", "hunter2hunter2", "= hunter2hunter2", false);
         let mut settled = Event::AssertionSettled {

@@ -178,7 +178,7 @@ impl Scheduler {
             waits: stage.waits,
             course: Course::Closed,
             left: [count(&stage.nodes[0]), count(&stage.nodes[1]), count(&stage.nodes[2])],
-            entered: stage.always,
+            entered: stage.always || stage.owed,
             failed: false,
             bad: None,
             broken: None,
@@ -211,6 +211,9 @@ impl Scheduler {
                 }
             }
             self.tasks.push_back(Task::Stage(stage));
+        }
+        for node in (0..self.nodes.len()).filter(|node| self.graph.nodes[*node].left_out).collect::<Vec<_>>() {
+            self.skip(node, Why::NotSelected);
         }
         self.work_off();
     }

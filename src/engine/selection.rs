@@ -25,6 +25,11 @@ impl Selection {
         Selection { chosen: vec![true; plan.stages().len()] }
     }
 
+    /// No stage: only what an earlier run owes.
+    pub fn none(plan: &Plan) -> Self {
+        Selection { chosen: vec![false; plan.stages().len()] }
+    }
+
     /// The stages named, alone, and `until` with all that it needs. The pipeline's own gate and its `finally` belong
     /// to every run. Nothing asked for is everything.
     ///

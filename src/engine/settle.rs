@@ -85,7 +85,7 @@ async fn assertion_of(job: &Job, index: u32, written: &PlanAssertion, limit: Opt
         index,
         name: written.name.clone().unwrap_or(title),
         kind: written.kind.name.to_owned(),
-        warning: written.warning,
+        warning: written.warning || job.only_looks,
         verdict: settled.verdict,
         findings: settled.findings,
         elapsed: started.elapsed(),
@@ -132,7 +132,8 @@ async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<I
         }
     };
     let watching = Watching { cx: &job.cx, node: job.node, index, notices: &job.notices, masker: &job.masker };
-    let mut settled = watching.settle(body, written.within, written.hold, limit).await;
+    let (within, hold) = if job.only_looks { (None, None) } else { (written.within, written.hold) };
+    let mut settled = watching.settle(body, within, hold, limit).await;
     if matches!(settled.verdict, Ok(Verdict::Unmet { .. })) {
         settled.findings = tokio::time::timeout(EXPLAIN, body.explain(&job.cx)).await.unwrap_or_default();
     }

@@ -8,5 +8,6 @@ mod interrupt;
 mod kit;
 mod order;
 mod processes;
+mod resume;
 mod retry;
 mod values;

@@ -26,6 +26,8 @@ fn started() -> Event {
         profile: None,
         stages: vec![StageOutline { name: "build".to_owned(), needs: Vec::new() }],
         nodes: vec![outline("build.a", Role::Step), outline("build.gate", Role::Gate)],
+        runner: None,
+        continues: None,
     }
 }
 
@@ -40,6 +42,7 @@ fn finished(outputs: Outputs) -> Event {
         outputs,
         elapsed: Duration::from_micros(1234),
         log: None,
+        fingerprint: None,
     }
 }
 

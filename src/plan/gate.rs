@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::body::{Place, only};
 use super::build::{Params, Workshop, site};
+use super::definition::Definer;
 use super::load::{decode_or_tell, render_static};
 use super::names::{Site, static_scope};
 use super::node::{Gate, PlanAssertion, PlanNode, Retry, Work};
@@ -21,12 +22,21 @@ struct Reading<'p> {
     params: Option<&'p Params>,
     depth: usize,
     refers: Vec<(usize, Span)>,
+    definer: Definer,
+}
+
+impl Reading<'_> {
+    /// For a gate file that this one uses.
+    fn inner<'q>(&mut self, params: Option<&'q Params>) -> Reading<'q> {
+        let definer = std::mem::take(&mut self.definer);
+        Reading { stage: self.stage, params, depth: self.depth + 1, refers: Vec::new(), definer }
+    }
 }
 
 impl Workshop<'_> {
     /// The node of a gate, and the other stages its expressions refer to.
     pub fn gate(&mut self, stage: Option<usize>, list: &Node) -> (PlanNode, Vec<(usize, Span)>) {
-        let mut reading = Reading { stage, params: None, depth: 0, refers: Vec::new() };
+        let mut reading = Reading { stage, params: None, depth: 0, refers: Vec::new(), definer: Definer::default() };
         let assertions = self.assertions(list, &mut reading);
         let count = u32::try_from(assertions.len()).unwrap_or(u32::MAX);
         let title = if count == 1 { "1 assertion".to_owned() } else { format!("{count} assertions") };
@@ -53,6 +63,9 @@ impl Workshop<'_> {
             retry: Retry::default(),
             pool: None,
             continue_on_error: false,
+            definition: reading.definer.finish(),
+            inputs: Vec::new(),
+            once: false,
             work: Work::Gate(Gate { assertions }),
         };
         (node, reading.refers)
@@ -98,17 +111,18 @@ impl Workshop<'_> {
         }
         let Some(file) = self.files.read(&spec.r#use, span, self.out) else { return Vec::new() };
         if matches!(file.value, Value::List(_)) {
-            let mut inner =
-                Reading { stage: reading.stage, params: None, depth: reading.depth + 1, refers: Vec::new() };
+            let mut inner = reading.inner(None);
             let assertions = self.assertions(&file, &mut inner);
             reading.refers.extend(inner.refers);
+            reading.definer = inner.definer;
             return assertions;
         }
         let Some(params) = self.params(&file, item, &spec, span) else { return Vec::new() };
-        let mut inner =
-            Reading { stage: reading.stage, params: Some(&params), depth: reading.depth + 1, refers: Vec::new() };
+        params.iter().for_each(|(name, value)| _ = reading.definer.word(name).word(&value.to_string()));
+        let mut inner = reading.inner(Some(&params));
         let assertions = self.assertions(file.get("assertions").unwrap_or(&file), &mut inner);
         reading.refers.extend(inner.refers);
+        reading.definer = inner.definer;
         assertions
     }
 
@@ -176,6 +190,7 @@ impl Workshop<'_> {
             return None;
         }
         let (kind, body) = self.assertion_kind(item)?;
+        reading.definer.tree(item);
         let statics = static_scope(&self.names.vars, None, reading.params);
         let place =
             Place { site: Site { params: reading.params, ..site(reading.stage, Some(Role::Gate)) }, statics: &statics };

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::definition::Definition;
 use super::paths;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::document::{Format, Formats, Node};
@@ -72,6 +73,12 @@ pub struct PlanNode {
     pub pool: Option<usize>,
     /// Its failure is told but does not count.
     pub continue_on_error: bool,
+    /// What it was written as.
+    pub definition: Definition,
+    /// Files that it is made from (`inputs:`), as patterns.
+    pub inputs: Vec<String>,
+    /// Must not run twice without somebody saying so.
+    pub once: bool,
     /// What it does.
     pub work: Work,
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::body::{Place, only};
 use super::build::{Workshop, site};
+use super::definition::{Definer, Definition};
 use super::judge::Found;
 use super::names::{Site, static_scope};
 use super::node::{Body, PlanNode, Retry, StepPlan, Work};
@@ -202,6 +203,15 @@ impl Workshop<'_> {
                 .unwrap_or_else(|| format!("add `pools: {{ {pool}: 1 }}` to pipeline.yaml"));
             self.out.push(Diagnostic::error(Code::UnknownName, span, format!("there is no pool `{pool}`")).help(help));
         }
+        for (index, pattern) in keys.inputs.iter().enumerate() {
+            if let Some(problem) = crate::drivers::inputs::problem(pattern) {
+                let span = entry.node.span_at(&["inputs".into(), index.into()]);
+                self.out.push(
+                    Diagnostic::error(Code::InvalidReference, span, problem)
+                        .help("write files, folders or patterns below the project: `inputs: [src, \"*.lock\"]`"),
+                );
+            }
+        }
         let items = keys.for_each.as_ref().map(|items| items.iter().map(|item| item.0.clone()).collect());
         Some((keys, items))
     }
@@ -231,12 +241,17 @@ impl Workshop<'_> {
         let open_found =
             if open.entries().is_empty() { Some(Found::default()) } else { self.inspect(&open, &shape, place) };
         let during = !keys.during.is_empty();
+        let written = body;
         let body = self.body(kind, true, during, body, place, super::super::kind::Step::check);
         for found in open_found.iter().chain(body.as_ref().map(|(_, found)| found)) {
             parts.uses.extend(found.steps.iter().cloned());
             parts.refers.extend(found.stages.iter().copied());
         }
         let ((body, _), _) = (body?, open_found?);
+        // With the values of vars in place; what only the run knows joins them when its turn comes.
+        let known = matches!(body, Body::Ready(_)) && crate::expr::has_template(written);
+        let settled = known.then(|| super::load::render_static(written, &statics, self.out)).flatten();
+        let definition = defined(kind, settled.as_deref().unwrap_or(written), keys, item.as_ref());
         let title = keys.name.clone().unwrap_or_else(|| match &body {
             Body::Ready(step) => step.title(),
             // What it will do in full is known when it is rendered; its verb is known now.
@@ -265,9 +280,23 @@ impl Workshop<'_> {
             retry,
             pool: keys.pool.as_ref().and_then(|pool| self.pools.iter().position(|(name, _)| name == pool)),
             continue_on_error: keys.continue_on_error,
+            definition,
+            inputs: keys.inputs.clone(),
+            once: keys.once,
             work: Work::Step(StepPlan { kind, body, outputs: keys.outputs.clone() }),
         })
     }
+}
+
+/// What a step was written as: that which decides what it does. When, how often and how long it is tried does not.
+fn defined(kind: &StepKind, body: &Node, keys: &StepKeys, item: Option<&serde_json::Value>) -> Definition {
+    let mut definer = Definer::default();
+    definer.word(kind.name).tree(body);
+    keys.outputs.iter().for_each(|output| _ = definer.word(output));
+    if let Some(item) = item {
+        definer.word("item").word(&item.to_string());
+    }
+    definer.finish()
 }
 
 /// How an item shows in a node's name: its text where it is a short scalar, else its position.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::past;
 use super::reporter::Reporter;
 use super::story::{NodeStory, Story};
 use super::words::style::{DIM, OFF};
@@ -56,10 +57,12 @@ impl<W: Write + Send> Reporter for Plain<W> {
 
     fn record(&mut self, record: &Record, story: &Story) -> io::Result<()> {
         match &record.event {
-            Event::RunStarted { pipeline, run, nodes, profile, .. } => {
+            Event::RunStarted { pipeline, run, nodes, profile, continues, .. } => {
                 self.wide = nodes.iter().map(|node| node.name.chars().count()).max().unwrap_or(0).min(40);
                 let profile = profile.as_ref().map(|name| format!(" (profile {name})")).unwrap_or_default();
-                writeln!(self.to, "{pipeline}{profile} {DIM}· run {run}{OFF}")
+                writeln!(self.to, "{pipeline}{profile} {DIM}· run {run}{OFF}")?;
+                let told = continues.iter().flat_map(|continues| past::continuing(continues, nodes));
+                told.into_iter().try_for_each(|line| writeln!(self.to, "{line}"))
             }
             Event::NodeStarted { node, attempt } => {
                 let Some(node) = story.node(*node) else { return Ok(()) };
@@ -99,7 +102,7 @@ impl<W: Write + Send> Reporter for Plain<W> {
             }
             Event::Interrupted { .. } => writeln!(self.to, "{}", words::interrupted(story.interrupts)),
             Event::Warned { message } => writeln!(self.to, "warning: {}", tame(message)),
-            Event::StageFinished { .. } | Event::RunFinished { .. } => Ok(()),
+            Event::StageFinished { .. } | Event::TakenOver { .. } | Event::RunFinished { .. } => Ok(()),
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::past;
 use super::reporter::Reporter;
 use super::story::Story;
 use super::words::{self, sign, tame};
@@ -106,7 +107,10 @@ impl Reporter for Progress {
 
     fn record(&mut self, record: &Record, story: &Story) -> io::Result<()> {
         match &record.event {
-            Event::RunStarted { pipeline, nodes, .. } => {
+            Event::RunStarted { pipeline, nodes, continues, .. } => {
+                for line in continues.iter().flat_map(|continues| past::continuing(continues, nodes)) {
+                    self.multi.println(line)?;
+                }
                 self.wide = nodes.iter().map(|node| node.name.chars().count()).max().unwrap_or(0).min(32);
                 self.total.set_length(nodes.len() as u64);
                 self.total.set_message(pipeline.clone());
@@ -126,7 +130,10 @@ impl Reporter for Progress {
             Event::NodeFinished { node, .. } => self.over(*node, story)?,
             Event::Interrupted { .. } => self.multi.println(words::interrupted(story.interrupts))?,
             Event::Warned { message } => self.multi.println(format!("warning: {}", tame(message)))?,
-            Event::AssertionSettled { .. } | Event::StageFinished { .. } | Event::RunFinished { .. } => {}
+            Event::AssertionSettled { .. }
+            | Event::StageFinished { .. }
+            | Event::TakenOver { .. }
+            | Event::RunFinished { .. } => {}
         }
         Ok(())
     }

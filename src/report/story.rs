@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event::{AssertionResult, Because, Event, LogSize, NodeId, NodeOutline, Record, State};
+use crate::event::{AssertionResult, Because, Continues, Event, LogSize, NodeId, NodeOutline, Record, Runner, State};
 use crate::outcome::{Failure, Fault, Outputs};
 
 /// A run, folded from its records.
@@ -24,6 +24,14 @@ pub struct Story {
     pub interrupted: Option<i32>,
     /// How often it was interrupted.
     pub interrupts: u32,
+    /// The process that carries it out.
+    pub runner: Option<Runner>,
+    /// The earlier run that it goes on with.
+    pub continues: Option<Box<Continues>>,
+    /// It was killed, and what it left was taken over: by this run, where there was something to do.
+    pub taken_over: Option<Option<String>>,
+    /// Since the run's start, the last thing known of it.
+    pub last: Duration,
     /// What was worth saying on the way.
     pub warnings: Vec<String>,
     /// How it ended; `None` while it runs, and for a run that was killed.
@@ -109,8 +117,11 @@ impl Story {
 
     /// Takes the next record in. A record that names an unknown node changes nothing.
     pub fn apply(&mut self, record: &Record) {
+        self.last = record.at;
         match &record.event {
-            Event::RunStarted { run, pipeline, time, profile, stages, nodes, .. } => {
+            Event::RunStarted { run, pipeline, time, profile, stages, nodes, runner, continues, .. } => {
+                self.runner.clone_from(runner);
+                self.continues.clone_from(continues);
                 self.run.clone_from(run);
                 self.pipeline.clone_from(pipeline);
                 self.time.clone_from(time);
@@ -143,6 +154,7 @@ impl Story {
                 self.interrupts += 1;
             }
             Event::Warned { message } => self.warnings.push(message.clone()),
+            Event::TakenOver { by } => self.taken_over = Some(by.clone()),
             Event::RunFinished { state, exit_code, elapsed } => {
                 self.end = Some(End { state: *state, exit_code: *exit_code, elapsed: *elapsed });
             }

@@ -71,7 +71,7 @@ fn verdict(story: &Story) -> String {
     let of = story.nodes.iter().map(|node| node.outline.assertions).sum::<u32>();
     let how = match &story.end {
         Some(end) => format!("{} in {}", words::state(end.state), TimeSpan(end.elapsed)),
-        None => "was not finished: its record ends here".to_owned(),
+        None => "has no end in its record".to_owned(),
     };
     let proved = if of > 0 { format!(" · {proved} of {of} assertions hold") } else { String::new() };
     format!("{BOLD}{} {how}{OFF}{proved} {DIM}· run {}{OFF}", story.pipeline, story.run)

@@ -77,6 +77,14 @@ pub struct StepKeys {
     /// Names it writes to `$PIPELINE_OUTPUT` as `name=value` lines.
     #[serde(default)]
     pub outputs: Vec<String>,
+    /// Files, folders and patterns below the project (`src`, `**/*.lock`) that it is made from: where they changed,
+    /// `run --resume` runs it again. What a kind reads by itself (manifests, charts, build contexts) needs no mention.
+    #[serde(default)]
+    pub inputs: Vec<String>,
+    /// It must not run twice: where a run died in its middle, `run --resume` asks before it runs it again, and fails
+    /// where nobody can be asked.
+    #[serde(default)]
+    pub once: bool,
     /// Its failure is told, but does not count.
     #[serde(default)]
     pub continue_on_error: bool,

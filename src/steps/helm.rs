@@ -66,6 +66,19 @@ impl Step for Helm {
         self.lint.is_none() && self.template.is_none()
     }
 
+    fn reads(&self) -> Vec<String> {
+        let fields = match self.verbs().into_iter().next() {
+            Some((_, Verb::Lint(spec))) => spec.chart(),
+            Some((_, Verb::Template(spec))) => spec.chart(),
+            Some((_, Verb::Install(spec))) => spec.chart(),
+            Some((_, Verb::Upgrade(spec))) => spec.chart(),
+            _ => return Vec::new(),
+        };
+        let chart = fields.is_local().then(|| fields.chart.to_owned());
+        let values = fields.values_files.iter().map(|file| file.0.display().to_string());
+        chart.into_iter().chain(values).collect()
+    }
+
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
         let call =
             Call { env: &cx.env, dir: cx.project.clone(), scratch: cx.scratch.clone(), log: &*cx.log, stop: cx.stop() };

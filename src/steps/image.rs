@@ -57,6 +57,12 @@ impl Step for Image {
         self.load.is_some()
     }
 
+    fn reads(&self) -> Vec<String> {
+        let Some(build) = &self.build else { return Vec::new() };
+        let dockerfile = build.dockerfile.iter();
+        std::iter::once(&build.context).chain(dockerfile).map(|path| path.0.display().to_string()).collect()
+    }
+
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
         let call =
             Call { env: &cx.env, dir: cx.project.clone(), scratch: cx.scratch.clone(), log: &*cx.log, stop: cx.stop() };

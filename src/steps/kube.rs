@@ -99,6 +99,11 @@ trait Verb: Send + Sync {
         let _ = (at, cx);
     }
 
+    /// Files and folders that it reads.
+    fn reads(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Whether it runs `during` other steps, and only there.
     fn during(&self) -> During {
         During::Never
@@ -174,6 +179,10 @@ impl Step for Kube {
 
     fn title(&self) -> String {
         self.verbs().first().map_or_else(|| "kube".to_owned(), |(_, verb)| verb.title())
+    }
+
+    fn reads(&self) -> Vec<String> {
+        self.verbs().iter().flat_map(|(_, verb)| verb.reads()).collect()
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {

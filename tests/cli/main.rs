@@ -2,6 +2,8 @@
 
 mod api;
 mod choices;
+mod crash;
+mod disk;
 mod examples;
 mod faults;
 mod files;

@@ -88,9 +88,7 @@ fn a_record_that_cannot_be_written_is_told_before_anything_runs() {
     let project = Project::of(&[("a.yaml", "stage: a\nsteps: { one: { shell: { run: touch ran } } }\n")]);
     // A file where the folder should be: as good as a read-only folder, and root cannot write there either.
     project.write(".pipeline", "");
-    project
-        .run(&["run"])
-        .ends(4, &["cannot create", ".pipeline/runs", "Not a directory", "needs to write to .pipeline/"]);
+    project.run(&["run"]).ends(4, &["cannot make", ".pipeline/lock", "needs to write to .pipeline/"]);
     assert!(!project.has("ran"));
     project.run(&["check"]).ends(0, &[]);
 }

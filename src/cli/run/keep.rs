@@ -93,6 +93,11 @@ impl Files {
         Ok(Files { folder, masker, scratch, lost: Arc::default() })
     }
 
+    /// The folder for temporary files.
+    pub fn scratch_folder(&self) -> &Path {
+        &self.scratch
+    }
+
     /// What could not be kept, in words: logs and evidence that did not reach the disk.
     pub fn lost(&self) -> Vec<String> {
         std::mem::take(&mut self.lost.lock().unwrap_or_else(PoisonError::into_inner))

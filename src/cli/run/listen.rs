@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anstream::AutoStream;
 
-use super::super::args::{Args, Output, Run};
+use super::super::args::Output;
 use crate::engine::{Notice, Notices};
 use crate::outcome::Fault;
 use crate::report::github::GitHub;
@@ -67,12 +67,12 @@ impl Listener {
 }
 
 /// The reporters that the command line and the place ask for.
-pub(super) fn reporters(_: &Args, run: &Run) -> Reporters {
+pub(super) fn reporters(output: Output) -> Reporters {
     let mut reporters = Reporters::default();
     let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
     let terminal = io::stderr().is_terminal() && !ci;
     let stderr = || BufWriter::new(AutoStream::auto(io::stderr()));
-    match run.output {
+    match output {
         Output::Auto if terminal => reporters.add(Box::new(Progress::new(height()))),
         Output::Progress => reporters.add(Box::new(Progress::new(height()))),
         Output::Auto | Output::Plain => reporters.add(Box::new(Plain::new(stderr(), true))),

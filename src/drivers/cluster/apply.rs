@@ -13,6 +13,7 @@ use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::core::PartialObjectMeta;
 use serde_json::Value;
 
+use super::owned::Owner;
 use super::{Cluster, Kind, Refusal, Trouble};
 use crate::outcome::Fault;
 pub use order::install_rank;
@@ -38,8 +39,8 @@ pub struct ApplyOptions {
     pub force: bool,
     /// Whether the server only says what it would do.
     pub dry_run: bool,
-    /// Labels for every object, where it does not carry them itself.
-    pub labels: BTreeMap<String, String>,
+    /// Whose the objects are that are made: they carry its labels. One that was there and is not its own stays without.
+    pub owner: Option<Owner>,
 }
 
 /// What became of an object.
@@ -95,8 +96,8 @@ impl ApplyReport {
     }
 }
 
-/// Objects that are there, by kind, namespace and name, with their resource version.
-type Before = HashMap<(String, String, String), String>;
+/// Objects that are there, by kind, namespace and name, with their resource version and labels.
+type Before = HashMap<(String, String, String), (String, BTreeMap<String, String>)>;
 
 impl Cluster {
     /// Applies all of `objects`; `each` hears of every object as it is applied. Namespaces and
@@ -134,14 +135,15 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Trouble`] when it may not.
-    pub async fn ensure_namespace(&self, name: &str) -> Result<bool, Trouble> {
+    pub async fn ensure_namespace(&self, name: &str, owner: Option<&Owner>) -> Result<bool, Trouble> {
         let kind = self.kind_of("v1", "Namespace").await?;
         let api = kind.api(self.client().await?, "");
         let doing = format!("make namespace/{name}");
         if self.ask(&doing, api.get_metadata_opt(name)).await?.is_some() {
             return Ok(false);
         }
-        let object = DynamicObject::new(name, &kind.resource);
+        let mut object = DynamicObject::new(name, &kind.resource);
+        object.metadata.labels = owner.map(prepare::labels);
         let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
         match self.ask(&doing, api.create(&parameters, &object)).await {
             Ok(_) => Ok(true),
@@ -168,6 +170,12 @@ impl Cluster {
             }
         }
         let before = self.before(&prepared).await?;
+        if let Some(owner) = &options.owner {
+            for one in &mut prepared {
+                let there = before.as_ref().and_then(|before| before.get(&one.key()));
+                one.own(owner, there.map(|(_, labels)| labels));
+            }
+        }
         prepared.sort_by_key(|one| (install_rank(&one.kind.resource.kind), one.at));
         for rank in prepared.chunk_by(|a, b| install_rank(&a.kind.resource.kind) == install_rank(&b.kind.resource.kind))
         {
@@ -316,7 +324,8 @@ impl Cluster {
             .into_iter()
             .map(|object| {
                 let key = (kind.to_string(), group[0].namespace.clone(), object.metadata.name.unwrap_or_default());
-                (key, object.metadata.resource_version.unwrap_or_default())
+                let labels = object.metadata.labels.unwrap_or_default();
+                (key, (object.metadata.resource_version.unwrap_or_default(), labels))
             })
             .collect())
     }
@@ -348,9 +357,9 @@ impl Cluster {
 
 fn change(before: Option<&Before>, one: &Prepared, meta: &PartialObjectMeta<DynamicObject>) -> Change {
     let Some(before) = before else { return Change::Configured };
-    match before.get(&(one.kind.to_string(), one.namespace.clone(), one.name.clone())) {
+    match before.get(&one.key()) {
         None => Change::Created,
-        Some(version) if Some(version) == meta.metadata.resource_version.as_ref() => Change::Unchanged,
+        Some((version, _)) if Some(version) == meta.metadata.resource_version.as_ref() => Change::Unchanged,
         Some(_) => Change::Configured,
     }
 }

@@ -23,6 +23,8 @@ pub struct Kind {
     short: Vec<String>,
     /// Whether this is the version that the server prefers.
     preferred: bool,
+    /// Whether its objects can be listed and deleted.
+    removable: bool,
     /// Whether its objects can be listed.
     listed: bool,
 }
@@ -43,6 +45,7 @@ impl Kind {
                     singular: text(&names["singular"]),
                     short: Vec::new(),
                     preferred: false,
+                    removable: true,
                     listed: true,
                     resource: ApiResource::from_gvk_with_plural(&gvk, &text(&names["plural"])),
                 }
@@ -135,6 +138,7 @@ impl Catalog {
                             .unwrap_or_else(|| kind.to_ascii_lowercase()),
                         short: resource.short_names,
                         preferred: at == 0,
+                        removable: ["list", "delete"].iter().all(|verb| resource.verbs.iter().any(|own| own == verb)),
                         listed: resource.verbs.iter().any(|verb| verb == "list"),
                         resource: ApiResource::from_gvk_with_plural(&gvk, &plural),
                     });
@@ -157,6 +161,7 @@ impl Catalog {
                         singular: resource.kind.to_ascii_lowercase(),
                         short: short_names(&resource.kind),
                         preferred: version == group.preferred_version_or_latest(),
+                        removable: capabilities.supports_operation("list") && capabilities.supports_operation("delete"),
                         listed: capabilities.supports_operation("list"),
                         resource,
                     });
@@ -235,6 +240,17 @@ impl Cluster {
     pub(super) async fn listable(&self) -> Result<Vec<Kind>, Fault> {
         let catalog = self.catalog().await?;
         Ok(catalog.kinds.iter().filter(|kind| kind.namespaced && kind.listed && kind.preferred).cloned().collect())
+    }
+
+    /// Every kind whose objects can be listed and deleted, in the version that the server prefers.
+    ///
+    /// # Errors
+    /// [`Fault`] when the cluster does not answer.
+    pub(super) async fn removable_kinds(&self) -> Result<Vec<Kind>, Fault> {
+        self.forget_kinds();
+        let catalog = self.catalog().await?;
+        let kinds = catalog.kinds.iter().filter(|kind| kind.removable && kind.preferred);
+        Ok(kinds.filter(|kind| !super::owned::is_followed(&kind.resource.kind)).cloned().collect())
     }
 
     /// Forgets which kinds are served: after CRDs were applied.

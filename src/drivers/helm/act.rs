@@ -146,7 +146,9 @@ impl Helm {
         };
         args.push(release.to_owned());
         args.extend(chart.arguments(&call)?);
-        args.extend(deploy.arguments(version));
+        // Made by us it carries our labels; helm would make it without any.
+        let made = deploy.create_namespace && !deploy.dry_run && self.make_namespace(namespace, deploy, &call).await;
+        args.extend(Deploy { create_namespace: deploy.create_namespace && !made, ..deploy.clone() }.arguments(version));
         act(&self.online(&call, namespace, args)?, &format!("helm {doing} of {release}"), &call).await?;
         if deploy.dry_run {
             return Ok(None);
@@ -219,6 +221,16 @@ impl Helm {
         }
         act(&self.online(&call, namespace, args)?, &format!("helm uninstall of {release}"), &call).await?;
         Ok(true)
+    }
+
+    /// Makes the namespace; false where that is left to helm, which says why it cannot be.
+    async fn make_namespace(&self, namespace: &str, deploy: &Deploy, call: &Call<'_>) -> bool {
+        let owner = deploy.author.owner(self.cluster().namespace());
+        let made = self.cluster().ensure_namespace(namespace, owner.as_ref()).await;
+        if matches!(made, Ok(true)) {
+            call.log.line(format!("namespace/{namespace} created").as_bytes());
+        }
+        made.is_ok()
     }
 
     async fn recorded(&self, release: &str, namespace: &str) -> Result<Release, Undone> {

@@ -9,6 +9,7 @@ use super::Helm;
 use super::act::{act, waiting};
 use super::release::Revision;
 use crate::drivers::call::{Call, Undone};
+use crate::drivers::cluster::owned::Owner;
 use crate::outcome::Failure;
 use crate::units::TimeSpan;
 
@@ -30,6 +31,12 @@ pub struct Author {
 }
 
 impl Author {
+    /// As the owner of objects, for a pipeline of this namespace.
+    pub(super) fn owner(&self, home: &str) -> Option<Owner> {
+        self.labels()?;
+        Some(Owner { pipeline: self.pipeline.clone(), home: home.to_owned(), run: self.run.clone() })
+    }
+
     /// As labels, where the names can be such.
     pub(super) fn labels(&self) -> Option<String> {
         let fits = |text: &str| {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{Event, NodeId, State};
+use crate::event::{Because, Event, Kept, NodeId, State};
 use crate::kind::{Context, Signals};
 use crate::outcome::Fault;
 use crate::plan::{StageId, Work};
@@ -107,6 +107,9 @@ impl Dispatch {
         let stage = plan.node(node).stage;
         let now = Instant::now();
         self.stage_begun[stage.index()].get_or_insert(now);
+        if let Some(kept) = self.kept.remove(&node) {
+            return self.keep(node, kept);
+        }
         self.events.push(Event::NodeStarted { node, attempt: 1 });
         let during = !plan.node(node).covers.is_empty();
         let own = |unused: &CancellationToken| if during { CancellationToken::new() } else { unused.clone() };
@@ -132,6 +135,18 @@ impl Dispatch {
             }
             Err(fault) => self.ended(node, Ending::errored(fault)),
         }
+    }
+
+    /// An earlier run did it.
+    fn keep(&mut self, node: NodeId, kept: Kept) {
+        let ending = Ending {
+            because: Some(Because::Kept { run: kept.from }),
+            outputs: kept.outputs,
+            fingerprint: Some(kept.fingerprint),
+            ..Ending::of(State::Passed)
+        };
+        self.over(node, Duration::ZERO, false, ending);
+        self.scheduler.finish(node, End::Passed);
     }
 
     fn job(&self, node: NodeId, ground: &Ground, signals: Signals) -> Job {
@@ -166,6 +181,8 @@ impl Dispatch {
             words: self.mouth.clone(),
             notices: parts.notices.clone(),
             masker: parts.masker.clone(),
+            key: self.options.origin.key,
+            only_looks: self.options.origin.course.as_ref().is_some_and(|course| course.looks.contains(&node)),
         }
     }
 }

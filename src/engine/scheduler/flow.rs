@@ -154,7 +154,7 @@ impl Scheduler {
         if self.graph.nodes[node].place { self.ready.push_back(node) } else { self.beside.push_back(node) }
     }
 
-    fn skip(&mut self, node: usize, why: Why) {
+    pub(super) fn skip(&mut self, node: usize, why: Why) {
         if matches!(self.nodes[node].state, State::Waiting | State::Ready) {
             self.transition(node, State::Skipped, Some(why));
         }

@@ -84,6 +84,7 @@ fn build(sketches: &[StageSketch], bits: &[u8], always: bool) -> (Graph, Vec<(us
                     pool: (!during && bit() % 4 == 0).then(|| usize::from(bit() % 2)),
                     place: !during,
                     asks: bit() % 8 == 0,
+                    left_out: false,
                 });
                 for before in phases[phase as usize].clone() {
                     let covering = phase == Phase::Main && sketch.during && before == phases[0][0];
@@ -120,6 +121,7 @@ fn build(sketches: &[StageSketch], bits: &[u8], always: bool) -> (Graph, Vec<(us
                     pool: None,
                     place: false,
                     asks: false,
+                    left_out: false,
                 });
                 for step in steps {
                     graph.nodes[step].dependents.push(gate);
@@ -139,6 +141,7 @@ fn build(sketches: &[StageSketch], bits: &[u8], always: bool) -> (Graph, Vec<(us
             followers: Vec::new(),
             always: is_always,
             selected: sketch.selected || is_always,
+            owed: false,
             asks: sketch.asks && !is_always,
         });
     }

@@ -14,6 +14,7 @@ fn node(pool: Option<usize>) -> GraphNode {
         pool,
         place: true,
         asks: false,
+        left_out: false,
     }
 }
 
@@ -25,6 +26,7 @@ fn one_stage(nodes: Vec<GraphNode>, pools: Vec<u32>) -> Graph {
         dependents: Vec::new(),
         always: false,
         selected: true,
+        owed: false,
         asks: false,
     };
     Graph { nodes, stages: vec![stage], pools }

@@ -100,6 +100,7 @@ fn measured(setup: Setup) -> (Duration, RunResult) {
         selection: Selection::all(&plan),
         grace: Duration::from_secs(10),
         env: std::env::vars().collect(),
+        origin: crate::engine::Origin { key: Some([7; 32]), ..crate::engine::Origin::default() },
     };
     let parts = Parts {
         world: Arc::new(World::new(plan.settings().clone())),

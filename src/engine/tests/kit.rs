@@ -24,7 +24,8 @@ use tokio::time::Instant;
 use crate::drivers::World;
 use crate::drivers::process::LineSink;
 use crate::engine::{
-    Mode, Notice, NoticeSender, Options, Parts, Recorder, RunFiles, RunResult, Selection, StepLog, notices, run,
+    Course, Interrupt, Mode, Notice, NoticeSender, Options, Origin, Parts, Past, Recorder, Resumption, RunFiles,
+    RunResult, Selection, StepLog, notices, run,
 };
 use crate::event::{Event, Live, LogSize, NodeId, Record};
 use crate::kind::Evidence;
@@ -47,6 +48,9 @@ pub struct Setup {
     pub interrupts: Vec<Duration>,
     /// The journal breaks when it has this many events.
     pub journal_limit: usize,
+    pub origin: Origin,
+    /// No stage is selected.
+    pub nothing: bool,
 }
 
 /// What came of it.
@@ -69,6 +73,8 @@ pub fn setup(text: &str) -> Setup {
         secrets: BTreeMap::new(),
         interrupts: Vec::new(),
         journal_limit: usize::MAX,
+        origin: Origin { key: Some([7; 32]), ..Origin::default() },
+        nothing: false,
     }
 }
 
@@ -77,6 +83,11 @@ pub fn assert_told(ran: &Ran, expected: &str) {
     let lines = |text: &str| text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
     let (told, expected) = (lines(&ran.told()), lines(expected));
     assert!(told == expected, "\n--- told\n{told}\n--- expected\n{expected}\n");
+}
+
+fn env() -> BTreeMap<String, String> {
+    let pairs = [("HOME", "/home/me"), ("PATH", "/usr/bin:/bin")];
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
 impl Setup {
@@ -95,6 +106,38 @@ impl Setup {
         self
     }
 
+    /// Goes on with an earlier run.
+    pub fn resumes(mut self, past: &Past) -> Self {
+        let selection = Selection::of(&self.plan, &self.stages, self.until.as_deref()).expect("stages of the plan");
+        let resumption = Resumption {
+            plan: &self.plan,
+            selection: &selection,
+            past,
+            run: "r1",
+            env: &env(),
+            secrets: &self.secrets,
+            key: &[7; 32],
+            done: &[],
+            again: &[],
+        };
+        self.origin.course = Some(resumption.decide().expect("decided"));
+        self
+    }
+
+    /// Does what an earlier run owes, and nothing else.
+    pub fn settles(mut self, past: &Past) -> Self {
+        self.origin.course = Some(Course::settle(&self.plan, past).0);
+        self.nothing = true;
+        self
+    }
+
+    /// What was decided of nodes that run again.
+    pub fn again(&self) -> Vec<String> {
+        let course = self.origin.course.as_ref().expect("it goes on with another");
+        let of = |again: &crate::event::Again| format!("{}: {:?}", self.plan.node(again.node).outline.name, again.why);
+        course.continues.again.iter().map(of).collect()
+    }
+
     pub async fn run(self) -> Ran {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let scratch = std::env::temp_dir().join(format!(
@@ -103,7 +146,11 @@ impl Setup {
             COUNT.fetch_add(1, Ordering::Relaxed)
         ));
         std::fs::create_dir_all(&scratch).expect("the temporary folder can be written");
-        let selection = Selection::of(&self.plan, &self.stages, self.until.as_deref()).expect("stages of the plan");
+        let selection = if self.nothing {
+            Selection::none(&self.plan)
+        } else {
+            Selection::of(&self.plan, &self.stages, self.until.as_deref()).expect("stages of the plan")
+        };
         let (sender, mut receiver) = notices();
         let (signals, interrupts) = unbounded_channel();
         let plan = Arc::new(self.plan);
@@ -111,7 +158,7 @@ impl Setup {
             let signals = signals.clone();
             tokio::spawn(async move {
                 tokio::time::sleep(at).await;
-                let _ = signals.send(2);
+                let _ = signals.send(Interrupt::Signal(2));
             });
         }
         let book = Arc::new(Mutex::new(Vec::new()));
@@ -123,10 +170,8 @@ impl Setup {
             mode: self.mode,
             selection,
             grace: self.grace,
-            env: BTreeMap::from([
-                ("HOME".to_owned(), "/home/me".to_owned()),
-                ("PATH".to_owned(), "/usr/bin:/bin".to_owned()),
-            ]),
+            env: env(),
+            origin: self.origin,
         };
         let parts = Parts {
             plan: Arc::clone(&plan),
@@ -156,6 +201,24 @@ impl Setup {
 }
 
 impl Ran {
+    /// What its record says after `count` events: a run killed there.
+    pub fn killed_after(&self, count: usize) -> Past {
+        let mut past = Past::default();
+        self.events.iter().take(count).for_each(|(_, event)| past.apply(event));
+        past
+    }
+
+    /// What its whole record says.
+    pub fn past(&self) -> Past {
+        self.killed_after(usize::MAX)
+    }
+
+    /// How many events there were until this one, in the words of `told`.
+    pub fn until(&self, words: &str) -> usize {
+        let lines = |count: usize| tell::told(&self.plan, &self.events[..count]);
+        (0..=self.events.len()).find(|count| lines(*count).contains(words)).expect("it is told")
+    }
+
     /// The run, a line an event.
     pub fn told(&self) -> String {
         tell::told(&self.plan, &self.events)

@@ -12,6 +12,7 @@ use super::manifests;
 use super::on::{On, Workload};
 use super::several::{Several, Short};
 use crate::diagnostic::Code;
+use crate::drivers::cluster::owned::Owner;
 use crate::drivers::cluster::rollout::rolls_out;
 use crate::drivers::cluster::{ApplyOptions, ApplyReport, Change};
 use crate::kind::{CheckContext, ExistingPath};
@@ -77,6 +78,10 @@ impl Verb for Apply {
         format!("apply {}", what.join(", "))
     }
 
+    fn reads(&self) -> Vec<String> {
+        self.files.0.iter().map(|file| file.0.display().to_string()).collect()
+    }
+
     async fn run(&self, on: &On<'_>) -> Result<Outcome, Fault> {
         let inline: Vec<Value> =
             self.objects.iter().map(|object| Value::Object(object.clone().into_iter().collect())).collect();
@@ -119,17 +124,20 @@ impl Verb for Apply {
 
 /// The options of everything that this program writes: the namespace and the labels it puts on objects.
 pub(super) fn options(on: &On<'_>) -> ApplyOptions {
-    let mut labels = BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "pipeline".to_owned())]);
+    ApplyOptions { namespace: on.namespace.to_owned(), owner: owner(on), ..ApplyOptions::default() }
+}
+
+/// Whose the objects are: this run's, where there is one.
+fn owner(on: &On<'_>) -> Option<Owner> {
     let pipeline = on.cx.scope.roots.get("run").and_then(|run| run["pipeline"].as_str());
-    if let Some(pipeline) = pipeline.filter(|name| !name.is_empty()) {
-        labels.insert("pipeline.dev/pipeline".to_owned(), pipeline.to_owned());
-    }
-    ApplyOptions { namespace: on.namespace.to_owned(), labels, ..ApplyOptions::default() }
+    let pipeline = pipeline.filter(|name| !name.is_empty())?;
+    let home = on.cluster.namespace().to_owned();
+    Some(Owner { pipeline: pipeline.to_owned(), home, run: on.cx.run.clone() })
 }
 
 /// Makes the namespace where it is not there; the outcome where it may not.
 pub(super) async fn ensure_namespace(on: &On<'_>) -> Result<Option<Outcome>, Fault> {
-    match on.cluster.ensure_namespace(on.namespace).await {
+    match on.cluster.ensure_namespace(on.namespace, owner(on).as_ref()).await {
         Ok(true) => on.say(format!("namespace/{} created", on.namespace)),
         Ok(false) => {}
         Err(trouble) => return trouble.outcome(format!("namespace/{}", on.namespace)).map(Some),

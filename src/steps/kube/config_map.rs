@@ -30,6 +30,9 @@ pub struct ConfigMap {
     /// Files whose content becomes a value under their name.
     #[serde(default)]
     files: Several<ExistingPath>,
+    /// Takes over fields that another manager holds. Without it a conflict is an error that names them.
+    #[serde(default)]
+    force: bool,
     /// Makes the namespace first, where it is not there.
     #[serde(default)]
     create_namespace: bool,
@@ -41,8 +44,12 @@ impl Verb for ConfigMap {
         format!("configmap/{}", self.name)
     }
 
+    fn reads(&self) -> Vec<String> {
+        self.files.0.iter().map(|file| file.0.display().to_string()).collect()
+    }
+
     async fn run(&self, on: &On<'_>) -> Result<Outcome, Fault> {
-        write(on, self.object(&on.cx.project)?, self.create_namespace).await
+        write(on, self.object(&on.cx.project)?, self.create_namespace, self.force).await
     }
 }
 

@@ -13,6 +13,7 @@ use super::restart::{listed, yes};
 use super::several::{Several, Short};
 use super::{Verb, manifests};
 use crate::diagnostic::Code;
+use crate::drivers::cluster::owned::holding;
 use crate::drivers::cluster::{Reference, Trouble, install_rank, refuse_system_namespace};
 use crate::kind::{CheckContext, ExistingPath};
 use crate::outcome::{Failure, Fault, Finding, Outcome, Outputs};
@@ -102,6 +103,10 @@ impl Verb for Delete {
         what.extend(self.selector.iter().map(|selector| format!("{} {selector}", self.kind.0.join(", "))));
         what.retain(|part| !part.is_empty());
         format!("delete {}", what.join(", "))
+    }
+
+    fn reads(&self) -> Vec<String> {
+        self.files.0.iter().map(|file| file.0.display().to_string()).collect()
     }
 
     async fn run(&self, on: &On<'_>) -> Result<Outcome, Fault> {
@@ -233,47 +238,5 @@ async fn gone(on: &On<'_>, doomed: &[Doomed]) -> Result<Option<Failure>, Fault> 
             let names: Vec<&str> = findings.iter().map(|finding| finding.object.as_str()).collect();
             Ok(Some(Failure::new(format!("stopped before they were gone: {}", names.join(", "))).because(findings)))
         }
-    }
-}
-
-/// What holds an object that is being deleted.
-fn holding(shown: &str, object: &DynamicObject) -> Finding {
-    let mut finalizers = object.metadata.finalizers.clone().unwrap_or_default();
-    let of_namespace = object.data["spec"]["finalizers"].as_array().into_iter().flatten();
-    finalizers.extend(of_namespace.filter_map(|name| name.as_str().map(str::to_owned)));
-    let conditions = object.data["status"]["conditions"].as_array().into_iter().flatten();
-    let remaining = conditions.filter(|condition| {
-        condition["status"] == "True" && condition["type"].as_str().is_some_and(|name| name.ends_with("Remaining"))
-    });
-    let mut message = match finalizers.as_slice() {
-        [] => "it is still ending".to_owned(),
-        names => format!("its finalizers have not let go: {}", names.join(", ")),
-    };
-    for condition in remaining {
-        message.push_str("; ");
-        message.push_str(condition["message"].as_str().unwrap_or_default());
-    }
-    Finding::new(shown, if finalizers.is_empty() { "Terminating" } else { "FinalizersRemain" }, message)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_the_finalizers_that_hold_an_object() {
-        let object = serde_json::from_value(serde_json::json!({
-            "metadata": { "name": "todo", "finalizers": ["example.com/hold"] }, "spec": { "finalizers": ["kubernetes"] },
-            "status": { "conditions": [{ "type": "NamespaceContentRemaining", "status": "True", "message": "Some resources are remaining: pods. has 1 resource instances" }] } }))
-        .expect("an object");
-        assert_eq!(
-            holding("namespace/todo", &object),
-            Finding::new(
-                "namespace/todo",
-                "FinalizersRemain",
-                "its finalizers have not let go: example.com/hold, kubernetes; \
-                 Some resources are remaining: pods. has 1 resource instances"
-            )
-        );
     }
 }

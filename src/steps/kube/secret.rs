@@ -27,6 +27,9 @@ pub struct Secret {
     /// Its type, such as `kubernetes.io/tls`.
     #[serde(default = "opaque", rename = "type")]
     kind: String,
+    /// Takes over fields that another manager holds. Without it a conflict is an error that names them.
+    #[serde(default)]
+    force: bool,
     /// Makes the namespace first, where it is not there.
     #[serde(default)]
     create_namespace: bool,
@@ -43,7 +46,7 @@ impl Verb for Secret {
     }
 
     async fn run(&self, on: &On<'_>) -> Result<Outcome, Fault> {
-        write(on, self.object(), self.create_namespace).await
+        write(on, self.object(), self.create_namespace, self.force).await
     }
 }
 
@@ -55,12 +58,12 @@ impl Secret {
     }
 }
 
-/// Applies one object that belongs to this program alone: its fields are taken over.
-pub(super) async fn write(on: &On<'_>, object: Value, create_namespace: bool) -> Result<Outcome, Fault> {
+/// Applies one object.
+pub(super) async fn write(on: &On<'_>, object: Value, create_namespace: bool, force: bool) -> Result<Outcome, Fault> {
     if create_namespace && let Some(failed) = ensure_namespace(on).await? {
         return Ok(failed);
     }
-    let options = ApplyOptions { force: true, ..options(on) };
+    let options = ApplyOptions { force, ..options(on) };
     let each = |applied: &crate::drivers::cluster::Applied| {
         on.say(format!("{} {}", applied.kind.named(&applied.name), applied.change.word()));
     };

@@ -1,8 +1,11 @@
 //! An object as written made ready for server-side apply: its namespace, its labels, nothing the server owns. Pure.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
-use super::ApplyOptions;
+use super::{ApplyOptions, MANAGER};
+use crate::drivers::cluster::owned::{Owner, RUN};
 use crate::drivers::cluster::{Kind, Refusal, Trouble, refuse_system_namespace};
 
 /// An object ready to be sent.
@@ -15,6 +18,40 @@ pub(super) struct Prepared {
     pub namespace: String,
     pub name: String,
     pub object: Value,
+}
+
+impl Prepared {
+    /// What it is found by among those that are there.
+    pub fn key(&self) -> (String, String, String) {
+        (self.kind.to_string(), self.namespace.clone(), self.name.clone())
+    }
+
+    /// Labels it as `owner`'s: where it is not there yet (`there` are the labels that it has), or is the owner's already.
+    /// Then the run that made it stays on it. Labels that were written stay as they are.
+    pub fn own(&mut self, owner: &Owner, there: Option<&BTreeMap<String, String>>) {
+        let maker = match there {
+            Some(there) if !owner.owns(there) => return,
+            Some(there) => there.get(RUN).cloned().unwrap_or_else(|| owner.run.clone()),
+            None => owner.run.clone(),
+        };
+        let Some(metadata) = self.object["metadata"].as_object_mut() else { return };
+        let written = metadata.entry("labels").or_insert_with(|| Value::Object(Map::new()));
+        if written.is_null() {
+            *written = Value::Object(Map::new());
+        }
+        if let Some(written) = written.as_object_mut() {
+            for (key, value) in labels(&Owner { run: maker, ..owner.clone() }) {
+                written.entry(key).or_insert_with(|| value.into());
+            }
+        }
+    }
+}
+
+/// What an object that `owner` makes carries.
+pub(super) fn labels(owner: &Owner) -> BTreeMap<String, String> {
+    let mut labels = owner.labels();
+    labels.insert("app.kubernetes.io/managed-by".to_owned(), MANAGER.to_owned());
+    labels
 }
 
 /// The objects with their place; a `List` is replaced by its items, which carry its place.
@@ -95,17 +132,6 @@ pub(super) fn prepare(at: usize, mut object: Value, kind: Kind, options: &ApplyO
     if kind.resource.kind == "Namespace" {
         refuse_system_namespace(&name)?;
     }
-    if !options.labels.is_empty() {
-        let labels = metadata.entry("labels").or_insert_with(|| Value::Object(Map::new()));
-        if labels.is_null() {
-            *labels = Value::Object(Map::new());
-        }
-        if let Some(labels) = labels.as_object_mut() {
-            for (key, value) in &options.labels {
-                labels.entry(key.clone()).or_insert_with(|| value.clone().into());
-            }
-        }
-    }
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
     }
@@ -125,11 +151,19 @@ mod tests {
     }
 
     fn options() -> ApplyOptions {
-        ApplyOptions {
-            namespace: "todo".to_owned(),
-            labels: [("app.kubernetes.io/managed-by".to_owned(), "pipeline".to_owned())].into(),
-            ..ApplyOptions::default()
-        }
+        ApplyOptions { namespace: "todo".to_owned(), ..ApplyOptions::default() }
+    }
+
+    fn owner() -> Owner {
+        Owner { pipeline: "todo".to_owned(), home: "todo".to_owned(), run: "r2".to_owned() }
+    }
+
+    fn owned(object: Value, there: Option<Value>) -> Value {
+        let mut prepared = prepare(0, object, crd(), &options()).expect("well formed");
+        let there: Option<BTreeMap<String, String>> =
+            there.map(|labels| serde_json::from_value(labels).expect("labels"));
+        prepared.own(&owner(), there.as_ref());
+        prepared.object
     }
 
     #[test]
@@ -137,12 +171,12 @@ mod tests {
         let object = json!({ "apiVersion": "example.com/v1", "kind": "Widget", "status": { "x": 1 },
             "metadata": { "name": "w", "managedFields": [], "creationTimestamp": null },
             "spec": { "template": { "metadata": {} } } });
-        let prepared = prepare(0, object, crd(), &options()).expect("well formed");
-        assert_eq!(prepared.namespace, "todo");
         assert_eq!(
-            prepared.object,
+            owned(object, None),
             json!({ "apiVersion": "example.com/v1", "kind": "Widget",
-                "metadata": { "name": "w", "namespace": "todo", "labels": { "app.kubernetes.io/managed-by": "pipeline" } },
+                "metadata": { "name": "w", "namespace": "todo", "labels": {
+                    "app.kubernetes.io/managed-by": "pipeline", "pipeline.dev/namespace": "todo",
+                    "pipeline.dev/pipeline": "todo", "pipeline.dev/run": "r2" } },
                 "spec": { "template": { "metadata": {} } } })
         );
     }
@@ -151,8 +185,18 @@ mod tests {
     fn labels_that_were_written_stay() {
         let object = json!({ "apiVersion": "example.com/v1", "kind": "Widget",
             "metadata": { "name": "w", "namespace": "mine", "labels": { "app.kubernetes.io/managed-by": "me" } } });
-        let prepared = prepare(0, object.clone(), crd(), &options()).expect("well formed");
-        assert_eq!((prepared.namespace.as_str(), prepared.object), ("mine", object));
+        assert_eq!(owned(object, None)["metadata"]["labels"]["app.kubernetes.io/managed-by"], "me");
+    }
+
+    #[test]
+    fn what_was_there_keeps_who_made_it_and_anothers_object_is_never_labelled() {
+        let object = json!({ "apiVersion": "example.com/v1", "kind": "Widget", "metadata": { "name": "w" } });
+        let ours =
+            json!({ "pipeline.dev/pipeline": "todo", "pipeline.dev/namespace": "todo", "pipeline.dev/run": "r1" });
+        assert_eq!(owned(object.clone(), Some(ours))["metadata"]["labels"]["pipeline.dev/run"], "r1");
+        for theirs in [json!({}), json!({ "pipeline.dev/pipeline": "todo", "pipeline.dev/namespace": "other" })] {
+            assert_eq!(owned(object.clone(), Some(theirs))["metadata"]["labels"], Value::Null);
+        }
     }
 
     #[test]

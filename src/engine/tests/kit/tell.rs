@@ -53,6 +53,7 @@ fn words(plan: &Plan, event: &Event) -> Option<String> {
         }
         Event::Interrupted { signal } => format!("signal {signal}"),
         Event::Warned { message } => format!("warning: {message}"),
+        Event::TakenOver { by } => format!("taken over by {by:?}"),
         Event::RunFinished { state, exit_code, .. } => format!("run {}, exit {exit_code}", shown(*state)),
     })
 }
@@ -68,6 +69,7 @@ fn reason(because: &Because) -> String {
         Because::NotHere { reason } => reason.clone(),
         Because::NotSelected => "not selected".to_owned(),
         Because::Interrupted => "interrupted".to_owned(),
+        Because::Kept { run } => format!("kept from {run}"),
         Because::TimedOut { after } => format!("limit {}", TimeSpan(*after)),
     }
 }

@@ -105,6 +105,9 @@ fn node(plan: &mut Plan, line: &str) {
         pool: option(words, "pool")
             .map(|pool| plan.pools.iter().position(|(name, _)| name == pool).expect("a pool above")),
         continue_on_error: words.split(' ').any(|word| word == "tolerated"),
+        definition: crate::plan::Definer::default().word(words).finish(),
+        inputs: Vec::new(),
+        once: words.split(' ').any(|word| word == "once"),
         work: if role == Role::Gate { Work::Gate(gate(words)) } else { Work::Step(step_plan(words)) },
     });
 }

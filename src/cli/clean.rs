@@ -1,0 +1,203 @@
+//! `pipeline clean`, and what `run --fresh` does first: removes what the pipeline's runs have made, and nothing else.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio_util::sync::CancellationToken;
+
+use super::args::{Args, Clean};
+use super::run::perform::{Ready, Wish};
+use super::{aftermath, find, out, record};
+use crate::drivers::World;
+use crate::drivers::call::{Call, Undone};
+use crate::drivers::cluster::owned::Owner;
+use crate::drivers::helm::{Installed, Remove};
+use crate::drivers::lock::{Holder, Lock, host};
+use crate::drivers::process::{Exit as Ended, LineSink, Stop};
+use crate::drivers::providers::{Desk, Provider, Record};
+use crate::engine::Mode;
+use crate::exit_code::Exit;
+use crate::journal::Store;
+use crate::outcome::Fault;
+use crate::plan::{Loaded, Plan};
+use crate::report::tame;
+
+/// How long is waited for objects to go, unless told otherwise.
+pub(super) const LIMIT: Duration = Duration::from_secs(120);
+
+/// Cleans up.
+pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
+    let loaded = match find::loaded(args, &wanted.overrides)? {
+        Ok(loaded) => loaded,
+        Err(exit) => return Ok(exit),
+    };
+    let Loaded { plan: Some(plan), secrets, .. } = loaded else { return Ok(Exit::Invalid) };
+    let plan = Arc::new(plan);
+    let world = Arc::new(World::new(plan.settings().clone()));
+    let store = record::store(args)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Fault::unknown(format!("cannot start: {error}")))?;
+    runtime.block_on(async {
+        let mut lock = Lock::take(&plan.settings().project, Duration::ZERO, |_| {}).await?;
+        let since = jiff::Timestamp::now().to_string();
+        lock.sign(&Holder { run: "pipeline clean".to_owned(), pid: std::process::id(), host: host(), since });
+        let dead = aftermath::dead(&store)?;
+        if wanted.dry_run {
+            for dead in &dead {
+                out::data(&format!("run {} died; it owes: {}", dead.past.run, dead.past.owes().join(", ")));
+            }
+        } else if !dead.is_empty() {
+            let ready = super::run::ready(Arc::clone(&plan), Arc::clone(&world), &secrets).await?;
+            if let Some(exit) = settle(&store, &ready, &mut lock).await? {
+                return Ok(exit);
+            }
+        }
+        let gone = sweep(&world, &plan, &store, wanted.dry_run, wanted.timeout.unwrap_or(LIMIT)).await?;
+        if let Some(age) = wanted.runs {
+            forget(&store, age, wanted.dry_run)?;
+        }
+        Ok(if gone { Exit::Passed } else { Exit::Failed })
+    })
+}
+
+async fn settle(store: &Store, ready: &Ready, lock: &mut Lock) -> Result<Option<Exit>, Fault> {
+    let wish = Wish { jobs: 4, mode: Mode::KeepGoing, output: super::args::Output::Plain, patience: Duration::ZERO };
+    aftermath::settle(store, ready, &wish, None, lock).await
+}
+
+/// Removes what runs of this pipeline have made in the cluster; a cluster that one of them made goes as a whole. False
+/// where something would not go in time.
+pub(super) async fn sweep(
+    world: &World,
+    plan: &Plan,
+    store: &Store,
+    dry_run: bool,
+    limit: Duration,
+) -> Result<bool, Fault> {
+    let project = &plan.settings().project;
+    let scratch = Scratch::new()?;
+    let env = super::run::environment();
+    let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(10) };
+    if let Some(record) = Record::load(project)? {
+        let desk = Desk { env: &env, dir: project, sink: &Voice, stop };
+        return take_down(&record, plan, &desk, dry_run).await.map(|()| true);
+    }
+    let cluster = &world.cluster;
+    if cluster.settings().contexts.is_empty() || cluster.context()?.is_none() {
+        return Ok(true);
+    }
+    let owner =
+        Owner { pipeline: plan.pipeline().to_owned(), home: cluster.namespace().to_owned(), run: String::new() };
+    let known = |run: &str| store.find(run).is_ok_and(|folder| folder.id() == run);
+    let (releases, foreign) = world.helm.installed_by(&owner.pipeline, &owner.home, &known).await?;
+    for Installed { release, namespace } in foreign {
+        out::say(&format!("release {release} in {namespace} was there before this pipeline upgraded it: it stays"));
+    }
+    let call = Call { env: &env, dir: project.clone(), scratch: scratch.0.clone(), log: &Voice, stop };
+    for Installed { release, namespace } in releases {
+        if dry_run {
+            out::data(&format!("helm release {release} in {namespace}"));
+            continue;
+        }
+        let remove = Remove { wait: true, ignore_missing: true, timeout: Some(limit), ..Remove::default() };
+        world.helm.uninstall(&release, &namespace, &remove, &call).await.map_err(Undone::into_fault)?;
+        out::say(&format!("removed helm release {release} in {namespace}"));
+    }
+    let (objects, unseen) = cluster.owned(&owner).await?;
+    if !unseen.is_empty() {
+        out::say(&format!("not looked for, since this user may not list them: {}", unseen.join(", ")));
+    }
+    if dry_run {
+        for object in &objects {
+            out::data(&object.shown());
+        }
+        return Ok(true);
+    }
+    let held = cluster.remove(&objects, limit, &|object| out::say(&format!("removed {}", object.shown()))).await?;
+    for finding in &held {
+        out::error(&format!("{} is still there: {}", tame(&finding.object), tame(&finding.message)), None);
+    }
+    Ok(held.is_empty())
+}
+
+/// Takes down a cluster that a run made.
+async fn take_down(record: &Record, plan: &Plan, desk: &Desk<'_>, dry_run: bool) -> Result<(), Fault> {
+    let allowed = &plan.settings().cluster.contexts;
+    if !record.context.is_empty() && !allowed.contains(&record.context) {
+        return Err(Fault::environment(format!(
+            "the cluster made here has context \"{}\", which is not among this pipeline's: {}",
+            record.context,
+            allowed.join(", ")
+        ))
+        .help("allow it in cluster.contexts, or take it down by hand"));
+    }
+    let shown = format!("the {} cluster {}", record.provider, record.context);
+    if dry_run {
+        out::data(&shown);
+        return Ok(());
+    }
+    let provider = Provider::ALL.into_iter().find(|provider| provider.program() == record.provider);
+    let ended = match (provider, &record.down) {
+        (Some(provider), _) => desk.run(provider, &provider.delete(&record.name)).await?,
+        (None, Some(script)) => desk.script(script).await?,
+        (None, None) => return Ok(()),
+    };
+    if ended != Ended::Code(0) {
+        return Err(Fault::unknown(format!("{shown} could not be taken down")).help("its own words stand above"));
+    }
+    Record::forget(&plan.settings().project);
+    out::say(&format!("removed {shown}"));
+    Ok(())
+}
+
+/// Removes the records of runs that are older than this.
+fn forget(store: &Store, age: Duration, dry_run: bool) -> Result<(), Fault> {
+    let old = |run: &crate::journal::RunFolder| {
+        let written = std::fs::metadata(run.path()).and_then(|folder| folder.modified()).ok();
+        written.and_then(|written| SystemTime::now().duration_since(written).ok()).is_some_and(|since| since >= age)
+    };
+    for run in store.list().map_err(|error| record::unfound(&error))?.iter().filter(|run| old(run) && !run.is_running())
+    {
+        if dry_run {
+            out::data(&format!("the record of run {}", run.id()));
+        } else {
+            store.remove(run).map_err(|error| record::unfound(&error))?;
+            out::say(&format!("removed the record of run {}", run.id()));
+        }
+    }
+    Ok(())
+}
+
+/// Says the words of tools on stderr.
+struct Voice;
+
+impl LineSink for Voice {
+    fn line(&self, line: &[u8]) {
+        out::say(&tame(&String::from_utf8_lossy(line)));
+    }
+}
+
+/// A private folder, removed when it is dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Self, Fault> {
+        let name = format!("pipeline-clean-{}-{}", std::process::id(), crate::drivers::orphans::cookie()?);
+        let path = std::env::temp_dir().join(name);
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(|error| Fault::unknown(format!("cannot make the folder {}: {error}", path.display())))?;
+        Ok(Scratch(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

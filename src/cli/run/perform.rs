@@ -1,0 +1,165 @@
+//! One run from its folder to its reports. Knows no command line, and not why it is run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::args::Output;
+use super::super::{aftermath, out};
+use super::tenure::Tenure;
+use super::{keep, listen, signals};
+use crate::drivers::World;
+use crate::drivers::lock::{self, Holder, Lock};
+use crate::drivers::orphans;
+use crate::engine::{self, Course, Mode, Origin, Selection};
+use crate::event::Runner;
+use crate::exit_code::Exit;
+use crate::journal::{RunFolder, Store};
+use crate::mask::{Masker, SecretText};
+use crate::outcome::Fault;
+use crate::plan::Plan;
+
+/// Between SIGTERM and SIGKILL.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What every run of this process works with.
+pub(in crate::cli) struct Ready {
+    pub plan: Arc<Plan>,
+    pub world: Arc<World>,
+    pub env: BTreeMap<String, String>,
+    pub secrets: Arc<BTreeMap<String, SecretText>>,
+    pub masker: Masker,
+    /// Of fingerprints.
+    pub key: [u8; 32],
+}
+
+/// How a run is wished to be.
+pub(in crate::cli) struct Wish {
+    pub jobs: u32,
+    pub mode: Mode,
+    pub output: Output,
+    /// How long another run on the namespace is waited for.
+    pub patience: Duration,
+}
+
+impl Ready {
+    /// Runs what is selected. The records in `ended`, of runs that died, are closed when this one has taken them over.
+    pub async fn perform(
+        &self,
+        wish: &Wish,
+        selection: Selection,
+        course: Option<Course>,
+        lock: &mut Lock,
+        ended: &[RunFolder],
+    ) -> Result<Exit, Fault> {
+        let kept = match keep::Kept::create(&self.plan.settings().project, &self.masker) {
+            Ok(kept) => kept,
+            Err(fault) => {
+                out::error(&fault.message, fault.help.as_deref());
+                return Ok(Exit::Report);
+            }
+        };
+        let run = kept.folder.id().to_owned();
+        let (sender, interrupts) = signals::interrupts()?;
+        let runner = Runner {
+            pid: std::process::id(),
+            host: lock::host(),
+            cookie: orphans::cookie()?,
+            scratch: kept.files.scratch_folder().to_owned(),
+        };
+        lock.sign(&Holder {
+            run: format!("run {run}"),
+            pid: runner.pid,
+            host: runner.host.clone(),
+            since: kept.started.clone(),
+        });
+        let tenure = if self.touches_cluster(&selection, course.as_ref()) {
+            let holder = format!("{run}@{}", runner.host);
+            let store = Store::new(&self.plan.settings().project);
+            match Tenure::begin(&self.world, &self.plan, holder, &store, wish.patience, sender).await {
+                Ok(tenure) => Some(tenure),
+                Err(fault) => {
+                    // It has run nothing: no record of it is worth keeping.
+                    drop(kept.recorder);
+                    let _ = store.remove(&kept.folder);
+                    return Err(fault);
+                }
+            }
+        } else {
+            None
+        };
+        let (notices, received) = engine::notices();
+        let listener = listen::Listener::start(listen::reporters(wish.output), received)?;
+        let mut env = self.env.clone();
+        env.insert(orphans::COOKIE.to_owned(), runner.cookie.clone());
+        let options = engine::Options {
+            run: run.clone(),
+            started: kept.started.clone(),
+            jobs: wish.jobs,
+            mode: wish.mode,
+            selection,
+            grace: GRACE,
+            env,
+            origin: Origin { runner: Some(runner), course, key: Some(self.key) },
+        };
+        let parts = engine::Parts {
+            masker: self.masker.clone(),
+            plan: Arc::clone(&self.plan),
+            world: Arc::clone(&self.world),
+            secrets: Arc::clone(&self.secrets),
+            recorder: kept.recorder,
+            files: Arc::clone(&kept.files) as Arc<dyn engine::RunFiles>,
+            notices,
+            interrupts,
+        };
+        let result = engine::run(options, parts).await;
+        if let Some(tenure) = tenure {
+            tenure.end().await;
+        }
+        let (story, failed) = listener.finish();
+        let result = result?;
+        // Before this run's own reports are there: who looks for runs that died looks at those without reports.
+        for folder in ended {
+            aftermath::close(folder, Some(&run));
+        }
+        let mut exit = exit(result.exit_code);
+        let mut unwritten: Vec<String> = Vec::new();
+        unwritten.extend(result.journal_error.as_ref().map(|error| format!("the record of this run: {error}")));
+        unwritten.extend(kept.files.lost());
+        unwritten.extend(keep::reports(&kept.folder, &story).err().map(|fault| fault.message));
+        unwritten.extend(failed.iter().map(|(reporter, error)| format!("the {reporter} report: {error}")));
+        for problem in &unwritten {
+            out::error(&format!("not written: {problem}"), None);
+        }
+        if !unwritten.is_empty() && exit == Exit::Passed {
+            exit = Exit::Report;
+        }
+        out::say(&format!("\n{}", crate::report::text::summary(&story).trim_end()));
+        if exit != Exit::Passed {
+            out::say(&format!("logs and evidence: {}", keep::shown(kept.folder.path())));
+        }
+        Ok(exit)
+    }
+}
+
+impl Ready {
+    /// Whether what is to run may touch the cluster.
+    fn touches_cluster(&self, selection: &Selection, course: Option<&Course>) -> bool {
+        let cluster = &self.plan.settings().cluster;
+        let owes = course.is_some_and(|course| !course.continues.owes.is_empty());
+        let wanted = if owes { &Selection::all(&self.plan) } else { selection };
+        !cluster.contexts.is_empty() && engine::touches_cluster(&self.plan, wanted)
+    }
+}
+
+/// Writes the reports of a run that died, from its record.
+pub(in crate::cli) fn reports(folder: &RunFolder, story: &crate::report::story::Story) -> Result<(), Fault> {
+    keep::reports(folder, story)
+}
+
+fn exit(code: u8) -> Exit {
+    [Exit::Passed, Exit::Invalid, Exit::Environment, Exit::Report, Exit::Interrupted]
+        .into_iter()
+        .find(|exit| exit.code() == code)
+        .unwrap_or(Exit::Failed)
+}

@@ -1,0 +1,141 @@
+//! `run --resume`: which run is gone on with, what of it is kept, and the questions that only a person can answer.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use super::super::args::Run;
+use super::super::{out, record};
+use super::perform::Ready;
+use crate::engine::{Course, Past, Resumption, Selection};
+use crate::event::{How, Role};
+use crate::journal::{Reader, RunFolder, Store};
+use crate::outcome::Fault;
+use crate::plan::Plan;
+use crate::report::past as words;
+
+/// The run that is meant, and what its record says. `latest` is the newest that ran the pipeline, and did not only
+/// clean up behind another.
+pub(super) fn past(store: &Store, wanted: &str, plan: &Plan) -> Result<(RunFolder, Past), Fault> {
+    let candidates = match wanted {
+        "latest" => store.list().map_err(|error| record::unfound(&error))?,
+        named => vec![record::folder(store, Some(named))?],
+    };
+    for folder in candidates {
+        let past = of(&folder)?;
+        if wanted == "latest" && (past.how() == Some(How::Settle) || past.run.is_empty()) {
+            continue;
+        }
+        if folder.is_running() {
+            return Err(Fault::environment(format!("the run {} is still going on", folder.id()))
+                .help("wait for it to end, or stop it with Ctrl-C"));
+        }
+        if past.run.is_empty() {
+            return Err(Fault::invalid(format!(
+                "the run {} died before it began: there is nothing to go on with",
+                folder.id()
+            ))
+            .help("type: pipeline run"));
+        }
+        if past.pipeline != plan.pipeline() {
+            return Err(Fault::invalid(format!(
+                "the run {} is one of pipeline `{}`, these files are pipeline `{}`",
+                folder.id(),
+                past.pipeline,
+                plan.pipeline()
+            )));
+        }
+        return Ok((folder, past));
+    }
+    Err(Fault::invalid("there is no run to go on with").help("type: pipeline run"))
+}
+
+/// What a record says, up to its end or its first damage.
+pub(in crate::cli) fn of(folder: &RunFolder) -> Result<Past, Fault> {
+    let reader = Reader::open(&folder.journal()).map_err(|error| Fault::unknown(error.to_string()))?;
+    let mut past = Past::default();
+    reader.for_each(|record| past.apply(&record.event));
+    Ok(past)
+}
+
+/// Says what a resumed run would do.
+pub(super) fn preview(ready: &Ready, selection: &Selection, past: &Past, run: &Run) -> Result<(), Fault> {
+    let course = decided(ready, selection, past, &run.done, &run.again)?;
+    let outlines: Vec<_> = ready.plan.nodes().iter().map(|node| node.outline.clone()).collect();
+    let mut text = words::continuing(&course.continues, &outlines).join("\n");
+    for kept in course.continues.kept.iter().filter(|kept| outlines[kept.node.index()].role != Role::Gate) {
+        text.push_str(&format!("\n  ✔ {}  done by run {}", outlines[kept.node.index()].name, kept.from));
+    }
+    out::styled(&format!("\n{text}\n"));
+    Ok(())
+}
+
+/// What is kept and what runs again; asks about steps that must not run twice and may have run.
+pub(super) fn course(ready: &Ready, selection: &Selection, past: &Past, run: &Run) -> Result<Course, Fault> {
+    let (mut done, again) = (run.done.clone(), run.again.clone());
+    let mut agreed: Vec<String> = again.clone();
+    loop {
+        let course = decided(ready, selection, past, &done, &again)?;
+        let doubt = course.in_doubt(&ready.plan).find(|(name, _)| !agreed.iter().any(|other| other == name));
+        let Some((name, why)) = doubt else { return Ok(course) };
+        let why = words::anew(why);
+        if !can_ask() {
+            return Err(Fault::unknown(format!(
+                "step \"{name}\" must not run twice (`once: true`), and may have run: {why}"
+            ))
+            .help(format!(
+                "look whether it did its work, then type: pipeline run --resume --done {name}   (or --again {name})"
+            )));
+        }
+        match ask(name, &why)? {
+            Answer::Done => done.push(name.to_owned()),
+            Answer::Again => agreed.push(name.to_owned()),
+        }
+    }
+}
+
+fn decided(
+    ready: &Ready,
+    selection: &Selection,
+    past: &Past,
+    done: &[String],
+    again: &[String],
+) -> Result<Course, Fault> {
+    let resumption = Resumption {
+        plan: &ready.plan,
+        selection,
+        past,
+        run: "next",
+        env: &ready.env,
+        secrets: &ready.secrets,
+        key: &ready.key,
+        done,
+        again,
+    };
+    resumption.decide()
+}
+
+enum Answer {
+    Done,
+    Again,
+}
+
+fn can_ask() -> bool {
+    let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    io::stdin().is_terminal() && io::stderr().is_terminal() && !ci
+}
+
+fn ask(name: &str, why: &str) -> Result<Answer, Fault> {
+    out::say(&format!("step \"{name}\" must not run twice, and may have run: {why}"));
+    loop {
+        let mut stderr = io::stderr();
+        let _ =
+            stderr.write_all(b"is it done, shall it run again, or stop here? [d/a/s] ").and_then(|()| stderr.flush());
+        let mut line = String::new();
+        let read = io::stdin().lock().read_line(&mut line).unwrap_or(0);
+        match (read, line.trim().to_ascii_lowercase().as_str()) {
+            (_, "d" | "done") => return Ok(Answer::Done),
+            (_, "a" | "again") => return Ok(Answer::Again),
+            (0, _) | (_, "s" | "stop") => return Err(Fault::unknown("stopped: nothing was run")),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What a node is made from, as one keyed digest: its definition, the values in it, its environment, its inputs. Two runs
+//! in which it is the same do the same. The key keeps anybody from guessing a secret's value from the digest.
+
+use std::path::Path;
+
+use crate::document::Node;
+use crate::drivers::inputs;
+use crate::expr::Template;
+use crate::outcome::Fault;
+use crate::plan::{Definer, Plan, PlanNode, Work};
+
+use super::env::Env;
+
+/// Digits of a fingerprint.
+const DIGITS: usize = 32;
+
+/// What goes into a fingerprint beside the definition.
+pub(crate) struct Made<'a> {
+    pub plan: &'a Plan,
+    pub node: &'a PlanNode,
+    /// Its whole environment.
+    pub env: &'a Env,
+    /// Its body with the run's values, where it waited for them.
+    pub rendered: Option<&'a Node>,
+    /// Files that its kind reads by itself.
+    pub reads: &'a [String],
+}
+
+/// The fingerprint. Reads the files that the node is made from.
+///
+/// # Errors
+/// A fault of kind unknown when one of them cannot be read.
+pub(crate) fn of(key: &[u8; 32], made: &Made<'_>) -> Result<String, Fault> {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    hasher.update(&made.node.definition);
+    let stage = &made.plan.stages()[made.node.stage.index()];
+    if [made.plan.env(), &stage.env, &made.node.env].iter().any(|layer| !layer.is_empty()) {
+        hasher.update(&variables(made, [made.plan.env(), &stage.env, &made.node.env]));
+    }
+    if let Some(rendered) = made.rendered {
+        hasher.update(&Definer::default().tree(rendered).finish());
+    }
+    if let Work::Gate(_) = made.node.work {
+        // Its assertions are rendered one by one, later: any var may decide them.
+        for (name, value) in made.plan.vars() {
+            hasher.update(&Definer::default().word(name).word(&value.to_string()).finish());
+        }
+    }
+    if !made.node.inputs.is_empty() || !made.reads.is_empty() {
+        let patterns = made.node.inputs.iter().chain(made.reads).map(String::as_str);
+        let digest = inputs::digest(project(made.plan), patterns)
+            .map_err(|error| Fault::unknown(format!("what it is made from cannot be read: {error}")))?;
+        hasher.update(&digest);
+    }
+    let mut text = hasher.finalize().to_hex().to_string();
+    text.truncate(DIGITS);
+    Ok(text)
+}
+
+fn variables(made: &Made<'_>, layers: [&[(String, Template)]; 3]) -> [u8; 16] {
+    let mut definer = Definer::default();
+    for (name, _) in layers.into_iter().flatten() {
+        definer.word(name).word(made.env.get(name).map_or("", String::as_str));
+    }
+    definer.finish()
+}
+
+fn project(plan: &Plan) -> &Path {
+    &plan.settings().project
+}

@@ -1,0 +1,215 @@
+//! What the record of an earlier run says of its nodes: done, ended badly, in doubt, not started; and what it still owes.
+//! Reads events; decides nothing.
+
+use std::collections::BTreeMap;
+
+use crate::event::{Because, Continues, Event, How, NodeId, NodeOutline, Record, Role, Runner, State};
+use crate::outcome::Outputs;
+use crate::spec::StageNames;
+
+/// An earlier run.
+#[derive(Debug, Clone, Default)]
+pub struct Past {
+    /// Its id.
+    pub run: String,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The process that carried it out.
+    pub runner: Option<Runner>,
+    /// How it ended; `None` where nobody wrote that down.
+    pub ended: Option<State>,
+    /// Another run has taken over what it left.
+    pub taken_over: bool,
+    /// Its stages' names, and how they ended.
+    pub(super) stages: Vec<(String, Option<State>)>,
+    nodes: Vec<PastNode>,
+    by_name: BTreeMap<String, usize>,
+    /// The run that it went on with itself, and how.
+    continues: Option<(String, How)>,
+    /// Nodes that an earlier run still owed when this one began.
+    owed: Vec<NodeId>,
+}
+
+/// One of its nodes.
+#[derive(Debug, Clone)]
+pub struct PastNode {
+    /// What it was.
+    pub outline: NodeOutline,
+    /// How far it came.
+    pub stand: Stand,
+    /// The run that ran it, where it is another.
+    pub from: Option<String>,
+    /// What it handed on.
+    pub outputs: Outputs,
+    /// What it was made from.
+    pub fingerprint: Option<String>,
+}
+
+/// How far a node came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stand {
+    /// It did not start.
+    NotStarted,
+    /// It started, and nobody knows how it ended.
+    InDoubt,
+    /// It ended so. Stopped, timed out and without an answer count as in doubt for what must not run twice.
+    Over(State),
+    /// It ended because its time was over.
+    TimedOut,
+}
+
+impl Past {
+    /// What these records say.
+    pub fn of<'r>(records: impl IntoIterator<Item = &'r Record>) -> Self {
+        let mut past = Past::default();
+        records.into_iter().for_each(|record| past.apply(&record.event));
+        past
+    }
+
+    /// Takes the next event in.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { run, pipeline, stages, nodes, runner, continues, .. } => {
+                self.run.clone_from(run);
+                self.pipeline.clone_from(pipeline);
+                self.runner.clone_from(runner);
+                self.stages = stages.iter().map(|stage| (stage.name.clone(), None)).collect();
+                self.nodes = nodes.iter().map(PastNode::new).collect();
+                self.by_name = nodes.iter().enumerate().map(|(at, node)| (node.name.clone(), at)).collect();
+                if let Some(continues) = continues {
+                    self.take_over(continues);
+                }
+            }
+            Event::NodeStarted { node, .. } => self.with(*node, |node| {
+                // A gate that held and is looked at once more has held until it is told otherwise.
+                if node.outline.role != Role::Gate || node.from.is_none() {
+                    node.stand = Stand::InDoubt;
+                }
+            }),
+            Event::NodeFinished { node, state, because, outputs, fingerprint, .. } => self.with(*node, |node| {
+                // What was kept is known from the start of the run, with more.
+                if matches!(because, Some(Because::Kept { .. })) {
+                    return;
+                }
+                let timed_out = matches!(because, Some(Because::TimedOut { .. }));
+                node.stand = if timed_out { Stand::TimedOut } else { Stand::Over(*state) };
+                node.from = None;
+                node.outputs.clone_from(outputs);
+                node.fingerprint.clone_from(fingerprint);
+            }),
+            Event::StageFinished { stage, state, .. } => {
+                if let Some(stage) = self.stages.get_mut(*stage as usize) {
+                    stage.1 = Some(*state);
+                }
+            }
+            Event::TakenOver { .. } => self.taken_over = true,
+            Event::RunFinished { state, .. } => self.ended = Some(*state),
+            _ => {}
+        }
+    }
+
+    fn take_over(&mut self, continues: &Continues) {
+        for kept in &continues.kept {
+            self.with(kept.node, |node| {
+                node.stand = Stand::Over(State::Passed);
+                node.from = Some(kept.from.clone());
+                node.outputs.clone_from(&kept.outputs);
+                node.fingerprint = Some(kept.fingerprint.clone());
+            });
+        }
+        self.owed.clone_from(&continues.owes);
+        self.continues = Some((continues.run.clone(), continues.how));
+    }
+
+    fn with(&mut self, node: NodeId, change: impl FnOnce(&mut PastNode)) {
+        if let Some(node) = self.nodes.get_mut(node.index()) {
+            change(node);
+        }
+    }
+
+    /// The node of this name.
+    pub fn node(&self, name: &str) -> Option<&PastNode> {
+        self.by_name.get(name).map(|at| &self.nodes[*at])
+    }
+
+    /// The node of this index.
+    pub fn node_at(&self, index: u32) -> Option<&PastNode> {
+        self.nodes.get(index as usize)
+    }
+
+    /// Whether it was killed: no end, and nobody has taken it over.
+    pub fn is_open(&self) -> bool {
+        self.ended.is_none() && !self.taken_over && !self.run.is_empty()
+    }
+
+    /// The run that it went on with itself.
+    pub fn continued(&self) -> Option<&str> {
+        self.continues.as_ref().map(|(run, _)| run.as_str())
+    }
+
+    /// What it did with that run.
+    pub fn how(&self) -> Option<How> {
+        self.continues.as_ref().map(|(_, how)| *how)
+    }
+
+    /// Whether a step or the gate of this stage had started.
+    pub fn entered(&self, stage: &str) -> bool {
+        self.of_stage(stage)
+            .any(|node| matches!(node.outline.role, Role::Step | Role::Gate) && node.stand != Stand::NotStarted)
+    }
+
+    /// Whether one of this stage's `finally` steps had started.
+    pub fn finally_began(&self, stage: &str) -> bool {
+        self.of_stage(stage).any(|node| {
+            let begun = !matches!(node.stand, Stand::NotStarted | Stand::Over(State::Skipped));
+            node.outline.role == Role::Finally && begun
+        })
+    }
+
+    fn of_stage<'s>(&'s self, stage: &'s str) -> impl Iterator<Item = &'s PastNode> {
+        let named =
+            move |node: &&PastNode| self.stages.get(node.outline.stage as usize).is_some_and(|(name, _)| name == stage);
+        self.nodes.iter().filter(named)
+    }
+
+    /// Names of the `finally` steps that it owes: those of stages that were entered and the pipeline's own, as far as they
+    /// are not over, and those that it had taken over itself.
+    pub fn owes(&self) -> Vec<&str> {
+        if !self.is_open() {
+            return Vec::new();
+        }
+        let due = |at: usize, node: &PastNode| {
+            let stage = self.stages.get(node.outline.stage as usize).map_or("", |(name, _)| name.as_str());
+            let reached = stage == StageNames::FINALLY || self.entered(stage);
+            node.outline.role == Role::Finally && (reached || self.owed.iter().any(|owed| owed.index() == at))
+        };
+        let open = |node: &PastNode| matches!(node.stand, Stand::NotStarted | Stand::InDoubt);
+        let owed = self.nodes.iter().enumerate().filter(|(at, node)| due(*at, node) && open(node));
+        owed.map(|(_, node)| node.outline.name.as_str()).collect()
+    }
+}
+
+impl PastNode {
+    fn new(outline: &NodeOutline) -> Self {
+        PastNode {
+            outline: outline.clone(),
+            stand: Stand::NotStarted,
+            from: None,
+            outputs: Outputs::new(),
+            fingerprint: None,
+        }
+    }
+
+    /// Whether what it handed on was masked in the record: nobody can hand that on again.
+    pub fn hides_outputs(&self) -> bool {
+        fn hidden(value: &serde_json::Value) -> bool {
+            match value {
+                serde_json::Value::String(text) => text.contains(crate::mask::MASK),
+                serde_json::Value::Array(items) => items.iter().any(hidden),
+                serde_json::Value::Object(fields) => fields.values().any(hidden),
+                _ => false,
+            }
+        }
+        self.outputs.values().any(hidden)
+    }
+}

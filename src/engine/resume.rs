@@ -1,0 +1,330 @@
+//! What of an earlier run need not be done again. A step is kept when it passed, is made from the same, and builds on
+//! nothing that runs again. Decided before anything runs; each decision has its reason.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::event::{Again, Anew, Continues, How, Kept, NodeId, Role, State};
+use crate::mask::SecretText;
+use crate::outcome::{Fault, Outputs};
+use crate::plan::{Body, Plan, StageId, Work, decode_rendered};
+use crate::spec::StageNames;
+
+use super::Selection;
+use super::env::{self, Env};
+use super::fingerprint::{self, Made};
+use super::past::{Past, PastNode, Stand};
+use super::scope::Known;
+
+/// What is known when a run is to go on with another.
+#[derive(Debug, Clone, Copy)]
+pub struct Resumption<'a> {
+    /// What is to run now.
+    pub plan: &'a Plan,
+    /// Which stages of it.
+    pub selection: &'a Selection,
+    /// The earlier run.
+    pub past: &'a Past,
+    /// The new run's id.
+    pub run: &'a str,
+    /// The environment that steps start from.
+    pub env: &'a BTreeMap<String, String>,
+    /// The secrets by name.
+    pub secrets: &'a BTreeMap<String, SecretText>,
+    /// The key of the project's fingerprints.
+    pub key: &'a [u8; 32],
+    /// Steps that somebody says are done, by name.
+    pub done: &'a [String],
+    /// Steps that are to run again whatever is known of them, by name.
+    pub again: &'a [String],
+}
+
+/// How a run goes on with an earlier one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Course {
+    /// What is recorded of it.
+    pub continues: Continues,
+    /// Gates that are looked at once, and only warn: stages were built on them since, and may have changed what they see.
+    pub(super) looks: Vec<NodeId>,
+    /// States and outputs that expressions see from the start.
+    pub(super) known: Vec<(NodeId, State, Outputs)>,
+}
+
+/// What is decided of a node.
+#[derive(Debug, Clone, PartialEq)]
+enum Turn {
+    /// It takes its course: not known to the earlier run in a way that matters.
+    Runs,
+    Keeps(Kept),
+    Again(Anew),
+}
+
+impl Resumption<'_> {
+    /// Decides about every node.
+    ///
+    /// # Errors
+    /// A fault of kind invalid when a step that is said to be done, or to run again, does not exist.
+    pub fn decide(&self) -> Result<Course, Fault> {
+        for name in self.done.iter().chain(self.again) {
+            if !self.plan.nodes().iter().any(|node| node.role == Role::Step && node.outline.name == *name) {
+                let names = self.plan.nodes().iter().map(|node| node.outline.name.as_str());
+                let fault = Fault::invalid(format!("there is no step `{name}`"));
+                return Err(match crate::diagnostic::did_you_mean(name, names) {
+                    Some(help) => fault.help(help),
+                    None => fault,
+                });
+            }
+        }
+        let mut known = self.known();
+        let mut turns: Vec<Turn> = (0..self.plan.nodes().len()).map(|at| self.by_itself(id(at), &mut known)).collect();
+        self.spread(&mut turns);
+        self.finallies(&mut turns);
+        let looks = self.looks(&turns, &mut known);
+        self.gates(&mut turns);
+        let mut continues = Continues {
+            run: self.past.run.clone(),
+            how: How::Resume,
+            kept: Vec::new(),
+            again: Vec::new(),
+            owes: owed(self.plan, self.past).0,
+        };
+        for (at, turn) in turns.into_iter().enumerate() {
+            match turn {
+                Turn::Runs => {}
+                Turn::Keeps(kept) => continues.kept.push(kept),
+                Turn::Again(why) => continues.again.push(Again { node: id(at), why }),
+            }
+        }
+        Ok(Course { continues, looks, known: Vec::new() })
+    }
+
+    /// What expressions would see if all that passed were kept.
+    fn known(&self) -> Known {
+        let mut known = Known::new(self.plan, self.run, &Arc::new(self.env.clone()), self.secrets);
+        for (node, state, outputs) in ended(self.plan, self.past) {
+            known.node_over(node, state, &outputs);
+        }
+        for (at, stage) in (0..).zip(self.plan.stages()) {
+            let state = self.past.stages.iter().find(|(name, _)| *name == stage.name).and_then(|(_, state)| *state);
+            if let Some(state) = state {
+                known.stage_over(StageId(at), state);
+            }
+        }
+        known
+    }
+
+    /// What is to be said of a node before others are looked at.
+    fn by_itself(&self, node: NodeId, known: &mut Known) -> Turn {
+        let planned = self.plan.node(node);
+        let stage = &self.plan.stages()[planned.stage.index()];
+        if planned.role != Role::Step || !self.selection.has(planned.stage) {
+            return Turn::Runs;
+        }
+        let name = &planned.outline.name;
+        if self.again.contains(name) {
+            return Turn::Again(Anew::Asked);
+        }
+        let mut print = || self.fingerprint(node, known).ok();
+        if self.done.contains(name) {
+            let outputs = self.past.node(name).map(|past| past.outputs.clone()).unwrap_or_default();
+            return Turn::Keeps(self.kept(node, None, outputs, print().unwrap_or_default()));
+        }
+        let Some(past) = self.past.node(name) else { return Turn::Again(Anew::New) };
+        match past.stand {
+            Stand::NotStarted => return Turn::Again(Anew::NotStarted),
+            Stand::InDoubt => return Turn::Again(Anew::InDoubt),
+            Stand::TimedOut => return Turn::Again(Anew::TimedOut),
+            Stand::Over(State::Skipped) => return Turn::Runs,
+            Stand::Over(State::Passed) => {}
+            Stand::Over(state) => return Turn::Again(Anew::Ended(state)),
+        }
+        if past.hides_outputs() {
+            return Turn::Again(Anew::OutputsHidden);
+        }
+        if self.past.finally_began(&stage.name) && !self.was_whole(planned.stage) {
+            return Turn::Again(Anew::FinallyRan);
+        }
+        match print() {
+            Some(now) if past.fingerprint.as_ref() == Some(&now) => {
+                Turn::Keeps(self.kept(node, past.from.as_deref(), past.outputs.clone(), now))
+            }
+            _ => Turn::Again(Anew::Changed),
+        }
+    }
+
+    fn kept(&self, node: NodeId, from: Option<&str>, outputs: Outputs, fingerprint: String) -> Kept {
+        Kept { node, from: from.unwrap_or(&self.past.run).to_owned(), outputs, fingerprint }
+    }
+
+    /// The fingerprint that a node would have now.
+    fn fingerprint(&self, node: NodeId, known: &mut Known) -> Result<String, Fault> {
+        let planned = self.plan.node(node);
+        let ground = known.ground(self.plan, planned.stage)?;
+        let view = known.view(self.plan, node, &ground);
+        let env: Arc<Env> = env::over(&ground.env, &planned.env, &view.full)?;
+        let full = if planned.env.is_empty() { view.full } else { env::seen(&view.full, &env) };
+        let (rendered, reads) = match &planned.work {
+            Work::Gate(_) => (None, Vec::new()),
+            Work::Step(step) => match &step.body {
+                Body::Ready(body) => (None, body.reads()),
+                Body::Template(written) => {
+                    let rendered = crate::expr::render(written, &full).map_err(|e| Fault::invalid(e.to_string()))?;
+                    let reads = decode_rendered(step.kind, &rendered)?.reads();
+                    (Some(rendered), reads)
+                }
+            },
+        };
+        let made = Made { plan: self.plan, node: planned, env: &env, rendered: rendered.as_ref(), reads: &reads };
+        fingerprint::of(self.key, &made)
+    }
+
+    /// Whether every step of the stage and its gate ended well.
+    fn was_whole(&self, stage: StageId) -> bool {
+        let nodes = self.plan.stages()[stage.index()].nodes.iter().map(|node| self.plan.node(*node));
+        nodes.filter(|node| matches!(node.role, Role::Step | Role::Gate)).all(|node| {
+            let past = self.past.node(&node.outline.name);
+            past.is_some_and(|past| matches!(past.stand, Stand::Over(State::Passed | State::Skipped)))
+        })
+    }
+
+    /// Whatever builds on a node that runs again runs again too.
+    fn spread(&self, turns: &mut [Turn]) {
+        loop {
+            let mut changed = false;
+            let anew: Vec<bool> = turns.iter().map(|turn| matches!(turn, Turn::Again(_))).collect();
+            let kept = turns.iter_mut().enumerate().filter(|(_, turn)| matches!(turn, Turn::Keeps(_)));
+            for (at, turn) in kept {
+                if let Some(root) = self.anew_below(at, &anew) {
+                    *turn = Turn::Again(Anew::Follows(self.plan.node(id(root)).outline.name.clone()));
+                    changed = true;
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+
+    /// A node that runs again and that `at` builds on: a need, a step of a stage that its own needs, a step running
+    /// during it or that it runs during.
+    fn anew_below(&self, at: usize, anew: &[bool]) -> Option<usize> {
+        let planned = self.plan.node(id(at));
+        let needs = planned.needs.iter().chain(&planned.covers).map(|need| need.index());
+        if let Some(root) = needs.into_iter().find(|need| anew[*need]) {
+            return Some(root);
+        }
+        let covering = self.plan.stages()[planned.stage.index()].nodes.iter().map(|node| node.index());
+        let covers = |other: &usize| self.plan.node(id(*other)).covers.contains(&id(at));
+        if let Some(root) = covering.into_iter().find(|other| anew[*other] && covers(other)) {
+            return Some(root);
+        }
+        let stages = self.plan.stages()[planned.stage.index()].needs.iter().chain(&planned.after);
+        let below = stages.flat_map(|stage| &self.plan.stages()[stage.index()].nodes);
+        below.map(|node| node.index()).find(|node| anew[*node])
+    }
+
+    /// A stage's `finally` that passed stays done where nothing of the stage runs again.
+    fn finallies(&self, turns: &mut [Turn]) {
+        for at in 0..turns.len() {
+            let planned = self.plan.node(id(at));
+            if planned.role != Role::Finally || self.plan.stages()[planned.stage.index()].always {
+                continue;
+            }
+            let of_stage = &self.plan.stages()[planned.stage.index()].nodes;
+            let nothing_runs = of_stage.iter().all(|node| !matches!(turns[node.index()], Turn::Again(_)));
+            let Some(past) = self.past.node(&planned.outline.name) else { continue };
+            if past.stand == Stand::Over(State::Passed) && nothing_runs && self.was_whole(planned.stage) {
+                let print = past.fingerprint.clone().unwrap_or_default();
+                turns[at] = Turn::Keeps(self.kept(id(at), past.from.as_deref(), past.outputs.clone(), print));
+            }
+        }
+    }
+
+    /// Gates that held, where nothing of their stage runs again. They are looked at again all the same; but who goes on
+    /// with this run must know it.
+    fn gates(&self, turns: &mut [Turn]) {
+        for (at, gate) in self.plan.nodes().iter().enumerate().filter(|(_, node)| node.role == Role::Gate) {
+            let of_stage = &self.plan.stages()[gate.stage.index()].nodes;
+            let whole = of_stage.iter().all(|node| !matches!(turns[node.index()], Turn::Again(_)));
+            if let Some(past) = self.past.node(&gate.outline.name).filter(|past| whole && held(past)) {
+                let print = past.fingerprint.clone().unwrap_or_default();
+                turns[at] = Turn::Keeps(self.kept(id(at), past.from.as_deref(), Outputs::new(), print));
+            }
+        }
+    }
+
+    /// Gates that held, of stages of which nothing runs again, and that others have been built on since.
+    fn looks(&self, turns: &[Turn], known: &mut Known) -> Vec<NodeId> {
+        let gates = self.plan.nodes().iter().enumerate().filter(|(_, node)| node.role == Role::Gate);
+        gates
+            .filter(|(at, gate)| {
+                let stage = &self.plan.stages()[gate.stage.index()];
+                let whole = stage.nodes.iter().all(|node| !matches!(turns[node.index()], Turn::Again(_)));
+                let held = self.past.node(&gate.outline.name).filter(|past| held(past));
+                let Some(held) = held.filter(|_| whole && !StageNames::is_reserved(&stage.name)) else { return false };
+                let overtaken = self.overtaken(gate.stage) || self.past.finally_began(&stage.name);
+                overtaken && self.fingerprint(id(*at), known).ok() == held.fingerprint
+            })
+            .map(|(at, _)| id(at))
+            .collect()
+    }
+
+    /// Whether a stage that needs this one had been entered.
+    fn overtaken(&self, stage: StageId) -> bool {
+        let after = self.plan.stages().iter().filter(|other| other.needs.contains(&stage));
+        let began = |name: &str| self.past.node(name).is_some_and(|past| past.stand != Stand::NotStarted);
+        let mut nodes = self.plan.nodes().iter().filter(|node| node.after.contains(&stage));
+        after.into_iter().any(|other| !StageNames::is_reserved(&other.name) && self.past.entered(&other.name))
+            || nodes.any(|node| began(&node.outline.name))
+    }
+}
+
+fn held(past: &PastNode) -> bool {
+    past.stand == Stand::Over(State::Passed)
+}
+
+impl Course {
+    /// Only what a run owes: its `finally`, with what they may know of it. Also the names of steps that are not in the
+    /// files any more.
+    pub fn settle(plan: &Plan, past: &Past) -> (Self, Vec<String>) {
+        let (owes, lost) = owed(plan, past);
+        let continues =
+            Continues { run: past.run.clone(), how: How::Settle, kept: Vec::new(), again: Vec::new(), owes };
+        (Course { continues, looks: Vec::new(), known: ended(plan, past) }, lost)
+    }
+
+    /// Nodes that must not run twice and would, or might, with the reason.
+    pub fn in_doubt<'c>(&'c self, plan: &'c Plan) -> impl Iterator<Item = (&'c str, &'c Anew)> {
+        let once = self.continues.again.iter().filter(|again| plan.node(again.node).once && again.why.may_be_done());
+        once.map(|again| (plan.node(again.node).outline.name.as_str(), &again.why))
+    }
+}
+
+/// The nodes of a plan that an earlier run owes, and the names of those that the plan does not have.
+fn owed(plan: &Plan, past: &Past) -> (Vec<NodeId>, Vec<String>) {
+    let (mut nodes, mut lost) = (Vec::new(), Vec::new());
+    for name in past.owes() {
+        let found = plan.nodes().iter().position(|node| node.role == Role::Finally && node.outline.name == name);
+        match found {
+            Some(at) => nodes.push(id(at)),
+            None => lost.push(name.to_owned()),
+        }
+    }
+    (nodes, lost)
+}
+
+/// What ended in an earlier run, by the nodes of this plan.
+fn ended(plan: &Plan, past: &Past) -> Vec<(NodeId, State, Outputs)> {
+    let known = plan.nodes().iter().enumerate().filter_map(|(at, node)| {
+        let past = past.node(&node.outline.name)?;
+        match past.stand {
+            Stand::Over(state) => Some((id(at), state, past.outputs.clone())),
+            _ => None,
+        }
+    });
+    known.collect()
+}
+
+fn id(at: usize) -> NodeId {
+    NodeId(u32::try_from(at).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,198 @@
+//! Going on with a run that was killed: what is kept, what runs again and why, and what it owed.
+
+use super::kit::{assert_told, setup};
+use crate::engine::Stand;
+
+const PLAN: &str = "stage one
+       a: pass 1s
+       b: pass 1s needs=a
+       finally.f: pass 1s
+       gate: holds
+     stage two needs=one
+       c: pass 1s
+       d: pass 1s needs=c
+       finally.g: pass 1s
+     stage finally always
+       finally.h: pass 1s";
+
+#[tokio::test(start_paused = true)]
+async fn keeps_what_passed_and_runs_what_was_in_doubt() {
+    let first = setup(PLAN).run().await;
+    let past = first.killed_after(first.until("two.d starts"));
+    assert_eq!(past.node("two.d").expect("known").stand, Stand::InDoubt);
+    let again = setup(PLAN).resumes(&past);
+    assert_eq!(again.again(), ["two.d: InDoubt"]);
+    assert_told(
+        &again.run().await,
+        "
+         0s one.a passed, kept from r1
+         0s one.b passed, kept from r1
+         0s one.gate starts
+         0s one.gate #0 warning, holds after 1 looks
+         0s one.gate passed
+         0s one.f passed, kept from r1
+         0s [one] passed
+         0s two.c passed, kept from r1
+         0s two.d starts
+         1s two.d passed
+         1s two.g starts
+         2s two.g passed
+         2s [two] passed
+         2s finally.h starts
+         3s finally.h passed
+         3s [finally] passed
+         3s run passed, exit 0
+        ",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn wherever_a_run_is_killed_the_next_one_ends_alike_and_repeats_nothing_that_passed() {
+    let first = setup(PLAN).run().await;
+    for count in 1..first.events.len() {
+        let past = first.killed_after(count);
+        let second = setup(PLAN).resumes(&past).run().await;
+        let told = second.told();
+        assert!(told.ends_with("run passed, exit 0\n"), "killed after {count}:\n{told}");
+        for name in ["one.a", "one.b", "two.c", "two.d"] {
+            let done = past.node(name).expect("known").stand == Stand::Over(crate::event::State::Passed);
+            let repeated = told.contains(&format!("{name} starts"));
+            assert_eq!(done, !repeated, "killed after {count}, {name}:\n{told}");
+        }
+        // And once more: a run that goes on with one that went on with the first.
+        let third = setup(PLAN).resumes(&second.killed_after(1)).run().await;
+        assert!(third.told().ends_with("run passed, exit 0\n"), "killed after {count} and at once:\n{}", third.told());
+        for name in ["one.a", "one.b", "two.c"] {
+            let done = past.node(name).expect("known").stand == Stand::Over(crate::event::State::Passed);
+            assert_eq!(done, !third.told().contains(&format!("{name} starts")), "{name}:\n{}", third.told());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_builds_on_a_changed_step_runs_again_with_it() {
+    let past = setup(PLAN).run().await.past();
+    let changed = PLAN.replace("a: pass 1s", "a: pass 2s");
+    let again = setup(&changed).resumes(&past).again();
+    let follows = |name: &str, root: &str| format!("{name}: Follows({root:?})");
+    assert_eq!(
+        again,
+        ["one.a: Changed".to_owned(), follows("one.b", "one.a"), follows("two.c", "one.a"), follows("two.d", "one.a")]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reference_to_another_value_is_another_step() {
+    let plan = "stage one
+       a: pass 1s gives=tag:v1
+       b: pass 1s needs=a env=TAG:${{steps.a.outputs.tag}}";
+    let past = setup(plan).run().await.past();
+    assert_eq!(setup(plan).resumes(&past).again(), Vec::<String>::new());
+    let mut other = past.clone();
+    other.apply(&crate::event::Event::NodeFinished {
+        node: crate::event::NodeId(0),
+        state: crate::event::State::Passed,
+        because: None,
+        failure: None,
+        fault: None,
+        tolerated: false,
+        outputs: [("tag".to_owned(), "v2".into())].into(),
+        elapsed: std::time::Duration::ZERO,
+        log: None,
+        fingerprint: past.node("one.a").expect("known").fingerprint.clone(),
+    });
+    assert_eq!(setup(plan).resumes(&other).again(), ["one.b: Changed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_whose_outputs_were_hidden_runs_again() {
+    let plan = "stage one
+       a: pass 1s gives=tag:***";
+    let past = setup(plan).run().await.past();
+    assert_eq!(setup(plan).resumes(&past).again(), ["one.a: OutputsHidden"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_runs_during_others_is_kept_with_all_of_them_or_not_at_all() {
+    let plan = "stage one
+       load: pass up=1s during=a
+       a: pass 1s
+       b: pass 1s";
+    let first = setup(plan).run().await;
+    let past = first.killed_after(first.until("one.a passed"));
+    let again = setup(plan).resumes(&past).again();
+    assert_eq!(again, ["one.load: InDoubt", "one.a: Follows(\"one.load\")"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_its_finally_a_stage_that_failed_begins_anew() {
+    let plan = "stage one
+       a: pass 1s
+       b: fail 1s needs=a
+       finally.f: pass 1s";
+    let past = setup(plan).run().await.past();
+    assert_eq!(setup(plan).resumes(&past).again(), ["one.a: FinallyRan", "one.b: Ended(Failed)"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_others_were_built_on_only_warns() {
+    let plan = "stage one
+       a: pass 1s
+       gate: holds
+     stage two needs=one
+       b: pass 9s";
+    let first = setup(plan).run().await;
+    let past = first.killed_after(first.until("two.b starts"));
+    let now = plan.replace("gate: holds", "gate: unmet");
+    let told = setup(&now).resumes(&past).run().await.told();
+    assert!(told.contains("one.gate failed"), "another gate counts in full:\n{told}");
+    let told = setup(plan).resumes(&past).run().await.told();
+    assert!(told.contains("one.gate #0 warning, holds") && told.ends_with("run passed, exit 0\n"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_finally_that_a_dead_run_owed_is_done_alone_and_once() {
+    let first = setup(PLAN).run().await;
+    let past = first.killed_after(first.until("two.d starts"));
+    assert_eq!(past.owes(), ["two.g", "finally.h"]);
+    let second = setup(PLAN).settles(&past).run().await;
+    assert_told(
+        &second,
+        "
+         0s one.a skipped, not selected
+         0s one.b skipped, not selected
+         0s one.gate skipped, not selected
+         0s one.f skipped, not selected
+         0s two.c skipped, not selected
+         0s two.d skipped, not selected
+         0s [one] skipped
+         0s two.g starts
+         1s two.g passed
+         1s [two] passed
+         1s finally.h starts
+         2s finally.h passed
+         2s [finally] passed
+         2s run passed, exit 0
+        ",
+    );
+    let killed = second.killed_after(second.until("two.g passed"));
+    assert_eq!(killed.owes(), ["finally.h"], "who dies over a debt leaves the rest of it");
+    assert_eq!(second.past().owes(), Vec::<&str>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_must_not_run_twice_is_asked_about_only_where_it_may_have_run() {
+    let plan = "stage one
+       a: pass 1s once
+       b: fail 1s once needs=a";
+    let first = setup(plan).run().await;
+    let doubts = |past: &crate::engine::Past| {
+        let setup = setup(plan).resumes(past);
+        let course = setup.origin.course.clone().expect("decided");
+        course.in_doubt(&setup.plan).map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(doubts(&first.killed_after(first.until("one.a starts"))), ["one.a"]);
+    assert_eq!(doubts(&first.killed_after(first.until("one.b starts"))), ["one.b"]);
+    assert_eq!(doubts(&first.past()), Vec::<String>::new(), "it is known to have failed");
+    assert_eq!(doubts(&first.killed_after(1)), Vec::<String>::new(), "it had not started");
+}

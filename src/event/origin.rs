@@ -1,0 +1,105 @@
+//! Where a run comes from: the process that carries it out, and the run it goes on with. Facts only.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{NodeId, State};
+use crate::outcome::Outputs;
+
+/// The process that carries out a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Runner {
+    /// Its process id.
+    pub pid: u32,
+    /// The machine's name.
+    pub host: String,
+    /// What every process of the run carries in its environment, as `PIPELINE_COOKIE`.
+    pub cookie: String,
+    /// The run's private folder for temporary files.
+    pub scratch: PathBuf,
+}
+
+/// What a run does with an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// Goes on where it stopped (`run --resume`).
+    Resume,
+    /// Does only what it left undone: its `finally`.
+    Settle,
+}
+
+/// The earlier run that a run goes on with, and what was decided about its nodes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Continues {
+    /// Its id.
+    pub run: String,
+    /// What is done with it.
+    pub how: How,
+    /// Nodes that are not run again; among them gates, which held and are looked at again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<Kept>,
+    /// Nodes that run although it knew them, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub again: Vec<Again>,
+    /// `finally` steps that it owed: whoever dies before they are over leaves them to the next.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owes: Vec<NodeId>,
+}
+
+/// A node whose result is taken over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Which.
+    pub node: NodeId,
+    /// The run that ran it.
+    pub from: String,
+    /// What it handed on.
+    #[serde(default, skip_serializing_if = "Outputs::is_empty")]
+    pub outputs: Outputs,
+    /// What it was made from.
+    pub fingerprint: String,
+}
+
+/// A node that runs again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Again {
+    /// Which.
+    pub node: NodeId,
+    /// Why.
+    pub why: Anew,
+}
+
+/// Why a node runs although an earlier run knew it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Anew {
+    /// It had started and nobody knows how it ended.
+    InDoubt,
+    /// It had not started.
+    NotStarted,
+    /// Its time was over before it had ended.
+    TimedOut,
+    /// It had ended, but not well.
+    Ended(State),
+    /// What it is made from is another: definition, inputs, variables, outputs of others.
+    Changed,
+    /// It was not part of that run.
+    New,
+    /// This node, which it builds on, runs again.
+    Follows(String),
+    /// What it handed on was not recorded: it held a secret.
+    OutputsHidden,
+    /// The `finally` of its stage has run since, and may have undone it.
+    FinallyRan,
+    /// It was asked for.
+    Asked,
+}
+
+impl Anew {
+    /// Whether it may have done its work already, wholly or in part.
+    pub fn may_be_done(&self) -> bool {
+        !matches!(self, Anew::NotStarted | Anew::New | Anew::Asked | Anew::Ended(State::Failed | State::Skipped))
+    }
+}

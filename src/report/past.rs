@@ -1,0 +1,97 @@
+//! What a run has to do with an earlier one, in words: what is kept, what runs again and why; how a killed run stands.
+
+use std::fmt::Write;
+
+use super::story::{NodeStory, Story};
+use super::words::style::{BOLD, DIM, OFF, YELLOW};
+use super::words::{self, tame};
+use crate::event::{Anew, Continues, How, NodeOutline, Role, State};
+use crate::units::TimeSpan;
+
+/// More nodes than this of one reason are counted, not listed.
+const LISTED: usize = 12;
+
+/// How a run goes on with another, a line each.
+pub fn continuing(continues: &Continues, nodes: &[NodeOutline]) -> Vec<String> {
+    let name = |at: usize| nodes.get(at).map_or("?", |node| node.name.as_str());
+    if continues.how == How::Settle {
+        let owed: Vec<&str> = continues.owes.iter().map(|node| name(node.index())).collect();
+        return vec![format!("does what run {} left undone: {}", continues.run, owed.join(", "))];
+    }
+    let steps = nodes.iter().filter(|node| node.role == Role::Step).count();
+    let kept = continues.kept.iter().filter(|kept| nodes.get(kept.node.index()).is_some_and(|n| n.role == Role::Step));
+    let mut lines = vec![format!("goes on with run {}: {} of {steps} steps are done", continues.run, kept.count())];
+    // What simply had no turn is no news.
+    let told: Vec<_> = continues.again.iter().filter(|again| again.why != Anew::NotStarted).collect();
+    for again in told.iter().take(LISTED) {
+        lines.push(format!("  {YELLOW}↻{OFF} {}  {DIM}{}{OFF}", name(again.node.index()), anew(&again.why)));
+    }
+    if told.len() > LISTED {
+        lines.push(format!("  {DIM}and {} more{OFF}", told.len() - LISTED));
+    }
+    lines
+}
+
+/// Why a node runs again: `it was in doubt: …`.
+pub fn anew(why: &Anew) -> String {
+    match why {
+        Anew::InDoubt => "it was in doubt: it had started, and nobody knows how it ended".to_owned(),
+        Anew::NotStarted => "it had not started".to_owned(),
+        Anew::TimedOut => "its time was over before it had ended".to_owned(),
+        Anew::Ended(state) => format!("it {}", ended(*state)),
+        Anew::Changed => "what it is made from has changed".to_owned(),
+        Anew::New => "it is new".to_owned(),
+        Anew::Follows(node) => format!("{} runs again", tame(node)),
+        Anew::OutputsHidden => "what it handed on held a secret, and was not recorded".to_owned(),
+        Anew::FinallyRan => "the `finally` of its stage has run since".to_owned(),
+        Anew::Asked => "it was asked for".to_owned(),
+    }
+}
+
+fn ended(state: State) -> &'static str {
+    match state {
+        State::Cancelled => "was stopped",
+        other => words::state(other),
+    }
+}
+
+/// How a run stands that has no end in its record and is not going on: nothing for any other.
+pub fn aftermath(story: &Story) -> String {
+    if story.end.is_some() {
+        return String::new();
+    }
+    let mut text = String::new();
+    let steps = |wanted: &dyn Fn(&NodeStory) -> bool| story.nodes.iter().filter(|node| wanted(node)).count();
+    let in_doubt: Vec<&NodeStory> = story.nodes.iter().filter(|node| is_in_doubt(node)).collect();
+    let pid = story.runner.as_ref().map(|runner| format!(" (process {} on {})", runner.pid, runner.host));
+    let _ = writeln!(
+        text,
+        "{BOLD}the runner died{OFF}{} {} after the start or later: {} done, {} in doubt, {} not started",
+        pid.unwrap_or_default(),
+        TimeSpan(story.last),
+        steps(&|node| node.state.is_over()),
+        in_doubt.len(),
+        steps(&|node| node.state == State::Waiting),
+    );
+    for node in in_doubt {
+        let _ = writeln!(
+            text,
+            "  {YELLOW}?{OFF} {}  in doubt: it had started, and nobody knows how it ended",
+            node.outline.name
+        );
+    }
+    let _ = match &story.taken_over {
+        Some(Some(by)) => writeln!(text, "taken over by run {by}"),
+        Some(None) => writeln!(text, "it left nothing undone"),
+        None => writeln!(
+            text,
+            "go on with it: `pipeline run --resume {}`; the next run, or `pipeline clean`, does the `finally` it owes",
+            story.run
+        ),
+    };
+    text
+}
+
+fn is_in_doubt(node: &NodeStory) -> bool {
+    matches!(node.state, State::Running | State::Up)
+}
