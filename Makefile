@@ -25,7 +25,7 @@ docs: ## writes the reference pages anew
 bench: ## the benchmarks
 	tools/bench
 
-fuzz: ## feeds the fuzz targets, a minute each (tools/fuzz SECONDS for longer)
+fuzz: ## every fuzz target for a minute; FUZZ_SECONDS=600 for ten
 	tools/fuzz
 
 lint: ## format, clippy, dependencies, scripts

@@ -42,6 +42,9 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
     let world = Arc::new(World::new(plan.settings().clone()));
     if engine::touches_cluster(&plan, &selection) {
         world.cluster.guard()?;
+        if let (Some(program), false) = (world.cluster.credential_program()?, run.dry_run) {
+            out::say(&format!("the cluster's user signs in with the program `{program}`, which kubeconfig names"));
+        }
     }
     let past = match &run.resume {
         Some(wanted) => Some(resume::past(&record::store(args)?, wanted, &plan)?),

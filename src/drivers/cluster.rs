@@ -114,6 +114,18 @@ impl Cluster {
         guard::choose(kubeconfig::read()?.as_ref(), &self.wish(), connect::inside_a_pod()).map(drop)
     }
 
+    /// The program that kubeconfig starts to sign in to the context in use, where it names one. Starts nothing.
+    ///
+    /// # Errors
+    /// [`Fault`] of kind environment when the context is refused.
+    pub fn credential_program(&self) -> Result<Option<String>, Fault> {
+        let Some(config) = kubeconfig::read()? else { return Ok(None) };
+        match guard::choose(Some(&config), &self.wish(), connect::inside_a_pod())? {
+            guard::Choice::Context(context) => Ok(kubeconfig::credential_program(config, &context)),
+            _ => Ok(None),
+        }
+    }
+
     /// The context in use: the one a cluster step switched to, `--context`, or kubeconfig's current one.
     /// `None` where there is none yet.
     ///

@@ -14,7 +14,7 @@ use super::names::{Names, Site, static_scope};
 use super::salvage;
 use super::single::{self, GateFile};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
-use crate::document::{Found as Fit, Node, Shape, decode};
+use crate::document::{Found as Fit, Node, Shape, bytes_of, decode};
 use crate::expr::{Scope, has_template, render};
 use crate::kind::Registry;
 use crate::outcome::Fault;
@@ -55,7 +55,7 @@ pub struct Loaded {
 /// [`Fault`] of kind invalid when the pipeline file cannot be read, or the profile or a var does not exist.
 pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
     let root = options.file.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
-    let bytes = std::fs::read(&options.file)
+    let bytes = bytes_of(&options.file)
         .map_err(|error| Fault::invalid(format!("cannot read {}: {error}", options.file.display())))?;
     let mut files = Files::new(root);
     let mut out = Diagnostics::default();

@@ -197,7 +197,7 @@ fn tame_lines(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// Characters that reorder text on a terminal (Unicode bidirectional controls).
-fn is_bidi(c: char) -> bool {
+pub(super) fn is_bidi(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -148,6 +148,14 @@ impl LineSink for Log {
     fn passing(&self, text: &str) {
         (self.pass)(text);
     }
+
+    fn piece(&self, piece: &[u8]) {
+        self.log.piece(piece);
+    }
+
+    fn ends(&self) {
+        self.log.ends();
+    }
 }
 
 impl StepLog for Log {
