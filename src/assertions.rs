@@ -1,5 +1,6 @@
 //! The assertion kinds: one file each, and the table that registers them.
 
+mod answers;
 mod file;
 mod helm;
 mod http;
@@ -18,6 +19,7 @@ use crate::kind::AssertionKind;
 /// Every assertion kind, sorted by name.
 #[rustfmt::skip]
 pub const ASSERTIONS: &[&AssertionKind] = &[
+    &answers::KIND,
     &file::KIND,
     &helm::KIND,
     &http::KIND,

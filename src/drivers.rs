@@ -1,8 +1,10 @@
 //! The outside world, one file each. Only this room starts processes, opens sockets and speaks to clusters.
 
 pub mod argv;
+pub mod ask;
 pub mod call;
 pub mod cluster;
+pub mod compose;
 pub mod files;
 pub mod helm;
 pub mod http;
@@ -34,6 +36,8 @@ pub struct Settings {
 pub struct World {
     /// The Kubernetes API.
     pub cluster: Arc<cluster::Cluster>,
+    /// Docker Compose.
+    pub compose: Arc<compose::Compose>,
     /// Docker, Podman or Buildah.
     pub images: Arc<images::Images>,
     /// The helm binary and the release Secrets.
@@ -56,6 +60,7 @@ impl World {
             http: Arc::new(http::Http::new()),
             argv: Arc::default(),
             secret_files: settings.secret_files,
+            compose: Arc::new(compose::Compose::new()),
             cluster,
         }
     }

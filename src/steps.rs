@@ -1,6 +1,8 @@
 //! The step kinds: one file each, and the table that registers them.
 
+mod ask;
 mod cluster;
+mod compose;
 mod helm;
 mod http;
 mod image;
@@ -12,7 +14,9 @@ use crate::kind::StepKind;
 /// Every step kind, sorted by name.
 #[rustfmt::skip]
 pub const STEPS: &[&StepKind] = &[
+    &ask::KIND,
     &cluster::KIND,
+    &compose::KIND,
     &helm::KIND,
     &http::KIND,
     &image::KIND,

@@ -52,6 +52,8 @@ pub struct Signals {
     pub up: CancellationToken,
     /// Time between SIGTERM and SIGKILL.
     pub grace: Duration,
+    /// Whether the step runs `during` others: only then `stop` comes, and somebody waits for `up`.
+    pub during: bool,
 }
 
 /// The run's secrets, by name.

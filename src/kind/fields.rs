@@ -45,6 +45,13 @@ impl ExistingPath {
     }
 }
 
+/// A step of the same stage by its id, as assertions name it under `of:`; its outputs stand in
+/// [`super::Context::steps`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct StepId(pub String);
+format_field!(StepId, "step-id");
+
 /// A CEL expression that the kind evaluates itself, with `self` for the thing it looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]

@@ -55,7 +55,13 @@ impl Trial {
             scratch: project.clone(),
             output_file: project.join("outputs"),
             steps: Arc::default(),
-            signals: Signals { cancel: token(), stop: token(), up: token(), grace: Duration::from_millis(500) },
+            signals: Signals {
+                cancel: token(),
+                stop: token(),
+                up: token(),
+                grace: Duration::from_millis(500),
+                during: false,
+            },
             world: Arc::new(World::new(Settings { project: project.clone(), ..Settings::default() })),
             project,
         };

@@ -56,6 +56,7 @@ impl Formats for Judge<'_> {
                 let (offset, bare) = When::bare(&text);
                 self.expression(bare, offset, format.node, false, out);
             }
+            "step-id" if !text.contains("${{") => self.step(text, format.node.span, out),
             _ if text.contains("${{") => self.template(format.name, &text, format.node, out),
             name => self.value(name, &text, format.node.span, out),
         }
@@ -158,6 +159,14 @@ impl Judge<'_> {
                 self.found.dynamic = true;
                 self.found.stages.push((stage, span));
             }
+            Err(problem) => out.push(problem),
+        }
+    }
+
+    /// A step by its id alone: it must be there, and comes first.
+    fn step(&mut self, id: String, span: Span, out: &mut Diagnostics) {
+        match self.names.resolve(&["steps".to_owned(), id.clone()], self.site, false, span) {
+            Ok(_) => self.found.steps.push((id, span)),
             Err(problem) => out.push(problem),
         }
     }

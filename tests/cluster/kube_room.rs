@@ -80,6 +80,7 @@ pub fn fresh() -> Signals {
         stop: CancellationToken::new(),
         up: CancellationToken::new(),
         grace: Duration::from_secs(1),
+        during: false,
     }
 }
 

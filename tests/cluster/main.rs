@@ -1,10 +1,12 @@
 //! What needs a real Docker or the real cluster that KUBECONFIG points at; each test in a namespace of its own.
 //! `cargo test --test cluster -- --ignored`, after `tools/up`.
 
+mod ask;
 mod assertions;
 mod broken;
 mod busybox;
 mod costly;
+mod compose;
 mod gates;
 mod helm;
 mod helm_pending;

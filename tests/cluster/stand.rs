@@ -126,6 +126,7 @@ fn context_of(world: Arc<World>, kept: Arc<Kept>) -> Context {
         stop: CancellationToken::new(),
         up: CancellationToken::new(),
         grace: Duration::from_secs(2),
+        during: false,
     };
     Context {
         name: "test.test".to_owned(),
@@ -149,7 +150,7 @@ fn project() -> PathBuf {
 }
 
 /// Puts the image into the cluster's runtime, once a run of the tests: busybox with a link for each of its commands.
-fn image() {
+pub fn image() {
     const BUILD: &str = r#"
         root=$(mktemp -d); trap 'rm -rf "$root"' EXIT
         mkdir "$root/bin"; cp "$(command -v busybox)" "$root/bin/busybox"

@@ -92,6 +92,7 @@ impl Project {
                 stop: CancellationToken::new(),
                 up: CancellationToken::new(),
                 grace: Duration::from_secs(2),
+                during: false,
             },
             world: Arc::new(world),
         };

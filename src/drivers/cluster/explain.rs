@@ -2,8 +2,10 @@
 //! names the causes. Knows no assertion.
 
 mod admission;
+mod advice;
 mod causes;
 mod containers;
+mod describe;
 mod evidence;
 mod gather;
 mod json;

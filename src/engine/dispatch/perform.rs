@@ -114,6 +114,7 @@ impl Dispatch {
             stop: own(&self.unused.stop),
             up: own(&self.unused.up),
             grace: self.options.grace,
+            during,
         };
         let running = Running {
             since: now,

@@ -87,6 +87,14 @@ pub(super) async fn snapshot(client: &kube::Client, namespace: &str, deadline: I
     Snapshot { pods, workloads, services, endpoint_slices, claims, quotas, nodes, events, logs: BTreeMap::new() }
 }
 
+/// The `PodDisruptionBudgets` of a namespace; `None` where they may not be read.
+pub(super) async fn budgets(client: &kube::Client, namespace: &str, deadline: Instant) -> Option<Vec<Value>> {
+    let url = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
+    let limit = LIST_LIMIT.min(deadline.saturating_duration_since(Instant::now()));
+    let list = timeout(limit, get(client, &url)).await.ok()??;
+    Some(named(list, "PodDisruptionBudget"))
+}
+
 async fn get(client: &kube::Client, url: &str) -> Option<Value> {
     let request = http::Request::get(url).body(Vec::new()).ok()?;
     client.request(request).await.ok()

@@ -1,0 +1,73 @@
+//! kubectl-ai: asks a model that may run kubectl. It runs once, without a terminal, and commands that would change
+//! something are never approved.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Question, Unanswered, argument, said};
+use crate::drivers::call::Call;
+
+/// `kubectl-ai --quiet`. What is not written comes from its own configuration file and from the environment
+/// (`OPENAI_API_KEY`, `OPENAI_ENDPOINT`, `GEMINI_API_KEY`, …).
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KubectlAi {
+    /// The provider of its model: `openai` (also for compatible endpoints), `gemini`, `ollama`, …; `openai` where
+    /// `endpoint` is written.
+    pub provider: Option<String>,
+    /// The model's name.
+    pub model: Option<String>,
+    /// The URL of an OpenAI-compatible API: `http://127.0.0.1:8080/v1`.
+    pub endpoint: Option<String>,
+    /// The variable of the step's environment that holds the API key; `OPENAI_API_KEY` where nothing is written.
+    pub key_env: Option<String>,
+    /// How often it may go back to its model; 20 where nothing is written.
+    pub max_iterations: Option<u32>,
+    /// Where its program lies; else `kubectl-ai` in PATH.
+    pub program: Option<String>,
+}
+
+impl KubectlAi {
+    pub(super) async fn answer(
+        &self,
+        question: &Question,
+        limit: Duration,
+        call: &Call<'_>,
+    ) -> Result<String, Unanswered> {
+        let mut command = call.command(self.program.as_deref().unwrap_or("kubectl-ai"), self.args(question, call));
+        if let Some(endpoint) = &self.endpoint {
+            command.env.insert("OPENAI_ENDPOINT".into(), endpoint.into());
+        }
+        if let Some(name) = &self.key_env {
+            let key = call.env.get(name).filter(|key| !key.is_empty());
+            let key =
+                key.ok_or_else(|| Unanswered::Missing(format!("`{name}`, which should hold its API key, is not set")))?;
+            command.env.insert("OPENAI_API_KEY".into(), key.into());
+        }
+        let said = said(command, question, limit, call).await?;
+        let answer = String::from_utf8_lossy(&said.stdout).into_owned();
+        // the words with which it ends when its model gave it none
+        if answer.trim() == "Empty response from LLM" { Err(Unanswered::Empty) } else { Ok(answer) }
+    }
+
+    fn args(&self, question: &Question, call: &Call<'_>) -> Vec<String> {
+        let mut args = vec![
+            "--quiet".to_owned(),
+            // whatever its configuration file says: nothing is approved, nothing else is asked
+            "--skip-permissions=false".to_owned(),
+            "--mcp-client=false".to_owned(),
+            "--ui-type=terminal".to_owned(),
+            "--remove-workdir".to_owned(),
+            format!("--trace-path={}", call.scratch.join("kubectl-ai-trace.txt").display()),
+        ];
+        let provider = self.provider.clone().or_else(|| self.endpoint.as_ref().map(|_| "openai".to_owned()));
+        args.extend(provider.map(|provider| format!("--llm-provider={provider}")));
+        args.extend(self.model.iter().map(|model| format!("--model={model}")));
+        args.extend(self.max_iterations.iter().map(|count| format!("--max-iterations={count}")));
+        args.extend(question.kubeconfig.iter().map(|file| format!("--kubeconfig={}", file.display())));
+        args.push(argument(&question.text));
+        args
+    }
+}

@@ -1,0 +1,151 @@
+//! Claims about tools, with scripts and a server of a few lines in the place of models.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use tokio_util::sync::CancellationToken;
+
+use super::super::http::tests::{page, serve};
+use super::super::process::LineSink;
+use super::*;
+
+struct Silent;
+
+impl LineSink for Silent {
+    fn line(&self, _: &[u8]) {}
+}
+
+/// A folder with programs of these names and scripts, first in PATH.
+struct Desk {
+    folder: tempfile::TempDir,
+    env: BTreeMap<String, String>,
+}
+
+impl Desk {
+    fn new(programs: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, script) in programs {
+            let file = folder.path().join(name);
+            std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).expect("writable");
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("our own file");
+        }
+        let path = format!("{}:/usr/bin:/bin", folder.path().display());
+        Desk { folder, env: BTreeMap::from([("PATH".to_owned(), path)]) }
+    }
+
+    fn set(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    async fn ask(&self, tool: &Tool, limit: Duration) -> Result<String, Unanswered> {
+        let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(1) };
+        let dir = self.path().to_owned();
+        let call = Call { env: &self.env, dir: dir.clone(), scratch: dir, log: &Silent, stop };
+        let question = Question {
+            text: "-is backend well?".to_owned(),
+            state: Some("2 pods".to_owned()),
+            kubeconfig: Some(self.path().join("kubeconfig")),
+        };
+        tool.answer(&question, &Http::new(), limit, &call).await
+    }
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn tool(json: serde_json::Value) -> Tool {
+    serde_json::from_value::<ToolSpec>(json).expect("a tool").0
+}
+
+#[tokio::test]
+async fn kubectl_ai_may_change_nothing_and_sees_one_cluster() {
+    let desk = Desk::new(&[(
+        "kubectl-ai",
+        "printf '%s\\n' \"$@\"; echo key=$OPENAI_API_KEY; echo url=$OPENAI_ENDPOINT; echo $KUBECONFIG",
+    )])
+    .set("MODEL_KEY", "s3cr3t");
+    let tool =
+        tool(serde_json::json!({ "kubectl-ai": { "endpoint": "http://m/v1", "model": "m", "key_env": "MODEL_KEY" } }));
+    let said = desk.ask(&tool, LONG).await.expect("it answers");
+    let folder = desk.path().display();
+    assert_eq!(
+        said,
+        format!(
+            "--quiet\n--skip-permissions=false\n--mcp-client=false\n--ui-type=terminal\n--remove-workdir\n\
+             --trace-path={folder}/kubectl-ai-trace.txt\n--llm-provider=openai\n--model=m\n--kubeconfig={folder}/kubeconfig\n\
+             Question: -is backend well?\nkey=s3cr3t\nurl=http://m/v1\n{folder}/kubeconfig"
+        )
+    );
+}
+
+#[tokio::test]
+async fn kagent_that_says_its_error_and_ends_well_has_not_answered() {
+    let desk = Desk::new(&[("kagent", "echo 'Error starting port-forward: no such service' >&2")]);
+    let why = desk.ask(&tool("kagent".into()), LONG).await;
+    assert_eq!(why, Err(Unanswered::Failed("Error starting port-forward: no such service".to_owned())));
+}
+
+#[tokio::test]
+async fn a_docker_without_ai_is_a_tool_that_is_not_there() {
+    let desk = Desk::new(&[(
+        "docker",
+        "echo 'docker: unknown command: docker ai' >&2; echo >&2; echo \"Run 'docker --help' for more information\" >&2; exit 1",
+    )]);
+    let why = desk.ask(&tool("docker-ai".into()), LONG).await;
+    assert_eq!(why, Err(Unanswered::Missing("this Docker has no `ai` command (Docker Desktop brings it)".to_owned())));
+}
+
+#[tokio::test]
+async fn a_command_reads_the_question_and_how_it_stands() {
+    let desk = Desk::new(&[("think", "echo \"$1 / $2\"; cat")]);
+    let said = desk.ask(&tool(serde_json::json!({ "command": ["think", "-q", "{question}"] })), LONG).await;
+    let expected = "-q / Question: -is backend well?\n-is backend well?\n\nThis is how it stands now:\n2 pods";
+    assert_eq!(said.as_deref(), Ok(expected));
+}
+
+#[tokio::test]
+async fn tells_missing_failed_silent_and_late_tools_apart() {
+    let desk = Desk::new(&[
+        ("fails", "echo no model >&2; exit 3"),
+        ("silent", "true"),
+        ("slow", "exec sleep 600"),
+        ("red", "printf '\\033[31mred\\033[0m\\n'"),
+    ]);
+    let ask = async |name: &str, limit| desk.ask(&tool(serde_json::json!({ "command": [name] })), limit).await;
+    assert_eq!(ask("gone", LONG).await, Err(Unanswered::Missing("`gone` is not installed (not in PATH)".to_owned())));
+    assert_eq!(ask("fails", LONG).await, Err(Unanswered::Failed("exit code 3: no model".to_owned())));
+    assert_eq!(ask("silent", LONG).await, Err(Unanswered::Empty));
+    let limit = Duration::from_millis(50);
+    assert_eq!(ask("slow", limit).await, Err(Unanswered::TimedOut(limit)));
+    assert_eq!(ask("red", LONG).await.as_deref(), Ok("red"));
+}
+
+#[tokio::test]
+async fn an_endpoint_is_sent_the_key_the_model_and_how_it_stands() {
+    let url = serve(|text| {
+        let sound = text.starts_with("POST /v1/chat/completions ")
+            && text.contains("authorization: Bearer s3cr3t\r\n")
+            && text.contains("\"model\":\"small\"");
+        let answer = "{\"choices\":[{\"message\":{\"content\":\"backend is well\"}}]}";
+        page(if sound { "200 OK" } else { "400 Bad Request" }, "", answer)
+    })
+    .await;
+    let desk = Desk::new(&[]).set("OPENAI_API_KEY", "s3cr3t").set("OPENAI_MODEL", "small");
+    let tool = tool(serde_json::json!({ "openai": { "endpoint": format!("{url}/v1") } }));
+    assert_eq!(desk.ask(&tool, LONG).await.as_deref(), Ok("backend is well"));
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_not_configured_is_not_there() {
+    let nothing = Desk::new(&[]).ask(&tool("openai".into()), LONG).await;
+    let words = "no endpoint is configured (OPENAI_BASE_URL is not set)";
+    assert_eq!(nothing, Err(Unanswered::Missing(words.to_owned())));
+    let keyless = tool(serde_json::json!({ "openai": { "key_env": "MY_KEY" } }));
+    let words = "`MY_KEY`, which should hold the API key, is not set";
+    assert_eq!(Desk::new(&[]).ask(&keyless, LONG).await, Err(Unanswered::Missing(words.to_owned())));
+}

@@ -1,0 +1,190 @@
+//! The `compose` step: brings a Docker Compose project up, takes it down, looks whether its services are well. Knows no
+//! argument of Compose: those are the driver's.
+
+mod check;
+mod spec;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::drivers::call::{Call, Undone};
+use crate::drivers::compose::{Down, Project, Service, Standing};
+use crate::drivers::process::Stop;
+use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind, finding_lines};
+use crate::outcome::{Failure, Fault, Finding, Outcome, Outputs};
+use spec::{Compose, UpSpec};
+
+/// The row of this kind.
+pub const KIND: StepKind = StepKind::step::<Compose>(
+    "compose",
+    "Brings a Docker Compose project up until its services are healthy, takes it down, or looks at it.",
+    "file: app/docker-compose.yml\nup: { build: true, within: 2m }\n",
+)
+.outputs(&[
+    OutputRow { name: "healthy", summary: "up, ps: how many services are well" },
+    OutputRow { name: "ports", summary: "up, ps: published ports by service: `ports.web[\"80\"]` is 8080" },
+    OutputRow { name: "project", summary: "the project's name, where it is known" },
+    OutputRow {
+        name: "services",
+        summary: "up, ps: how each service stands: name, container, state, health, exit_code",
+    },
+])
+.during();
+
+/// Log lines of a service in trouble that are shown; the rest is in the evidence.
+const SHOWN: usize = 10;
+/// Services in trouble that are explained.
+const EXPLAINED: usize = 5;
+/// How long the last words may take once the attempt must stop.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+#[async_trait]
+impl Step for Compose {
+    fn check(&self, cx: &mut CheckContext<'_>) {
+        check::check(self, cx);
+    }
+
+    fn title(&self) -> String {
+        let file = self.files.first().or(self.file.as_ref()).map(|file| file.0.display().to_string());
+        let what = self.project.clone().or(file).unwrap_or_else(|| "the project".to_owned());
+        match (&self.up, &self.down, &self.ps) {
+            (Some(_), ..) => format!("compose up {what}"),
+            (_, Some(_), _) => format!("compose down {what}"),
+            _ => format!("compose ps {what}"),
+        }
+    }
+
+    async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
+        let project = self.project(&cx.project)?;
+        let call = call(cx, cx.stop());
+        let done = match (&self.up, &self.down, &self.ps) {
+            (Some(up), None, None) if cx.signals.during => return held(&project, up, cx).await,
+            (Some(up), None, None) => cx.world.compose.up(&project, &up.options(), &call).await,
+            (None, Some(down), None) => {
+                cx.world.compose.down(&project, down.options(), &call).await.map(|()| Vec::new())
+            }
+            (None, None, Some(ps)) => looked(&project, &ps.services, cx, &call).await,
+            _ => return Err(Fault::invalid("a compose step has exactly one of `up`, `down` and `ps`")),
+        };
+        answered(done, &project, cx).await
+    }
+}
+
+/// Up while the steps it covers run; down in the end, however that comes.
+async fn held(project: &Project, up: &UpSpec, cx: &Context) -> Result<Outcome, Fault> {
+    let brought = cx.world.compose.up(project, &up.options(), &call(cx, cx.stop())).await;
+    let mut outcome = answered(brought, project, cx).await;
+    if matches!(outcome, Ok(Outcome::Passed(_))) {
+        cx.up();
+        tokio::select! {
+            biased;
+            () = cx.cancelled() => {}
+            () = cx.stopped() => {
+                let still = looked(project, &up.services, cx, &call(cx, cx.stop())).await;
+                outcome = match answered(still, project, cx).await {
+                    Ok(Outcome::Failed(failure)) => {
+                        let summary = format!("{} before the steps it covers were over", failure.summary);
+                        Ok(Outcome::Failed(Failure { summary, ..failure }))
+                    }
+                    other => other,
+                };
+            }
+        }
+    }
+    // an attempt that was cancelled takes down what it brought up as well, quickly
+    let down = Down { volumes: up.volumes, orphans: true, images: false, quick: true };
+    match (cx.world.compose.down(project, down, &call(cx, unstopped(cx))).await, outcome) {
+        (Err(Undone::Failed(failure)), Ok(Outcome::Passed(_))) => Ok(Outcome::Failed(failure)),
+        (Err(Undone::Fault(fault)), Ok(Outcome::Passed(_))) => Err(fault),
+        (_, outcome) => outcome,
+    }
+}
+
+/// How the services stand; a failure where one is not well.
+async fn looked(project: &Project, named: &[String], cx: &Context, call: &Call<'_>) -> Result<Vec<Service>, Undone> {
+    let wanted = cx.world.compose.wanted(project, named, call).await?;
+    let services = cx.world.compose.services(project, &wanted, call).await?;
+    let bad: Vec<String> =
+        services.iter().filter(|service| service.standing() != Standing::Well).map(Service::shown).collect();
+    if bad.is_empty() { Ok(services) } else { Err(Undone::Failed(Failure::new(bad.join("; ")))) }
+}
+
+async fn answered(done: Result<Vec<Service>, Undone>, project: &Project, cx: &Context) -> Result<Outcome, Fault> {
+    match done {
+        Ok(services) => Ok(Outcome::Passed(outputs(&services, project))),
+        Err(Undone::Failed(failure)) => {
+            let findings = findings(project, cx).await;
+            Ok(Outcome::Failed(failure.because(findings)))
+        }
+        Err(Undone::Fault(_)) if cx.signals.cancel.is_cancelled() => {
+            let found = tokio::time::timeout(LAST_WORDS, findings(project, cx)).await.unwrap_or_default();
+            Ok(Outcome::Failed(Failure::new("stopped before the services were up").because(found)))
+        }
+        Err(Undone::Fault(fault)) => Err(fault),
+    }
+}
+
+/// The services that are not well, each with its last log lines; whole logs go to the evidence.
+async fn findings(project: &Project, cx: &Context) -> Vec<Finding> {
+    let call = call(cx, unstopped(cx));
+    let compose = &cx.world.compose;
+    let Ok(wanted) = compose.wanted(project, &[], &call).await else { return Vec::new() };
+    let Ok(services) = compose.services(project, &wanted, &call).await else { return Vec::new() };
+    let mut findings = Vec::new();
+    for service in services {
+        let (cause, words) = match service.standing() {
+            Standing::Well => continue,
+            // what was never begun says nothing of why
+            Standing::Bad(_) if service.container.is_empty() => continue,
+            Standing::Waiting(words) | Standing::Bad(words) => (service.state.clone(), words),
+        };
+        if findings.len() == EXPLAINED {
+            break;
+        }
+        let log = compose.log(project, &service.name, &call).await;
+        if !log.is_empty() {
+            cx.evidence.keep(&format!("compose/{}.log", service.name), &log.join("\n"));
+        }
+        let last = log[log.len().saturating_sub(SHOWN)..].iter().map(String::as_str);
+        let lines = finding_lines(last, cx);
+        findings.push(Finding { lines, ..Finding::new(format!("service/{}", service.name), cause, words) });
+    }
+    findings
+}
+
+fn outputs(services: &[Service], project: &Project) -> Outputs {
+    let mut ports: Map<String, Value> = Map::new();
+    for service in services.iter().filter(|service| !service.ports.is_empty()) {
+        let own = service.ports.iter().map(|(target, published)| (target.to_string(), json!(published))).collect();
+        ports.insert(service.name.clone(), Value::Object(own));
+    }
+    let told = services.iter().map(|service| {
+        json!({
+            "name": service.name, "container": service.container, "state": service.state,
+            "health": service.health, "exit_code": service.exit_code,
+        })
+    });
+    let mut outputs = Outputs::new();
+    outputs.extend(project.name.iter().map(|name| ("project".to_owned(), json!(name))));
+    if !services.is_empty() {
+        outputs.insert("healthy".into(), services.len().into());
+        outputs.insert("services".into(), told.collect());
+        outputs.insert("ports".into(), Value::Object(ports));
+    }
+    outputs
+}
+
+fn call(cx: &Context, stop: Stop) -> Call<'_> {
+    Call { env: &cx.env, dir: cx.project.clone(), scratch: cx.scratch.clone(), log: &*cx.log, stop }
+}
+
+/// For what is still to be done when the attempt must stop.
+fn unstopped(cx: &Context) -> Stop {
+    Stop { cancel: CancellationToken::new(), grace: cx.signals.grace }
+}
+
+#[cfg(test)]
+mod tests;
