@@ -14,6 +14,7 @@ mod report;
 mod run;
 mod runs;
 mod schema;
+mod traffic;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,7 @@ pub fn main() -> ExitCode {
         Command::Report(report) => report::run(&args, report),
         Command::Runs(runs) => runs::run(&args, runs),
         Command::Logs(logs) => logs::run(&args, logs),
+        Command::Traffic(wanted) => traffic::run(wanted),
         Command::Schema(schema) => schema::run(schema),
         Command::Explain(explain) => explain::run(explain),
         Command::Init(init) => init::run(&args, init),

@@ -14,6 +14,7 @@ pub mod providers;
 pub mod script;
 pub mod tcp;
 pub mod traces;
+pub mod traffic;
 pub mod tree;
 pub mod vault;
 

@@ -9,11 +9,13 @@ mod exec;
 pub mod explain;
 mod follow;
 mod guard;
+mod happened;
 mod kubeconfig;
 pub mod labels;
 mod logs;
 mod pods;
 mod portforward;
+pub mod reach;
 mod reference;
 mod revisions;
 pub mod rollout;
@@ -57,6 +59,8 @@ pub struct Cluster {
     settings: ClusterSettings,
     state: Mutex<State>,
     watches: watch::Watches,
+    /// Local ports that are being forwarded.
+    forwarded: Mutex<Vec<u16>>,
 }
 
 /// What may change while a run goes on. The lock is held to look and to swap, never across an await.
@@ -70,7 +74,7 @@ struct State {
 impl Cluster {
     /// Touches nothing yet.
     pub fn new(settings: ClusterSettings) -> Self {
-        Cluster { settings, state: Mutex::default(), watches: watch::Watches::default() }
+        Cluster { settings, state: Mutex::default(), watches: watch::Watches::default(), forwarded: Mutex::default() }
     }
 
     /// What pipeline.yaml says of it.

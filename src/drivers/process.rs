@@ -72,6 +72,11 @@ impl fmt::Debug for Command {
 pub trait LineSink: Send + Sync {
     /// One line; may hold any bytes. Masking, cutting and storing are the sink's business.
     fn line(&self, line: &[u8]);
+
+    /// How the thing stands at the moment: shown where somebody watches, stored nowhere.
+    fn passing(&self, text: &str) {
+        let _ = text;
+    }
 }
 
 /// When and how a process is to be stopped.

@@ -61,6 +61,7 @@ impl Trial {
                 up: token(),
                 grace: Duration::from_millis(500),
                 during: false,
+                covered: Arc::default(),
             },
             world: Arc::new(World::new(Settings { project: project.clone(), ..Settings::default() })),
             project,

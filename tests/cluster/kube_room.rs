@@ -81,6 +81,7 @@ pub fn fresh() -> Signals {
         up: CancellationToken::new(),
         grace: Duration::from_secs(1),
         during: false,
+        covered: Arc::default(),
     }
 }
 

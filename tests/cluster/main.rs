@@ -21,4 +21,5 @@ mod secrets;
 mod stand;
 mod todo;
 mod todo_whole;
+mod traffic;
 mod world;

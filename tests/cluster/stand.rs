@@ -127,6 +127,7 @@ fn context_of(world: Arc<World>, kept: Arc<Kept>) -> Context {
         up: CancellationToken::new(),
         grace: Duration::from_secs(2),
         during: false,
+        covered: Arc::default(),
     };
     Context {
         name: "test.test".to_owned(),

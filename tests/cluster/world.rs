@@ -93,6 +93,7 @@ impl Project {
                 up: CancellationToken::new(),
                 grace: Duration::from_secs(2),
                 during: false,
+                covered: Arc::default(),
             },
             world: Arc::new(world),
         };

@@ -105,10 +105,11 @@ impl Drop for Files {
 
 impl RunFiles for Files {
     fn log(&self, node: NodeId, name: &str, live: &NoticeSender) -> Arc<dyn StepLog> {
-        let live = live.clone();
-        let show = move |text: String| live.live(Live::Line { node, text });
+        let (shown, passing, masker) = (live.clone(), live.clone(), self.masker.clone());
+        let show = move |text: String| shown.live(Live::Line { node, text });
         let log = journal::StepLog::new(self.folder.log(name), LOG_LIMIT, &self.masker, show);
-        Arc::new(Log { log, lost: Arc::clone(&self.lost) })
+        let pass = move |text: &str| passing.live(Live::Passing { node, text: masker.mask(text).into_owned() });
+        Arc::new(Log { log, pass: Box::new(pass), lost: Arc::clone(&self.lost) })
     }
 
     fn evidence(&self, _: NodeId, name: &str) -> Arc<dyn Evidence> {
@@ -126,12 +127,17 @@ impl RunFiles for Files {
 
 struct Log {
     log: journal::StepLog,
+    pass: Box<dyn Fn(&str) + Send + Sync>,
     lost: Arc<Mutex<Vec<String>>>,
 }
 
 impl LineSink for Log {
     fn line(&self, line: &[u8]) {
         self.log.line(line);
+    }
+
+    fn passing(&self, text: &str) {
+        (self.pass)(text);
     }
 }
 

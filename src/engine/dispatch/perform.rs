@@ -107,6 +107,7 @@ impl Dispatch {
         let now = Instant::now();
         self.stage_begun[stage.index()].get_or_insert(now);
         self.events.push(Event::NodeStarted { node, attempt: 1 });
+        self.mark(node, None);
         let during = !plan.node(node).covers.is_empty();
         let own = |unused: &CancellationToken| if during { CancellationToken::new() } else { unused.clone() };
         let signals = Signals {
@@ -115,6 +116,7 @@ impl Dispatch {
             up: own(&self.unused.up),
             grace: self.options.grace,
             during,
+            covered: if during { Arc::default() } else { Arc::clone(&self.unused.covered) },
         };
         let running = Running {
             since: now,
@@ -122,6 +124,7 @@ impl Dispatch {
             stop: signals.stop.clone(),
             task: None,
             cancelled: None,
+            covered: during.then(|| Arc::clone(&signals.covered)),
         };
         self.running.insert(node, running);
         match self.known.ground(&plan, stage) {
