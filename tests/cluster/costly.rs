@@ -14,7 +14,7 @@ fn an_image_over_its_limit_is_not_deployed() {
     ran.ends(1, &["✘ the frontend's image is small and safe: size is ", "MB, expected < 50MB"]);
     ran.failed(&["containerize.gate"])
         .kept_from(&["cluster"], "containerize.gate")
-        .passed(&["containerize.compose-down"]);
+        ;
 }
 
 #[test]
@@ -116,6 +116,7 @@ fn a_frontend_that_looks_for_its_backend_elsewhere_works_in_compose_and_not_in_t
 #[ignore = "needs the cluster, and minutes"]
 fn pods_that_leave_at_once_are_noticed_by_users() {
     let todo = Todo::new("sigterm");
+    todo.edit("pipeline.yaml", "rate: 20 ", "rate: 100 ");
     for file in [BACKEND, "manifests/todo/frontend.yaml"] {
         todo.edit(file, "terminationGracePeriodSeconds: 25", "terminationGracePeriodSeconds: 0");
     }

@@ -48,6 +48,9 @@ impl Todo {
             "time: \"< 5s\" }\n    within: 5s",
             "time: \"< 30s\" }\n    within: 1m",
         );
+        todo.edit(file, "rate: 100 ", "rate: 20 ");
+        todo.edit("stages/4-zero-downtime.yaml", "requests: \">= 1000\"", "requests: \">= 100\"");
+        todo.edit("stages/4-zero-downtime.yaml", "p95: \"< 500ms\"", "p95: \"< 20s\"");
         todo
     }
 

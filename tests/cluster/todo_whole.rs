@@ -2,12 +2,13 @@
 
 use crate::todo::Todo;
 
-const GATES: [&str; 8] = [
+const GATES: [&str; 9] = [
     "before.gate",
     "containerize.gate",
     "cluster.gate",
     "manifests.gate",
     "zero-downtime.gate",
+    "aiops.gate",
     "helm-chart.gate",
     "fresh-deploy.gate",
     "after.gate",

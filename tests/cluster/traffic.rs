@@ -50,15 +50,21 @@ impl App {
         loaded();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let namespace = format!("traffic-{name}-{}", std::process::id());
-        for (file, text) in
-            [("pipeline.yaml", pipeline(&namespace)), ("app.yaml", self.manifest(&namespace)), ("roll.yaml", self.stage(&namespace))]
-        {
+        for (file, text) in [
+            ("pipeline.yaml", pipeline(&namespace)),
+            ("app.yaml", self.manifest(&namespace)),
+            ("roll.yaml", self.stage(&namespace)),
+        ] {
             fs::write(folder.path().join(file), text).expect("writable");
         }
         let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
         command.args(["run", "--jobs", "4"]).current_dir(folder.path()).stdin(Stdio::null());
         let output = command.env_remove("GITHUB_ACTIONS").output().expect("started");
-        Ran::read(folder.path(), output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stderr).into_owned())
+        Ran::read(
+            folder.path(),
+            output.status.code().unwrap_or(-1),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
     }
 
     fn manifest(&self, namespace: &str) -> String {
@@ -179,7 +185,8 @@ fn a_good_app_is_rolled_out_and_back_without_a_failed_request() {
     let ran = known(&App::good(), "good");
     assert_eq!(ran.code, 0, "{}\n{}", ran.err, ran.seconds);
     assert_eq!(ran.count("failed"), 0);
-    let steps: Vec<&str> = ["restart", "undo"].into_iter().filter(|step| ran.marks.contains(&format!("roll.{step}"))).collect();
+    let steps: Vec<&str> =
+        ["restart", "undo"].into_iter().filter(|step| ran.marks.contains(&format!("roll.{step}"))).collect();
     assert_eq!(steps, ["restart", "undo"], "{}", ran.marks);
     assert!(ran.seconds.contains("roll.restart began") && ran.seconds.contains("roll.undo passed"), "{}", ran.seconds);
 }
@@ -194,7 +201,13 @@ fn a_good_app_comes_through_many_rollouts_in_a_row() {
     for turn in 0..times {
         for app in [App::good(), App { keep_alive: false, ..App::good() }] {
             let ran = known(&app, &format!("row{turn}-{}-", u8::from(app.keep_alive)));
-            eprintln!("{turn} keep_alive {}: {} requests, {} failed, {} stale", app.keep_alive, ran.count("requests"), ran.count("failed"), ran.count("stale_connection"));
+            eprintln!(
+                "{turn} keep_alive {}: {} requests, {} failed, {} stale",
+                app.keep_alive,
+                ran.count("requests"),
+                ran.count("failed"),
+                ran.count("stale_connection")
+            );
             assert_eq!((ran.code, ran.count("failed")), (0, 0), "{}\n{}", ran.err, ran.seconds);
         }
     }

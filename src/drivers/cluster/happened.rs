@@ -39,7 +39,8 @@ fn lines<'a>(events: impl Iterator<Item = &'a Value>, from: Duration, to: Durati
 
 /// When it was seen last.
 fn seen_at(event: &Value) -> Option<Duration> {
-    let times = [&event["series"]["lastObservedTime"], &event["lastTimestamp"], &event["eventTime"], &event["firstTimestamp"]];
+    let times =
+        [&event["series"]["lastObservedTime"], &event["lastTimestamp"], &event["eventTime"], &event["firstTimestamp"]];
     let time: Timestamp = times.into_iter().find_map(Value::as_str)?.parse().ok()?;
     u64::try_from(time.as_millisecond()).ok().map(Duration::from_millis)
 }
