@@ -26,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const LIMIT: usize = 1 << 20;
 
 /// What a script (`run`) or a program (`command`) prints, and its exit code. It should change nothing: it may run
-/// many times while `within` lasts.
+/// many times while `within` lasts. A kubectl in it finds the run's cluster and no other, as in a `shell` step.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(clippy::struct_field_names, reason = "`shell` is the word for it in the file")]
@@ -92,7 +92,8 @@ impl Assertion for Shell {
             (None, None) => return Err(Fault::invalid("neither `run` nor `command` is written")),
         };
         let dir = script::folder(&cx.project, self.dir.as_ref().map(|dir| dir.0.as_path()))?;
-        let command = script::command(task, &cx.env, dir, &cx.scratch)?;
+        let mut command = script::command(task, &cx.env, dir, &cx.scratch)?;
+        command.env.extend(cx.kubeconfig());
         let timeout = self.timeout.map_or(TIMEOUT, |timeout| timeout.0);
         let stop = Stop { cancel: cx.signals.cancel.child_token(), grace: cx.signals.grace };
         let mut run = std::pin::pin!(capture(&command, LIMIT, &stop));

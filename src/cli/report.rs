@@ -13,7 +13,7 @@ pub(super) fn run(args: &Args, wanted: &Report) -> Result<Exit, Fault> {
     match wanted.format {
         ReportFormat::Text => out::styled(&text::summary(&story)),
         ReportFormat::Junit => out::data(&junit::junit(&story)),
-        ReportFormat::Json => out::data(&format!("{:#}", json::json(&story))),
+        ReportFormat::Json => out::data(&json::json(&story)),
     }
     Ok(Exit::Passed)
 }

@@ -21,6 +21,10 @@ pub struct DecodeError {
 
 /// Decodes `node`; the error says where in the tree.
 pub fn decode<T: serde::de::DeserializeOwned>(node: &Node) -> Result<T, DecodeError> {
+    // To keep track of the path costs more than to decode, and nearly all trees were held against their shape.
+    if let Ok(value) = T::deserialize(node) {
+        return Ok(value);
+    }
     serde_path_to_error::deserialize(node).map_err(|error| DecodeError {
         path: error.path().iter().filter_map(segment).collect(),
         message: error.inner().to_string(),

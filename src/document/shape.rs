@@ -119,6 +119,12 @@ impl Shape {
         rule.properties.keys().map(String::as_str)
     }
 
+    /// Whether a mapping of this shape may have this key.
+    pub fn has_key(&self, name: &str) -> bool {
+        let rule = self.rules.get(self.rules.mapping(self.root).unwrap_or(self.root));
+        rule.properties.contains_key(name)
+    }
+
     /// What the type's doc comment says; empty where it says nothing.
     pub fn description(&self) -> &str {
         &self.rules.get(self.root).description

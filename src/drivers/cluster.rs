@@ -68,6 +68,8 @@ pub struct Cluster {
 struct State {
     /// The context a cluster step switched to; goes before `settings.context`.
     switched: Option<String>,
+    /// The kubeconfig of scripts, once there is a context to write into it.
+    for_scripts: Option<PathBuf>,
     link: Arc<connect::Link>,
 }
 
@@ -127,6 +129,7 @@ impl Cluster {
         let mut state = self.state();
         state.switched = Some(name.to_owned());
         state.link = Arc::default();
+        state.for_scripts = None;
         self.watches.forget();
         Ok(())
     }
@@ -162,6 +165,23 @@ impl Cluster {
             Some(only) => kubeconfig::write(&only, folder).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// The `KUBECONFIG` of a user's script: a private one in `folder` with the context in use, so that the kubectl in it
+    /// reaches no other cluster; an empty one where there is no context that may be touched. `None` where pipeline.yaml
+    /// names no cluster, and where `written`, the script's own `KUBECONFIG`, is not the one we inherited. Kubeconfig is
+    /// read once, and only where that is needed.
+    pub fn kubeconfig_for_scripts(&self, written: Option<&str>, folder: &Path) -> Option<PathBuf> {
+        let inherited = || std::env::var_os("KUBECONFIG");
+        if self.settings.contexts.is_empty() || written.is_some_and(|own| inherited().is_none_or(|ours| ours != own)) {
+            return None;
+        }
+        if let Some(file) = &self.state().for_scripts {
+            return Some(file.clone());
+        }
+        let Ok(Some(file)) = self.kubeconfig_file(folder) else { return Some(PathBuf::from("/dev/null")) };
+        self.state().for_scripts = Some(file.clone());
+        Some(file)
     }
 
     fn wish(&self) -> guard::Wish {

@@ -7,6 +7,7 @@
 //! unless [`Leftovers::Keep`] is asked for; such a process should write to a file of its own, because nobody reads
 //! the pipe any more.
 
+mod environment;
 mod feed;
 mod group;
 mod lines;

@@ -113,15 +113,20 @@ impl Job {
 
     /// Renders the node's own environment and makes its private folder.
     fn make_ready(&mut self, node: &PlanNode) -> Result<(), Fault> {
-        let base = env::over(&self.cx.env, &node.env, &self.view.full)?;
+        let mut env = env::over(&self.cx.env, &node.env, &self.view.full)?;
         if !node.env.is_empty() {
-            self.see_env(&base);
+            self.see_env(&env);
         }
-        let mut env = env::Env::clone(&base);
-        env.insert("PIPELINE_STEP".to_owned(), node.step.clone());
-        env.insert("PIPELINE_OUTPUT".to_owned(), self.cx.output_file.display().to_string());
-        self.cx.env = Arc::new(env);
-        if matches!(&node.work, Work::Step(step) if step.kind.light) {
+        let output = self.cx.output_file.display().to_string();
+        let own = [("PIPELINE_STEP", node.step.clone()), ("PIPELINE_OUTPUT", output)];
+        let light = matches!(&node.work, Work::Step(step) if step.kind.light);
+        if light {
+            self.cx.own_env = own.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        } else {
+            Arc::make_mut(&mut env).extend(own.map(|(name, value)| (name.to_owned(), value)));
+        }
+        self.cx.env = env;
+        if light {
             return Ok(());
         }
         std::fs::create_dir_all(&self.cx.scratch).map_err(|error| {

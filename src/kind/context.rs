@@ -1,6 +1,7 @@
 //! What a kind is given: at check time its body and the place to complain, at run time its world and its signals.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -102,6 +103,9 @@ pub struct Context {
     pub run: String,
     /// The whole environment of the step: the pipeline's, the step's `env`, `PIPELINE_*`. Secret values included.
     pub env: Arc<BTreeMap<String, String>>,
+    /// For a [light](super::Kind::light) kind: the variables that are its step's alone (`PIPELINE_STEP`,
+    /// `PIPELINE_OUTPUT`), so that `env` is shared. For any other they stand in `env` and this is empty.
+    pub own_env: BTreeMap<OsString, OsString>,
     /// The run's secrets by name, for masking decisions and the `secrets` assertion.
     pub secrets: Arc<RunSecrets>,
     /// The names that CEL may use, for expressions the kind evaluates itself.
@@ -153,6 +157,15 @@ impl Context {
     /// Says how it stands at the moment: for the progress line, not for the log.
     pub fn pass(&self, text: impl AsRef<str>) {
         self.log.passing(text.as_ref());
+    }
+
+    /// The variable `KUBECONFIG` of a user's script, where it is not left as it is: the file names the run's cluster and
+    /// no other. A value of the pipeline's own (`env: { KUBECONFIG: … }`) stands.
+    pub fn kubeconfig(&self) -> Option<(OsString, OsString)> {
+        let folder = self.output_file.parent().unwrap_or(&self.scratch);
+        let written = self.env.get("KUBECONFIG").map(String::as_str);
+        let file = self.world.cluster.kubeconfig_for_scripts(written, folder)?;
+        Some(("KUBECONFIG".into(), file.into()))
     }
 
     /// The folder in which this run is kept: journal, logs, evidence, reports.

@@ -48,6 +48,7 @@ impl Trial {
             name: "stage.step".to_owned(),
             run: "run".to_owned(),
             env: Arc::new(std::env::var("PATH").map(|path| ("PATH".to_owned(), path)).into_iter().collect()),
+            own_env: BTreeMap::new(),
             secrets: Arc::default(),
             scope: Arc::new(Scope::default()),
             log: Arc::clone(&log) as Arc<dyn LineSink>,

@@ -87,8 +87,7 @@ impl Workshop<'_> {
         };
         match kind.decode(node) {
             Ok(body) => {
-                let project = self.files.root.clone();
-                check(&body, &mut CheckContext { body: node, project: &project, during, out: self.out });
+                check(&body, &mut CheckContext { body: node, project: &self.files.root, during, out: self.out });
                 Some((Body::Ready(body), found))
             }
             Err(error) => {

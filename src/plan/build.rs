@@ -27,7 +27,7 @@ use crate::spec::{PipelineSpec, SecretSource, StageNames};
 pub(super) struct StageFile {
     pub name: String,
     pub name_span: Span,
-    pub node: Node,
+    pub node: Arc<Node>,
 }
 
 /// What a plan is built from.
@@ -70,8 +70,10 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     let mut parts = Parts::default();
     parts.open(outer.before);
     let mut waits: Vec<Wait> = Vec::new();
-    for (index, stage) in stages.iter().enumerate() {
-        let needs = stage_needs(index, stage, &shop.names, &mut waits, shop.out);
+    let stage_names: Vec<String> = stages.iter().map(|stage| stage.name.clone()).collect();
+    shop.files.let_go();
+    for (index, stage) in stages.into_iter().enumerate() {
+        let needs = stage_needs(index, &stage, &shop.names, &mut waits, shop.out);
         let built = StageBuilder::new(&mut shop, index, &stage.node).build();
         for (other, span) in &built.refers {
             waits.push(Wait { from: index, to: *other, span: *span, how: "uses an output of" });
@@ -83,9 +85,8 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         let mut needs: Vec<usize> = needs.into_iter().chain(implied).collect();
         needs.sort_unstable();
         needs.dedup();
-        parts.add(stage.name.clone(), needs, built);
+        parts.add(stage.name, needs, built);
     }
-    let stage_names: Vec<String> = stages.iter().map(|stage| stage.name.clone()).collect();
     for problem in cycles::find(&stage_names, &waits, "stage") {
         shop.out.push(problem);
     }
@@ -211,6 +212,7 @@ impl Parts {
         let stage = stage_id(self.stages.len());
         let base = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
         let mut ids = Vec::with_capacity(built.nodes.len());
+        self.nodes.reserve_exact(built.nodes.len());
         for mut node in built.nodes {
             ids.push(NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)));
             node.stage = stage;

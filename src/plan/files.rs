@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::paths;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -12,7 +13,7 @@ use crate::source::{SourceMap, Span};
 pub(super) struct Files {
     pub root: PathBuf,
     pub sources: SourceMap,
-    seen: HashMap<PathBuf, Option<Node>>,
+    seen: HashMap<PathBuf, Option<Arc<Node>>>,
 }
 
 impl Files {
@@ -21,7 +22,7 @@ impl Files {
     }
 
     /// Reads the file that `reference`, written at `span`, names; tells what is wrong with it once.
-    pub fn read(&mut self, reference: &str, span: Span, out: &mut Diagnostics) -> Option<Node> {
+    pub fn read(&mut self, reference: &str, span: Span, out: &mut Diagnostics) -> Option<Arc<Node>> {
         let path = match paths::resolve(&self.root, reference, span) {
             Ok(path) => path,
             Err(problem) => {
@@ -33,7 +34,7 @@ impl Files {
             return node.clone();
         }
         let node = match std::fs::read(&path) {
-            Ok(bytes) => self.take(reference, &path, bytes, out),
+            Ok(bytes) => self.take(reference, &path, bytes, out).map(Arc::new),
             Err(error) => {
                 out.push(Diagnostic::error(Code::MissingFile, span, format!("cannot read `{reference}`: {error}")));
                 None
@@ -41,6 +42,11 @@ impl Files {
         };
         self.seen.insert(path, node.clone());
         node
+    }
+
+    /// Keeps the trees read so far no longer: stages are large, and each is used up when it is built.
+    pub fn let_go(&mut self) {
+        self.seen.retain(|_, node| node.is_none());
     }
 
     /// The text of a file that was read, well-formed or not.

@@ -107,8 +107,7 @@ impl Workshop<'_> {
         let Some(params) = self.params(&file, item, &spec, span) else { return Vec::new() };
         let mut inner =
             Reading { stage: reading.stage, params: Some(&params), depth: reading.depth + 1, refers: Vec::new() };
-        let list = file.get("assertions").cloned().unwrap_or_else(|| file.clone());
-        let assertions = self.assertions(&list, &mut inner);
+        let assertions = self.assertions(file.get("assertions").unwrap_or(&file), &mut inner);
         reading.refers.extend(inner.refers);
         assertions
     }

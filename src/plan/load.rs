@@ -1,18 +1,20 @@
 //! From pipeline.yaml to a plan: reads the files, gathers everything that is wrong, builds only when nothing is.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
 use super::Plan;
-use super::build::{self, Input, StageFile};
+use super::body::only;
+use super::build::{self, GROUPS, Input, StageFile};
 use super::files::Files;
 use super::judge::{Found, Judge};
 use super::names::{Names, Site, static_scope};
 use super::salvage;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::document::{Found as Fit, Node, Shape, decode};
-use crate::expr::{Scope, render};
+use crate::expr::{Scope, has_template, render};
 use crate::kind::Registry;
 use crate::outcome::Fault;
 use crate::source::{SourceMap, Span};
@@ -144,7 +146,9 @@ fn read_stages(pipeline: &Node, files: &mut Files, out: &mut Diagnostics) -> (Ve
         });
         let fits = shape.check(&node, &mut judge, out) == Fit::Fits;
         if fits {
-            decode_or_tell::<StageSpec>(&node, out);
+            // The steps are decoded one by one, by their kinds.
+            let keys = only(&node, |entry| !GROUPS.iter().any(|(group, _)| entry.key == *group));
+            decode_or_tell::<StageSpec>(&keys, out);
         }
         let name_node = node.get("stage");
         let name = name_node.and_then(Node::as_text).unwrap_or_default().to_owned();
@@ -248,8 +252,12 @@ fn check_secrets(spec: &PipelineSpec, node: &Node, out: &mut Diagnostics) {
 }
 
 /// Renders a tree with the values known before the run.
-pub(super) fn render_static(node: &Node, statics: &Scope, out: &mut Diagnostics) -> Option<Node> {
+pub(super) fn render_static<'n>(node: &'n Node, statics: &Scope, out: &mut Diagnostics) -> Option<Cow<'n, Node>> {
+    if !has_template(node) {
+        return Some(Cow::Borrowed(node));
+    }
     render(node, statics)
+        .map(Cow::Owned)
         .map_err(|error| out.push(Diagnostic::error(Code::InvalidExpression, error.span, error.error.message)))
         .ok()
 }

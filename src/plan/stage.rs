@@ -42,8 +42,11 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
     /// Builds everything; what is wrong was told.
     pub fn build(mut self) -> Built {
         self.keys();
-        let mut parts: Vec<StepParts> = Vec::new();
-        let mut seen: HashMap<&str, Span> = HashMap::new();
+        let count = GROUPS.iter().map(|(key, _)| self.node.get(key).map_or(0, |steps| steps.entries().len())).sum();
+        let mut parts: Vec<StepParts> = Vec::with_capacity(count);
+        // The gate's too.
+        self.built.nodes.reserve_exact(count + 1);
+        let mut seen: HashMap<&str, Span> = HashMap::with_capacity(count);
         for (key, role) in GROUPS {
             for entry in self.node.get(key).map(Node::entries).unwrap_or_default() {
                 if let Some(first) = seen.insert(&entry.key, entry.key_span) {
@@ -58,7 +61,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
                         .help("steps, on_failure and finally share one set of names"),
                     );
                 }
-                parts.push(self.shop.step(self.stage, role, entry));
+                parts.push(self.shop.step(self.stage, role, entry, &mut self.built.nodes));
             }
         }
         self.place(parts);
@@ -87,17 +90,15 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
     }
 
     /// Gives every step its nodes and turns names into edges.
-    fn place(&mut self, parts: Vec<StepParts>) {
-        let mut edges = Vec::new();
-        for mut part in parts {
-            let first = self.built.nodes.len();
-            self.built.nodes.append(&mut part.nodes);
+    fn place(&mut self, mut parts: Vec<StepParts>) {
+        self.steps.reserve_exact(parts.len());
+        for part in &mut parts {
             let (_, nodes) = self.steps.entry(part.id.clone()).or_insert((part.role, Vec::new()));
-            nodes.extend(first..self.built.nodes.len());
+            nodes.reserve_exact(part.nodes.len());
+            nodes.extend(part.nodes.clone());
             self.built.refers.append(&mut part.refers);
-            edges.push(part);
         }
-        for part in edges {
+        for part in parts {
             for (name, span) in &part.needs {
                 if !self.after(&part, name, *span) {
                     self.edge(&part, name, *span, "needs");
@@ -227,7 +228,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         let env = std::mem::take(&mut builder.built.env);
         let mut parts = Vec::new();
         for entry in node.get("finally").map(Node::entries).unwrap_or_default() {
-            parts.push(builder.shop.step(None, Role::Finally, entry));
+            parts.push(builder.shop.step(None, Role::Finally, entry, &mut builder.built.nodes));
         }
         builder.place(parts);
         builder.knots();

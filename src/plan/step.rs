@@ -1,9 +1,11 @@
 //! One step: exactly one kind beside the common keys; one node, or several with `for_each`.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::body::{Place, only};
 use super::build::{Workshop, site};
+use super::judge::Found;
 use super::names::{Site, static_scope};
 use super::node::{Body, PlanNode, Retry, StepPlan, Work};
 use super::stage::{UNPLACED, condition};
@@ -18,8 +20,8 @@ use crate::spec::{StepKeys, name_problem};
 pub(super) struct StepParts {
     pub id: String,
     pub role: Role,
-    /// Its node, or several with `for_each`; none when something in it is wrong.
-    pub nodes: Vec<PlanNode>,
+    /// Its node, or several with `for_each`, by index; none when something in it is wrong.
+    pub nodes: Range<usize>,
     pub needs: Vec<(String, Span)>,
     pub during: Vec<(String, Span)>,
     /// Steps whose outputs it uses.
@@ -29,8 +31,8 @@ pub(super) struct StepParts {
 }
 
 impl Workshop<'_> {
-    /// The step at `entry`. What is wrong was told.
-    pub fn step(&mut self, stage: Option<usize>, role: Role, entry: &Entry) -> StepParts {
+    /// The step at `entry`, its nodes added to `nodes`. What is wrong was told.
+    pub fn step(&mut self, stage: Option<usize>, role: Role, entry: &Entry, nodes: &mut Vec<PlanNode>) -> StepParts {
         let names = |key: &str| -> Vec<(String, Span)> {
             let items = entry.node.get(key).map(Node::items).unwrap_or_default();
             items.iter().filter_map(|item| Some((item.as_text()?.to_owned(), item.span))).collect()
@@ -38,7 +40,7 @@ impl Workshop<'_> {
         let mut parts = StepParts {
             id: entry.key.clone(),
             role,
-            nodes: Vec::new(),
+            nodes: nodes.len()..nodes.len(),
             needs: names("needs"),
             during: names("during"),
             uses: Vec::new(),
@@ -65,9 +67,10 @@ impl Workshop<'_> {
             let label = item.as_ref().filter(|_| several).map(|item| label(item, at));
             for (kind, body) in &kinds {
                 let node = self.one(stage, role, entry, kind, body, &keys, item.clone(), label.clone(), &mut parts);
-                parts.nodes.extend(node.filter(|_| sound));
+                nodes.extend(node.filter(|_| sound));
             }
         }
+        parts.nodes.end = nodes.len();
         parts.uses.retain(|(id, _)| *id != entry.key);
         parts
     }
@@ -108,15 +111,14 @@ impl Workshop<'_> {
     fn step_kinds<'n>(&mut self, entry: &'n Entry) -> Vec<(&'static StepKind, &'n Node)> {
         let registry = self.shapes.registry;
         let shape = Arc::clone(&self.shapes.step_keys);
-        let common: Vec<&str> = shape.keys().collect();
-        let mut kinds = Vec::new();
+        let mut kinds = Vec::with_capacity(1);
         let mut strange = false;
         for field in entry.node.entries() {
             if let Some(kind) = registry.step(&field.key) {
                 kinds.push((kind, field));
-            } else if !common.contains(&field.key.as_str()) {
+            } else if !shape.has_key(&field.key) {
                 strange = true;
-                let known = common.iter().copied().chain(registry.steps.iter().map(|kind| kind.name));
+                let known = shape.keys().chain(registry.steps.iter().map(|kind| kind.name));
                 self.out.push(
                     Diagnostic::error(
                         Code::UnknownKey,
@@ -167,9 +169,12 @@ impl Workshop<'_> {
         entry: &Entry,
     ) -> Option<(StepKeys, Option<Vec<serde_json::Value>>)> {
         let shape = Arc::clone(&self.shapes.step_keys);
-        let fixed = only(&entry.node, |field| {
-            shape.keys().any(|key| key == field.key) && !matches!(field.key.as_str(), "env" | "when")
-        });
+        // Most steps have none: nothing is copied, looked at and decoded for them.
+        if !entry.node.entries().iter().any(|field| shape.has_key(&field.key)) {
+            return Some((StepKeys::default(), None));
+        }
+        let fixed =
+            only(&entry.node, |field| shape.has_key(&field.key) && !matches!(field.key.as_str(), "env" | "when"));
         let statics = Arc::clone(&self.statics);
         let place = Place { site: site(stage, Some(role)), statics: &statics };
         let found = self.inspect(&fixed, &shape, place)?;
@@ -223,7 +228,8 @@ impl Workshop<'_> {
         let place = Place { site: at, statics: &statics };
         let open = only(&entry.node, |field| matches!(field.key.as_str(), "env" | "when"));
         let shape = Arc::clone(&self.shapes.step_keys);
-        let open_found = self.inspect(&open, &shape, place);
+        let open_found =
+            if open.entries().is_empty() { Some(Found::default()) } else { self.inspect(&open, &shape, place) };
         let during = !keys.during.is_empty();
         let body = self.body(kind, true, during, body, place, super::super::kind::Step::check);
         for found in open_found.iter().chain(body.as_ref().map(|(_, found)| found)) {

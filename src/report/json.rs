@@ -1,61 +1,133 @@
 //! A run as one JSON document, for programs: `summary.json`. Keys are stable within format version 1.
+//!
+//! It is written from the story as it goes: a run of ten thousand steps needs no second copy of itself.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io;
 
-use super::story::{NodeStory, Story};
+use serde::ser::{Serialize, Serializer};
+use serde_json::Value;
 
-/// The document.
-pub fn json(story: &Story) -> Value {
-    let stages = story.stages.iter().map(|stage| {
-        json!({
-            "name": stage.name,
-            "state": stage.state,
-            "seconds": stage.elapsed.as_secs_f64(),
-            "nodes": stage.nodes.iter().filter_map(|id| story.node(*id)).map(node).collect::<Vec<_>>(),
-        })
-    });
-    json!({
-        "format": 1,
-        "run": story.run,
-        "pipeline": story.pipeline,
-        "profile": story.profile,
-        "time": story.time,
-        "state": story.end.as_ref().map(|end| end.state),
-        "exit_code": story.end.as_ref().map(|end| end.exit_code),
-        "seconds": story.end.as_ref().map(|end| end.elapsed.as_secs_f64()),
-        "interrupted_by_signal": story.interrupted,
-        "warnings": story.warnings,
-        "stages": stages.collect::<Vec<_>>(),
-    })
+use super::story::{NodeStory, StageStory, Story};
+use crate::event::{AssertionResult, Because, LogSize, Role, State};
+use crate::outcome::{Failure, Fault};
+
+/// The document as text.
+pub fn json(story: &Story) -> String {
+    let mut text = Vec::new();
+    write(story, &mut text).expect("memory can be written, and a story is JSON");
+    String::from_utf8(text).expect("JSON is text")
 }
 
-fn node(node: &NodeStory) -> Value {
-    let mut value = json!({
-        "name": node.outline.name,
-        "role": node.outline.role,
-        "kind": node.outline.kind,
-        "title": node.outline.title,
-        "state": node.state,
-        "attempts": node.attempts,
-        "seconds": node.elapsed.as_secs_f64(),
-    });
-    let mut add = |key: &str, part: Value| {
-        if !part.is_null() {
-            value[key] = part;
+/// Writes the document, indented, with a line end.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn write(story: &Story, mut out: impl io::Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut out, &Document::of(story))?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+#[derive(serde::Serialize)]
+struct Document<'s> {
+    format: u32,
+    run: &'s str,
+    pipeline: &'s str,
+    profile: Option<&'s str>,
+    time: &'s str,
+    state: Option<State>,
+    exit_code: Option<u8>,
+    seconds: Option<f64>,
+    interrupted_by_signal: Option<i32>,
+    warnings: &'s [String],
+    stages: Vec<Stage<'s>>,
+}
+
+#[derive(serde::Serialize)]
+struct Stage<'s> {
+    name: &'s str,
+    state: State,
+    seconds: f64,
+    nodes: Nodes<'s>,
+}
+
+/// The nodes of a stage, each made when its turn comes.
+struct Nodes<'s>(&'s Story, &'s StageStory);
+
+#[derive(serde::Serialize)]
+struct Node<'s> {
+    name: &'s str,
+    role: Role,
+    kind: &'s str,
+    title: &'s str,
+    state: State,
+    attempts: u32,
+    seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<&'s Because>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<&'s Failure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<&'s Fault>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tolerated: bool,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    outputs: &'s BTreeMap<String, Value>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    assertions: &'s [AssertionResult],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<LogSize>,
+}
+
+impl<'s> Document<'s> {
+    fn of(story: &'s Story) -> Self {
+        let end = story.end.as_ref();
+        let stages = story.stages.iter().map(|stage| Stage {
+            name: &stage.name,
+            state: stage.state,
+            seconds: stage.elapsed.as_secs_f64(),
+            nodes: Nodes(story, stage),
+        });
+        Document {
+            format: 1,
+            run: &story.run,
+            pipeline: &story.pipeline,
+            profile: story.profile.as_deref(),
+            time: &story.time,
+            state: end.map(|end| end.state),
+            exit_code: end.map(|end| end.exit_code),
+            seconds: end.map(|end| end.elapsed.as_secs_f64()),
+            interrupted_by_signal: story.interrupted,
+            warnings: &story.warnings,
+            stages: stages.collect(),
         }
-    };
-    add("because", json!(node.because));
-    add("failure", json!(node.failure));
-    add("fault", json!(node.fault));
-    if node.tolerated {
-        add("tolerated", true.into());
     }
-    if !node.outputs.is_empty() {
-        add("outputs", json!(node.outputs));
+}
+
+impl Serialize for Nodes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.1.nodes.iter().filter_map(|id| self.0.node(*id)).map(Node::of))
     }
-    if !node.assertions.is_empty() {
-        add("assertions", json!(node.assertions));
+}
+
+impl<'s> Node<'s> {
+    fn of(node: &'s NodeStory) -> Self {
+        Node {
+            name: &node.outline.name,
+            role: node.outline.role,
+            kind: &node.outline.kind,
+            title: &node.outline.title,
+            state: node.state,
+            attempts: node.attempts,
+            seconds: node.elapsed.as_secs_f64(),
+            because: node.because.as_ref(),
+            failure: node.failure.as_ref(),
+            fault: node.fault.as_ref(),
+            tolerated: node.tolerated,
+            outputs: &node.outputs,
+            assertions: &node.assertions,
+            log: node.log,
+        }
     }
-    add("log", json!(node.log));
-    value
 }

@@ -1,5 +1,7 @@
 //! `JUnit` XML: a suite a stage, a case a step and an assertion. A fault is an `<error>`, an unmet verdict a `<failure>`.
 
+use std::io;
+
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::story::{NodeStory, Story};
@@ -9,6 +11,19 @@ use crate::outcome::Verdict;
 
 /// The report as XML.
 pub fn junit(story: &Story) -> String {
+    report(story).to_string().unwrap_or_default()
+}
+
+/// Writes the report.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn write(story: &Story, mut out: impl io::Write) -> io::Result<()> {
+    report(story).serialize(&mut out).map_err(io::Error::other)?;
+    out.flush()
+}
+
+fn report(story: &Story) -> Report {
     let mut report = Report::new(story.pipeline.clone());
     if let Some(end) = &story.end {
         report.set_time(end.elapsed);
@@ -25,7 +40,7 @@ pub fn junit(story: &Story) -> String {
         }
         report.add_test_suite(suite);
     }
-    report.to_string().unwrap_or_default()
+    report
 }
 
 fn step(node: &NodeStory) -> TestCase {

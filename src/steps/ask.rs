@@ -40,7 +40,7 @@ pub const KIND: StepKind = StepKind::step::<Ask>(
 /// Bytes of the answer that are published.
 const PUBLISHED: usize = 64 << 10;
 /// Lines of the answer in the step's log.
-const SHOWN: usize = 40;
+const SHOWN: usize = 16;
 
 #[async_trait]
 impl Step for Ask {

@@ -32,7 +32,8 @@ pub const KIND: StepKind = StepKind::step::<Shell>(
 
 /// A script (`run`) or a program with its arguments (`command`); exactly one of them. Its environment is the
 /// pipeline's `env`, the step's `env` and the `PIPELINE_*` names. It hands values on by `key=value` lines in the file
-/// `$PIPELINE_OUTPUT`.
+/// `$PIPELINE_OUTPUT`. Where pipeline.yaml names the clusters it may touch, a kubectl or helm in it finds the run's cluster
+/// and no other, unless `env` has a `KUBECONFIG`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(clippy::struct_field_names, reason = "`shell` is the word for it in the file")]
@@ -158,6 +159,8 @@ impl Shell {
         };
         let dir = script::folder(&cx.project, self.dir.as_ref().map(|dir| dir.0.as_path()))?;
         let mut command = script::command(task, &cx.env, dir, &cx.scratch)?;
+        command.env.clone_from(&cx.own_env);
+        command.env.extend(cx.kubeconfig());
         command.stdin = self.stdin.as_ref().map(|text| text.clone().into_bytes());
         Ok(command)
     }

@@ -4,6 +4,7 @@ mod choices;
 mod examples;
 mod files;
 mod kit;
+mod kubectl;
 mod places;
 mod records;
 mod secrets;

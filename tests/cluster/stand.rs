@@ -134,6 +134,7 @@ fn context_of(world: Arc<World>, kept: Arc<Kept>) -> Context {
         project: project(),
         run: "test".to_owned(),
         env: Arc::new(std::env::vars().collect()),
+        own_env: std::collections::BTreeMap::new(),
         secrets: Arc::default(),
         scope: Arc::new(Scope::default()),
         log: Arc::new(Silent),

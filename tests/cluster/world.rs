@@ -80,6 +80,7 @@ impl Project {
             project: folder.path().to_owned(),
             run: "run".into(),
             env: Arc::new(std::env::vars().collect()),
+            own_env: std::collections::BTreeMap::new(),
             secrets: Arc::default(),
             scope: Arc::default(),
             log: log.clone(),

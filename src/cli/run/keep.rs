@@ -1,7 +1,7 @@
 //! Where a run is kept: its folder, its journal, its logs and evidence; and the reports written at its end.
 
-use std::fs::{self, DirBuilder};
-use std::io;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, BufWriter};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,15 +45,17 @@ impl Kept {
 
 /// Writes the reports that every run leaves; whole, or not at all.
 pub(super) fn reports(folder: &RunFolder, story: &Story) -> Result<(), Fault> {
-    let write = |path: PathBuf, text: String| {
+    type Out<'o> = &'o mut BufWriter<File>;
+    let write = |path: PathBuf, report: &dyn Fn(Out<'_>) -> io::Result<()>| {
         let draft = path.with_extension("part");
-        fs::write(&draft, text).and_then(|()| fs::rename(&draft, &path)).map_err(|error| {
+        let written = File::create(&draft).map(BufWriter::new).and_then(|mut out| report(&mut out));
+        written.and_then(|()| fs::rename(&draft, &path)).map_err(|error| {
             let _ = fs::remove_file(&draft);
             Fault::unknown(format!("cannot write {}: {error}", path.display()))
         })
     };
-    write(folder.junit(), crate::report::junit::junit(story))?;
-    write(folder.summary(), format!("{:#}\n", crate::report::json::json(story)))
+    write(folder.junit(), &|out| crate::report::junit::write(story, out))?;
+    write(folder.summary(), &|out| crate::report::json::write(story, out))
 }
 
 /// A path as people type it: relative to where they are.

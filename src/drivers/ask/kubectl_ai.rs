@@ -29,6 +29,16 @@ pub struct KubectlAi {
     pub program: Option<String>,
 }
 
+/// It refuses to change anything where nobody can approve, and says how to make it: nobody should.
+fn told(why: Unanswered) -> Unanswered {
+    match why {
+        Unanswered::Failed(words) if words.contains("skip-permissions") => Unanswered::Failed(
+            "its model wanted to run a command that changes something, which is never approved here".to_owned(),
+        ),
+        why => why,
+    }
+}
+
 impl KubectlAi {
     pub(super) async fn answer(
         &self,
@@ -46,7 +56,7 @@ impl KubectlAi {
                 key.ok_or_else(|| Unanswered::Missing(format!("`{name}`, which should hold its API key, is not set")))?;
             command.env.insert("OPENAI_API_KEY".into(), key.into());
         }
-        let said = said(command, question, limit, call).await?;
+        let said = said(command, question, limit, call).await.map_err(told)?;
         let answer = String::from_utf8_lossy(&said.stdout).into_owned();
         // the words with which it ends when its model gave it none
         if answer.trim() == "Empty response from LLM" { Err(Unanswered::Empty) } else { Ok(answer) }

@@ -84,6 +84,15 @@ async fn kubectl_ai_may_change_nothing_and_sees_one_cluster() {
 }
 
 #[tokio::test]
+async fn a_model_that_wants_to_change_something_is_told_as_that() {
+    let words = "Use --skip-permissions flag to bypass permission checks in RunOnce mode.";
+    let desk = Desk::new(&[("kubectl-ai", &format!("echo '{words}' >&2; exit 1"))]);
+    let why = desk.ask(&tool("kubectl-ai".into()), LONG).await;
+    let expected = "its model wanted to run a command that changes something, which is never approved here";
+    assert_eq!(why, Err(Unanswered::Failed(expected.to_owned())));
+}
+
+#[tokio::test]
 async fn kagent_that_says_its_error_and_ends_well_has_not_answered() {
     let desk = Desk::new(&[("kagent", "echo 'Error starting port-forward: no such service' >&2")]);
     let why = desk.ask(&tool("kagent".into()), LONG).await;

@@ -1,12 +1,13 @@
 //! One child from its start to its end: `posix_spawn` through duct, pipes, signals, reaping.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{LazyLock, Mutex};
 
 use rustix::process::Pid;
 use tokio::net::unix::pipe::Receiver;
@@ -18,7 +19,8 @@ use super::lines::Lines;
 use super::pump::{Into, Pump, output_pipe};
 use super::wait::{Watcher, Way};
 use super::{
-    Captured, Command, DRAIN_LIMIT, Exit, Finished, LEFTOVER_GRACE, Leftovers, LineSink, QUIET, Stop, program,
+    Captured, Command, DRAIN_LIMIT, Exit, Finished, LEFTOVER_GRACE, Leftovers, LineSink, QUIET, Stop, environment,
+    program,
 };
 use crate::outcome::Fault;
 
@@ -65,7 +67,7 @@ impl Running {
     fn start_with(command: &Command, stdout: Receiver, out: OwnedFd, err: OwnedFd, way: Way) -> Result<Self, Fault> {
         let program = program::find(&command.program, command.variable("PATH"), &command.dir)?;
         let (feed, input) = match &command.stdin {
-            None => (Feed::none(), Stdio::null()),
+            None => (Feed::none(), nothing().map_err(|error| out_of(command, &error))?),
             Some(bytes) => {
                 let (feed, reader) = Feed::new(bytes.clone()).map_err(|error| out_of(command, &error))?;
                 (feed, Stdio::from(reader))
@@ -253,20 +255,30 @@ struct Ends {
     err: OwnedFd,
 }
 
-/// Starts it in a group of its own. All that duct would do by copying (its own descriptors, its own environment) is
-/// done on the `Command` itself; an absolute program, `process_group` and no `pre_exec` keep std at `posix_spawn`.
+/// An empty input: one /dev/null, opened once and handed on.
+fn nothing() -> io::Result<Stdio> {
+    static NULL: LazyLock<io::Result<File>> = LazyLock::new(|| File::open("/dev/null"));
+    match &*NULL {
+        Ok(null) => Ok(Stdio::from(null.try_clone()?)),
+        Err(_) => Ok(Stdio::null()),
+    }
+}
+
+/// Starts it in a group of its own. Duct would copy descriptors, arguments and the whole environment once more, so the
+/// `Command` it starts is ours; an absolute program, `process_group` and no `pre_exec` keep std at `posix_spawn`.
 fn spawn(command: &Command, program: &Path, ends: Ends) -> io::Result<duct::Handle> {
-    let (base, env) = (Arc::clone(&command.base), command.env.clone());
-    let ends = Mutex::new(Some(ends));
+    let mut own = std::process::Command::new(program);
+    own.args(&command.args).current_dir(&command.dir).stdin(ends.input).stdout(ends.out).stderr(ends.err);
+    own.process_group(0);
+    environment::give(&mut own, &command.base, &command.env);
+    let own = Mutex::new(Some(own));
     let nothing: [(OsString, OsString); 0] = [];
-    duct::cmd(program, &command.args)
+    duct::cmd(program, None::<OsString>)
         .full_env(nothing)
-        .dir(&command.dir)
         .unchecked()
         .before_spawn(move |child| {
-            let ends = ends.lock().map_or(None, |mut ends| ends.take());
-            let Ends { input, out, err } = ends.ok_or(io::ErrorKind::InvalidInput)?;
-            child.stdin(input).stdout(out).stderr(err).envs(base.iter()).envs(&env).process_group(0);
+            let own = own.lock().map_or(None, |mut own| own.take());
+            *child = own.ok_or(io::ErrorKind::InvalidInput)?;
             Ok(())
         })
         .start()

@@ -270,7 +270,11 @@ async fn says_why_a_program_cannot_be_started() {
         ("odd.sh", "#!/no/such/interpreter\n", 0o755),
         ("noise", "\x01\x02\x03", 0o755),
     ] {
-        std::fs::write(folder.path().join(name), text).expect("writable");
+        // Written by another process: a child that another test starts meanwhile would hold it open, "text file busy".
+        let (draft, file) = (folder.path().join("draft"), folder.path().join(name));
+        std::fs::write(&draft, text).expect("writable");
+        let copied = std::process::Command::new("cp").args([&draft, &file]).status().expect("cp is everywhere");
+        assert!(copied.success());
         std::fs::set_permissions(folder.path().join(name), std::fs::Permissions::from_mode(mode)).expect("ours");
     }
     for (program, message, help) in [

@@ -1,5 +1,6 @@
 //! Carrying out the scheduler's orders: conditions are evaluated, contexts made, tokens cancelled, skips written down.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -148,6 +149,7 @@ impl Dispatch {
             project: plan.settings().project.clone(),
             run: self.options.run.clone(),
             env: Arc::clone(&ground.env),
+            own_env: BTreeMap::new(),
             secrets: Arc::clone(&parts.secrets),
             scope: Arc::clone(&view.plain),
             log: Arc::clone(&log) as _,

@@ -29,9 +29,10 @@ impl Ask {
         cx: &Context,
     ) -> Result<Result<String, Vec<String>>, Fault> {
         let mut reasons = Vec::new();
+        let mut manual = None;
         if let Some(fallback) = &self.fallback {
             match fallback.answer(kubeconfig, call, cx).await? {
-                Ok(answer) => return Ok(Ok(answer)),
+                Ok(answer) => manual = Some(answer),
                 Err(why) => {
                     cx.say("its fallback's commands gave no answer either");
                     reasons.extend(why);
@@ -39,23 +40,31 @@ impl Ask {
             }
         }
         if self.about.is_none() && self.namespace.is_none() {
+            if let Some(manual) = manual {
+                return Ok(Ok(manual));
+            }
             if self.fallback.is_none() {
                 reasons.push("it has no `fallback:`, and no `about:` that the cluster could be asked for".to_owned());
             }
             return Ok(Err(reasons));
         }
         let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
-        match cx.unless_cancelled(cx.world.cluster.describe(namespace, self.target().as_ref(), &keep)).await? {
-            Ok(Ok(answer)) => Ok(Ok(answer)),
-            Ok(Err(missing)) => {
+        let described =
+            cx.unless_cancelled(cx.world.cluster.describe(namespace, self.target().as_ref(), &keep)).await?;
+        match (described, manual) {
+            // what the user's own commands print says how things stand, but recommends nothing
+            (Ok(Ok(described)), Some(manual)) => Ok(Ok(format!("{manual}\n\nIn short: {described}"))),
+            (_, Some(manual)) => Ok(Ok(manual)),
+            (Ok(Ok(described)), None) => Ok(Ok(described)),
+            (Ok(Err(missing)), None) => {
                 reasons.push(missing.message);
                 Ok(Err(reasons))
             }
-            Err(fault) if fault.kind == FaultKind::Environment => {
+            (Err(fault), None) if fault.kind == FaultKind::Environment => {
                 reasons.push(fault.message);
                 Ok(Err(reasons))
             }
-            Err(fault) => Err(fault),
+            (Err(fault), None) => Err(fault),
         }
     }
 }

@@ -32,8 +32,9 @@ pub struct Ask {
     pub tool: ToolSpec,
     /// How long the tool may take; 60s where nothing is written.
     pub timeout: Option<TimeSpan>,
-    /// What answers where the tool does not. Where nothing is written, or these commands fail too: what the cluster
-    /// says of `about` (its state, pods, Services, events, what is wrong, what could be better).
+    /// What answers where the tool does not: the manual commands. Behind what they print, or alone where none is
+    /// written or all fail: what the cluster says of `about` (state, pods, Services, events, what is wrong, what could
+    /// be better).
     pub fallback: Option<Fallback>,
 }
 
