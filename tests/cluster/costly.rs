@@ -12,9 +12,7 @@ fn an_image_over_its_limit_is_not_deployed() {
     let todo = Todo::new("limit");
     let ran = todo.run(&["--var", "frontend_limit=50MB", "--until", "cluster"]);
     ran.ends(1, &["✘ the frontend's image is small and safe: size is ", "MB, expected < 50MB"]);
-    ran.failed(&["containerize.gate"])
-        .kept_from(&["cluster"], "containerize.gate")
-        ;
+    ran.failed(&["containerize.gate"]).kept_from(&["cluster"], "containerize.gate");
 }
 
 #[test]

@@ -133,7 +133,11 @@ fn a_database_that_cannot_be_reached_is_told_by_the_gate() {
         ": secrets.database_url }",
         ": 'postgresql://todo:' + secrets.jwt_secret + '@127.0.0.1:9/todo' }",
     );
-    todo.edit("pipeline.yaml", "${{ has(env.DATABASE_URL) && env.DATABASE_URL != '' ? 'managed' : 'cluster' }}", "managed");
+    todo.edit(
+        "pipeline.yaml",
+        "${{ has(env.DATABASE_URL) && env.DATABASE_URL != '' ? 'managed' : 'cluster' }}",
+        "managed",
+    );
     let ran = todo.run(&["--stage", "manifests", "--stage", "zero-downtime"]);
     ran.ends(1, &["✘ the database is reached: ", "Readiness probe failed: HTTP probe failed with statuscode: 503"]);
     ran.failed(&["manifests.gate"]).kept_from(&["zero-downtime"], "manifests.gate");
