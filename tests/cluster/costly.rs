@@ -55,7 +55,7 @@ fn an_image_that_was_not_loaded_is_named() {
 #[test]
 #[ignore = "needs the cluster, and minutes"]
 fn a_secret_that_is_too_short_is_told_in_the_backends_own_words() {
-    let todo = Todo::new("short").impatient();
+    let todo = Todo::new("short").impatient("60s");
     todo.edit("pipeline.yaml", "jwt_secret: { generate: 48, keep: true }", "jwt_secret: { generate: 16, keep: true }");
     let ran = todo.run(&MANIFESTS);
     ran.ends(1, &["✘ todo-backend has rolled out, by rolling updates: ", "CrashLoopBackOff", "JWT_SECRET"]);
@@ -65,7 +65,7 @@ fn a_secret_that_is_too_short_is_told_in_the_backends_own_words() {
 #[test]
 #[ignore = "needs the cluster, and minutes"]
 fn a_feature_that_breaks_only_with_two_replicas_breaks_in_the_cluster() {
-    let todo = Todo::new("replicas").impatient();
+    let todo = Todo::new("replicas").impatient("60s");
     // Each pod signs with a secret of its own: whoever logs in at one is a stranger at the other.
     let own = "valueFrom: { fieldRef: { fieldPath: metadata.uid } }";
     todo.edit(BACKEND, "valueFrom: { secretKeyRef: { name: todo-secrets, key: JWT_SECRET } }", own);
@@ -82,7 +82,7 @@ fn a_feature_that_breaks_only_with_two_replicas_breaks_in_the_cluster() {
 #[test]
 #[ignore = "needs the cluster, and minutes"]
 fn a_limit_that_is_too_low_is_told_as_what_it_does() {
-    let todo = Todo::new("memory").impatient();
+    let todo = Todo::new("memory").impatient("60s");
     todo.edit(BACKEND, "requests: { cpu: 50m, memory: 96Mi }", "requests: { cpu: 50m, memory: 24Mi }");
     todo.edit(BACKEND, "limits: { cpu: \"1\", memory: 256Mi }", "limits: { cpu: \"1\", memory: 24Mi }");
     let ran = todo.run(&MANIFESTS);
@@ -92,7 +92,7 @@ fn a_limit_that_is_too_low_is_told_as_what_it_does() {
 #[test]
 #[ignore = "needs the cluster, and minutes"]
 fn a_service_that_sends_to_another_port_is_told_by_what_does_not_work() {
-    let todo = Todo::new("port").impatient();
+    let todo = Todo::new("port").impatient("60s");
     todo.edit(BACKEND, "port: 8000, targetPort: http", "port: 8000, targetPort: 8001");
     let ran = todo.run(&MANIFESTS);
     ran.ends(1, &["✘ the database is reached: ", "✘ every feature works through the frontend: "])
@@ -103,7 +103,7 @@ fn a_service_that_sends_to_another_port_is_told_by_what_does_not_work() {
 #[test]
 #[ignore = "needs the cluster, and minutes"]
 fn a_frontend_that_looks_for_its_backend_elsewhere_works_in_compose_and_not_in_the_cluster() {
-    let todo = Todo::new("backend").impatient();
+    let todo = Todo::new("backend").impatient("60s");
     todo.edit(CONFIG, "http://todo-backend:8000", "http://backend:8000");
     let ran = todo.run(&["--until", "manifests"]);
     ran.ends(1, &["✘ every feature works through the frontend: "]).failed(&["manifests.gate"]);

@@ -13,6 +13,17 @@ pub struct Todo {
     namespaces: [String; 3],
 }
 
+/// The files in which gates wait for what the cluster does.
+const WAITING: [&str; 7] = [
+    "gates/running.yaml",
+    "gates/features.yaml",
+    "stages/2-cluster.yaml",
+    "stages/3-manifests.yaml",
+    "stages/4-zero-downtime.yaml",
+    "stages/5-helm-chart.yaml",
+    "stages/7-fresh-deploy.yaml",
+];
+
 impl Todo {
     /// With both images in Docker and in the cluster's runtime, where the pipeline itself puts them, once.
     pub fn new(name: &str) -> Self {
@@ -41,6 +52,11 @@ impl Todo {
             todo.edit(file, var, &format!("{name}: {port}"));
         }
         // What else runs on this machine must not decide.
+        for file in WAITING {
+            for within in ["10s", "20s", "30s", "60s", "90s"] {
+                todo.every(file, &format!("within: {within}"), "within: 4m");
+            }
+        }
         todo.edit("gates/running.yaml", "time_to_ready: \"< 30s\"", "time_to_ready: \"< 3m\"");
         todo.edit("gates/features.yaml", "time: \"< 5s\"", "time: \"< 30s\"");
         todo.edit(
@@ -54,12 +70,22 @@ impl Todo {
         todo
     }
 
-    /// What is waited for is waited for only a short while.
-    pub fn impatient(self) -> Self {
-        for file in ["gates/running.yaml", "gates/features.yaml", "stages/3-manifests.yaml"] {
-            for within in ["within: 60s", "within: 90s"] {
-                self.every(file, within, "within: 15s");
-            }
+    /// A machine that is too busy to measure latencies fails nothing; what was measured stands in the record all the same.
+    pub fn on_a_busy_machine(self) -> Self {
+        let stage = "stages/4-zero-downtime.yaml";
+        for during in ["    during: &changes", "    during: *changes"] {
+            self.edit(stage, during, &format!("    continue_on_error: true\n{during}"));
+        }
+        for name in ["  - name: nobody noticed\n", "  - name: nobody noticed, down to the database\n"] {
+            self.edit(stage, name, &format!("{name}    severity: warning\n"));
+        }
+        self
+    }
+
+    /// What is waited for in stage 3 is waited for only this long: for a gate that will not hold.
+    pub fn impatient(self, within: &str) -> Self {
+        for file in WAITING {
+            self.every(file, "within: 4m", &format!("within: {within}"));
         }
         self
     }
