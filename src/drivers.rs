@@ -63,9 +63,9 @@ impl World {
             images: Arc::new(images::Images::new(settings.project.clone(), Arc::clone(&cluster))),
             helm: Arc::new(helm::Helm::new(settings.project, Arc::clone(&cluster))),
             http: Arc::new(http::Http::new()),
-            compose: Arc::new(compose::Compose::new()),
             argv: Arc::default(),
             secret_files: settings.secret_files,
+            compose: Arc::new(compose::Compose::new()),
             cluster,
         }
     }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::units::{Quantity, TimeSpan};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 
 use crate::expect::Expect;

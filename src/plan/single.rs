@@ -1,5 +1,7 @@
 //! A plan of one gate file alone, for `pipeline gate`: a stage that has no step, and no parts of the pipeline around it.
 
+use std::sync::Arc;
+
 use super::build::StageFile;
 use super::files::Files;
 use crate::diagnostic::Diagnostics;
@@ -28,8 +30,8 @@ impl GateFile {
             self.params.iter().map(|(name, text)| (name.clone(), value(text))).collect();
         let path = serde_json::Value::String(self.path.clone());
         let text = format!("stage: {name}\ngate:\n  - use: {path}\n    with: {}\n", serde_json::Value::Object(with));
-        let node = files.take("command line", std::path::Path::new("command line"), text.into_bytes(), out)?;
-        Some(StageFile { name: name.to_owned(), name_span: node.span, node })
+        let node = files.take("command line", std::path::Path::new("command line"), Ok(text.into_bytes()), out)?;
+        Some(StageFile { name: name.to_owned(), name_span: node.span, node: Arc::new(node) })
     }
 }
 

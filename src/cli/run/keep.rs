@@ -150,11 +150,11 @@ impl LineSink for Log {
     }
 
     fn piece(&self, piece: &[u8]) {
-        self.log.piece(piece);
+        self.lines.piece(piece);
     }
 
     fn ends(&self) {
-        self.log.ends();
+        self.lines.ends();
     }
 }
 
