@@ -258,7 +258,7 @@ async fn cluster(sheet: &mut Sheet, needs: &Needs, cluster: &Cluster, has_plan: 
             let words = format!("{}; a `cluster` step of this pipeline brings one up", fault.message);
             sheet.line(Mark::Warning, "cluster", &words, fault.help.as_deref());
         }
-        Err(fault) if by.is_empty() => sheet.line(Mark::Absent, "cluster", "none, and nothing here needs one", None),
+        Err(_) if by.is_empty() => sheet.line(Mark::Absent, "cluster", "none, and nothing here needs one", None),
         Err(fault) => sheet.line(Mark::Bad, "cluster", &format!("{}{needed}", fault.message), fault.help.as_deref()),
     }
 }

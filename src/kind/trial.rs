@@ -63,7 +63,6 @@ impl Trial {
                 grace: Duration::from_millis(500),
                 covered: Arc::default(),
                 during: false,
-                covered: Arc::default(),
             },
             world: Arc::new(World::new(Settings { project: project.clone(), ..Settings::default() })),
             project,

@@ -171,6 +171,8 @@ mod tests {
             profile: None,
             stages: vec![StageOutline { name: "a".to_owned(), needs: Vec::new() }],
             nodes: names.iter().map(node).collect(),
+            runner: None,
+            continues: None,
         }
     }
 
@@ -185,6 +187,7 @@ mod tests {
             outputs: crate::outcome::Outputs::new(),
             elapsed: Duration::ZERO,
             log: None,
+            fingerprint: None,
         }
     }
 
