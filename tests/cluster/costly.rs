@@ -114,6 +114,7 @@ fn a_frontend_that_looks_for_its_backend_elsewhere_works_in_compose_and_not_in_t
 #[ignore = "needs the cluster, and minutes"]
 fn pods_that_leave_at_once_are_noticed_by_users() {
     let todo = Todo::new("sigterm");
+    todo.edit("pipeline.yaml", "rate: 20 ", "rate: 100 ");
     for file in [BACKEND, "manifests/todo/frontend.yaml"] {
         todo.edit(file, "terminationGracePeriodSeconds: 25", "terminationGracePeriodSeconds: 0");
     }

@@ -17,13 +17,14 @@ const GATES: [&str; 9] = [
 #[test]
 #[ignore = "needs the cluster"]
 fn all_seven_stages_pass_and_leave_nothing_and_some_run_again_with_a_database_in_the_cluster() {
-    let todo = Todo::alone("whole");
+    let todo = Todo::alone("whole").on_a_busy_machine();
     let ran = todo.run(&[]);
     ran.ends(
         0,
         &["○ an ingress controller serves: skipped: this cluster has no ingress controller", "todo-chatbot passed in"],
     );
     ran.passed(&GATES);
+    assert_eq!(ran.unmet("zero-downtime.gate"), [""; 0], "a request failed");
     todo.nothing_is_left();
 
     let again = todo.run(&["--stage", "cluster", "--stage", "manifests", "--profile", "local"]);
