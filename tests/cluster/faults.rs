@@ -1,7 +1,7 @@
 //! kill -9 of the runner at random moments of a run with shell, kube and helm steps, and going on with it: the end is the
 //! same as without, nothing is marked done that was not, nothing done is repeated, nothing is left.
 //!
-//! FAULTS kills (6 where nothing is said), FAULTS_SEED, FAULTS_JOBS side by side (2).
+//! `FAULTS` kills (6 where nothing is said), `FAULTS_SEED`, `FAULTS_JOBS` side by side (2).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,14 +33,14 @@ finally: { tidied: { shell: { run: 'echo tidied >> ledger' } } }
 gate: [{ resource: { kind: configmap, name: settings, match: { data: { MODE: fast } } } }]
 "#;
 
-const STAGE_C: &str = r#"stage: release
+const STAGE_C: &str = r"stage: release
 needs: [deploy]
 steps:
   install: { helm: { install: { release: notes, chart: chart, values: { greeting: one }, repair: true } } }
   upgrade: { needs: [install], helm: { upgrade: { release: notes, chart: chart, values: { greeting: two }, repair: true } } }
   last: { needs: [upgrade], shell: { run: 'echo last >> ledger' } }
 gate: [{ helm: { release: notes, status: deployed } }]
-"#;
+";
 
 const OBJECTS: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\ndata: { n: '1' }\n---\napiVersion: v1\nkind: ConfigMap\n\
     metadata: { name: b }\ndata: { n: '2' }\n---\napiVersion: v1\nkind: Service\nmetadata: { name: web }\n\

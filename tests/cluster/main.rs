@@ -16,6 +16,7 @@ mod kube;
 mod kube_bulk;
 mod kube_room;
 mod mutations;
+mod ownership;
 mod provision;
 mod ran;
 mod secrets;
