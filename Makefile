@@ -1,6 +1,6 @@
 # What one does with this project; `make` lists it. Recipes longer than two lines are scripts in tools/.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults test-mutations docs bench lint up down status
+.PHONY: help run test test-faults test-mutations docs bench fuzz lint up down status
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -24,6 +24,9 @@ docs: ## writes the reference pages anew
 
 bench: ## the benchmarks
 	tools/bench
+
+fuzz: ## every fuzz target for a minute; FUZZ_SECONDS=600 for ten
+	tools/fuzz
 
 lint: ## format, clippy, dependencies, scripts
 	tools/lint

@@ -13,6 +13,7 @@ mod rollout;
 mod secrets;
 mod shell;
 mod tcp;
+mod traffic;
 
 use crate::kind::AssertionKind;
 
@@ -31,4 +32,5 @@ pub const ASSERTIONS: &[&AssertionKind] = &[
     &secrets::KIND,
     &shell::KIND,
     &tcp::KIND,
+    &traffic::KIND,
 ];

@@ -5,8 +5,10 @@ mod args;
 mod check;
 mod clean;
 mod completions;
+mod doctor;
 mod explain;
 mod find;
+mod gate;
 mod init;
 mod logs;
 mod out;
@@ -16,6 +18,7 @@ mod report;
 mod run;
 mod runs;
 mod schema;
+mod traffic;
 
 use std::process::ExitCode;
 
@@ -38,9 +41,12 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check::run(&args, check),
         Command::Clean(clean) => clean::run(&args, clean),
         Command::Plan(plan) => plan::run(&args, plan),
+        Command::Gate(gate) => gate::run(&args, gate),
+        Command::Doctor(doctor) => doctor::run(&args, doctor),
         Command::Report(report) => report::run(&args, report),
         Command::Runs(runs) => runs::run(&args, runs),
         Command::Logs(logs) => logs::run(&args, logs),
+        Command::Traffic(wanted) => traffic::run(wanted),
         Command::Schema(schema) => schema::run(schema),
         Command::Explain(explain) => explain::run(explain),
         Command::Init(init) => init::run(&args, init),

@@ -15,4 +15,4 @@ pub use decode::{DecodeError, decode};
 pub use node::{Entry, Node, Segment, Value};
 pub use parse::parse;
 pub use shape::{Field, Format, Formats, Found, Shape};
-pub use text::{MAX_BYTES, TextError, text_of};
+pub use text::{MAX_BYTES, TextError, bytes_of, text_of};

@@ -15,8 +15,10 @@ pub mod orphans;
 pub mod process;
 pub mod providers;
 pub mod script;
+pub mod survey;
 pub mod tcp;
 pub mod traces;
+pub mod traffic;
 pub mod tree;
 pub mod vault;
 
@@ -61,9 +63,9 @@ impl World {
             images: Arc::new(images::Images::new(settings.project.clone(), Arc::clone(&cluster))),
             helm: Arc::new(helm::Helm::new(settings.project, Arc::clone(&cluster))),
             http: Arc::new(http::Http::new()),
-            compose: Arc::new(compose::Compose::new()),
             argv: Arc::default(),
             secret_files: settings.secret_files,
+            compose: Arc::new(compose::Compose::new()),
             cluster,
         }
     }

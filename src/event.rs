@@ -328,6 +328,13 @@ pub enum Live {
         /// The line, without its end; control characters are the reporter's business.
         text: String,
     },
+    /// How a step stands at the moment, masked.
+    Passing {
+        /// Which node.
+        node: NodeId,
+        /// The words; control characters are the reporter's business.
+        text: String,
+    },
     /// A gate's current measurement.
     Measured {
         /// The gate.

@@ -19,7 +19,7 @@ use crate::drivers::World;
 use crate::outcome::{Fault, Finding, Outcome, Verdict};
 
 pub use answer::{AnswerExpect, Asked};
-pub use context::{CheckContext, Context, Evidence, RunSecrets, Signals};
+pub use context::{CheckContext, Context, Covered, Evidence, Mark, RunSecrets, Signals};
 pub use fields::{Cel, ExistingPath, Script, SecretField, StepId};
 pub use text::{TextExpect, excerpt, finding_lines};
 

@@ -1,12 +1,12 @@
 //! What came of a step or an assertion: outcomes, verdicts, findings and faults. Knows no kind and no cluster.
 
-use std::collections::BTreeMap;
+mod outputs;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The values a step hands on, by name. A value is any JSON value; secrets never stand here.
-pub type Outputs = BTreeMap<String, serde_json::Value>;
+pub use outputs::Outputs;
 
 /// How one attempt of a step ended, when we could find out.
 #[derive(Debug, Clone, PartialEq)]

@@ -12,12 +12,14 @@ mod names;
 mod node;
 mod paths;
 mod salvage;
+mod single;
 mod stage;
 mod step;
 
 pub(crate) use definition::Definer;
 pub use definition::Definition;
 pub use load::{Loaded, Options, load};
+pub use single::GateFile;
 
 pub use node::{Body, Gate, PlanAssertion, PlanNode, PlanStage, Retry, StageId, StepPlan, Work, decode_rendered};
 

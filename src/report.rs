@@ -1,7 +1,9 @@
 //! Words and pictures for people and machines: events, plans and diagnostics in, text out. Decides nothing.
 
 pub mod diagnostics;
+pub mod diff;
 pub mod github;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod past;

@@ -8,6 +8,7 @@ mod http;
 mod image;
 mod kube;
 mod shell;
+mod traffic;
 
 use crate::kind::StepKind;
 
@@ -22,4 +23,5 @@ pub const STEPS: &[&StepKind] = &[
     &image::KIND,
     &kube::KIND,
     &shell::KIND,
+    &traffic::KIND,
 ];

@@ -75,3 +75,39 @@ struct Nothing;
 impl pipeline::document::Formats for Nothing {
     fn judge(&mut self, _: pipeline::document::Format<'_>, _: &mut pipeline::diagnostic::Diagnostics) {}
 }
+
+/// The text of every Rust file below a folder.
+fn texts(folder: &Path, into: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder of the package can be read") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            texts(&path, into);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            into.push_str(&fs::read_to_string(&path).expect("source is UTF-8"));
+        }
+    }
+}
+
+#[test]
+fn every_promise_of_the_threat_model_names_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/threat-model.md")).expect("the page exists");
+    let (_, promises) = page.split_once("| promise | kept by |").expect("the table of promises");
+    let rows = promises.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let rows: Vec<(&str, &str)> = rows.filter_map(|row| row.trim_matches('|').rsplit_once('|')).collect();
+    let mut code = String::new();
+    texts(&root.join("src"), &mut code);
+    texts(&root.join("tests"), &mut code);
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for (promise, tests) in rows.iter().filter(|(promise, _)| !promise.trim().starts_with("**")) {
+        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        count += names.len();
+        if names.is_empty() {
+            wrong.push(format!("nothing keeps: {}", promise.trim()));
+        }
+        let missing = names.iter().filter(|name| !code.contains(&format!("fn {name}()")));
+        wrong.extend(missing.map(|name| format!("`{name}` is no test")));
+    }
+    assert!(count > 30, "the table was read: {count} tests");
+    assert!(wrong.is_empty(), "docs/threat-model.md:\n  {}", wrong.join("\n  "));
+}

@@ -262,8 +262,7 @@ fn a_report_sees_events_and_never_the_world() {
 fn the_engine_names_no_kind_and_no_reporter() {
     let names: BTreeSet<String> =
         ["steps", "assertions"].iter().flat_map(|folder| Registry::read(folder).table).collect();
-    // `secrets` is a kind and, before that, a name of expressions
-    let quoted: Vec<String> =
+    let quoted: Vec<String> = // not `secrets`: it is a name of expressions too
         names.iter().filter(|name| *name != "secrets").map(|name| format!("\"{name}\"")).collect();
     let quoted: Vec<&str> = quoted.iter().map(String::as_str).collect();
     let wrong: Vec<String> = files("src")
@@ -284,6 +283,16 @@ fn outside(rooms: &[&str], words: &[&str]) -> Vec<String> {
 #[test]
 fn only_drivers_touch_the_world() {
     fail_with("only drivers start processes and open sockets (WORLD, WORLDLY):", &outside(WORLDLY, WORLD));
+}
+
+/// Files that look at the wall clock: to date what others read, and (the Lease, `clean`) to read what others dated.
+const DATED: &str = "cli/clean cli/run/keep drivers/cluster/lease drivers/helm/pending steps/kube/restart";
+
+#[test]
+fn times_are_measured_by_a_clock_that_does_not_jump() {
+    let mut wrong = outside(&[], &["SystemTime::now", "Timestamp::now", "Zoned::now"]);
+    wrong.retain(|found| !DATED.split(' ').any(|file| found.starts_with(&format!("src/{file}.rs"))));
+    fail_with("time is measured by `Instant`, the wall clock only dates (DATED):", &wrong);
 }
 
 #[test]
@@ -370,7 +379,6 @@ fn codes_are_sorted_and_each_has_a_fixture() {
     let unsorted = codes.windows(2).filter(|pair| pair[0] >= pair[1]);
     let mut wrong: Vec<String> = unsorted.map(|pair| format!("`{}` stands before `{}`", pair[0], pair[1])).collect();
 
-    // To make it strict: fail where the folder is missing, once the fixtures have landed.
     if let Ok(entries) = fs::read_dir(package().join("tests/diagnostics")) {
         let fixtures: Vec<String> =
             entries.map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned()).collect();

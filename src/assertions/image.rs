@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::drivers::call::Call;
+use crate::drivers::files::look;
 use crate::drivers::images::archive::{Choice, Contents};
 use crate::drivers::images::dockerfile::Dockerfile;
 use crate::drivers::images::facts::{Facts, User};
@@ -110,10 +111,8 @@ impl Image {
         let wanted = self.wanted(cx);
         let too_short = wanted.leaks.as_ref().map(|leaks| leaks.too_short().to_vec()).unwrap_or_default();
         if let Some(path) = self.archive.as_ref().or(self.layout.as_ref()) {
-            let path = cx.project.join(path);
-            if !path.exists() {
-                return Ok(None);
-            }
+            let Some(found) = look(&cx.project, path)? else { return Ok(None) };
+            let path = found.path;
             let choice = Choice { name: self.name.clone(), platform: self.platform.clone() };
             let contents = images.read_file(&path, choice, wanted, Limits::default(), &call).await?;
             return Ok(contents.map(|contents| Seen::of_contents(contents, too_short)));

@@ -115,7 +115,8 @@ impl Policy {
     async fn objects(&self, cx: &Context) -> Result<Vec<Object>, Fault> {
         let mut objects = Vec::new();
         for path in &self.manifests {
-            let read = manifests::read(&path.below(&cx.project)).map_err(|error| Fault::invalid(error.to_string()))?;
+            let read = manifests::read(&path.below(&cx.project), &cx.project)
+                .map_err(|error| Fault::invalid(error.to_string()))?;
             objects.extend(read.into_iter().map(|manifest| Object { place: place(&manifest, &cx.project), manifest }));
         }
         if let Some(chart) = &self.chart {

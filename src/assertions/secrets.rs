@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::diagnostic::Code;
 use crate::drivers::World;
 use crate::drivers::files::problem;
-use crate::drivers::images::EngineName;
+use crate::drivers::images::{EngineName, name_problem};
 use crate::drivers::traces::Traces;
 use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Poll, RunSecrets, Watch};
 use crate::outcome::{Fault, Verdict};
@@ -59,6 +59,11 @@ pub struct Secrets {
 #[async_trait]
 impl Assertion for Secrets {
     fn check(&self, cx: &mut CheckContext<'_>) {
+        for (at, name) in self.images.iter().flatten().enumerate() {
+            if let Some(problem) = name_problem(name) {
+                cx.error(&["images".into(), at.into()], Code::InvalidValue, problem, None);
+            }
+        }
         for (at, path) in self.files.iter().flatten().enumerate() {
             if let Some(problem) = problem(path) {
                 let help = "paths are relative to the folder of pipeline.yaml and stay below it".to_owned();

@@ -3,21 +3,23 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::units::{Quantity, TimeSpan};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+
+use crate::expect::Expect;
+use crate::units::{Count, Quantity, Rate, TimeSpan};
 
 /// Builds, deploys and proves it: runs stages whose gates must hold.
 #[derive(Debug, Parser)]
 #[command(name = "pipeline", version, about, max_term_width = 100, arg_required_else_help = true)]
 pub(super) struct Args {
     /// Work as if started in this folder
-    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, help_heading = "Everywhere")]
     pub directory: Option<PathBuf>,
     /// The pipeline file [default: pipeline.yaml here or in a folder above]
-    #[arg(short, long, value_name = "FILE", global = true)]
+    #[arg(short, long, value_name = "FILE", global = true, help_heading = "Everywhere")]
     pub file: Option<PathBuf>,
     /// When to use colour
-    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true, help_heading = "Everywhere")]
     pub color: Color,
     #[command(subcommand)]
     pub command: Command,
@@ -42,14 +44,20 @@ pub(super) enum Command {
     Check(Check),
     /// Show what would run, and in which order
     Plan(Plan),
+    /// Measure one gate file against the world as it is; runs no step
+    Gate(GateOf),
+    /// Tell what this machine has, what the pipeline needs of it, and what to do
+    Doctor(Doctor),
     /// Make a run's report again from its record
     Report(Report),
-    /// List, show or remove runs
+    /// List, show, compare or remove runs
     Runs(Runs),
     /// Remove what runs have made: helm releases, objects, clusters; do the `finally` that killed ones owe
     Clean(Clean),
     /// Show what a step said
     Logs(Logs),
+    /// Send requests to a URL at a steady rate and say how each of them ended
+    Traffic(Traffic),
     /// Print the JSON Schema of a kind of file, for editors
     Schema(Schema),
     /// Explain a diagnostic code, a step kind or an assertion kind
@@ -176,6 +184,9 @@ pub(super) struct Plan {
     /// How to show it
     #[arg(long, value_name = "FORMAT", default_value = "tree")]
     pub format: PlanFormat,
+    /// Show only what differs from the plan of the newest run
+    #[arg(long)]
+    pub diff: bool,
     #[command(flatten)]
     pub overrides: Overrides,
 }
@@ -194,6 +205,38 @@ pub(super) enum PlanFormat {
 }
 
 #[derive(Debug, Group)]
+pub(super) struct GateOf {
+    /// The gate file: gates/NAME.yaml
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// A value for a parameter of the file; may stand several times
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = assignment)]
+    pub params: Vec<(String, String)>,
+    /// How to tell it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: GateFormat,
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// How a gate is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum GateFormat {
+    /// For people
+    Text,
+    /// For CI
+    Junit,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+#[derive(Debug, Group)]
 pub(super) struct Report {
     /// The run's id, or a part of it [default: the newest]
     pub run: Option<String>,
@@ -207,6 +250,8 @@ pub(super) struct Report {
 pub(super) enum ReportFormat {
     /// For people
     Text,
+    /// For a browser: one file
+    Html,
     /// For CI
     Junit,
     /// For programs
@@ -229,6 +274,13 @@ pub(super) enum RunsCommand {
         /// The run's id, or a part of it [default: the newest]
         run: Option<String>,
     },
+    /// What changed from one run to another: definitions, outcomes, durations, measures
+    Diff {
+        /// The earlier run's id, or a part of it [default: the newest but one]
+        old: Option<String>,
+        /// The later run's [default: the newest]
+        new: Option<String>,
+    },
     /// Remove runs with all their files
     Rm {
         /// Ids, or parts of them
@@ -243,6 +295,78 @@ pub(super) struct Logs {
     pub run: Option<String>,
     /// The step, as `stage.step`; the steps that have a log where absent
     pub step: Option<String>,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Traffic {
+    /// http://… or https://…
+    pub url: String,
+    /// Requests that start each second, whatever the server does [default: as fast as the server answers]
+    #[arg(short, long, value_name = "RATE", value_parser = quantity::<Rate>)]
+    pub rate: Option<Rate>,
+    /// How long
+    #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = quantity::<TimeSpan>)]
+    pub lasts: TimeSpan,
+    /// How many requests, in place of a time
+    #[arg(short = 'n', long, value_name = "N", conflicts_with = "lasts", value_parser = clap::value_parser!(u64).range(1..))]
+    pub requests: Option<u64>,
+    /// Connections, each with one request at a time
+    #[arg(short, long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub connections: u32,
+    /// Spread the starts at random, as many independent clients would
+    #[arg(long, requires = "rate")]
+    pub poisson: bool,
+    /// For one request, from when it was due
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = quantity::<TimeSpan>)]
+    pub timeout: TimeSpan,
+    /// Go on until this long was free of failures, before anything is measured
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = quantity::<TimeSpan>)]
+    pub warmup: TimeSpan,
+    /// The method [default: GET, or POST with a body]
+    #[arg(short = 'X', long, value_name = "METHOD")]
+    pub method: Option<String>,
+    /// A header, as `Name: value`; may stand several times
+    #[arg(short = 'H', long = "header", value_name = "HEADER", value_parser = header)]
+    pub headers: Vec<(String, String)>,
+    /// What is sent
+    #[arg(short, long, value_name = "TEXT")]
+    pub body: Option<String>,
+    /// The status every answer must have: `200`, `200..299`, `< 400`
+    #[arg(long, value_name = "STATUS", default_value = "200..299", value_parser = expectation::<Count>)]
+    pub status: Expect<Count>,
+    /// Open a connection for each request
+    #[arg(long)]
+    pub no_keep_alive: bool,
+    /// Count as failed what met a kept connection just being closed
+    #[arg(long)]
+    pub stale_fails: bool,
+    /// A file of certificates (PEM) to trust instead of the system's
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Trust any certificate
+    #[arg(long, conflicts_with = "ca")]
+    pub insecure: bool,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write the latencies of each second as an `HdrHistogram` log
+    #[arg(long, value_name = "FILE")]
+    pub histogram: Option<PathBuf>,
+}
+
+fn quantity<Q: Quantity>(text: &str) -> Result<Q, String> {
+    Q::parse(text).map_err(|error| error.to_string())
+}
+
+fn expectation<Q: Quantity>(text: &str) -> Result<Expect<Q>, String> {
+    Expect::parse(text).map_err(|error| error.to_string())
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.trim().to_owned())),
+        _ => Err("expected `Name: value`".to_owned()),
+    }
 }
 
 #[derive(Debug, Group)]

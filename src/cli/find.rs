@@ -44,6 +44,7 @@ pub(super) fn loaded(args: &Args, overrides: &Overrides) -> Result<Result<Loaded
         profile: overrides.profile.clone(),
         vars: overrides.vars.clone(),
         context: overrides.context.clone(),
+        gate: None,
     };
     let loaded = load(&options, REGISTRY)?;
     if !loaded.diagnostics.is_empty() {

@@ -46,6 +46,12 @@ pub(super) fn say(text: &str) {
     let _ = writeln!(stderr, "{text}");
 }
 
+/// Says something on a terminal in the place of what was said so before.
+pub(super) fn say_again(text: &str) {
+    let mut stderr = std::io::stderr();
+    let _ = write!(stderr, "\r\u{1b}[2K{}", crate::report::tame(text)).and_then(|()| stderr.flush());
+}
+
 /// Says on stderr what went wrong and what to do.
 pub(super) fn error(message: &str, help: Option<&str>) {
     say(&format!("\u{1b}[1;31merror\u{1b}[0m: {message}"));

@@ -1,9 +1,12 @@
 //! `pipeline plan`: what would run, and in which order.
 
 use super::args::{Args, Plan, PlanFormat};
-use super::{find, out};
+use super::{find, out, record};
+use crate::event::StageOutline;
 use crate::exit_code::Exit;
 use crate::outcome::Fault;
+use crate::plan::Plan as Planned;
+use crate::report::diff::{self, Definition};
 use crate::report::plan as views;
 
 /// Shows the plan.
@@ -12,7 +15,17 @@ pub(super) fn run(args: &Args, wanted: &Plan) -> Result<Exit, Fault> {
         Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),
     };
-    if let Some(plan) = &loaded.plan {
+    if let Some(plan) = loaded.plan.as_ref().filter(|_| wanted.diff) {
+        let run = record::folder(&record::store(args)?, None)?;
+        let old = Definition::of(&record::story(&run)?);
+        let changes = diff::definitions(&old, &definition(plan));
+        if changes.is_empty() {
+            out::say(&format!("the plan is that of run {}", run.id()));
+        } else {
+            out::say(&format!("what differs from the plan of run {}", run.id()));
+            out::styled(&changes);
+        }
+    } else if let Some(plan) = &loaded.plan {
         out::data(&match wanted.format {
             PlanFormat::Tree => views::tree(plan),
             PlanFormat::Json => format!("{:#}", views::json(plan)),
@@ -21,4 +34,17 @@ pub(super) fn run(args: &Args, wanted: &Plan) -> Result<Exit, Fault> {
         });
     }
     Ok(Exit::Passed)
+}
+
+/// What a plan defines, as runs keep it.
+fn definition(plan: &Planned) -> Definition {
+    let name = |stage: &crate::plan::StageId| plan.stages()[stage.index()].name.clone();
+    let stages = plan.stages().iter();
+    Definition {
+        stages: stages
+            .map(|stage| StageOutline { name: stage.name.clone(), needs: stage.needs.iter().map(name).collect() })
+            .collect(),
+        nodes: plan.nodes().iter().map(|node| node.outline.clone()).collect(),
+        profile: plan.profile().map(str::to_owned),
+    }
 }

@@ -4,7 +4,7 @@ use super::args::{Args, Report, ReportFormat};
 use super::{out, record};
 use crate::exit_code::Exit;
 use crate::outcome::Fault;
-use crate::report::{json, junit, text};
+use crate::report::{html, json, junit, text};
 
 /// Prints a report.
 pub(super) fn run(args: &Args, wanted: &Report) -> Result<Exit, Fault> {
@@ -12,6 +12,12 @@ pub(super) fn run(args: &Args, wanted: &Report) -> Result<Exit, Fault> {
     let story = record::story(&run)?;
     match wanted.format {
         ReportFormat::Text => out::styled(&text::summary(&story)),
+        ReportFormat::Html => {
+            let mut file = Vec::new();
+            html::write(&story, &record::Beside(&run), &mut file)
+                .map_err(|error| Fault::unknown(format!("the report cannot be made: {error}")))?;
+            out::data(&String::from_utf8_lossy(&file));
+        }
         ReportFormat::Junit => out::data(&junit::junit(&story)),
         ReportFormat::Json => out::data(&json::json(&story)),
     }

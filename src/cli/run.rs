@@ -25,6 +25,7 @@ use crate::plan::{Loaded, Plan};
 use crate::spec::{SecretSource, StageNames};
 use perform::{Ready, Wish};
 pub(super) use resume::of as resume_of;
+pub(super) use signals::interrupts;
 
 /// Runs the pipeline.
 pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
@@ -41,6 +42,9 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
     let world = Arc::new(World::new(plan.settings().clone()));
     if engine::touches_cluster(&plan, &selection) {
         world.cluster.guard()?;
+        if let (Some(program), false) = (world.cluster.credential_program()?, run.dry_run) {
+            out::say(&format!("the cluster's user signs in with the program `{program}`, which kubeconfig names"));
+        }
     }
     let past = match &run.resume {
         Some(wanted) => Some(resume::past(&record::store(args)?, wanted, &plan)?),
@@ -166,7 +170,7 @@ pub(super) fn environment() -> BTreeMap<String, String> {
 }
 
 /// The values of the secrets. Every one that is missing is told.
-async fn resolve(
+pub(super) async fn resolve(
     sources: &IndexMap<String, SecretSource>,
     plan: &Plan,
     env: &BTreeMap<String, String>,

@@ -7,7 +7,7 @@ use super::{out, record};
 use crate::event::State;
 use crate::exit_code::Exit;
 use crate::outcome::Fault;
-use crate::report::{past, story::Story, text};
+use crate::report::{diff, past, story::Story, text};
 use crate::units::TimeSpan;
 
 /// Lists, shows or removes runs.
@@ -39,6 +39,19 @@ pub(super) fn run(args: &Args, wanted: &Runs) -> Result<Exit, Fault> {
             });
             let earlier: String = earlier.map(|line| line + "\n").collect();
             out::styled(&format!("{earlier}{}\n{}{aftermath}", text::summary(&story), text::every_node(&story)));
+        }
+        RunsCommand::Diff { old, new } => {
+            let newest = store.list().map_err(|error| record::unfound(&error))?;
+            let old = match (old, newest.get(1)) {
+                (Some(old), _) => record::folder(&store, Some(old))?,
+                (None, Some(before)) => before.clone(),
+                (None, None) => {
+                    let help = "`pipeline run` makes one; `pipeline runs` lists them";
+                    return Err(Fault::invalid("there are no two runs to compare").help(help));
+                }
+            };
+            let new = record::folder(&store, new.as_deref())?;
+            out::styled(&diff::runs(&record::story(&old)?, &record::story(&new)?));
         }
         RunsCommand::Rm { runs } => {
             for wanted in runs {

@@ -2,6 +2,7 @@
 //! (`defaultMode: 0644` is octal, `yes` is true). Knows objects; no cluster and no schema.
 
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -12,6 +13,9 @@ pub const MAX_DOCUMENTS: usize = 10_000;
 
 /// How many bytes one call reads, over all files.
 pub const MAX_BYTES: u64 = 50_000_000;
+
+/// How many values the aliases of one file may stand for.
+const MAX_ALIASED: usize = 100_000;
 
 /// How deep folders and lists may stand in each other.
 const MAX_FOLDERS: usize = 32;
@@ -82,14 +86,16 @@ impl fmt::Display for ManifestError {
 
 impl std::error::Error for ManifestError {}
 
-/// All manifests of a file, or of a folder and those in it: `*.yaml`, `*.yml` and `*.json`, sorted by path.
+/// All manifests of a file, or of a folder and those in it: `*.yaml`, `*.yml` and `*.json`, sorted by path. Symbolic links are
+/// followed as long as they stay below `root`.
 ///
 /// # Errors
-/// The path does not exist, a folder holds no manifest file, a file is not UTF-8, too much of it, or those of [`parse`].
-pub fn read(path: &Path) -> Result<Vec<Manifest>, ManifestError> {
+/// The path does not exist, leads out of `root` or is no plain file, a folder holds no manifest file, a file is not UTF-8, too much of it, or those of [`parse`].
+pub fn read(path: &Path, root: &Path) -> Result<Vec<Manifest>, ManifestError> {
     let mut files = Vec::new();
-    if is_folder(path)? {
-        collect(path, 0, &mut files)?;
+    let root = &root.canonicalize().map_err(|error| unreadable(root, &error))?;
+    if is_folder(path, root)? {
+        collect(path, root, 0, &mut files)?;
         if files.is_empty() {
             return Err(refuse(path, None, "the folder holds no *.yaml, *.yml or *.json file"));
         }
@@ -99,11 +105,17 @@ pub fn read(path: &Path) -> Result<Vec<Manifest>, ManifestError> {
     }
     let (mut manifests, mut bytes) = (Vec::new(), 0);
     for file in files {
-        bytes += std::fs::metadata(&file).map_err(|error| unreadable(&file, &error))?.len();
+        let found = std::fs::metadata(&file).map_err(|error| unreadable(&file, &error))?;
+        if !found.is_file() {
+            return Err(refuse(&file, None, "it is no plain file"));
+        }
+        bytes += found.len();
         if bytes > MAX_BYTES {
             return Err(refuse(path, None, format!("more than {} MB of manifests", MAX_BYTES / 1_000_000)));
         }
-        let text = std::fs::read(&file).map_err(|error| unreadable(&file, &error))?;
+        let mut text = Vec::new();
+        let opened = std::fs::File::open(&file).and_then(|open| open.take(MAX_BYTES).read_to_end(&mut text));
+        opened.map_err(|error| unreadable(&file, &error))?;
         let text = String::from_utf8(text).map_err(|_| refuse(&file, None, "the file is not UTF-8 text"))?;
         manifests.extend(parse(&text, &file)?);
         if manifests.len() > MAX_DOCUMENTS {
@@ -149,12 +161,18 @@ fn options() -> Options {
         max_nodes: 5_000_000,
         max_depth: 64,
     };
-    let aliases = serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 };
+    let aliases = serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIASED };
     serde_saphyr::options! { legacy_octal_numbers: true, budget: budget, alias_limits: aliases }
 }
 
 /// The parser's words without the place, which is shown before them.
 fn plain_words(words: &str) -> String {
+    if words.contains("budget breached: Documents") {
+        return format!("more than {MAX_DOCUMENTS} documents");
+    }
+    if words.contains("alias replay limit exceeded") {
+        return format!("its aliases stand for more than {MAX_ALIASED} values");
+    }
     let first = words.lines().next().unwrap_or("not well-formed YAML");
     let without_place = match (first.strip_prefix("error: ").unwrap_or(first), first.rfind(" at line ")) {
         (_, Some(at)) => &first[..at],
@@ -229,12 +247,16 @@ fn take_apart(mut manifest: Manifest, depth: usize, out: &mut Vec<Manifest>) -> 
     Ok(())
 }
 
-fn is_folder(path: &Path) -> Result<bool, ManifestError> {
-    std::fs::metadata(path).map(|found| found.is_dir()).map_err(|error| unreadable(path, &error))
+fn is_folder(path: &Path, root: &Path) -> Result<bool, ManifestError> {
+    let real = path.canonicalize().map_err(|error| unreadable(path, &error))?;
+    if !real.starts_with(root) {
+        return Err(refuse(path, None, "it leads out of the project by a symbolic link"));
+    }
+    Ok(real.is_dir())
 }
 
 /// The manifest files below a folder; those whose name starts with a dot are left out.
-fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), ManifestError> {
+fn collect(folder: &Path, root: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), ManifestError> {
     if depth >= MAX_FOLDERS {
         return Err(refuse(folder, None, format!("folders stand in each other deeper than {MAX_FOLDERS} levels")));
     }
@@ -245,8 +267,8 @@ fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), 
             continue;
         }
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("").to_ascii_lowercase();
-        if is_folder(&path)? {
-            collect(&path, depth + 1, files)?;
+        if is_folder(&path, root)? {
+            collect(&path, root, depth + 1, files)?;
         } else if matches!(ending.as_str(), "yaml" | "yml" | "json") {
             files.push(path);
         }

@@ -115,13 +115,13 @@ fn reads_a_folder_and_those_in_it_in_order() {
         write(name, kind);
     }
     let kinds = |path: &Path| -> Vec<String> {
-        read(path).expect("well formed").iter().map(|manifest| manifest.kind().to_owned()).collect()
+        read(path, folder.path()).expect("well formed").iter().map(|manifest| manifest.kind().to_owned()).collect()
     };
     assert_eq!(kinds(folder.path()), ["A", "B", "C", "D"]);
     assert_eq!(kinds(&folder.path().join("b.yml")), ["B"]);
-    let missing = read(Path::new("no/such.yaml")).expect_err("not there");
+    let missing = read(Path::new("no/such.yaml"), folder.path()).expect_err("not there");
     assert_eq!(missing.to_string(), "no/such.yaml: no such file or folder");
     let empty = folder.path().join("empty");
     std::fs::create_dir(&empty).expect("may be made");
-    assert!(read(&empty).expect_err("empty").message.starts_with("the folder holds no"));
+    assert!(read(&empty, folder.path()).expect_err("empty").message.starts_with("the folder holds no"));
 }

@@ -1,5 +1,8 @@
 //! From a file's bytes to its text: UTF-8, of a sensible size. Knows no YAML.
 
+use std::io::{self, Read};
+use std::path::Path;
+
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{FileId, Span};
 
@@ -60,6 +63,25 @@ impl TextError {
     pub fn in_file(&self, file: FileId) -> Diagnostic {
         self.at(Span::new(file, 0, 0))
     }
+}
+
+/// The bytes of a file that is small enough to be read. What is no plain file (a pipe, a device) is refused unopened: it
+/// could go on for ever, or never begin.
+///
+/// # Errors
+/// The system's; in it, [`TextError::TooLarge`] with the size that the file has.
+pub fn bytes_of(path: &Path) -> io::Result<Result<Vec<u8>, TextError>> {
+    let found = std::fs::metadata(path)?;
+    if !found.is_file() {
+        return Err(io::Error::other(if found.is_dir() { "it is a folder" } else { "it is no plain file" }));
+    }
+    let size = usize::try_from(found.len()).unwrap_or(usize::MAX);
+    if size > MAX_BYTES {
+        return Ok(Err(TextError::TooLarge(size)));
+    }
+    let mut bytes = Vec::with_capacity(size);
+    std::fs::File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(Ok(bytes))
 }
 
 /// The text of a file. A byte-order mark is dropped.

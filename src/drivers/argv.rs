@@ -71,11 +71,11 @@ impl ArgvWatch {
         let traces = Traces::new(secrets.iter().map(|(name, value)| (name.as_str(), value)));
         let now = Looker::new("/proc".into(), traces).look();
         let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all = now;
-        if let Some(sampler) = begun.as_ref() {
-            all.extend(sampler.shared.seen.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
-        }
-        Ok(all)
+        let Some(sampler) = begun.as_ref() else { return Ok(now) };
+        // what one look has seen is not forgotten by the next, whoever looked
+        let mut seen = sampler.shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.extend(now);
+        Ok(seen.clone())
     }
 }
 

@@ -9,6 +9,7 @@ mod exec;
 pub mod explain;
 mod follow;
 mod guard;
+mod happened;
 mod kubeconfig;
 pub mod labels;
 pub mod lease;
@@ -16,9 +17,11 @@ mod logs;
 pub mod owned;
 mod pods;
 mod portforward;
+pub mod reach;
 mod reference;
 mod revisions;
 pub mod rollout;
+mod survey;
 mod trouble;
 pub mod watch;
 
@@ -37,6 +40,7 @@ pub use pods::{PodTarget, is_ready};
 pub use portforward::Forward;
 pub use reference::{Reference, ReferenceError};
 pub use revisions::Undone;
+pub use survey::ContextFact;
 pub use trouble::{Refusal, Trouble};
 
 /// Which cluster may be touched, as pipeline.yaml says.
@@ -59,6 +63,8 @@ pub struct Cluster {
     settings: ClusterSettings,
     state: Mutex<State>,
     watches: watch::Watches,
+    /// Local ports that are being forwarded.
+    forwarded: Mutex<Vec<u16>>,
 }
 
 /// What may change while a run goes on. The lock is held to look and to swap, never across an await.
@@ -74,7 +80,7 @@ struct State {
 impl Cluster {
     /// Touches nothing yet.
     pub fn new(settings: ClusterSettings) -> Self {
-        Cluster { settings, state: Mutex::default(), watches: watch::Watches::default() }
+        Cluster { settings, state: Mutex::default(), watches: watch::Watches::default(), forwarded: Mutex::default() }
     }
 
     /// What pipeline.yaml says of it.
@@ -106,6 +112,18 @@ impl Cluster {
     pub fn guard(&self) -> Result<(), Fault> {
         refuse_system_namespace(self.namespace())?;
         guard::choose(kubeconfig::read()?.as_ref(), &self.wish(), connect::inside_a_pod()).map(drop)
+    }
+
+    /// The program that kubeconfig starts to sign in to the context in use, where it names one. Starts nothing.
+    ///
+    /// # Errors
+    /// [`Fault`] of kind environment when the context is refused.
+    pub fn credential_program(&self) -> Result<Option<String>, Fault> {
+        let Some(config) = kubeconfig::read()? else { return Ok(None) };
+        match guard::choose(Some(&config), &self.wish(), connect::inside_a_pod())? {
+            guard::Choice::Context(context) => Ok(kubeconfig::credential_program(config, &context)),
+            _ => Ok(None),
+        }
     }
 
     /// The context in use: the one a cluster step switched to, `--context`, or kubeconfig's current one.

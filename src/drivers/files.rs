@@ -65,6 +65,26 @@ pub fn look(project: &Path, path: &Path) -> Result<Option<Found>, Fault> {
     }))
 }
 
+/// Where a file of the project is to be written. Its folder is made.
+///
+/// # Errors
+/// [`Fault`] when the path leads out of the project, by itself or by a symbolic link, or its folder cannot be made.
+pub fn place(project: &Path, path: &Path) -> Result<PathBuf, Fault> {
+    if let Some(problem) = problem(path) {
+        return Err(Fault::invalid(problem).help("paths are relative to the folder of pipeline.yaml"));
+    }
+    let whole = project.join(path);
+    let unwritable = |error: &io::Error| Fault::unknown(format!("`{}` cannot be written: {error}", path.display()));
+    let root = project.canonicalize().map_err(|error| unwritable(&error))?;
+    // what is there already decides where the rest comes to lie
+    let there = whole.ancestors().find(|part| part.symlink_metadata().is_ok()).unwrap_or(project);
+    if !there.canonicalize().map_err(|error| unwritable(&error))?.starts_with(&root) {
+        return Err(Fault::invalid(format!("`{}` leads out of the project by a symbolic link", path.display())));
+    }
+    whole.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(|error| unwritable(&error))?;
+    Ok(whole)
+}
+
 /// The whole content of a file.
 ///
 /// # Errors

@@ -1,8 +1,8 @@
 //! HTTP requests, one at a time, for the `http` step and assertion. HTTP/1.1, TLS by rustls. No proxy is used.
 
 mod error;
-mod tls;
-mod url;
+pub(super) mod tls;
+pub(super) mod url;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -194,7 +194,7 @@ fn client<C: Connect + Clone>(connector: C) -> Client<C, Full<Bytes>> {
     Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).build(connector)
 }
 
-fn headers(written: &BTreeMap<String, String>) -> Result<http::HeaderMap, HttpError> {
+pub(super) fn headers(written: &BTreeMap<String, String>) -> Result<http::HeaderMap, HttpError> {
     let mut headers = http::HeaderMap::new();
     for (name, value) in written {
         let (Ok(key), Ok(mut content)) =

@@ -35,6 +35,14 @@ pub use engine::{Engine, EngineName};
 pub use load::{Loaded, Provider};
 pub use save::Format;
 
+/// What keeps a text from being an image's name, whatever the engine's own rules are: it could be read as an option of the
+/// engine's command line, or be no one word.
+pub fn name_problem(name: &str) -> Option<String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-/:@[]+".contains(c);
+    let is_name = !name.is_empty() && !name.starts_with('-') && name.chars().all(fits);
+    (!is_name).then(|| format!("`{}` is no image name", name.escape_debug()))
+}
+
 /// The image engine, found on first use.
 #[derive(Debug)]
 pub struct Images {

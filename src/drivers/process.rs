@@ -74,6 +74,20 @@ impl fmt::Debug for Command {
 pub trait LineSink: Send + Sync {
     /// One line; may hold any bytes. Masking, cutting and storing are the sink's business.
     fn line(&self, line: &[u8]);
+
+    /// How the thing stands at the moment: shown where somebody watches, stored nowhere.
+    fn passing(&self, text: &str) {
+        let _ = text;
+    }
+
+    /// A piece of a line longer than [`LINE_LIMIT`], whose end has not come yet: more pieces follow, then its rest as a
+    /// [`LineSink::line`], or [`LineSink::ends`]. Whoever masks must see through the cuts.
+    fn piece(&self, piece: &[u8]) {
+        self.line(piece);
+    }
+
+    /// A line that came in pieces ends where the last piece did.
+    fn ends(&self) {}
 }
 
 /// When and how a process is to be stopped.

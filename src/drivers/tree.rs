@@ -8,11 +8,14 @@ use std::path::{Path, PathBuf};
 use super::call::Call;
 use super::files::{look, problem};
 use crate::outcome::Fault;
+use crate::units::ByteSize;
 
 /// Folders of a project that are never searched: git's own store, and the record of runs with the secrets kept for them.
 const LEFT_OUT: [&str; 2] = [".git", ".pipeline"];
 /// Files of one search before it is refused.
 const LIMIT: usize = 1_000_000;
+/// Folders in each other before one is refused.
+const DEEPEST: usize = 40;
 
 /// The files of the project: those that git has or would take in, where git knows the folder (what it ignores stays
 /// with its owner); else all of them. Paths are relative to `project`, in order.
@@ -43,6 +46,45 @@ pub fn at(project: &Path, path: &Path) -> Result<Option<Vec<PathBuf>>, Fault> {
     let mut found = Vec::new();
     below(project, path, &mut found)?;
     Ok(Some(found))
+}
+
+/// Whether all of a file or folder that a tool is given lies in the project and is not too large: the tool follows symbolic
+/// links, reads all there is, and knows no bounds of ours. What is not there at all is another's to tell.
+///
+/// # Errors
+/// [`Fault`] of kind invalid that names what leads out, is no plain file, or that it is more than `limit` bytes.
+pub fn leaves(project: &Path, path: &Path, limit: u64) -> Result<(), Fault> {
+    let help = "keep what a pipeline uses inside the folder of pipeline.yaml";
+    if let Some(problem) = problem(path) {
+        return Err(Fault::invalid(problem).help(help));
+    }
+    let root = project.canonicalize().unwrap_or_else(|_| project.to_owned());
+    let (mut waiting, mut bytes, mut count) = (vec![path.to_owned()], 0, 0);
+    while let Some(path) = waiting.pop() {
+        let Ok(real) = project.join(&path).canonicalize() else { continue };
+        if !real.starts_with(&root) {
+            let message = format!("`{}` leads out of the project by a symbolic link", path.display());
+            return Err(Fault::invalid(message).help(help));
+        }
+        let Ok(found) = real.metadata() else { continue };
+        count += 1;
+        if found.is_file() {
+            bytes += found.len();
+        } else if !found.is_dir() {
+            return Err(Fault::invalid(format!("`{}` is no plain file", path.display())));
+        } else if path.components().count() > DEEPEST {
+            return Err(Fault::invalid(format!("`{}` lies too deep", path.display())).help("does a link lead back up?"));
+        }
+        if bytes > limit || count > LIMIT {
+            let shown = ByteSize(limit);
+            return Err(Fault::invalid(format!("`{}` and what lies beside it are more than {shown}", path.display())));
+        }
+        if found.is_dir() {
+            let entries = std::fs::read_dir(&real).into_iter().flatten().flatten();
+            waiting.extend(entries.map(|entry| path.join(entry.file_name())));
+        }
+    }
+    Ok(())
 }
 
 /// Every file below a folder, relative to it, in order.

@@ -185,7 +185,8 @@ impl Job {
     fn render(&self, step: &StepPlan, written: &Node) -> Result<(Node, Box<dyn Step>), Fault> {
         let rendered = crate::expr::render(written, &self.view.full)
             .map_err(|error| Fault::invalid(format!("{}: {error}", step.kind.name)))?;
-        let body = decode_rendered(step.kind, &rendered)?;
+        let during = !self.plan.node(self.node).covers.is_empty();
+        let body = decode_rendered(step.kind, &rendered, &self.cx.project, during)?;
         Ok((rendered, body))
     }
 

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{Because, Event, FORMAT_VERSION, Kept, NodeId, Record, Role, StageOutline, State};
+use crate::kind::Covered;
 use crate::outcome::Fault;
 use crate::plan::Work;
 
@@ -61,6 +62,7 @@ pub(super) struct Dispatch {
 struct Unused {
     stop: CancellationToken,
     up: CancellationToken,
+    covered: Arc<Covered>,
 }
 
 /// A node that runs.
@@ -71,6 +73,8 @@ struct Running {
     task: Option<JoinHandle<()>>,
     /// Set when it was told to stop now.
     cancelled: Option<Why>,
+    /// Where it hears of what it covers.
+    covered: Option<Arc<Covered>>,
 }
 
 impl Dispatch {
@@ -207,8 +211,19 @@ impl Dispatch {
         self.scheduler.finish(node, end);
     }
 
+    /// Lets those who cover a node know that it begins, or ends like this.
+    fn mark(&self, node: NodeId, ended: Option<State>) {
+        let plan = &self.parts.plan;
+        for (during, running) in &self.running {
+            if let Some(covered) = running.covered.as_ref().filter(|_| plan.node(*during).covers.contains(&node)) {
+                covered.mark(&plan.node(node).outline.name, ended);
+            }
+        }
+    }
+
     /// Writes down that a node is over.
     fn over(&mut self, node: NodeId, elapsed: Duration, tolerated: bool, ending: Ending) {
+        self.mark(node, Some(ending.state));
         self.known.node_over(node, ending.state, &ending.outputs);
         if ending.state.is_bad() && !tolerated && self.first_fault.is_none() {
             self.first_fault = Some((ending.state, ending.fault.clone()));

@@ -107,7 +107,7 @@ impl Notices {
 fn weight(live: &Live) -> usize {
     LINE_OVERHEAD
         + match live {
-            Live::Line { text, .. } => text.len(),
+            Live::Line { text, .. } | Live::Passing { text, .. } => text.len(),
             Live::Measured { .. } => 0,
         }
 }

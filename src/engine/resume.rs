@@ -169,7 +169,8 @@ impl Resumption<'_> {
                 Body::Ready(body) => (None, body.reads()),
                 Body::Template(written) => {
                     let rendered = crate::expr::render(written, &full).map_err(|e| Fault::invalid(e.to_string()))?;
-                    let reads = decode_rendered(step.kind, &rendered)?.reads();
+                    let (project, during) = (&self.plan.settings().project, !planned.covers.is_empty());
+                    let reads = decode_rendered(step.kind, &rendered, project, during)?.reads();
                     (Some(rendered), reads)
                 }
             },

@@ -121,7 +121,7 @@ async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<I
         Body::Template(tree) => {
             let decoded = crate::expr::render(tree, &job.view.full)
                 .map_err(|error| Fault::invalid(format!("{}: {error}", written.kind.name)))
-                .and_then(|tree| decode_rendered(written.kind, &tree));
+                .and_then(|tree| decode_rendered(written.kind, &tree, &job.cx.project, false));
             match decoded {
                 Ok(body) => {
                     rendered = body;

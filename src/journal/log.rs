@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use crate::drivers::process::LineSink;
+use crate::drivers::process::{LINE_LIMIT, LineSink};
 use crate::event::LogSize;
 use crate::mask::{MaskStream, Masker};
 
@@ -15,7 +15,8 @@ pub const LOG_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// Takes the lines of a step. The file (mode 0600) comes with the first line; a step that says nothing has none.
 ///
-/// Secrets are masked within lines and across them. A line that may be the beginning of a secret of several lines waits
+/// The bytes are kept as they are, escape sequences and all; a line longer than [`LINE_LIMIT`] is broken into lines of that
+/// length. Secrets are masked within lines, across them and across such breaks. A line that may be the beginning of a secret of several lines waits
 /// for the next one, or for the end.
 pub struct StepLog {
     state: Mutex<State>,
@@ -29,6 +30,8 @@ struct State {
     masked: MaskStream,
     /// Masked bytes whose line is not over yet.
     unfinished: Vec<u8>,
+    /// A part of this line was kept already, because it is so long.
+    broken: bool,
     size: LogSize,
     /// The first thing that went wrong; nothing is written after it.
     failed: Option<io::Error>,
@@ -48,6 +51,7 @@ impl StepLog {
             file: None,
             masked: masker.stream(),
             unfinished: Vec::new(),
+            broken: false,
             size: LogSize::default(),
             failed: None,
         };
@@ -87,6 +91,16 @@ impl LineSink for StepLog {
         masked.extend(state.masked.push(b"\n"));
         state.take(&masked, &self.show);
     }
+
+    fn piece(&self, piece: &[u8]) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let masked = state.masked.push(piece);
+        state.take(&masked, &self.show);
+    }
+
+    fn ends(&self) {
+        self.line(b"");
+    }
 }
 
 impl State {
@@ -95,13 +109,28 @@ impl State {
         for piece in masked.split_inclusive(|byte| *byte == b'\n') {
             if !piece.ends_with(b"\n") {
                 self.unfinished.extend_from_slice(piece);
-            } else if self.unfinished.is_empty() {
-                self.keep(piece, show);
-            } else {
+                self.keep_overlong(show);
+            } else if !self.unfinished.is_empty() {
                 let mut line = std::mem::take(&mut self.unfinished);
                 line.extend_from_slice(piece);
                 self.keep(&line, show);
+                self.broken = false;
+            } else if std::mem::take(&mut self.broken) && piece == b"\n" {
+                // all of the line was kept
+            } else {
+                self.keep(piece, show);
             }
+        }
+    }
+
+    /// Breaks what is longer than a line may be.
+    fn keep_overlong(&mut self, show: &dyn Fn(String)) {
+        while self.unfinished.len() >= LINE_LIMIT {
+            let rest = self.unfinished.split_off(LINE_LIMIT);
+            let mut line = std::mem::replace(&mut self.unfinished, rest);
+            line.push(b'\n');
+            self.keep(&line, show);
+            self.broken = true;
         }
     }
 
@@ -194,6 +223,23 @@ mod tests {
         case.log.finish().expect("room enough");
         assert_eq!(case.text(), "x\n***\nab\ncd\ny\nab\n");
         assert_eq!(case.shown(), ["x", "***", "ab", "cd", "y", "ab"]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_broken_and_a_secret_is_masked_across_the_break() {
+        let case = case(1 << 20, "hunter22");
+        let mut piece = vec![b'x'; LINE_LIMIT - 4];
+        piece.extend_from_slice(b"hunt");
+        case.log.piece(&piece);
+        case.log.piece(b"er22");
+        case.log.line(b"rest");
+        case.log.piece(&vec![b'y'; LINE_LIMIT]);
+        case.log.ends();
+        case.log.line(b"next");
+        case.log.finish().expect("room enough");
+        let lines: Vec<String> = case.text().lines().map(str::to_owned).collect();
+        assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [LINE_LIMIT + 3, LINE_LIMIT, 4]);
+        assert!(lines[0].ends_with("x***rest") && lines[2] == "next");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +12,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Node, Segment};
 use crate::drivers::World;
 use crate::drivers::process::{LineSink, Stop};
+use crate::event::State;
 use crate::expr::Scope;
 use crate::mask::SecretText;
 use crate::outcome::{Fault, Outputs};
@@ -53,8 +54,39 @@ pub struct Signals {
     pub up: CancellationToken,
     /// Time between SIGTERM and SIGKILL.
     pub grace: Duration,
+    /// For a `during` step: when the steps that it covers began and ended.
+    pub covered: Arc<Covered>,
     /// Whether the step runs `during` others: only then `stop` comes, and somebody waits for `up`.
     pub during: bool,
+}
+
+/// When the steps that a `during` step covers began and ended, as far as they have.
+#[derive(Debug, Default)]
+pub struct Covered(Mutex<Vec<Mark>>);
+
+/// One moment of a covered step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The step, as `stage.step`.
+    pub step: String,
+    /// How it ended; `None` when it began.
+    pub ended: Option<State>,
+    /// When, from the epoch.
+    pub at: Duration,
+}
+
+impl Covered {
+    /// A covered step begins, or ends like this.
+    pub fn mark(&self, step: &str, ended: Option<State>) {
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mark = Mark { step: step.to_owned(), ended, at };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(mark);
+    }
+
+    /// All so far, in their order.
+    pub fn marks(&self) -> Vec<Mark> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// The run's secrets, by name.
@@ -120,6 +152,11 @@ impl Context {
     /// Writes a line to the step's log.
     pub fn say(&self, line: impl AsRef<str>) {
         self.log.line(line.as_ref().as_bytes());
+    }
+
+    /// Says how it stands at the moment: for the progress line, not for the log.
+    pub fn pass(&self, text: impl AsRef<str>) {
+        self.log.passing(text.as_ref());
     }
 
     /// The variable `KUBECONFIG` of a user's script, where it is not left as it is: the file names the run's cluster and

@@ -141,7 +141,10 @@ fn stage_needs(
                     item.span,
                     format!("stage \"{}\" needs \"{name}\", which does not exist", stage.name),
                 )
-                .maybe_help(did_you_mean(name, names.stages.keys().map(String::as_str))),
+                .maybe_help(did_you_mean(
+                    name,
+                    names.stages.keys().map(String::as_str).filter(|other| *other != stage.name),
+                )),
             ),
         }
     }

@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use super::paths;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::document::{Node, parse, text_of};
+use crate::document::{Node, TextError, bytes_of, parse, text_of};
 use crate::source::{SourceMap, Span};
+
+/// The bytes of a file, unless they are too many.
+type Read = Result<Vec<u8>, TextError>;
 
 /// The project's folder and what was read of it.
 pub(super) struct Files {
@@ -33,7 +36,7 @@ impl Files {
         if let Some(node) = self.seen.get(&path) {
             return node.clone();
         }
-        let node = match std::fs::read(&path) {
+        let node = match bytes_of(&path) {
             Ok(bytes) => self.take(reference, &path, bytes, out).map(Arc::new),
             Err(error) => {
                 out.push(Diagnostic::error(Code::MissingFile, span, format!("cannot read `{reference}`: {error}")));
@@ -55,8 +58,8 @@ impl Files {
     }
 
     /// Parses bytes that were read from `path`.
-    pub fn take(&mut self, name: &str, path: &Path, bytes: Vec<u8>, out: &mut Diagnostics) -> Option<Node> {
-        match text_of(bytes) {
+    pub fn take(&mut self, name: &str, path: &Path, bytes: Read, out: &mut Diagnostics) -> Option<Node> {
+        match bytes.and_then(text_of) {
             Ok(text) => {
                 let file = self.sources.add(name, path, text);
                 parse(&self.sources, file, out)

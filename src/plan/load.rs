@@ -12,8 +12,9 @@ use super::files::Files;
 use super::judge::{Found, Judge};
 use super::names::{Names, Site, static_scope};
 use super::salvage;
+use super::single::{self, GateFile};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
-use crate::document::{Found as Fit, Node, Shape, decode};
+use crate::document::{Found as Fit, Node, Shape, bytes_of, decode};
 use crate::expr::{Scope, has_template, render};
 use crate::kind::Registry;
 use crate::outcome::Fault;
@@ -31,6 +32,8 @@ pub struct Options {
     pub vars: Vec<(String, String)>,
     /// `--context`.
     pub context: Option<String>,
+    /// One gate file instead of all stages.
+    pub gate: Option<GateFile>,
 }
 
 /// What came of loading.
@@ -52,7 +55,7 @@ pub struct Loaded {
 /// [`Fault`] of kind invalid when the pipeline file cannot be read, or the profile or a var does not exist.
 pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
     let root = options.file.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
-    let bytes = std::fs::read(&options.file)
+    let bytes = bytes_of(&options.file)
         .map_err(|error| Fault::invalid(format!("cannot read {}: {error}", options.file.display())))?;
     let mut files = Files::new(root);
     let mut out = Diagnostics::default();
@@ -66,7 +69,11 @@ pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
     apply(&mut spec, options)?;
     check_secrets(&spec, &node, &mut out);
     let secrets = spec.secrets.clone();
-    let (stages, lost) = read_stages(&node, &mut files, &mut out);
+    let (stages, lost) = match &options.gate {
+        Some(gate) => (gate.stage(&mut files, &mut out).into_iter().collect(), Vec::new()),
+        None => read_stages(&node, &mut files, &mut out),
+    };
+    let node = if options.gate.is_some() { single::bare(node) } else { node };
     let node = match &options.profile {
         Some(profile) => with_profile_env(node, profile),
         None => node,

@@ -1,12 +1,16 @@
 //! The parts of a plan: stages, nodes, and the work behind a node.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::definition::Definition;
-use crate::document::Node;
+use super::paths;
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::document::{Format, Formats, Node};
 use crate::event::{NodeId, NodeOutline, Role};
 use crate::expr::{Expr, Template};
-use crate::kind::{Assertion, AssertionKind, Kind, Step, StepKind};
+use crate::kind::{Assertion, AssertionKind, CheckContext, Kind, Step, StepKind};
+use crate::outcome::Fault;
 
 /// A stage of the plan, by its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -169,10 +173,60 @@ impl<T: ?Sized> std::fmt::Debug for Body<T> {
     }
 }
 
-/// Renders a template body and decodes it by its kind; the words of what went wrong.
+/// Decodes a body by its kind once its templates are rendered, and checks it as one that needed no rendering was checked
+/// before the run: a value of the run leads no path out of the project and makes no name into something else.
 ///
 /// # Errors
-/// [`crate::outcome::Fault`] of kind invalid.
-pub fn decode_rendered<T: ?Sized>(kind: &Kind<T>, rendered: &Node) -> Result<Box<T>, crate::outcome::Fault> {
-    kind.decode(rendered).map_err(|error| crate::outcome::Fault::invalid(format!("{}: {error}", kind.name)))
+/// [`Fault`] of kind invalid.
+pub fn decode_rendered<T: Checked + ?Sized>(
+    kind: &Kind<T>,
+    rendered: &Node,
+    project: &Path,
+    during: bool,
+) -> Result<Box<T>, Fault> {
+    let wrong = |message: String| Fault::invalid(format!("{}: {message}", kind.name));
+    let body = kind.decode(rendered).map_err(|error| wrong(error.to_string()))?;
+    let mut paths = Paths { project, out: Diagnostics::default() };
+    // what does not fit its shape was told by decoding
+    kind.shape().check(rendered, &mut paths, &mut Diagnostics::default());
+    let mut out = paths.out;
+    body.checked(&mut CheckContext { body: rendered, project, during, out: &mut out });
+    match out.sorted().into_iter().find(|found| found.severity == Severity::Error) {
+        None => Ok(body),
+        Some(Diagnostic { message, help, .. }) => Err(Fault { help, ..wrong(message) }),
+    }
+}
+
+/// A body that says what is wrong with it beyond its shape.
+pub trait Checked {
+    /// Complains.
+    fn checked(&self, cx: &mut CheckContext<'_>);
+}
+
+impl Checked for dyn Step {
+    fn checked(&self, cx: &mut CheckContext<'_>) {
+        self.check(cx);
+    }
+}
+
+impl Checked for dyn Assertion {
+    fn checked(&self, cx: &mut CheckContext<'_>) {
+        self.check(cx);
+    }
+}
+
+/// Judges what can lead astray once its value is known: paths. Units and names are judged when they are decoded.
+struct Paths<'a> {
+    project: &'a Path,
+    out: Diagnostics,
+}
+
+impl Formats for Paths<'_> {
+    fn judge(&mut self, format: Format<'_>, _: &mut Diagnostics) {
+        if let ("existing-path", Some(text)) = (format.name, format.node.as_text())
+            && let Err(problem) = paths::resolve(self.project, text, format.node.span)
+        {
+            self.out.push(problem);
+        }
+    }
 }

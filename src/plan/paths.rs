@@ -49,7 +49,9 @@ fn missing(root: &Path, relative: &Path, text: &str, span: Span) -> Diagnostic {
             entries.flatten().take(500).map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
         })
         .unwrap_or_default();
-    let near = name.and_then(|name| did_you_mean(&name, beside.iter().map(String::as_str)));
+    // The pipeline file, where most references stand, is never what was meant.
+    let meant = beside.iter().map(String::as_str).filter(|name| !matches!(*name, "pipeline.yaml" | "pipeline.yml"));
+    let near = name.and_then(|name| did_you_mean(&name, meant));
     Diagnostic::error(Code::MissingFile, span, format!("`{text}` does not exist")).maybe_help(
         near.filter(|help| help.starts_with("did"))
             .or_else(|| Some("paths are relative to the folder of pipeline.yaml".to_owned())),
@@ -66,6 +68,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::os::unix::fs::symlink("/etc", folder.path().join("link")).expect("a link");
         std::fs::write(folder.path().join("Dockerfile"), "").expect("a file");
+        std::fs::write(folder.path().join("pipeline.yaml"), "").expect("a file");
         let at = Span::new(FileId(0), 0, 1);
         let message = |text| resolve(folder.path(), text, at).map_err(|problem| (problem.message, problem.help));
         assert_eq!(message("a/../../x").unwrap_err().0, "`a/../../x` leaves the project's folder");
@@ -78,6 +81,8 @@ mod tests {
             message("Dockrfile").unwrap_err(),
             ("`Dockrfile` does not exist".to_owned(), Some("did you mean \"Dockerfile\"?".to_owned()))
         );
+        let help = "paths are relative to the folder of pipeline.yaml";
+        assert_eq!(message("pipelin.yaml").unwrap_err().1.as_deref(), Some(help));
         assert!(message("Dockerfile").is_ok());
     }
 }

@@ -115,6 +115,12 @@ fn handler(style: Style) -> GraphicalReportHandler {
         .with_context_lines(1)
 }
 
+/// A message of ours in the characters of the style.
+fn drawable(message: &str, style: Style) -> String {
+    let message = visible(message);
+    if style.unicode { message } else { message.replace('→', "->") }
+}
+
 fn one(
     diagnostic: &Diagnostic,
     sources: &SourceMap,
@@ -131,7 +137,7 @@ fn one(
         diagnostic.labels.iter().partition(|label| Some(label.span.file) == first);
     let drawn = Drawn {
         code: Some(format!("{word}[{}]", diagnostic.code.row().name)),
-        message: visible(&diagnostic.message),
+        message: drawable(&diagnostic.message, style),
         severity,
         help: None,
         excerpt: first.map(|file| Excerpt::of(sources.file(file), &here, style.width)),

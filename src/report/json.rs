@@ -2,15 +2,14 @@
 //!
 //! It is written from the story as it goes: a run of ten thousand steps needs no second copy of itself.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use serde::ser::{Serialize, Serializer};
-use serde_json::Value;
 
 use super::story::{NodeStory, StageStory, Story};
+use super::words::is_bidi;
 use crate::event::{AssertionResult, Because, LogSize, Role, State};
-use crate::outcome::{Failure, Fault};
+use crate::outcome::{Failure, Fault, Outputs};
 
 /// The document as text.
 pub fn json(story: &Story) -> String {
@@ -24,9 +23,32 @@ pub fn json(story: &Story) -> String {
 /// # Errors
 /// When `out` cannot be written.
 pub fn write(story: &Story, mut out: impl io::Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut out, &Document::of(story))?;
+    serde_json::to_writer_pretty(Harmless(&mut out), &Document::of(story))?;
     out.write_all(b"\n")?;
     out.flush()
+}
+
+/// Escapes what JSON lets stand in a text and a terminal obeys: 8-bit control codes, marks that turn the direction of text.
+struct Harmless<W>(W);
+
+impl<W: io::Write> io::Write for Harmless<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let obeyed = |c: char| c != '\n' && (c.is_control() || is_bidi(c));
+        match std::str::from_utf8(bytes) {
+            // every piece that the serializer writes is whole characters
+            Ok(text) if text.contains(obeyed) => {
+                for c in text.chars() {
+                    if obeyed(c) { write!(self.0, "\\u{:04x}", u32::from(c))? } else { write!(self.0, "{c}")? }
+                }
+            }
+            _ => self.0.write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 #[derive(serde::Serialize)]
@@ -72,8 +94,8 @@ struct Node<'s> {
     fault: Option<&'s Fault>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     tolerated: bool,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    outputs: &'s BTreeMap<String, Value>,
+    #[serde(skip_serializing_if = "Outputs::is_empty")]
+    outputs: &'s Outputs,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     assertions: &'s [AssertionResult],
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -7,7 +7,7 @@ use super::reporter::Reporter;
 use super::story::{NodeStory, Story};
 use super::words::style::{DIM, OFF};
 use super::words::{self, sign, tame};
-use crate::event::{Event, Live, NodeId, Record, Role, State};
+use crate::event::{Because, Event, Live, NodeId, Record, Role, State};
 use crate::units::TimeSpan;
 
 /// Writes lines to a stream.
@@ -17,12 +17,23 @@ pub struct Plain<W> {
     lines: bool,
     /// Width of node names.
     wide: usize,
+    /// Nodes that were left out, not told yet: with `--stage` there may be very many, one after the other.
+    left_out: Vec<NodeId>,
 }
 
 impl<W: Write + Send> Plain<W> {
     /// A reporter that writes to `to`; with `lines`, what steps say is shown too.
     pub fn new(to: W, lines: bool) -> Self {
-        Plain { to, lines, wide: 0 }
+        Plain { to, lines, wide: 0, left_out: Vec::new() }
+    }
+
+    /// Tells of those that were left out, in one line where they are several.
+    fn tell_left_out(&mut self, story: &Story) -> io::Result<()> {
+        match *std::mem::take(&mut self.left_out) {
+            [] => Ok(()),
+            [one] => self.over(one, story),
+            ref several => writeln!(self.to, "{} {} steps and gates not selected", sign(State::Skipped), several.len()),
+        }
     }
 
     fn over(&mut self, node: NodeId, story: &Story) -> io::Result<()> {
@@ -56,6 +67,13 @@ impl<W: Write + Send> Reporter for Plain<W> {
     }
 
     fn record(&mut self, record: &Record, story: &Story) -> io::Result<()> {
+        if let Event::NodeFinished { node, because: Some(Because::NotSelected), .. } = &record.event {
+            self.left_out.push(*node);
+            return Ok(());
+        }
+        if !matches!(record.event, Event::StageFinished { .. }) {
+            self.tell_left_out(story)?;
+        }
         match &record.event {
             Event::RunStarted { pipeline, run, nodes, profile, continues, .. } => {
                 self.wide = nodes.iter().map(|node| node.name.chars().count()).max().unwrap_or(0).min(40);
@@ -122,7 +140,88 @@ impl<W: Write + Send> Reporter for Plain<W> {
         self.to.flush()
     }
 
-    fn finish(&mut self, _: &Story) -> io::Result<()> {
+    fn finish(&mut self, story: &Story) -> io::Result<()> {
+        self.tell_left_out(story)?;
         self.to.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::event::{NodeOutline, StageOutline};
+    use crate::report::reporter::Reporters;
+
+    fn started(names: &[&str]) -> Event {
+        let node = |name: &&str| NodeOutline {
+            name: (*name).to_owned(),
+            stage: 0,
+            role: Role::Step,
+            kind: "shell".to_owned(),
+            title: "make".to_owned(),
+            assertions: 0,
+        };
+        Event::RunStarted {
+            format: 1,
+            run: "r".to_owned(),
+            pipeline: "p".to_owned(),
+            time: String::new(),
+            profile: None,
+            stages: vec![StageOutline { name: "a".to_owned(), needs: Vec::new() }],
+            nodes: names.iter().map(node).collect(),
+        }
+    }
+
+    fn left_out(node: u32) -> Event {
+        Event::NodeFinished {
+            node: NodeId(node),
+            state: State::Skipped,
+            because: Some(Because::NotSelected),
+            failure: None,
+            fault: None,
+            tolerated: false,
+            outputs: crate::outcome::Outputs::new(),
+            elapsed: Duration::ZERO,
+            log: None,
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Shared(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no panic while held").write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_told_in_one_line() {
+        let shared = Shared::default();
+        let mut reporters = Reporters::default();
+        reporters.add(Box::new(Plain::new(shared.clone(), true)));
+        let stage = |stage| Event::StageFinished { stage, state: State::Skipped, elapsed: Duration::ZERO };
+        let again = Event::NodeStarted { node: NodeId(3), attempt: 1 };
+        let events = [started(&["a.x", "a.y", "a.z", "a.w"]), left_out(0), stage(0), left_out(1), again, left_out(2)];
+        for (seq, event) in (0..).zip(events) {
+            reporters.record(&Record { seq, at: Duration::ZERO, event });
+        }
+        reporters.finish();
+        let text = String::from_utf8(shared.0.lock().expect("no panic while held").clone()).expect("text");
+        let lines: Vec<&str> = text.lines().skip(1).map(str::trim_end).collect();
+        let skipped = sign(State::Skipped);
+        assert_eq!(
+            lines,
+            [
+                format!("{skipped} 2 steps and gates not selected"),
+                "▸ a.w          make".to_owned(),
+                format!("{skipped} a.z          skipped, not selected"),
+            ]
+        );
     }
 }

@@ -140,7 +140,7 @@ impl Reporter for Progress {
 
     fn live(&mut self, live: &Live, _: &Story) -> io::Result<()> {
         match live {
-            Live::Line { node, text } => {
+            Live::Line { node, text } | Live::Passing { node, text } => {
                 if let Some(bar) = self.bars.get(node) {
                     bar.set_message(tame(text));
                 }

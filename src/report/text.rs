@@ -55,6 +55,31 @@ pub fn every_node(story: &Story) -> String {
     text
 }
 
+/// The gates: a line an assertion, and under one that does not hold what explains it; how many hold, in the end.
+pub fn gates(story: &Story) -> String {
+    let mut text = String::new();
+    let (mut held, mut all) = (0, 0);
+    for node in story.nodes.iter().filter(|node| node.outline.role == Role::Gate) {
+        for result in &node.assertions {
+            all += 1;
+            held += usize::from(matches!(&result.verdict, Ok(verdict) if verdict.holds()));
+            let _ = writeln!(text, "{}", words::assertion(result));
+            let mut lines: Vec<String> = result.findings.iter().flat_map(words::finding).collect();
+            lines.extend(
+                result.verdict.as_ref().err().and_then(|fault| fault.help.as_ref()).map(|help| format!("help: {help}")),
+            );
+            for line in lines {
+                let _ = writeln!(text, "    {line}");
+            }
+        }
+        for line in words::explanation(node).iter().filter(|_| node.assertions.is_empty()) {
+            let _ = writeln!(text, "{line}");
+        }
+    }
+    let _ = writeln!(text, "{BOLD}{held} of {all} hold{OFF}");
+    text
+}
+
 /// A state in a word.
 pub fn state_word(state: State) -> &'static str {
     words::state(state)

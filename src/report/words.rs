@@ -187,12 +187,17 @@ pub fn tame(text: &str) -> String {
     }
 }
 
+/// The same with line ends left in: for files, whose lines are no commands.
+pub(super) fn tame_keeping_lines(text: &str) -> String {
+    text.split('\n').map(tame).collect::<Vec<_>>().join("\n")
+}
+
 fn tame_lines(text: &str) -> impl Iterator<Item = String> {
     text.lines().map(tame)
 }
 
 /// Characters that reorder text on a terminal (Unicode bidirectional controls).
-fn is_bidi(c: char) -> bool {
+pub(super) fn is_bidi(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -10,6 +10,7 @@ use crate::document::manifests;
 use crate::drivers::call::{Call, Undone};
 use crate::drivers::cluster::explain::Target;
 use crate::drivers::cluster::rollout::rolls_out;
+use crate::drivers::files;
 use crate::drivers::helm::Author;
 use crate::drivers::helm::release::Release;
 use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind};
@@ -169,11 +170,11 @@ async fn rendered(spec: &TemplateSpec, cx: &Context, call: &Call<'_>) -> Result<
     let release = spec.release.as_deref().unwrap_or(own);
     let text = cx.world.helm.template(release, namespace, &spec.chart().chart(&cx.project), call).await?;
     let path = match &spec.output {
-        Some(path) => cx.project.join(path),
+        Some(path) => files::place(&cx.project, path)?,
         None => cx.scratch.join(format!("{}.yaml", cx.name.replace('/', "-"))),
     };
-    let kept = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, &text));
-    kept.map_err(|error| Fault::unknown(format!("{} cannot be written: {error}", path.display())))?;
+    std::fs::write(&path, &text)
+        .map_err(|error| Fault::unknown(format!("{} cannot be written: {error}", path.display())))?;
     cx.evidence.keep("rendered.yaml", &text);
     let objects = manifests::parse(&text, &path)
         .map_err(|error| Undone::Failed(Failure::new(format!("the chart does not render to manifests: {error}"))))?;

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use crate::drivers::call::{Call, Undone};
+use crate::drivers::files;
 use crate::drivers::images::Engine;
 use crate::drivers::images::layer::{Limits, Wanted};
 use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind};
@@ -140,11 +141,7 @@ async fn tagged(spec: &TagSpec, cx: &Context, engine: &Engine, call: &Call<'_>) 
 }
 
 async fn saved(spec: &SaveSpec, cx: &Context, engine: &Engine, call: &Call<'_>) -> Result<Outputs, Undone> {
-    let file = cx.project.join(&spec.path);
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Fault::invalid(format!("{} cannot be made: {error}", folder.display())))?;
-    }
+    let file = files::place(&cx.project, &spec.path)?;
     cx.world.images.save(engine, &spec.image, &file, spec.format, call).await?;
     let size = std::fs::metadata(&file)
         .map_err(|error| Fault::unknown(format!("{} was not written: {error}", spec.path.display())))?

@@ -1,13 +1,18 @@
 //! The built program, as people and scripts use it: words, exit codes, files, signals. Needs neither Docker nor a cluster.
 
+mod api;
 mod choices;
+mod commands;
 mod crash;
 mod disk;
 mod examples;
+mod faults;
 mod files;
+mod hostile;
 mod kit;
 mod kubectl;
 mod places;
 mod records;
 mod secrets;
 mod signals;
+mod volume;

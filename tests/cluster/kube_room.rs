@@ -1,11 +1,10 @@
 //! A room of the real cluster for the tests of the `kube` step: a project, a namespace, a workload that serves.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pipeline::document::Node;
 use pipeline::kind::{Context, Signals};
-use pipeline::outcome::{Failure, Fault, Outcome};
+use pipeline::outcome::{Failure, Fault, Outcome, Outputs};
 use pipeline::source::{FileId, Span};
 use pipeline::steps::STEPS;
 use serde_json::{Value, json};
@@ -29,7 +28,7 @@ impl Room {
         room
     }
 
-    pub async fn passes(&self, body: Value) -> BTreeMap<String, Value> {
+    pub async fn passes(&self, body: Value) -> Outputs {
         self.project.passes("kube", body).await
     }
 
@@ -80,6 +79,7 @@ pub fn fresh() -> Signals {
         stop: CancellationToken::new(),
         up: CancellationToken::new(),
         grace: Duration::from_secs(1),
+        covered: std::sync::Arc::default(),
         during: false,
     }
 }

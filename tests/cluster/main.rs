@@ -23,4 +23,5 @@ mod secrets;
 mod stand;
 mod todo;
 mod todo_whole;
+mod traffic;
 mod world;

@@ -126,6 +126,7 @@ fn context_of(world: Arc<World>, kept: Arc<Kept>) -> Context {
         stop: CancellationToken::new(),
         up: CancellationToken::new(),
         grace: Duration::from_secs(2),
+        covered: Arc::default(),
         during: false,
     };
     Context {

@@ -12,7 +12,7 @@ use pipeline::drivers::process::LineSink;
 use pipeline::drivers::{Settings, World};
 use pipeline::kind::{Assertion, Context, Evidence, Registry, Signals};
 use pipeline::mask::SecretText;
-use pipeline::outcome::{Fault, Outcome, Verdict};
+use pipeline::outcome::{Fault, Outcome, Outputs, Verdict};
 use pipeline::source::{FileId, Span};
 use pipeline::steps::STEPS;
 use serde_json::Value;
@@ -93,6 +93,7 @@ impl Project {
                 stop: CancellationToken::new(),
                 up: CancellationToken::new(),
                 grace: Duration::from_secs(2),
+                covered: Arc::default(),
                 during: false,
             },
             world: Arc::new(world),
@@ -117,7 +118,7 @@ impl Project {
     }
 
     /// The outputs of a step that has to pass.
-    pub async fn passes(&self, kind: &str, body: Value) -> BTreeMap<String, Value> {
+    pub async fn passes(&self, kind: &str, body: Value) -> Outputs {
         match self.step(kind, body).await {
             Ok(Outcome::Passed(outputs)) => outputs,
             other => panic!("did not pass: {other:?}\n{}", self.log.text()),

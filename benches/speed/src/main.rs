@@ -1,6 +1,7 @@
 //! How fast `pipeline` is beside others, measured in one run and told as one Markdown table. `make bench` calls it.
 //!
 //! `pipeline-speed all [--quick] PIPELINE FOLDER`: the whole of it, working in FOLDER.
+//! `pipeline-speed traffic PIPELINE FOLDER`: the load alone.
 //! `pipeline-speed loop COUNT JOBS`: the baseline. `pipeline-speed cost PROGRAM ARGUMENT…`: what a command costs.
 
 mod cost;
@@ -9,8 +10,9 @@ mod dag_others;
 mod files;
 mod objects;
 mod table;
+mod traffic;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use table::Table;
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["loop", count, jobs] => dag_others::bare_loop(number(count), number(jobs)),
         ["cost", command @ ..] if !command.is_empty() => cost::tell(command),
+        ["traffic", pipeline, folder] => traffic::measure(Path::new(pipeline), Path::new(folder), 3),
         ["all", pipeline, folder] => all(pipeline, folder, Size { layers: 100, rounds: 3 }),
         ["all", "--quick", pipeline, folder] => all(pipeline, folder, Size { layers: 10, rounds: 3 }),
         _ => Err("usage: pipeline-speed all [--quick] PIPELINE FOLDER".to_owned()),
@@ -55,6 +58,7 @@ fn all(pipeline: &str, folder: &str, size: Size) -> Result<(), String> {
     files::measure(&pipeline, &folder.join("check"), size, &mut table)?;
     objects::measure(&pipeline, &folder.join("objects"), size, &mut table)?;
     print!("{table}");
+    traffic::measure(&pipeline, &folder.join("traffic"), size.rounds)?;
     println!("\nload average at the end: {}", load());
     Ok(())
 }

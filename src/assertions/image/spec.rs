@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use crate::diagnostic::Code;
-use crate::drivers::images::EngineName;
+use crate::drivers::files;
+use crate::drivers::images::{EngineName, name_problem};
 use crate::expect::Expect;
 use crate::kind::{CheckContext, ExistingPath};
 use crate::units::{ByteSize, Count, ScalarText, Text};
@@ -158,6 +159,15 @@ impl Image {
 
 /// What can be said of it before anything runs.
 pub fn check(image: &Image, cx: &mut CheckContext<'_>) {
+    for (key, path) in [("archive", &image.archive), ("layout", &image.layout)] {
+        if let Some(problem) = path.as_deref().and_then(files::problem) {
+            let help = Some("paths are relative to the folder of pipeline.yaml and stay below it".to_owned());
+            cx.error(&[key.into()], Code::InvalidReference, problem, help);
+        }
+    }
+    if let Some(problem) = image.name.as_deref().and_then(name_problem) {
+        cx.error(&["name".into()], Code::InvalidValue, problem, None);
+    }
     if image.archive.is_some() && image.layout.is_some() {
         let message = "`archive` and `layout` are two places for one image";
         cx.error(&["layout".into()], Code::InvalidValue, message, Some("write two assertions".into()));

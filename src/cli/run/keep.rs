@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
+use crate::cli::record::Beside;
 use crate::drivers::process::LineSink;
 use crate::engine::{NoticeSender, Recorder, RunFiles, StepLog};
 use crate::event::{Event, Live, LogSize, NodeId, Record};
@@ -55,6 +56,7 @@ pub(super) fn reports(folder: &RunFolder, story: &Story) -> Result<(), Fault> {
         })
     };
     write(folder.junit(), &|out| crate::report::junit::write(story, out))?;
+    write(folder.html(), &|out| crate::report::html::write(story, &Beside(folder), out))?;
     write(folder.summary(), &|out| crate::report::json::write(story, out))
 }
 
@@ -112,10 +114,11 @@ impl Drop for Files {
 
 impl RunFiles for Files {
     fn log(&self, node: NodeId, name: &str, live: &NoticeSender) -> Arc<dyn StepLog> {
-        let live = live.clone();
-        let show = move |text: String| live.live(Live::Line { node, text });
+        let (shown, passing, masker) = (live.clone(), live.clone(), self.masker.clone());
+        let show = move |text: String| shown.live(Live::Line { node, text });
         let log = journal::StepLog::new(self.folder.log(name), LOG_LIMIT, &self.masker, show);
-        Arc::new(Log { log, lost: Arc::clone(&self.lost) })
+        let pass = move |text: &str| passing.live(Live::Passing { node, text: masker.mask(text).into_owned() });
+        Arc::new(Log { lines: log, pass: Box::new(pass), lost: Arc::clone(&self.lost) })
     }
 
     fn evidence(&self, _: NodeId, name: &str) -> Arc<dyn Evidence> {
@@ -132,19 +135,32 @@ impl RunFiles for Files {
 }
 
 struct Log {
-    log: journal::StepLog,
+    lines: journal::StepLog,
+    pass: Box<dyn Fn(&str) + Send + Sync>,
     lost: Arc<Mutex<Vec<String>>>,
 }
 
 impl LineSink for Log {
     fn line(&self, line: &[u8]) {
-        self.log.line(line);
+        self.lines.line(line);
+    }
+
+    fn passing(&self, text: &str) {
+        (self.pass)(text);
+    }
+
+    fn piece(&self, piece: &[u8]) {
+        self.lines.piece(piece);
+    }
+
+    fn ends(&self) {
+        self.lines.ends();
     }
 }
 
 impl StepLog for Log {
     fn close(&self) -> Option<LogSize> {
-        match self.log.finish() {
+        match self.lines.finish() {
             Ok(size) => (size != LogSize::default()).then_some(size),
             Err(error) => {
                 self.lost.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_string());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anstream::AutoStream;
 
 use super::super::args::Output;
+use super::super::out;
 use crate::engine::{Notice, Notices};
 use crate::outcome::Fault;
 use crate::report::github::GitHub;
@@ -24,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(16);
 
 /// A thread that hands notices to reporters.
 pub(super) struct Listener {
-    thread: JoinHandle<Heard>,
+    thread: JoinHandle<(Heard, usize)>,
 }
 
 impl Listener {
@@ -47,7 +48,7 @@ impl Listener {
                     reporters.flush();
                     std::thread::park_timeout(PAUSE);
                 }
-                reporters.finish()
+                (reporters.finish(), notices.dropped())
             })
         };
         std::thread::Builder::new()
@@ -60,9 +61,14 @@ impl Listener {
     /// Waits until everything was told.
     pub fn finish(self) -> Heard {
         self.thread.thread().unpark();
-        self.thread.join().unwrap_or_else(|_| {
-            (Story::default(), vec![("terminal", io::Error::other("the reporter broke; the journal is whole"))])
-        })
+        let (heard, dropped) = self.thread.join().unwrap_or_else(|_| {
+            let broke = io::Error::other("the reporter broke; the journal is whole");
+            ((Story::default(), vec![("terminal", broke)]), 0)
+        });
+        if dropped > 0 {
+            out::say(&format!("{dropped} lines came too fast to be shown here; `pipeline logs` has them all"));
+        }
+        heard
     }
 }
 

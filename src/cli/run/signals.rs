@@ -7,7 +7,7 @@ use crate::engine::Interrupt;
 use crate::outcome::Fault;
 
 /// Signals from now on, by number. A closed terminal (SIGHUP) counts as SIGTERM.
-pub(super) fn interrupts() -> Result<(UnboundedSender<Interrupt>, UnboundedReceiver<Interrupt>), Fault> {
+pub(in crate::cli) fn interrupts() -> Result<(UnboundedSender<Interrupt>, UnboundedReceiver<Interrupt>), Fault> {
     let (sender, receiver) = unbounded_channel();
     for (kind, number) in [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15), (SignalKind::hangup(), 15)] {
         let mut stream = signal(kind).map_err(|error| Fault::unknown(format!("cannot listen for signals: {error}")))?;

@@ -31,6 +31,21 @@ impl<'a> Tail<'a> {
 impl LineSink for Tail<'_> {
     fn line(&self, line: &[u8]) {
         self.log.line(line);
+        self.remember(line);
+    }
+
+    fn piece(&self, piece: &[u8]) {
+        self.log.piece(piece);
+        self.remember(piece);
+    }
+
+    fn ends(&self) {
+        self.log.ends();
+    }
+}
+
+impl Tail<'_> {
+    fn remember(&self, line: &[u8]) {
         let text = String::from_utf8_lossy(line);
         let text = text.trim_end();
         if !text.is_empty() {

@@ -23,6 +23,8 @@ use prepare::Prepared;
 pub const MANAGER: &str = "pipeline";
 /// Requests under way at a time.
 const IN_FLIGHT: usize = 16;
+/// How long an API server may be away in the middle of an apply.
+const OUTAGE: Duration = Duration::from_secs(15);
 /// Time for a CustomResourceDefinition to be established.
 const ESTABLISHED: Duration = Duration::from_secs(30);
 /// Up to this many objects of a kind and namespace are looked up one by one, more by one list.
@@ -253,9 +255,16 @@ impl Cluster {
         // account a little later: both are worth another look, for 5 s at most.
         let mut pauses = [20, 50, 100, 200, 400, 800, 1600, 1800].into_iter().map(Duration::from_millis);
         let is_new = brought.iter().any(|kind| kind.resource == one.kind.resource);
+        // An API server that restarts is back within seconds, and what is applied twice is as if it were applied once.
+        let (begun, mut outage) = (tokio::time::Instant::now(), Duration::from_millis(100));
         loop {
             let refusal = match self.ask(&doing, api.patch_metadata(&one.name, &parameters, &patch)).await {
                 Err(Trouble::Refused(refusal)) => refusal,
+                Err(Trouble::Fault(fault)) if fault.transient && begun.elapsed() < OUTAGE => {
+                    tokio::time::sleep(outage).await;
+                    outage = (outage * 2).min(Duration::from_secs(2));
+                    continue;
+                }
                 answer => return answer,
             };
             if refusal.cause == "NoSuchKind" {

@@ -87,7 +87,7 @@ fn exit_of(status: Option<&Status>) -> (Option<i32>, String) {
 async fn lines(stream: Option<impl AsyncRead + Unpin>, sink: &dyn LineSink, keep: usize) -> Vec<u8> {
     let mut kept = Vec::new();
     let Some(mut stream) = stream else { return kept };
-    let (mut rest, mut chunk) = (Vec::new(), vec![0; 16 * 1024]);
+    let (mut rest, mut chunk, mut inside) = (Vec::new(), vec![0; 16 * 1024], false);
     while let Ok(read) = stream.read(&mut chunk).await {
         if read == 0 {
             break;
@@ -96,16 +96,24 @@ async fn lines(stream: Option<impl AsyncRead + Unpin>, sink: &dyn LineSink, keep
         kept.extend_from_slice(&chunk[..read.min(room)]);
         rest.extend_from_slice(&chunk[..read]);
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            sink.line(rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]));
+            if inside && end == 0 {
+                sink.ends();
+            } else {
+                sink.line(rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]));
+            }
+            inside = false;
             rest.drain(..=end);
         }
         if rest.len() >= LINE_LIMIT {
-            sink.line(&rest);
+            sink.piece(&rest);
+            inside = true;
             rest.clear();
         }
     }
     if !rest.is_empty() {
         sink.line(&rest);
+    } else if inside {
+        sink.ends();
     }
     kept
 }

@@ -92,11 +92,19 @@ fn none_allowed(asked: Option<&str>) -> Fault {
         .help(format!("name the allowed kubeconfig contexts in pipeline.yaml: `cluster: {{ contexts: [{example}] }}`"))
 }
 
-/// Refuses the namespaces that belong to the cluster itself.
+/// Refuses the namespaces that belong to the cluster itself, and what is no name of a namespace at all.
 ///
 /// # Errors
-/// [`Fault`] of kind environment that names it.
+/// [`Fault`] that names it.
 pub fn refuse_system_namespace(namespace: &str) -> Result<(), Fault> {
+    // a name goes into the path of a request: `kube-system/` would be another one than it says
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_label = namespace.len() <= 63 && !namespace.starts_with('-') && !namespace.ends_with('-');
+    if !is_label || !namespace.chars().all(fits) {
+        let shown = namespace.escape_debug();
+        return Err(Fault::invalid(format!("\"{shown}\" is no name of a namespace"))
+            .help("write lower-case letters, digits and `-`, at most 63 characters"));
+    }
     if !SYSTEM.contains(&namespace) {
         return Ok(());
     }

@@ -75,6 +75,13 @@ pub(super) fn only(config: Kubeconfig, context: &str, namespace: Option<&str>) -
     })
 }
 
+/// The program that the user of `context` signs in with.
+pub(super) fn credential_program(config: Kubeconfig, context: &str) -> Option<String> {
+    let user = only(config, context, None)?.auth_infos.into_iter().next()?.auth_info?;
+    let of_provider = || user.auth_provider.and_then(|provider| provider.config.get("cmd-path").cloned());
+    user.exec.and_then(|exec| exec.command).or_else(of_provider)
+}
+
 /// Writes it into `folder` with mode 0600 and hands back its path. JSON, which kubectl and helm read as YAML.
 pub(super) fn write(config: &Kubeconfig, folder: &Path) -> Result<PathBuf, Fault> {
     let path = folder.join("kubeconfig");

@@ -1,6 +1,7 @@
 //! A local port that leads into a pod: every connection goes to a ready pod, and to another one when that goes away.
 
 use std::net::SocketAddr;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
@@ -56,6 +57,7 @@ impl Cluster {
         })?;
         let local =
             listener.local_addr().map_err(|error| Fault::unknown(format!("the local port is lost: {error}")))?;
+        let _held = self.hold(local.port());
         let pod_kind = self.kind_of("v1", "Pod").await?;
         let api = self.pods(forward.namespace).await?;
         let (chosen, choice) = watch::channel::<Option<Backend>>(None);
@@ -114,6 +116,30 @@ impl Cluster {
             result = pods => result,
             () = serve => Ok(()),
         }
+    }
+}
+
+impl Cluster {
+    /// Whether this run forwards a local port: what is asked there comes from one pod.
+    pub fn forwards(&self, port: u16) -> bool {
+        self.forwarded.lock().unwrap_or_else(PoisonError::into_inner).contains(&port)
+    }
+
+    fn hold(&self, port: u16) -> Held<'_> {
+        self.forwarded.lock().unwrap_or_else(PoisonError::into_inner).push(port);
+        Held { cluster: self, port }
+    }
+}
+
+/// A local port that is forwarded, until dropped.
+struct Held<'a> {
+    cluster: &'a Cluster,
+    port: u16,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.cluster.forwarded.lock().unwrap_or_else(PoisonError::into_inner).retain(|port| *port != self.port);
     }
 }
 

@@ -230,6 +230,12 @@ fn shortened(message: &str) -> String {
 
 /// The fault of an error that is no answer of the API server.
 pub(super) fn unreachable(error: &kube::Error, endpoint: &Endpoint) -> Fault {
+    if let kube::Error::SerdeError(error) = error {
+        let (context, server) = (&endpoint.context, endpoint.server.trim_end_matches('/'));
+        let message =
+            format!("what answers for context \"{context}\" at {server} does not speak the Kubernetes API: {error}");
+        return Fault::environment(message).help("is a proxy in between, or is the server in kubeconfig another one?");
+    }
     let mut chain: Vec<String> = Vec::new();
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = next {

@@ -13,6 +13,7 @@ use super::Helm;
 use super::pending::{Author, PIPELINE_LABEL, RUN_LABEL};
 use super::values::merge;
 use crate::outcome::Fault;
+use crate::units::ByteSize;
 
 /// Bytes of an uncompressed release before it is refused: 64 MiB. A Secret holds 1 MiB at most, compressed.
 const RELEASE_LIMIT: u64 = 64 << 20;
@@ -101,17 +102,7 @@ impl Release {
     /// A lower-case sentence where it is not what helm writes.
     pub fn decode(entry: &[u8]) -> Result<Self, String> {
         let packed = STANDARD.decode(entry.trim_ascii()).map_err(|_| "it is not base64".to_owned())?;
-        let json = if packed.starts_with(&[0x1f, 0x8b]) {
-            let mut json = Vec::new();
-            let mut stream = flate2::read::GzDecoder::new(&packed[..]).take(RELEASE_LIMIT + 1);
-            stream.read_to_end(&mut json).map_err(|error| format!("it is not gzip: {error}"))?;
-            if json.len() as u64 > RELEASE_LIMIT {
-                return Err("it is larger than 64 MiB".to_owned());
-            }
-            json
-        } else {
-            packed
-        };
+        let json = if packed.starts_with(&[0x1f, 0x8b]) { unpacked(&packed, RELEASE_LIMIT)? } else { packed };
         let recorded: Recorded = serde_json::from_slice(&json).map_err(|error| format!("it is no release: {error}"))?;
         let chart = recorded.chart.unwrap_or(RecordedChart { metadata: None, values: None });
         let metadata = chart.metadata.unwrap_or_default();
@@ -172,6 +163,25 @@ impl Revision {
     }
 }
 
+fn unpacked(packed: &[u8], limit: u64) -> Result<Vec<u8>, String> {
+    let mut json = Vec::new();
+    let mut stream = flate2::read::GzDecoder::new(packed).take(limit + 1);
+    stream.read_to_end(&mut json).map_err(|error| format!("it is not gzip: {error}"))?;
+    if json.len() as u64 > limit {
+        return Err(format!("it unpacks to more than {}", ByteSize(limit)));
+    }
+    Ok(json)
+}
+
+/// What keeps a text from being a release's name. Helm's own rule: a DNS name of at most 53 characters.
+pub fn name_problem(name: &str) -> Option<String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let is_name =
+        name.len() <= 53 && name.chars().all(fits) && ends(name.chars().next()) && ends(name.chars().next_back());
+    (!is_name).then(|| format!("`{}` is no name of a release", name.escape_debug()))
+}
+
 /// The Secrets' place in the API.
 pub fn secrets() -> ApiResource {
     ApiResource::erase::<k8s_openapi::api::core::v1::Secret>(&())
@@ -183,6 +193,9 @@ impl Helm {
     /// # Errors
     /// [`Fault`] when the cluster does not answer or refuses.
     pub async fn revisions(&self, release: &str, namespace: &str) -> Result<Vec<Revision>, Fault> {
+        if let Some(problem) = name_problem(release) {
+            return Err(Fault::invalid(problem));
+        }
         let api = self.secrets(namespace).await?;
         let wanted = ListParams::default().labels(&format!("owner=helm,name={release}"));
         let list = api.list_metadata(&wanted).await.map_err(|error| unreadable(release, &error))?;
@@ -244,6 +257,14 @@ pub(crate) mod tests {
             },
             "config": {"image": {"tag": "v2"}}
         })
+    }
+
+    #[test]
+    fn refuses_a_release_that_unpacks_without_end() {
+        let packed = STANDARD.decode(packed(&json!("0".repeat(5_000)))).expect("base64");
+        assert!(packed.len() < 100);
+        assert_eq!(unpacked(&packed, 5_000), Err("it unpacks to more than 5 kB".to_owned()));
+        assert_eq!(unpacked(&packed, 5_002).map(|json| json.len()), Ok(5_002));
     }
 
     #[test]

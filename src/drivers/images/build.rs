@@ -168,13 +168,35 @@ impl Images {
         let doing = format!("{} {doing}", engine.name);
         match run(command, &tail, &call.stop).await? {
             Exit::Code(0) => Ok(()),
-            Exit::Code(code) => Err(Undone::Failed(failure(&doing, Some(code), tail.lines()))),
+            Exit::Code(code) => {
+                let lines = tail.lines();
+                match lost(engine.name, &doing, &lines) {
+                    Some(fault) => Err(fault.into()),
+                    None => Err(Undone::Failed(failure(&doing, Some(code), lines))),
+                }
+            }
             Exit::Signal(signal) => {
                 Err(Undone::Failed(failure(&format!("{doing} was ended by signal {signal} and"), None, tail.lines())))
             }
             Exit::Stopped => Err(Fault::unknown("stopped").into()),
         }
     }
+}
+
+/// The engine's own end, in the words of its client: nobody can say then what came of the act.
+fn lost(engine: EngineName, doing: &str, lines: &[String]) -> Option<Fault> {
+    let phrases = [
+        "cannot connect to the docker daemon",
+        "error during connect",
+        "error reading from server: eof",
+        "rpc error: code = unavailable",
+        "is the docker daemon running",
+    ];
+    let says = |line: &&String| phrases.iter().any(|phrase| line.to_lowercase().contains(phrase));
+    let line = lines.iter().rev().find(says)?;
+    let message = format!("{engine} went away during {doing}: {}", clean(line));
+    let help = format!("start {engine} again, and see in its log why it ended");
+    Some(Fault::environment(message).help(help).transient())
 }
 
 /// From an engine's last lines to a failure.

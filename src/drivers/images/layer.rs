@@ -281,6 +281,61 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn an_odd_layer_is_read_and_nothing_of_it_lands_on_disk() {
+        use tar::EntryType::{Block, Char, Fifo, Link, Regular, Symlink};
+
+        let here = |name: &str| std::path::Path::new("/tmp").join(name);
+        let (absolute, outside) =
+            (format!("/tmp/hostile-a-{}", std::process::id()), format!("hostile-b-{}", std::process::id()));
+        let entry = |name: &str, kind: tar::EntryType, link: &str, content: &[u8]| {
+            let mut header = tar::Header::new_gnu();
+            // as bytes: the library itself would refuse such names
+            header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+            header.as_old_mut().linkname[..link.len()].copy_from_slice(link.as_bytes());
+            header.set_entry_type(kind);
+            header.set_mode(0o4777);
+            header.set_size(content.len() as u64);
+            header.set_cksum();
+            let mut bytes = [header.as_bytes(), content].concat();
+            bytes.resize(bytes.len().next_multiple_of(512), 0);
+            bytes
+        };
+        let mut sparse = entry("sparse", tar::EntryType::GNUSparse, "", b"");
+        // 10 GB of nothing, in three octal digits of data
+        sparse[483..495].copy_from_slice(b"112402762000");
+        let sum: u32 = sparse
+            .iter()
+            .enumerate()
+            .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) })
+            .sum();
+        sparse[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        let layer = [
+            entry(&absolute, Regular, "", b"x"),
+            entry(&format!("../../tmp/{outside}"), Regular, "", b"y"),
+            entry("dev/sda", Block, "", b""),
+            entry("dev/null", Char, "", b""),
+            entry("pipe", Fifo, "", b""),
+            entry("hard", Link, "../../../etc/shadow", b""),
+            entry("soft", Symlink, "/etc/shadow", b""),
+            sparse,
+            entry("last", Regular, "", b"z"),
+            vec![0; 1024],
+        ]
+        .concat();
+        let wanted = Wanted {
+            files: ["/last", "/tmp/*", "/dev/sda"].map(Glob::new).into(),
+            leaks: Some(Leaks::new([])),
+            ..Wanted::default()
+        };
+        let read = Layer::read(&layer[..], &wanted, &Budget::new(Limits { bytes: 1 << 20, entries: 100 }));
+        let read = read.expect("odd, and well formed");
+        let found: Vec<usize> = (0..3).map(|at| read.matches.get(&at).map_or(0, BTreeSet::len)).collect();
+        assert_eq!(found, [1, 2, 1], "paths are those of the image, whatever they begin with");
+        assert!(read.passwd.is_none() && read.sightings.is_empty());
+        assert!(!std::path::Path::new(&absolute).exists() && !here(&outside).exists());
+    }
+
+    #[test]
     fn limits_end_a_stream_that_never_does() {
         let budget = Budget::new(Limits { bytes: 10_000, entries: 10 });
         let tar = tar_of(&[("big", &"x".repeat(20_000))]);

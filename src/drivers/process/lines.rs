@@ -16,14 +16,16 @@ impl Lines {
         for end in memchr::memchr_iter(b'\n', buffer) {
             let line = &buffer[start..end];
             // the end of a line that was handed on in pieces of exactly the limit is not a line of its own
-            if !(self.inside && line.is_empty()) {
+            if self.inside && line.is_empty() {
+                sink.ends();
+            } else {
                 sink.line(line.strip_suffix(b"\r").unwrap_or(line));
             }
             self.inside = false;
             start = end + 1;
         }
         if start == 0 && buffer.len() >= LINE_LIMIT {
-            sink.line(buffer);
+            sink.piece(buffer);
             self.inside = true;
             start = buffer.len();
         }
@@ -39,6 +41,8 @@ impl Lines {
         if !buffer.is_empty() {
             sink.line(buffer);
             buffer.clear();
+        } else if self.inside {
+            sink.ends();
         }
         self.inside = false;
     }

@@ -111,6 +111,7 @@ impl Dispatch {
             return self.keep(node, kept);
         }
         self.events.push(Event::NodeStarted { node, attempt: 1 });
+        self.mark(node, None);
         let during = !plan.node(node).covers.is_empty();
         let own = |unused: &CancellationToken| if during { CancellationToken::new() } else { unused.clone() };
         let signals = Signals {
@@ -118,6 +119,7 @@ impl Dispatch {
             stop: own(&self.unused.stop),
             up: own(&self.unused.up),
             grace: self.options.grace,
+            covered: if during { Arc::default() } else { Arc::clone(&self.unused.covered) },
             during,
         };
         let running = Running {
@@ -126,6 +128,7 @@ impl Dispatch {
             stop: signals.stop.clone(),
             task: None,
             cancelled: None,
+            covered: during.then(|| Arc::clone(&signals.covered)),
         };
         self.running.insert(node, running);
         match self.known.ground(&plan, stage) {

@@ -1,10 +1,17 @@
 //! What can be said of a `helm` step before anything runs: one verb, a chart that is there, names that can be.
 
+use std::path::Path;
+
 use super::spec::{Helm, UsesChart, Verb};
 use crate::diagnostic::Code;
 use crate::document::Segment;
+use crate::drivers::helm::release::name_problem;
 use crate::drivers::helm::values::names;
+use crate::drivers::tree;
 use crate::kind::CheckContext;
+
+/// Bytes of a chart's files together: far more than a release Secret can hold.
+const CHART_LIMIT: u64 = 50_000_000;
 
 pub fn check(step: &Helm, cx: &mut CheckContext<'_>) {
     let verbs = step.verbs();
@@ -51,7 +58,21 @@ pub fn check(step: &Helm, cx: &mut CheckContext<'_>) {
 fn chart(verb: &str, spec: &impl UsesChart, cx: &mut CheckContext<'_>) {
     let fields = spec.chart();
     let at = |key: &str| -> [Segment; 2] { [verb.into(), key.into()] };
+    let options = [("chart", Some(fields.chart)), ("version", fields.version), ("repository", fields.repository)];
+    for (key, text) in options {
+        // helm would read it as one of its options, such as one that runs a program
+        if text.is_some_and(|text| text.starts_with('-') || text.chars().any(char::is_control)) {
+            let message =
+                format!("`{}` is no {key}: it begins like an option", text.unwrap_or_default().escape_debug());
+            cx.error(&at(key), Code::InvalidValue, message, None);
+            return;
+        }
+    }
     if fields.is_local() {
+        match tree::leaves(cx.project, Path::new(fields.chart), CHART_LIMIT) {
+            Ok(()) => {}
+            Err(fault) => return cx.error(&at("chart"), Code::InvalidReference, fault.message, fault.help),
+        }
         let path = cx.project.join(fields.chart);
         let is_chart = if path.is_dir() { path.join("Chart.yaml").is_file() } else { path.is_file() };
         if !is_chart {
@@ -72,12 +93,8 @@ fn chart(verb: &str, spec: &impl UsesChart, cx: &mut CheckContext<'_>) {
     }
 }
 
-/// Helm's own rule: a DNS name of at most 53 characters.
 fn release(verb: &str, name: &str, cx: &mut CheckContext<'_>) {
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-    let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-    if name.len() > 53 || !name.chars().all(fits) || !ends(name.chars().next()) || !ends(name.chars().next_back()) {
-        let message = format!("`{name}` is no name of a release");
+    if let Some(message) = name_problem(name) {
         let help = "write lower-case letters, digits and `-`, at most 53 characters".to_owned();
         cx.error(&[verb.into(), "release".into()], Code::InvalidValue, message, Some(help));
     }

@@ -3,6 +3,7 @@
 use super::spec::{BuildSpec, Image};
 use crate::diagnostic::Code;
 use crate::drivers::images::dockerfile::Dockerfile;
+use crate::drivers::images::name_problem;
 use crate::kind::CheckContext;
 
 /// Bytes of a Dockerfile that are looked at; nobody writes a longer one.
@@ -25,6 +26,17 @@ pub fn check(image: &Image, cx: &mut CheckContext<'_>) {
     }
     if let Some(build) = &image.build {
         check_build(build, cx);
+    }
+    for (verb, key, name) in [
+        ("load", "image", image.load.as_ref().map(|load| &load.image)),
+        ("tag", "image", image.tag.as_ref().map(|tag| &tag.image)),
+        ("tag", "tag", image.tag.as_ref().map(|tag| &tag.tag)),
+        ("save", "image", image.save.as_ref().map(|save| &save.image)),
+        ("pull", "image", image.pull.as_ref().map(|pull| &pull.image)),
+    ] {
+        if let Some(problem) = name.and_then(|name| name_problem(name)) {
+            cx.error(&[verb.into(), key.into()], Code::InvalidValue, problem, None);
+        }
     }
     if let Some(save) = &image.save {
         let leaves = save.path.is_absolute() || save.path.components().any(|part| part.as_os_str() == "..");

@@ -97,6 +97,15 @@ impl LineSink for Counted {
         self.lines.fetch_add(1, Ordering::Relaxed);
         self.log.line(line);
     }
+
+    fn piece(&self, piece: &[u8]) {
+        self.log.piece(piece);
+    }
+
+    fn ends(&self) {
+        self.lines.fetch_add(1, Ordering::Relaxed);
+        self.log.ends();
+    }
 }
 
 impl Logs {

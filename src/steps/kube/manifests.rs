@@ -25,7 +25,7 @@ pub struct Manifest {
 pub fn read(project: &Path, files: &[ExistingPath], objects: &[Value]) -> Result<Vec<Manifest>, Fault> {
     let mut all = Vec::new();
     for path in files {
-        let found = manifests::read(&path.below(project)).map_err(|mut error| {
+        let found = manifests::read(&path.below(project), project).map_err(|mut error| {
             error.source = relative(project, &error.source).to_owned();
             Fault::invalid(error.to_string())
         })?;

@@ -56,6 +56,21 @@ impl<'a> Tail<'a> {
 impl LineSink for Tail<'_> {
     fn line(&self, line: &[u8]) {
         self.log.line(line);
+        self.remember(line);
+    }
+
+    fn piece(&self, piece: &[u8]) {
+        self.log.piece(piece);
+        self.remember(piece);
+    }
+
+    fn ends(&self) {
+        self.log.ends();
+    }
+}
+
+impl Tail<'_> {
+    fn remember(&self, line: &[u8]) {
         if self.wanted.as_ref().is_some_and(|wanted| wanted.find(line).is_some()) {
             self.seen.cancel();
         }

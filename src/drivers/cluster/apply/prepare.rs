@@ -101,6 +101,19 @@ pub(super) fn prepare(at: usize, mut object: Value, kind: Kind, options: &ApplyO
             ..Refusal::default()
         }));
     };
+    // a name goes into the path of a request: no part of it may lead to another object, or add a query
+    if matches!(name.as_str(), "." | "..")
+        || name.contains(['/', '%', '?', '#', '\\'])
+        || name.contains(char::is_control)
+    {
+        return Err(Trouble::Refused(Refusal {
+            doing,
+            code: 422,
+            cause: "NoName".to_owned(),
+            message: format!("`{}` is no name of an object", name.escape_debug()),
+            ..Refusal::default()
+        }));
+    }
     let metadata = object["metadata"].as_object_mut().expect("it has a name");
     // What the server fills in; an object saved by `kubectl get -o yaml` carries it, and apply refuses managedFields.
     for owned in ["managedFields", "creationTimestamp", "resourceVersion", "uid", "generation", "selfLink"] {

@@ -1,0 +1,186 @@
+//! `pipeline gate`: one gate file, measured against the world as it is. Runs no step and keeps no run.
+
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::args::{Args, GateFormat, GateOf};
+use super::run::{environment, interrupts, resolve};
+use super::{REGISTRY, find, out};
+use crate::drivers::World;
+use crate::drivers::process::LineSink;
+use crate::engine::{self, Mode, Notice, NoticeSender, Recorder, RunFiles, Selection, StepLog};
+use crate::event::{Event, LogSize, NodeId, Record};
+use crate::exit_code::Exit;
+use crate::kind::Evidence;
+use crate::mask::Masker;
+use crate::outcome::Fault;
+use crate::plan::{GateFile, Loaded, Options, load};
+use crate::report::story::Story;
+use crate::report::{diagnostics, json, junit, text};
+
+/// Between SIGTERM and SIGKILL.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Measures the gate and tells it.
+pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
+    let file = find::pipeline_file(args)?;
+    let options = Options {
+        profile: wanted.overrides.profile.clone(),
+        vars: wanted.overrides.vars.clone(),
+        context: wanted.overrides.context.clone(),
+        gate: Some(GateFile { path: below(args, &file, &wanted.file)?, params: wanted.params.clone() }),
+        file,
+    };
+    let Loaded { plan, secrets, sources, diagnostics } = load(&options, REGISTRY)?;
+    if !diagnostics.is_empty() {
+        out::say(diagnostics::render(diagnostics, &sources, out::style()).trim_end());
+    }
+    let Some(plan) = plan else { return Ok(Exit::Invalid) };
+    let plan = Arc::new(plan);
+    let world = Arc::new(World::new(plan.settings().clone()));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Fault::unknown(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(async {
+        let env = environment();
+        let secrets = resolve(&secrets, &plan, &env).await?;
+        let masker = Masker::new(secrets.values());
+        let files = Arc::new(Files::new()?);
+        let (notices, mut received) = engine::notices();
+        // the sender is for those who have more to say than signals
+        let (_interrupter, interrupts) = interrupts()?;
+        let options = engine::Options {
+            run: "gate".to_owned(),
+            started: jiff::Timestamp::now().to_string(),
+            jobs: 1,
+            mode: Mode::Normal,
+            selection: Selection::of(&plan, &[], None).map_err(|unknown| Fault::invalid(unknown.to_string()))?,
+            grace: GRACE,
+            env,
+            origin: engine::Origin::default(),
+        };
+        let parts = engine::Parts {
+            masker,
+            plan: Arc::clone(&plan),
+            world,
+            secrets,
+            recorder: Box::new(Numbers::new()),
+            files: Arc::clone(&files) as Arc<dyn RunFiles>,
+            notices,
+            interrupts,
+        };
+        let hear = async {
+            let mut story = Story::default();
+            while let Some(notice) = received.recv().await {
+                if let Notice::Record(record) = notice {
+                    story.apply(&record);
+                }
+            }
+            story
+        };
+        let (result, story) = tokio::join!(Box::pin(engine::run(options, parts)), hear);
+        result.map(|result| (result, story))
+    });
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    let (result, story) = result?;
+    match wanted.format {
+        GateFormat::Text => out::styled(&text::gates(&story)),
+        GateFormat::Json => out::data(&json::json(&story)),
+        GateFormat::Junit => out::data(&junit::junit(&story)),
+    }
+    let known = [Exit::Passed, Exit::Invalid, Exit::Environment, Exit::Interrupted];
+    Ok(known.into_iter().find(|exit| exit.code() == result.exit_code).unwrap_or(Exit::Failed))
+}
+
+/// The gate file relative to the project's folder, as stage files name it.
+fn below(args: &Args, pipeline: &Path, gate: &Path) -> Result<String, Fault> {
+    let path = find::working_folder(args)?.join(gate);
+    let there = path.canonicalize().map_err(|error| {
+        Fault::invalid(format!("cannot read {}: {error}", gate.display()))
+            .help("name a gate file, such as gates/NAME.yaml")
+    })?;
+    let root = pipeline.parent().unwrap_or(Path::new("."));
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let inner = there.strip_prefix(&root).map_err(|_| {
+        Fault::invalid(format!("{} lies outside the project's folder {}", gate.display(), root.display()))
+            .help("gate files lie below the folder of pipeline.yaml")
+    })?;
+    Ok(inner.to_string_lossy().into_owned())
+}
+
+/// Gives events their place and time, and keeps none of them.
+struct Numbers {
+    begun: Instant,
+    next: u64,
+}
+
+impl Numbers {
+    fn new() -> Self {
+        Numbers { begun: Instant::now(), next: 0 }
+    }
+}
+
+impl Recorder for Numbers {
+    fn record(&mut self, events: Vec<Event>) -> io::Result<Vec<Record>> {
+        let at = self.begun.elapsed();
+        let first = self.next;
+        self.next += events.len() as u64;
+        Ok((first..).zip(events).map(|(seq, event)| Record { seq, at, event }).collect())
+    }
+}
+
+/// A scratch folder; logs and evidence go nowhere: what explains a gate is told with it.
+struct Files {
+    scratch: PathBuf,
+}
+
+impl Files {
+    fn new() -> Result<Self, Fault> {
+        let scratch = std::env::temp_dir().join(format!("pipeline-gate-{}", std::process::id()));
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&scratch)
+            .map_err(|error| Fault::unknown(format!("cannot make the folder {}: {error}", scratch.display())))?;
+        Ok(Files { scratch })
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.scratch);
+    }
+}
+
+struct Nowhere;
+
+impl LineSink for Nowhere {
+    fn line(&self, _: &[u8]) {}
+}
+
+impl StepLog for Nowhere {
+    fn close(&self) -> Option<LogSize> {
+        None
+    }
+}
+
+impl Evidence for Nowhere {
+    fn keep(&self, _: &str, _: &str) {}
+}
+
+impl RunFiles for Files {
+    fn log(&self, _: NodeId, _: &str, _: &NoticeSender) -> Arc<dyn StepLog> {
+        Arc::new(Nowhere)
+    }
+
+    fn evidence(&self, _: NodeId, _: &str) -> Arc<dyn Evidence> {
+        Arc::new(Nowhere)
+    }
+
+    fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+}

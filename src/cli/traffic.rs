@@ -1,0 +1,175 @@
+//! `pipeline traffic`: load on a URL, without a pipeline: how it goes on stderr, the figures on stdout.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::args::Traffic;
+use super::out;
+use crate::drivers::http::{Request, Trust};
+use crate::drivers::traffic::{self, Broken, Cause, Judge, Load, Pace, Report, Running, Target, Told, Until};
+use crate::exit_code::Exit;
+use crate::expect::Expect;
+use crate::outcome::Fault;
+use crate::units::{Count, Rate, TimeSpan};
+
+/// How long a warm-up may take to come clean.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Failures that are shown.
+const SHOWN: usize = 5;
+
+/// Makes the load and prints what was measured. Fails where a request failed.
+pub(super) fn run(wanted: &Traffic) -> Result<Exit, Fault> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Fault::unknown(format!("cannot start: {error}")))?;
+    let running = traffic::start(load(wanted)?)?;
+    let report = match runtime.block_on(follow(running))? {
+        Ok(report) => report,
+        Err(Broken::NotClean(report)) => {
+            out::data(&shown(&report));
+            return Err(Broken::NotClean(report).fault());
+        }
+        Err(broken) => return Err(broken.fault()),
+    };
+    out::data(&if wanted.json { format!("{:#}\n", as_json(&report)) } else { shown(&report) });
+    if let Some(file) = &wanted.histogram {
+        std::fs::write(file, &report.log)
+            .map_err(|error| Fault::unknown(format!("cannot write {}: {error}", file.display())))?;
+    }
+    match report.behind() {
+        Some(fault) => Err(fault),
+        None if report.counts.failed() > 0 => Ok(Exit::Failed),
+        None => Ok(Exit::Passed),
+    }
+}
+
+fn load(wanted: &Traffic) -> Result<Load, Fault> {
+    let method = wanted.method.clone().unwrap_or_else(|| if wanted.body.is_some() { "POST" } else { "GET" }.to_owned());
+    let request = Request {
+        method,
+        headers: wanted.headers.iter().cloned().collect(),
+        body: wanted.body.clone().unwrap_or_default().into_bytes(),
+        ..Request::get(&wanted.url)
+    };
+    let trust = Trust { ca: wanted.ca.clone(), insecure: wanted.insecure };
+    let target =
+        Target::new(&request, &trust, !wanted.no_keep_alive).map_err(|error| Fault::invalid(error.to_string()))?;
+    let pace = match wanted.rate {
+        None => Pace::Closed,
+        Some(Rate(rate)) if rate > 0.0 && rate <= 200_000.0 => {
+            Pace::Open { rate, poisson: wanted.poisson.then(|| u64::from(std::process::id())) }
+        }
+        Some(rate) => return Err(Fault::invalid(format!("a rate of {rate} is not between 1/m and 200000/s"))),
+    };
+    Ok(Load {
+        targets: vec![target],
+        pace,
+        connections: wanted.connections as usize,
+        timeout: wanted.timeout.0,
+        keep_alive: !wanted.no_keep_alive,
+        stale_fails: wanted.stale_fails,
+        warmup: wanted.warmup.0,
+        patience: PATIENCE,
+        until: wanted.requests.map_or(Until::Elapsed(wanted.lasts.0), Until::Requests),
+        judge: Arc::new(Status(wanted.status.clone())),
+    })
+}
+
+/// Looks at the status alone.
+struct Status(Expect<Count>);
+
+impl Judge for Status {
+    fn reads_body(&self) -> bool {
+        false
+    }
+
+    fn judge(&self, told: &Told<'_>) -> Result<(), (Cause, String)> {
+        if self.0.holds(&Count(told.status.into())) {
+            return Ok(());
+        }
+        Err((Cause::WrongStatus, told.status.to_string()))
+    }
+}
+
+/// Waits for the end, and says on a terminal how it stands. Ctrl-C ends it well, a second one at once.
+async fn follow(mut running: Running) -> Result<Result<Report, Broken>, Fault> {
+    let mut live = running.live();
+    let terminal = std::io::stderr().is_terminal();
+    let mut interrupted = false;
+    loop {
+        tokio::select! {
+            biased;
+            report = running.report() => {
+                if terminal {
+                    out::say_again("");
+                }
+                return Ok(report);
+            }
+            _ = tokio::signal::ctrl_c() => {
+                if interrupted {
+                    return Err(Fault::unknown("interrupted"));
+                }
+                interrupted = true;
+                running.stop();
+            }
+            Ok(()) = live.changed() => {
+                let now = live.borrow_and_update().clone();
+                if terminal {
+                    let warming = if now.up { "" } else { "warming up: " };
+                    let p95 = TimeSpan(now.p95);
+                    out::say_again(&format!(
+                        "{warming}{} requests, {}/s, {} failed, p95 {p95}", now.requests, now.rate, now.failed
+                    ));
+                }
+            }
+        }
+    }
+}
+
+fn shown(report: &Report) -> String {
+    let counts = &report.counts;
+    let mut lines = vec![
+        format!("requests  {} in {}, {}", counts.requests, TimeSpan(report.took), Rate(report.rate)),
+        format!("failed    {}", counts.failed()),
+    ];
+    for cause in Cause::ALL.into_iter().filter(|cause| counts.of(*cause) > 0) {
+        lines.push(format!("  {:16} {}", cause.key(), counts.of(cause)));
+    }
+    if counts.late > 0 {
+        lines.push(format!("late      {} had to wait for a free connection", counts.late));
+    }
+    let latency = &report.latency;
+    let times =
+        [("p50", latency.p50), ("p90", latency.p90), ("p95", latency.p95), ("p99", latency.p99), ("max", latency.max)];
+    lines.extend(times.map(|(name, time)| format!("{name:9} {}", TimeSpan(time))));
+    lines.push(format!("own lag   p99 {}, max {}", TimeSpan(report.own.p99), TimeSpan(report.own.max)));
+    for failed in report.failures.iter().take(SHOWN) {
+        let whom = failed.endpoint.map_or_else(|| "nobody".to_owned(), |endpoint| endpoint.to_string());
+        let at = TimeSpan(failed.due);
+        lines.push(format!("at {at}: {} from {whom}: {}", failed.cause.key(), failed.detail));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn as_json(report: &Report) -> Value {
+    let micros = |time: Duration| json!(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+    let counts = &report.counts;
+    let causes: Map<String, Value> =
+        Cause::ALL.into_iter().map(|cause| (cause.key().to_owned(), counts.of(cause).into())).collect();
+    let quantiles = |of: &traffic::Quantiles| json!({ "p50": micros(of.p50), "p90": micros(of.p90), "p95": micros(of.p95), "p99": micros(of.p99), "max": micros(of.max) });
+    json!({
+        "requests": counts.requests,
+        "ok": counts.ok(),
+        "failed": counts.failed(),
+        "causes": causes,
+        "late": counts.late,
+        "seconds": report.took.as_secs_f64(),
+        "rate": report.rate,
+        "latency_us": quantiles(&report.latency),
+        "own_lag_us": quantiles(&report.own),
+    })
+}

@@ -1,0 +1,207 @@
+//! Load on HTTP servers: a generator with a thread of its own, that knows of each request how it ended, and of itself
+//! whether it kept up. Knows no step and no cluster: addresses come to it, from a name or from whoever follows them.
+
+mod addresses;
+mod answer;
+mod board;
+mod cause;
+mod generator;
+mod lag;
+mod line;
+mod pace;
+mod report;
+mod tally;
+mod target;
+mod timer;
+mod worker;
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+
+pub use addresses::{Addresses, Endpoints};
+pub use answer::Told;
+pub use cause::Cause;
+pub use report::{Counts, Failed, Quantiles, Report, Second};
+pub use target::Target;
+
+use crate::outcome::Fault;
+use crate::units::{Count, TimeSpan};
+
+/// What is to be sent, how fast, and what counts as a good answer.
+pub struct Load {
+    /// Whom to ask; chosen by weight, evenly mixed. At least one.
+    pub targets: Vec<Target>,
+    /// When requests start.
+    pub pace: Pace,
+    /// Connections, each with one request at a time.
+    pub connections: usize,
+    /// For one request, from the moment it was due.
+    pub timeout: Duration,
+    /// Whether connections are used again.
+    pub keep_alive: bool,
+    /// Whether a request that met a connection just being closed counts as failed.
+    pub stale_fails: bool,
+    /// Time without any failure, before the measurement begins; zero begins at once.
+    pub warmup: Duration,
+    /// How long the warm-up may take to come clean.
+    pub patience: Duration,
+    /// When it ends by itself.
+    pub until: Until,
+    /// What counts as a good answer.
+    pub judge: Arc<dyn Judge>,
+}
+
+/// When requests start.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pace {
+    /// Each connection asks again when it has its answer: as fast as the server goes.
+    Closed,
+    /// At this rate per second, whatever the server does; evenly, or as a Poisson process with this seed.
+    Open {
+        /// Requests per second.
+        rate: f64,
+        /// A seed makes the times between requests random, exponentially distributed.
+        poisson: Option<u64>,
+    },
+}
+
+/// When the load ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Until {
+    /// Only when it is told to.
+    Stopped,
+    /// This long after the measurement began.
+    Elapsed(Duration),
+    /// After this many measured requests.
+    Requests(u64),
+}
+
+/// What counts as a good answer. Called in the generator's thread: whoever is slow here holds up the load.
+pub trait Judge: Send + Sync {
+    /// Whether it looks at more than the status.
+    fn reads_body(&self) -> bool;
+
+    /// Whether an answer is as expected; else the cause (wrong status or body) and words for it.
+    ///
+    /// # Errors
+    /// The cause and what was found.
+    fn judge(&self, answer: &Told<'_>) -> Result<(), (Cause, String)>;
+}
+
+/// How a load stands.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Live {
+    /// Whether the warm-up came clean: the measurement runs.
+    pub up: bool,
+    /// Requests that ended in the last second.
+    pub rate: u64,
+    /// Measured so far; before, those of the warm-up.
+    pub requests: u64,
+    /// Failures among them.
+    pub failed: u64,
+    /// The 95th percentile so far.
+    pub p95: Duration,
+}
+
+/// What the generator is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Go,
+    Stop,
+}
+
+/// A load that runs. Dropped, it stops at once and forgets what it measured.
+pub struct Running {
+    orders: watch::Sender<Order>,
+    live: watch::Receiver<Live>,
+    done: oneshot::Receiver<Result<Report, Broken>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Why there is no report.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Broken {
+    /// The warm-up never came clean; its counts and first failures.
+    NotClean(Box<Report>),
+    /// The machine would not carry the load.
+    Machine(String),
+}
+
+/// Starts the generator.
+///
+/// # Errors
+/// [`Fault`] when the machine has no thread for it.
+pub fn start(load: Load) -> Result<Running, Fault> {
+    let (orders, orders_here) = watch::channel(Order::Go);
+    let (live_there, live) = watch::channel(Live::default());
+    let (tell, done) = oneshot::channel();
+    let work = move || {
+        // Dropped without a word where nobody wants to hear any more.
+        let _ = tell.send(generator::run(load, orders_here, &live_there));
+    };
+    let thread = std::thread::Builder::new()
+        .name("traffic".to_owned())
+        .spawn(work)
+        .map_err(|error| Fault::environment(format!("cannot start a thread for the load: {error}")))?;
+    Ok(Running { orders, live, done, thread: Some(thread) })
+}
+
+impl Running {
+    /// Ends the load well: what is under way is waited for.
+    pub fn stop(&self) {
+        let _ = self.orders.send(Order::Stop);
+    }
+
+    /// How it stands, twice a second.
+    pub fn live(&self) -> watch::Receiver<Live> {
+        self.live.clone()
+    }
+
+    /// What was measured, once it is over.
+    ///
+    /// # Errors
+    /// [`Broken`] when there is nothing to report.
+    pub async fn report(&mut self) -> Result<Report, Broken> {
+        let told = (&mut self.done).await;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        told.unwrap_or_else(|_| Err(Broken::Machine("the generator broke".to_owned())))
+    }
+}
+
+impl Broken {
+    /// As a fault, for whoever cannot explain it better.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Broken::NotClean(report) => Fault::unknown(format!(
+                "the warm-up never came clean: {} of {} requests failed",
+                Count(i64::try_from(report.counts.failed()).unwrap_or(i64::MAX)),
+                report.counts.requests
+            )),
+            Broken::Machine(words) => Fault::environment(format!("the load could not be made: {words}")),
+        }
+    }
+}
+
+impl Report {
+    /// Why this report says nothing about the server: the generator itself fell behind.
+    pub fn behind(&self) -> Option<Fault> {
+        let (p99, max) = (TimeSpan(self.own.p99), TimeSpan(self.own.max));
+        let words = if self.own.p99 > lag::TYPICAL {
+            format!("1 of 100 requests started {p99} late or more, at most {} is allowed", TimeSpan(lag::TYPICAL))
+        } else if self.own.max > lag::LONGEST {
+            format!("it stood still for {max} once, at most {} is allowed", TimeSpan(lag::LONGEST))
+        } else {
+            return None;
+        };
+        let fault = Fault::environment(format!("the load generator itself fell behind: {words}"));
+        Some(fault.help("this machine is too busy to measure: lower `rate`, or run less beside it").transient())
+    }
+}
+
+#[cfg(test)]
+mod tests;

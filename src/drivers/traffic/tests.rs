@@ -1,0 +1,252 @@
+//! Claims about the whole generator, against servers that misbehave on purpose and count what they see.
+
+mod server;
+
+use std::sync::atomic::Ordering;
+
+use super::*;
+use crate::drivers::http::{Request, Trust};
+use server::{Act, Server};
+
+/// Judges by the status, and by the body where one is wanted.
+struct Expects(Option<&'static str>);
+
+impl Judge for Expects {
+    fn reads_body(&self) -> bool {
+        self.0.is_some()
+    }
+
+    fn judge(&self, told: &Told<'_>) -> Result<(), (Cause, String)> {
+        if told.status != 200 {
+            return Err((Cause::WrongStatus, told.status.to_string()));
+        }
+        match self.0 {
+            Some(body) if body.as_bytes() != told.body => Err((Cause::WrongBody, "another body".to_owned())),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn load(url: &str, pace: Pace, until: Until) -> Load {
+    let target = Target::new(&Request::get(url), &Trust::default(), true).expect("well formed");
+    Load {
+        targets: vec![target],
+        pace,
+        connections: 8,
+        timeout: Duration::from_secs(20),
+        keep_alive: true,
+        stale_fails: false,
+        warmup: Duration::ZERO,
+        patience: Duration::from_secs(60),
+        until,
+        judge: Arc::new(Expects(None)),
+    }
+}
+
+fn open(rate: f64) -> Pace {
+    Pace::Open { rate, poisson: None }
+}
+
+async fn measured(load: Load) -> Report {
+    start(load).expect("started").report().await.expect("measured")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_client_counts_is_what_the_server_counted() {
+    // Every way to end, in turns that no other number of requests divides; the rest is answered.
+    let server = Server::start(|number| match number % 101 {
+        3 => Act::Status(503),
+        17 => Act::ResetInBody,
+        31 => Act::CloseInBody,
+        47 => Act::CloseUnanswered,
+        61 => Act::HalfClose,
+        83 => Act::Stall(Duration::from_millis(20)),
+        97 => Act::SayClose,
+        _ => Act::Answer,
+    })
+    .await;
+    let report = measured(load(&server.url, Pace::Closed, Until::Requests(20_000))).await;
+    let seen = |act: usize| server.seen[act].load(Ordering::SeqCst);
+    let counts = &report.counts;
+    assert_eq!(counts.requests, 20_000);
+    assert_eq!(counts.requests, server.requests.load(Ordering::SeqCst), "{counts:?}");
+    assert_eq!(counts.of(Cause::WrongStatus), seen(server::STATUS));
+    assert_eq!(counts.of(Cause::Reset), seen(server::RESET_IN_BODY));
+    assert_eq!(counts.of(Cause::Closed), seen(server::CLOSE_IN_BODY) + seen(server::CLOSE_UNANSWERED));
+    assert_eq!(counts.ok(), seen(server::ANSWER));
+    assert!(counts.failed() > 700 && counts.failed() == counts.requests - counts.ok(), "{counts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn latency_runs_from_when_a_request_was_due() {
+    // It answers at once for 450 ms, then stands still for 50 ms, again and again: a request due within the stand-still
+    // waits for its end, whether it could be sent or not.
+    let server = Server::start(|_| Act::Answer).await;
+    server.stand_still(Duration::from_millis(50), Duration::from_millis(500));
+    let report = measured(load(&server.url, open(1000.0), Until::Elapsed(Duration::from_secs(3)))).await;
+    assert_eq!((report.counts.requests, report.counts.failed()), (3000, 0), "{:?}", report.counts);
+    // The whole stand-still is somebody's latency, and a tenth of all requests are due within one. A closed loop would
+    // have seen 8 of them.
+    assert!(report.latency.max >= Duration::from_millis(45), "{:?}", report.latency);
+    let slow = report.seconds.iter().filter(|second| second.latency.max >= Duration::from_millis(40)).count();
+    assert!(slow >= 2, "{:?}", report.seconds);
+    assert!(report.latency.p95 >= Duration::from_millis(10), "{:?}", report.latency);
+    assert!(report.counts.late > 0, "8 connections were all busy");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_closed_just_before_the_request_is_counted_apart() {
+    // The server resets a connection as a client's request reaches it unread: after each second answer.
+    let server = Server::start(|number| if number % 2 == 1 { Act::AnswerThenResetUnread } else { Act::Answer }).await;
+    let mut load = load(&server.url, Pace::Closed, Until::Requests(200));
+    load.connections = 1;
+    let report = measured(load).await;
+    let counts = &report.counts;
+    assert_eq!(counts.failed(), 0, "{counts:?} {:?}", report.failures);
+    assert!(counts.of(Cause::StaleConnection) > 0, "{counts:?}");
+    assert_eq!(counts.ok(), server.requests.load(Ordering::SeqCst), "no request is sent twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_was_read_and_not_answered_is_a_failure_on_a_kept_connection_too() {
+    let server = Server::start(|number| if number % 4 == 3 { Act::CloseUnanswered } else { Act::Answer }).await;
+    let mut load = load(&server.url, Pace::Closed, Until::Requests(100));
+    load.connections = 1;
+    let report = measured(load).await;
+    assert_eq!((report.counts.of(Cause::Closed), report.counts.of(Cause::StaleConnection)), (25, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_generator_that_stood_still_says_so() {
+    struct Sleeps;
+    impl Judge for Sleeps {
+        fn reads_body(&self) -> bool {
+            false
+        }
+        fn judge(&self, _: &Told<'_>) -> Result<(), (Cause, String)> {
+            // In the generator's own thread, as a machine that is too busy would do.
+            std::thread::park_timeout(Duration::from_millis(50));
+            Ok(())
+        }
+    }
+    let server = Server::start(|_| Act::Answer).await;
+    let judge = Arc::new(Sleeps);
+    let report = measured(Load { judge, ..load(&server.url, open(200.0), Until::Requests(100)) }).await;
+    assert_eq!(report.counts.requests, 100);
+    let fault = report.behind().expect("it fell behind");
+    assert!(fault.message.starts_with("the load generator itself fell behind: "), "{}", fault.message);
+    assert!(report.blamed.p50 < report.latency.p50, "the server is not blamed: {report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_server_is_not_taken_for_a_slow_generator() {
+    let server = Server::start(|_| Act::Stall(Duration::from_millis(300))).await;
+    let report = measured(load(&server.url, open(100.0), Until::Requests(60))).await;
+    assert_eq!(report.counts.failed(), 0);
+    assert!(report.counts.late > 0 && report.latency.p99 > Duration::from_millis(900), "{:?}", report.latency);
+    assert!(report.blamed.p99 > Duration::from_millis(900), "the server is to blame: {:?}", report.blamed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_sent_in_time_is_counted() {
+    let server = Server::start(|_| Act::Stall(Duration::from_millis(400))).await;
+    let mut load = load(&server.url, open(50_000.0), Until::Requests(50));
+    load.connections = 1;
+    load.timeout = Duration::from_millis(900);
+    let report = measured(load).await;
+    let (unsent, timed_out) = (report.counts.of(Cause::Unsent), report.counts.of(Cause::TimedOut));
+    assert!(unsent > 0 && unsent + timed_out >= 47, "{:?}", report.counts);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_there_and_no_such_name_are_told_apart() {
+    let silent = tokio::net::TcpSocket::new_v4().expect("a socket");
+    silent.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let url = format!("http://{}", silent.local_addr().expect("bound"));
+    let report = measured(load(&url, open(500.0), Until::Requests(20))).await;
+    assert_eq!(report.counts.of(Cause::Refused), 20);
+    assert_eq!(report.failures[0].detail, "Connection refused (os error 111)");
+    let report = measured(load("http://no-such-host.invalid/", open(500.0), Until::Requests(3))).await;
+    assert_eq!(report.counts.of(Cause::Dns), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_body_with_a_good_status_is_a_failure() {
+    let server = Server::start(|_| Act::Answer).await;
+    let judge = Arc::new(Expects(Some("bye")));
+    let report = measured(Load { judge, ..load(&server.url, Pace::Closed, Until::Requests(50)) }).await;
+    assert_eq!((report.counts.of(Cause::WrongBody), report.counts.ok()), (50, 0));
+    let judge = Arc::new(Expects(Some("ok")));
+    let report = measured(Load { judge, ..load(&server.url, Pace::Closed, Until::Requests(50)) }).await;
+    assert_eq!((report.counts.failed(), report.counts.ok()), (0, 50));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn is_up_once_the_warm_up_is_clean_and_measures_nothing_of_it() {
+    // The first answers are bad; what is measured later is not.
+    let server = Server::start(|number| if number < 5 { Act::Status(503) } else { Act::Answer }).await;
+    let mut load = load(&server.url, open(200.0), Until::Requests(50));
+    load.warmup = Duration::from_millis(200);
+    let mut running = start(load).expect("started");
+    let mut live = running.live();
+    live.wait_for(|live| live.up).await.expect("it comes up");
+    let report = running.report().await.expect("measured");
+    assert_eq!((report.counts.requests, report.counts.failed()), (50, 0));
+    assert!(server.requests.load(Ordering::SeqCst) >= 90, "the warm-up was sent too");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn says_what_failed_where_the_warm_up_never_comes_clean() {
+    let server = Server::start(|_| Act::Status(500)).await;
+    let mut load = load(&server.url, open(100.0), Until::Stopped);
+    load.warmup = Duration::from_millis(100);
+    load.patience = Duration::from_millis(400);
+    let Err(Broken::NotClean(report)) = start(load).expect("started").report().await else { panic!("never clean") };
+    assert_eq!(report.failures[0].cause, Cause::WrongStatus);
+    assert_eq!(report.counts.requests, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ends_well_when_stopped_and_loses_nothing_under_way() {
+    let server = Server::start(|_| Act::Stall(Duration::from_millis(50))).await;
+    let mut running = start(load(&server.url, open(100.0), Until::Stopped)).expect("started");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    running.stop();
+    let report = running.report().await.expect("measured");
+    assert!(report.counts.requests > 0 && report.counts.failed() == 0, "{:?}", report.counts);
+    assert_eq!(report.counts.requests, server.requests.load(Ordering::SeqCst));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asks_targets_by_their_weight() {
+    let server = Server::start(|_| Act::Answer).await;
+    let mut load = load(&server.url, Pace::Closed, Until::Requests(400));
+    let other = format!("{}missing", server.url);
+    load.targets.push(Target::new(&Request::get(other), &Trust::default(), true).expect("well formed"));
+    load.targets[0].weight = 3;
+    let report = measured(load).await;
+    assert_eq!((report.counts.ok(), report.counts.of(Cause::WrongStatus)), (300, 100));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leaves_endpoints_that_are_gone() {
+    let (one, two) = (Server::start(|_| Act::Answer).await, Server::start(|_| Act::Answer).await);
+    let (endpoints, list) = watch::channel(Arc::new(vec![one.address]));
+    let mut load = load(&one.url, open(200.0), Until::Stopped);
+    load.targets[0].addresses = Addresses::Spread(list);
+    let mut running = start(load).expect("started");
+    while one.requests.load(Ordering::SeqCst) < 20 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    endpoints.send_replace(Arc::new(vec![two.address]));
+    while two.requests.load(Ordering::SeqCst) < 20 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let before = one.requests.load(Ordering::SeqCst);
+    while two.requests.load(Ordering::SeqCst) < 40 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(one.requests.load(Ordering::SeqCst), before);
+    running.stop();
+    assert_eq!(running.report().await.expect("measured").counts.failed(), 0);
+}

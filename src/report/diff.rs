@@ -1,0 +1,274 @@
+//! What differs: between two runs (definitions, outcomes, durations, measures), and between a plan and the last run's.
+//! Stories and outlines in, lines out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::story::{NodeStory, Story};
+use super::words::style::{BOLD, DIM, GREEN, OFF, RED, YELLOW};
+use super::words::{self, tame};
+use crate::event::{AssertionResult, NodeOutline, StageOutline};
+use crate::outcome::Verdict;
+use crate::units::TimeSpan;
+
+/// A change in a duration that is worth a line: more than this, and more than a quarter.
+const NOTABLE: Duration = Duration::from_millis(500);
+
+/// What is defined: stages with their needs, nodes with what they do.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Definition {
+    /// The stages.
+    pub stages: Vec<StageOutline>,
+    /// The nodes.
+    pub nodes: Vec<NodeOutline>,
+    /// The profile chosen.
+    pub profile: Option<String>,
+}
+
+impl Definition {
+    /// Of the plan that a run had.
+    pub fn of(story: &Story) -> Self {
+        let stages = story.stages.iter();
+        Definition {
+            stages: stages.map(|stage| StageOutline { name: stage.name.clone(), needs: stage.needs.clone() }).collect(),
+            nodes: story.nodes.iter().map(|node| node.outline.clone()).collect(),
+            profile: story.profile.clone(),
+        }
+    }
+}
+
+/// What changed in the definitions from `old` to `new`, a line each; empty where nothing did.
+pub fn definitions(old: &Definition, new: &Definition) -> String {
+    let mut text = String::new();
+    let profile = |definition: &Definition| definition.profile.clone().unwrap_or_else(|| "none".to_owned());
+    if old.profile != new.profile {
+        let _ = writeln!(text, "{YELLOW}~{OFF} profile: {} → {}", profile(old), profile(new));
+    }
+    let needs = |definition: &Definition| -> BTreeMap<String, String> {
+        definition.stages.iter().map(|stage| (stage.name.clone(), stage.needs.join(", "))).collect()
+    };
+    let shown = |needs: &String| if needs.is_empty() { "needs nothing".to_owned() } else { format!("needs {needs}") };
+    both(&needs(old), &needs(new), &mut text, "stage ", shown);
+    let nodes = |definition: &Definition| -> BTreeMap<String, String> {
+        let said = |node: &NodeOutline| match node.assertions {
+            0 => format!("{}: {}", node.kind, node.title),
+            // a gate's title counts its assertions already
+            _ => format!("{}: {} assertions", node.kind, node.assertions),
+        };
+        definition.nodes.iter().map(|node| (node.name.clone(), said(node))).collect()
+    };
+    both(&nodes(old), &nodes(new), &mut text, "", String::clone);
+    text
+}
+
+fn both(
+    old: &BTreeMap<String, String>,
+    new: &BTreeMap<String, String>,
+    text: &mut String,
+    what: &str,
+    shown: impl Fn(&String) -> String,
+) {
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for name in names {
+        let (before, after) = (old.get(name).map(&shown), new.get(name).map(&shown));
+        let name = tame(name);
+        // writing to a String cannot fail
+        let _ = match (before, after) {
+            (None, Some(after)) => writeln!(text, "{GREEN}+{OFF} {what}{name}  {DIM}{}{OFF}", tame(&after)),
+            (Some(before), None) => writeln!(text, "{RED}-{OFF} {what}{name}  {DIM}{}{OFF}", tame(&before)),
+            (Some(before), Some(after)) if before != after => {
+                writeln!(text, "{YELLOW}~{OFF} {what}{name}  {} → {}", tame(&before), tame(&after))
+            }
+            _ => Ok(()),
+        };
+    }
+}
+
+/// What changed from one run to another, in four parts; says so where nothing did.
+pub fn runs(old: &Story, new: &Story) -> String {
+    let mut text = format!("{BOLD}{} → {}{OFF}\n", tame(&old.run), tame(&new.run));
+    let before = by_name(old);
+    let pairs: Vec<(&NodeStory, &NodeStory)> =
+        new.nodes.iter().filter_map(|node| Some((*before.get(node.outline.name.as_str())?, node))).collect();
+    part(&mut text, "definitions", &definitions(&Definition::of(old), &Definition::of(new)));
+    let mut outcomes = String::new();
+    let verdict = |story: &Story| story.end.map_or("unfinished", |end| words::state(end.state));
+    if verdict(old) != verdict(new) {
+        let _ = writeln!(outcomes, "the run: {} → {}", verdict(old), verdict(new));
+    }
+    for (old, new) in &pairs {
+        if old.state != new.state {
+            let name = tame(&new.outline.name);
+            let _ = writeln!(outcomes, "{name}: {} → {}", words::state(old.state), words::state(new.state));
+            for line in words::explanation(new).into_iter().take(3) {
+                let _ = writeln!(outcomes, "    {line}");
+            }
+        }
+    }
+    part(&mut text, "outcomes", &outcomes);
+    let mut durations = String::new();
+    if let (Some(old), Some(new)) = (&old.end, &new.end) {
+        duration(&mut durations, "the run", old.elapsed, new.elapsed);
+    }
+    for (old, new) in pairs.iter().filter(|(old, new)| old.started.is_some() && new.started.is_some()) {
+        duration(&mut durations, &new.outline.name, old.elapsed, new.elapsed);
+    }
+    part(&mut text, "durations", &durations);
+    let mut measures = String::new();
+    for (old, new) in &pairs {
+        for result in &new.assertions {
+            if let Some(other) = old.assertions.iter().find(|other| other.name == result.name) {
+                measured(&mut measures, &new.outline.name, other, result);
+            }
+        }
+    }
+    part(&mut text, "measures", &measures);
+    if text.lines().count() == 1 {
+        text.push_str("nothing that is worth telling\n");
+    }
+    text
+}
+
+fn by_name(story: &Story) -> BTreeMap<&str, &NodeStory> {
+    story.nodes.iter().map(|node| (node.outline.name.as_str(), node)).collect()
+}
+
+fn part(text: &mut String, title: &str, lines: &str) {
+    if !lines.is_empty() {
+        let _ = writeln!(text, "{BOLD}{title}{OFF}");
+        for line in lines.lines() {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+}
+
+fn duration(text: &mut String, name: &str, old: Duration, new: Duration) {
+    let change = new.abs_diff(old);
+    if change > NOTABLE && change * 4 > old.max(new) {
+        let (colour, sign) = if new > old { (RED, "+") } else { (GREEN, "-") };
+        let (name, change) = (tame(name), TimeSpan(change));
+        let _ = writeln!(text, "{name}: {} → {}  {colour}{sign}{change}{OFF}", TimeSpan(old), TimeSpan(new));
+    }
+}
+
+/// Measures whose value is another one, but for those that are nothing but a time.
+fn measured(text: &mut String, gate: &str, old: &AssertionResult, new: &AssertionResult) {
+    let empty = Vec::new();
+    let of = |result: &AssertionResult| match &result.verdict {
+        Ok(verdict) => verdict.measures().to_vec(),
+        Err(_) => empty.clone(),
+    };
+    let held = |result: &AssertionResult| match &result.verdict {
+        Ok(Verdict::Holds { .. }) => "holds",
+        Ok(Verdict::Unmet { .. }) => "does not hold",
+        Ok(Verdict::Skipped { .. }) => "skipped",
+        Err(_) => "could not be measured",
+    };
+    let name = format!("{} {}", tame(gate), tame(&new.name));
+    if held(old) != held(new) {
+        let _ = writeln!(text, "{name}: {} → {}", held(old), held(new));
+    }
+    let before = of(old);
+    for (at, measure) in of(new).iter().enumerate() {
+        let other = before.get(at).filter(|other| other.name == measure.name);
+        if let Some(other) = other.filter(|other| other.actual != measure.actual) {
+            let expected = if measure.expected.is_empty() {
+                String::new()
+            } else {
+                format!("  {DIM}expected {}{OFF}", tame(&measure.expected))
+            };
+            let _ = writeln!(
+                text,
+                "{name}: {} {} → {}{expected}",
+                tame(&measure.name),
+                tame(&other.actual),
+                tame(&measure.actual)
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Role, State};
+    use crate::outcome::Measure;
+    use crate::report::story::End;
+
+    fn outline(name: &str, title: &str) -> NodeOutline {
+        NodeOutline {
+            name: name.to_owned(),
+            stage: 0,
+            role: Role::Step,
+            kind: "shell".to_owned(),
+            title: title.to_owned(),
+            assertions: 0,
+        }
+    }
+
+    fn story(run: &str, title: &str, state: State, seconds: u64, size: &str) -> Story {
+        let verdict = Ok(Verdict::Holds { measures: vec![Measure::new("size", size, "< 1MB", true)] });
+        let result = AssertionResult {
+            index: 0,
+            name: "small".to_owned(),
+            kind: "file".to_owned(),
+            warning: false,
+            verdict,
+            findings: Vec::new(),
+            elapsed: Duration::ZERO,
+            looks: 1,
+        };
+        let record = serde_json::json!({
+            "seq": 0, "at": Duration::ZERO, "event": "run-started", "format": 1, "run": run, "pipeline": "p", "time": "",
+            "stages": [{ "name": "a", "needs": [] }], "nodes": [outline("a.one", title)],
+        });
+        let record = serde_json::from_value(record).expect("a record");
+        let mut story = Story::of([&record]);
+        let node = &mut story.nodes[0];
+        (node.state, node.started, node.elapsed) = (state, Some(Duration::ZERO), Duration::from_secs(seconds));
+        node.assertions.push(result);
+        story.end = Some(End { state, exit_code: 0, elapsed: Duration::from_secs(seconds) });
+        story
+    }
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn tells_definitions_outcomes_durations_and_measures() {
+        let (old, new) =
+            (story("r1", "make", State::Passed, 2, "1 kB"), story("r2", "make all", State::Failed, 9, "2 kB"));
+        assert_eq!(
+            plain(&runs(&old, &new)),
+            "r1 → r2\ndefinitions\n  ~ a.one  shell: make → shell: make all\noutcomes\n  the run: passed → failed\n  \
+             a.one: passed → failed\ndurations\n  the run: 2s → 9s  +7s\n  a.one: 2s → 9s  +7s\nmeasures\n  \
+             a.one small: size 1 kB → 2 kB  expected < 1MB\n"
+        );
+        assert_eq!(plain(&runs(&old, &old)), "r1 → r1\nnothing that is worth telling\n");
+    }
+
+    #[test]
+    fn tells_what_came_and_what_went() {
+        let stage = |name: &str, needs: &[&str]| StageOutline {
+            name: name.to_owned(),
+            needs: needs.iter().map(|need| (*need).to_owned()).collect(),
+        };
+        let old = Definition {
+            stages: vec![stage("a", &[]), stage("b", &[])],
+            nodes: vec![outline("a.x", "t")],
+            profile: None,
+        };
+        let new = Definition {
+            stages: vec![stage("a", &[]), stage("b", &["a"])],
+            nodes: vec![outline("a.y", "\u{1b}[31mt")],
+            profile: Some("local".to_owned()),
+        };
+        assert_eq!(
+            plain(&definitions(&old, &new)),
+            "~ profile: none → local\n~ stage b  needs nothing → needs a\n- a.x  shell: t\n+ a.y  shell: t\n"
+        );
+        assert_eq!(definitions(&new, &new), "");
+    }
+}
