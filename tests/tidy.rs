@@ -285,8 +285,7 @@ fn only_drivers_touch_the_world() {
     fail_with("only drivers start processes and open sockets (WORLD, WORLDLY):", &outside(WORLDLY, WORLD));
 }
 
-/// Files that look at the wall clock: to date what others read, and (the Lease, `clean`) to read what others dated;
-/// `steps/traffic` takes a random seed from it.
+/// Files that look at the wall clock: to date, to read what others dated, or for a random seed (`steps/traffic`).
 const DATED: &str = "cli/clean cli/gate cli/run/keep drivers/cluster/lease drivers/helm/pending drivers/traffic/tally \
     kind/context steps/kube/restart steps/traffic";
 
@@ -396,7 +395,6 @@ fn codes_are_sorted_and_each_has_a_fixture() {
 #[test]
 fn reads_paths_and_groups() {
     let code = "use crate::source::Span;\nuse crate::{event::{Event, NodeId}, mask, outcome::Fault};\nlet x = crate::f();\n$crate::no";
-    let found = imports(code);
     let expected = [(1, "source"), (2, "event"), (2, "mask"), (2, "outcome"), (3, "f")];
-    assert_eq!(found, expected.map(|(line, name)| (line, name.to_owned())));
+    assert_eq!(imports(code), expected.map(|(line, name)| (line, name.to_owned())));
 }

@@ -211,7 +211,7 @@ pub(super) enum PlanFormat {
 pub(super) struct GateOf {
     /// The gate file: gates/NAME.yaml
     #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    pub gate: PathBuf,
     /// A value for a parameter of the file; may stand several times
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = assignment)]
     pub params: Vec<(String, String)>,

@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
         profile: wanted.overrides.profile.clone(),
         vars: wanted.overrides.vars.clone(),
         context: wanted.overrides.context.clone(),
-        gate: Some(GateFile { path: below(args, &file, &wanted.file)?, params: wanted.params.clone() }),
+        gate: Some(GateFile { path: below(args, &file, &wanted.gate)?, params: wanted.params.clone() }),
         file,
     };
     let Loaded { plan, secrets, sources, diagnostics } = load(&options, REGISTRY)?;

@@ -223,7 +223,7 @@ mod tests {
             [
                 format!("{skipped} 2 steps and gates not selected"),
                 "▸ a.w          make".to_owned(),
-                format!("{skipped} a.z          skipped, not selected"),
+                format!("{skipped} a.z          skipped: not selected"),
             ]
         );
     }

@@ -25,7 +25,7 @@ fn a_gate_file_is_measured_by_itself_and_no_step_runs() {
     let project = project();
     let gate = ["gate", "gates/small.yaml", "--param", "path=data.txt"];
     let held = project.run(&gate).ends(0, &[]);
-    assert_eq!(held.out, "✔ data.txt is small  size 10 B\n1 of 1 hold\n");
+    assert_eq!(held.out, "✔ data.txt is small  path a file, size 10 B\n1 of 1 hold\n");
     let unmet = project.run(&[&gate[..], &["--param", "limit=5B"]].concat()).ends(1, &[]);
     assert_eq!(unmet.out, "✘ data.txt is small: size is 10 B, expected < 5B\n0 of 1 hold\n");
     let json = project.run(&[&gate[..], &["--format", "json"]].concat()).ends(0, &[]).out;
