@@ -65,7 +65,7 @@ impl Sheet {
         match answer {
             Ok(version) => self.line(Mark::Good, name, &format!("{version}{needed}"), None),
             Err(words) if by.is_empty() => {
-                self.line(Mark::Absent, name, &format!("{words}; nothing here needs it"), None)
+                self.line(Mark::Absent, name, &format!("{words}; nothing here needs it"), None);
             }
             Err(words) => self.line(Mark::Bad, name, &format!("{words}{needed}"), Some(help)),
         }

@@ -34,7 +34,7 @@ pub(crate) fn take(file: &Path, secrets: &BTreeMap<String, SecretText>, masker: 
 
 /// The declared outputs that are not there, as a failure.
 pub(crate) fn require(declared: &[String], outputs: &Outputs) -> Result<(), Failure> {
-    let missing: Vec<&str> = declared.iter().map(String::as_str).filter(|name| !outputs.contains_key(*name)).collect();
+    let missing: Vec<&str> = declared.iter().map(String::as_str).filter(|name| !outputs.contains_key(name)).collect();
     let Some(first) = missing.first() else { return Ok(()) };
     Err(Failure::new(format!("did not write the outputs it declares: {}", missing.join(", ")))
         .help(format!("write them to the file, for example: echo \"{first}=value\" >> \"$PIPELINE_OUTPUT\"")))

@@ -204,7 +204,7 @@ impl Known {
                 of_step.clone_from(outputs);
                 continue;
             }
-            let names: Vec<String> = outputs.keys().filter(|name| !of_step.contains_key(*name)).cloned().collect();
+            let names: Vec<String> = outputs.keys().filter(|name| !of_step.contains_key(name)).cloned().collect();
             if names.is_empty() {
                 continue;
             }

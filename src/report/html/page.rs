@@ -126,7 +126,7 @@ impl Page {
         for byte in path.bytes() {
             match byte {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => {
-                    self.0.push(char::from(byte))
+                    self.0.push(char::from(byte));
                 }
                 other => {
                     let _ = write!(self.0, "%{other:02X}");
