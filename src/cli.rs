@@ -13,6 +13,7 @@ mod init;
 mod logs;
 mod out;
 mod plan;
+mod raised;
 mod record;
 mod report;
 mod run;

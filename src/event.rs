@@ -63,12 +63,15 @@ fn is_zero(number: &u32) -> bool {
 }
 
 /// What a report must know of a stage before it starts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StageOutline {
     /// Its name. The pipeline's own gate runs as stages `before` and `after`, its `finally` as `finally`.
     pub name: String,
     /// Names of the stages it needs.
     pub needs: Vec<String>,
+    /// Names of other stages that single steps of it need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps_need: Vec<String>,
 }
 
 /// How a node or a stage stands.

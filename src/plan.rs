@@ -23,12 +23,12 @@ pub use single::GateFile;
 
 pub use node::{Body, Gate, PlanAssertion, PlanNode, PlanStage, Retry, StageId, StepPlan, Work, decode_rendered};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
 use crate::drivers::Settings;
-use crate::event::NodeId;
+use crate::event::{NodeId, StageOutline};
 use crate::expr::Template;
 use crate::kind::Registry;
 
@@ -70,6 +70,23 @@ impl Plan {
     /// The vars, after profile and `--var`.
     pub fn vars(&self) -> &IndexMap<String, serde_json::Value> {
         &self.vars
+    }
+
+    /// The stages, as events tell them.
+    pub fn stage_outlines(&self) -> Vec<StageOutline> {
+        let names = |ids: &mut dyn Iterator<Item = &StageId>| -> Vec<String> {
+            ids.map(|id| self.stages[id.index()].name.clone()).collect()
+        };
+        let outline = |stage: &PlanStage| {
+            let single = stage.nodes.iter().flat_map(|node| &self.node(*node).after);
+            let single: BTreeSet<StageId> = single.filter(|id| !stage.needs.contains(id)).copied().collect();
+            StageOutline {
+                name: stage.name.clone(),
+                needs: names(&mut stage.needs.iter()),
+                steps_need: names(&mut single.iter()),
+            }
+        };
+        self.stages.iter().map(outline).collect()
     }
 
     /// The pipeline's own `env:`, for every step.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::run::perform::{Ready, Wish, reports};
 use super::run::resume_of;
-use super::{out, record};
+use super::{out, raised, record};
 use crate::drivers::lock::{self, Lock};
 use crate::drivers::orphans::{self, Orphan};
 use crate::engine::{Course, Past, Selection, Stand};
@@ -44,8 +44,13 @@ pub(super) async fn settle(
     resumed: Option<&str>,
     lock: &mut Lock,
 ) -> Result<Option<Exit>, Fault> {
-    for dead in dead(store)? {
-        clear(&dead).await;
+    let dead = dead(store)?;
+    for dead in &dead {
+        clear(dead).await;
+    }
+    // We hold the project's lock: nobody else can still need them. What is not owed stays until `clean`.
+    raised::take_down(&ready.world, &ready.plan.settings().project, |raised| raised.during, false).await?;
+    for dead in dead {
         if resumed == Some(dead.folder.id()) {
             continue;
         }

@@ -1,7 +1,7 @@
 //! `pipeline clean`, and what `run --fresh` does first: removes what the pipeline's runs have made, and nothing else.
 
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{Args, Clean};
 use super::run::perform::{Ready, Wish};
-use super::{aftermath, find, out, record};
+use super::{aftermath, find, out, raised, record};
 use crate::drivers::World;
 use crate::drivers::call::{Call, Undone};
 use crate::drivers::cluster::owned::Owner;
@@ -69,7 +69,7 @@ async fn settle(store: &Store, ready: &Ready, lock: &mut Lock) -> Result<Option<
     aftermath::settle(store, ready, &wish, None, lock).await
 }
 
-/// Removes what runs of this pipeline have made in the cluster; a cluster that one of them made goes as a whole. False
+/// Removes what runs of this pipeline have made: Compose projects, and what is in the cluster; a cluster that one of them made goes as a whole. False
 /// where something would not go in time.
 pub(super) async fn sweep(
     world: &World,
@@ -79,16 +79,17 @@ pub(super) async fn sweep(
     limit: Duration,
 ) -> Result<bool, Fault> {
     let project = &plan.settings().project;
+    let down = raised::take_down(world, project, |_| true, dry_run).await?;
     let scratch = Scratch::new()?;
     let env = super::run::environment();
     let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(10) };
     if let Some(record) = Record::load(project)? {
         let desk = Desk { env: &env, dir: project, sink: &Voice, stop };
-        return take_down(&record, plan, &desk, dry_run).await.map(|()| true);
+        return take_down(&record, plan, &desk, dry_run).await.map(|()| down);
     }
     let cluster = &world.cluster;
     if cluster.settings().contexts.is_empty() || cluster.context()?.is_none() {
-        return Ok(true);
+        return Ok(down);
     }
     let owner =
         Owner { pipeline: plan.pipeline().to_owned(), home: cluster.namespace().to_owned(), run: String::new() };
@@ -115,13 +116,13 @@ pub(super) async fn sweep(
         for object in &objects {
             out::data(&object.shown());
         }
-        return Ok(true);
+        return Ok(down);
     }
     let held = cluster.remove(&objects, limit, &|object| out::say(&format!("removed {}", object.shown()))).await?;
     for finding in &held {
         out::error(&format!("{} is still there: {}", tame(&finding.object), tame(&finding.message)), None);
     }
-    Ok(held.is_empty())
+    Ok(down && held.is_empty())
 }
 
 /// Takes down a cluster that a run made.
@@ -173,7 +174,7 @@ fn forget(store: &Store, age: Duration, dry_run: bool) -> Result<(), Fault> {
 }
 
 /// Says the words of tools on stderr.
-struct Voice;
+pub(super) struct Voice;
 
 impl LineSink for Voice {
     fn line(&self, line: &[u8]) {
@@ -182,10 +183,10 @@ impl LineSink for Voice {
 }
 
 /// A private folder, removed when it is dropped.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Result<Self, Fault> {
+    pub fn new() -> Result<Self, Fault> {
         let name = format!("pipeline-clean-{}-{}", std::process::id(), crate::drivers::orphans::cookie()?);
         let path = std::env::temp_dir().join(name);
         std::fs::DirBuilder::new()
@@ -193,6 +194,10 @@ impl Scratch {
             .create(&path)
             .map_err(|error| Fault::unknown(format!("cannot make the folder {}: {error}", path.display())))?;
         Ok(Scratch(path))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 }
 

@@ -113,13 +113,13 @@ fn below(args: &Args, pipeline: &Path, gate: &Path) -> Result<String, Fault> {
 }
 
 /// Gives events their place and time, and keeps none of them.
-struct Numbers {
+pub(in crate::cli) struct Numbers {
     begun: Instant,
     next: u64,
 }
 
 impl Numbers {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Numbers { begun: Instant::now(), next: 0 }
     }
 }
@@ -134,12 +134,12 @@ impl Recorder for Numbers {
 }
 
 /// A scratch folder; logs and evidence go nowhere: what explains a gate is told with it.
-struct Files {
+pub(in crate::cli) struct Files {
     scratch: PathBuf,
 }
 
 impl Files {
-    fn new() -> Result<Self, Fault> {
+    pub fn new() -> Result<Self, Fault> {
         let scratch = std::env::temp_dir().join(format!("pipeline-gate-{}", std::process::id()));
         std::fs::DirBuilder::new()
             .mode(0o700)

@@ -2,7 +2,6 @@
 
 use super::args::{Args, Plan, PlanFormat};
 use super::{find, out, record};
-use crate::event::StageOutline;
 use crate::exit_code::Exit;
 use crate::outcome::Fault;
 use crate::plan::Plan as Planned;
@@ -38,12 +37,8 @@ pub(super) fn run(args: &Args, wanted: &Plan) -> Result<Exit, Fault> {
 
 /// What a plan defines, as runs keep it.
 fn definition(plan: &Planned) -> Definition {
-    let name = |stage: &crate::plan::StageId| plan.stages()[stage.index()].name.clone();
-    let stages = plan.stages().iter();
     Definition {
-        stages: stages
-            .map(|stage| StageOutline { name: stage.name.clone(), needs: stage.needs.iter().map(name).collect() })
-            .collect(),
+        stages: plan.stage_outlines(),
         nodes: plan.nodes().iter().map(|node| node.outline.clone()).collect(),
         profile: plan.profile().map(str::to_owned),
     }

@@ -6,6 +6,7 @@ pub(super) mod perform;
 mod resume;
 mod signals;
 mod tenure;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -108,7 +109,7 @@ async fn go(
     let Some((folder, past)) = past else {
         return ready.perform(&wish, selection, None, &mut lock, &[]).await;
     };
-    let course = resume::course(&ready, &selection, &past, run)?;
+    let Some(course) = resume::course(&ready, &selection, &past, run).await? else { return Ok(Exit::Interrupted) };
     let open = past.is_open().then(|| folder.clone());
     ready.perform(&wish, selection, Some(course), &mut lock, open.as_slice()).await
 }

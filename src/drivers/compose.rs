@@ -1,6 +1,7 @@
 //! Docker Compose as a command: which of its forms answers, what it is told, what it says of a project's services.
 //! Knows no step.
 
+mod record;
 mod service;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use super::process::{self, Command, Exit};
 use crate::outcome::{Failure, Fault};
 use crate::units::TimeSpan;
 
+pub use record::{Raised, Raising};
 pub use service::{Service, Standing};
 
 /// Between two looks at services that are not up yet.

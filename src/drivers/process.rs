@@ -13,6 +13,8 @@ mod group;
 mod lines;
 mod program;
 mod pump;
+#[cfg(test)]
+pub(crate) mod scripts;
 mod spawn;
 mod wait;
 mod wait_linux;

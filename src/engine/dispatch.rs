@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{Because, Event, FORMAT_VERSION, Kept, NodeId, Record, Role, StageOutline, State};
+use crate::event::{Because, Event, FORMAT_VERSION, Kept, NodeId, Record, Role, State};
 use crate::kind::Covered;
 use crate::outcome::Fault;
 use crate::plan::Work;
@@ -144,17 +144,13 @@ impl Dispatch {
 
     fn opening(&self) -> Event {
         let plan = &self.parts.plan;
-        let stages = plan.stages().iter().map(|stage| StageOutline {
-            name: stage.name.clone(),
-            needs: stage.needs.iter().map(|need| plan.stages()[need.index()].name.clone()).collect(),
-        });
         Event::RunStarted {
             format: FORMAT_VERSION,
             run: self.options.run.clone(),
             pipeline: plan.pipeline().to_owned(),
             time: self.options.started.clone(),
             profile: plan.profile().map(str::to_owned),
-            stages: stages.collect(),
+            stages: plan.stage_outlines(),
             nodes: plan.nodes().iter().map(|node| node.outline.clone()).collect(),
             runner: self.options.origin.runner.clone(),
             continues: self.options.origin.course.as_ref().map(|course| Box::new(course.continues.clone())),

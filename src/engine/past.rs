@@ -154,16 +154,12 @@ impl Past {
 
     /// Whether a step or the gate of this stage had started.
     pub fn entered(&self, stage: &str) -> bool {
-        self.of_stage(stage)
-            .any(|node| matches!(node.outline.role, Role::Step | Role::Gate) && node.stand != Stand::NotStarted)
+        self.of_stage(stage).any(|node| matches!(node.outline.role, Role::Step | Role::Gate) && node.began())
     }
 
     /// Whether one of this stage's `finally` steps had started.
     pub fn finally_began(&self, stage: &str) -> bool {
-        self.of_stage(stage).any(|node| {
-            let begun = !matches!(node.stand, Stand::NotStarted | Stand::Over(State::Skipped));
-            node.outline.role == Role::Finally && begun
-        })
+        self.of_stage(stage).any(|node| node.outline.role == Role::Finally && node.began())
     }
 
     fn of_stage<'s>(&'s self, stage: &'s str) -> impl Iterator<Item = &'s PastNode> {
@@ -198,6 +194,11 @@ impl PastNode {
             outputs: Outputs::new(),
             fingerprint: None,
         }
+    }
+
+    /// Whether it was started, however it ended.
+    pub(super) fn began(&self) -> bool {
+        !matches!(self.stand, Stand::NotStarted | Stand::Over(State::Skipped))
     }
 
     /// Whether what it handed on was masked in the record: nobody can hand that on again.

@@ -37,6 +37,8 @@ pub struct Resumption<'a> {
     pub done: &'a [String],
     /// Steps that are to run again whatever is known of them, by name.
     pub again: &'a [String],
+    /// Gates that were looked at, and do not hold any more: what [`Course::verifies`] asked for.
+    pub gone: &'a [Again],
 }
 
 /// How a run goes on with an earlier one.
@@ -46,6 +48,9 @@ pub struct Course {
     pub continues: Continues,
     /// Gates that are looked at once, and only warn: stages were built on them since, and may have changed what they see.
     pub(super) looks: Vec<NodeId>,
+    /// Gates that held, of stages that are kept whole and that nothing was built on: worth a look before the run, since
+    /// where one does not hold any more its steps must run again.
+    pub verifies: Vec<NodeId>,
     /// States and outputs that expressions see from the start.
     pub(super) known: Vec<(NodeId, State, Outputs)>,
 }
@@ -79,7 +84,7 @@ impl Resumption<'_> {
         let mut turns: Vec<Turn> = (0..self.plan.nodes().len()).map(|at| self.by_itself(id(at), &mut known)).collect();
         self.spread(&mut turns);
         self.finallies(&mut turns);
-        let looks = self.looks(&turns, &mut known);
+        let (looks, verifies) = self.looks(&turns, &mut known);
         self.gates(&mut turns);
         let mut continues = Continues {
             run: self.past.run.clone(),
@@ -95,7 +100,7 @@ impl Resumption<'_> {
                 Turn::Again(why) => continues.again.push(Again { node: id(at), why }),
             }
         }
-        Ok(Course { continues, looks, known: Vec::new() })
+        Ok(Course { continues, looks, verifies, known: Vec::new() })
     }
 
     /// What expressions would see if all that passed were kept.
@@ -146,7 +151,11 @@ impl Resumption<'_> {
         }
         match print() {
             Some(now) if past.fingerprint.as_ref() == Some(&now) => {
-                Turn::Keeps(self.kept(node, past.from.as_deref(), past.outputs.clone(), now))
+                let gone = self.gone.iter().find(|gone| self.plan.node(gone.node).stage == planned.stage);
+                match gone {
+                    Some(gone) => Turn::Again(gone.why.clone()),
+                    None => Turn::Keeps(self.kept(node, past.from.as_deref(), past.outputs.clone(), now)),
+                }
             }
             _ => Turn::Again(Anew::Changed),
         }
@@ -254,26 +263,32 @@ impl Resumption<'_> {
         }
     }
 
-    /// Gates that held, of stages of which nothing runs again, and that others have been built on since.
-    fn looks(&self, turns: &[Turn], known: &mut Known) -> Vec<NodeId> {
-        let gates = self.plan.nodes().iter().enumerate().filter(|(_, node)| node.role == Role::Gate);
-        gates
-            .filter(|(at, gate)| {
-                let stage = &self.plan.stages()[gate.stage.index()];
-                let whole = stage.nodes.iter().all(|node| !matches!(turns[node.index()], Turn::Again(_)));
-                let held = self.past.node(&gate.outline.name).filter(|past| held(past));
-                let Some(held) = held.filter(|_| whole && !StageNames::is_reserved(&stage.name)) else { return false };
-                let overtaken = self.overtaken(gate.stage) || self.past.finally_began(&stage.name);
-                overtaken && self.fingerprint(id(*at), known).ok() == held.fingerprint
-            })
-            .map(|(at, _)| id(at))
-            .collect()
+    /// Gates that held, of stages of which nothing runs again: those that others have been built on since, and those
+    /// that still speak for the steps of their stage.
+    fn looks(&self, turns: &[Turn], known: &mut Known) -> (Vec<NodeId>, Vec<NodeId>) {
+        let (mut looks, mut verifies) = (Vec::new(), Vec::new());
+        for (at, gate) in self.plan.nodes().iter().enumerate().filter(|(_, node)| node.role == Role::Gate) {
+            let stage = &self.plan.stages()[gate.stage.index()];
+            let any = |wanted: fn(&Turn) -> bool| stage.nodes.iter().any(|node| wanted(&turns[node.index()]));
+            let held = self.past.node(&gate.outline.name).filter(|past| held(past));
+            let whole = !any(|turn| matches!(turn, Turn::Again(_))) && !StageNames::is_reserved(&stage.name);
+            let Some(held) = held.filter(|_| whole) else { continue };
+            if self.fingerprint(id(at), known).ok() != held.fingerprint {
+                continue;
+            }
+            if self.overtaken(gate.stage) || self.past.finally_began(&stage.name) {
+                looks.push(id(at));
+            } else if any(|turn| matches!(turn, Turn::Keeps(_))) {
+                verifies.push(id(at));
+            }
+        }
+        (looks, verifies)
     }
 
     /// Whether a stage that needs this one had been entered.
     fn overtaken(&self, stage: StageId) -> bool {
         let after = self.plan.stages().iter().filter(|other| other.needs.contains(&stage));
-        let began = |name: &str| self.past.node(name).is_some_and(|past| past.stand != Stand::NotStarted);
+        let began = |name: &str| self.past.node(name).is_some_and(PastNode::began);
         let mut nodes = self.plan.nodes().iter().filter(|node| node.after.contains(&stage));
         after.into_iter().any(|other| !StageNames::is_reserved(&other.name) && self.past.entered(&other.name))
             || nodes.any(|node| began(&node.outline.name))
@@ -291,7 +306,14 @@ impl Course {
         let (owes, lost) = owed(plan, past);
         let continues =
             Continues { run: past.run.clone(), how: How::Settle, kept: Vec::new(), again: Vec::new(), owes };
-        (Course { continues, looks: Vec::new(), known: ended(plan, past) }, lost)
+        (Course { continues, looks: Vec::new(), verifies: Vec::new(), known: ended(plan, past) }, lost)
+    }
+
+    /// Nothing but one look at these gates, with what the earlier run knew of their steps.
+    pub fn look(plan: &Plan, past: &Past, gates: &[NodeId]) -> Self {
+        let (run, owes) = (past.run.clone(), gates.to_vec());
+        let continues = Continues { run, how: How::Settle, kept: Vec::new(), again: Vec::new(), owes };
+        Course { continues, looks: gates.to_vec(), verifies: Vec::new(), known: ended(plan, past) }
     }
 
     /// Nodes that must not run twice and would, or might, with the reason.

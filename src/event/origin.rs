@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{NodeId, State};
-use crate::outcome::Outputs;
+use crate::outcome::{Measure, Outputs};
 
 /// The process that carries out a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ pub struct Kept {
 }
 
 /// A node that runs again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Again {
     /// Which.
     pub node: NodeId,
@@ -72,7 +72,7 @@ pub struct Again {
 }
 
 /// Why a node runs although an earlier run knew it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Anew {
     /// It had started and nobody knows how it ended.
@@ -93,6 +93,13 @@ pub enum Anew {
     OutputsHidden,
     /// The `finally` of its stage has run since, and may have undone it.
     FinallyRan,
+    /// The gate of its stage held, and was found not to any more before the run began.
+    GateGone {
+        /// The assertion that does not hold.
+        assertion: String,
+        /// What was measured where more was expected.
+        measures: Vec<Measure>,
+    },
     /// It was asked for.
     Asked,
 }

@@ -24,7 +24,7 @@ fn started() -> Event {
         pipeline: "todo".to_owned(),
         time: "2026-11-23T14:55:01Z".to_owned(),
         profile: None,
-        stages: vec![StageOutline { name: "build".to_owned(), needs: Vec::new() }],
+        stages: vec![StageOutline { name: "build".to_owned(), ..StageOutline::default() }],
         nodes: vec![outline("build.a", Role::Step), outline("build.gate", Role::Gate)],
         runner: None,
         continues: None,

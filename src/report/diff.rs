@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::story::{NodeStory, Story};
+use super::story::{NodeStory, StageStory, Story};
 use super::words::style::{BOLD, DIM, GREEN, OFF, RED, YELLOW};
 use super::words::{self, tame};
 use crate::event::{AssertionResult, NodeOutline, StageOutline};
@@ -30,8 +30,13 @@ impl Definition {
     /// Of the plan that a run had.
     pub fn of(story: &Story) -> Self {
         let stages = story.stages.iter();
+        let outline = |stage: &StageStory| StageOutline {
+            name: stage.name.clone(),
+            needs: stage.needs.clone(),
+            steps_need: stage.steps_need.clone(),
+        };
         Definition {
-            stages: stages.map(|stage| StageOutline { name: stage.name.clone(), needs: stage.needs.clone() }).collect(),
+            stages: stages.map(outline).collect(),
             nodes: story.nodes.iter().map(|node| node.outline.clone()).collect(),
             profile: story.profile.clone(),
         }
@@ -46,7 +51,11 @@ pub fn definitions(old: &Definition, new: &Definition) -> String {
         let _ = writeln!(text, "{YELLOW}~{OFF} profile: {} → {}", profile(old), profile(new));
     }
     let needs = |definition: &Definition| -> BTreeMap<String, String> {
-        definition.stages.iter().map(|stage| (stage.name.clone(), stage.needs.join(", "))).collect()
+        definition
+            .stages
+            .iter()
+            .map(|stage| (stage.name.clone(), words::needs(&stage.needs, &stage.steps_need)))
+            .collect()
     };
     let shown = |needs: &String| if needs.is_empty() { "needs nothing".to_owned() } else { format!("needs {needs}") };
     both(&needs(old), &needs(new), &mut text, "stage ", shown);
@@ -254,6 +263,7 @@ mod tests {
         let stage = |name: &str, needs: &[&str]| StageOutline {
             name: name.to_owned(),
             needs: needs.iter().map(|need| (*need).to_owned()).collect(),
+            ..StageOutline::default()
         };
         let old = Definition {
             stages: vec![stage("a", &[]), stage("b", &[])],

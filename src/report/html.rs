@@ -85,8 +85,9 @@ fn stage(page: &mut Page, story: &Story, stage: &StageStory, beside: &dyn Beside
     if !stage.elapsed.is_zero() {
         page.element("small", "", &TimeSpan(stage.elapsed).to_string());
     }
-    if !stage.needs.is_empty() {
-        page.element("small", "", &format!("after {}", stage.needs.join(", ")));
+    let needs = words::needs(&stage.needs, &stage.steps_need);
+    if !needs.is_empty() {
+        page.element("small", "", &format!("after {needs}"));
     }
     page.close("h2");
     let brief = story.nodes.len() > BRIEF;

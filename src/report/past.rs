@@ -43,6 +43,10 @@ pub fn anew(why: &Anew) -> String {
         Anew::New => "it is new".to_owned(),
         Anew::Follows(node) => format!("{} runs again", tame(node)),
         Anew::OutputsHidden => "what it handed on held a secret, and was not recorded".to_owned(),
+        Anew::GateGone { assertion, measures } => {
+            let unmet: Vec<String> = measures.iter().map(words::measure).collect();
+            format!("its gate no longer holds: {}: {}", tame(assertion), unmet.join("; "))
+        }
         Anew::FinallyRan => "the `finally` of its stage has run since".to_owned(),
         Anew::Asked => "it was asked for".to_owned(),
     }

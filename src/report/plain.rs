@@ -169,7 +169,7 @@ mod tests {
             pipeline: "p".to_owned(),
             time: String::new(),
             profile: None,
-            stages: vec![StageOutline { name: "a".to_owned(), needs: Vec::new() }],
+            stages: vec![StageOutline { name: "a".to_owned(), ..StageOutline::default() }],
             nodes: names.iter().map(node).collect(),
             runner: None,
             continues: None,

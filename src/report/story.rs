@@ -56,6 +56,8 @@ pub struct StageStory {
     pub name: String,
     /// Names of the stages it needs.
     pub needs: Vec<String>,
+    /// Names of other stages that single steps of it need.
+    pub steps_need: Vec<String>,
     /// How it stands.
     pub state: State,
     /// From its first start; zero until it is over.
@@ -132,6 +134,7 @@ impl Story {
                     .map(|stage| StageStory {
                         name: stage.name.clone(),
                         needs: stage.needs.clone(),
+                        steps_need: stage.steps_need.clone(),
                         state: State::Waiting,
                         elapsed: Duration::ZERO,
                         nodes: Vec::new(),

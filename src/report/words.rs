@@ -79,6 +79,13 @@ pub(super) fn end(node: &NodeStory) -> String {
     words
 }
 
+/// What a stage waits for: `build, single steps for cluster`.
+pub(super) fn needs(stages: &[String], of_steps: &[String]) -> String {
+    let whole = (!stages.is_empty()).then(|| stages.join(", "));
+    let single = (!of_steps.is_empty()).then(|| format!("single steps for {}", of_steps.join(", ")));
+    whole.into_iter().chain(single).collect::<Vec<_>>().join("; ")
+}
+
 /// `size is 612 MB, expected < 500 MB`.
 pub(super) fn measure(measure: &Measure) -> String {
     let (name, actual, expected) = (tame(&measure.name), tame(&measure.actual), tame(&measure.expected));

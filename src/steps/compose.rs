@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::drivers::call::{Call, Undone};
-use crate::drivers::compose::{Down, Project, Service, Standing};
+use crate::drivers::compose::{Down, Project, Raised, Raising, Service, Standing};
 use crate::drivers::process::Stop;
 use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind, finding_lines};
 use crate::outcome::{Failure, Fault, Finding, Outcome, Outputs};
@@ -62,10 +62,8 @@ impl Step for Compose {
         let call = call(cx, cx.stop());
         let done = match (&self.up, &self.down, &self.ps) {
             (Some(up), None, None) if cx.signals.during => return held(&project, up, cx).await,
-            (Some(up), None, None) => cx.world.compose.up(&project, &up.options(), &call).await,
-            (None, Some(down), None) => {
-                cx.world.compose.down(&project, down.options(), &call).await.map(|()| Vec::new())
-            }
+            (Some(up), None, None) => brought(&project, up, cx).await,
+            (None, Some(down), None) => taken(&project, down.options(), cx, &call).await.map(|()| Vec::new()),
             (None, None, Some(ps)) => looked(&project, &ps.services, cx, &call).await,
             _ => return Err(Fault::invalid("a compose step has exactly one of `up`, `down` and `ps`")),
         };
@@ -75,8 +73,7 @@ impl Step for Compose {
 
 /// Up while the steps it covers run; down in the end, however that comes.
 async fn held(project: &Project, up: &UpSpec, cx: &Context) -> Result<Outcome, Fault> {
-    let brought = cx.world.compose.up(project, &up.options(), &call(cx, cx.stop())).await;
-    let mut outcome = answered(brought, project, cx).await;
+    let mut outcome = answered(brought(project, up, cx).await, project, cx).await;
     if matches!(outcome, Ok(Outcome::Passed(_))) {
         cx.up();
         tokio::select! {
@@ -96,11 +93,31 @@ async fn held(project: &Project, up: &UpSpec, cx: &Context) -> Result<Outcome, F
     }
     // an attempt that was cancelled takes down what it brought up as well, quickly
     let down = Down { volumes: up.volumes, orphans: true, images: false, quick: true };
-    match (cx.world.compose.down(project, down, &call(cx, unstopped(cx))).await, outcome) {
+    match (taken(project, down, cx, &call(cx, unstopped(cx))).await, outcome) {
         (Err(Undone::Failed(failure)), Ok(Outcome::Passed(_))) => Ok(Outcome::Failed(failure)),
         (Err(Undone::Fault(fault)), Ok(Outcome::Passed(_))) => Err(fault),
         (_, outcome) => outcome,
     }
+}
+
+/// Up, and written down before that: whoever comes after a run that was killed must know of it.
+async fn brought(project: &Project, up: &UpSpec, cx: &Context) -> Result<Vec<Service>, Undone> {
+    let call = call(cx, cx.stop());
+    let (folder, run) = (cx.project.as_path(), cx.run.as_str());
+    let raising = Raising { folder, run, during: cx.signals.during, volumes: up.volumes };
+    cx.world.compose.raise(project, raising, &call).await?;
+    cx.world.compose.up(project, &up.options(), &call).await
+}
+
+/// Down, and forgotten.
+async fn taken(project: &Project, down: Down, cx: &Context, call: &Call<'_>) -> Result<(), Undone> {
+    // Its name is asked for first: it may be in files that need what they stand for.
+    let name = if Raised::all(&cx.project).is_empty() { None } else { cx.world.compose.name(project, call).await };
+    cx.world.compose.down(project, down, call).await?;
+    if let Some(name) = name {
+        Raised::forget(&cx.project, &name);
+    }
+    Ok(())
 }
 
 /// How the services stand; a failure where one is not well.

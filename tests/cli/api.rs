@@ -28,6 +28,8 @@ pub enum Reply {
     Torn,
     /// No answer but the end of the connection.
     Reset,
+    /// A status with a JSON body.
+    Say(u16, String),
     /// These bytes as a JSON body.
     Garbage(&'static str),
 }
@@ -94,6 +96,7 @@ fn serve(socket: TcpStream, log: &Mutex<Vec<String>>, answer: &(dyn Fn(&Asked) -
                     "message": message, "reason": ""});
                 (status, header.to_owned(), said.to_string())
             }
+            Reply::Say(status, body) => (status, String::new(), body),
             Reply::Garbage(text) => (200, String::new(), text.to_owned()),
             Reply::Torn => {
                 let _ = socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"kind\":");

@@ -115,6 +115,48 @@ steps:
     assert_eq!(project.read("done").matches("two").count(), 1);
 }
 
+/// Two stages beside each other; the one that fails keeps the third from starting.
+const BESIDE: &[(&str, &str)] = &[
+    (
+        "a.yaml",
+        "stage: a\nsteps: { make: { shell: { run: 'echo make >> done; touch made' } } }\ngate: [{ name: it is there, file: { path: made } }]\n",
+    ),
+    ("b.yaml", "stage: b\nsteps: { bad: { shell: { run: test -e go } } }\n"),
+    ("c.yaml", "stage: c\nneeds: [a, b]\nsteps: { last: { shell: { run: echo last >> done } } }\n"),
+];
+
+#[test]
+fn what_a_gate_spoke_for_runs_again_when_it_no_longer_holds() {
+    let project = Project::of(BESIDE);
+    project.run(&["run", "--keep-going"]).ends(1, &["b.bad"]);
+    project.run(&["run", "--resume"]).ends(1, &["1 of 3 steps are done", "a.make", "done by run"]);
+    assert_eq!(project.read("done"), "make\n");
+    std::fs::remove_file(project.path().join("made")).expect("it was made");
+    project.write("go", "");
+    let said = project.run(&["run", "--resume", "--dry-run"]).ends(0, &[]);
+    assert!(said.out.contains("a.gate  held; its steps run again where it does not any more"), "{}", said.out);
+    assert!(!project.has("made"), "a dry run runs nothing");
+    let why = "a.make  its gate no longer holds: it is there: ";
+    project.run(&["run", "--resume"]).ends(0, &["0 of 3 steps are done", why]);
+    assert_eq!(project.read("done"), "make\nmake\nlast\n");
+}
+
+#[test]
+fn what_a_gate_spoke_for_and_must_not_run_twice_needs_somebodys_word() {
+    let once = BESIDE[0].1.replace("make: {", "make: { once: true,");
+    let project = Project::of(&[("a.yaml", &once), BESIDE[1], BESIDE[2]]);
+    project.run(&["run", "--keep-going"]).ends(1, &[]);
+    std::fs::remove_file(project.path().join("made")).expect("it was made");
+    project.write("go", "");
+    let words = [
+        "step \"a.make\" must not run twice",
+        "its gate no longer holds",
+        "--resume --done a.make   (or --again a.make)",
+    ];
+    project.run(&["run", "--resume"]).ends(1, &words);
+    assert_eq!(project.read("done"), "make\n");
+}
+
 #[test]
 fn what_must_not_run_twice_needs_somebodys_word() {
     let stage = "stage: a

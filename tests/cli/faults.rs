@@ -103,9 +103,7 @@ fn a_docker_daemon_that_dies_in_the_middle_of_a_build_is_no_failed_build() {
     project.write("app/Dockerfile", "FROM scratch\n");
     let docker = "#!/bin/sh\ncase \"$1\" in\n  version) echo 27.0.0;;\n  buildx) exit 1;;\n\
         \x20 *) echo 'Step 1/9 : FROM scratch'; echo 'ERROR: error during connect: Post \"http://docker/build\": EOF' >&2; exit 1;;\nesac\n";
-    project.write("bin/docker", docker);
-    let path = project.path().join("bin/docker");
-    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("ours");
+    project.program("bin/docker", docker);
     let search = format!("{}:{}", project.path().join("bin").display(), std::env::var("PATH").unwrap_or_default());
     let run = said(project.command(&["run"]).env("PATH", search));
     let words = "docker went away during docker build of app: error during connect: Post \"http://docker/build\": EOF";

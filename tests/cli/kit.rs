@@ -96,6 +96,15 @@ impl Project {
         command
     }
 
+    /// An executable file, written by another process: what another test starts meanwhile would hold it open, "text file
+    /// busy".
+    pub fn program(&self, path: &str, text: &str) {
+        self.write(&format!("{path}.draft"), text);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "cp \"$1.draft\" \"$1\" && chmod 755 \"$1\"", "sh"]).arg(self.path().join(path));
+        assert!(shell.status().expect("there is a shell").success());
+    }
+
     /// Runs the program in the project.
     pub fn run(&self, args: &[&str]) -> Said {
         said(&mut self.command(args))
@@ -103,7 +112,12 @@ impl Project {
 
     /// Starts the program in the project.
     pub fn start(&self, args: &[&str]) -> Live {
-        let mut child = self.command(args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("started");
+        self.started(self.command(args))
+    }
+
+    /// Starts this command of the program.
+    pub fn started(&self, mut command: Command) -> Live {
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("started");
         let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let (sender, lines) = channel();
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));

@@ -11,6 +11,7 @@ mod files;
 mod hostile;
 mod kit;
 mod kubectl;
+mod lease;
 mod places;
 mod records;
 mod secrets;

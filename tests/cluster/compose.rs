@@ -1,5 +1,10 @@
 //! The `compose` step on a real Docker.
 
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use pipeline::outcome::{Failure, Outcome};
 use serde_json::json;
 
@@ -56,4 +61,77 @@ async fn a_service_that_ends_is_named_with_its_exit_code_and_last_lines() {
     let finding = findings.iter().find(|finding| finding.object == "service/worker").expect("it is named");
     assert_eq!((finding.cause.as_str(), finding.message.as_str()), ("exited", "ended with exit code 7"));
     assert_eq!(finding.lines, ["working"]);
+}
+
+/// The containers of a project.
+fn containers(name: &str) -> usize {
+    let filter = format!("label=com.docker.compose.project={name}");
+    let listed = Command::new("docker").args(["ps", "--all", "--quiet", "--filter", &filter]).output();
+    String::from_utf8_lossy(&listed.expect("docker runs").stdout).lines().count()
+}
+
+/// `pipeline` in a folder.
+fn pipeline(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
+    command.args(args).current_dir(folder).stdin(Stdio::null()).env_remove("GITHUB_ACTIONS");
+    command
+}
+
+/// A run that is killed while its project is up.
+fn killed(folder: &Path, name: &str) {
+    let mut child = pipeline(folder, &["run"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("started");
+    let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let said: Vec<String> = lines.map_while(Result::ok).take_while(|line| !line.contains("│ here")).collect();
+    child.kill().expect("ours");
+    child.wait().expect("ours");
+    assert_eq!(containers(name), 1, "{}", said.join("\n"));
+}
+
+#[test]
+#[ignore = "needs docker"]
+fn a_project_that_a_killed_run_left_is_taken_down_by_clean_or_the_next_run_and_no_others() {
+    image();
+    let (name, other) =
+        (format!("pipeline-left-{}", std::process::id()), format!("pipeline-other-{}", std::process::id()));
+    let (folder, theirs) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("below")).and_then(|()| fs::write(path, text)).expect("writable");
+    };
+    let services = format!("services: {{ web: {{ image: {IMAGE}, command: [sleep, '1000'], init: true }} }}\n");
+    fs::write(theirs.path().join("compose.yaml"), &services).expect("writable");
+    let compose = |args: &[&str]| {
+        let mut compose = Command::new("docker");
+        compose.args(["compose", "--project-name", &other]).args(args).current_dir(theirs.path());
+        assert!(compose.stderr(Stdio::null()).status().expect("docker runs").success());
+    };
+    compose(&["up", "--detach"]);
+    write("compose.yaml", &services);
+    write("pipeline.yaml", "version: 1\npipeline: left\nstages: [a.yaml]\n");
+    write(
+        "a.yaml",
+        &format!(
+            "stage: a\nsteps:\n  web: {{ compose: {{ project: {name}, up: {{}} }}, during: [work] }}\n  \
+             work: {{ shell: {{ run: 'echo here; while [ ! -e go ]; do sleep 0.1; done' }} }}\n"
+        ),
+    );
+    killed(folder.path(), &name);
+    // A project that was ours once, and is somebody else's now.
+    let text =
+        json!({ "name": other, "run": "r", "files": ["/gone.yaml"], "during": true, "volumes": true }).to_string();
+    write(&format!(".pipeline/compose/{other}.json"), &text);
+    let cleaned = pipeline(folder.path(), &["clean"]).output().expect("started");
+    let err = String::from_utf8_lossy(&cleaned.stderr).into_owned();
+    assert!(cleaned.status.success(), "{err}");
+    assert!(err.contains(&format!("took down compose project {name}, which run ")), "{err}");
+    assert!(err.contains(&format!("compose project {other} is another now, of ")), "{err}");
+    assert_eq!((containers(&name), containers(&other)), (0, 1), "{err}");
+
+    killed(folder.path(), &name);
+    write("go", "");
+    let next = pipeline(folder.path(), &["run"]).output().expect("started");
+    let err = String::from_utf8_lossy(&next.stderr).into_owned();
+    assert!(next.status.success() && err.contains(&format!("took down compose project {name}, which run ")), "{err}");
+    assert_eq!((containers(&name), containers(&other)), (0, 1), "{err}");
+    compose(&["down"]);
 }

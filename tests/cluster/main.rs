@@ -7,6 +7,7 @@ mod broken;
 mod busybox;
 mod compose;
 mod costly;
+mod disk;
 mod faults;
 mod gates;
 mod helm;

@@ -5,8 +5,9 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use super::super::args::Run;
 use super::super::{out, record};
 use super::perform::Ready;
+use super::verify;
 use crate::engine::{Course, Past, Resumption, Selection};
-use crate::event::{How, Role};
+use crate::event::{Again, How, Role};
 use crate::journal::{Reader, RunFolder, Store};
 use crate::outcome::Fault;
 use crate::plan::Plan;
@@ -58,24 +59,36 @@ pub(in crate::cli) fn of(folder: &RunFolder) -> Result<Past, Fault> {
 
 /// Says what a resumed run would do.
 pub(super) fn preview(ready: &Ready, selection: &Selection, past: &Past, run: &Run) -> Result<(), Fault> {
-    let course = decided(ready, selection, past, &run.done, &run.again)?;
+    let course = decided(ready, selection, past, (&run.done, &run.again), &[])?;
     let outlines: Vec<_> = ready.plan.nodes().iter().map(|node| node.outline.clone()).collect();
     let mut text = words::continuing(&course.continues, &outlines).join("\n");
     for kept in course.continues.kept.iter().filter(|kept| outlines[kept.node.index()].role != Role::Gate) {
         text.push_str(&format!("\n  ✔ {}  done by run {}", outlines[kept.node.index()].name, kept.from));
     }
+    for gate in &course.verifies {
+        let name = &outlines[gate.index()].name;
+        text.push_str(&format!("\n  ? {name}  held; its steps run again where it does not any more"));
+    }
     out::styled(&format!("\n{text}\n"));
     Ok(())
 }
 
-/// What is kept and what runs again; asks about steps that must not run twice and may have run.
-pub(super) fn course(ready: &Ready, selection: &Selection, past: &Past, run: &Run) -> Result<Course, Fault> {
+/// What is kept and what runs again, after a look at the gates that speak for what is kept; asks about steps that must not
+/// run twice and may have run. `None` after Ctrl-C.
+pub(super) async fn course(
+    ready: &Ready,
+    selection: &Selection,
+    past: &Past,
+    run: &Run,
+) -> Result<Option<Course>, Fault> {
+    let verifies = decided(ready, selection, past, (&run.done, &run.again), &[])?.verifies;
+    let Some(gone) = verify::gone(ready, past, &verifies).await? else { return Ok(None) };
     let (mut done, again) = (run.done.clone(), run.again.clone());
     let mut agreed: Vec<String> = again.clone();
     loop {
-        let course = decided(ready, selection, past, &done, &again)?;
+        let course = decided(ready, selection, past, (&done, &again), &gone)?;
         let doubt = course.in_doubt(&ready.plan).find(|(name, _)| !agreed.iter().any(|other| other == name));
-        let Some((name, why)) = doubt else { return Ok(course) };
+        let Some((name, why)) = doubt else { return Ok(Some(course)) };
         let why = words::anew(why);
         if !can_ask() {
             return Err(Fault::unknown(format!(
@@ -96,8 +109,8 @@ fn decided(
     ready: &Ready,
     selection: &Selection,
     past: &Past,
-    done: &[String],
-    again: &[String],
+    (done, again): (&[String], &[String]),
+    gone: &[Again],
 ) -> Result<Course, Fault> {
     let resumption = Resumption {
         plan: &ready.plan,
@@ -109,6 +122,7 @@ fn decided(
         key: &ready.key,
         done,
         again,
+        gone,
     };
     resumption.decide()
 }

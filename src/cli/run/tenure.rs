@@ -97,9 +97,13 @@ impl Tenure {
 
 /// Renews it for ever; says so where another run has it.
 async fn keep(world: Arc<World>, claim: Claim, store: Store, mut held: bool, lost: UnboundedSender<Interrupt>) {
+    let mut answers = true;
     loop {
-        tokio::time::sleep(if held { RENEWAL } else { SOON }).await;
-        match world.cluster.claim(&claim).await {
+        tokio::time::sleep(if held && answers { RENEWAL } else { SOON }).await;
+        let claimed = world.cluster.claim(&claim).await;
+        // Who comes back after an outage is asked at once: another may have taken the namespace meanwhile.
+        answers = claimed.is_ok();
+        match claimed {
             Ok(Attempt::Ours) => held = true,
             Ok(Attempt::NoNamespace) => held = false,
             // Nobody was told anything by a cluster that does not answer; who may not hold it was told in the beginning.

@@ -1,13 +1,13 @@
 //! Claims about tools, with scripts and a server of a few lines in the place of models.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
 use super::super::http::tests::{page, serve};
 use super::super::process::LineSink;
+use super::super::process::scripts::executable;
 use super::*;
 
 struct Silent;
@@ -26,9 +26,7 @@ impl Desk {
     fn new(programs: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         for (name, script) in programs {
-            let file = folder.path().join(name);
-            std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).expect("writable");
-            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("our own file");
+            executable(&folder.path().join(name), &format!("#!/bin/sh\n{script}\n"));
         }
         let path = format!("{}:/usr/bin:/bin", folder.path().display());
         Desk { folder, env: BTreeMap::from([("PATH".to_owned(), path)]) }

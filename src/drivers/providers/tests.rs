@@ -2,7 +2,6 @@
 
 use super::*;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -88,8 +87,7 @@ async fn runs_the_program_it_finds_with_these_arguments() {
     let log = folder.path().join("argv");
     let script =
         format!("#!/bin/sh\nfor word; do echo \"$word\" >> {0}; done\necho todo\n[ $1 != delete ]\n", log.display());
-    fs::write(&kind, script).expect("written");
-    fs::set_permissions(&kind, fs::Permissions::from_mode(0o755)).expect("executable");
+    crate::drivers::process::scripts::executable(&kind, &script);
     let env: BTreeMap<String, String> =
         [("PATH".to_owned(), format!("{}:/usr/bin:/bin", folder.path().display()))].into();
     let lines = Lines::default();

@@ -49,6 +49,8 @@ pub struct Setup {
     /// The journal breaks when it has this many events.
     pub journal_limit: usize,
     pub origin: Origin,
+    /// Gates that were found not to hold any more.
+    pub gone: Vec<crate::event::Again>,
     /// No stage is selected.
     pub nothing: bool,
 }
@@ -74,6 +76,7 @@ pub fn setup(text: &str) -> Setup {
         interrupts: Vec::new(),
         journal_limit: usize::MAX,
         origin: Origin { key: Some([7; 32]), ..Origin::default() },
+        gone: Vec::new(),
         nothing: false,
     }
 }
@@ -119,6 +122,7 @@ impl Setup {
             key: &[7; 32],
             done: &[],
             again: &[],
+            gone: &self.gone,
         };
         self.origin.course = Some(resumption.decide().expect("decided"));
         self
@@ -129,6 +133,12 @@ impl Setup {
         self.origin.course = Some(Course::settle(&self.plan, past).0);
         self.nothing = true;
         self
+    }
+
+    /// The gates of the plan.
+    pub fn gates(&self) -> Vec<NodeId> {
+        let all = (0..).map(NodeId).zip(self.plan.nodes());
+        all.filter(|(_, node)| node.role == crate::event::Role::Gate).map(|(id, _)| id).collect()
     }
 
     /// What was decided of nodes that run again.

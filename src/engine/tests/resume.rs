@@ -196,3 +196,91 @@ async fn what_must_not_run_twice_is_asked_about_only_where_it_may_have_run() {
     assert_eq!(doubts(&first.past()), Vec::<String>::new(), "it is known to have failed");
     assert_eq!(doubts(&first.killed_after(1)), Vec::<String>::new(), "it had not started");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_gate_speaks_for_runs_again_where_it_no_longer_holds_and_what_builds_on_it_too() {
+    let plan = "stage one
+       a: pass 1s
+       gate: holds
+     stage two
+       b: pass 1s
+       gate: holds
+     stage three needs=one,two
+       c: fail 1s";
+    let first = setup(plan).run().await;
+    let past = first.killed_after(first.until("two.gate passed"));
+    let mut again = setup(plan).resumes(&past);
+    let course = again.origin.course.clone().expect("decided");
+    assert_eq!(course.verifies, again.gates(), "nothing was built on either");
+    let gone = crate::event::Anew::GateGone { assertion: "claim".to_owned(), measures: Vec::new() };
+    again.gone = vec![crate::event::Again { node: again.gates()[0], why: gone }];
+    let again = again.resumes(&past);
+    assert_eq!(again.again(), ["one.a: GateGone { assertion: \"claim\", measures: [] }", "three.c: NotStarted"]);
+    let told = again.run().await.told();
+    assert!(told.contains("one.a starts") && told.contains("two.b passed, kept from r1"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_is_looked_at_before_a_run_once_and_nothing_else_happens() {
+    let plan = "stage one
+       a: pass 1s
+       gate: unmet within=9s
+       finally.f: pass 1s
+     stage two needs=one
+       b: pass 1s";
+    let past = setup(plan).run().await.past();
+    let mut look = setup(plan);
+    let gates = look.gates();
+    look.origin.course = Some(crate::engine::Course::look(&look.plan, &past, &gates));
+    look.nothing = true;
+    let told = look.run().await.told();
+    assert!(told.contains("one.gate #0 warning, unmet: ") && told.contains("after 1 looks"), "{told}");
+    assert!(!["one.a", "one.f", "two.b"].iter().any(|name| told.contains(&format!("{name} starts"))), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stage_that_was_skipped_has_not_built_on_the_gate_before_it() {
+    let plan = "stage one
+       a: pass 3s
+       gate: holds
+     stage other
+       x: fail 1s
+     stage two needs=one
+       b: pass 1s";
+    let past = setup(plan).mode(crate::engine::Mode::KeepGoing).run().await.past();
+    assert!(past.entered("two"));
+    let plan = plan.replace("needs=one", "needs=one,other");
+    let past = setup(&plan).mode(crate::engine::Mode::KeepGoing).run().await.past();
+    assert!(!past.entered("two"));
+    let again = setup(&plan).resumes(&past);
+    assert_eq!(again.origin.course.as_ref().expect("decided").verifies, again.gates());
+}
+
+const SINGLE: &str = "stage images
+       build: pass 1s
+       gate: holds
+     stage cluster
+       up: pass 1s
+       load: pass 1s needs=up after=images
+       other: pass 9s";
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_needs_a_stage_runs_again_with_it() {
+    let first = setup(SINGLE).run().await;
+    assert!(matches!(&first.events[0].1, crate::event::Event::RunStarted { stages, .. }
+        if stages[1].needs.is_empty() && stages[1].steps_need == ["images"]));
+    let past = first.past();
+    let changed = SINGLE.replace("build: pass 1s", "build: pass 2s");
+    let again = setup(&changed).resumes(&past).again();
+    assert_eq!(again, ["images.build: Changed", "cluster.load: Follows(\"images.build\")"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_a_single_step_was_built_on_only_warns() {
+    let first = setup(SINGLE).run().await;
+    let verified = |words: &str| {
+        let again = setup(SINGLE).resumes(&first.killed_after(first.until(words)));
+        again.origin.course.expect("decided").verifies.len()
+    };
+    assert_eq!((verified("images.gate passed"), verified("cluster.load starts")), (1, 0));
+}

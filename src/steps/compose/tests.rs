@@ -62,10 +62,8 @@ fn docker(state: &str) -> Trial {
         "#!/bin/sh\necho \"$*\" >> \"$0.told\"\ncase \"$*\" in\n  *'config --services') echo web; echo db ;;\n  \
          *'ps --all'*) cat <<'END'\n{state}\nEND\n  ;;\n  *logs*) echo starting; echo 'boom: s3cr3t-value' >&2 ;;\nesac\n"
     );
-    let trial = Trial::new().secrets(&[("token", "s3cr3t-value")]).file("compose.yml", FILE).file("bin/docker", script);
-    let file = trial.project().join("bin/docker");
-    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(file, permissions).expect("our own file");
+    let trial = Trial::new().secrets(&[("token", "s3cr3t-value")]).file("compose.yml", FILE).file("bin/README", "");
+    crate::drivers::process::scripts::executable(&trial.project().join("bin/docker"), &script);
     let path = format!("{}:{}", trial.project().join("bin").display(), std::env::var("PATH").unwrap_or_default());
     trial.env("PATH", &path)
 }
@@ -109,8 +107,11 @@ async fn during_others_it_is_up_until_they_are_over_and_then_down() {
     let running = tokio::spawn(async move { step.run(&cx).await });
     signals.up.cancelled().await;
     assert!(!told(&trial).contains(" down "));
+    let raised: Vec<String> = Raised::all(trial.project()).into_iter().map(|raised| raised.name).collect();
+    assert_eq!(raised, ["shop"], "who comes after a run that was killed finds it");
     signals.stop.cancel();
     let outcome = running.await.expect("it does not panic");
     assert!(matches!(outcome, Ok(Outcome::Passed(_))), "{outcome:?}");
+    assert_eq!(Raised::all(trial.project()), []);
     assert!(told(&trial).ends_with("compose.yml down --volumes --remove-orphans --timeout 5\n"), "{}", told(&trial));
 }

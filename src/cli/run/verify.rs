@@ -1,0 +1,91 @@
+//! Before a run goes on with another: one look at the gates that held and that nothing was built on since. Runs no step
+//! and keeps no record.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::perform::Ready;
+use super::signals;
+use crate::cli::gate::{Files, Numbers};
+use crate::engine::{self, Course, Interrupt, Mode, Notice, Origin, Past, RunFiles, Selection};
+use crate::event::{Again, Anew, Event, NodeId};
+use crate::outcome::{Fault, Measure, Verdict};
+use crate::plan::Work;
+
+/// For all looks together. What takes longer is not cheap: it is measured in its place, by the run itself.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between SIGTERM and SIGKILL for what an assertion has started.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The gates among these that do not hold any more, with what does not; `None` after Ctrl-C. What could not be
+/// measured, or not in time, is not said to be gone.
+pub(super) async fn gone(ready: &Ready, past: &Past, gates: &[NodeId]) -> Result<Option<Vec<Again>>, Fault> {
+    if gates.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    let files = Arc::new(Files::new()?);
+    let (notices, mut received) = engine::notices();
+    let (sender, interrupts) = signals::interrupts()?;
+    let slow = Arc::new(AtomicBool::new(false));
+    let late = Arc::clone(&slow);
+    let limit = tokio::spawn(async move {
+        tokio::time::sleep(PATIENCE).await;
+        late.store(true, Ordering::Relaxed);
+        // The second one ends what does not hear the first.
+        for wait in [GRACE, Duration::ZERO] {
+            let _ = sender.send(Interrupt::Signal(15));
+            tokio::time::sleep(wait).await;
+        }
+    });
+    let options = engine::Options {
+        run: past.run.clone(),
+        started: String::new(),
+        jobs: 1,
+        mode: Mode::KeepGoing,
+        selection: Selection::none(&ready.plan),
+        grace: GRACE,
+        env: ready.env.clone(),
+        origin: Origin { course: Some(Course::look(&ready.plan, past, gates)), ..Origin::default() },
+    };
+    let parts = engine::Parts {
+        masker: ready.masker.clone(),
+        plan: Arc::clone(&ready.plan),
+        world: Arc::clone(&ready.world),
+        secrets: Arc::clone(&ready.secrets),
+        recorder: Box::new(Numbers::new()),
+        files: files as Arc<dyn RunFiles>,
+        notices,
+        interrupts,
+    };
+    let hear = async {
+        let mut gone: Vec<Again> = Vec::new();
+        while let Some(notice) = received.recv().await {
+            let Notice::Record(record) = notice else { continue };
+            if let Some(again) = unmet(ready, record.event)
+                && !gone.iter().any(|other| other.node == again.node)
+            {
+                gone.push(again);
+            }
+        }
+        gone
+    };
+    let (result, gone) = tokio::join!(Box::pin(engine::run(options, parts)), hear);
+    limit.abort();
+    let interrupted = result?.exit_code == 130 && !slow.load(Ordering::Relaxed);
+    Ok((!interrupted).then_some(gone))
+}
+
+/// What an event says of a gate that does not hold. Assertions that only warn say nothing of it.
+fn unmet(ready: &Ready, event: Event) -> Option<Again> {
+    let Event::AssertionSettled { node, result } = event else { return None };
+    let Work::Gate(gate) = &ready.plan.node(node).work else { return None };
+    let warns = gate.assertions.get(result.index as usize).is_none_or(|assertion| assertion.warning);
+    match result.verdict {
+        Ok(Verdict::Unmet { measures }) if !warns => {
+            let measures: Vec<Measure> = measures.into_iter().filter(|measure| !measure.holds).collect();
+            Some(Again { node, why: Anew::GateGone { assertion: result.name, measures } })
+        }
+        _ => None,
+    }
+}
