@@ -117,7 +117,8 @@ impl Project {
 
     /// Starts this command of the program.
     pub fn started(&self, mut command: Command) -> Live {
-        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("started");
+        let mut child =
+            command.current_dir(self.path()).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("started");
         let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let (sender, lines) = channel();
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));

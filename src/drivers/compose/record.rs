@@ -61,12 +61,11 @@ impl Raised {
 impl Compose {
     /// The name that a project has, or will have; `None` where Compose does not say.
     pub async fn name(&self, project: &Project, call: &Call<'_>) -> Option<String> {
-        let name = match &project.name {
-            Some(name) => name.clone(),
-            None => {
-                let text = self.ask(project, &["config", "--no-interpolate", "--format", "json"], call).await.ok()?;
-                serde_json::from_str::<Value>(&text).ok()?["name"].as_str()?.to_owned()
-            }
+        let name = if let Some(name) = &project.name {
+            name.clone()
+        } else {
+            let text = self.ask(project, &["config", "--no-interpolate", "--format", "json"], call).await.ok()?;
+            serde_json::from_str::<Value>(&text).ok()?["name"].as_str()?.to_owned()
         };
         is_name(&name).then_some(name)
     }
