@@ -82,6 +82,15 @@ async fn a_secret_in_the_runs_record_is_found() {
 }
 
 #[tokio::test]
+async fn a_secret_in_any_part_of_the_record_is_found() {
+    for place in ["journal.ndjson", "evidence/a.b/compose/web.log", "junit.xml", "summary.json", "report.html"] {
+        let trial = trial().file(&format!(".pipeline/runs/run/{place}"), format!("<p>{VALUE}</p>\n"));
+        let found = shown(only("run", json!(true)), &trial.cx).await;
+        assert_eq!(found[3], format!("unmet run: 1: secret db in {place}"));
+    }
+}
+
+#[tokio::test]
 async fn a_secret_in_the_arguments_of_a_process_is_found_also_after_its_end() {
     // of this process alone: the whole machine is looked at
     let value = format!("{VALUE} {}", std::process::id());
