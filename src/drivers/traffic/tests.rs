@@ -28,11 +28,12 @@ impl Judge for Expects {
 }
 
 fn load(url: &str, pace: Pace, until: Until) -> Load {
-    let target = Target::new(&Request::get(url), &Trust::default(), true).expect("well formed");
+    let target = Target::new(&Request::get(url), &Trust::default(), Protocol::Http1, true).expect("well formed");
     Load {
         targets: vec![target],
         pace,
         connections: 8,
+        protocol: Protocol::Http1,
         timeout: Duration::from_secs(20),
         keep_alive: true,
         stale_fails: false,
@@ -222,7 +223,7 @@ async fn asks_targets_by_their_weight() {
     let server = Server::start(|_| Act::Answer).await;
     let mut load = load(&server.url, Pace::Closed, Until::Requests(400));
     let other = format!("{}missing", server.url);
-    load.targets.push(Target::new(&Request::get(other), &Trust::default(), true).expect("well formed"));
+    load.targets.push(Target::new(&Request::get(other), &Trust::default(), Protocol::Http1, true).expect("well formed"));
     load.targets[0].weight = 3;
     let report = measured(load).await;
     assert_eq!((report.counts.ok(), report.counts.of(Cause::WrongStatus)), (300, 100));
