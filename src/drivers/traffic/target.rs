@@ -190,7 +190,8 @@ mod tests {
             ]),
             ..Request::get("http://127.0.0.1:8080/a?b=c")
         };
-        let target = Target::new(&request, &Trust::default(), Protocol::Http2 { streams: 1 }, true).expect("well formed");
+        let target =
+            Target::new(&request, &Trust::default(), Protocol::Http2 { streams: 1 }, true).expect("well formed");
         let Written::Http2(frames) = target.written else { panic!("HTTP/2 was asked for") };
         assert_eq!(frames.head.uri(), "http://todo.example/a?b=c");
         let mut names: Vec<&str> = frames.head.headers().keys().map(http::HeaderName::as_str).collect();
