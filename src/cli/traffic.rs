@@ -56,10 +56,7 @@ fn load(wanted: &Traffic) -> Result<Load, Fault> {
         ..Request::get(&wanted.url)
     };
     let trust = Trust { ca: wanted.ca.clone(), insecure: wanted.insecure };
-    let protocol = match wanted.http2 {
-        false => Protocol::Http1,
-        true => Protocol::Http2 { streams: wanted.streams as usize },
-    };
+    let protocol = if wanted.http2 { Protocol::Http2 { streams: wanted.streams as usize } } else { Protocol::Http1 };
     let target = Target::new(&request, &trust, protocol, !wanted.no_keep_alive)
         .map_err(|error| Fault::invalid(error.to_string()))?;
     let pace = match wanted.rate {

@@ -144,10 +144,7 @@ impl Traffic {
     }
 
     fn protocol(&self) -> Protocol {
-        match self.http2 {
-            false => Protocol::Http1,
-            true => Protocol::Http2 { streams: self.streams.unwrap_or(1) as usize },
-        }
+        if self.http2 { Protocol::Http2 { streams: self.streams.unwrap_or(1) as usize } } else { Protocol::Http1 }
     }
 
     fn pace(&self) -> Pace {

@@ -69,7 +69,7 @@ pub fn measure(pipeline: &Path, folder: &Path, rounds: usize) -> Result<(), Stri
             figures.push((requests as f64 / wall, cost.own.as_secs_f64() / wall, (client.told)(&words)?));
         }
     }
-    let rows: Vec<Row> = clients.iter().zip(figures).map(|(client, figures)| client.row(figures)).collect();
+    let rows: Vec<Row> = clients.iter().zip(&figures).map(|(client, figures)| client.row(figures)).collect();
     let per_core = |name: &str| rows.iter().find(|row| row.what.starts_with(name)).map(|row| row.rate / row.share);
     let (own, oha) = (per_core("pipeline, closed"), per_core("oha, closed"));
     for row in &rows {
@@ -102,7 +102,7 @@ struct Client {
 }
 
 impl Client {
-    fn row(&self, figures: Vec<(f64, f64, Told)>) -> Row {
+    fn row(&self, figures: &[(f64, f64, Told)]) -> Row {
         let all = |one: fn(&(f64, f64, Told)) -> Option<f64>| {
             let values: Vec<f64> = figures.iter().filter_map(one).collect();
             (!values.is_empty()).then(|| median(values))

@@ -101,7 +101,7 @@ pub struct Traffic {
     pub keep_alive: Option<bool>,
     /// What a request counts as that met a kept connection just being closed: reset without a byte of an answer, at
     /// once after it was sent, so that the server cannot have read it; in HTTP/2, the server said that it was not looked
-    /// at (GOAWAY without an error, REFUSED_STREAM). `apart` where nothing is written: beside
+    /// at (GOAWAY without an error, `REFUSED_STREAM`). `apart` where nothing is written: beside
     /// `failed`, not in it. No request is ever sent twice.
     #[serde(default)]
     pub stale_connection: Option<Stale>,
