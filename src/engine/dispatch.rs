@@ -302,6 +302,10 @@ impl Dispatch {
                     self.parts.notices.record(record);
                 }
                 self.scheduler.interrupt();
+                // What this turn was to start is not in the record: it must not run.
+                for job in std::mem::take(&mut self.starting) {
+                    self.ended(job.node, Ending::of(State::Cancelled));
+                }
             }
         }
     }

@@ -34,12 +34,12 @@ fn between<'s>(said: &'s str, from: &str, to: &str) -> &'s str {
 fn a_disk_that_is_full_for_the_journal_stops_the_run_and_the_next_goes_on() {
     let step = |at: u32| format!("  s{at:03}: {{ shell: {{ run: 'echo {at} >> count' }} }}\n");
     let stage = format!("stage: a\nsteps:\n{}", (0..200).map(step).collect::<String>());
-    let script = "head -c 393216 /dev/zero > .pipeline/ballast
+    let script = "head -c 4128768 /dev/zero > .pipeline/ballast
         \"$1\" run --jobs 1; echo \"== first $?\"; wc -l < count; echo ==
         rm .pipeline/ballast
         \"$1\" runs show; echo '== shown'
         \"$1\" run --resume; echo \"== second $?\"; wc -l < count; echo ==";
-    let said = on_a_small_disk(&stage, 448, script);
+    let said = on_a_small_disk(&stage, 4096, script);
     let (first, rest) = said.split_once("== first 4\n").unwrap_or_else(|| panic!("the code is not 4:\n{said}"));
     for words in ["the journal cannot be written: ", "No space left on device", "not written: the record of this run"] {
         assert!(first.contains(words), "no `{words}` in:\n{first}");

@@ -265,11 +265,12 @@ async fn a_journal_that_breaks_stops_the_run() {
         "stage one
            a: pass 1s
            b: pass 9s
-           c: pass needs=a
+           c: pass needs=a says=HOME
            finally.d: pass 1s",
     );
     broken.journal_limit = 4;
     let ran = broken.run().await;
+    assert_eq!(ran.live, [], "a step whose start is not in the record does not run");
     assert_eq!(ran.result.exit_code, 4);
     assert_eq!(ran.result.journal_error.as_deref(), Some("no space left on device"));
     assert_told(
@@ -278,8 +279,8 @@ async fn a_journal_that_breaks_stops_the_run() {
          0s one.a starts
          0s one.b starts
          1s warning: the journal cannot be written: no space left on device; the run is stopped
-         1s one.b cancelled, interrupted
          1s one.c cancelled, interrupted
+         1s one.b cancelled, interrupted
          1s one.d starts
          2s one.d passed
          2s [one] cancelled
