@@ -127,15 +127,7 @@ pub(super) async fn sweep(
 
 /// Takes down a cluster that a run made.
 async fn take_down(record: &Record, plan: &Plan, desk: &Desk<'_>, dry_run: bool) -> Result<(), Fault> {
-    let allowed = &plan.settings().cluster.contexts;
-    if !record.context.is_empty() && !allowed.contains(&record.context) {
-        return Err(Fault::environment(format!(
-            "the cluster made here has context \"{}\", which is not among this pipeline's: {}",
-            record.context,
-            allowed.join(", ")
-        ))
-        .help("allow it in cluster.contexts, or take it down by hand"));
-    }
+    record.allowed_by(&plan.settings().cluster.contexts)?;
     let shown = format!("the {} cluster {}", record.provider, record.context);
     if dry_run {
         out::data(&shown);
