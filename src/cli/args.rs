@@ -41,7 +41,11 @@ impl Args {
 /// As a shell takes it for one word.
 fn quoted(text: &str) -> String {
     let tame = |c: char| c.is_alphanumeric() || "-_./@:+,~".contains(c);
-    if !text.is_empty() && text.chars().all(tame) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if !text.is_empty() && text.chars().all(tame) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 /// When to use colour.

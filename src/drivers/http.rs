@@ -207,7 +207,9 @@ async fn through(
             tunnel = tunnel.with_auth(proof);
         }
         let sent = client(tls::connector(tls::config(trust)?, tunnel)).request(request).await;
-        return sent.map_err(|error| HttpError::in_tunnel(&error).map_or_else(|| HttpError::of(&error), |why| proxy.failed(why)));
+        return sent.map_err(|error| {
+            HttpError::in_tunnel(&error).map_or_else(|| HttpError::of(&error), |why| proxy.failed(why))
+        });
     }
     if let Some(proof) = proxy.authorization() {
         request.headers_mut().insert(header::PROXY_AUTHORIZATION, proof);
@@ -217,7 +219,8 @@ async fn through(
     }
     let address = (proxy.uri().host().unwrap_or_default(), proxy.uri().port_u16().unwrap_or(80));
     let stream = TcpStream::connect(address).await.map_err(|error| proxy.failed(HttpError::of(&error)))?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| HttpError::of(&error))?;
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(|error| HttpError::of(&error))?;
     tokio::spawn(connection);
     let answer = sender.send_request(request).await.map_err(|error| HttpError::of(&error))?;
     if answer.status() == http::StatusCode::PROXY_AUTHENTICATION_REQUIRED {

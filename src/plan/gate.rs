@@ -87,8 +87,11 @@ impl Workshop<'_> {
     fn used(&mut self, item: &Node, reading: &mut Reading<'_>) -> Vec<PlanAssertion> {
         let statics = static_scope(&self.names.vars, None, reading.params);
         let shape = Arc::clone(&self.shapes.use_keys);
-        let place =
-            Place { site: Site { params: reading.params, ..site(reading.stage, Some(Role::Gate)) }, whole: "", statics: &statics };
+        let place = Place {
+            site: Site { params: reading.params, ..site(reading.stage, Some(Role::Gate)) },
+            whole: "",
+            statics: &statics,
+        };
         let Some(found) = self.inspect(item, &shape, place) else { return Vec::new() };
         reading.refers.extend(found.stages);
         if found.dynamic {
@@ -192,8 +195,11 @@ impl Workshop<'_> {
         let (kind, body) = self.assertion_kind(item)?;
         reading.definer.tree(item);
         let statics = static_scope(&self.names.vars, None, reading.params);
-        let place =
-            Place { site: Site { params: reading.params, ..site(reading.stage, Some(Role::Gate)) }, whole: "", statics: &statics };
+        let place = Place {
+            site: Site { params: reading.params, ..site(reading.stage, Some(Role::Gate)) },
+            whole: "",
+            statics: &statics,
+        };
         let keys = only(item, |field| registry.assertion(&field.key).is_none());
         let fixed = only(&keys, |field| field.key != "when");
         let shape = Arc::clone(&self.shapes.assertion_keys);

@@ -80,7 +80,8 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         let keys = only(self.node, |entry| matches!(entry.key.as_str(), "when" | "env"));
         let shape = Arc::clone(&self.shop.shapes.step_keys);
         let statics = Arc::clone(&self.shop.statics);
-        let Some(found) = self.shop.inspect(&keys, &shape, Place { site: site(self.stage, None), whole: "", statics: &statics })
+        let Some(found) =
+            self.shop.inspect(&keys, &shape, Place { site: site(self.stage, None), whole: "", statics: &statics })
         else {
             return;
         };

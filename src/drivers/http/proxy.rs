@@ -79,7 +79,10 @@ impl Proxy {
 
     /// The error that names it.
     pub fn failed(&self, why: impl fmt::Display) -> HttpError {
-        HttpError::Proxy { proxy: self.uri().authority().map(ToString::to_string).unwrap_or_default(), why: why.to_string() }
+        HttpError::Proxy {
+            proxy: self.uri().authority().map(ToString::to_string).unwrap_or_default(),
+            why: why.to_string(),
+        }
     }
 }
 

@@ -141,7 +141,8 @@ fn by_proxy(proxy: &str, url: &str) -> Request {
 async fn a_proxy_gets_the_whole_url_and_who_we_are() {
     let proxy = serve(|text| {
         let whole = text.starts_with("GET http://shop.invalid:81/a?b HTTP/1.1\r\n");
-        let known = text.contains("proxy-authorization: Basic bWU6cGFzcw==\r\n") && text.contains("host: shop.invalid:81\r\n");
+        let known =
+            text.contains("proxy-authorization: Basic bWU6cGFzcw==\r\n") && text.contains("host: shop.invalid:81\r\n");
         page(if whole && known { "200 OK" } else { "400 Bad Request" }, "", text)
     })
     .await;
