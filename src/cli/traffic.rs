@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::args::Traffic;
 use super::out;
 use crate::drivers::http::{Request, Trust};
-use crate::drivers::traffic::{self, Broken, Cause, Judge, Load, Pace, Report, Running, Target, Told, Until};
+use crate::drivers::traffic::{self, Broken, Cause, Judge, Load, Pace, Protocol, Report, Running, Target, Told, Until};
 use crate::exit_code::Exit;
 use crate::expect::Expect;
 use crate::outcome::Fault;
@@ -56,8 +56,9 @@ fn load(wanted: &Traffic) -> Result<Load, Fault> {
         ..Request::get(&wanted.url)
     };
     let trust = Trust { ca: wanted.ca.clone(), insecure: wanted.insecure };
-    let target =
-        Target::new(&request, &trust, !wanted.no_keep_alive).map_err(|error| Fault::invalid(error.to_string()))?;
+    let protocol = if wanted.http2 { Protocol::Http2 { streams: wanted.streams as usize } } else { Protocol::Http1 };
+    let target = Target::new(&request, &trust, protocol, !wanted.no_keep_alive)
+        .map_err(|error| Fault::invalid(error.to_string()))?;
     let pace = match wanted.rate {
         None => Pace::Closed,
         Some(Rate(rate)) if rate > 0.0 && rate <= 200_000.0 => {
@@ -69,29 +70,38 @@ fn load(wanted: &Traffic) -> Result<Load, Fault> {
         targets: vec![target],
         pace,
         connections: wanted.connections as usize,
+        protocol,
         timeout: wanted.timeout.0,
         keep_alive: !wanted.no_keep_alive,
         stale_fails: wanted.stale_fails,
         warmup: wanted.warmup.0,
         patience: PATIENCE,
         until: wanted.requests.map_or(Until::Elapsed(wanted.lasts.0), Until::Requests),
-        judge: Arc::new(Status(wanted.status.clone())),
+        judge: Arc::new(Expected { status: wanted.status.clone(), contains: wanted.contains.clone() }),
     })
 }
 
-/// Looks at the status alone.
-struct Status(Expect<Count>);
+/// What every answer must be.
+struct Expected {
+    status: Expect<Count>,
+    contains: Option<String>,
+}
 
-impl Judge for Status {
+impl Judge for Expected {
     fn reads_body(&self) -> bool {
-        false
+        self.contains.is_some()
     }
 
     fn judge(&self, told: &Told<'_>) -> Result<(), (Cause, String)> {
-        if self.0.holds(&Count(told.status.into())) {
-            return Ok(());
+        if !self.status.holds(&Count(told.status.into())) {
+            return Err((Cause::WrongStatus, told.status.to_string()));
         }
-        Err((Cause::WrongStatus, told.status.to_string()))
+        match &self.contains {
+            Some(part) if memchr::memmem::find(told.body, part.as_bytes()).is_none() => {
+                Err((Cause::WrongBody, format!("the body does not contain `{part}`")))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -10,9 +10,11 @@ mod lag;
 mod line;
 mod pace;
 mod report;
+mod session;
 mod tally;
 mod target;
 mod timer;
+mod wire;
 mod worker;
 
 use std::sync::Arc;
@@ -36,8 +38,10 @@ pub struct Load {
     pub targets: Vec<Target>,
     /// When requests start.
     pub pace: Pace,
-    /// Connections, each with one request at a time.
+    /// Connections, each with one request at a time, or with as many as the protocol says.
     pub connections: usize,
+    /// What is spoken on them; the same that the targets were made for.
+    pub protocol: Protocol,
     /// For one request, from the moment it was due.
     pub timeout: Duration,
     /// Whether connections are used again.
@@ -52,6 +56,35 @@ pub struct Load {
     pub until: Until,
     /// What counts as a good answer.
     pub judge: Arc<dyn Judge>,
+}
+
+impl Load {
+    /// Requests that can be under way at once.
+    fn workers(&self) -> usize {
+        self.connections * self.protocol.at_once()
+    }
+}
+
+/// What is spoken on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2; in the clear without asking first.
+    Http2 {
+        /// Requests that are under way at once on one connection; at least 1.
+        streams: usize,
+    },
+}
+
+impl Protocol {
+    /// Requests that are under way at once on one connection.
+    fn at_once(self) -> usize {
+        match self {
+            Protocol::Http1 => 1,
+            Protocol::Http2 { streams } => streams.max(1),
+        }
+    }
 }
 
 /// When requests start.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::drivers::traffic::{self, Broken, Live, Load, Pace, Report, Running, Until};
+use crate::drivers::traffic::{self, Broken, Live, Load, Pace, Protocol, Report, Running, Until};
 use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind};
 use crate::outcome::{Failure, Fault, Outcome};
 use crate::units::TimeSpan;
@@ -104,6 +104,7 @@ impl Step for Traffic {
             targets: reached.targets,
             pace: self.pace(),
             connections: self.connections() as usize,
+            protocol: self.protocol(),
             timeout: self.timeout.map_or(TIMEOUT, |timeout| timeout.0),
             keep_alive: self.keep_alive.unwrap_or(true),
             stale_fails: self.stale_connection == Some(Stale::Failed),
@@ -140,6 +141,10 @@ impl Step for Traffic {
 impl Traffic {
     fn connections(&self) -> u32 {
         self.connections.unwrap_or(CONNECTIONS)
+    }
+
+    fn protocol(&self) -> Protocol {
+        if self.http2 { Protocol::Http2 { streams: self.streams.unwrap_or(1) as usize } } else { Protocol::Http1 }
     }
 
     fn pace(&self) -> Pace {

@@ -229,11 +229,11 @@ fn an_app_that_is_deaf_to_sigterm_and_has_no_pre_stop_loses_requests() {
 #[test]
 #[ignore = "needs the cluster"]
 fn all_pods_at_once_lose_requests() {
-    // The old ones are gone before a new one listens: until then they would still be sent to, and still answer.
+    // The old ones are gone long before a new one listens: until then they would still be sent to, and still answer.
     let app = App {
         strategy: "{ rollingUpdate: { maxUnavailable: \"100%\", maxSurge: 0 } }",
         lifecycle: "lifecycle: { preStop: { sleep: { seconds: 2 } } }",
-        ..App::good().with("START_MS", "6000")
+        ..App::good().with("START_MS", "10000")
     };
     known(&app, "all").lost(&["refused", "unreachable", "timed_out", "reset"]);
 }
@@ -241,23 +241,27 @@ fn all_pods_at_once_lose_requests() {
 #[test]
 #[ignore = "needs the cluster"]
 fn no_readiness_probe_loses_requests() {
-    let app = App { probe: "", keep_alive: false, ..App::good().with("START_MS", "2500") };
+    // The old ones go as soon as the new ones run: for the rest of the time there is nobody, whoever is sent to.
+    let app = App { probe: "", keep_alive: false, ..App::good().with("START_MS", "10000") };
     known(&app, "probe").lost(&["refused"]);
 }
 
 #[test]
 #[ignore = "needs the cluster"]
 fn a_readiness_probe_that_lies_loses_requests() {
-    let app = App { keep_alive: false, ..App::good().with("WARM_MS", "2500").with("LIE", "1") };
+    // Cold for longer than the old ones stay.
+    let app = App { keep_alive: false, ..App::good().with("WARM_MS", "10000").with("LIE", "1") };
     known(&app, "lie").lost(&["wrong_status"]);
 }
 
 #[test]
 #[ignore = "needs the cluster"]
 fn an_app_that_ends_before_nobody_sends_to_it_any_more_loses_requests() {
-    // It takes no more connections from SIGTERM on; that it is gone has yet to reach every node.
+    // It takes no more connections from SIGTERM on; that it is gone has yet to reach every node. Four pods race so in a
+    // run; should the nodes win every time, nothing was lost, and there was nothing to catch.
     let app = App { lifecycle: "", keep_alive: false, ..App::good() };
-    known(&app, "early").lost(&["refused", "reset", "closed"]);
+    let ran = (0..4).map(|turn| known(&app, &format!("early{turn}-"))).find(|ran| ran.count("failed") > 0);
+    ran.expect("the race is lost once").lost(&["refused", "reset", "closed"]);
 }
 
 #[test]
@@ -277,8 +281,8 @@ fn recreating_loses_requests() {
 #[test]
 #[ignore = "needs the cluster"]
 fn a_crash_in_mid_rollout_loses_requests() {
-    // Each pod ends once by itself, soon after it is ready, with answers under way.
-    let app = App::good().with("CRASH_MS", "2500").with("CRASH_MARK", "/mark/crashed").with("DELAY_MS", "300");
+    // Each pod ends once by itself, with answers under way: the first ones in the warm-up, the others while measured.
+    let app = App::good().with("CRASH_AT", "100").with("CRASH_MARK", "/mark/crashed").with("DELAY_MS", "300");
     let app = App { keep_alive: false, ..app };
     known(&app, "crash").lost(&["closed", "refused", "reset"]);
 }

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -96,6 +97,17 @@ def log_in() -> str:
     return "a wrong password is refused"
 
 
+def many_at_once() -> str:
+    # Alone, a request may always meet the same replica over a connection that is kept; so many at once meet all of them.
+    times = 24
+    with ThreadPoolExecutor(times) as pool:
+        answers = list(pool.map(lambda _: me.ask("GET", "/me"), range(times)))
+    strangers = [status for status, _ in answers if status != 200]
+    if strangers:
+        raise Unmet(f"{len(strangers)} of {times} requests at once with one and the same token answered {strangers[0]}, expected 200")
+    return f"{times} requests with one token"
+
+
 def crud() -> str:
     id = me.get("POST", "/todos", 201, {"title": "water the plants"})["id"]
     expect("list after adding", me.titles(), ["water the plants"])
@@ -165,7 +177,7 @@ def unauthorized() -> str:
     return "401 without a token, and with a forged one"
 
 
-FEATURES = [health, readiness, sign_up, log_in, crud, chat, mcp, isolation, unauthorized]
+FEATURES = [health, readiness, sign_up, log_in, many_at_once, crud, chat, mcp, isolation, unauthorized]
 
 
 def tidy() -> None:

@@ -9,6 +9,7 @@ mod dag;
 mod dag_others;
 mod files;
 mod objects;
+mod stall;
 mod table;
 mod traffic;
 
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["loop", count, jobs] => dag_others::bare_loop(number(count), number(jobs)),
         ["cost", command @ ..] if !command.is_empty() => cost::tell(command),
-        ["traffic", pipeline, folder] => traffic::measure(Path::new(pipeline), Path::new(folder), 3),
+        ["traffic", pipeline, folder] => load_alone(Path::new(pipeline), Path::new(folder), 3),
         ["all", pipeline, folder] => all(pipeline, folder, Size { layers: 100, rounds: 3 }),
         ["all", "--quick", pipeline, folder] => all(pipeline, folder, Size { layers: 10, rounds: 3 }),
         _ => Err("usage: pipeline-speed all [--quick] PIPELINE FOLDER".to_owned()),
@@ -58,9 +59,14 @@ fn all(pipeline: &str, folder: &str, size: Size) -> Result<(), String> {
     files::measure(&pipeline, &folder.join("check"), size, &mut table)?;
     objects::measure(&pipeline, &folder.join("objects"), size, &mut table)?;
     print!("{table}");
-    traffic::measure(&pipeline, &folder.join("traffic"), size.rounds)?;
+    load_alone(&pipeline, &folder.join("traffic"), size.rounds)?;
     println!("\nload average at the end: {}", load());
     Ok(())
+}
+
+fn load_alone(pipeline: &Path, folder: &Path, rounds: usize) -> Result<(), String> {
+    traffic::measure(pipeline, folder, rounds)?;
+    stall::measure(pipeline, folder)
 }
 
 /// What the figures were measured on.

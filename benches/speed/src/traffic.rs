@@ -35,7 +35,11 @@ impl fmt::Display for Row {
         let per_core = self.rate / self.share;
         let (p99, own) = (millis(self.p99), millis(self.own));
         let share = self.share * 100.0;
-        write!(f, "| {} | {:.0} | {share:.0}% | {per_core:.0} | {p99} | {own} | {} |", self.what, self.rate, self.verdict)
+        write!(
+            f,
+            "| {} | {:.0} | {share:.0}% | {per_core:.0} | {p99} | {own} | {} |",
+            self.what, self.rate, self.verdict
+        )
     }
 }
 
@@ -65,14 +69,23 @@ pub fn measure(pipeline: &Path, folder: &Path, rounds: usize) -> Result<(), Stri
             figures.push((requests as f64 / wall, cost.own.as_secs_f64() / wall, (client.told)(&words)?));
         }
     }
-    let rows: Vec<Row> = clients.iter().zip(figures).map(|(client, figures)| client.row(figures)).collect();
+    let rows: Vec<Row> = clients.iter().zip(&figures).map(|(client, figures)| client.row(figures)).collect();
     let per_core = |name: &str| rows.iter().find(|row| row.what.starts_with(name)).map(|row| row.rate / row.share);
     let (own, oha) = (per_core("pipeline, closed"), per_core("oha, closed"));
     for row in &rows {
         println!("{row}");
     }
     if let (Some(own), Some(oha)) = (own, oha) {
-        println!("\nclosed loop, per core: {:.2} of oha, aim at least 1; {:.2} of wrk", own / oha, own / per_core("wrk").unwrap_or(f64::NAN));
+        let (wrk, rate) = (per_core("wrk").unwrap_or(f64::NAN), |name: &str| {
+            rows.iter().find(|row| row.what.starts_with(name)).map_or(f64::NAN, |row| row.rate)
+        });
+        println!(
+            "\nclosed loop: {:.2} of oha's requests a second, {:.2} of them per core (aim: at least 1); of wrk's {:.2} and {:.2}",
+            rate("pipeline, closed") / rate("oha, closed"),
+            own / oha,
+            rate("pipeline, closed") / rate("wrk"),
+            own / wrk
+        );
     }
     Ok(())
 }
@@ -89,7 +102,7 @@ struct Client {
 }
 
 impl Client {
-    fn row(&self, figures: Vec<(f64, f64, Told)>) -> Row {
+    fn row(&self, figures: &[(f64, f64, Told)]) -> Row {
         let all = |one: fn(&(f64, f64, Told)) -> Option<f64>| {
             let values: Vec<f64> = figures.iter().filter_map(one).collect();
             (!values.is_empty()).then(|| median(values))
@@ -115,12 +128,22 @@ fn clients(pipeline: &Path, url: &str) -> Vec<Client> {
         Client {
             name: "pipeline, closed loop",
             words: words(&[&pipeline, "traffic", url, "--for", &seconds, "-c", &connections]),
-            told: |_| Ok((None, None)),
+            told: |words| Ok((own_words(words)?.0, None)),
             aim: |_| String::new(),
         },
         Client {
             name: "pipeline, 2000/s",
-            words: words(&[&pipeline, "traffic", url, "--for", &seconds, "-c", &connections, "--rate", &format!("{rate}/s")]),
+            words: words(&[
+                &pipeline,
+                "traffic",
+                url,
+                "--for",
+                &seconds,
+                "-c",
+                &connections,
+                "--rate",
+                &format!("{rate}/s"),
+            ]),
             told: own_words,
             aim: |row| {
                 let held = row.share < 0.15 && row.own.is_some_and(|own| own < 1.0);
@@ -135,20 +158,20 @@ fn clients(pipeline: &Path, url: &str) -> Vec<Client> {
     if let Some(oha) = installed("oha") {
         let closed = words(&[&oha, "--no-tui", "-z", &seconds, "-c", &connections, url]);
         let open = words(&[&oha, "--no-tui", "-z", &seconds, "-c", &connections, "-q", &rate, url]);
-        clients.push(Client { name: "oha, closed loop", words: closed, told: |_| Ok((None, None)), aim: |_| String::new() });
+        clients.push(Client { name: "oha, closed loop", words: closed, told: oha_words, aim: |_| String::new() });
         clients.push(Client { name: "oha, 2000/s", words: open, told: oha_words, aim: |_| String::new() });
     }
     clients
 }
 
 /// Where a command is, by PATH.
-fn installed(name: &str) -> Option<String> {
+pub(crate) fn installed(name: &str) -> Option<String> {
     let path = std::env::var_os("PATH")?;
     let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())?;
     Some(found.display().to_string())
 }
 
-fn said(words: &[&str]) -> Result<String, String> {
+pub(crate) fn said(words: &[&str]) -> Result<String, String> {
     let output = Command::new(words[0]).args(&words[1..]).stdin(Stdio::null()).stderr(Stdio::null()).output();
     let output = output.map_err(|error| format!("{}: {error}", words[0]))?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -188,10 +211,13 @@ struct Nginx {
 
 impl Nginx {
     fn start(folder: &Path) -> Result<Option<Self>, String> {
-        let Some(program) = installed("nginx").or_else(|| Path::new("/usr/sbin/nginx").exists().then(|| "/usr/sbin/nginx".to_owned())) else {
+        let Some(program) =
+            installed("nginx").or_else(|| Path::new("/usr/sbin/nginx").exists().then(|| "/usr/sbin/nginx".to_owned()))
+        else {
             return Ok(None);
         };
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).map_err(|error| error.to_string())?.port();
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).map_err(|error| error.to_string())?.port();
         let config: PathBuf = folder.join("nginx.conf");
         let at = folder.display();
         let text = format!(
@@ -204,7 +230,14 @@ impl Nginx {
         );
         std::fs::write(&config, text).map_err(|error| error.to_string())?;
         let mut command = Command::new(program);
-        command.arg("-p").arg(folder).arg("-c").arg(&config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .arg("-p")
+            .arg(folder)
+            .arg("-c")
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let child = command.spawn().map_err(|error| format!("nginx: {error}"))?;
         let address = format!("127.0.0.1:{port}");
         let server = Nginx { url: format!("http://{address}/"), address, child };

@@ -23,6 +23,12 @@ pub(in crate::cli) struct Traffic {
     /// Connections, each with one request at a time
     #[arg(short, long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub connections: u32,
+    /// Speak HTTP/2: agreed on in the TLS handshake; in the clear, without asking first
+    #[arg(long)]
+    pub http2: bool,
+    /// Requests under way at once on each connection
+    #[arg(long, value_name = "N", default_value = "1", requires = "http2", conflicts_with = "no_keep_alive", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub streams: u32,
     /// Spread the starts at random, as many independent clients would
     #[arg(long, requires = "rate")]
     pub poisson: bool,
@@ -44,6 +50,9 @@ pub(in crate::cli) struct Traffic {
     /// The status every answer must have: `200`, `200..299`, `< 400`
     #[arg(long, value_name = "STATUS", default_value = "200..299", value_parser = expectation::<Count>)]
     pub status: Expect<Count>,
+    /// A text that every answer's body must contain
+    #[arg(long, value_name = "TEXT")]
+    pub contains: Option<String>,
     /// Open a connection for each request
     #[arg(long)]
     pub no_keep_alive: bool,

@@ -124,6 +124,25 @@ impl Answer {
         self.framing == Body::UntilClosed
     }
 
+    /// The head as HTTP/2 tells it.
+    pub fn head_came(&mut self, status: u16, headers: &http::HeaderMap) {
+        self.status = status;
+        self.keep = true;
+        if self.wanted {
+            for (name, value) in headers {
+                for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                    self.head.extend_from_slice(part);
+                }
+            }
+            self.head.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// A part of the body, as HTTP/2 tells it.
+    pub fn body_came(&mut self, bytes: &[u8]) {
+        self.keep_body(bytes);
+    }
+
     fn read_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, &'static str> {
         if bytes.is_empty() {
             return Ok(None);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::addresses::Finder;
 use super::pace::turns;
+use super::session::Shared;
 use super::tally::{Ended, Tally};
 use super::{Cause, Load, Pace, Until};
 
@@ -61,6 +62,8 @@ pub(super) struct Board {
     pub finders: RefCell<Vec<Finder>>,
     /// What this machine ran out of.
     pub broken: RefCell<Option<String>>,
+    /// HTTP/2 connections, by target and then by connection.
+    sessions: RefCell<Vec<Vec<Shared>>>,
     turns: Vec<usize>,
     turn: Cell<usize>,
     places: RefCell<Vec<Place>>,
@@ -74,19 +77,34 @@ impl Board {
     pub fn new(load: Load) -> Self {
         let weights: Vec<u32> = load.targets.iter().map(|target| target.weight.max(1)).collect();
         let left = if let Until::Requests(count) = load.until { count } else { u64::MAX };
+        let sessions = load.targets.iter().map(|_| (0..load.connections).map(|_| Shared::default()).collect());
         let finders = load.targets.iter().map(|target| Finder::new(target.addresses.clone())).collect();
         Board {
             phase: Cell::new(Phase::Warming),
             tally: RefCell::new(Tally::new(Instant::now(), load.stale_fails)),
             finders: RefCell::new(finders),
             broken: RefCell::default(),
+            sessions: RefCell::new(sessions.collect()),
             turns: turns(&weights),
             turn: Cell::new(0),
-            places: RefCell::new((0..load.connections).map(|_| Place::default()).collect()),
+            places: RefCell::new((0..load.workers()).map(|_| Place::default()).collect()),
             free: RefCell::default(),
             waiting: RefCell::default(),
             left: Cell::new(left),
             load,
+        }
+    }
+
+    /// The HTTP/2 connection to a target that a worker in this place uses.
+    pub fn session(&self, target: usize, place: usize) -> Shared {
+        Shared::clone(&self.sessions.borrow()[target][place / self.load.protocol.at_once()])
+    }
+
+    /// It is not used any more; whoever comes next makes another.
+    pub fn leave(&self, target: usize, place: usize, left: &Shared) {
+        let own = &mut self.sessions.borrow_mut()[target][place / self.load.protocol.at_once()];
+        if Shared::ptr_eq(own, left) {
+            *own = Shared::default();
         }
     }
 

@@ -40,7 +40,7 @@ async fn whole(load: Load, mut orders: watch::Receiver<Order>, live: &watch::Sen
     if board.load.warmup.is_zero() {
         board.begin(Instant::now());
     }
-    let workers: Vec<_> = (0..board.load.connections)
+    let workers: Vec<_> = (0..board.load.workers())
         .map(|place| tokio::task::spawn_local(tokio::task::unconstrained(worker::work(Rc::clone(&board), place))))
         .collect();
     let (spent_there, mut spent) = watch::channel(false);

@@ -9,61 +9,20 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use super::Cause;
 use super::answer::{Answer, Progress};
+use super::wire::{Bad, Connected, Tls, Wire, broken, is_reset};
 
 /// Bytes of an answer that are read at once; its head must fit.
 pub(super) const ROOM: usize = 32 << 10;
 /// How soon after the request a reset has to be seen to belong to a connection that was just being closed.
 const SAME_MOMENT: Duration = Duration::from_millis(100);
-
-/// A failure: its cause, and what was seen.
-pub(super) type Bad = (Cause, String);
-
-enum Wire {
-    Plain(TcpStream),
-    Secure(Box<TlsStream<TcpStream>>),
-}
-
-impl Wire {
-    fn tcp(&self) -> &TcpStream {
-        match self {
-            Wire::Plain(stream) => stream,
-            Wire::Secure(stream) => stream.get_ref().0,
-        }
-    }
-
-    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Wire::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Wire::Secure(stream) => Pin::new(stream.as_mut()).poll_read(cx, buffer),
-        }
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Wire::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Wire::Secure(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Wire::Plain(_) => Poll::Ready(Ok(())),
-            Wire::Secure(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
-        }
-    }
-}
 
 /// A deadline that costs nothing while it is kept: the timer is set anew only when it rings too early.
 pub(super) struct Watchdog {
@@ -107,34 +66,17 @@ pub(super) struct Line {
     pub peer: SocketAddr,
     /// Requests answered on it.
     answered: u64,
-    /// Time that connecting took: about one way there and back.
+    /// About one way there and back.
     round_trip: Duration,
     buffer: Box<[u8]>,
     filled: usize,
 }
 
-/// How TLS is spoken: settings and the server's name.
-pub(super) type Tls = Option<(Arc<rustls::ClientConfig>, rustls::pki_types::ServerName<'static>)>;
-
 impl Line {
     /// Connects to the first of these addresses that takes it.
     pub async fn connect(addresses: &[SocketAddr], tls: &Tls) -> Result<Line, (Option<SocketAddr>, Bad)> {
-        let mut last = (None, (Cause::Unreachable, "there is no address".to_owned()));
-        for peer in addresses {
-            let begun = Instant::now();
-            match TcpStream::connect(peer).await {
-                Ok(stream) => {
-                    // Not being able to switch it off only costs time.
-                    let _ = stream.set_nodelay(true);
-                    let round_trip = begun.elapsed();
-                    let wire = secured(stream, tls).await.map_err(|bad| (Some(*peer), bad))?;
-                    let buffer = vec![0; ROOM].into_boxed_slice();
-                    return Ok(Line { wire, peer: *peer, answered: 0, round_trip, buffer, filled: 0 });
-                }
-                Err(error) => last = (Some(*peer), broken(&error)),
-            }
-        }
-        Err(last)
+        let Connected { wire, peer, round_trip } = Wire::connect(addresses, tls).await?;
+        Ok(Line { wire, peer, answered: 0, round_trip, buffer: vec![0; ROOM].into_boxed_slice(), filled: 0 })
     }
 
     /// Whether the server has closed it, or said something unasked, while nobody used it.
@@ -143,7 +85,7 @@ impl Line {
             return Poll::Pending;
         }
         let mut buffer = ReadBuf::new(&mut self.buffer);
-        self.wire.poll_read(cx, &mut buffer).map(drop)
+        Pin::new(&mut self.wire).poll_read(cx, &mut buffer).map(drop)
     }
 
     /// Sends a request and reads its answer. `late` says how much later than it was we may see a thing.
@@ -206,7 +148,7 @@ impl Line {
     ) -> Result<(), Option<io::Error>> {
         while !bytes.is_empty() {
             let wire = &mut self.wire;
-            let written = poll_fn(|cx| match wire.poll_write(cx, bytes) {
+            let written = poll_fn(|cx| match Pin::new(&mut *wire).poll_write(cx, bytes) {
                 Poll::Ready(result) => Poll::Ready(Some(result)),
                 Poll::Pending => watchdog.poll(cx, deadline).map(|()| None),
             })
@@ -218,7 +160,7 @@ impl Line {
             }
         }
         let wire = &mut self.wire;
-        let flushed = poll_fn(|cx| match wire.poll_flush(cx) {
+        let flushed = poll_fn(|cx| match Pin::new(&mut *wire).poll_flush(cx) {
             Poll::Ready(result) => Poll::Ready(Some(result)),
             Poll::Pending => watchdog.poll(cx, deadline).map(|()| None),
         });
@@ -230,7 +172,7 @@ impl Line {
         let (wire, room) = (&mut self.wire, &mut self.buffer[self.filled..]);
         poll_fn(|cx| {
             let mut buffer = ReadBuf::new(room);
-            match wire.poll_read(cx, &mut buffer) {
+            match Pin::new(&mut *wire).poll_read(cx, &mut buffer) {
                 Poll::Ready(Ok(())) => Poll::Ready(Some(Ok(buffer.filled().len()))),
                 Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
                 Poll::Pending => watchdog.poll(cx, deadline).map(|()| None),
@@ -271,42 +213,4 @@ impl Line {
             (status, _) => format!("within the body of a {status}"),
         }
     }
-}
-
-async fn secured(stream: TcpStream, tls: &Tls) -> Result<Wire, Bad> {
-    let Some((config, name)) = tls else { return Ok(Wire::Plain(stream)) };
-    let connecting = TlsConnector::from(Arc::clone(config)).connect(name.clone(), stream);
-    match connecting.await {
-        Ok(stream) => Ok(Wire::Secure(Box::new(stream))),
-        Err(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            Some(said) => Err((Cause::Tls, said.to_string())),
-            None if is_reset(&error) => Err((Cause::Reset, "within the TLS handshake".to_owned())),
-            None if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Err((Cause::Closed, "within the TLS handshake".to_owned()))
-            }
-            None => Err((Cause::Tls, error.to_string())),
-        },
-    }
-}
-
-fn is_reset(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
-}
-
-/// An error of the network as a cause.
-fn broken(error: &io::Error) -> Bad {
-    let cause = match error.kind() {
-        io::ErrorKind::ConnectionRefused => Cause::Refused,
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => Cause::Reset,
-        io::ErrorKind::UnexpectedEof => Cause::Closed,
-        io::ErrorKind::TimedOut => Cause::TimedOut,
-        _ => Cause::Unreachable,
-    };
-    (cause, error.to_string())
-}
-
-/// Whether connecting failed for want of something of this machine, not of the server.
-pub(super) fn is_our_own(words: &str) -> bool {
-    // EMFILE, ENFILE, EADDRNOTAVAIL, ENOBUFS
-    [24, 23, 99, 105].iter().any(|code| words.ends_with(&format!("(os error {code})")))
 }

@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::{Method, Uri, header};
+use hyper::body::Bytes;
 use rustls::pki_types::ServerName;
 
-use super::Addresses;
-use super::line::Tls;
+use super::session::Frames;
+use super::wire::{HTTP2, Tls};
+use super::{Addresses, Protocol};
 use crate::drivers::http::{HttpError, Request, Trust, headers, tls, url};
 
 /// One kind of request.
@@ -16,12 +18,19 @@ pub struct Target {
     pub weight: u32,
     /// Where it goes.
     pub addresses: Addresses,
-    /// The whole request as it goes over the wire. May hold secrets: never shown.
-    pub(super) bytes: Vec<u8>,
+    /// The whole request. May hold secrets: never shown.
+    pub(super) written: Written,
     /// Whether it is a HEAD request, whose answer has no body.
     pub(super) head: bool,
     /// For TLS: whom to trust, and the name the server must have.
     pub(super) tls: Tls,
+}
+
+/// A request, ready to be sent.
+pub(super) enum Written {
+    /// As it goes over the wire.
+    Http1(Vec<u8>),
+    Http2(Box<Frames>),
 }
 
 impl fmt::Debug for Target {
@@ -39,20 +48,29 @@ impl Target {
     ///
     /// # Errors
     /// [`HttpError`] when the URL, the method, a header or the certificates cannot be used.
-    pub fn new(request: &Request, trust: &Trust, keep_alive: bool) -> Result<Self, HttpError> {
+    pub fn new(request: &Request, trust: &Trust, protocol: Protocol, keep_alive: bool) -> Result<Self, HttpError> {
         let uri = url::parse(&request.url)?;
         let method =
             Method::from_bytes(request.method.as_bytes()).map_err(|_| HttpError::Method(request.method.clone()))?;
         let host = uri.host().unwrap_or_default().to_owned();
         let secure = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let tls = if secure { Some((Arc::new(tls::config(trust)?), name(&host)?)) } else { None };
+        let mut tls = if secure { Some((tls::config(trust)?, name(&host)?)) } else { None };
+        let written = match protocol {
+            Protocol::Http1 => Written::Http1(written(request, &uri, &method, keep_alive)?),
+            Protocol::Http2 { .. } => {
+                if let Some((config, _)) = &mut tls {
+                    config.alpn_protocols = vec![HTTP2.to_vec()];
+                }
+                Written::Http2(Box::new(framed(request, &uri, &method)?))
+            }
+        };
         Ok(Target {
             weight: 1,
             addresses: Addresses::Host(host, port),
-            bytes: written(request, &uri, &method, keep_alive)?,
+            written,
             head: method == Method::HEAD,
-            tls,
+            tls: tls.map(|(config, name)| (Arc::new(config), name)),
         })
     }
 }
@@ -60,6 +78,29 @@ impl Target {
 fn name(host: &str) -> Result<ServerName<'static>, HttpError> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     ServerName::try_from(bare.to_owned()).map_err(|_| HttpError::Url(format!("`{host}` is no name a certificate has")))
+}
+
+/// The request as HTTP/2 sends it: its host is part of the URL, and a connection is nobody's business.
+fn framed(request: &Request, uri: &Uri, method: &Method) -> Result<Frames, HttpError> {
+    let mut all = headers(&request.headers)?;
+    all.entry(header::ACCEPT).or_insert(header::HeaderValue::from_static("*/*"));
+    for name in [header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE] {
+        all.remove(name);
+    }
+    let mut parts = uri.clone().into_parts();
+    if let Some(host) = all.remove(header::HOST) {
+        let authority = http::uri::Authority::try_from(host.as_bytes());
+        parts.authority = Some(authority.map_err(|_| HttpError::Header("host".to_owned()))?);
+    }
+    if !request.body.is_empty() || matches!(method.as_str(), "POST" | "PUT" | "PATCH") {
+        all.insert(header::CONTENT_LENGTH, request.body.len().into());
+    }
+    let mut head = http::Request::new(());
+    *head.uri_mut() = Uri::from_parts(parts).map_err(|error| HttpError::Url(error.to_string()))?;
+    *head.method_mut() = method.clone();
+    *head.version_mut() = http::Version::HTTP_2;
+    *head.headers_mut() = all;
+    Ok(Frames { head, body: Bytes::copy_from_slice(&request.body) })
 }
 
 /// The request as it goes over the wire.
@@ -108,9 +149,10 @@ mod tests {
     use super::*;
 
     fn wire(request: &Request, keep_alive: bool) -> String {
-        let target = Target::new(request, &Trust::default(), keep_alive).expect("well formed");
+        let target = Target::new(request, &Trust::default(), Protocol::Http1, keep_alive).expect("well formed");
         let agent = concat!("user-agent: pipeline/", env!("CARGO_PKG_VERSION"), "\r\n");
-        String::from_utf8(target.bytes).expect("text").replace(agent, "")
+        let Written::Http1(bytes) = target.written else { panic!("HTTP/1 was asked for") };
+        String::from_utf8(bytes).expect("text").replace(agent, "")
     }
 
     #[test]
@@ -134,7 +176,26 @@ mod tests {
             headers: BTreeMap::from([("X".to_owned(), "a\r\nY: b".to_owned())]),
             ..Request::get("http://127.0.0.1")
         };
-        let error = Target::new(&request, &Trust::default(), true).expect_err("two headers");
+        let error = Target::new(&request, &Trust::default(), Protocol::Http1, true).expect_err("two headers");
         assert_eq!(error, HttpError::Header("X".to_owned()));
+    }
+
+    #[test]
+    fn http2_takes_the_host_into_the_url_and_no_word_on_connections() {
+        let request = Request {
+            headers: BTreeMap::from([
+                ("Host".to_owned(), "todo.example".to_owned()),
+                ("Connection".to_owned(), "close".to_owned()),
+                ("X-A".to_owned(), "b".to_owned()),
+            ]),
+            ..Request::get("http://127.0.0.1:8080/a?b=c")
+        };
+        let target =
+            Target::new(&request, &Trust::default(), Protocol::Http2 { streams: 1 }, true).expect("well formed");
+        let Written::Http2(frames) = target.written else { panic!("HTTP/2 was asked for") };
+        assert_eq!(frames.head.uri(), "http://todo.example/a?b=c");
+        let mut names: Vec<&str> = frames.head.headers().keys().map(http::HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["accept", "user-agent", "x-a"]);
     }
 }

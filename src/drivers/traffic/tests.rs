@@ -1,5 +1,7 @@
 //! Claims about the whole generator, against servers that misbehave on purpose and count what they see.
 
+mod certificate;
+mod http2;
 mod server;
 
 use std::sync::atomic::Ordering;
@@ -28,11 +30,12 @@ impl Judge for Expects {
 }
 
 fn load(url: &str, pace: Pace, until: Until) -> Load {
-    let target = Target::new(&Request::get(url), &Trust::default(), true).expect("well formed");
+    let target = Target::new(&Request::get(url), &Trust::default(), Protocol::Http1, true).expect("well formed");
     Load {
         targets: vec![target],
         pace,
         connections: 8,
+        protocol: Protocol::Http1,
         timeout: Duration::from_secs(20),
         keep_alive: true,
         stale_fails: false,
@@ -53,6 +56,16 @@ async fn measured(load: Load) -> Report {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_client_counts_is_what_the_server_counted() {
+    counts_agree(20_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time; `cargo test --release --lib -- --ignored counts_agree`"]
+async fn counts_agree_over_a_hundred_thousand() {
+    counts_agree(100_000).await;
+}
+
+async fn counts_agree(requests: u64) {
     // Every way to end, in turns that no other number of requests divides; the rest is answered.
     let server = Server::start(|number| match number % 101 {
         3 => Act::Status(503),
@@ -65,33 +78,51 @@ async fn what_the_client_counts_is_what_the_server_counted() {
         _ => Act::Answer,
     })
     .await;
-    let report = measured(load(&server.url, Pace::Closed, Until::Requests(20_000))).await;
+    let report = measured(load(&server.url, Pace::Closed, Until::Requests(requests))).await;
     let seen = |act: usize| server.seen[act].load(Ordering::SeqCst);
     let counts = &report.counts;
-    assert_eq!(counts.requests, 20_000);
+    assert_eq!(counts.requests, requests);
     assert_eq!(counts.requests, server.requests.load(Ordering::SeqCst), "{counts:?}");
     assert_eq!(counts.of(Cause::WrongStatus), seen(server::STATUS));
     assert_eq!(counts.of(Cause::Reset), seen(server::RESET_IN_BODY));
     assert_eq!(counts.of(Cause::Closed), seen(server::CLOSE_IN_BODY) + seen(server::CLOSE_UNANSWERED));
     assert_eq!(counts.ok(), seen(server::ANSWER));
-    assert!(counts.failed() > 700 && counts.failed() == counts.requests - counts.ok(), "{counts:?}");
+    assert!(counts.failed() > requests / 30 && counts.failed() == counts.requests - counts.ok(), "{counts:?}");
+}
+
+/// A server that stands still for `pause` at the end of each `every`, and what the load says of that beside what has to be
+/// so: a request due while it stands still is answered when it goes on.
+async fn stalled(every: Duration, pause: Duration, periods: u32, rate: f64) {
+    let server = Server::start(|_| Act::Answer).await;
+    server.stand_still(pause, every);
+    let mut load = load(&server.url, open(rate), Until::Elapsed(every * periods));
+    load.connections = 128;
+    let report = measured(load).await;
+    assert_eq!(report.counts.failed(), 0, "{:?}", report.counts);
+    let share = pause.as_secs_f64() / every.as_secs_f64();
+    let p99 = pause.mul_f64(1.0 - 0.01 / share);
+    // What this machine did beside that: the server goes on late, the client wakes late. Both were measured.
+    let noise = server.overslept() + report.own.max;
+    for (name, measured, expected) in [("p99", report.latency.p99, p99), ("max", report.latency.max, pause)] {
+        let (low, high) = (expected.mul_f64(0.98), expected.mul_f64(1.02) + noise);
+        assert!(
+            (low..=high).contains(&measured),
+            "{name} is {measured:?}, not in {low:?} to {high:?}: {:?}",
+            report.latency
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn latency_runs_from_when_a_request_was_due() {
-    // It answers at once for 450 ms, then stands still for 50 ms, again and again: a request due within the stand-still
-    // waits for its end, whether it could be sent or not.
-    let server = Server::start(|_| Act::Answer).await;
-    server.stand_still(Duration::from_millis(50), Duration::from_millis(500));
-    let report = measured(load(&server.url, open(1000.0), Until::Elapsed(Duration::from_secs(3)))).await;
-    assert_eq!((report.counts.requests, report.counts.failed()), (3000, 0), "{:?}", report.counts);
-    // The whole stand-still is somebody's latency, and a tenth of all requests are due within one. A closed loop would
-    // have seen 8 of them.
-    assert!(report.latency.max >= Duration::from_millis(45), "{:?}", report.latency);
-    let slow = report.seconds.iter().filter(|second| second.latency.max >= Duration::from_millis(40)).count();
-    assert!(slow >= 2, "{:?}", report.seconds);
-    assert!(report.latency.p95 >= Duration::from_millis(10), "{:?}", report.latency);
-    assert!(report.counts.late > 0, "8 connections were all busy");
+    // A tenth of all requests are due while it stands still. A closed loop would have seen one for each connection.
+    stalled(Duration::from_secs(1), Duration::from_millis(100), 3, 1000.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes 20 s"]
+async fn latency_agrees_with_the_arithmetic_of_half_a_second_in_five() {
+    stalled(Duration::from_secs(5), Duration::from_millis(500), 4, 200.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -222,7 +253,8 @@ async fn asks_targets_by_their_weight() {
     let server = Server::start(|_| Act::Answer).await;
     let mut load = load(&server.url, Pace::Closed, Until::Requests(400));
     let other = format!("{}missing", server.url);
-    load.targets.push(Target::new(&Request::get(other), &Trust::default(), true).expect("well formed"));
+    load.targets
+        .push(Target::new(&Request::get(other), &Trust::default(), Protocol::Http1, true).expect("well formed"));
     load.targets[0].weight = 3;
     let report = measured(load).await;
     assert_eq!((report.counts.ok(), report.counts.of(Cause::WrongStatus)), (300, 100));

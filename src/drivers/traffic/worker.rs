@@ -1,13 +1,17 @@
 //! One worker: takes a request, makes it on its own connection, says how it ended, until there are no more.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::answer::{Answer, Told};
 use super::board::{Board, Job, Next};
-use super::line::{Bad, Line, Watchdog, is_our_own};
+use super::line::{Line, Watchdog};
+use super::session::{self, Frames, Session};
+use super::target::Written;
+use super::wire::{Bad, is_our_own};
 use super::{Cause, Pace};
 
 /// A closed loop asks again at once, but not a server that is not there.
@@ -68,48 +72,89 @@ impl Worker {
         .await
     }
 
-    async fn make(&mut self, job: Job) -> (Option<std::net::SocketAddr>, Result<(), Bad>) {
+    async fn make(&mut self, job: Job) -> (Option<SocketAddr>, Result<(), Bad>) {
         let board = Rc::clone(&self.board);
         let target = &board.load.targets[job.target];
         let deadline = job.seen + board.load.timeout;
-        let unwanted = |line: &Line| !board.finders.borrow()[job.target].wants(line.peer);
-        if self.lines[job.target].as_ref().is_some_and(unwanted) {
-            self.lines[job.target] = None;
-        }
-        if self.lines[job.target].is_none() {
-            match self.connect(job.target, deadline).await {
-                Ok(line) => self.lines[job.target] = Some(line),
-                Err((endpoint, bad)) => return (endpoint, Err(bad)),
-            }
-        }
-        let Some(line) = &mut self.lines[job.target] else {
-            return (None, Err((Cause::Unreachable, "there is no connection".to_owned())));
-        };
-        let peer = line.peer;
         self.answer.begin(target.head);
-        let asked = line.ask(&target.bytes, &mut self.answer, &mut self.watchdog, deadline, || board.late()).await;
-        if asked.is_err() || !self.answer.keep || !board.load.keep_alive {
-            self.lines[job.target] = None;
-        }
+        let (peer, asked) = match &target.written {
+            Written::Http1(bytes) => self.ask(job.target, bytes, deadline).await,
+            Written::Http2(frames) => self.ask_in_session(job.target, frames, deadline).await,
+        };
         let result = asked.and_then(|()| {
             let told = Told { status: self.answer.status, head: &self.answer.head, body: &self.answer.body };
             board.load.judge.judge(&told)
         });
-        (Some(peer), result)
+        (peer, result)
     }
 
-    async fn connect(&mut self, target: usize, deadline: Instant) -> Result<Line, (Option<std::net::SocketAddr>, Bad)> {
+    /// By a connection of its own.
+    async fn ask(&mut self, target: usize, bytes: &[u8], deadline: Instant) -> (Option<SocketAddr>, Result<(), Bad>) {
         let board = Rc::clone(&self.board);
-        let connecting = async {
-            let known = board.finders.borrow_mut()[target].known(Instant::now());
-            let addresses = match known {
-                Some(known) => known.map_err(|bad| (None, bad))?,
-                None => look_up(&board, target).await.map_err(|bad| (None, bad))?,
-            };
-            Line::connect(&addresses, &board.load.targets[target].tls).await
+        let unwanted = |line: &Line| !board.finders.borrow()[target].wants(line.peer);
+        if self.lines[target].as_ref().is_some_and(unwanted) {
+            self.lines[target] = None;
+        }
+        if self.lines[target].is_none() {
+            let tls = &board.load.targets[target].tls;
+            let connecting = async { Line::connect(&addresses(&board, target).await?, tls).await };
+            match self.watchdog.within(deadline, connecting).await.unwrap_or_else(not_in_time) {
+                Ok(line) => self.lines[target] = Some(line),
+                Err((endpoint, bad)) => return (endpoint, Err(bad)),
+            }
+        }
+        let Some(line) = &mut self.lines[target] else {
+            return (None, Err((Cause::Unreachable, "there is no connection".to_owned())));
         };
-        let timed = self.watchdog.within(deadline, connecting).await;
-        timed.unwrap_or_else(|| Err((None, (Cause::TimedOut, "while connecting".to_owned()))))
+        let peer = line.peer;
+        let asked = line.ask(bytes, &mut self.answer, &mut self.watchdog, deadline, || board.late()).await;
+        if asked.is_err() || !self.answer.keep || !board.load.keep_alive {
+            self.lines[target] = None;
+        }
+        (Some(peer), asked)
+    }
+
+    /// By an HTTP/2 connection that is shared with others.
+    async fn ask_in_session(
+        &mut self,
+        target: usize,
+        frames: &Frames,
+        deadline: Instant,
+    ) -> (Option<SocketAddr>, Result<(), Bad>) {
+        let board = Rc::clone(&self.board);
+        let mut left = 0;
+        loop {
+            let shared = board.session(target, self.place);
+            let connecting = shared.get_or_try_init(|| async {
+                Session::connect(&addresses(&board, target).await?, &board.load.targets[target].tls).await
+            });
+            let session = match self.watchdog.within(deadline, connecting).await.unwrap_or_else(not_in_time) {
+                Ok(session) => session,
+                Err((endpoint, bad)) => return (endpoint, Err(bad)),
+            };
+            let peer = Some(session.peer);
+            let wanted = board.finders.borrow()[target].wants(session.peer);
+            let on = match self.watchdog.within(deadline, session.ready()).await {
+                Some(Ok(on)) if wanted || left > 0 => on,
+                None => return (peer, Err((Cause::TimedOut, "the request could not be sent".to_owned()))),
+                Some(Err(bad)) if left > 1 => return (peer, Err(bad)),
+                // Nothing was sent: it is closed, or its endpoint is gone.
+                Some(_) => {
+                    board.leave(target, self.place, &shared);
+                    left += 1;
+                    continue;
+                }
+            };
+            let asking = session.ask(on, frames, &mut self.answer);
+            let asked = match self.watchdog.within(deadline, asking).await {
+                Some(asked) => asked,
+                None => Err((Cause::TimedOut, "before the whole answer".to_owned())),
+            };
+            if !board.load.keep_alive || asked.as_ref().is_err_and(|bad| !session::is_of_one_request(bad)) {
+                board.leave(target, self.place, &shared);
+            }
+            return (peer, asked);
+        }
     }
 
     /// A failure that this machine is to blame for breaks the whole load.
@@ -120,7 +165,23 @@ impl Worker {
     }
 }
 
-async fn look_up(board: &Board, target: usize) -> Result<Vec<std::net::SocketAddr>, Bad> {
+/// An end, and why there was no connection to it.
+type Unconnected = (Option<SocketAddr>, Bad);
+
+fn not_in_time<T>() -> Result<T, Unconnected> {
+    Err((None, (Cause::TimedOut, "while connecting".to_owned())))
+}
+
+/// Where connections to a target go now.
+async fn addresses(board: &Board, target: usize) -> Result<Vec<SocketAddr>, Unconnected> {
+    let known = board.finders.borrow_mut()[target].known(Instant::now());
+    match known {
+        Some(known) => known.map_err(|bad| (None, bad)),
+        None => look_up(board, target).await.map_err(|bad| (None, bad)),
+    }
+}
+
+async fn look_up(board: &Board, target: usize) -> Result<Vec<SocketAddr>, Bad> {
     let name = board.finders.borrow()[target].name();
     let Some((host, port)) = name else { return Ok(Vec::new()) };
     match tokio::net::lookup_host((host.as_str(), port)).await {

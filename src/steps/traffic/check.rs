@@ -100,6 +100,17 @@ fn pace(step: &Traffic, cx: &mut CheckContext<'_>) {
             cx.error(&["rate".into()], Code::InvalidValue, message, None);
         }
     }
+    if step.streams.is_some_and(|streams| streams > 1) {
+        let message = match (step.http2, step.keep_alive) {
+            (false, _) => Some("HTTP/1.1 has one request at a time on a connection"),
+            (true, Some(false)) => Some("each request has a connection of its own without `keep_alive`"),
+            (true, _) => None,
+        };
+        if let Some(message) = message {
+            let help = if step.http2 { "leave `keep_alive: false` out" } else { "write `http2: true` beside it" };
+            cx.error(&["streams".into()], Code::InvalidValue, message, Some(help.to_owned()));
+        }
+    }
     if step.rate.is_none() && step.arrivals.is_some() {
         let message = "`arrivals` spreads a `rate`, and there is none";
         cx.error(&["arrivals".into()], Code::InvalidValue, message, None);

@@ -83,7 +83,8 @@ fn target(step: &Traffic, url: &str, one: Option<&TargetSpec>, cx: &Context) -> 
         request.headers.insert("content-type".to_owned(), "application/json".to_owned());
     }
     prove_who_we_are(step, &mut request);
-    let mut made = Target::new(&request, &trust, step.keep_alive.unwrap_or(true)).map_err(unsendable)?;
+    let mut made =
+        Target::new(&request, &trust, step.protocol(), step.keep_alive.unwrap_or(true)).map_err(unsendable)?;
     made.weight = one.and_then(|one| one.weight).unwrap_or(1);
     Ok(made)
 }

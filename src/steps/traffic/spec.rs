@@ -73,6 +73,13 @@ pub struct Traffic {
     #[serde(default)]
     #[schemars(range(min = 1, max = 10_000))]
     pub connections: Option<u32>,
+    /// Speaks HTTP/2 in place of HTTP/1.1: agreed on in the TLS handshake; in the clear, without asking first.
+    #[serde(default)]
+    pub http2: bool,
+    /// Requests under way at once on each connection; 1 where nothing is written. More needs `http2`.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1000))]
+    pub streams: Option<u32>,
     /// How long is measured. Not beside `during`: there the other steps say.
     #[serde(default, rename = "for")]
     pub lasts: Option<TimeSpan>,
@@ -93,7 +100,8 @@ pub struct Traffic {
     #[serde(default)]
     pub keep_alive: Option<bool>,
     /// What a request counts as that met a kept connection just being closed: reset without a byte of an answer, at
-    /// once after it was sent, so that the server cannot have read it. `apart` where nothing is written: beside
+    /// once after it was sent, so that the server cannot have read it; in HTTP/2, the server said that it was not looked
+    /// at (GOAWAY without an error, `REFUSED_STREAM`). `apart` where nothing is written: beside
     /// `failed`, not in it. No request is ever sent twice.
     #[serde(default)]
     pub stale_connection: Option<Stale>,

@@ -7,7 +7,7 @@
  *   WARM_MS         after it listens, how long it answers 503 to everything, to /ready too unless LIE=1
  *   ON_TERM         drain: finishes what is under way, says `connection: close`, ends; exit: ends at once;
  *                   deaf: goes on as if nothing had been said
- *   CRASH_MS        ends this long after it listens, once: the file CRASH_MARK says that it did
+ *   CRASH_AT        ends when it has this request to answer, once: the file CRASH_MARK says that it did
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -22,7 +22,8 @@
 #include <unistd.h>
 
 static atomic_int draining, busy;
-static long delay, warm_until, stall, every;
+static atomic_long asked;
+static long delay, warm_until, stall, every, crash_at;
 static int lie, listener;
 
 static long now_ms(void) {
@@ -41,6 +42,12 @@ static long env(const char *name, long otherwise) {
   return text ? atol(text) : otherwise;
 }
 
+/* Ends in the middle of its work, unless it did before. */
+static void crash(void) {
+  const char *mark = getenv("CRASH_MARK");
+  if (open(mark ? mark : "/tmp/crashed", O_CREAT | O_EXCL | O_WRONLY, 0600) >= 0) _exit(1);
+}
+
 static void *serve(void *argument) {
   int fd = (int)(long)argument;
   char text[8192];
@@ -57,6 +64,7 @@ static void *serve(void *argument) {
     busy++;
     int ready = !strncmp(text, "GET /ready ", 11), cold = now_ms() < warm_until;
     int bad = cold && !(ready && lie);
+    if (!ready && ++asked == crash_at) crash();
     if (!ready && !bad) pause_ms(delay);
     long into = every ? now_ms() % every : 0;
     if (stall && into >= every - stall) pause_ms(every - into);
@@ -95,13 +103,6 @@ static void *signals(void *set) {
   }
 }
 
-static void *crash(void *after) {
-  pause_ms((long)after);
-  const char *mark = getenv("CRASH_MARK");
-  if (open(mark ? mark : "/tmp/crashed", O_CREAT | O_EXCL | O_WRONLY, 0600) >= 0) _exit(1);
-  return NULL;
-}
-
 int main(void) {
   static sigset_t set;
   pthread_t thread;
@@ -119,6 +120,7 @@ int main(void) {
   lie = (int)env("LIE", 0);
   stall = env("STALL_MS", 0);
   every = env("EVERY_MS", 0);
+  crash_at = env("CRASH_AT", 0);
   pause_ms(env("START_MS", 0));
   warm_until = now_ms() + env("WARM_MS", 0);
   listener = socket(AF_INET, SOCK_STREAM, 0);
@@ -126,7 +128,6 @@ int main(void) {
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)env("PORT", 8080))};
   if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 1024)) return 1;
-  if (getenv("CRASH_MS")) pthread_create(&thread, &small, crash, (void *)env("CRASH_MS", 0));
   for (;;) {
     int fd = accept(listener, NULL, NULL);
     if (fd < 0) {

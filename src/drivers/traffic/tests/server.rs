@@ -42,6 +42,8 @@ pub struct Server {
     /// How often each thing was done.
     pub seen: Arc<[AtomicU64; 5]>,
     still: Arc<Mutex<Option<Still>>>,
+    /// The most that it went on later than it was to, in microseconds.
+    overslept: Arc<AtomicU64>,
 }
 
 /// Stands still for `pause` at the end of each `every`.
@@ -62,16 +64,26 @@ impl Server {
             requests: Arc::default(),
             seen: Arc::default(),
             still: Arc::default(),
+            overslept: Arc::default(),
         };
-        let (requests, seen, still) =
-            (Arc::clone(&server.requests), Arc::clone(&server.seen), Arc::clone(&server.still));
+        let served = Served {
+            requests: Arc::clone(&server.requests),
+            seen: Arc::clone(&server.seen),
+            still: Arc::clone(&server.still),
+            overslept: Arc::clone(&server.overslept),
+        };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let _ = stream.set_nodelay(true);
-                tokio::spawn(serve(stream, act, Arc::clone(&requests), Arc::clone(&seen), Arc::clone(&still)));
+                tokio::spawn(serve(stream, act, served.clone()));
             }
         });
         server
+    }
+
+    /// The most that it went on later than it was to.
+    pub fn overslept(&self) -> Duration {
+        Duration::from_micros(self.overslept.load(Ordering::SeqCst))
     }
 
     /// From now on, stands still for `pause` at the end of each `every`.
@@ -80,13 +92,17 @@ impl Server {
     }
 }
 
-async fn serve(
-    mut stream: TcpStream,
-    act: fn(u64) -> Act,
+/// What all connections share.
+#[derive(Clone)]
+struct Served {
     requests: Arc<AtomicU64>,
     seen: Arc<[AtomicU64; 5]>,
     still: Arc<Mutex<Option<Still>>>,
-) {
+    overslept: Arc<AtomicU64>,
+}
+
+async fn serve(mut stream: TcpStream, act: fn(u64) -> Act, served: Served) {
+    let Served { requests, seen, still, overslept } = served;
     let (mut text, mut chunk) = (Vec::new(), [0; 1024]);
     let mut half = false;
     loop {
@@ -110,7 +126,10 @@ async fn serve(
             let into = since.elapsed().as_nanos() % every.as_nanos();
             let into = Duration::from_nanos(u64::try_from(into).expect("less than a second"));
             if into >= every.saturating_sub(pause) {
-                tokio::time::sleep(every.saturating_sub(into)).await;
+                let until = Instant::now() + every.saturating_sub(into);
+                tokio::time::sleep_until(until.into()).await;
+                let late = u64::try_from(until.elapsed().as_micros()).unwrap_or(u64::MAX);
+                overslept.fetch_max(late, Ordering::SeqCst);
             }
         }
         let act = if missing { Act::Status(404) } else { act(number) };
