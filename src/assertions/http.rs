@@ -23,7 +23,8 @@ pub const KIND: AssertionKind = AssertionKind::assertion::<Http>(
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a URL answers. No answer at all is an expectation that does not hold.
+/// What a URL answers. No answer at all is an expectation that does not hold. Proxies are used as by the `http` step:
+/// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` of its environment say which.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Http {

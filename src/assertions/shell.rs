@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::diagnostic::{Code, did_you_mean};
 use crate::drivers::process::{Captured, Stop, capture};
-use crate::drivers::script::{self, Task};
+use crate::drivers::script;
 use crate::expect::Expect;
 use crate::kind::{Assertion, AssertionKind, CheckContext, Context, ExistingPath, Script, TextExpect, excerpt};
 use crate::outcome::{Fault, Measure, Verdict};
@@ -86,11 +86,8 @@ impl Assertion for Shell {
     }
 
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
-        let task = match (&self.run, &self.command) {
-            (Some(script), _) => Task::Script(&script.0, self.shell.as_deref().unwrap_or("sh")),
-            (None, Some(argv)) => Task::Argv(argv),
-            (None, None) => return Err(Fault::invalid("neither `run` nor `command` is written")),
-        };
+        let run = self.run.as_ref().map(|run| run.0.as_str());
+        let task = script::task(run, self.shell.as_deref(), self.command.as_deref())?;
         let dir = script::folder(&cx.project, self.dir.as_ref().map(|dir| dir.0.as_path()))?;
         let mut command = script::command(task, &cx.env, dir, &cx.scratch)?;
         command.env.extend(cx.kubeconfig());

@@ -28,6 +28,26 @@ pub(super) struct Args {
     pub command: Command,
 }
 
+impl Args {
+    /// How this program is called for the same project again: `pipeline -C shop`.
+    pub fn called(&self) -> String {
+        let option = |letter: &str, path: &Option<PathBuf>| {
+            path.as_ref().map(|path| format!(" {letter} {}", quoted(&path.to_string_lossy()))).unwrap_or_default()
+        };
+        format!("pipeline{}{}", option("-C", &self.directory), option("-f", &self.file))
+    }
+}
+
+/// As a shell takes it for one word.
+fn quoted(text: &str) -> String {
+    let tame = |c: char| c.is_alphanumeric() || "-_./@:+,~".contains(c);
+    if !text.is_empty() && text.chars().all(tame) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Color {

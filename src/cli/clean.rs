@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
             }
         } else if !dead.is_empty() {
             let ready = super::run::ready(Arc::clone(&plan), Arc::clone(&world), &secrets).await?;
-            if let Some(exit) = settle(&store, &ready, &mut lock).await? {
+            if let Some(exit) = settle(args, &store, &ready, &mut lock).await? {
                 return Ok(exit);
             }
         }
@@ -64,8 +64,9 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
     })
 }
 
-async fn settle(store: &Store, ready: &Ready, lock: &mut Lock) -> Result<Option<Exit>, Fault> {
-    let wish = Wish { jobs: 4, mode: Mode::KeepGoing, output: super::args::Output::Plain, patience: Duration::ZERO };
+async fn settle(args: &Args, store: &Store, ready: &Ready, lock: &mut Lock) -> Result<Option<Exit>, Fault> {
+    let output = super::args::Output::Plain;
+    let wish = Wish { jobs: 4, mode: Mode::KeepGoing, output, patience: Duration::ZERO, called: args.called() };
     aftermath::settle(store, ready, &wish, None, lock).await
 }
 
@@ -127,15 +128,7 @@ pub(super) async fn sweep(
 
 /// Takes down a cluster that a run made.
 async fn take_down(record: &Record, plan: &Plan, desk: &Desk<'_>, dry_run: bool) -> Result<(), Fault> {
-    let allowed = &plan.settings().cluster.contexts;
-    if !record.context.is_empty() && !allowed.contains(&record.context) {
-        return Err(Fault::environment(format!(
-            "the cluster made here has context \"{}\", which is not among this pipeline's: {}",
-            record.context,
-            allowed.join(", ")
-        ))
-        .help("allow it in cluster.contexts, or take it down by hand"));
-    }
+    record.allowed_by(&plan.settings().cluster.contexts)?;
     let shown = format!("the {} cluster {}", record.provider, record.context);
     if dry_run {
         out::data(&shown);

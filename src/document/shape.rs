@@ -86,19 +86,12 @@ impl Shape {
     /// Holds `node` against this shape; a scalar with `${{` fits wherever a scalar does, and a scalar that is one
     /// `${{ }}` and nothing else fits everywhere: its value is checked when it is known.
     pub fn check(&self, node: &Node, formats: &mut dyn Formats, out: &mut Diagnostics) -> Found {
-        self.check_as("", None, node, formats, out)
+        self.check_as("", node, formats, out)
     }
 
-    /// Like [`Shape::check`] for a value that stands under the key `name` at `key`: messages say so.
-    pub fn check_as(
-        &self,
-        name: &str,
-        key: Option<crate::source::Span>,
-        node: &Node,
-        formats: &mut dyn Formats,
-        out: &mut Diagnostics,
-    ) -> Found {
-        check::check(&self.rules, self.root, name, key, node, formats, out)
+    /// Like [`Shape::check`] for a value that messages call `whole`: ``the `image` step `build-backend` ``.
+    pub fn check_as(&self, whole: &str, node: &Node, formats: &mut dyn Formats, out: &mut Diagnostics) -> Found {
+        check::check(&self.rules, self.root, whole, node, formats, out)
     }
 
     /// What is left of `node` when everything that does not fit is taken out: unknown keys, values of another type,

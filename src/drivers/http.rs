@@ -1,6 +1,7 @@
-//! HTTP requests, one at a time, for the `http` step and assertion. HTTP/1.1, TLS by rustls. No proxy is used.
+//! HTTP requests, one at a time, for the `http` step and assertion. HTTP/1.1, TLS by rustls, through a proxy where asked for.
 
 mod error;
+mod proxy;
 pub(super) mod tls;
 pub(super) mod url;
 
@@ -13,11 +14,16 @@ use std::time::{Duration, Instant};
 use http::{HeaderName, HeaderValue, Method, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpStream;
 
 pub use error::HttpError;
+pub use proxy::Proxies;
+use proxy::Proxy;
 pub use url::problem;
 
 type Plain = Client<HttpConnector, Full<Bytes>>;
@@ -57,6 +63,8 @@ pub struct Request {
     pub redirects: u32,
     /// Bytes of the body read at most; the connection is given up after them.
     pub limit: usize,
+    /// The proxies that it, and what it is redirected to, goes through.
+    pub proxies: Proxies,
 }
 
 impl fmt::Debug for Request {
@@ -66,7 +74,7 @@ impl fmt::Debug for Request {
 }
 
 impl Request {
-    /// A GET without headers: 30 seconds, no redirects, 8 MiB.
+    /// A GET without headers and proxies: 30 seconds, no redirects, 8 MiB.
     pub fn get(url: impl Into<String>) -> Self {
         Request {
             method: "GET".to_owned(),
@@ -76,6 +84,7 @@ impl Request {
             timeout: Duration::from_secs(30),
             redirects: 0,
             limit: 8 << 20,
+            proxies: Proxies::default(),
         }
     }
 }
@@ -139,7 +148,10 @@ impl Http {
                 all.clone_from(&headers);
             }
             let sent = builder.body(Full::new(body.clone())).map_err(|error| HttpError::Url(error.to_string()))?;
-            let answer = self.exchange(sent, &uri, trust).await?;
+            let answer = match request.proxies.for_url(&uri)? {
+                None => self.exchange(sent, &uri, trust).await?,
+                Some(proxy) => through(&proxy, sent, trust).await?,
+            };
             let target = answer.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
             let (Some(target), true) = (target, answer.status().is_redirection() && left > 0) else {
                 return read(answer, request.limit).await;
@@ -181,6 +193,40 @@ impl Http {
         };
         client.request(request).await.map_err(|error| HttpError::of(&error))
     }
+}
+
+/// By way of a proxy, on a connection of its own: it passes an `http` request on, and is asked for a tunnel for `https`.
+async fn through(
+    proxy: &Proxy,
+    mut request: http::Request<Full<Bytes>>,
+    trust: &Trust,
+) -> Result<http::Response<Incoming>, HttpError> {
+    if request.uri().scheme_str() == Some("https") {
+        let mut tunnel = Tunnel::new(proxy.uri().clone(), connector());
+        if let Some(proof) = proxy.authorization() {
+            tunnel = tunnel.with_auth(proof);
+        }
+        let sent = client(tls::connector(tls::config(trust)?, tunnel)).request(request).await;
+        return sent.map_err(|error| {
+            HttpError::in_tunnel(&error).map_or_else(|| HttpError::of(&error), |why| proxy.failed(why))
+        });
+    }
+    if let Some(proof) = proxy.authorization() {
+        request.headers_mut().insert(header::PROXY_AUTHORIZATION, proof);
+    }
+    if let Some(host) = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok()) {
+        request.headers_mut().entry(header::HOST).or_insert(host);
+    }
+    let address = (proxy.uri().host().unwrap_or_default(), proxy.uri().port_u16().unwrap_or(80));
+    let stream = TcpStream::connect(address).await.map_err(|error| proxy.failed(HttpError::of(&error)))?;
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(|error| HttpError::of(&error))?;
+    tokio::spawn(connection);
+    let answer = sender.send_request(request).await.map_err(|error| HttpError::of(&error))?;
+    if answer.status() == http::StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return Err(proxy.failed("it wants to know who asks (407)"));
+    }
+    Ok(answer)
 }
 
 fn connector() -> HttpConnector {

@@ -94,6 +94,22 @@ fn interpreter(shell: &str) -> Option<(&'static Interpreter, String, Vec<String>
     Some((row, program, flags))
 }
 
+/// What `run`, read by `shell`, or `command` ask for; exactly one of them when it was checked.
+///
+/// # Errors
+/// [`Fault`] when neither is there.
+pub fn task<'a>(
+    run: Option<&'a str>,
+    shell: Option<&'a str>,
+    command: Option<&'a [String]>,
+) -> Result<Task<'a>, Fault> {
+    match (run, command) {
+        (Some(text), _) => Ok(Task::Script(text, shell.unwrap_or("sh"))),
+        (None, Some(argv)) => Ok(Task::Argv(argv)),
+        (None, None) => Err(Fault::invalid("neither `run` nor `command` is written")),
+    }
+}
+
 /// Whether `shell:` names an interpreter that is known.
 pub fn knows(shell: &str) -> bool {
     interpreter(shell).is_some()

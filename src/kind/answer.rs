@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::text::{TextExpect, excerpt, json};
 use super::{Cel, CheckContext, Context, ExistingPath};
 use crate::diagnostic::Code;
-use crate::drivers::http::{self, Answer, Request, Trust};
+use crate::drivers::http::{self, Answer, Proxies, Request, Trust};
 use crate::expect::Expect;
 use crate::outcome::{Fault, Measure};
 use crate::units::{Count, TimeSpan};
@@ -167,6 +167,7 @@ impl Asked<'_> {
             body,
             timeout: self.timeout.0.map_or(self.timeout.1, |timeout| timeout.0),
             redirects: self.redirects.unwrap_or(0),
+            proxies: Proxies::of(env),
             ..Request::get(self.url)
         };
         Ok((request, Trust { ca: self.ca.map(|ca| ca.below(project)), insecure: self.insecure }))

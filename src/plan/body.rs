@@ -43,6 +43,8 @@ impl Shapes {
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub site: Site<'a>,
+    /// What messages call the tree: ``the `image` step `build-backend` ``; nothing for one without a name.
+    pub whole: &'a str,
     pub statics: &'a Scope,
 }
 
@@ -58,7 +60,7 @@ impl Workshop<'_> {
             found: Found::default(),
         };
         let before = self.out.len();
-        let fit = shape.check(node, &mut judge, self.out);
+        let fit = shape.check_as(place.whole, node, &mut judge, self.out);
         (fit == Fit::Fits && self.out.len() == before).then_some(judge.found)
     }
 

@@ -87,8 +87,11 @@ impl Workshop<'_> {
     fn used(&mut self, item: &Node, reading: &mut Reading<'_>) -> Vec<PlanAssertion> {
         let statics = static_scope(&self.names.vars, None, reading.params);
         let shape = Arc::clone(&self.shapes.use_keys);
-        let place =
-            Place { site: Site { params: reading.params, ..site(reading.stage, Some(Role::Gate)) }, statics: &statics };
+        let place = Place {
+            site: Site { params: reading.params, ..site(reading.stage, Some(Role::Gate)) },
+            whole: "",
+            statics: &statics,
+        };
         let Some(found) = self.inspect(item, &shape, place) else { return Vec::new() };
         reading.refers.extend(found.stages);
         if found.dynamic {
@@ -142,7 +145,7 @@ impl Workshop<'_> {
                 entries.push(list);
             }
         }
-        self.inspect(&whole, &shape, Place { site: site(None, None), statics: &statics })?;
+        self.inspect(&whole, &shape, Place { site: site(None, None), whole: "", statics: &statics })?;
         let gate: GateSpec = decode_or_tell(&whole, self.out)?;
         let mut params: Params = gate.params.into_iter().map(|(name, value)| (name, value.0)).collect();
         for (name, value) in &spec.with {
@@ -192,13 +195,21 @@ impl Workshop<'_> {
         let (kind, body) = self.assertion_kind(item)?;
         reading.definer.tree(item);
         let statics = static_scope(&self.names.vars, None, reading.params);
-        let place =
-            Place { site: Site { params: reading.params, ..site(reading.stage, Some(Role::Gate)) }, statics: &statics };
+        let place = Place {
+            site: Site { params: reading.params, ..site(reading.stage, Some(Role::Gate)) },
+            whole: "",
+            statics: &statics,
+        };
         let keys = only(item, |field| registry.assertion(&field.key).is_none());
         let fixed = only(&keys, |field| field.key != "when");
         let shape = Arc::clone(&self.shapes.assertion_keys);
         let found_keys = self.inspect(&keys, &shape, place);
-        let (body, found) = self.body(kind, false, false, body, place, super::super::kind::Assertion::check)?;
+        let whole = match item.get("name").and_then(Node::as_text) {
+            Some(name) => format!("the `{}` assertion `{name}`", kind.name),
+            None => format!("the `{}` assertion", kind.name),
+        };
+        let named = Place { whole: &whole, ..place };
+        let (body, found) = self.body(kind, false, false, body, named, super::super::kind::Assertion::check)?;
         reading.refers.extend(found.stages);
         let found_keys = found_keys?;
         reading.refers.extend(found_keys.stages);

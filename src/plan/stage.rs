@@ -80,7 +80,8 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         let keys = only(self.node, |entry| matches!(entry.key.as_str(), "when" | "env"));
         let shape = Arc::clone(&self.shop.shapes.step_keys);
         let statics = Arc::clone(&self.shop.statics);
-        let Some(found) = self.shop.inspect(&keys, &shape, Place { site: site(self.stage, None), statics: &statics })
+        let Some(found) =
+            self.shop.inspect(&keys, &shape, Place { site: site(self.stage, None), whole: "", statics: &statics })
         else {
             return;
         };
@@ -248,7 +249,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         let keys = only(self.node, |entry| entry.key == "env");
         let shape = Arc::clone(&self.shop.shapes.step_keys);
         let statics = Arc::clone(&self.shop.statics);
-        if self.shop.inspect(&keys, &shape, Place { site: site(None, None), statics: &statics }).is_some() {
+        if self.shop.inspect(&keys, &shape, Place { site: site(None, None), whole: "", statics: &statics }).is_some() {
             self.built.env = Workshop::env(keys.get("env"));
         }
     }

@@ -177,7 +177,7 @@ impl Workshop<'_> {
         let fixed =
             only(&entry.node, |field| shape.has_key(&field.key) && !matches!(field.key.as_str(), "env" | "when"));
         let statics = Arc::clone(&self.statics);
-        let place = Place { site: site(stage, Some(role)), statics: &statics };
+        let place = Place { site: site(stage, Some(role)), whole: "", statics: &statics };
         let found = self.inspect(&fixed, &shape, place)?;
         if found.dynamic {
             self.out.push(
@@ -235,14 +235,16 @@ impl Workshop<'_> {
             Arc::clone(&self.statics)
         };
         let at = Site { item: item.is_some(), ..site(stage, Some(role)) };
-        let place = Place { site: at, statics: &statics };
+        let place = Place { site: at, whole: "", statics: &statics };
         let open = only(&entry.node, |field| matches!(field.key.as_str(), "env" | "when"));
         let shape = Arc::clone(&self.shapes.step_keys);
         let open_found =
             if open.entries().is_empty() { Some(Found::default()) } else { self.inspect(&open, &shape, place) };
         let during = !keys.during.is_empty();
         let written = body;
-        let body = self.body(kind, true, during, body, place, super::super::kind::Step::check);
+        let whole = format!("the `{}` step `{}`", kind.name, entry.key);
+        let body =
+            self.body(kind, true, during, body, Place { whole: &whole, ..place }, super::super::kind::Step::check);
         for found in open_found.iter().chain(body.as_ref().map(|(_, found)| found)) {
             parts.uses.extend(found.steps.iter().cloned());
             parts.refers.extend(found.stages.iter().copied());

@@ -117,6 +117,13 @@ impl Story {
         (self.nodes.iter().filter(|node| node.state.is_over()).count(), self.nodes.len())
     }
 
+    /// The name of the first step that did not pass and has a log.
+    pub fn failed_with_log(&self) -> Option<&str> {
+        let bad = |node: &&NodeStory| matches!(node.state, State::Failed | State::Errored) && !node.tolerated;
+        let logged = self.nodes.iter().filter(bad).find(|node| node.log.is_some());
+        logged.map(|node| node.outline.name.as_str())
+    }
+
     /// Takes the next record in. A record that names an unknown node changes nothing.
     pub fn apply(&mut self, record: &Record) {
         self.last = record.at;

@@ -33,7 +33,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of the body that are published.
 const PUBLISHED: usize = 64 << 10;
 
-/// One HTTP request. It fails when there is no answer, or one that is not as expected.
+/// One HTTP request. It fails when there is no answer, or one that is not as expected. It goes through the proxy that
+/// `HTTP_PROXY`, `HTTPS_PROXY` or `ALL_PROXY` of its environment names, unless `NO_PROXY` names the host; this machine
+/// (`localhost`, `127.0.0.1`) is always asked directly.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Http {

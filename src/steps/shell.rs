@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::diagnostic::{Code, did_you_mean};
 use crate::drivers::process::{Command, Exit, Finished, Leftovers, Running, Stop};
-use crate::drivers::script::{self, Task};
+use crate::drivers::script;
 use crate::expect::Expect;
 use crate::kind::{CheckContext, Context, ExistingPath, OutputRow, Script, Step, StepKind};
 use crate::outcome::{Failure, Fault, Outcome, Outputs};
@@ -152,11 +152,8 @@ impl Step for Shell {
 
 impl Shell {
     fn command(&self, cx: &Context) -> Result<Command, Fault> {
-        let task = match (&self.run, &self.command) {
-            (Some(script), _) => Task::Script(&script.0, self.shell.as_deref().unwrap_or("sh")),
-            (None, Some(argv)) => Task::Argv(argv),
-            (None, None) => return Err(Fault::invalid("neither `run` nor `command` is written")),
-        };
+        let run = self.run.as_ref().map(|run| run.0.as_str());
+        let task = script::task(run, self.shell.as_deref(), self.command.as_deref())?;
         let dir = script::folder(&cx.project, self.dir.as_ref().map(|dir| dir.0.as_path()))?;
         let mut command = script::command(task, &cx.env, dir, &cx.scratch)?;
         command.env.clone_from(&cx.own_env);

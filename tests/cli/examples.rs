@@ -38,6 +38,7 @@ fn a_gate_that_does_not_hold_shows_both_sides_and_stops_what_depends_on_it() {
         "bundle.bin",
         "failing-gate failed in",
         "logs and evidence: .pipeline/runs/",
+        "report: .pipeline/runs/",
     ];
     let said = project.run(&["run"]).ends(1, &words);
     assert!(!said.err.contains("this never runs\n"), "{}", said.err);

@@ -25,7 +25,7 @@ fn check_tells_everything_that_is_wrong_at_its_place() {
         ("b.yaml", "stage: b\nneeds: [build]\nsteps: { one: { shell: { run: touch ran } } }\n"),
     ]);
     let words = [
-        "unknown key `rum`\n   ╭─[a.yaml:3:19]",
+        "unknown key `rum` in the `shell` step `one`\n   ╭─[a.yaml:3:19]",
         "step \"two\" needs \"on\", which does not exist\n   ╭─[a.yaml:4:18]",
         "`${{ }}` cannot stand inside a script\n   ╭─[a.yaml:4:43]",
         "`ms` is not a unit of bytes; expected a size such as 500MB or 2GiB\n   ╭─[a.yaml:6:28]",

@@ -60,6 +60,13 @@ pub(super) fn reports(folder: &RunFolder, story: &Story) -> Result<(), Fault> {
     write(folder.summary(), &|out| crate::report::json::write(story, out))
 }
 
+/// What to open or type after a run that did not pass: its report, and the log of the step that failed first.
+pub(super) fn where_to_look(folder: &RunFolder, story: &Story, report: bool, called: &str) -> String {
+    let report = report.then(|| format!("report: {}", shown(&folder.html())));
+    let step = story.failed_with_log().map(|step| format!("what {step} said: {called} logs {step}"));
+    report.into_iter().chain(step).collect::<Vec<_>>().join("\n")
+}
+
 /// A path as people type it: relative to where they are.
 pub(super) fn shown(folder: &Path) -> String {
     let here = std::env::current_dir().ok();

@@ -40,6 +40,8 @@ pub(in crate::cli) struct Wish {
     pub output: Output,
     /// How long another run on the namespace is waited for.
     pub patience: Duration,
+    /// How this program is called for this project: `pipeline -C shop`.
+    pub called: String,
 }
 
 impl Ready {
@@ -126,7 +128,9 @@ impl Ready {
         let mut unwritten: Vec<String> = Vec::new();
         unwritten.extend(result.journal_error.as_ref().map(|error| format!("the record of this run: {error}")));
         unwritten.extend(kept.files.lost());
-        unwritten.extend(keep::reports(&kept.folder, &story).err().map(|fault| fault.message));
+        let reports = keep::reports(&kept.folder, &story);
+        let readable = reports.is_ok();
+        unwritten.extend(reports.err().map(|fault| fault.message));
         unwritten.extend(failed.iter().map(|(reporter, error)| format!("the {reporter} report: {error}")));
         for problem in &unwritten {
             out::error(&format!("not written: {problem}"), None);
@@ -137,6 +141,7 @@ impl Ready {
         out::say(&format!("\n{}", crate::report::text::summary(&story).trim_end()));
         if exit != Exit::Passed {
             out::say(&format!("logs and evidence: {}", keep::shown(kept.folder.path())));
+            out::say(&keep::where_to_look(&kept.folder, &story, readable, &wish.called));
         }
         Ok(exit)
     }

@@ -9,21 +9,17 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::document::node::{Entry, Node, Value};
 use crate::source::Span;
 
-/// Holds `node`, which stands under `name` at `key`, against the rule.
+/// Holds `node`, which messages call `whole` (nothing: it has no name), against the rule.
 pub(super) fn check<'a>(
     rules: &'a Rules,
     rule: RuleId,
-    name: &'a str,
-    key: Option<Span>,
+    whole: &'a str,
     node: &'a Node,
     formats: &'a mut dyn Formats,
     out: &'a mut Diagnostics,
 ) -> Found {
-    let mut check = Check { rules, formats, out, path: Vec::new(), wrong: false };
-    if !name.is_empty() {
-        check.path.push(Step::Key(name));
-    }
-    check.node(rule, node, key);
+    let mut check = Check { rules, formats, out, whole, path: Vec::new(), wrong: false };
+    check.node(rule, node, None);
     if check.wrong { Found::Wrong } else { Found::Fits }
 }
 
@@ -31,6 +27,8 @@ pub(super) struct Check<'a> {
     pub(super) rules: &'a Rules,
     formats: &'a mut dyn Formats,
     out: &'a mut Diagnostics,
+    /// What the tree is, in words; may be empty.
+    pub(super) whole: &'a str,
     pub(super) path: Vec<Step<'a>>,
     wrong: bool,
 }
@@ -46,7 +44,7 @@ impl<'a> Check<'a> {
         self.out.push(diagnostic);
     }
 
-    /// The path in words: `` `retry.attempts` ``, `` `steps[2].name` ``.
+    /// The path in words: `` `retry.attempts` ``, `` `steps[2].name` ``; what the whole is called, at its top.
     pub(super) fn place(&self) -> String {
         let mut shown = String::new();
         for step in &self.path {
@@ -61,7 +59,11 @@ impl<'a> Check<'a> {
                 }
             }
         }
-        if shown.is_empty() { "this".to_owned() } else { format!("`{shown}`") }
+        match (shown.as_str(), self.whole) {
+            ("", "") => "this".to_owned(),
+            ("", whole) => whole.to_owned(),
+            _ => format!("`{shown}`"),
+        }
     }
 
     /// `key` is where the node's key stands, if it has one.

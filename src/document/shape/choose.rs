@@ -82,7 +82,7 @@ impl<'a> Check<'a> {
     pub(super) fn best(&self, several: &[RuleId], node: &'a Node) -> Option<RuleId> {
         let complaints = |id: &RuleId| {
             let mut out = Diagnostics::default();
-            check(self.rules, *id, "", None, node, &mut NoFormats, &mut out);
+            check(self.rules, *id, "", node, &mut NoFormats, &mut out);
             out.len()
         };
         several.iter().copied().min_by_key(complaints)

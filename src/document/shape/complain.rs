@@ -104,10 +104,10 @@ impl<'a> Check<'a> {
 
     pub(super) fn unknown_key(&mut self, rule: &Rule, entry: &'a Entry) {
         if !holds_template(&entry.key) {
-            let message = if self.path.is_empty() {
-                format!("unknown key `{}`", entry.key)
-            } else {
-                format!("unknown key `{}` in {}", entry.key, self.place())
+            let message = match (self.path.is_empty(), self.whole) {
+                (true, "") => format!("unknown key `{}`", entry.key),
+                (true, _) | (false, "") => format!("unknown key `{}` in {}", entry.key, self.place()),
+                (false, whole) => format!("unknown key `{}` in {} of {whole}", entry.key, self.place()),
             };
             let help = did_you_mean(&entry.key, rule.properties.keys().map(String::as_str));
             self.report(Diagnostic::error(Code::UnknownKey, entry.key_span, message).maybe_help(help));
@@ -124,7 +124,7 @@ impl<'a> Check<'a> {
     }
 
     pub(super) fn missing(&mut self, rule: &Rule, name: &str, node: &'a Node, key: Option<Span>) {
-        let message = if self.path.is_empty() {
+        let message = if self.path.is_empty() && self.whole.is_empty() {
             format!("the key `{name}` is missing")
         } else {
             format!("{} lacks the key `{name}`", self.place())

@@ -9,7 +9,7 @@ use crate::document::node::{Entry, Node, Value};
 
 /// The part of `node` that fits; `None` where it does not fit at all.
 pub(super) fn salvage(rules: &Rules, id: RuleId, node: &Node) -> Option<Node> {
-    if check(rules, id, "", None, node, &mut NoFormats, &mut Diagnostics::default()) == Found::Fits {
+    if check(rules, id, "", node, &mut NoFormats, &mut Diagnostics::default()) == Found::Fits {
         return Some(node.clone());
     }
     let value = match &node.value {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{LIMIT, Question, Unanswered};
 use crate::drivers::call::Call;
-use crate::drivers::http::{Answer, Http, HttpError, Request, Trust};
+use crate::drivers::http::{Answer, Http, HttpError, Proxies, Request, Trust};
 
 /// A chat completion. What is not written comes from the step's environment.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
@@ -70,6 +70,7 @@ impl OpenAi {
         request.body = json!({ "model": model, "messages": messages }).to_string().into_bytes();
         request.timeout = limit;
         request.limit = 4 * LIMIT;
+        request.proxies = Proxies::of(call.env);
         request.headers.insert("content-type".to_owned(), "application/json".to_owned());
         request.headers.extend(key.map(|key| ("authorization".to_owned(), format!("Bearer {key}"))));
         Ok(request)

@@ -30,6 +30,14 @@ pub enum HttpError {
     /// The server closed the connection before the whole answer.
     #[error("the connection was closed before the whole answer came")]
     Reset,
+    /// The proxy on the way did not let us through.
+    #[error("the proxy {proxy}: {why}")]
+    Proxy {
+        /// Its host and port.
+        proxy: String,
+        /// What went wrong there.
+        why: String,
+    },
     /// No whole answer in this time.
     #[error("no answer within {}", TimeSpan(*.0))]
     TimedOut(Duration),
@@ -57,9 +65,26 @@ impl HttpError {
             HttpError::Tls(_) => {
                 Some("write `ca: FILE` for a certificate of your own, or `insecure: true` to look away")
             }
+            HttpError::Proxy { .. } => {
+                Some("correct `HTTP_PROXY` or `HTTPS_PROXY`, or name the host in `NO_PROXY` to ask it directly")
+            }
             HttpError::TimedOut(_) => Some("raise `timeout:`, or find out what the server waits for"),
             _ => None,
         }
+    }
+
+    /// Why a proxy opened no tunnel, where that is what happened.
+    pub(super) fn in_tunnel(error: &(dyn Error + 'static)) -> Option<String> {
+        let mut cause = Some(error);
+        while let Some(current) = cause {
+            // the type of this error is its library's secret
+            if let Some(why) = current.to_string().strip_prefix("tunnel error: ") {
+                let below = current.source().map(HttpError::of);
+                return Some(below.map_or_else(|| why.to_owned(), |below| below.to_string()));
+            }
+            cause = current.source();
+        }
+        None
     }
 
     /// Reads the chain of causes.

@@ -131,3 +131,69 @@ async fn a_request_that_cannot_be_sent_is_no_answer() {
     let error = Http::new().send(&request, &Trust::default()).await.expect_err("no header");
     assert_eq!(error, HttpError::Header("X".to_owned()));
 }
+
+fn by_proxy(proxy: &str, url: &str) -> Request {
+    let env = ["HTTP_PROXY", "HTTPS_PROXY"].map(|name| (name.to_owned(), proxy.replace("//", "//me:pass@"))).into();
+    Request { proxies: Proxies::of(&env), ..Request::get(url) }
+}
+
+#[tokio::test]
+async fn a_proxy_gets_the_whole_url_and_who_we_are() {
+    let proxy = serve(|text| {
+        let whole = text.starts_with("GET http://shop.invalid:81/a?b HTTP/1.1\r\n");
+        let known =
+            text.contains("proxy-authorization: Basic bWU6cGFzcw==\r\n") && text.contains("host: shop.invalid:81\r\n");
+        page(if whole && known { "200 OK" } else { "400 Bad Request" }, "", text)
+    })
+    .await;
+    let request = by_proxy(&proxy, "http://shop.invalid:81/a?b");
+    let answer = Http::new().send(&request, &Trust::default()).await.expect("the proxy answers");
+    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+}
+
+#[tokio::test]
+async fn a_proxy_that_does_not_let_us_through_is_named() {
+    let proxy = serve(|text| {
+        let wanted = text.starts_with("CONNECT shop.invalid:443 HTTP/1.1\r\n") || text.starts_with("GET http://");
+        page(if wanted { "407 Proxy Authentication Required" } else { "400 Bad Request" }, "", "")
+    })
+    .await;
+    let named = proxy.trim_start_matches("http://");
+    for (url, why) in [
+        ("https://shop.invalid/", "proxy authorization required"),
+        ("http://shop.invalid/", "it wants to know who asks (407)"),
+    ] {
+        let said = Http::new().send(&by_proxy(&proxy, url), &Trust::default()).await;
+        assert_eq!(said, Err(HttpError::Proxy { proxy: named.to_owned(), why: why.to_owned() }));
+    }
+    for url in ["https://shop.invalid/", "http://shop.invalid/"] {
+        let said = Http::new().send(&by_proxy("http://127.0.0.1:1", url), &Trust::default()).await;
+        let why = "connection refused".to_owned();
+        assert_eq!(said, Err(HttpError::Proxy { proxy: "127.0.0.1:1".to_owned(), why }));
+    }
+}
+
+#[tokio::test]
+async fn https_runs_through_the_tunnel_of_a_proxy() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let proxy = format!("http://{}", listener.local_addr().expect("bound"));
+    let heard = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("somebody asks");
+        let (mut text, mut chunk) = (Vec::new(), [0; 4096]);
+        while !text.ends_with(b"\r\n\r\n") {
+            let count = stream.read(&mut chunk).await.expect("the question");
+            text.extend_from_slice(&chunk[..count]);
+        }
+        stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.expect("it listens");
+        let mut hello = [0];
+        stream.read_exact(&mut hello).await.expect("TLS begins");
+        (String::from_utf8_lossy(&text).into_owned(), hello[0])
+    });
+    let insecure = Trust { insecure: true, ca: None };
+    let said = Http::new().send(&by_proxy(&proxy, "https://shop.invalid/"), &insecure).await;
+    assert!(said.is_err(), "the other end says nothing in TLS");
+    let (asked, first) = heard.await.expect("it heard");
+    assert!(asked.starts_with("CONNECT shop.invalid:443 HTTP/1.1\r\n"), "{asked}");
+    // 22 opens a TLS handshake
+    assert_eq!(first, 22);
+}

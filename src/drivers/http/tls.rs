@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
@@ -14,7 +13,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use super::{HttpError, Trust};
 
 /// Connects with TLS where the URL says `https`.
-pub fn connector(config: ClientConfig, connector: HttpConnector) -> HttpsConnector<HttpConnector> {
+pub fn connector<C>(config: ClientConfig, connector: C) -> HttpsConnector<C> {
     HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().wrap_connector(connector)
 }
 

@@ -53,9 +53,25 @@ impl Record {
             .map_err(|error| Fault::environment(format!("{} cannot be written: {error}", path.display())))
     }
 
+    /// That its context is among those that the pipeline may touch.
+    ///
+    /// # Errors
+    /// [`Fault`] when it is not.
+    pub fn allowed_by(&self, contexts: &[String]) -> Result<(), Fault> {
+        if self.context.is_empty() || contexts.contains(&self.context) {
+            return Ok(());
+        }
+        Err(Fault::environment(format!(
+            "the cluster made here has context \"{}\", which is not among this pipeline's: {}",
+            self.context,
+            contexts.join(", ")
+        ))
+        .help("allow it in cluster.contexts, or take it down by hand"))
+    }
+
     /// Removes the one of this project.
     pub fn forget(project: &Path) {
-        // Where it cannot be removed the next `down` finds nothing to take down, which is no harm.
+        // Where it cannot be removed the next `down` asks its provider for what is gone already, which is no harm.
         let _ = fs::remove_file(path(project));
     }
 }

@@ -11,15 +11,7 @@ pub(super) async fn run(cx: &Context) -> Result<Outcome, Fault> {
     let Some(record) = Record::load(&cx.project)? else {
         return Ok(Outcome::Skipped("this pipeline made no cluster: none is taken down".to_owned()));
     };
-    let allowed = &cx.world.cluster.settings().contexts;
-    if !record.context.is_empty() && !allowed.contains(&record.context) {
-        return Err(Fault::environment(format!(
-            "the cluster made here has context \"{}\", which is not among this pipeline's: {}",
-            record.context,
-            allowed.join(", ")
-        ))
-        .help("allow it in cluster.contexts, or take it down by hand"));
-    }
+    record.allowed_by(&cx.world.cluster.settings().contexts)?;
     let desk = desk(cx);
     let provider = Provider::ALL.into_iter().find(|provider| provider.program() == record.provider);
     let (what, exit) = match (provider, &record.down) {
