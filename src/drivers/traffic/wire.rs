@@ -3,8 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -33,7 +32,7 @@ pub(super) const HTTP2: &[u8] = b"h2";
 /// Service is there, requests would be refused that the warm-up has spoilt. So a connection that fails in the warm-up
 /// keeps its port.
 #[derive(Debug, Default)]
-pub(super) struct Spoilt(RefCell<VecDeque<OwnedFd>>);
+pub(super) struct Spoilt(RefCell<VecDeque<TcpSocket>>);
 
 impl Spoilt {
     /// So many at most: each is a file descriptor.
@@ -41,25 +40,37 @@ impl Spoilt {
 
     /// Connects from a port that is kept where that fails.
     async fn connect(&self, peer: SocketAddr) -> io::Result<TcpStream> {
-        let (socket, any) = match peer {
-            SocketAddr::V4(_) => (TcpSocket::new_v4()?, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))),
-            SocketAddr::V6(_) => (TcpSocket::new_v6()?, SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))),
-        };
-        if socket.bind(any).is_err() {
+        let Ok((keeper, socket)) = pair(peer) else {
             // No port can be had this way; one that is shared between several peers still can.
             return TcpStream::connect(peer).await;
-        }
-        let kept = rustix::io::fcntl_dupfd_cloexec(&socket, 0)?;
+        };
         let connected = socket.connect(peer).await;
         if connected.is_err() {
             let mut all = self.0.borrow_mut();
-            all.push_back(kept);
+            all.push_back(keeper);
             if all.len() > Self::MOST {
                 all.pop_front();
             }
         }
         connected
     }
+}
+
+/// Two sockets on one port: the second connects, the first has it for as long as it lives. Linux takes a port away from a
+/// socket whose connection failed.
+fn pair(peer: SocketAddr) -> io::Result<(TcpSocket, TcpSocket)> {
+    let bound = |port: u16| {
+        let (socket, ip) = match peer {
+            SocketAddr::V4(_) => (TcpSocket::new_v4()?, IpAddr::from(Ipv4Addr::UNSPECIFIED)),
+            SocketAddr::V6(_) => (TcpSocket::new_v6()?, IpAddr::from(Ipv6Addr::UNSPECIFIED)),
+        };
+        socket.set_reuseaddr(true)?;
+        socket.bind(SocketAddr::new(ip, port))?;
+        io::Result::Ok(socket)
+    };
+    let keeper = bound(0)?;
+    let socket = bound(keeper.local_addr()?.port())?;
+    Ok((keeper, socket))
 }
 
 /// Bytes to and from a server.
@@ -205,9 +216,9 @@ mod tests {
         let spoilt = Spoilt::default();
         let refused = Wire::connect(&[nobody], &None, Some(&spoilt)).await.err().expect("nobody listens");
         assert_eq!(refused.1.0, Cause::Refused);
-        let kept = std::net::TcpListener::from(spoilt.0.borrow()[0].try_clone().expect("a descriptor"));
-        let port = kept.local_addr().expect("bound").port();
-        let again = std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).expect_err("it is kept");
+        let port = spoilt.0.borrow()[0].local_addr().expect("bound").port();
+        let other = TcpSocket::new_v4().expect("a socket");
+        let again = other.bind((Ipv4Addr::UNSPECIFIED, port).into()).expect_err("it is kept");
         assert_eq!(again.kind(), io::ErrorKind::AddrInUse);
     }
 }
