@@ -10,6 +10,7 @@ use super::addresses::Finder;
 use super::pace::turns;
 use super::session::Shared;
 use super::tally::{Ended, Tally};
+use super::wire::Spoilt;
 use super::{Cause, Load, Pace, Until};
 
 /// Where a load stands.
@@ -64,6 +65,7 @@ pub(super) struct Board {
     pub broken: RefCell<Option<String>>,
     /// HTTP/2 connections, by target and then by connection.
     sessions: RefCell<Vec<Vec<Shared>>>,
+    spoilt: Spoilt,
     turns: Vec<usize>,
     turn: Cell<usize>,
     places: RefCell<Vec<Place>>,
@@ -85,6 +87,7 @@ impl Board {
             finders: RefCell::new(finders),
             broken: RefCell::default(),
             sessions: RefCell::new(sessions.collect()),
+            spoilt: Spoilt::default(),
             turns: turns(&weights),
             turn: Cell::new(0),
             places: RefCell::new((0..load.workers()).map(|_| Place::default()).collect()),
@@ -93,6 +96,11 @@ impl Board {
             left: Cell::new(left),
             load,
         }
+    }
+
+    /// Where ports are kept that failed; in the warm-up, which nobody may hear of later.
+    pub fn spoilt(&self) -> Option<&Spoilt> {
+        (self.phase.get() == Phase::Warming).then_some(&self.spoilt)
     }
 
     /// The HTTP/2 connection to a target that a worker in this place uses.

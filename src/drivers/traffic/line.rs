@@ -17,7 +17,7 @@ use tokio::time::Sleep;
 
 use super::Cause;
 use super::answer::{Answer, Progress};
-use super::wire::{Bad, Connected, Tls, Wire, broken, is_reset};
+use super::wire::{Bad, Connected, Spoilt, Tls, Wire, broken, is_reset};
 
 /// Bytes of an answer that are read at once; its head must fit.
 pub(super) const ROOM: usize = 32 << 10;
@@ -74,8 +74,12 @@ pub(super) struct Line {
 
 impl Line {
     /// Connects to the first of these addresses that takes it.
-    pub async fn connect(addresses: &[SocketAddr], tls: &Tls) -> Result<Line, (Option<SocketAddr>, Bad)> {
-        let Connected { wire, peer, round_trip } = Wire::connect(addresses, tls).await?;
+    pub async fn connect(
+        addresses: &[SocketAddr],
+        tls: &Tls,
+        spoilt: Option<&Spoilt>,
+    ) -> Result<Line, (Option<SocketAddr>, Bad)> {
+        let Connected { wire, peer, round_trip } = Wire::connect(addresses, tls, spoilt).await?;
         Ok(Line { wire, peer, answered: 0, round_trip, buffer: vec![0; ROOM].into_boxed_slice(), filled: 0 })
     }
 

@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 
 use super::Cause;
 use super::answer::Answer;
-use super::wire::{Bad, Connected, Tls, Wire, broken};
+use super::wire::{Bad, Connected, Spoilt, Tls, Wire, broken};
 
 /// Bytes that a server may send on a connection, and for one request, before they are taken in.
 const WINDOW: u32 = 1 << 20;
@@ -41,8 +41,12 @@ pub(super) type Shared = Rc<OnceCell<Session>>;
 
 impl Session {
     /// Connects to the first of these addresses that takes it and speaks HTTP/2.
-    pub async fn connect(addresses: &[SocketAddr], tls: &Tls) -> Result<Session, (Option<SocketAddr>, Bad)> {
-        let Connected { wire, peer, .. } = Wire::connect(addresses, tls).await?;
+    pub async fn connect(
+        addresses: &[SocketAddr],
+        tls: &Tls,
+        spoilt: Option<&Spoilt>,
+    ) -> Result<Session, (Option<SocketAddr>, Bad)> {
+        let Connected { wire, peer, .. } = Wire::connect(addresses, tls, spoilt).await?;
         if !wire.speaks_http2() {
             return Err((Some(peer), (Cause::Tls, "the server does not speak HTTP/2".to_owned())));
         }

@@ -1,14 +1,16 @@
 //! A way to a server: TCP, with TLS on it where that is asked for, and the causes of its errors.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -22,6 +24,54 @@ pub(super) type Tls = Option<(Arc<rustls::ClientConfig>, rustls::pki_types::Serv
 
 /// The protocol's name in the TLS handshake.
 pub(super) const HTTP2: &[u8] = b"h2";
+
+/// Ports of this machine that are not to be used again.
+///
+/// Where a Service's node port is not known to the kernel yet, a connection to it is refused, and conntrack remembers for
+/// two minutes that connections from that port of ours lead nowhere. Ports come round again sooner: long after the
+/// Service is there, requests would be refused that the warm-up has spoilt. So a connection that fails in the warm-up
+/// keeps its port.
+#[derive(Debug, Default)]
+pub(super) struct Spoilt(RefCell<VecDeque<TcpSocket>>);
+
+impl Spoilt {
+    /// So many at most: each is a file descriptor.
+    const MOST: usize = 256;
+
+    /// Connects from a port that is kept where that fails.
+    async fn connect(&self, peer: SocketAddr) -> io::Result<TcpStream> {
+        let Ok((keeper, socket)) = pair(peer) else {
+            // No port can be had this way; one that is shared between several peers still can.
+            return TcpStream::connect(peer).await;
+        };
+        let connected = socket.connect(peer).await;
+        if connected.is_err() {
+            let mut all = self.0.borrow_mut();
+            all.push_back(keeper);
+            if all.len() > Self::MOST {
+                all.pop_front();
+            }
+        }
+        connected
+    }
+}
+
+/// Two sockets on one port: the second connects, the first has it for as long as it lives. Linux takes a port away from a
+/// socket whose connection failed.
+fn pair(peer: SocketAddr) -> io::Result<(TcpSocket, TcpSocket)> {
+    let bound = |port: u16| {
+        let (socket, ip) = match peer {
+            SocketAddr::V4(_) => (TcpSocket::new_v4()?, IpAddr::from(Ipv4Addr::UNSPECIFIED)),
+            SocketAddr::V6(_) => (TcpSocket::new_v6()?, IpAddr::from(Ipv6Addr::UNSPECIFIED)),
+        };
+        socket.set_reuseaddr(true)?;
+        socket.bind(SocketAddr::new(ip, port))?;
+        io::Result::Ok(socket)
+    };
+    let keeper = bound(0)?;
+    let socket = bound(keeper.local_addr()?.port())?;
+    Ok((keeper, socket))
+}
 
 /// Bytes to and from a server.
 pub(super) enum Wire {
@@ -40,11 +90,19 @@ pub(super) struct Connected {
 
 impl Wire {
     /// Connects to the first of these addresses that takes it.
-    pub async fn connect(addresses: &[SocketAddr], tls: &Tls) -> Result<Connected, (Option<SocketAddr>, Bad)> {
+    pub async fn connect(
+        addresses: &[SocketAddr],
+        tls: &Tls,
+        spoilt: Option<&Spoilt>,
+    ) -> Result<Connected, (Option<SocketAddr>, Bad)> {
         let mut last = (None, (Cause::Unreachable, "there is no address".to_owned()));
         for peer in addresses {
             let begun = Instant::now();
-            match TcpStream::connect(peer).await {
+            let connected = match spoilt {
+                Some(spoilt) => spoilt.connect(*peer).await,
+                None => TcpStream::connect(peer).await,
+            };
+            match connected {
                 Ok(stream) => {
                     // Not being able to switch it off only costs time.
                     let _ = stream.set_nodelay(true);
@@ -144,4 +202,23 @@ pub(super) fn broken(error: &io::Error) -> Bad {
 pub(super) fn is_our_own(words: &str) -> bool {
     // EMFILE, ENFILE, EADDRNOTAVAIL, ENOBUFS
     [24, 23, 99, 105].iter().any(|code| words.ends_with(&format!("(os error {code})")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_that_was_refused_is_not_used_again() {
+        let silent = TcpSocket::new_v4().expect("a socket");
+        silent.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+        let nobody = silent.local_addr().expect("bound");
+        let spoilt = Spoilt::default();
+        let refused = Wire::connect(&[nobody], &None, Some(&spoilt)).await.err().expect("nobody listens");
+        assert_eq!(refused.1.0, Cause::Refused);
+        let port = spoilt.0.borrow()[0].local_addr().expect("bound").port();
+        let other = TcpSocket::new_v4().expect("a socket");
+        let again = other.bind((Ipv4Addr::UNSPECIFIED, port).into()).expect_err("it is kept");
+        assert_eq!(again.kind(), io::ErrorKind::AddrInUse);
+    }
 }

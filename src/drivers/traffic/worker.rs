@@ -97,7 +97,7 @@ impl Worker {
         }
         if self.lines[target].is_none() {
             let tls = &board.load.targets[target].tls;
-            let connecting = async { Line::connect(&addresses(&board, target).await?, tls).await };
+            let connecting = async { Line::connect(&addresses(&board, target).await?, tls, board.spoilt()).await };
             match self.watchdog.within(deadline, connecting).await.unwrap_or_else(not_in_time) {
                 Ok(line) => self.lines[target] = Some(line),
                 Err((endpoint, bad)) => return (endpoint, Err(bad)),
@@ -126,7 +126,8 @@ impl Worker {
         loop {
             let shared = board.session(target, self.place);
             let connecting = shared.get_or_try_init(|| async {
-                Session::connect(&addresses(&board, target).await?, &board.load.targets[target].tls).await
+                let tls = &board.load.targets[target].tls;
+                Session::connect(&addresses(&board, target).await?, tls, board.spoilt()).await
             });
             let session = match self.watchdog.within(deadline, connecting).await.unwrap_or_else(not_in_time) {
                 Ok(session) => session,
