@@ -112,8 +112,21 @@ impl Ran {
             let nodes = of_stage.expect("the stage is told")["nodes"].as_array().expect("nodes");
             assert!(!nodes.is_empty());
             for node in nodes.iter().filter(finally) {
-                assert_eq!((&node["state"], &node["attempts"]), (&"skipped".into(), &0.into()), "{node:#}");
-                assert_eq!(node["because"]["node"], root, "{node:#}");
+                kept(node, root);
+            }
+        }
+        self
+    }
+
+    /// Asserts that these steps, each with all that `for_each` made of it, were not started, because of `root`.
+    #[track_caller]
+    pub fn steps_kept_from(&self, steps: &[&str], root: &str) -> &Self {
+        for step in steps {
+            let is_of = |node: &&Value| node["name"].as_str().and_then(|name| name.split('[').next()) == Some(*step);
+            let nodes: Vec<&Value> = self.nodes().filter(is_of).collect();
+            assert!(!nodes.is_empty(), "there is no step {step}");
+            for node in nodes {
+                kept(node, root);
             }
         }
         self
@@ -179,4 +192,11 @@ impl Ran {
     pub fn is_recorded(&self) -> bool {
         self.folder.is_some()
     }
+}
+
+/// Asserts that a node was not started, because of `root`.
+#[track_caller]
+fn kept(node: &Value, root: &str) {
+    assert_eq!((&node["state"], &node["attempts"]), (&"skipped".into(), &0.into()), "{node:#}");
+    assert_eq!(node["because"]["node"], root, "{node:#}");
 }

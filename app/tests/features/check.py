@@ -178,6 +178,7 @@ def unauthorized() -> str:
 
 
 FEATURES = [health, readiness, sign_up, log_in, many_at_once, crud, chat, mcp, isolation, unauthorized]
+NEED_A_LOGIN = [many_at_once, crud, chat, mcp, isolation]
 
 
 def tidy() -> None:
@@ -192,6 +193,8 @@ def main() -> int:
     for feature in FEATURES:
         name = feature.__name__.replace("_", "-")
         try:
+            if feature in NEED_A_LOGIN and not (me.token and other.token):
+                raise Unmet("nobody could log in")
             print(f"ok    {name}: {feature()}", flush=True)
         except Exception as reason:  # whatever it is, the next feature is checked as well
             text = str(reason) if isinstance(reason, Unmet) else f"{type(reason).__name__}: {cause(reason)}"
