@@ -240,13 +240,19 @@ impl Watching<'_> {
 
     async fn look(&self, body: &dyn Assertion, looks: &mut Looks, deadline: Option<Instant>) -> Look {
         let begun = Instant::now();
+        looks.count += 1;
         let found = match deadline {
             None => body.measure(self.cx).await,
-            Some(deadline) => tokio::time::timeout_at(deadline.max(begun + LAST_LOOK), body.measure(self.cx))
-                .await
-                .unwrap_or_else(|_| Err(no_answer(begun.elapsed()))),
+            Some(deadline) => {
+                let limit = deadline.max(begun + LAST_LOOK);
+                match tokio::time::timeout_at(limit, body.measure(self.cx)).await {
+                    Ok(found) => found,
+                    // What was seen before says more than that this look did not come to its end.
+                    Err(_) if matches!(looks.last, Some(Ok(Verdict::Unmet { .. }))) => return Look::Unclear,
+                    Err(_) => Err(no_answer(begun.elapsed())),
+                }
+            }
         };
-        looks.count += 1;
         if looks.last.as_ref() != Some(&found) {
             let mut live = Live::Measured { node: self.node, index: self.index, verdict: found.clone() };
             masked::live(self.masker, &mut live);

@@ -128,6 +128,21 @@ async fn a_look_that_hangs_is_cut_when_within_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_seen_stands_where_the_last_look_does_not_come_to_its_end() {
+    assert_told(
+        &setup("stage one\n gate: unmet,hang@1s within=20s; holds,hang@1s for=5s within=20s").run().await,
+        "
+         0s one.gate starts
+         20s one.gate #0 unmet: state is bad, expected good (CrashLoopBackOff) after 2 looks
+         20s one.gate #1 unknown: no answer in 19s after 2 looks
+         20s one.gate failed: 2 of 2 assertions do not hold: claim; claim
+         20s [one] failed
+         20s run failed, exit 1
+        ",
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn shows_what_is_measured_as_it_changes() {
     let ran = setup("stage one\n gate: 1of3,2of3@1s,2of3@2s,good@3s within=5s").run().await;
     let shown: Vec<String> = ran
