@@ -19,7 +19,9 @@ mod report;
 mod run;
 mod runs;
 mod schema;
+mod scratch;
 mod traffic;
+mod unkept;
 
 use std::process::ExitCode;
 
@@ -54,6 +56,14 @@ pub fn main() -> ExitCode {
         Command::Completions(completions) => completions::run(completions),
     };
     ExitCode::from(result.unwrap_or_else(|fault| told(&fault)).code())
+}
+
+/// What commands wait with: one thread, timers and sockets.
+fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Fault::unknown(format!("cannot start: {error}")))
 }
 
 /// Tells a fault on stderr and says which exit code it is.

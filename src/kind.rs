@@ -18,7 +18,7 @@ use crate::document::{DecodeError, Node, Shape, decode};
 use crate::drivers::World;
 use crate::outcome::{Fault, Finding, Outcome, Verdict};
 
-pub use answer::{AnswerExpect, Asked};
+pub use answer::{AnswerExpect, Asked, Content};
 pub use context::{CheckContext, Context, Covered, Evidence, Mark, RunSecrets, Signals};
 pub use fields::{Cel, ExistingPath, Script, SecretField, StepId};
 pub use text::{TextExpect, excerpt, finding_lines};

@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use crate::expect::Expect;
 use crate::kind::{
-    AnswerExpect, Asked, Assertion, AssertionKind, Cel, CheckContext, Context, ExistingPath, TextExpect, finding_lines,
+    AnswerExpect, Asked, Assertion, AssertionKind, Cel, CheckContext, Content, Context, ExistingPath, TextExpect,
+    finding_lines,
 };
 use crate::outcome::{Fault, Finding, Measure, Verdict};
 use crate::units::{Count, TimeSpan};
@@ -86,8 +87,7 @@ impl Assertion for Http {
     }
 
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
-        let body = self.body.clone().unwrap_or_default().into_bytes();
-        let (request, trust) = self.asked().request(body, &cx.env, &cx.project)?;
+        let (request, trust) = self.asked().request(&cx.env, &cx.project)?;
         match cx.unless_cancelled(cx.world.http.send(&request, &trust)).await? {
             Ok(answer) => Ok(Verdict::of(self.expect().measures(&answer, cx)?)),
             Err(error) if error.is_answer() => {
@@ -99,8 +99,7 @@ impl Assertion for Http {
     }
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
-        let body = self.body.clone().unwrap_or_default().into_bytes();
-        let Ok((request, trust)) = self.asked().request(body, &cx.env, &cx.project) else { return Vec::new() };
+        let Ok((request, trust)) = self.asked().request(&cx.env, &cx.project) else { return Vec::new() };
         // only a request without effects is sent once more to see why
         if request.method != "GET" && request.method != "HEAD" {
             return Vec::new();
@@ -127,7 +126,8 @@ impl Http {
     fn asked(&self) -> Asked<'_> {
         Asked {
             url: &self.url,
-            method: self.method.as_deref().or(self.body.as_ref().map(|_| "POST")),
+            method: self.method.as_deref(),
+            content: Content { text: self.body.as_deref(), json: None },
             headers: &self.headers,
             headers_from_env: &self.headers_from_env,
             timeout: (self.timeout, TIMEOUT),

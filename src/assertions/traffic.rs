@@ -213,14 +213,12 @@ async fn around(outputs: &Outputs, cx: &Context) -> Vec<String> {
     let cluster = &cx.world.cluster;
     let named = outputs.get("namespace").and_then(Value::as_str);
     let failed = outputs.get("first_failures").and_then(|all| all[0]["time"].as_str()?.parse::<Timestamp>().ok());
-    let Some(at) = failed.and_then(|time| u64::try_from(time.as_millisecond()).ok()).map(Duration::from_millis) else {
-        return Vec::new();
-    };
+    let Some(at) = failed else { return Vec::new() };
     if named.is_none() && cluster.settings().contexts.is_empty() {
         return Vec::new();
     }
     let namespace = named.unwrap_or_else(|| cluster.namespace());
-    let mut lines = cluster.happened(namespace, at.saturating_sub(BEFORE), at + AFTER).await;
+    let mut lines = cluster.happened(namespace, at - BEFORE, at + AFTER).await;
     lines.truncate(EVENTS);
     finding_lines(lines.iter().map(String::as_str), cx)
 }

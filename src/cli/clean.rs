@@ -1,7 +1,5 @@
 //! `pipeline clean`, and what `run --fresh` does first: removes what the pipeline's runs have made, and nothing else.
 
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{Args, Clean};
 use super::run::perform::{Ready, Wish};
+use super::scratch::scratch;
 use super::{aftermath, find, out, raised, record};
 use crate::drivers::World;
 use crate::drivers::call::{Call, Undone};
@@ -37,10 +36,7 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
     let plan = Arc::new(plan);
     let world = Arc::new(World::new(plan.settings().clone()));
     let store = record::store(args)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Fault::unknown(format!("cannot start: {error}")))?;
+    let runtime = super::runtime()?;
     runtime.block_on(async {
         let mut lock = Lock::take(&plan.settings().project, Duration::ZERO, |_| {}).await?;
         let since = jiff::Timestamp::now().to_string();
@@ -81,7 +77,7 @@ pub(super) async fn sweep(
 ) -> Result<bool, Fault> {
     let project = &plan.settings().project;
     let down = raised::take_down(world, project, |_| true, dry_run).await?;
-    let scratch = Scratch::new()?;
+    let scratch = scratch("clean")?;
     let env = super::run::environment();
     let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(10) };
     if let Some(record) = Record::load(project)? {
@@ -99,7 +95,7 @@ pub(super) async fn sweep(
     for Installed { release, namespace } in foreign {
         out::say(&format!("release {release} in {namespace} was there before this pipeline upgraded it: it stays"));
     }
-    let call = Call { env: &env, dir: project.clone(), scratch: scratch.0.clone(), log: &Voice, stop };
+    let call = Call { env: &env, dir: project.clone(), scratch: scratch.path().to_owned(), log: &Voice, stop };
     for Installed { release, namespace } in releases {
         if dry_run {
             out::data(&format!("helm release {release} in {namespace}"));
@@ -172,30 +168,5 @@ pub(super) struct Voice;
 impl LineSink for Voice {
     fn line(&self, line: &[u8]) {
         out::say(&tame(&String::from_utf8_lossy(line)));
-    }
-}
-
-/// A private folder, removed when it is dropped.
-pub(super) struct Scratch(PathBuf);
-
-impl Scratch {
-    pub fn new() -> Result<Self, Fault> {
-        let name = format!("pipeline-clean-{}-{}", std::process::id(), crate::drivers::orphans::cookie()?);
-        let path = std::env::temp_dir().join(name);
-        std::fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .map_err(|error| Fault::unknown(format!("cannot make the folder {}: {error}", path.display())))?;
-        Ok(Scratch(path))
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

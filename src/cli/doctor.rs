@@ -17,7 +17,7 @@ use crate::drivers::process::{LineSink, Stop};
 use crate::drivers::{Settings, World, survey};
 use crate::exit_code::Exit;
 use crate::outcome::Fault;
-use crate::plan::{Loaded, Options, load};
+use crate::plan::{Loaded, load};
 use crate::report::tame;
 use crate::units::ByteSize;
 use needs::{Needs, Tool};
@@ -83,16 +83,7 @@ pub(super) fn run(args: &Args, wanted: &Doctor) -> Result<Exit, Fault> {
     let mut sheet = Sheet::default();
     let project = find::pipeline_file(args);
     let loaded = match &project {
-        Ok(file) => Some(load(
-            &Options {
-                file: file.clone(),
-                profile: wanted.overrides.profile.clone(),
-                vars: wanted.overrides.vars.clone(),
-                context: wanted.overrides.context.clone(),
-                ..Options::default()
-            },
-            REGISTRY,
-        )?),
+        Ok(file) => Some(load(&find::options(file.clone(), &wanted.overrides), REGISTRY)?),
         Err(fault) if args.file.is_some() => return Err(fault.clone()),
         Err(_) => None,
     };
@@ -110,10 +101,7 @@ pub(super) fn run(args: &Args, wanted: &Doctor) -> Result<Exit, Fault> {
             sheet.line(Mark::Bad, "secret", &format!("{name} has no value: {why}"), help);
         }
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Fault::unknown(format!("cannot start: {error}")))?;
+    let runtime = super::runtime()?;
     runtime.block_on(async {
         tools(&mut sheet, &needs, &folder).await;
         cluster(&mut sheet, &needs, &World::new(settings).cluster, plan.is_some()).await;

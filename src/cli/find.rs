@@ -36,17 +36,16 @@ pub(super) fn working_folder(args: &Args) -> Result<PathBuf, Fault> {
     folder.canonicalize().map_err(|error| Fault::invalid(format!("cannot enter {}: {error}", folder.display())))
 }
 
+/// What to load, with what the command line changes of it.
+pub(super) fn options(file: PathBuf, overrides: &Overrides) -> Options {
+    let Overrides { profile, vars, context } = overrides.clone();
+    Options { file, profile, vars, context, gate: None }
+}
+
 /// Loads the pipeline and tells everything that is wrong; `Err` with the exit code when nothing may run.
 pub(super) fn loaded(args: &Args, overrides: &Overrides) -> Result<Result<Loaded, Exit>, Fault> {
     let file = pipeline_file(args)?;
-    let options = Options {
-        file,
-        profile: overrides.profile.clone(),
-        vars: overrides.vars.clone(),
-        context: overrides.context.clone(),
-        gate: None,
-    };
-    let loaded = load(&options, REGISTRY)?;
+    let loaded = load(&options(file, overrides), REGISTRY)?;
     if !loaded.diagnostics.is_empty() {
         out::say(diagnostics::render(loaded.diagnostics.clone(), &loaded.sources, out::style()).trim_end());
     }

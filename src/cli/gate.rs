@@ -1,20 +1,16 @@
 //! `pipeline gate`: one gate file, measured against the world as it is. Runs no step and keeps no run.
 
-use std::io;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::args::{Args, GateFormat, GateOf};
 use super::run::{environment, interrupts, resolve};
+use super::unkept::{Files, Numbers};
 use super::{REGISTRY, find, out};
 use crate::drivers::World;
-use crate::drivers::process::LineSink;
-use crate::engine::{self, Mode, Notice, NoticeSender, Recorder, RunFiles, Selection, StepLog};
-use crate::event::{Event, LogSize, NodeId, Record};
+use crate::engine::{self, Mode, Notice, RunFiles, Selection};
 use crate::exit_code::Exit;
-use crate::kind::Evidence;
 use crate::mask::Masker;
 use crate::outcome::Fault;
 use crate::plan::{GateFile, Loaded, Options, load};
@@ -27,13 +23,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Measures the gate and tells it.
 pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
     let file = find::pipeline_file(args)?;
-    let options = Options {
-        profile: wanted.overrides.profile.clone(),
-        vars: wanted.overrides.vars.clone(),
-        context: wanted.overrides.context.clone(),
-        gate: Some(GateFile { path: below(args, &file, &wanted.gate)?, params: wanted.params.clone() }),
-        file,
-    };
+    let gate = Some(GateFile { path: below(args, &file, &wanted.gate)?, params: wanted.params.clone() });
+    let options = Options { gate, ..find::options(file, &wanted.overrides) };
     let Loaded { plan, secrets, sources, diagnostics } = load(&options, REGISTRY)?;
     if !diagnostics.is_empty() {
         out::say(diagnostics::render(diagnostics, &sources, out::style()).trim_end());
@@ -41,10 +32,7 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
     let Some(plan) = plan else { return Ok(Exit::Invalid) };
     let plan = Arc::new(plan);
     let world = Arc::new(World::new(plan.settings().clone()));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Fault::unknown(format!("cannot start: {error}")))?;
+    let runtime = super::runtime()?;
     let result = runtime.block_on(async {
         let env = environment();
         let secrets = resolve(&secrets, &plan, &env).await?;
@@ -110,77 +98,4 @@ fn below(args: &Args, pipeline: &Path, gate: &Path) -> Result<String, Fault> {
             .help("gate files lie below the folder of pipeline.yaml")
     })?;
     Ok(inner.to_string_lossy().into_owned())
-}
-
-/// Gives events their place and time, and keeps none of them.
-pub(in crate::cli) struct Numbers {
-    begun: Instant,
-    next: u64,
-}
-
-impl Numbers {
-    pub fn new() -> Self {
-        Numbers { begun: Instant::now(), next: 0 }
-    }
-}
-
-impl Recorder for Numbers {
-    fn record(&mut self, events: Vec<Event>) -> io::Result<Vec<Record>> {
-        let at = self.begun.elapsed();
-        let first = self.next;
-        self.next += events.len() as u64;
-        Ok((first..).zip(events).map(|(seq, event)| Record { seq, at, event }).collect())
-    }
-}
-
-/// A scratch folder; logs and evidence go nowhere: what explains a gate is told with it.
-pub(in crate::cli) struct Files {
-    scratch: PathBuf,
-}
-
-impl Files {
-    pub fn new() -> Result<Self, Fault> {
-        let scratch = std::env::temp_dir().join(format!("pipeline-gate-{}", std::process::id()));
-        std::fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&scratch)
-            .map_err(|error| Fault::unknown(format!("cannot make the folder {}: {error}", scratch.display())))?;
-        Ok(Files { scratch })
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.scratch);
-    }
-}
-
-struct Nowhere;
-
-impl LineSink for Nowhere {
-    fn line(&self, _: &[u8]) {}
-}
-
-impl StepLog for Nowhere {
-    fn close(&self) -> Option<LogSize> {
-        None
-    }
-}
-
-impl Evidence for Nowhere {
-    fn keep(&self, _: &str, _: &str) {}
-}
-
-impl RunFiles for Files {
-    fn log(&self, _: NodeId, _: &str, _: &NoticeSender) -> Arc<dyn StepLog> {
-        Arc::new(Nowhere)
-    }
-
-    fn evidence(&self, _: NodeId, _: &str) -> Arc<dyn Evidence> {
-        Arc::new(Nowhere)
-    }
-
-    fn scratch(&self) -> &Path {
-        &self.scratch
-    }
 }

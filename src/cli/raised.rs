@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::clean::{Scratch, Voice};
+use super::clean::Voice;
 use super::out;
+use super::scratch::scratch;
 use crate::drivers::World;
 use crate::drivers::call::Call;
 use crate::drivers::compose::{Down, Project, Raised};
@@ -26,7 +27,7 @@ pub(super) async fn take_down(
     if raised.is_empty() {
         return Ok(true);
     }
-    let scratch = Scratch::new()?;
+    let scratch = scratch("clean")?;
     let env = super::run::environment();
     let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(10) };
     // In an empty folder: no file that happens to lie where we are is taken for the project's.

@@ -51,10 +51,7 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
         Some(wanted) => Some(resume::past(&record::store(args)?, wanted, &plan)?),
         None => None,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Fault::unknown(format!("cannot start: {error}")))?;
+    let runtime = super::runtime()?;
     let result = runtime.block_on(async {
         if run.dry_run {
             out::data(&crate::report::plan::tree(&plan));

@@ -9,23 +9,20 @@ use serde_json::{Map, Value, json};
 use super::args::Traffic;
 use super::out;
 use crate::drivers::http::{Request, Trust};
-use crate::drivers::traffic::{self, Broken, Cause, Judge, Load, Pace, Protocol, Report, Running, Target, Told, Until};
+use crate::drivers::traffic::{
+    self, Broken, Cause, Judge, Load, PATIENCE, Pace, Protocol, Report, Running, Target, Told, Until,
+};
 use crate::exit_code::Exit;
 use crate::expect::Expect;
 use crate::outcome::Fault;
 use crate::units::{Count, Rate, TimeSpan};
 
-/// How long a warm-up may take to come clean.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Failures that are shown.
 const SHOWN: usize = 5;
 
 /// Makes the load and prints what was measured. Fails where a request failed.
 pub(super) fn run(wanted: &Traffic) -> Result<Exit, Fault> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Fault::unknown(format!("cannot start: {error}")))?;
+    let runtime = super::runtime()?;
     let running = traffic::start(load(wanted)?)?;
     let report = match runtime.block_on(follow(running))? {
         Ok(report) => report,
@@ -61,10 +58,12 @@ fn load(wanted: &Traffic) -> Result<Load, Fault> {
         .map_err(|error| Fault::invalid(error.to_string()))?;
     let pace = match wanted.rate {
         None => Pace::Closed,
-        Some(Rate(rate)) if rate > 0.0 && rate <= 200_000.0 => {
-            Pace::Open { rate, poisson: wanted.poisson.then(|| u64::from(std::process::id())) }
+        Some(rate) => {
+            if let Some(problem) = traffic::problem(rate) {
+                return Err(Fault::invalid(problem));
+            }
+            Pace::Open { rate: rate.0, poisson: wanted.poisson.then(|| u64::from(std::process::id())) }
         }
-        Some(rate) => return Err(Fault::invalid(format!("a rate of {rate} is not between 1/m and 200000/s"))),
     };
     Ok(Load {
         targets: vec![target],
@@ -129,11 +128,7 @@ async fn follow(mut running: Running) -> Result<Result<Report, Broken>, Fault> {
             Ok(()) = live.changed() => {
                 let now = live.borrow_and_update().clone();
                 if terminal {
-                    let warming = if now.up { "" } else { "warming up: " };
-                    let p95 = TimeSpan(now.p95);
-                    out::say_again(&format!(
-                        "{warming}{} requests, {}/s, {} failed, p95 {p95}", now.requests, now.rate, now.failed
-                    ));
+                    out::say_again(&now.to_string());
                 }
             }
         }
@@ -152,14 +147,10 @@ fn shown(report: &Report) -> String {
     if counts.late > 0 {
         lines.push(format!("late      {} had to wait for a free connection", counts.late));
     }
-    let latency = &report.latency;
-    let times =
-        [("p50", latency.p50), ("p90", latency.p90), ("p95", latency.p95), ("p99", latency.p99), ("max", latency.max)];
-    lines.extend(times.map(|(name, time)| format!("{name:9} {}", TimeSpan(time))));
+    lines.extend(report.latency.named().map(|(name, time)| format!("{name:9} {}", TimeSpan(time))));
     lines.push(format!("own lag   p99 {}, max {}", TimeSpan(report.own.p99), TimeSpan(report.own.max)));
     for failed in report.failures.iter().take(SHOWN) {
-        let whom = failed.endpoint.map_or_else(|| "nobody".to_owned(), |endpoint| endpoint.to_string());
-        let at = TimeSpan(failed.due);
+        let (at, whom) = (TimeSpan(failed.due), failed.whom());
         lines.push(format!("at {at}: {} from {whom}: {}", failed.cause.key(), failed.detail));
     }
     lines.join("\n") + "\n"
@@ -170,7 +161,8 @@ fn as_json(report: &Report) -> Value {
     let counts = &report.counts;
     let causes: Map<String, Value> =
         Cause::ALL.into_iter().map(|cause| (cause.key().to_owned(), counts.of(cause).into())).collect();
-    let quantiles = |of: &traffic::Quantiles| json!({ "p50": micros(of.p50), "p90": micros(of.p90), "p95": micros(of.p95), "p99": micros(of.p99), "max": micros(of.max) });
+    let quantiles =
+        |of: &traffic::Quantiles| Value::from_iter(of.named().map(|(name, time)| (name.to_owned(), micros(time))));
     json!({
         "requests": counts.requests,
         "ok": counts.ok(),

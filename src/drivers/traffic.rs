@@ -17,6 +17,7 @@ mod timer;
 mod wire;
 mod worker;
 
+use std::fmt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub use report::{Counts, Failed, Quantiles, Report, Second};
 pub use target::Target;
 
 use crate::outcome::Fault;
-use crate::units::{Count, TimeSpan};
+use crate::units::{Count, Rate, TimeSpan};
 
 /// What is to be sent, how fast, and what counts as a good answer.
 pub struct Load {
@@ -137,6 +138,23 @@ pub struct Live {
     pub failed: u64,
     /// The 95th percentile so far.
     pub p95: Duration,
+}
+
+impl fmt::Display for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let warming = if self.up { "" } else { "warming up: " };
+        let Live { rate, requests, failed, p95, .. } = self;
+        write!(f, "{warming}{requests} requests, {rate}/s, {failed} failed, p95 {}", TimeSpan(*p95))
+    }
+}
+
+/// How long a warm-up may take to come clean, where nobody says otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is wrong with a rate.
+pub fn problem(rate: Rate) -> Option<String> {
+    let possible = rate.0 > 0.0 && rate.0 <= 200_000.0;
+    (!possible).then(|| format!("a rate of {rate} is not between 1/m and 200000/s"))
 }
 
 /// What the generator is told.

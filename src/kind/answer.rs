@@ -7,6 +7,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::text::{TextExpect, excerpt, json};
 use super::{Cel, CheckContext, Context, ExistingPath};
@@ -94,8 +95,10 @@ impl AnswerExpect {
 pub struct Asked<'a> {
     /// The URL.
     pub url: &'a str,
-    /// The method; GET where nothing is written.
+    /// The method; GET where nothing is written, POST with a body.
     pub method: Option<&'a str>,
+    /// What is sent.
+    pub content: Content<'a>,
     /// Headers in the clear.
     pub headers: &'a IndexMap<String, String>,
     /// Headers whose values are variables of the environment.
@@ -110,10 +113,30 @@ pub struct Asked<'a> {
     pub insecure: bool,
 }
 
+/// What a request sends: text or JSON, or nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Content<'a> {
+    /// As text.
+    pub text: Option<&'a str>,
+    /// As JSON.
+    pub json: Option<&'a Value>,
+}
+
+impl Content<'_> {
+    fn bytes(&self) -> Vec<u8> {
+        match (self.text, self.json) {
+            (Some(text), _) => text.as_bytes().to_vec(),
+            (None, Some(json)) => json.to_string().into_bytes(),
+            (None, None) => Vec::new(),
+        }
+    }
+}
+
 impl Asked<'_> {
     /// The method.
     pub fn method(&self) -> &str {
-        self.method.unwrap_or("GET")
+        let sends = self.content.text.is_some() || self.content.json.is_some();
+        self.method.unwrap_or(if sends { "POST" } else { "GET" })
     }
 
     /// What is wrong with it.
@@ -137,6 +160,9 @@ impl Asked<'_> {
                 cx.error(&["headers".into(), name.as_str().into()], Code::SecretMisplaced, message, help);
             }
         }
+        if self.content.text.is_some() && self.content.json.is_some() {
+            cx.error(&["json".into()], Code::InvalidValue, "`body` and `json` cannot stand together", None);
+        }
         if self.insecure && self.ca.is_some() {
             cx.error(&["insecure".into()], Code::InvalidValue, "`insecure` and `ca` cannot stand together", None);
         }
@@ -146,12 +172,7 @@ impl Asked<'_> {
     ///
     /// # Errors
     /// [`Fault`] of kind environment when a variable is not set.
-    pub fn request(
-        &self,
-        body: Vec<u8>,
-        env: &BTreeMap<String, String>,
-        project: &Path,
-    ) -> Result<(Request, Trust), Fault> {
+    pub fn request(&self, env: &BTreeMap<String, String>, project: &Path) -> Result<(Request, Trust), Fault> {
         let mut headers: BTreeMap<String, String> =
             self.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         for (name, variable) in self.headers_from_env {
@@ -161,10 +182,13 @@ impl Asked<'_> {
             })?;
             headers.insert(name.clone(), value.clone());
         }
+        if self.content.json.is_some() && !headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
+            headers.insert("content-type".to_owned(), "application/json".to_owned());
+        }
         let request = Request {
             method: self.method().to_owned(),
             headers,
-            body,
+            body: self.content.bytes(),
             timeout: self.timeout.0.map_or(self.timeout.1, |timeout| timeout.0),
             redirects: self.redirects.unwrap_or(0),
             proxies: Proxies::of(env),

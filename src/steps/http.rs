@@ -8,9 +8,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::diagnostic::Code;
 use crate::drivers::http::{Answer, HttpError};
-use crate::kind::{AnswerExpect, Asked, CheckContext, Context, ExistingPath, OutputRow, Step, StepKind, excerpt};
+use crate::kind::{
+    AnswerExpect, Asked, CheckContext, Content, Context, ExistingPath, OutputRow, Step, StepKind, excerpt,
+};
 use crate::outcome::{Failure, Fault, Finding, Outcome, Outputs};
 use crate::spec::Any;
 use crate::units::TimeSpan;
@@ -78,9 +79,6 @@ impl Step for Http {
     fn check(&self, cx: &mut CheckContext<'_>) {
         self.asked().check(cx);
         self.expect.check(cx, "headers");
-        if self.body.is_some() && self.json.is_some() {
-            cx.error(&["json".into()], Code::InvalidValue, "`body` and `json` cannot stand together", None);
-        }
     }
 
     fn title(&self) -> String {
@@ -88,15 +86,7 @@ impl Step for Http {
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
-        let body = match (&self.body, &self.json) {
-            (Some(text), _) => text.clone().into_bytes(),
-            (None, Some(json)) => json.0.to_string().into_bytes(),
-            (None, None) => Vec::new(),
-        };
-        let (mut request, trust) = self.asked().request(body, &cx.env, &cx.project)?;
-        if self.json.is_some() && !request.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
-            request.headers.insert("content-type".to_owned(), "application/json".to_owned());
-        }
+        let (request, trust) = self.asked().request(&cx.env, &cx.project)?;
         let answer = match cx.unless_cancelled(cx.world.http.send(&request, &trust)).await? {
             Ok(answer) => answer,
             Err(error) => return unanswered(&self.title(), &error),
@@ -121,10 +111,10 @@ impl Step for Http {
 
 impl Http {
     fn asked(&self) -> Asked<'_> {
-        let method = if self.body.is_some() || self.json.is_some() { Some("POST") } else { None };
         Asked {
             url: &self.url,
-            method: self.method.as_deref().or(method),
+            method: self.method.as_deref(),
+            content: Content { text: self.body.as_deref(), json: self.json.as_ref().map(|json| &json.0) },
             headers: &self.headers,
             headers_from_env: &self.headers_from_env,
             timeout: (self.timeout, TIMEOUT),

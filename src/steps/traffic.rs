@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::drivers::traffic::{self, Broken, Live, Load, Pace, Protocol, Report, Running, Until};
+use crate::drivers::traffic::{self, Broken, Load, PATIENCE, Pace, Protocol, Report, Running, Until};
 use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind};
 use crate::outcome::{Failure, Fault, Outcome};
 use crate::units::TimeSpan;
@@ -65,8 +65,6 @@ const OUTPUTS: &[OutputRow] = &[
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Before the measurement, and after the last covered step.
 const AROUND: Duration = Duration::from_secs(1);
-/// How long the warm-up may take to come clean.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Connections of a load with a rate.
 const CONNECTIONS: u32 = 16;
 
@@ -194,15 +192,10 @@ async fn follow(running: &mut Running, cool_down: Duration, cx: &Context) -> Res
                 if now.up {
                     cx.up();
                 }
-                cx.pass(standing(&now));
+                cx.pass(now.to_string());
             }
         }
     }
-}
-
-fn standing(live: &Live) -> String {
-    let warming = if live.up { "" } else { "warming up: " };
-    format!("{warming}{} requests, {}/s, {} failed, p95 {}", live.requests, live.rate, live.failed, TimeSpan(live.p95))
 }
 
 /// Something that differs from run to run.

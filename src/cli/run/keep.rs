@@ -1,6 +1,6 @@
 //! Where a run is kept: its folder, its journal, its logs and evidence; and the reports written at its end.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
+use tempfile::TempDir;
 
 use crate::cli::record::Beside;
+use crate::cli::scratch::scratch;
 use crate::drivers::process::LineSink;
 use crate::engine::{NoticeSender, Recorder, RunFiles, StepLog};
 use crate::event::{Event, Live, LogSize, NodeId, Record};
@@ -86,36 +88,25 @@ impl Recorder for Journal {
 pub(super) struct Files {
     folder: RunFolder,
     masker: Masker,
-    scratch: PathBuf,
+    scratch: TempDir,
     /// What could not be kept, in words.
     lost: Arc<Mutex<Vec<String>>>,
 }
 
 impl Files {
     fn new(folder: RunFolder, masker: Masker) -> Result<Self, Fault> {
-        // Not below the project: sockets and private files belong on the machine's own temporary disk.
-        let scratch = std::env::temp_dir().join(format!("pipeline-{}-{}", folder.id(), std::process::id()));
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&scratch)
-            .map_err(|error| Fault::unknown(format!("cannot make the folder {}: {error}", scratch.display())))?;
+        let scratch = scratch(folder.id())?;
         Ok(Files { folder, masker, scratch, lost: Arc::default() })
     }
 
     /// The folder for temporary files.
     pub fn scratch_folder(&self) -> &Path {
-        &self.scratch
+        self.scratch.path()
     }
 
     /// What could not be kept, in words: logs and evidence that did not reach the disk.
     pub fn lost(&self) -> Vec<String> {
         std::mem::take(&mut self.lost.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.scratch);
     }
 }
 
@@ -137,7 +128,7 @@ impl RunFiles for Files {
     }
 
     fn scratch(&self) -> &Path {
-        &self.scratch
+        self.scratch.path()
     }
 }
 

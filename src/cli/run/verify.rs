@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::perform::Ready;
 use super::signals;
-use crate::cli::gate::{Files, Numbers};
+use crate::cli::unkept::{Files, Numbers};
 use crate::engine::{self, Course, Interrupt, Mode, Notice, Origin, Past, RunFiles, Selection};
 use crate::event::{Again, Anew, Event, NodeId};
 use crate::outcome::{Fault, Measure, Verdict};

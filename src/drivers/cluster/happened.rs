@@ -12,9 +12,9 @@ use super::Cluster;
 const LIMIT: Duration = Duration::from_secs(3);
 
 impl Cluster {
-    /// Events of a namespace from `from` to `to` (since the epoch), the oldest first, as
+    /// Events of a namespace from `from` to `to`, the oldest first, as
     /// `12:00:03 pod/web-1 Killing: Stopping container web`. Nothing where the cluster does not answer.
-    pub async fn happened(&self, namespace: &str, from: Duration, to: Duration) -> Vec<String> {
+    pub async fn happened(&self, namespace: &str, from: Timestamp, to: Timestamp) -> Vec<String> {
         let asking = async {
             let kind = self.kind_of("v1", "Event").await.ok()?;
             let api = kind.api(self.client().await.ok()?, namespace);
@@ -25,8 +25,8 @@ impl Cluster {
     }
 }
 
-fn lines<'a>(events: impl Iterator<Item = &'a Value>, from: Duration, to: Duration) -> Vec<String> {
-    let mut found: Vec<(Duration, String)> = events
+fn lines<'a>(events: impl Iterator<Item = &'a Value>, from: Timestamp, to: Timestamp) -> Vec<String> {
+    let mut found: Vec<(Timestamp, String)> = events
         .filter_map(|event| {
             let at = seen_at(event)?;
             // Most events know only their second.
@@ -38,22 +38,18 @@ fn lines<'a>(events: impl Iterator<Item = &'a Value>, from: Duration, to: Durati
 }
 
 /// When it was seen last.
-fn seen_at(event: &Value) -> Option<Duration> {
+fn seen_at(event: &Value) -> Option<Timestamp> {
     let times =
         [&event["series"]["lastObservedTime"], &event["lastTimestamp"], &event["eventTime"], &event["firstTimestamp"]];
-    let time: Timestamp = times.into_iter().find_map(Value::as_str)?.parse().ok()?;
-    u64::try_from(time.as_millisecond()).ok().map(Duration::from_millis)
+    times.into_iter().find_map(Value::as_str)?.parse().ok()
 }
 
-fn line(event: &Value, at: Duration) -> String {
+fn line(event: &Value, at: Timestamp) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().trim().to_owned();
     let about = &event["involvedObject"];
-    let seconds = at.as_secs() % 86_400;
     format!(
-        "{:02}:{:02}:{:02} {}/{} {}: {}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60,
+        "{} {}/{} {}: {}",
+        at.strftime("%H:%M:%S"),
         text(&about["kind"]).to_lowercase(),
         text(&about["name"]),
         text(&event["reason"]),
@@ -81,9 +77,9 @@ mod tests {
             event("1970-01-01T00:02:01Z", "a"),
             event("1970-01-01T00:01:58Z", "early"),
         ];
-        let seconds = |count: u64| Duration::from_millis(count);
+        let millis = |count| Timestamp::from_millisecond(count).expect("a time");
         assert_eq!(
-            lines(events.iter(), seconds(121_500), seconds(123_000)),
+            lines(events.iter(), millis(121_500), millis(123_000)),
             ["00:02:01 pod/a Killing: Stopping container web", "00:02:03 pod/b Killing: Stopping container web"]
         );
     }

@@ -16,8 +16,6 @@ use crate::outcome::Fault;
 /// A way to a Service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Via {
-    /// The first of load balancer, node port and Ingress that it has.
-    Auto,
     /// An address of `status.loadBalancer`.
     LoadBalancer,
     /// A port of a node.
@@ -37,8 +35,8 @@ pub struct Wanted<'a> {
     pub service: &'a str,
     /// One of its ports, by number or name; may be left out where it has only one.
     pub port: Option<&'a str>,
-    /// The way.
-    pub via: Via,
+    /// The ways; the first that it has is taken.
+    pub ways: &'a [Via],
 }
 
 /// How it is reached.
@@ -73,13 +71,12 @@ impl Cluster {
         let service = self.get("v1", "Service", wanted.namespace, wanted.service).await?;
         let port = port_of(&service, wanted)?;
         let mut missing = Vec::new();
-        for via in ways(wanted.via) {
+        for via in wanted.ways {
             let found = match via {
                 Via::LoadBalancer => balancer(&service, &port).ok_or("it has no address of a load balancer"),
                 Via::NodePort => self.node_port(&port).await?,
                 Via::Ingress => self.ingress(wanted, &port).await?.ok_or("no Ingress with an address leads to it"),
                 Via::Endpoints => return self.endpoints(wanted, &service, &port).await,
-                Via::Auto => continue,
             };
             match found {
                 Ok((addresses, host, words)) => return Ok(Reached { addresses, host, words, keeper: None }),
@@ -156,13 +153,6 @@ impl Cluster {
 }
 
 type Way = (Addresses, Option<String>, String);
-
-fn ways(via: Via) -> Vec<Via> {
-    match via {
-        Via::Auto => vec![Via::LoadBalancer, Via::NodePort, Via::Ingress],
-        one => vec![one],
-    }
-}
 
 fn number(value: &Value) -> Option<u16> {
     value.as_u64().and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0)
@@ -268,7 +258,7 @@ mod tests {
     use serde_json::json;
 
     fn wanted(port: Option<&'static str>) -> Wanted<'static> {
-        Wanted { namespace: "todo", service: "web", port, via: Via::Auto }
+        Wanted { namespace: "todo", service: "web", port, ways: &[] }
     }
 
     #[test]

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
 use super::HttpError;
+use super::url::is_this_machine;
 
 /// Which requests go through which proxy; none where nothing was said.
 #[derive(Clone, Default)]
@@ -52,7 +52,12 @@ impl Proxies {
     /// # Errors
     /// [`HttpError::Proxy`] where it is of a sort that is not spoken here.
     pub(super) fn for_url(&self, uri: &Uri) -> Result<Option<Proxy>, HttpError> {
-        let Some(intercept) = self.0.as_ref().filter(|_| !is_here(uri)).and_then(|all| all.intercept(uri)) else {
+        let Some(intercept) = self
+            .0
+            .as_ref()
+            .filter(|_| !is_this_machine(uri.host().unwrap_or_default()))
+            .and_then(|all| all.intercept(uri))
+        else {
             return Ok(None);
         };
         let proxy = Proxy(intercept);
@@ -84,14 +89,6 @@ impl Proxy {
             why: why.to_string(),
         }
     }
-}
-
-fn is_here(uri: &Uri) -> bool {
-    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let host = host.trim_end_matches('.');
-    host.eq_ignore_ascii_case("localhost")
-        || host.to_ascii_lowercase().ends_with(".localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! URLs as requests need them: absolute, `http` or `https`, without a password in them.
 
+use std::net::IpAddr;
+
 use http::Uri;
 use http::uri::PathAndQuery;
 
@@ -28,6 +30,14 @@ pub fn parse(url: &str) -> Result<Uri, HttpError> {
         Some(authority) if !authority.host().is_empty() => Ok(uri),
         _ => Err(bad("it has no host")),
     }
+}
+
+/// Whether a host, as it stands in a URL, is this machine itself.
+pub fn is_this_machine(host: &str) -> bool {
+    let bare = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+    bare == "localhost"
+        || bare.ends_with(".localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Where a redirect leads.

@@ -51,6 +51,13 @@ pub struct Quantiles {
     pub max: Duration,
 }
 
+impl Quantiles {
+    /// Each with its name.
+    pub fn named(&self) -> [(&'static str, Duration); 5] {
+        [("p50", self.p50), ("p90", self.p90), ("p95", self.p95), ("p99", self.p99), ("max", self.max)]
+    }
+}
+
 /// A request that ended badly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
@@ -64,6 +71,13 @@ pub struct Failed {
     pub endpoint: Option<SocketAddr>,
     /// What was found, in words.
     pub detail: String,
+}
+
+impl Failed {
+    /// Whom it was sent to, in words.
+    pub fn whom(&self) -> String {
+        self.endpoint.map_or_else(|| "nobody".to_owned(), |endpoint| endpoint.to_string())
+    }
 }
 
 /// What ended within one second.

@@ -89,7 +89,7 @@ impl Tally {
     /// The warm-up starts over: what failed before does not count against it.
     pub fn warm_again(&mut self) {
         self.failures.clear();
-        self.warmup = Counts { stale_fails: self.counts.stale_fails, ..Counts::default() };
+        self.warmup = self.fresh();
     }
 
     /// The measurement begins.
@@ -98,7 +98,7 @@ impl Tally {
         self.began = since_epoch();
         self.failures.clear();
         self.lag.begin();
-        self.second = Second { counts: self.counts, ..Second::default() };
+        self.second = Second { counts: self.fresh(), ..Second::default() };
     }
 
     /// A request of the warm-up is over.

@@ -4,8 +4,8 @@ use super::spec::{Traffic, Via};
 use crate::diagnostic::Code;
 use crate::document::Segment;
 use crate::drivers::cluster::refuse_system_namespace;
-use crate::drivers::http;
-use crate::kind::{Asked, CheckContext};
+use crate::drivers::{http, traffic};
+use crate::kind::{Asked, CheckContext, Content};
 
 /// Why a port-forward is no way to measure.
 pub const PORT_FORWARD: &str = "a port-forward pins one pod and breaks when that pod goes: it would measure itself";
@@ -67,13 +67,13 @@ fn target(step: &Traffic, cx: &mut CheckContext<'_>) {
 fn requests(step: &Traffic, cx: &mut CheckContext<'_>) {
     step.asked(step.url.as_deref().unwrap_or("http://localhost/")).check(cx);
     for (at, target) in step.targets.iter().enumerate() {
-        let path: Vec<Segment> = vec!["targets".into(), at.into(), "url".into()];
+        let path = |key: &'static str| -> [Segment; 3] { ["targets".into(), at.into(), key.into()] };
         if let Some(problem) = http::problem(&target.url) {
-            cx.error(&path, Code::InvalidValue, problem, None);
+            cx.error(&path("url"), Code::InvalidValue, problem, None);
         }
-    }
-    if step.body.is_some() && step.json.is_some() {
-        cx.error(&["json".into()], Code::InvalidValue, "`body` and `json` cannot stand together", None);
+        if target.body.is_some() && target.json.is_some() {
+            cx.error(&path("json"), Code::InvalidValue, "`body` and `json` cannot stand together", None);
+        }
     }
     if !step.targets.is_empty() {
         for (name, there) in
@@ -94,10 +94,10 @@ fn pace(step: &Traffic, cx: &mut CheckContext<'_>) {
             cx.error(&[], Code::MissingKey, "`traffic` has no `rate`", Some(help.to_owned()));
         }
         None => {}
-        Some(rate) if rate.0 > 0.0 && rate.0 <= 200_000.0 => {}
         Some(rate) => {
-            let message = format!("a rate of {rate} is not between 1/m and 200000/s");
-            cx.error(&["rate".into()], Code::InvalidValue, message, None);
+            if let Some(message) = traffic::problem(rate) {
+                cx.error(&["rate".into()], Code::InvalidValue, message, None);
+            }
         }
     }
     if step.streams.is_some_and(|streams| streams > 1) {
@@ -140,12 +140,12 @@ fn length(step: &Traffic, cx: &mut CheckContext<'_>) {
 }
 
 impl Traffic {
-    /// The request to `url`, without its body.
+    /// The request to `url`.
     pub(super) fn asked<'a>(&'a self, url: &'a str) -> Asked<'a> {
-        let method = if self.body.is_some() || self.json.is_some() { Some("POST") } else { None };
         Asked {
             url,
-            method: self.method.as_deref().or(method),
+            method: self.method.as_deref(),
+            content: Content { text: self.body.as_deref(), json: self.json.as_ref().map(|json| &json.0) },
             headers: &self.headers,
             headers_from_env: &self.headers_from_env,
             timeout: (self.timeout, super::TIMEOUT),

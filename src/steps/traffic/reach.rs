@@ -3,11 +3,10 @@
 use super::check::PORT_FORWARD;
 use super::spec::{Scheme, TargetSpec, Traffic, Via};
 use crate::drivers::cluster::reach::{Keeper, Wanted};
-use crate::drivers::http::{HttpError, Request};
+use crate::drivers::http::{HttpError, Request, is_this_machine};
 use crate::drivers::traffic::{Addresses, Target};
-use crate::kind::Context;
+use crate::kind::{Content, Context};
 use crate::outcome::Fault;
-use crate::spec::Any;
 
 /// What the load goes to.
 pub struct Aim {
@@ -39,8 +38,11 @@ pub async fn targets(step: &Traffic, cx: &Context) -> Result<Aim, Fault> {
 async fn to_service(step: &Traffic, service: &str, cx: &Context) -> Result<Aim, Fault> {
     let cluster = &*cx.world.cluster;
     let namespace = cluster.namespace_or(step.namespace.as_deref())?;
-    let via = step.via.unwrap_or(Via::Auto).way().ok_or_else(|| Fault::invalid(PORT_FORWARD))?;
-    let wanted = Wanted { namespace, service, port: step.port.as_deref(), via };
+    let ways = step.via.unwrap_or(Via::Auto).ways();
+    if ways.is_empty() {
+        return Err(Fault::invalid(PORT_FORWARD));
+    }
+    let wanted = Wanted { namespace, service, port: step.port.as_deref(), ways };
     let reached = cluster.reach(&wanted).await?;
     cx.say(format!("service/{service} is reached by {}", reached.words));
     let scheme = if step.scheme == Some(Scheme::Https) { "https" } else { "http" };
@@ -59,9 +61,7 @@ async fn to_service(step: &Traffic, service: &str, cx: &Context) -> Result<Aim, 
 /// A port that this run itself forwards leads to one pod, however it is written.
 fn refuse_forwarded(addresses: &Addresses, cx: &Context) -> Result<(), Fault> {
     let Addresses::Host(host, port) = addresses else { return Ok(()) };
-    let local = host == "localhost"
-        || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    if local && cx.world.cluster.forwards(*port) {
+    if is_this_machine(host) && cx.world.cluster.forwards(*port) {
         return Err(Fault::invalid(format!("port {port} is forwarded by this run: {PORT_FORWARD}"))
             .help("write `service: NAME` in place of `url`: it is reached as a client would reach it"));
     }
@@ -69,32 +69,17 @@ fn refuse_forwarded(addresses: &Addresses, cx: &Context) -> Result<(), Fault> {
 }
 
 fn target(step: &Traffic, url: &str, one: Option<&TargetSpec>, cx: &Context) -> Result<Target, Fault> {
-    let (text, json) = match one {
-        Some(one) => (&one.body, &one.json),
-        None => (&step.body, &step.json),
-    };
     let mut asked = step.asked(url);
     if let Some(one) = one {
-        let method = if text.is_some() || json.is_some() { Some("POST") } else { None };
-        asked.method = one.method.as_deref().or(method);
+        asked.method = one.method.as_deref();
+        asked.content = Content { text: one.body.as_deref(), json: one.json.as_ref().map(|json| &json.0) };
     }
-    let (mut request, trust) = asked.request(content(text.as_deref(), json.as_ref()), &cx.env, &cx.project)?;
-    if json.is_some() && !request.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
-        request.headers.insert("content-type".to_owned(), "application/json".to_owned());
-    }
+    let (mut request, trust) = asked.request(&cx.env, &cx.project)?;
     prove_who_we_are(step, &mut request);
     let mut made =
         Target::new(&request, &trust, step.protocol(), step.keep_alive.unwrap_or(true)).map_err(unsendable)?;
     made.weight = one.and_then(|one| one.weight).unwrap_or(1);
     Ok(made)
-}
-
-fn content(text: Option<&str>, json: Option<&Any>) -> Vec<u8> {
-    match (text, json) {
-        (Some(text), _) => text.as_bytes().to_vec(),
-        (None, Some(json)) => json.0.to_string().into_bytes(),
-        (None, None) => Vec::new(),
-    }
 }
 
 fn prove_who_we_are(step: &Traffic, request: &mut Request) {

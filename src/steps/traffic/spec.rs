@@ -186,15 +186,15 @@ pub enum Via {
 }
 
 impl Via {
-    /// As the cluster driver knows it; a port-forward is no way.
-    pub fn way(self) -> Option<reach::Via> {
+    /// As the cluster driver knows them, the first one first; a port-forward is no way.
+    pub fn ways(self) -> &'static [reach::Via] {
         match self {
-            Via::Auto => Some(reach::Via::Auto),
-            Via::LoadBalancer => Some(reach::Via::LoadBalancer),
-            Via::NodePort => Some(reach::Via::NodePort),
-            Via::Ingress => Some(reach::Via::Ingress),
-            Via::Endpoints => Some(reach::Via::Endpoints),
-            Via::PortForward => None,
+            Via::Auto => &[reach::Via::LoadBalancer, reach::Via::NodePort, reach::Via::Ingress],
+            Via::LoadBalancer => &[reach::Via::LoadBalancer],
+            Via::NodePort => &[reach::Via::NodePort],
+            Via::Ingress => &[reach::Via::Ingress],
+            Via::Endpoints => &[reach::Via::Endpoints],
+            Via::PortForward => &[],
         }
     }
 }

@@ -17,17 +17,13 @@ const SHOWN: usize = 5;
 
 /// `2000 requests in 10s: 200/s, 3 failed (2 refused, 1 timed_out)`.
 pub fn summary(report: &Report) -> String {
-    let latency = &report.latency;
+    let latency = report.latency.named().map(|(name, time)| format!("{name} {}", TimeSpan(time)));
     format!(
-        "{} in {}, {}; p50 {}, p90 {}, p95 {}, p99 {}, max {}; own lag p99 {}",
+        "{} in {}, {}; {}; own lag p99 {}",
         counted(&report.counts),
         TimeSpan(report.took),
         Rate(report.rate),
-        TimeSpan(latency.p50),
-        TimeSpan(latency.p90),
-        TimeSpan(latency.p95),
-        TimeSpan(latency.p99),
-        TimeSpan(latency.max),
+        latency.join(", "),
         TimeSpan(report.own.p99),
     )
 }
@@ -65,10 +61,7 @@ pub fn outputs(report: &Report, namespace: Option<&str>, cx: &Context) -> Output
 }
 
 fn quantiles(quantiles: &Quantiles) -> impl Iterator<Item = (String, Value)> + use<> {
-    let Quantiles { p50, p90, p95, p99, max } = *quantiles;
-    [("p50", p50), ("p90", p90), ("p95", p95), ("p99", p99), ("max", max)]
-        .into_iter()
-        .map(|(name, time)| (name.to_owned(), millis(time)))
+    quantiles.named().into_iter().map(|(name, time)| (name.to_owned(), millis(time)))
 }
 
 /// Milliseconds, to the microsecond.
@@ -103,9 +96,8 @@ fn wall_clock(since_epoch: Duration) -> String {
 /// The first failures, as findings.
 pub fn findings(report: &Report, cx: &Context) -> Vec<Finding> {
     let first = report.failures.iter().take(SHOWN).map(|failed| {
-        let endpoint = failed.endpoint.map_or_else(|| "nobody".to_owned(), |endpoint| endpoint.to_string());
         let message = format!("at {}: {}", TimeSpan(failed.due), excerpt(&failed.detail, cx));
-        Finding::new(endpoint, failed.cause.key(), message)
+        Finding::new(failed.whom(), failed.cause.key(), message)
     });
     first.collect()
 }

@@ -1,0 +1,22 @@
+//! A private folder for temporary files, removed when it is dropped. Not below the project: sockets and private files
+//! belong on the machine's own temporary disk.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
+use tempfile::{Builder, TempDir};
+
+use crate::outcome::Fault;
+
+/// A new folder that only this user may look into; `of` is for whoever wonders what it was made for.
+///
+/// # Errors
+/// [`Fault`] when it cannot be made.
+pub(super) fn scratch(of: &str) -> Result<TempDir, Fault> {
+    let prefix = format!("pipeline-{of}-");
+    Builder::new()
+        .prefix(&prefix)
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir()
+        .map_err(|error| Fault::unknown(format!("cannot make a folder in {}: {error}", std::env::temp_dir().display())))
+}
