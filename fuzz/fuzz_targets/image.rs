@@ -44,7 +44,7 @@ fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let limits = Limits { bytes: 1 << 20, entries: 1_000 };
+    let limits = Limits { bytes: 1 << 16, entries: 200 };
     let _ = read_archive(data, &Choice::default(), wanted(), limits);
     let manifest = br#"[{"Config":"c.json","RepoTags":["a:1"],"Layers":["l.tar"]}]"#;
     let config = br#"{"architecture":"amd64","os":"linux","config":{"User":"app"},"rootfs":{"diff_ids":["sha256:0"]}}"#;

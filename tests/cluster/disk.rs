@@ -62,5 +62,6 @@ fn a_disk_that_a_log_fills_is_told_with_code_4() {
     let said = on_a_small_disk(stage, 512, "\"$1\" run; echo \"== $?\"");
     assert!(said.ends_with("== 4\n"), "{said}");
     let told = said.lines().filter(|line| line.contains("not written: cannot write the log "));
+    assert!(said.contains("all of it passed, but its record is not whole"), "{said}");
     assert!(told.clone().count() > 0 && told.clone().all(|line| line.contains("No space left on device")), "{said}");
 }

@@ -135,10 +135,15 @@ impl Ready {
         for problem in &unwritten {
             out::error(&format!("not written: {problem}"), None);
         }
-        if !unwritten.is_empty() && exit == Exit::Passed {
+        let passed_unkept = !unwritten.is_empty() && exit == Exit::Passed;
+        if passed_unkept {
             exit = Exit::Report;
         }
         out::say(&format!("\n{}", crate::report::text::summary(&story).trim_end()));
+        if passed_unkept {
+            let help = "make room on the disk and run it again; the exit code is 4";
+            out::error("all of it passed, but its record is not whole: see `not written` above", Some(help));
+        }
         if exit != Exit::Passed {
             out::say(&format!("logs and evidence: {}", keep::shown(kept.folder.path())));
             out::say(&keep::where_to_look(&kept.folder, &story, readable, &wish.called));
