@@ -66,8 +66,8 @@ async fn settle(args: &Args, store: &Store, ready: &Ready, lock: &mut Lock) -> R
     aftermath::settle(store, ready, &wish, None, lock).await
 }
 
-/// Removes what runs of this pipeline have made: Compose projects, and what is in the cluster; a cluster that one of them made goes as a whole. False
-/// where something would not go in time.
+/// Removes what runs of this pipeline have made: Compose projects, and what is in the cluster; a cluster that one of them
+/// made goes as a whole. False where something would not go in time.
 pub(super) async fn sweep(
     world: &World,
     plan: &Plan,

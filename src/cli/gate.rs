@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::args::{Args, GateFormat, GateOf};
 use super::run::{environment, interrupts, resolve};
-use super::unkept::{Files, Numbers};
+use super::unkept::{self, Unkept};
 use super::{REGISTRY, find, out};
 use crate::drivers::World;
-use crate::engine::{self, Mode, Notice, RunFiles, Selection};
+use crate::engine::{self, Mode, Selection};
 use crate::exit_code::Exit;
 use crate::mask::Masker;
 use crate::outcome::Fault;
@@ -37,8 +37,6 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
         let env = environment();
         let secrets = resolve(&secrets, &plan, &env).await?;
         let masker = Masker::new(secrets.values());
-        let files = Arc::new(Files::new()?);
-        let (notices, mut received) = engine::notices();
         // the sender is for those who have more to say than signals
         let (_interrupter, interrupts) = interrupts()?;
         let options = engine::Options {
@@ -51,26 +49,9 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
             env,
             origin: engine::Origin::default(),
         };
-        let parts = engine::Parts {
-            masker,
-            plan: Arc::clone(&plan),
-            world,
-            secrets,
-            recorder: Box::new(Numbers::new()),
-            files: Arc::clone(&files) as Arc<dyn RunFiles>,
-            notices,
-            interrupts,
-        };
-        let hear = async {
-            let mut story = Story::default();
-            while let Some(notice) = received.recv().await {
-                if let Notice::Record(record) = notice {
-                    story.apply(&record);
-                }
-            }
-            story
-        };
-        let (result, story) = tokio::join!(Box::pin(engine::run(options, parts)), hear);
+        let of = Unkept { plan: Arc::clone(&plan), world, secrets, masker, interrupts };
+        let mut story = Story::default();
+        let result = unkept::run(options, of, |record| story.apply(&record)).await;
         result.map(|result| (result, story))
     });
     runtime.shutdown_timeout(Duration::from_millis(200));

@@ -1,27 +1,58 @@
 //! A run that is not kept: its events get their numbers and go to whoever listens, its logs and evidence nowhere.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tempfile::TempDir;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::scratch::scratch;
+use crate::drivers::World;
 use crate::drivers::process::LineSink;
-use crate::engine::{NoticeSender, Recorder, RunFiles, StepLog};
+use crate::engine::{self, Interrupt, Notice, NoticeSender, Options, Parts, Recorder, RunFiles, RunResult, StepLog};
 use crate::event::{Event, LogSize, NodeId, Record};
 use crate::kind::Evidence;
+use crate::mask::{Masker, SecretText};
 use crate::outcome::Fault;
+use crate::plan::Plan;
+
+/// What is run, and with what.
+pub(super) struct Unkept {
+    pub plan: Arc<Plan>,
+    pub world: Arc<World>,
+    pub secrets: Arc<BTreeMap<String, SecretText>>,
+    pub masker: Masker,
+    pub interrupts: UnboundedReceiver<Interrupt>,
+}
+
+/// Runs it; `hear` hears of every event.
+pub(super) async fn run(options: Options, of: Unkept, mut hear: impl FnMut(Record)) -> Result<RunResult, Fault> {
+    let Unkept { plan, world, secrets, masker, interrupts } = of;
+    let (notices, mut received) = engine::notices();
+    let (recorder, files) = (Box::new(Numbers::new()), Arc::new(Files(scratch("gate")?)));
+    let parts = Parts { plan, world, secrets, masker, recorder, files, notices, interrupts };
+    let hearing = async {
+        while let Some(notice) = received.recv().await {
+            if let Notice::Record(record) = notice {
+                hear(record);
+            }
+        }
+    };
+    let (result, ()) = tokio::join!(Box::pin(engine::run(options, parts)), hearing);
+    result
+}
 
 /// Gives events their place and time, and keeps none of them.
-pub(super) struct Numbers {
+struct Numbers {
     begun: Instant,
     next: u64,
 }
 
 impl Numbers {
-    pub fn new() -> Self {
+    fn new() -> Self {
         Numbers { begun: Instant::now(), next: 0 }
     }
 }
@@ -36,13 +67,7 @@ impl Recorder for Numbers {
 }
 
 /// A folder for temporary files, and nothing else.
-pub(super) struct Files(TempDir);
-
-impl Files {
-    pub fn new() -> Result<Self, Fault> {
-        scratch("gate").map(Files)
-    }
-}
+struct Files(TempDir);
 
 struct Nowhere;
 

@@ -4,8 +4,8 @@ use crate::todo::Todo;
 
 const BACKEND: &str = "manifests/todo/backend.yaml";
 const CONFIG: &str = "manifests/todo/config.yaml";
-/// Steps that wait for the images to be good; the cluster may come up meanwhile.
-const NEED_IMAGES: [&str; 2] = ["cluster.load", "cluster.lookups"];
+/// What waits for the images to be good; the cluster may come up meanwhile.
+const NEED_IMAGES: [&str; 3] = ["cluster.load", "cluster.lookups", "cluster.gate"];
 const MANIFESTS: [&str; 4] = ["--stage", "manifests", "--stage", "zero-downtime"];
 
 #[test]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::perform::Ready;
 use super::signals;
-use crate::cli::unkept::{Files, Numbers};
-use crate::engine::{self, Course, Interrupt, Mode, Notice, Origin, Past, RunFiles, Selection};
+use crate::cli::unkept::{self, Unkept};
+use crate::engine::{self, Course, Interrupt, Mode, Origin, Past, Selection};
 use crate::event::{Again, Anew, Event, NodeId};
 use crate::outcome::{Fault, Measure, Verdict};
 use crate::plan::Work;
@@ -24,8 +24,6 @@ pub(super) async fn gone(ready: &Ready, past: &Past, gates: &[NodeId]) -> Result
     if gates.is_empty() {
         return Ok(Some(Vec::new()));
     }
-    let files = Arc::new(Files::new()?);
-    let (notices, mut received) = engine::notices();
     let (sender, interrupts) = signals::interrupts()?;
     let slow = Arc::new(AtomicBool::new(false));
     let late = Arc::clone(&slow);
@@ -48,29 +46,22 @@ pub(super) async fn gone(ready: &Ready, past: &Past, gates: &[NodeId]) -> Result
         env: ready.env.clone(),
         origin: Origin { course: Some(Course::look(&ready.plan, past, gates)), ..Origin::default() },
     };
-    let parts = engine::Parts {
-        masker: ready.masker.clone(),
+    let of = Unkept {
         plan: Arc::clone(&ready.plan),
         world: Arc::clone(&ready.world),
         secrets: Arc::clone(&ready.secrets),
-        recorder: Box::new(Numbers::new()),
-        files: files as Arc<dyn RunFiles>,
-        notices,
+        masker: ready.masker.clone(),
         interrupts,
     };
-    let hear = async {
-        let mut gone: Vec<Again> = Vec::new();
-        while let Some(notice) = received.recv().await {
-            let Notice::Record(record) = notice else { continue };
-            if let Some(again) = unmet(ready, record.event)
-                && !gone.iter().any(|other| other.node == again.node)
-            {
-                gone.push(again);
-            }
+    let mut gone: Vec<Again> = Vec::new();
+    let result = unkept::run(options, of, |record| {
+        if let Some(again) = unmet(ready, record.event)
+            && !gone.iter().any(|other| other.node == again.node)
+        {
+            gone.push(again);
         }
-        gone
-    };
-    let (result, gone) = tokio::join!(Box::pin(engine::run(options, parts)), hear);
+    })
+    .await;
     limit.abort();
     let interrupted = result?.exit_code == 130 && !slow.load(Ordering::Relaxed);
     Ok((!interrupted).then_some(gone))

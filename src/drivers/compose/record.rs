@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Compose, Project};
 use crate::drivers::call::{Call, Undone};
+use crate::drivers::kept;
 use crate::outcome::Fault;
 
 /// A project that a run brought up.
@@ -29,7 +30,7 @@ pub struct Raised {
 impl Raised {
     /// All of this pipeline's folder, by name. What cannot be read is none of ours.
     pub fn all(folder: &Path) -> Vec<Self> {
-        let Ok(entries) = fs::read_dir(kept(folder)) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(records(folder)) else { return Vec::new() };
         let texts = entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok());
         let mut all: Vec<Self> = texts.filter_map(|text| serde_json::from_str(&text).ok()).collect();
         all.retain(|raised| is_name(&raised.name));
@@ -42,13 +43,7 @@ impl Raised {
     /// # Errors
     /// [`Fault`] when the file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), Fault> {
-        let path = path(folder, &self.name);
-        let draft = path.with_extension("part");
-        let text = serde_json::to_string_pretty(self).expect("a record is plain text");
-        fs::create_dir_all(kept(folder))
-            .and_then(|()| fs::write(&draft, text + "\n"))
-            .and_then(|()| fs::rename(&draft, &path))
-            .map_err(|error| Fault::environment(format!("{} cannot be written: {error}", path.display())))
+        kept::save(&path(folder, &self.name), self)
     }
 
     /// It is down.
@@ -123,12 +118,12 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c))
 }
 
-fn kept(folder: &Path) -> PathBuf {
+fn records(folder: &Path) -> PathBuf {
     folder.join(".pipeline/compose")
 }
 
 fn path(folder: &Path, name: &str) -> PathBuf {
-    kept(folder).join(format!("{name}.json"))
+    records(folder).join(format!("{name}.json"))
 }
 
 #[cfg(test)]
@@ -163,7 +158,7 @@ mod tests {
         raised("ok").save(folder.path()).expect("written");
         for name in ["--volumes", "../x", "", "a b", "A"] {
             let text = serde_json::to_string(&raised(name)).expect("text");
-            fs::write(kept(folder.path()).join("x.json"), text).expect("written");
+            fs::write(records(folder.path()).join("x.json"), text).expect("written");
             assert_eq!(Raised::all(folder.path()), [raised("ok")], "{name}");
         }
     }

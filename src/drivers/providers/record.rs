@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::drivers::kept;
 use crate::outcome::Fault;
 
 /// What was brought up.
@@ -45,12 +46,7 @@ impl Record {
     /// # Errors
     /// [`Fault`] when the file cannot be written.
     pub fn save(&self, project: &Path) -> Result<(), Fault> {
-        let path = path(project);
-        let text = serde_json::to_string_pretty(self).expect("a record is plain text");
-        let folder = path.parent().expect("the file lies in a folder");
-        fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&path, text + "\n"))
-            .map_err(|error| Fault::environment(format!("{} cannot be written: {error}", path.display())))
+        kept::save(&path(project), self)
     }
 
     /// That its context is among those that the pipeline may touch.

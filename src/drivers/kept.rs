@@ -1,0 +1,22 @@
+//! Small records that outlive a run: each a file of JSON below `.pipeline/`, there whole or not at all.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::outcome::Fault;
+
+/// Writes a record down, and its folder where there is none.
+///
+/// # Errors
+/// [`Fault`] of kind environment when the file cannot be written.
+pub(super) fn save(path: &Path, record: &impl Serialize) -> Result<(), Fault> {
+    let draft = path.with_extension("part");
+    let text = serde_json::to_string_pretty(record).expect("a record is plain text");
+    let folder = path.parent().expect("the file lies in a folder");
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&draft, text + "\n"))
+        .and_then(|()| fs::rename(&draft, path))
+        .map_err(|error| Fault::environment(format!("{} cannot be written: {error}", path.display())))
+}
