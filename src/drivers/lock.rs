@@ -91,6 +91,8 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         let _ = self.file.set_len(0);
+        // Closing is not enough: a process that is being started holds what we have open until it is another program.
+        let _ = self.file.unlock();
     }
 }
 

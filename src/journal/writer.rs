@@ -188,6 +188,13 @@ impl Writer {
     }
 }
 
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that is being started holds what we have open until it is another program.
+        let _ = self.file.unlock();
+    }
+}
+
 #[cfg(test)]
 #[path = "writer_tests.rs"]
 mod tests;
