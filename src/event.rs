@@ -133,6 +133,11 @@ pub enum Because {
     NotSelected,
     /// Ctrl-C or SIGTERM.
     Interrupted,
+    /// The run could not go on: its journal broke, or it lost its place on the cluster.
+    Stopped {
+        /// What happened.
+        reason: String,
+    },
     /// An earlier run did it, and nothing that it is made from has changed.
     Kept {
         /// That run.

@@ -54,6 +54,8 @@ pub(super) struct Dispatch {
     /// Records that were handed on, to number those that a broken journal cannot.
     recorded: u64,
     journal_error: Option<String>,
+    /// Why the run cannot go on: nobody asked for its end.
+    stopped: Option<String>,
     /// Signals that mean something to `during` nodes alone: all others share these.
     unused: Unused,
 }
@@ -108,6 +110,7 @@ impl Dispatch {
             first_fault: None,
             recorded: 0,
             journal_error: None,
+            stopped: None,
             unused: Unused::default(),
         }
     }
@@ -191,7 +194,8 @@ impl Dispatch {
     fn ended(&mut self, node: NodeId, mut ending: Ending) {
         let Some(running) = self.running.remove(&node) else { return };
         let tolerated = self.parts.plan.node(node).continue_on_error && ending.state.is_bad();
-        let why = running.cancelled.unwrap_or(Why::Interrupted);
+        let stopped = if self.stopped.is_some() { Why::Stopped } else { Why::Interrupted };
+        let why = running.cancelled.unwrap_or(stopped);
         if ending.state == State::Cancelled {
             ending.because = Some(self.because(why, node));
         }
@@ -247,14 +251,15 @@ impl Dispatch {
     /// Stops all that runs, and starts nothing more.
     fn lost(&mut self, fault: Fault) {
         self.events.push(Event::Warned { message: format!("{}; the run is stopped", fault.message) });
+        self.stopped.get_or_insert_with(|| fault.message.clone());
         self.first_fault.get_or_insert((State::Errored, Some(fault)));
-        self.scheduler.interrupt();
-        self.scheduler.interrupt();
+        self.scheduler.interrupt(Why::Stopped);
+        self.scheduler.interrupt(Why::Stopped);
         self.obey();
     }
 
     fn halt(&mut self) {
-        self.scheduler.interrupt();
+        self.scheduler.interrupt(Why::Interrupted);
         self.obey();
         if self.interrupts >= 2 {
             self.drop_all();
@@ -297,11 +302,12 @@ impl Dispatch {
             }
             Err(error) => {
                 self.journal_error = Some(error.to_string());
+                self.stopped.get_or_insert_with(|| "its journal cannot be written".to_owned());
                 let message = format!("the journal cannot be written: {error}; the run is stopped");
                 for record in self.unrecorded(vec![Event::Warned { message }]) {
                     self.parts.notices.record(record);
                 }
-                self.scheduler.interrupt();
+                self.scheduler.interrupt(Why::Stopped);
                 // What this turn was to start is not in the record: it must not run.
                 for job in std::mem::take(&mut self.starting) {
                     self.ended(job.node, Ending::of(State::Cancelled));
@@ -352,6 +358,7 @@ impl Dispatch {
             Why::NotHere => Because::NotHere { reason: String::new() },
             Why::NotSelected => Because::NotSelected,
             Why::Interrupted => Because::Interrupted,
+            Why::Stopped => Because::Stopped { reason: self.stopped.clone().unwrap_or_default() },
         }
     }
 }

@@ -49,12 +49,14 @@ pub(crate) enum Why {
     NotSelected,
     /// Ctrl-C or SIGTERM.
     Interrupted,
+    /// The run itself cannot go on.
+    Stopped,
 }
 
 impl Why {
     /// Whether those that depend on a node skipped for this reason must be skipped too.
     fn spreads(self) -> bool {
-        matches!(self, Why::Failed(_) | Why::Interrupted)
+        matches!(self, Why::Failed(_) | Why::Interrupted | Why::Stopped)
     }
 }
 
@@ -287,11 +289,12 @@ impl Scheduler {
         self.work_off();
     }
 
-    /// Ctrl-C or SIGTERM. The first leaves `finally` (of stages and of the pipeline) to run, the second nothing.
-    pub fn interrupt(&mut self) {
+    /// From outside: Ctrl-C, SIGTERM, a run that cannot go on. The first leaves `finally` (of stages and of the pipeline)
+    /// to run, the second nothing.
+    pub fn interrupt(&mut self, why: Why) {
         self.interrupts += 1;
         self.halted = true;
-        self.halt(Why::Interrupted, true);
+        self.halt(why, true);
         self.work_off();
     }
 

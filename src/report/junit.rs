@@ -19,8 +19,13 @@ pub fn junit(story: &Story) -> String {
 /// # Errors
 /// When `out` cannot be written.
 pub fn write(story: &Story, mut out: impl io::Write) -> io::Result<()> {
-    report(story).serialize(&mut out).map_err(io::Error::other)?;
+    report(story).serialize(&mut out).map_err(|error| io::Error::other(root(&error)))?;
     out.flush()
+}
+
+/// What lies under an error that only says where it happened.
+fn root(error: &(dyn std::error::Error + 'static)) -> String {
+    std::iter::successors(Some(error), |error| error.source()).last().map_or_else(String::new, ToString::to_string)
 }
 
 fn report(story: &Story) -> Report {
@@ -93,4 +98,27 @@ fn assertion(node: &NodeStory, result: &AssertionResult) -> TestCase {
     case.set_classname(result.kind.clone());
     case.set_time(result.elapsed);
     case
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Full;
+
+    impl io::Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::Error::other("no space left on device"))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_written_says_why() {
+        let error = write(&Story::default(), Full).expect_err("nothing can be written there");
+        assert_eq!(error.to_string(), "no space left on device");
+    }
 }

@@ -56,6 +56,7 @@ pub(super) fn because(because: &Because) -> String {
         Because::NotHere { reason } => tame(reason),
         Because::NotSelected => "not selected".to_owned(),
         Because::Interrupted => "interrupted".to_owned(),
+        Because::Stopped { reason } => format!("the run was stopped: {reason}"),
         Because::Kept { run } => format!("done by run {run}"),
         Because::TimedOut { after } => format!("timed out after {}", TimeSpan(*after)),
     }

@@ -256,8 +256,8 @@ impl Scheduler {
         for node in 0..self.nodes.len() {
             let (phase, stage) = (self.graph.nodes[node].phase, self.graph.nodes[node].stage);
             let spared = match (why, self.interrupts) {
-                (Why::Interrupted, 2..) => false,
-                (Why::Interrupted, _) => phase == Phase::Finally || self.graph.stages[stage].always,
+                (Why::Interrupted | Why::Stopped, 2..) => false,
+                (Why::Interrupted | Why::Stopped, _) => phase == Phase::Finally || self.graph.stages[stage].always,
                 _ => phase != Phase::Main || self.graph.stages[stage].always,
             };
             if spared {

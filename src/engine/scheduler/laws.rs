@@ -260,7 +260,7 @@ impl Driver {
     fn happen(&mut self, choice: u8, how: u8) {
         if choice % 41 == 0 && self.interrupts < 2 {
             self.interrupts += 1;
-            self.scheduler.interrupt();
+            self.scheduler.interrupt(Why::Interrupted);
             return;
         }
         let node = *self.running.iter().nth(usize::from(choice) % self.running.len()).expect("some run");

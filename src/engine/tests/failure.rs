@@ -279,8 +279,8 @@ async fn a_journal_that_breaks_stops_the_run() {
          0s one.a starts
          0s one.b starts
          1s warning: the journal cannot be written: no space left on device; the run is stopped
-         1s one.c cancelled, interrupted
-         1s one.b cancelled, interrupted
+         1s one.c cancelled, the run was stopped: its journal cannot be written
+         1s one.b cancelled, the run was stopped: its journal cannot be written
          1s one.d starts
          2s one.d passed
          2s [one] cancelled

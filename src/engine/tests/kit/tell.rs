@@ -69,6 +69,7 @@ fn reason(because: &Because) -> String {
         Because::NotHere { reason } => reason.clone(),
         Because::NotSelected => "not selected".to_owned(),
         Because::Interrupted => "interrupted".to_owned(),
+        Because::Stopped { reason } => format!("the run was stopped: {reason}"),
         Because::Kept { run } => format!("kept from {run}"),
         Because::TimedOut { after } => format!("limit {}", TimeSpan(*after)),
     }
