@@ -57,6 +57,13 @@ pub struct NodeOutline {
     pub assertions: u32,
 }
 
+impl NodeOutline {
+    /// Whether it is a gate: a stage's own, or one among its steps.
+    pub fn is_gate(&self) -> bool {
+        self.role == Role::Gate || self.assertions > 0
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0

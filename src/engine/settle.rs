@@ -1,6 +1,8 @@
 //! A gate: its assertions side by side, each looked at until it holds, or until its time is over.
 
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -8,6 +10,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use crate::event::{AssertionResult, Because, Live, NodeId, State};
+use crate::expr::Scope;
 use crate::kind::{Assertion, Context, Watch};
 use crate::mask::Masker;
 use crate::outcome::{Failure, Fault, Verdict};
@@ -105,9 +108,23 @@ impl Settled {
     }
 }
 
+/// What an assertion sees: what its gate does, and the parameters of the gate file that it stands in.
+fn seen<'j>(job: &'j Job, written: &PlanAssertion) -> (Arc<Scope>, Cow<'j, Context>) {
+    let mut cx = Cow::Borrowed(&job.cx);
+    let Some(params) = &written.params else { return (Arc::clone(&job.view.full), cx) };
+    let with = |scope: &Scope| {
+        let mut scope = scope.clone();
+        scope.roots.insert("params".to_owned(), params.as_ref().clone());
+        Arc::new(scope)
+    };
+    cx.to_mut().scope = with(&job.cx.scope);
+    (with(&job.view.full), cx)
+}
+
 async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<Instant>) -> (String, Settled) {
     let name = || written.kind.name.to_owned();
-    match written.when.as_ref().map(|when| (when, scope::holds(when, &job.view.full))) {
+    let (scope, cx) = seen(job, written);
+    match written.when.as_ref().map(|when| (when, scope::holds(when, &scope))) {
         Some((_, Err(fault))) => return (name(), Settled::at_once(Err(fault))),
         Some((when, Ok(false))) => {
             let reason = written.otherwise.clone().unwrap_or_else(|| format!("`{}` is false", when.text()));
@@ -119,7 +136,7 @@ async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<I
     let body = match &written.body {
         Body::Ready(body) => body.as_ref(),
         Body::Template(tree) => {
-            let decoded = crate::expr::render(tree, &job.view.full)
+            let decoded = crate::expr::render(tree, &scope)
                 .map_err(|error| Fault::invalid(format!("{}: {error}", written.kind.name)))
                 .and_then(|tree| decode_rendered(written.kind, &tree, &job.cx.project, false));
             match decoded {
@@ -131,11 +148,11 @@ async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<I
             }
         }
     };
-    let watching = Watching { cx: &job.cx, node: job.node, index, notices: &job.notices, masker: &job.masker };
+    let watching = Watching { cx: &cx, node: job.node, index, notices: &job.notices, masker: &job.masker };
     let (within, hold) = if job.only_looks { (None, None) } else { (written.within, written.hold) };
     let mut settled = watching.settle(body, within, hold, limit).await;
     if matches!(settled.verdict, Ok(Verdict::Unmet { .. })) {
-        settled.findings = tokio::time::timeout(EXPLAIN, body.explain(&job.cx)).await.unwrap_or_default();
+        settled.findings = tokio::time::timeout(EXPLAIN, body.explain(&cx)).await.unwrap_or_default();
     }
     (body.title(), settled)
 }

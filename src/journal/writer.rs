@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::reader::{End, Reader};
 use super::{JournalError, frame};
-use crate::event::{Event, Record, Role};
+use crate::event::{Event, Record};
 use crate::mask::Masker;
 
 /// Time since the run's start.
@@ -171,7 +171,7 @@ impl Writer {
 
     fn learn(&mut self, event: &Event) {
         if let Event::RunStarted { nodes, .. } = event {
-            self.gates = nodes.iter().map(|node| node.role == Role::Gate && node.assertions > 0).collect();
+            self.gates = nodes.iter().map(|node| node.assertions > 0).collect();
         }
     }
 

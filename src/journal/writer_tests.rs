@@ -1,7 +1,7 @@
 //! What is written is read again; what is damaged is cut; nothing wrong is ever replayed.
 
 use super::*;
-use crate::event::{FORMAT_VERSION, NodeId, NodeOutline, StageOutline, State};
+use crate::event::{FORMAT_VERSION, NodeId, NodeOutline, Role, StageOutline, State};
 use crate::journal::frame::Damage;
 use crate::mask::SecretText;
 use crate::outcome::{Failure, Outputs};

@@ -162,8 +162,9 @@ fn step_names(stage: &Node, registry: Registry) -> StepNames {
         for entry in stage.get(key).map(Node::entries).unwrap_or_default() {
             let kind = entry.node.entries().iter().find_map(|entry| registry.step(&entry.key));
             let declared = entry.node.get("outputs").map(Node::items).unwrap_or_default();
-            let outputs = kind.map(|kind| {
-                let own = kind.outputs.iter().map(|row| row.name.to_owned());
+            let own = kind.map(|kind| kind.outputs).or_else(|| entry.node.get("gate").map(|_| &[][..]));
+            let outputs = own.map(|own| {
+                let own = own.iter().map(|row| row.name.to_owned());
                 own.chain(declared.iter().filter_map(|item| item.as_text().map(str::to_owned))).collect()
             });
             names.entry(entry.key.clone()).or_insert(StepName { span: entry.key_span, outputs });

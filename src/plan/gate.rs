@@ -1,10 +1,11 @@
-//! A gate: its assertions, those of the gate files it uses included.
+//! A gate, of a stage or in the place of a step's kind: its assertions, those of the gate files it uses included.
 
 use std::sync::Arc;
 
 use super::body::{Place, only};
 use super::build::{Params, Workshop, site};
 use super::definition::Definer;
+use super::judge::Found;
 use super::load::{decode_or_tell, render_static};
 use super::names::{Site, static_scope};
 use super::node::{Gate, PlanAssertion, PlanNode, Retry, Work};
@@ -16,42 +17,64 @@ use crate::kind::AssertionKind;
 use crate::source::Span;
 use crate::spec::{AssertionKeys, GateSpec, SeveritySpec, UseSpec};
 
+/// What stands as the kind of a gate's node, and as the key of one.
+pub(super) const GATE: &str = "gate";
+
+/// What the assertions of a gate refer to.
+#[derive(Debug, Default)]
+pub(super) struct Refers {
+    /// Steps of its own stage.
+    pub steps: Vec<(String, Span)>,
+    /// Other stages.
+    pub stages: Vec<(usize, Span)>,
+}
+
+impl Refers {
+    fn add(&mut self, found: Found) {
+        self.steps.extend(found.steps);
+        self.stages.extend(found.stages);
+    }
+}
+
 /// Where assertions are read, and what was found on the way.
 struct Reading<'p> {
-    stage: Option<usize>,
+    site: Site<'static>,
     params: Option<&'p Params>,
     depth: usize,
-    refers: Vec<(usize, Span)>,
+    refers: Refers,
     definer: Definer,
 }
 
-impl Reading<'_> {
-    /// For a gate file that this one uses.
+impl<'p> Reading<'p> {
+    /// For a gate file that this one uses; what is found goes on where this one is.
     fn inner<'q>(&mut self, params: Option<&'q Params>) -> Reading<'q> {
-        let definer = std::mem::take(&mut self.definer);
-        Reading { stage: self.stage, params, depth: self.depth + 1, refers: Vec::new(), definer }
+        let (refers, definer) = (std::mem::take(&mut self.refers), std::mem::take(&mut self.definer));
+        Reading { site: self.site, params, depth: self.depth + 1, refers, definer }
+    }
+
+    fn back(&mut self, inner: Reading<'_>) {
+        (self.refers, self.definer) = (inner.refers, inner.definer);
+    }
+
+    fn site(&self) -> Site<'p> {
+        Site { params: self.params, ..self.site }
     }
 }
 
 impl Workshop<'_> {
-    /// The node of a gate, and the other stages its expressions refer to.
-    pub fn gate(&mut self, stage: Option<usize>, list: &Node) -> (PlanNode, Vec<(usize, Span)>) {
-        let mut reading = Reading { stage, params: None, depth: 0, refers: Vec::new(), definer: Definer::default() };
+    /// The node of a gate, and what its expressions refer to.
+    pub fn gate(&mut self, stage: Option<usize>, role: Role, list: &Node) -> (PlanNode, Refers) {
+        let site = site(stage, Some(role));
+        let mut reading =
+            Reading { site, params: None, depth: 0, refers: Refers::default(), definer: Definer::default() };
         let assertions = self.assertions(list, &mut reading);
         let count = u32::try_from(assertions.len()).unwrap_or(u32::MAX);
         let title = if count == 1 { "1 assertion".to_owned() } else { format!("{count} assertions") };
-        let outline = NodeOutline {
-            name: "gate".into(),
-            stage: 0,
-            role: Role::Gate,
-            kind: "gate".into(),
-            title,
-            assertions: count,
-        };
+        let outline = NodeOutline { name: "gate".into(), stage: 0, role, kind: GATE.into(), title, assertions: count };
         let node = PlanNode {
             outline,
             stage: UNPLACED,
-            role: Role::Gate,
+            role,
             step: "gate".into(),
             item: None,
             needs: Vec::new(),
@@ -87,14 +110,11 @@ impl Workshop<'_> {
     fn used(&mut self, item: &Node, reading: &mut Reading<'_>) -> Vec<PlanAssertion> {
         let statics = static_scope(&self.names.vars, None, reading.params);
         let shape = Arc::clone(&self.shapes.use_keys);
-        let place = Place {
-            site: Site { params: reading.params, ..site(reading.stage, Some(Role::Gate)) },
-            whole: "",
-            statics: &statics,
-        };
+        let place = Place { site: reading.site(), whole: "", statics: &statics };
         let Some(found) = self.inspect(item, &shape, place) else { return Vec::new() };
-        reading.refers.extend(found.stages);
-        if found.dynamic {
+        let dynamic = found.dynamic;
+        reading.refers.add(found);
+        if dynamic {
             self.out.push(
                 Diagnostic::error(
                     Code::InvalidTemplate,
@@ -116,16 +136,14 @@ impl Workshop<'_> {
         if matches!(file.value, Value::List(_)) {
             let mut inner = reading.inner(None);
             let assertions = self.assertions(&file, &mut inner);
-            reading.refers.extend(inner.refers);
-            reading.definer = inner.definer;
+            reading.back(inner);
             return assertions;
         }
         let Some(params) = self.params(&file, item, &spec, span) else { return Vec::new() };
         params.iter().for_each(|(name, value)| _ = reading.definer.word(name).word(&value.to_string()));
         let mut inner = reading.inner(Some(&params));
         let assertions = self.assertions(file.get("assertions").unwrap_or(&file), &mut inner);
-        reading.refers.extend(inner.refers);
-        reading.definer = inner.definer;
+        reading.back(inner);
         assertions
     }
 
@@ -195,11 +213,7 @@ impl Workshop<'_> {
         let (kind, body) = self.assertion_kind(item)?;
         reading.definer.tree(item);
         let statics = static_scope(&self.names.vars, None, reading.params);
-        let place = Place {
-            site: Site { params: reading.params, ..site(reading.stage, Some(Role::Gate)) },
-            whole: "",
-            statics: &statics,
-        };
+        let place = Place { site: reading.site(), whole: "", statics: &statics };
         let keys = only(item, |field| registry.assertion(&field.key).is_none());
         let fixed = only(&keys, |field| field.key != "when");
         let shape = Arc::clone(&self.shapes.assertion_keys);
@@ -210,9 +224,8 @@ impl Workshop<'_> {
         };
         let named = Place { whole: &whole, ..place };
         let (body, found) = self.body(kind, false, false, body, named, super::super::kind::Assertion::check)?;
-        reading.refers.extend(found.stages);
-        let found_keys = found_keys?;
-        reading.refers.extend(found_keys.stages);
+        reading.refers.add(found);
+        reading.refers.add(found_keys?);
         let fixed = render_static(&fixed, &statics, self.out)?;
         let spec: AssertionKeys = decode_or_tell(&fixed, self.out)?;
         Some(PlanAssertion {
@@ -224,6 +237,7 @@ impl Workshop<'_> {
             when: item.get("when").and_then(condition),
             otherwise: spec.otherwise,
             warning: spec.severity == SeveritySpec::Warning,
+            params: statics.roots.get("params").cloned().map(Arc::new),
         })
     }
 

@@ -1,6 +1,7 @@
 //! The parts of a plan: stages, nodes, and the work behind a node.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::definition::Definition;
@@ -147,6 +148,8 @@ pub struct PlanAssertion {
     pub otherwise: Option<String>,
     /// Its failure only warns.
     pub warning: bool,
+    /// The values of the parameters of the gate file that it stands in: a mapping, as `params` in expressions.
+    pub params: Option<Arc<serde_json::Value>>,
 }
 
 /// What was written under a kind's key: decoded already, or waiting for values that only the run knows.

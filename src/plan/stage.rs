@@ -66,8 +66,8 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         }
         self.place(parts);
         if let Some(gate) = self.node.get("gate").filter(|gate| !gate.items().is_empty()) {
-            let (gate, refers) = self.shop.gate(self.stage, gate);
-            self.built.refers.extend(refers);
+            let (gate, refers) = self.shop.gate(self.stage, Role::Gate, gate);
+            self.built.refers.extend(refers.stages);
             self.built.nodes.push(gate);
         }
         self.cover();
@@ -237,8 +237,8 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         let mut gates = Vec::new();
         if let Some(gate) = node.get("gate").filter(|gate| !gate.items().is_empty()) {
             // Built twice, because a gate's decoded assertions belong to one node; complaints are told once.
-            gates.push(builder.shop.gate(None, gate).0);
-            gates.push(builder.shop.gate(None, gate).0);
+            gates.push(builder.shop.gate(None, Role::Gate, gate).0);
+            gates.push(builder.shop.gate(None, Role::Gate, gate).0);
         }
         let after = gates.pop().into_iter().collect();
         Outer { env, before: gates, after, finally }

@@ -1,4 +1,4 @@
-//! One step: exactly one kind beside the common keys; one node, or several with `for_each`.
+//! One step: exactly one kind (or a gate) beside the common keys; one node, or several with `for_each`.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::body::{Place, only};
 use super::build::{Workshop, site};
 use super::definition::{Definer, Definition};
+use super::gate::GATE;
 use super::judge::Found;
 use super::names::{Site, static_scope};
 use super::node::{Body, PlanNode, Retry, StepPlan, Work};
@@ -30,6 +31,32 @@ pub(super) struct StepParts {
     /// Other stages it refers to.
     pub refers: Vec<(usize, Span)>,
 }
+
+/// What a step is: a kind and what stands under it, or a gate.
+#[derive(Clone, Copy)]
+enum Stands<'n> {
+    Kind(&'static StepKind, &'n Node),
+    Gate(&'n Node),
+}
+
+impl Stands<'_> {
+    fn name(self) -> &'static str {
+        match self {
+            Stands::Kind(kind, _) => kind.name,
+            Stands::Gate(_) => GATE,
+        }
+    }
+}
+
+/// Common keys that say nothing of a gate, and what to do instead.
+const NOT_FOR_GATES: [(&str, &str); 6] = [
+    ("retry", "its assertions are looked at until they hold: give them `within: 30s`"),
+    ("for_each", "write an assertion for each, or a gate file with parameters"),
+    ("outputs", "a gate publishes nothing: put it into the step that does"),
+    ("inputs", "leave it out: a gate is measured, not made from files"),
+    ("once", "leave it out: measuring twice does no harm"),
+    ("pool", "leave it out: a gate takes no place"),
+];
 
 impl Workshop<'_> {
     /// The step at `entry`, its nodes added to `nodes`. What is wrong was told.
@@ -58,16 +85,23 @@ impl Workshop<'_> {
         let keys = self.step_keys(stage, role, entry);
         let sound = keys.is_some() && kinds.len() == 1;
         let (keys, items) = keys.unwrap_or_default();
-        if let [(kind, _)] = kinds.as_slice() {
-            self.check_during(entry, kind);
+        match kinds.as_slice() {
+            [Stands::Kind(kind, _)] => self.check_during(entry, kind.name, kind.during),
+            [Stands::Gate(list)] => self.check_gate(entry, list),
+            _ => {}
         }
         let several = items.is_some();
         let items: Vec<Option<serde_json::Value>> =
             items.map_or_else(|| vec![None], |items| items.into_iter().map(Some).collect());
         for (at, item) in items.into_iter().enumerate() {
             let label = item.as_ref().filter(|_| several).map(|item| label(item, at));
-            for (kind, body) in &kinds {
-                let node = self.one(stage, role, entry, kind, body, &keys, item.clone(), label.clone(), &mut parts);
+            for stands in &kinds {
+                let node = match stands {
+                    Stands::Kind(kind, body) => {
+                        self.one(stage, role, entry, kind, body, &keys, item.clone(), label.clone(), &mut parts)
+                    }
+                    Stands::Gate(list) => self.gate_step(stage, role, entry, list, &keys, &mut parts),
+                };
                 nodes.extend(node.filter(|_| sound));
             }
         }
@@ -76,16 +110,32 @@ impl Workshop<'_> {
         parts
     }
 
-    fn check_during(&mut self, entry: &Entry, kind: &StepKind) {
+    fn check_during(&mut self, entry: &Entry, kind: &str, able: bool) {
         let Some(during) = entry.node.entry("during").filter(|during| !during.node.items().is_empty()) else { return };
-        if !kind.during {
+        if !able {
             let able: Vec<&str> =
                 self.shapes.registry.steps.iter().filter(|kind| kind.during).map(|kind| kind.name).collect();
-            let message = format!("a `{}` step cannot run during others", kind.name);
+            let message = format!("a `{kind}` step cannot run during others");
             self.out.push(
                 Diagnostic::error(Code::InvalidValue, during.key_span, message)
                     .help(format!("these can: {}", able.join(", "))),
             );
+        }
+    }
+
+    fn check_gate(&mut self, entry: &Entry, list: &Node) {
+        self.check_during(entry, GATE, false);
+        if matches!(&list.value, Value::List(items) if items.is_empty()) {
+            self.out.push(
+                Diagnostic::error(Code::MissingKey, list.span, format!("the gate `{}` has no assertion", entry.key))
+                    .help("add one, for example `- file: { path: out.txt }`"),
+            );
+        }
+        for (key, help) in NOT_FOR_GATES {
+            if let Some(field) = entry.node.entry(key) {
+                let message = format!("`{key}` has no meaning beside `{GATE}`");
+                self.out.push(Diagnostic::error(Code::InvalidValue, field.key_span, message).help(help));
+            }
         }
     }
 
@@ -96,7 +146,7 @@ impl Workshop<'_> {
                 entry.key_span,
                 format!("the step name `{}` {problem}", entry.key),
             ));
-        } else if entry.key == "gate" {
+        } else if entry.key == GATE {
             self.out.push(
                 Diagnostic::error(
                     Code::InvalidName,
@@ -108,15 +158,17 @@ impl Workshop<'_> {
         }
     }
 
-    /// The keys that are kinds: exactly one where nothing is wrong. Every other key is a common one.
-    fn step_kinds<'n>(&mut self, entry: &'n Entry) -> Vec<(&'static StepKind, &'n Node)> {
+    /// The keys that say what it is: exactly one where nothing is wrong. Every other key is a common one.
+    fn step_kinds<'n>(&mut self, entry: &'n Entry) -> Vec<Stands<'n>> {
         let registry = self.shapes.registry;
         let shape = Arc::clone(&self.shapes.step_keys);
         let mut kinds = Vec::with_capacity(1);
         let mut strange = false;
         for field in entry.node.entries() {
-            if let Some(kind) = registry.step(&field.key) {
-                kinds.push((kind, field));
+            if field.key == GATE {
+                kinds.push((Stands::Gate(&field.node), field));
+            } else if let Some(kind) = registry.step(&field.key) {
+                kinds.push((Stands::Kind(kind, &field.node), field));
             } else if !shape.has_key(&field.key) {
                 strange = true;
                 let known = shape.keys().chain(registry.steps.iter().map(|kind| kind.name));
@@ -141,7 +193,7 @@ impl Workshop<'_> {
                             entry.key_span,
                             format!("step `{}` has no kind", entry.key),
                         )
-                        .help(format!("add one of: {}", names.join(", "))),
+                        .help(format!("add one of: {}; or `{GATE}: [assertions]`", names.join(", "))),
                     );
                 }
             }
@@ -151,15 +203,15 @@ impl Workshop<'_> {
                     first_field.key_span,
                     format!("step `{}` has {} kinds, expected exactly one", entry.key, kinds.len()),
                 )
-                .label(format!("`{}`", first.name))
+                .label(format!("`{}`", first.name()))
                 .help("write a step for each");
-                for (kind, field) in rest {
-                    problem = problem.also(field.key_span, format!("and `{}`", kind.name));
+                for (other, field) in rest {
+                    problem = problem.also(field.key_span, format!("and `{}`", other.name()));
                 }
                 self.out.push(problem);
             }
         }
-        kinds.into_iter().map(|(kind, field)| (kind, &field.node)).collect()
+        kinds.into_iter().map(|(stands, _)| stands).collect()
     }
 
     /// The common keys, decoded, and the items of `for_each`.
@@ -174,8 +226,9 @@ impl Workshop<'_> {
         if !entry.node.entries().iter().any(|field| shape.has_key(&field.key)) {
             return Some((StepKeys::default(), None));
         }
-        let fixed =
-            only(&entry.node, |field| shape.has_key(&field.key) && !matches!(field.key.as_str(), "env" | "when"));
+        let fixed = only(&entry.node, |field| {
+            shape.has_key(&field.key) && !matches!(field.key.as_str(), "env" | "when" | GATE)
+        });
         let statics = Arc::clone(&self.statics);
         let place = Place { site: site(stage, Some(role)), whole: "", statics: &statics };
         let found = self.inspect(&fixed, &shape, place)?;
@@ -216,6 +269,44 @@ impl Workshop<'_> {
         Some((keys, items))
     }
 
+    /// What of its common keys waits for the run, held against its shape.
+    fn open_keys(&mut self, entry: &Entry, place: Place<'_>) -> Option<Found> {
+        let open = only(&entry.node, |field| matches!(field.key.as_str(), "env" | "when"));
+        let shape = Arc::clone(&self.shapes.step_keys);
+        if open.entries().is_empty() { Some(Found::default()) } else { self.inspect(&open, &shape, place) }
+    }
+
+    /// A gate among the steps.
+    fn gate_step(
+        &mut self,
+        stage: Option<usize>,
+        role: Role,
+        entry: &Entry,
+        list: &Node,
+        keys: &StepKeys,
+        parts: &mut StepParts,
+    ) -> Option<PlanNode> {
+        let statics = Arc::clone(&self.statics);
+        let shape = Arc::clone(&self.shapes.step_keys);
+        let place = Place { site: site(stage, Some(role)), whole: "", statics: &statics };
+        let open = self.open_keys(entry, place);
+        self.inspect(&only(&entry.node, |field| field.key == GATE && field.node.items().is_empty()), &shape, place)?;
+        let (gate, refers) = self.gate(stage, role, list);
+        let open = open?;
+        parts.uses.extend(open.steps.into_iter().chain(refers.steps));
+        parts.refers.extend(open.stages.into_iter().chain(refers.stages));
+        let title = keys.name.clone().unwrap_or(gate.outline.title);
+        Some(PlanNode {
+            outline: NodeOutline { name: entry.key.clone(), title, ..gate.outline },
+            step: entry.key.clone(),
+            when: entry.node.get("when").and_then(condition),
+            env: Workshop::env(entry.node.get("env")),
+            timeout: keys.timeout.map(|time| time.0),
+            continue_on_error: keys.continue_on_error,
+            ..gate
+        })
+    }
+
     #[expect(clippy::too_many_arguments, reason = "the parts of one step, named where it is called")]
     fn one(
         &mut self,
@@ -236,10 +327,7 @@ impl Workshop<'_> {
         };
         let at = Site { item: item.is_some(), ..site(stage, Some(role)) };
         let place = Place { site: at, whole: "", statics: &statics };
-        let open = only(&entry.node, |field| matches!(field.key.as_str(), "env" | "when"));
-        let shape = Arc::clone(&self.shapes.step_keys);
-        let open_found =
-            if open.entries().is_empty() { Some(Found::default()) } else { self.inspect(&open, &shape, place) };
+        let open_found = self.open_keys(entry, place);
         let during = !keys.during.is_empty();
         let written = body;
         let whole = format!("the `{}` step `{}`", kind.name, entry.key);

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::reporter::Reporter;
 use super::story::Story;
 use super::words;
-use crate::event::{Event, Record, Role, State};
+use crate::event::{Event, Record, State};
 
 /// Writes workflow commands to a stream (stdout, where the runner reads them).
 pub struct GitHub<W> {
@@ -38,7 +38,7 @@ impl<W: Write + Send> Reporter for GitHub<W> {
                 annotation(&mut self.to, level, title, &lines)
             }
             Event::NodeFinished { node, state: State::Failed | State::Errored, .. } => match story.node(*node) {
-                Some(node) if node.outline.role != Role::Gate => {
+                Some(node) if !node.outline.is_gate() => {
                     let level = if node.tolerated { "warning" } else { "error" };
                     annotation(&mut self.to, level, &node.outline.name, &words::explanation(node))
                 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::story::{NodeStory, StageStory, Story};
 use super::words;
-use crate::event::{AssertionResult, Role, State};
+use crate::event::{AssertionResult, State};
 use crate::outcome::{Finding, Verdict};
 use crate::units::TimeSpan;
 use page::Page;
@@ -93,7 +93,7 @@ fn stage(page: &mut Page, story: &Story, stage: &StageStory, beside: &dyn Beside
     let brief = story.nodes.len() > BRIEF;
     let mut passed = 0_usize;
     for node in stage.nodes.iter().filter_map(|id| story.node(*id)) {
-        if brief && node.state == State::Passed && node.outline.role != Role::Gate {
+        if brief && node.state == State::Passed && !node.outline.is_gate() {
             passed += 1;
         } else {
             self::node(page, node, beside);
@@ -108,7 +108,7 @@ fn stage(page: &mut Page, story: &Story, stage: &StageStory, beside: &dyn Beside
 fn node(page: &mut Page, node: &NodeStory, beside: &dyn Beside) {
     let bad = node.state.is_bad() || node.state == State::Cancelled;
     let unheld = node.assertions.iter().any(|result| !matches!(&result.verdict, Ok(verdict) if verdict.holds()));
-    page.details(bad || unheld || node.outline.role == Role::Gate);
+    page.details(bad || unheld || node.outline.is_gate());
     page.open("summary", "");
     page.element("span", &format!("badge {}", words::state(node.state)), words::state(node.state));
     page.element("b", "", &format!(" {}", node.outline.name));

@@ -6,7 +6,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::story::{NodeStory, Story};
 use super::words::{self, tame};
-use crate::event::{AssertionResult, Role, State};
+use crate::event::{AssertionResult, State};
 use crate::outcome::Verdict;
 
 /// The report as XML.
@@ -37,10 +37,10 @@ fn report(story: &Story) -> Report {
         let mut suite = TestSuite::new(stage.name.clone());
         suite.set_time(stage.elapsed);
         for node in stage.nodes.iter().filter_map(|id| story.node(*id)) {
-            if node.outline.role == Role::Gate && !node.assertions.is_empty() {
-                suite.add_test_cases(node.assertions.iter().map(|result| assertion(node, result)));
-            } else {
+            if node.assertions.is_empty() {
                 suite.add_test_case(step(node));
+            } else {
+                suite.add_test_cases(node.assertions.iter().map(|result| assertion(node, result)));
             }
         }
         report.add_test_suite(suite);

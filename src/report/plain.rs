@@ -7,7 +7,7 @@ use super::reporter::Reporter;
 use super::story::{NodeStory, Story};
 use super::words::style::{DIM, OFF};
 use super::words::{self, sign, tame};
-use crate::event::{Because, Event, Live, NodeId, Record, Role, State};
+use crate::event::{Because, Event, Live, NodeId, Record, State};
 use crate::units::TimeSpan;
 
 /// Writes lines to a stream.
@@ -58,7 +58,7 @@ impl<W: Write + Send> Plain<W> {
 
 /// Whether lines of its own told already how it went: a gate whose assertions were settled.
 fn told(node: &NodeStory) -> bool {
-    node.outline.role == Role::Gate && !node.assertions.is_empty()
+    !node.assertions.is_empty()
 }
 
 impl<W: Write + Send> Reporter for Plain<W> {
@@ -151,7 +151,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::event::{NodeOutline, StageOutline};
+    use crate::event::{NodeOutline, Role, StageOutline};
     use crate::report::reporter::Reporters;
 
     fn started(names: &[&str]) -> Event {

@@ -10,7 +10,7 @@ use super::past;
 use super::reporter::Reporter;
 use super::story::Story;
 use super::words::{self, sign, tame};
-use crate::event::{Event, Live, NodeId, Record, Role, State};
+use crate::event::{Event, Live, NodeId, Record, State};
 use crate::units::TimeSpan;
 
 /// Draws on stderr. indicatif costs time for every bar, so only running steps have one, recycled, at most `rows`.
@@ -76,7 +76,7 @@ impl Progress {
         if node.state == State::Skipped && node.started.is_none() {
             return Ok(());
         }
-        let gate = if node.outline.role == Role::Gate { words::gate_count(node) } else { String::new() };
+        let gate = if node.outline.is_gate() { words::gate_count(node) } else { String::new() };
         let words: Vec<String> = [gate, words::end(node)].into_iter().filter(|part| !part.is_empty()).collect();
         let time = TimeSpan(node.elapsed).to_string();
         let line = format!(

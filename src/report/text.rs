@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::story::{NodeStory, StageStory, Story};
 use super::words::style::{BOLD, DIM, OFF};
 use super::words::{self, sign};
-use crate::event::{Role, State};
+use crate::event::State;
 use crate::units::TimeSpan;
 
 /// The summary, with ANSI styles.
@@ -59,7 +59,7 @@ pub fn every_node(story: &Story) -> String {
 pub fn gates(story: &Story) -> String {
     let mut text = String::new();
     let (mut held, mut all) = (0, 0);
-    for node in story.nodes.iter().filter(|node| node.outline.role == Role::Gate) {
+    for node in story.nodes.iter().filter(|node| node.outline.is_gate()) {
         for result in &node.assertions {
             all += 1;
             held += usize::from(matches!(&result.verdict, Ok(verdict) if verdict.holds()));
@@ -125,15 +125,16 @@ fn stage_words(story: &Story, stage: &StageStory) -> String {
         return format!("{DIM}skipped{}{OFF}", why.map(|why| format!(": {}", words::because(why))).unwrap_or_default());
     }
     let steps: Vec<&NodeStory> =
-        nodes(story, stage).filter(|node| node.outline.role != Role::Gate && node.started.is_some()).collect();
+        nodes(story, stage).filter(|node| !node.outline.is_gate() && node.started.is_some()).collect();
     let mut parts = Vec::new();
     if !steps.is_empty() {
         let passed = steps.iter().filter(|node| node.state == State::Passed).count();
         let count = if passed == steps.len() { passed.to_string() } else { format!("{passed}/{}", steps.len()) };
         parts.push(format!("{count} step{}", if steps.len() == 1 { "" } else { "s" }));
     }
-    for gate in nodes(story, stage).filter(|node| node.outline.role == Role::Gate && node.started.is_some()) {
-        parts.push(format!("gate {}", words::gate_count(gate)));
+    for gate in nodes(story, stage).filter(|node| node.outline.is_gate() && node.started.is_some()) {
+        let name = gate.outline.name.rsplit('.').next().unwrap_or_default();
+        parts.push(format!("{name} {}", words::gate_count(gate)));
     }
     parts.join(", ")
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::event::{AssertionResult, Because, Role, State};
+use crate::event::{AssertionResult, Because, State};
 use crate::outcome::{Finding, Measure, Verdict};
 use crate::units::TimeSpan;
 
@@ -65,7 +65,7 @@ pub(super) fn because(because: &Because) -> String {
 /// How a node that is over stands, in a few words; empty for one that simply passed.
 pub(super) fn end(node: &NodeStory) -> String {
     let mut words = match (&node.because, node.state) {
-        (None, State::Failed) if node.outline.role == Role::Gate => "does not hold".to_owned(),
+        (None, State::Failed) if node.outline.is_gate() => "does not hold".to_owned(),
         (Some(why), State::Skipped | State::Cancelled) => format!("{}: {}", state(node.state), because(why)),
         (Some(why), _) => because(why),
         (None, State::Passed) => String::new(),

@@ -42,12 +42,15 @@ pub fn gate(registry: Registry) -> Value {
 fn file<T: JsonSchema>(registry: Registry, title: &str, steps: &[(&str, &str)], gates: &[&str]) -> Value {
     let mut generator = SchemaSettings::draft07().into_generator();
     let root = generator.subschema_for::<T>().to_value();
-    let step = one_of(&mut generator, registry.steps, &keys::<StepKeys>());
-    let assertion = one_of(&mut generator, registry.assertions, &keys::<AssertionKeys>());
+    let step = one_of(&mut generator, registry.steps, &keys::<StepKeys>(), Some("gate"));
+    let assertion = one_of(&mut generator, registry.assertions, &keys::<AssertionKeys>(), None);
     let used = generator.subschema_for::<UseSpec>().to_value();
     let mut definitions: Map<String, Value> = generator.take_definitions(true).into_iter().collect();
     merge_keys(&mut definitions, &keys::<StepKeys>());
     merge_keys(&mut definitions, &keys::<AssertionKeys>());
+    let assertions = || json!({ "type": "array", "items": { "$ref": "#/definitions/Assertion" } });
+    let mut step = step;
+    describe(&mut step, "gate", assertions());
     definitions.insert("Step".into(), step);
     definitions
         .insert("Steps".into(), json!({ "type": "object", "additionalProperties": { "$ref": "#/definitions/Step" } }));
@@ -59,7 +62,7 @@ fn file<T: JsonSchema>(registry: Registry, title: &str, steps: &[(&str, &str)], 
         describe(&mut body, key, json!({ "$ref": format!("#/definitions/{definition}") }));
     }
     for key in gates {
-        describe(&mut body, key, json!({ "type": "array", "items": { "$ref": "#/definitions/Assertion" } }));
+        describe(&mut body, key, assertions());
     }
     if let Some(body) = body.as_object_mut() {
         body.insert("$schema".into(), "http://json-schema.org/draft-07/schema#".into());
@@ -88,10 +91,15 @@ fn merge_keys(definitions: &mut Map<String, Value>, keys: &Value) {
     }
 }
 
-/// Common keys beside exactly one of the kinds.
-fn one_of<T: ?Sized>(generator: &mut SchemaGenerator, kinds: &[&'static Kind<T>], keys: &Value) -> Value {
+/// Common keys beside exactly one of the kinds, or of what stands for one.
+fn one_of<T: ?Sized>(
+    generator: &mut SchemaGenerator,
+    kinds: &[&'static Kind<T>],
+    keys: &Value,
+    instead: Option<&str>,
+) -> Value {
     let mut properties = keys.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
-    let mut choices = Vec::new();
+    let mut choices: Vec<Value> = instead.into_iter().map(|key| json!({ "required": [key] })).collect();
     for kind in kinds {
         let schema = kind.schema(generator).to_value();
         properties.insert(kind.name.to_owned(), json!({ "description": kind.summary, "allOf": [schema] }));

@@ -88,4 +88,8 @@ pub struct StepKeys {
     /// Its failure is told, but does not count.
     #[serde(default)]
     pub continue_on_error: bool,
+    /// In the place of a kind: assertions that must hold before the steps that need this one start. It sees the outputs
+    /// of the steps that it needs, and takes no place of `--jobs`.
+    #[serde(default)]
+    pub gate: Vec<Any>,
 }

@@ -8,6 +8,7 @@ mod disk;
 mod examples;
 mod faults;
 mod files;
+mod gate_steps;
 mod hostile;
 mod kit;
 mod kubectl;

@@ -2,7 +2,7 @@
 
 use crate::todo::Todo;
 
-const GATES: [&str; 9] = [
+const GATES: [&str; 10] = [
     "before.gate",
     "containerize.gate",
     "cluster.gate",
@@ -10,6 +10,7 @@ const GATES: [&str; 9] = [
     "zero-downtime.gate",
     "aiops.gate",
     "helm-chart.gate",
+    "fresh-deploy.live",
     "fresh-deploy.gate",
     "after.gate",
 ];

@@ -19,12 +19,9 @@ pub fn dot(plan: &Plan) -> String {
         }
         for id in &stage.nodes {
             let node = plan.node(*id);
-            let shape = if node.role == Role::Gate { ", shape=diamond" } else { "" };
-            let label = if node.role == Role::Gate {
-                format!("gate\n{}", node.outline.title)
-            } else {
-                format!("{}\n{}", node.step, node.outline.kind)
-            };
+            let shape = if node.outline.is_gate() { ", shape=diamond" } else { "" };
+            let below = if node.outline.is_gate() { &node.outline.title } else { &node.outline.kind };
+            let label = format!("{}\n{below}", node.step);
             let _ = writeln!(text, "    n{} [label={}{shape}];", id.0, quoted(&label));
         }
         text.push_str("  }\n");

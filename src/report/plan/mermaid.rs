@@ -13,9 +13,11 @@ pub fn mermaid(plan: &Plan) -> String {
         let _ = writeln!(text, "  subgraph s{at}[\"{}\"]", escaped(&stage.name));
         for id in &stage.nodes {
             let node = plan.node(*id);
-            let _ = match node.role {
-                Role::Gate => writeln!(text, "    n{}{{\"gate: {}\"}}", id.0, escaped(&node.outline.title)),
-                _ => writeln!(text, "    n{}[\"{}\"]", id.0, escaped(&node.step)),
+            let step = escaped(&node.step);
+            let _ = if node.outline.is_gate() {
+                writeln!(text, "    n{}{{\"{step}: {}\"}}", id.0, escaped(&node.outline.title))
+            } else {
+                writeln!(text, "    n{}[\"{step}\"]", id.0)
             };
         }
         for id in &stage.nodes {

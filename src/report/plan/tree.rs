@@ -24,7 +24,7 @@ pub fn tree(plan: &Plan) -> String {
 }
 
 fn summary(plan: &Plan) -> String {
-    let steps = plan.nodes().iter().filter(|node| node.role != Role::Gate).count();
+    let steps = plan.nodes().iter().filter(|node| !node.outline.is_gate()).count();
     let gates = plan.nodes().len() - steps;
     let assertions: u32 = plan.nodes().iter().map(|node| node.outline.assertions).sum();
     let profile = plan.profile().map(|name| format!(" (profile {name})")).unwrap_or_default();

@@ -197,6 +197,7 @@ fn gate(words: &str) -> Gate {
                 when: expression(words),
                 otherwise: option(words, "otherwise").map(str::to_owned),
                 warning: words.split(' ').any(|word| word == "warning"),
+                params: None,
             })
             .collect(),
     }
