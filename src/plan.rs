@@ -6,6 +6,7 @@ mod cycles;
 mod definition;
 mod files;
 mod gate;
+mod gate_step;
 mod judge;
 mod load;
 mod names;

@@ -48,16 +48,6 @@ impl Stands<'_> {
     }
 }
 
-/// Common keys that say nothing of a gate, and what to do instead.
-const NOT_FOR_GATES: [(&str, &str); 6] = [
-    ("retry", "its assertions are looked at until they hold: give them `within: 30s`"),
-    ("for_each", "write an assertion for each, or a gate file with parameters"),
-    ("outputs", "a gate publishes nothing: put it into the step that does"),
-    ("inputs", "leave it out: a gate is measured, not made from files"),
-    ("once", "leave it out: measuring twice does no harm"),
-    ("pool", "leave it out: a gate takes no place"),
-];
-
 impl Workshop<'_> {
     /// The step at `entry`, its nodes added to `nodes`. What is wrong was told.
     pub fn step(&mut self, stage: Option<usize>, role: Role, entry: &Entry, nodes: &mut Vec<PlanNode>) -> StepParts {
@@ -110,7 +100,7 @@ impl Workshop<'_> {
         parts
     }
 
-    fn check_during(&mut self, entry: &Entry, kind: &str, able: bool) {
+    pub(super) fn check_during(&mut self, entry: &Entry, kind: &str, able: bool) {
         let Some(during) = entry.node.entry("during").filter(|during| !during.node.items().is_empty()) else { return };
         if !able {
             let able: Vec<&str> =
@@ -120,22 +110,6 @@ impl Workshop<'_> {
                 Diagnostic::error(Code::InvalidValue, during.key_span, message)
                     .help(format!("these can: {}", able.join(", "))),
             );
-        }
-    }
-
-    fn check_gate(&mut self, entry: &Entry, list: &Node) {
-        self.check_during(entry, GATE, false);
-        if matches!(&list.value, Value::List(items) if items.is_empty()) {
-            self.out.push(
-                Diagnostic::error(Code::MissingKey, list.span, format!("the gate `{}` has no assertion", entry.key))
-                    .help("add one, for example `- file: { path: out.txt }`"),
-            );
-        }
-        for (key, help) in NOT_FOR_GATES {
-            if let Some(field) = entry.node.entry(key) {
-                let message = format!("`{key}` has no meaning beside `{GATE}`");
-                self.out.push(Diagnostic::error(Code::InvalidValue, field.key_span, message).help(help));
-            }
         }
     }
 
@@ -270,41 +244,10 @@ impl Workshop<'_> {
     }
 
     /// What of its common keys waits for the run, held against its shape.
-    fn open_keys(&mut self, entry: &Entry, place: Place<'_>) -> Option<Found> {
+    pub(super) fn open_keys(&mut self, entry: &Entry, place: Place<'_>) -> Option<Found> {
         let open = only(&entry.node, |field| matches!(field.key.as_str(), "env" | "when"));
         let shape = Arc::clone(&self.shapes.step_keys);
         if open.entries().is_empty() { Some(Found::default()) } else { self.inspect(&open, &shape, place) }
-    }
-
-    /// A gate among the steps.
-    fn gate_step(
-        &mut self,
-        stage: Option<usize>,
-        role: Role,
-        entry: &Entry,
-        list: &Node,
-        keys: &StepKeys,
-        parts: &mut StepParts,
-    ) -> Option<PlanNode> {
-        let statics = Arc::clone(&self.statics);
-        let shape = Arc::clone(&self.shapes.step_keys);
-        let place = Place { site: site(stage, Some(role)), whole: "", statics: &statics };
-        let open = self.open_keys(entry, place);
-        self.inspect(&only(&entry.node, |field| field.key == GATE && field.node.items().is_empty()), &shape, place)?;
-        let (gate, refers) = self.gate(stage, role, list);
-        let open = open?;
-        parts.uses.extend(open.steps.into_iter().chain(refers.steps));
-        parts.refers.extend(open.stages.into_iter().chain(refers.stages));
-        let title = keys.name.clone().unwrap_or(gate.outline.title);
-        Some(PlanNode {
-            outline: NodeOutline { name: entry.key.clone(), title, ..gate.outline },
-            step: entry.key.clone(),
-            when: entry.node.get("when").and_then(condition),
-            env: Workshop::env(entry.node.get("env")),
-            timeout: keys.timeout.map(|time| time.0),
-            continue_on_error: keys.continue_on_error,
-            ..gate
-        })
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one step, named where it is called")]
