@@ -6,7 +6,8 @@ use std::net::TcpListener;
 use pipeline::outcome::Outcome;
 use serde_json::{Value, json};
 
-use super::stand::{IMAGE, Stand, step};
+use super::busybox::IMAGE;
+use super::stand::{Stand, step};
 
 fn deployment() -> Value {
     json!({

@@ -8,7 +8,8 @@ use pipeline::outcome::{Finding, Verdict};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::stand::{IMAGE, Stand, assertion};
+use crate::busybox::IMAGE;
+use crate::stand::{Stand, assertion};
 
 /// The longest that the cluster may take to show a trouble.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -97,14 +98,14 @@ async fn healthy_pods_hold_and_a_rollout_is_complete() {
     stand.apply(web("exec sleep 1000", container, json!({}))).await;
     let pods = assertion(
         "pods",
-        "selector: { app: web }\ncount: 2\nready: all\nphase: Running\nrestarts: 0\ntime_to_ready: < 60s\nimage: pipeline-test:local\n\
+        "selector: { app: web }\ncount: 2\nready: all\nphase: Running\nrestarts: 0\ntime_to_ready: < 60s\nimage: pipeline-busybox:local\n\
          non_root: true\nprobes: true\nresources: { requests: true, limits: true }\npull_policy: Never\n",
     );
     let verdict = until_holds(&stand, &*pods).await;
     assert_eq!(verdict.measures().len(), 11, "{verdict:?}");
     let rollout = assertion(
         "rollout",
-        "{ workload: deploy/web, revision: 1, strategy: RollingUpdate, replicas: 2, image: 'pipeline-test:local' }",
+        "{ workload: deploy/web, revision: 1, strategy: RollingUpdate, replicas: 2, image: 'pipeline-busybox:local' }",
     );
     until_holds(&stand, &*rollout).await;
     let resource = assertion(

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use pipeline::outcome::{Failure, Outcome};
 use serde_json::json;
 
-use super::stand::{IMAGE, image};
+use super::busybox::{IMAGE, loaded};
 use super::world::Project;
 
 /// A web service that is healthy, and a worker that ends as `code` says.
@@ -22,7 +22,7 @@ fn file(code: u32) -> String {
 }
 
 fn project(code: u32) -> (Project, String) {
-    image();
+    loaded();
     let mut project = Project::new(&[("compose.yaml", &file(code))], "default");
     let env = std::sync::Arc::make_mut(&mut project.context.env);
     env.insert("WORD".to_owned(), "hello".to_owned());
@@ -90,7 +90,7 @@ fn killed(folder: &Path, name: &str) {
 #[test]
 #[ignore = "needs docker"]
 fn a_project_that_a_killed_run_left_is_taken_down_by_clean_or_the_next_run_and_no_others() {
-    image();
+    loaded();
     let (name, other) =
         (format!("pipeline-left-{}", std::process::id()), format!("pipeline-other-{}", std::process::id()));
     let (folder, theirs) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));

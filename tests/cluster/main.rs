@@ -17,6 +17,7 @@ mod kube;
 mod kube_bulk;
 mod kube_room;
 mod mutations;
+mod node;
 mod ownership;
 mod provision;
 mod ran;

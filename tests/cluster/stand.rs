@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
@@ -17,8 +16,7 @@ use pipeline::source::SourceMap;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-/// The image that the tests run: a static busybox, in the cluster's runtime.
-pub const IMAGE: &str = "pipeline-test:local";
+use super::busybox;
 
 /// A namespace of one test, deleted in the end.
 pub struct Stand {
@@ -47,7 +45,7 @@ impl Stand {
     /// A fresh namespace with these labels.
     #[allow(clippy::needless_pass_by_value, reason = "callers write json!")]
     pub async fn new(name: &str, labels: Value) -> Self {
-        image();
+        busybox::loaded();
         let namespace = format!("{name}-{}", std::process::id());
         let context = std::env::var("PIPELINE_TEST_CONTEXT").unwrap_or_else(|_| "local".to_owned());
         let settings = ClusterSettings {
@@ -149,24 +147,4 @@ fn context_of(world: Arc<World>, kept: Arc<Kept>) -> Context {
 
 fn project() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Puts the image into the cluster's runtime, once a run of the tests: busybox with a link for each of its commands.
-pub fn image() {
-    const BUILD: &str = r#"
-        root=$(mktemp -d); trap 'rm -rf "$root"' EXIT
-        mkdir "$root/bin"; cp "$(command -v busybox)" "$root/bin/busybox"
-        for name in $("$root/bin/busybox" --list); do [ -e "$root/bin/$name" ] || ln -s busybox "$root/bin/$name"; done
-        tar -C "$root" -c bin | docker import -c 'ENV PATH=/bin' - "$IMAGE"
-        docker save "$IMAGE" | "$LOAD"
-    "#;
-    static LOADED: OnceLock<()> = OnceLock::new();
-    LOADED.get_or_init(|| {
-        let load = project().join("tools/cluster-load");
-        if load.exists() {
-            let mut build = Command::new("bash");
-            build.args(["-euo", "pipefail", "-c", BUILD]).env("IMAGE", IMAGE).env("LOAD", load).stdout(Stdio::null());
-            assert!(build.status().expect("started").success(), "{IMAGE} could not be put into the cluster");
-        }
-    });
 }
