@@ -10,7 +10,7 @@ pub mod helm;
 pub mod http;
 pub mod images;
 pub mod inputs;
-mod kept;
+pub mod kept;
 pub mod lock;
 pub mod orphans;
 pub mod process;

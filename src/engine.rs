@@ -2,6 +2,7 @@
 //! kind and no reporter; what it decides stands in the journal before anybody hears of it.
 
 mod attempt;
+mod cache;
 mod dispatch;
 mod env;
 mod fingerprint;
@@ -71,6 +72,8 @@ pub struct Origin {
     pub course: Option<Course>,
     /// Keys the fingerprints of what passed; without it none are taken.
     pub key: Option<[u8; 32]>,
+    /// What earlier runs made stands for steps with `cache:`.
+    pub cached: bool,
 }
 
 /// What a run works with.

@@ -150,6 +150,11 @@ pub enum Because {
         /// That run.
         run: String,
     },
+    /// What it makes is as an earlier run left it, and what it is made from has not changed (`cache:`).
+    Unchanged {
+        /// That run.
+        since: String,
+    },
     /// Its own time was over.
     TimedOut {
         /// The limit.

@@ -152,7 +152,7 @@ pub(super) struct Run {
     /// With --resume: run this step again, whatever the record says; may stand several times
     #[arg(long, value_name = "STEP", requires = "resume")]
     pub again: Vec<String>,
-    /// First remove what earlier runs have made, as `clean` does
+    /// First remove what earlier runs have made, as `clean` does; steps with `cache:` run again
     #[arg(long, conflicts_with = "resume")]
     pub fresh: bool,
     /// Wait for another run of this project, or on this namespace, for so long [default: 1h]

@@ -62,7 +62,8 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
 
 async fn settle(args: &Args, store: &Store, ready: &Ready, lock: &mut Lock) -> Result<Option<Exit>, Fault> {
     let output = super::args::Output::Plain;
-    let wish = Wish { jobs: 4, mode: Mode::KeepGoing, output, patience: Duration::ZERO, called: args.called() };
+    let wish =
+        Wish { cached: false, jobs: 4, mode: Mode::KeepGoing, output, patience: Duration::ZERO, called: args.called() };
     aftermath::settle(store, ready, &wish, None, lock).await
 }
 

@@ -94,7 +94,7 @@ async fn go(
     };
     let ready = ready(plan, world, secrets).await?;
     let jobs = run.jobs.unwrap_or_else(default_jobs).max(1);
-    let wish = Wish { jobs, mode: mode(run), output: run.output, patience, called: args.called() };
+    let wish = Wish { cached: !run.fresh, jobs, mode: mode(run), output: run.output, patience, called: args.called() };
     let store = record::store(args)?;
     let resumed = past.as_ref().map(|(folder, _)| folder.id());
     if let Some(exit) = aftermath::settle(&store, &ready, &wish, resumed, &mut lock).await? {

@@ -40,6 +40,13 @@ pub fn digest<'p>(project: &Path, patterns: impl IntoIterator<Item = &'p str>) -
     Ok(*hasher.finalize().as_bytes())
 }
 
+/// The first of `patterns` that names nothing that is there.
+pub fn missing<'p>(project: &Path, patterns: impl IntoIterator<Item = &'p str>) -> Option<&'p str> {
+    let is_there = |path: &PathBuf| project.join(path).exists();
+    let names = |pattern: &str| expanded(project, pattern).is_ok_and(|found| found.iter().any(is_there));
+    patterns.into_iter().find(|pattern| !names(pattern))
+}
+
 /// The files that a pattern names, relative to the project; the path itself where it is no pattern and nothing lies there.
 fn expanded(project: &Path, pattern: &str) -> io::Result<BTreeSet<PathBuf>> {
     let mut found = BTreeSet::new();

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::outcome::Fault;
 
@@ -11,7 +12,7 @@ use crate::outcome::Fault;
 ///
 /// # Errors
 /// [`Fault`] of kind environment when the file cannot be written.
-pub(super) fn save(path: &Path, record: &impl Serialize) -> Result<(), Fault> {
+pub fn save(path: &Path, record: &impl Serialize) -> Result<(), Fault> {
     let draft = path.with_extension("part");
     let text = serde_json::to_string_pretty(record).expect("a record is plain text");
     let folder = path.parent().expect("the file lies in a folder");
@@ -19,4 +20,9 @@ pub(super) fn save(path: &Path, record: &impl Serialize) -> Result<(), Fault> {
         .and_then(|()| fs::write(&draft, text + "\n"))
         .and_then(|()| fs::rename(&draft, path))
         .map_err(|error| Fault::environment(format!("{} cannot be written: {error}", path.display())))
+}
+
+/// Reads a record; `None` where there is none, or none that can be read.
+pub fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
 }

@@ -19,8 +19,9 @@ use crate::outcome::{Failure, Fault, FaultKind, Outcome, Outputs};
 use crate::plan::{Body, Plan, PlanNode, Retry, StepPlan, Work, decode_rendered};
 use crate::units::TimeSpan;
 
+use super::cache::{Cache, Made};
 use super::env;
-use super::fingerprint::{self, Made};
+use super::fingerprint;
 use super::notice::NoticeSender;
 use super::outputs;
 use super::record::StepLog;
@@ -95,6 +96,8 @@ pub(crate) struct Job {
     pub masker: Masker,
     /// Keys its fingerprint.
     pub key: Option<[u8; 32]>,
+    /// What earlier runs made may stand for it.
+    pub cached: bool,
     /// A gate that is looked at once, and only warns.
     pub only_looks: bool,
 }
@@ -122,12 +125,12 @@ impl Job {
             Work::Step(step) => match &step.body {
                 Body::Ready(body) => {
                     let print = self.fingerprint(node, None, body.reads()).await;
-                    Ending { fingerprint: print, ..self.attempts(node, step, body.as_ref()).await }
+                    self.made(node, step, body.as_ref(), print).await
                 }
                 Body::Template(written) => match self.render(step, written) {
                     Ok((rendered, body)) => {
                         let print = self.fingerprint(node, Some(rendered), body.reads()).await;
-                        Ending { fingerprint: print, ..self.attempts(node, step, body.as_ref()).await }
+                        self.made(node, step, body.as_ref(), print).await
                     }
                     Err(fault) => Ending::errored(fault),
                 },
@@ -137,16 +140,47 @@ impl Job {
         ending
     }
 
+    /// Runs it, unless what it makes is there already.
+    async fn made(&self, node: &PlanNode, step: &StepPlan, body: &dyn Step, print: Option<String>) -> Ending {
+        let cache = match print {
+            Some(print) if !node.cache.is_empty() => Cache::of(&self.plan, self.node, print),
+            fingerprint => return Ending { fingerprint, ..self.attempts(node, step, body).await },
+        };
+        if self.cached
+            && let Some(Made { run, outputs, .. }) = cache.find().await
+        {
+            let because = Some(Because::Unchanged { since: run });
+            return Ending { because, outputs, fingerprint: Some(cache.fingerprint), ..Ending::of(State::Passed) };
+        }
+        let ending = self.attempts(node, step, body).await;
+        if ending.state == State::Passed {
+            cache.keep(&self.cx, &ending.outputs).await;
+        }
+        Ending { fingerprint: Some(cache.fingerprint), ..ending }
+    }
+
     /// What it is made from, before it runs. What cannot be told is no reason not to run: it is only never kept.
     async fn fingerprint(&self, node: &PlanNode, rendered: Option<Node>, reads: Vec<String>) -> Option<String> {
         let key = self.key?;
         if node.inputs.is_empty() && reads.is_empty() {
-            let made = Made { plan: &self.plan, node, env: &self.cx.env, rendered: rendered.as_ref(), reads: &reads };
+            let made = fingerprint::Made {
+                plan: &self.plan,
+                node,
+                env: &self.cx.env,
+                rendered: rendered.as_ref(),
+                reads: &reads,
+            };
             return fingerprint::of(&key, &made).ok();
         }
         let (plan, id, env) = (Arc::clone(&self.plan), self.node, Arc::clone(&self.cx.env));
         let reading = tokio::task::spawn_blocking(move || {
-            let made = Made { plan: &plan, node: plan.node(id), env: &env, rendered: rendered.as_ref(), reads: &reads };
+            let made = fingerprint::Made {
+                plan: &plan,
+                node: plan.node(id),
+                env: &env,
+                rendered: rendered.as_ref(),
+                reads: &reads,
+            };
             fingerprint::of(&key, &made).ok()
         });
         reading.await.ok().flatten()

@@ -88,6 +88,7 @@ impl Workshop<'_> {
             continue_on_error: false,
             definition: reading.definer.finish(),
             inputs: Vec::new(),
+            cache: Vec::new(),
             once: false,
             work: Work::Gate(Gate { assertions }),
         };

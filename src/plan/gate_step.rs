@@ -14,11 +14,12 @@ use crate::event::{NodeOutline, Role};
 use crate::spec::StepKeys;
 
 /// Common keys that say nothing of a gate, and what to do instead.
-const NOT_FOR_GATES: [(&str, &str); 6] = [
+const NOT_FOR_GATES: [(&str, &str); 7] = [
     ("retry", "its assertions are looked at until they hold: give them `within: 30s`"),
     ("for_each", "write an assertion for each, or a gate file with parameters"),
     ("outputs", "a gate publishes nothing: put it into the step that does"),
     ("inputs", "leave it out: a gate is measured, not made from files"),
+    ("cache", "leave it out: a gate is measured each time"),
     ("once", "leave it out: measuring twice does no harm"),
     ("pool", "leave it out: a gate takes no place"),
 ];

@@ -78,6 +78,8 @@ pub struct PlanNode {
     pub definition: Definition,
     /// Files that it is made from (`inputs:`), as patterns.
     pub inputs: Vec<String>,
+    /// Files that it makes (`cache:`), as patterns; while they are as it left them it need not run.
+    pub cache: Vec<String>,
     /// Must not run twice without somebody saying so.
     pub once: bool,
     /// What it does.

@@ -76,7 +76,10 @@ impl Workshop<'_> {
         let sound = keys.is_some() && kinds.len() == 1;
         let (keys, items) = keys.unwrap_or_default();
         match kinds.as_slice() {
-            [Stands::Kind(kind, _)] => self.check_during(entry, kind.name, kind.during),
+            [Stands::Kind(kind, _)] => {
+                self.check_during(entry, kind.name, kind.during);
+                self.check_cache(entry, kind);
+            }
             [Stands::Gate(list)] => self.check_gate(entry, list),
             _ => {}
         }
@@ -109,6 +112,24 @@ impl Workshop<'_> {
             self.out.push(
                 Diagnostic::error(Code::InvalidValue, during.key_span, message)
                     .help(format!("these can: {}", able.join(", "))),
+            );
+        }
+    }
+
+    /// A step that is left out must be one of which it is known what it is made from, and that is over by itself.
+    fn check_cache(&mut self, entry: &Entry, kind: &StepKind) {
+        let Some(cache) = entry.node.entry("cache") else { return };
+        if kind.light && entry.node.get("inputs").is_none_or(|inputs| inputs.items().is_empty()) {
+            let message = format!("step `{}` has `cache`, but no `inputs`", entry.key);
+            self.out.push(
+                Diagnostic::error(Code::MissingKey, cache.key_span, message)
+                    .help("name what it is made from: `inputs: [src, \"*.lock\"]`; where that changes it runs again"),
+            );
+        }
+        if entry.node.entry("during").is_some() {
+            let message = "a step that runs `during` others cannot be left out";
+            self.out.push(
+                Diagnostic::error(Code::InvalidValue, cache.key_span, message).help("leave `cache` or `during` out"),
             );
         }
     }
@@ -230,13 +251,14 @@ impl Workshop<'_> {
                 .unwrap_or_else(|| format!("add `pools: {{ {pool}: 1 }}` to pipeline.yaml"));
             self.out.push(Diagnostic::error(Code::UnknownName, span, format!("there is no pool `{pool}`")).help(help));
         }
-        for (index, pattern) in keys.inputs.iter().enumerate() {
-            if let Some(problem) = crate::drivers::inputs::problem(pattern) {
-                let span = entry.node.span_at(&["inputs".into(), index.into()]);
-                self.out.push(
-                    Diagnostic::error(Code::InvalidReference, span, problem)
-                        .help("write files, folders or patterns below the project: `inputs: [src, \"*.lock\"]`"),
-                );
+        for (key, patterns) in [("inputs", &keys.inputs), ("cache", &keys.cache)] {
+            for (index, pattern) in patterns.iter().enumerate() {
+                if let Some(problem) = crate::drivers::inputs::problem(pattern) {
+                    let span = entry.node.span_at(&[key.into(), index.into()]);
+                    let help =
+                        format!("write files, folders or patterns below the project: `{key}: [src, \"*.lock\"]`");
+                    self.out.push(Diagnostic::error(Code::InvalidReference, span, problem).help(help));
+                }
             }
         }
         let items = keys.for_each.as_ref().map(|items| items.iter().map(|item| item.0.clone()).collect());
@@ -315,6 +337,7 @@ impl Workshop<'_> {
             continue_on_error: keys.continue_on_error,
             definition,
             inputs: keys.inputs.clone(),
+            cache: keys.cache.clone(),
             once: keys.once,
             work: Work::Step(StepPlan { kind, body, outputs: keys.outputs.clone() }),
         })

@@ -58,6 +58,7 @@ pub(super) fn because(because: &Because) -> String {
         Because::Interrupted => "interrupted".to_owned(),
         Because::Stopped { reason } => format!("the run was stopped: {reason}"),
         Because::Kept { run } => format!("done by run {run}"),
+        Because::Unchanged { since } => format!("unchanged since run {since}"),
         Because::TimedOut { after } => format!("timed out after {}", TimeSpan(*after)),
     }
 }

@@ -81,6 +81,11 @@ pub struct StepKeys {
     /// `run --resume` runs it again. What a kind reads by itself (manifests, charts, build contexts) needs no mention.
     #[serde(default)]
     pub inputs: Vec<String>,
+    /// Files and patterns below the project that it makes (`dist`, `bin/*`). While they are as it left them, and its
+    /// `inputs:`, definition, values and environment are the same, no run does it again: its outputs are those of then.
+    /// `run --fresh` does it all the same.
+    #[serde(default)]
+    pub cache: Vec<String>,
     /// It must not run twice: where a run died in its middle, `run --resume` asks before it runs it again, and fails
     /// where nobody can be asked.
     #[serde(default)]

@@ -1,6 +1,7 @@
 //! The built program, as people and scripts use it: words, exit codes, files, signals. Needs neither Docker nor a cluster.
 
 mod api;
+mod cache;
 mod choices;
 mod commands;
 mod crash;

@@ -35,6 +35,8 @@ pub(in crate::cli) struct Ready {
 
 /// How a run is wished to be.
 pub(in crate::cli) struct Wish {
+    /// Steps with `cache:` whose work is done may be left out.
+    pub cached: bool,
     pub jobs: u32,
     pub mode: Mode,
     pub output: Output,
@@ -102,7 +104,7 @@ impl Ready {
             selection,
             grace: GRACE,
             env,
-            origin: Origin { runner: Some(runner), course, key: Some(self.key) },
+            origin: Origin { runner: Some(runner), course, key: Some(self.key), cached: wish.cached },
         };
         let parts = engine::Parts {
             masker: self.masker.clone(),

@@ -185,6 +185,7 @@ impl Dispatch {
             notices: parts.notices.clone(),
             masker: parts.masker.clone(),
             key: self.options.origin.key,
+            cached: self.options.origin.cached,
             only_looks: self.options.origin.course.as_ref().is_some_and(|course| course.looks.contains(&node)),
         }
     }

@@ -71,6 +71,7 @@ fn reason(because: &Because) -> String {
         Because::Interrupted => "interrupted".to_owned(),
         Because::Stopped { reason } => format!("the run was stopped: {reason}"),
         Because::Kept { run } => format!("kept from {run}"),
+        Because::Unchanged { since } => format!("unchanged since {since}"),
         Because::TimedOut { after } => format!("limit {}", TimeSpan(*after)),
     }
 }

@@ -107,6 +107,7 @@ fn node(plan: &mut Plan, line: &str) {
         continue_on_error: words.split(' ').any(|word| word == "tolerated"),
         definition: crate::plan::Definer::default().word(words).finish(),
         inputs: Vec::new(),
+        cache: Vec::new(),
         once: words.split(' ').any(|word| word == "once"),
         work: if role == Role::Gate { Work::Gate(gate(words)) } else { Work::Step(step_plan(words)) },
     });

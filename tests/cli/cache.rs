@@ -1,0 +1,88 @@
+//! Steps with `cache:`: what lets a run leave them out, and what does not.
+
+use crate::kit::Project;
+
+/// Made from `src`, and from a var by way of its environment; says which time it is.
+const STAGE: &str = r#"stage: a
+steps:
+  build:
+    inputs: [src]
+    cache: [dist]
+    env: { MODE: "${{ vars.mode }}" }
+    shell: { run: 'mkdir -p dist; cat src/* > dist/all; echo x >> times; echo "size=$(wc -c < dist/all)" >> "$PIPELINE_OUTPUT"' }
+    outputs: [size]
+  use:
+    env: { SIZE: "${{ steps.build.outputs.size }}" }
+    shell: { run: 'echo "$SIZE" > used' }
+"#;
+
+fn project() -> Project {
+    let project = Project::of(&[("a.yaml", STAGE)]);
+    project.write("pipeline.yaml", "version: 1\npipeline: test\nvars: { mode: fast }\nstages: [a.yaml]\n");
+    project.write("src/one", "one");
+    project.run(&["run"]).ends(0, &["✔ a.build"]);
+    project
+}
+
+/// How often it was done, after another run.
+fn times(project: &Project, args: &[&str]) -> usize {
+    project.run(args).ends(0, &["✔ a.build"]);
+    project.read("times").lines().count()
+}
+
+#[test]
+fn what_is_there_and_unchanged_is_not_made_again_and_hands_on_what_it_did_then() {
+    let project = project();
+    std::fs::remove_file(project.path().join("used")).expect("there");
+    let first = project.run(&["runs", "list"]).out.lines().find(|line| line.contains("passed")).map(str::to_owned);
+    let run = first.expect("a run").split_whitespace().next().expect("its id").to_owned();
+    project.run(&["run"]).ends(0, &[&format!("unchanged since run {run}")]);
+    assert_eq!((project.read("times").as_str(), project.read("used").as_str()), ("x\n", "3\n"));
+    // Said of the run that did it, however often it is left out.
+    project.run(&["run"]).ends(0, &[&format!("unchanged since run {run}")]);
+}
+
+#[test]
+fn whatever_it_is_made_from_makes_it_run_again() {
+    let project = project();
+    project.write("src/two", "two");
+    assert_eq!(times(&project, &["run"]), 2);
+    assert_eq!(times(&project, &["run", "--var", "mode=slow"]), 3);
+    project.write("a.yaml", &STAGE.replace("mkdir -p dist;", "mkdir -p dist; true;"));
+    assert_eq!(times(&project, &["run", "--var", "mode=slow"]), 4);
+    assert_eq!(times(&project, &["run", "--var", "mode=slow"]), 4);
+}
+
+#[test]
+fn whatever_becomes_of_what_it_made_makes_it_run_again() {
+    let project = project();
+    project.write("dist/all", "somebody else's");
+    assert_eq!(times(&project, &["run"]), 2);
+    std::fs::remove_dir_all(project.path().join("dist")).expect("there");
+    assert_eq!(times(&project, &["run"]), 3);
+    assert_eq!(times(&project, &["run", "--fresh"]), 4);
+    assert_eq!(times(&project, &["run"]), 4);
+}
+
+#[test]
+fn a_step_that_failed_or_made_nothing_is_no_cache() {
+    let project = Project::of(&[(
+        "a.yaml",
+        "stage: a\nsteps:\n  build: { inputs: [src], cache: [dist], shell: { run: \"echo x >> times; test -e good\" } }\n",
+    )]);
+    project.run(&["run"]).ends(1, &[]);
+    project.write("good", "");
+    project.run(&["run"]).ends(0, &["`dist` of `cache:` is not there, so it runs again the next time"]);
+    project.run(&["run"]).ends(0, &[]);
+    assert_eq!(project.read("times"), "x\nx\nx\n");
+}
+
+#[test]
+fn a_run_that_goes_on_knows_what_was_left_out() {
+    let project = project();
+    project.write("a.yaml", &STAGE.replace("echo \"$SIZE\" > used", "echo \"$SIZE\" > used; test -e good"));
+    project.run(&["run"]).ends(1, &["unchanged since run"]);
+    project.write("good", "");
+    project.run(&["run", "--resume"]).ends(0, &[]);
+    assert_eq!(project.read("times"), "x\n");
+}
