@@ -21,6 +21,7 @@ mod selection;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

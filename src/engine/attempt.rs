@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::document::Node;
 use crate::event::{AssertionResult, Because, LogSize, NodeId, State};
-use crate::kind::{Context, Signals, Step};
+use crate::kind::{Context, Step};
 use crate::mask::Masker;
 use crate::outcome::{Failure, Fault, FaultKind, Outcome, Outputs};
 use crate::plan::{Body, Plan, PlanNode, Retry, StepPlan, Work, decode_rendered};
@@ -27,11 +26,7 @@ use super::outputs;
 use super::record::StepLog;
 use super::scope::View;
 use super::settle;
-
-/// What a cancelled kind may take beyond the grace before it is dropped.
-const GIVE_UP: Duration = Duration::from_secs(5);
-/// What a `during` step may take to end once nothing is left to cover.
-const STOP_LIMIT: Duration = Duration::from_secs(60);
+use super::watched::{Cut, STOP_LIMIT, Watched};
 
 /// What a running node tells the loop.
 #[derive(Debug)]
@@ -293,71 +288,6 @@ impl Job {
             Ok(()) => Ending { outputs, ..Ending::of(State::Passed) },
             Err(failure) => Ending::failed(failure),
         }
-    }
-}
-
-/// Why an attempt did not end by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cut {
-    Cancelled,
-    TimedOut(Duration),
-    NotStopped,
-}
-
-/// The signals and limits around one attempt.
-struct Watched<'a> {
-    signals: &'a Signals,
-    during: bool,
-    /// For a `during` step the time to come up, for any other its whole time.
-    timeout: Option<Duration>,
-}
-
-impl Watched<'_> {
-    /// The answer of `work` (none when it gave none in time), why it was cut short, and whether it came up.
-    async fn run<T>(&self, work: impl Future<Output = T>, up: impl Fn()) -> (Option<T>, Option<Cut>, bool) {
-        let mut work = std::pin::pin!(work);
-        let mut limit = self.timeout.map(|timeout| (Instant::now() + timeout, Cut::TimedOut(timeout)));
-        let (mut was_up, mut stopping) = (false, false);
-        let cut = loop {
-            tokio::select! {
-                biased;
-                answer = &mut work => {
-                    // It may have come up and ended in one go.
-                    if self.during && !was_up && self.signals.up.is_cancelled() {
-                        was_up = true;
-                        up();
-                    }
-                    let cancelled = self.signals.cancel.is_cancelled().then_some(Cut::Cancelled);
-                    return (Some(answer), cancelled, was_up);
-                }
-                () = self.signals.cancel.cancelled() => break Cut::Cancelled,
-                () = self.signals.up.cancelled(), if self.during && !was_up => {
-                    was_up = true;
-                    if !stopping {
-                        limit = None;
-                    }
-                    up();
-                }
-                () = self.signals.stop.cancelled(), if self.during && !stopping => {
-                    stopping = true;
-                    limit = Some((Instant::now() + STOP_LIMIT, Cut::NotStopped));
-                }
-                cut = reached(limit) => break cut,
-            }
-        };
-        self.signals.cancel.cancel();
-        let answer = tokio::time::timeout(self.signals.grace + GIVE_UP, &mut work).await.ok();
-        (answer, Some(cut), was_up)
-    }
-}
-
-async fn reached(limit: Option<(Instant, Cut)>) -> Cut {
-    match limit {
-        Some((at, cut)) => {
-            tokio::time::sleep_until(at).await;
-            cut
-        }
-        None => std::future::pending().await,
     }
 }
 
