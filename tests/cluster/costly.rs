@@ -141,3 +141,28 @@ fn a_release_in_another_revision_than_the_third_is_told() {
     ran.ends(1, &["✘ the release is deployed, in its third revision: revision is 3, expected 4"]);
     ran.failed(&["helm-chart.gate"]);
 }
+
+#[test]
+#[ignore = "needs the cluster, and minutes"]
+fn a_chart_that_shows_a_secret_is_seen_while_the_fresh_deploy_is_there() {
+    let todo = Todo::new("shown");
+    let file = "charts/todo-chatbot-chart/templates/configmap.yaml";
+    todo.edit(file, "  MODEL: ", "  HINT: {{ .Values.secrets.jwtSecret | quote }}\n  MODEL: ");
+    let ran = todo.run(&["--stage", "fresh-deploy", "--var", "browser=false"]);
+    ran.ends(1, &["✘ no secret value stands in the cluster outside of Secrets: ", "jwt_secret"]);
+    ran.failed(&["fresh-deploy.live"])
+        .steps_kept_from(&["fresh-deploy.uninstall", "fresh-deploy.cleanup", "fresh-deploy.gate"], "fresh-deploy.live");
+    todo.nothing_is_left();
+}
+
+#[test]
+#[ignore = "needs the cluster, and minutes"]
+fn a_namespace_that_stays_behind_is_told_by_the_last_gate() {
+    let todo = Todo::new("stays");
+    let gone = "needs: [uninstall]\n    kube: { delete: { target: \"namespace/";
+    todo.edit("stages/7-fresh-deploy.yaml", gone, &gone.replace("namespace/", "configmap/not-"));
+    let ran = todo.run(&["--stage", "fresh-deploy", "--var", "browser=false"]);
+    ran.ends(1, &["✘ no namespace of the run is left: "]).failed(&["fresh-deploy.gate"]);
+    ran.passed(&["fresh-deploy.live", "fresh-deploy.uninstall", "fresh-deploy.namespace-away"]);
+    todo.nothing_is_left();
+}
