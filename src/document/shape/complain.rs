@@ -53,6 +53,9 @@ impl<'a> Check<'a> {
                 Some(format!("put a blank behind the `:`: {}", scalar.replacen(':', ": ", 1)))
             }
             (_, Some(scalar)) if types.name(Types::LIST) => Some(format!("make it a list: [{scalar}]")),
+            (Value::Map(_), None) if types.name(Types::LIST) => {
+                Some("make it a list: put `- ` before its first key, or brackets around it".to_owned())
+            }
             _ if types.name(Types::MAP) => {
                 let inner = self.rules.mapping(id)?;
                 let keys: Vec<&str> = self.rules.get(inner).properties.keys().map(String::as_str).take(12).collect();

@@ -107,6 +107,15 @@ fn a_required_key_with_a_slip_is_one_fault() {
 }
 
 #[test]
+fn a_mapping_in_the_place_of_a_list_is_told_how_to_become_one() {
+    let told = told(step(), "kind: a\nneeds: { b: c }\n");
+    assert!(
+        told.contains("`needs` is a mapping, expected a list of texts\n  make it a list: put `- ` before"),
+        "{told}"
+    );
+}
+
+#[test]
 fn wrong_types_show_both_sides() {
     let text = "kind: 1.10\nneeds: b\ntimeout: [30s]\nretry: 3\ndry: yes\nany: [1]\nenv: { A: 1, B: [c] }\n";
     let expected = "\
