@@ -86,3 +86,13 @@ fn a_run_that_goes_on_knows_what_was_left_out() {
     project.run(&["run", "--resume"]).ends(0, &[]);
     assert_eq!(project.read("times"), "x\n");
 }
+
+#[test]
+fn what_is_asked_for_again_runs_however_unchanged_it_is() {
+    let project = project();
+    project.write("a.yaml", &STAGE.replace("echo \"$SIZE\" > used", "echo \"$SIZE\" > used; test -e good"));
+    project.run(&["run"]).ends(1, &["unchanged since run"]);
+    project.write("good", "");
+    project.run(&["run", "--resume", "--again", "a.build"]).ends(0, &[]);
+    assert_eq!(project.read("times"), "x\nx\n");
+}

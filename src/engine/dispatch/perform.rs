@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{Because, Event, Kept, NodeId, State};
+use crate::event::{Anew, Because, Event, Kept, NodeId, State};
 use crate::kind::{Context, Signals};
 use crate::outcome::Fault;
 use crate::plan::{StageId, Work};
@@ -152,6 +152,14 @@ impl Dispatch {
         self.scheduler.finish(node, End::Passed);
     }
 
+    /// Whether this run goes on with one in which the node did not come to a good end, or had it asked for again: what
+    /// runs before that one left is no answer then.
+    fn must_run(&self, node: NodeId) -> bool {
+        let mut again = self.options.origin.course.iter().flat_map(|course| &course.continues.again);
+        let cached = !self.parts.plan.node(node).cache.is_empty();
+        cached && again.any(|again| again.node == node && !matches!(again.why, Anew::NotStarted | Anew::New))
+    }
+
     fn job(&self, node: NodeId, ground: &Ground, signals: Signals) -> Job {
         let (plan, parts) = (&self.parts.plan, &self.parts);
         let name = plan.node(node).outline.name.as_str();
@@ -185,7 +193,7 @@ impl Dispatch {
             notices: parts.notices.clone(),
             masker: parts.masker.clone(),
             key: self.options.origin.key,
-            cached: self.options.origin.cached,
+            cached: self.options.origin.cached && !self.must_run(node),
             only_looks: self.options.origin.course.as_ref().is_some_and(|course| course.looks.contains(&node)),
         }
     }
