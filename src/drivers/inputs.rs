@@ -29,22 +29,38 @@ pub fn problem(pattern: &str) -> Option<String> {
 /// # Errors
 /// A file cannot be read.
 pub fn digest<'p>(project: &Path, patterns: impl IntoIterator<Item = &'p str>) -> io::Result<[u8; 32]> {
-    let mut hasher = blake3::Hasher::new();
     let mut named = BTreeSet::new();
     for pattern in patterns {
         named.extend(expanded(project, pattern)?);
     }
+    of(project, named)
+}
+
+/// As [`digest`], where every pattern has to name something; else the first that names nothing that is there.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn digest_of_all<'p>(
+    project: &Path,
+    patterns: impl IntoIterator<Item = &'p str>,
+) -> io::Result<Result<[u8; 32], &'p str>> {
+    let mut named = BTreeSet::new();
+    for pattern in patterns {
+        let found = expanded(project, pattern)?;
+        if !found.iter().any(|path| project.join(path).exists()) {
+            return Ok(Err(pattern));
+        }
+        named.extend(found);
+    }
+    of(project, named).map(Ok)
+}
+
+fn of(project: &Path, named: BTreeSet<PathBuf>) -> io::Result<[u8; 32]> {
+    let mut hasher = blake3::Hasher::new();
     for path in named {
         put(&mut hasher, project, &path)?;
     }
     Ok(*hasher.finalize().as_bytes())
-}
-
-/// The first of `patterns` that names nothing that is there.
-pub fn missing<'p>(project: &Path, patterns: impl IntoIterator<Item = &'p str>) -> Option<&'p str> {
-    let is_there = |path: &PathBuf| project.join(path).exists();
-    let names = |pattern: &str| expanded(project, pattern).is_ok_and(|found| found.iter().any(is_there));
-    patterns.into_iter().find(|pattern| !names(pattern))
 }
 
 /// The files that a pattern names, relative to the project; the path itself where it is no pattern and nothing lies there.

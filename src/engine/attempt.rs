@@ -18,9 +18,9 @@ use crate::outcome::{Failure, Fault, FaultKind, Outcome, Outputs};
 use crate::plan::{Body, Plan, PlanNode, Retry, StepPlan, Work, decode_rendered};
 use crate::units::TimeSpan;
 
-use super::cache::{Cache, Made};
+use super::cache::Cache;
 use super::env;
-use super::fingerprint;
+use super::fingerprint::{self, Made};
 use super::notice::NoticeSender;
 use super::outputs;
 use super::record::StepLog;
@@ -142,10 +142,11 @@ impl Job {
             fingerprint => return Ending { fingerprint, ..self.attempts(node, step, body).await },
         };
         if self.cached
-            && let Some(Made { run, outputs, .. }) = cache.find().await
+            && let Some(left) = cache.find().await
         {
-            let because = Some(Because::Unchanged { since: run });
-            return Ending { because, outputs, fingerprint: Some(cache.fingerprint), ..Ending::of(State::Passed) };
+            let because = Some(Because::Unchanged { since: left.run });
+            let fingerprint = Some(cache.fingerprint);
+            return Ending { because, outputs: left.outputs, fingerprint, ..Ending::of(State::Passed) };
         }
         let ending = self.attempts(node, step, body).await;
         if ending.state == State::Passed {
@@ -158,24 +159,12 @@ impl Job {
     async fn fingerprint(&self, node: &PlanNode, rendered: Option<Node>, reads: Vec<String>) -> Option<String> {
         let key = self.key?;
         if node.inputs.is_empty() && reads.is_empty() {
-            let made = fingerprint::Made {
-                plan: &self.plan,
-                node,
-                env: &self.cx.env,
-                rendered: rendered.as_ref(),
-                reads: &reads,
-            };
+            let made = Made { plan: &self.plan, node, env: &self.cx.env, rendered: rendered.as_ref(), reads: &reads };
             return fingerprint::of(&key, &made).ok();
         }
         let (plan, id, env) = (Arc::clone(&self.plan), self.node, Arc::clone(&self.cx.env));
         let reading = tokio::task::spawn_blocking(move || {
-            let made = fingerprint::Made {
-                plan: &plan,
-                node: plan.node(id),
-                env: &env,
-                rendered: rendered.as_ref(),
-                reads: &reads,
-            };
+            let made = Made { plan: &plan, node: plan.node(id), env: &env, rendered: rendered.as_ref(), reads: &reads };
             fingerprint::of(&key, &made).ok()
         });
         reading.await.ok().flatten()

@@ -12,9 +12,9 @@ use crate::kind::Context;
 use crate::outcome::Outputs;
 use crate::plan::Plan;
 
-/// What a step made when it passed last.
+/// What a step left when it passed last.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Made {
+pub(crate) struct Left {
     /// Its name, for people who look.
     pub step: String,
     /// The run.
@@ -40,28 +40,30 @@ impl Cache {
         Cache { plan: Arc::clone(plan), node, fingerprint }
     }
 
-    /// What it made, where that is still there and would be made from the same.
-    pub async fn find(&self) -> Option<Made> {
-        let made: Made = kept::read(&self.path())?;
-        let same = made.fingerprint == self.fingerprint && Some(&made.files) == self.files().await.as_ref();
-        same.then_some(made)
+    /// What it left, where what it made is still there and would be made from the same.
+    pub async fn find(&self) -> Option<Left> {
+        let left: Left = kept::read(&self.path())?;
+        let same = left.fingerprint == self.fingerprint && self.files().await?.as_ref() == Ok(&left.files);
+        same.then_some(left)
     }
 
     /// Notes down what it made. Where that cannot be done, it is only done again.
     pub async fn keep(&self, cx: &Context, outputs: &Outputs) {
-        let patterns = self.plan.node(self.node).cache.iter().map(String::as_str);
-        if let Some(pattern) = inputs::missing(&cx.project, patterns) {
-            return cx.say(format!("`{pattern}` of `cache:` is not there, so it runs again the next time"));
-        }
-        let Some(files) = self.files().await else { return };
-        let made = Made {
+        let files = match self.files().await {
+            Some(Ok(files)) => files,
+            Some(Err(missing)) => {
+                return cx.say(format!("`{missing}` of `cache:` is not there, so it runs again the next time"));
+            }
+            None => return,
+        };
+        let left = Left {
             step: self.name().to_owned(),
             run: cx.run.clone(),
             fingerprint: self.fingerprint.clone(),
             files,
             outputs: outputs.clone(),
         };
-        let _ = kept::save(&self.path(), &made);
+        let _ = kept::save(&self.path(), &left);
     }
 
     fn name(&self) -> &str {
@@ -74,13 +76,14 @@ impl Cache {
         self.plan.settings().project.join(".pipeline/cache").join(format!("{}.json", &name[..16]))
     }
 
-    /// `None` where one of them cannot be read.
-    async fn files(&self) -> Option<String> {
+    /// Digest of what it makes, or the pattern that names nothing; `None` where a file cannot be read.
+    async fn files(&self) -> Option<Result<String, String>> {
         let (plan, node) = (Arc::clone(&self.plan), self.node);
         let reading = tokio::task::spawn_blocking(move || {
             let patterns = plan.node(node).cache.iter().map(String::as_str);
-            inputs::digest(&plan.settings().project, patterns).ok()
+            let digest = inputs::digest_of_all(&plan.settings().project, patterns).ok()?;
+            Some(digest.map(|digest| blake3::Hash::from_bytes(digest).to_hex().to_string()).map_err(str::to_owned))
         });
-        reading.await.ok().flatten().map(|digest| blake3::Hash::from_bytes(digest).to_hex().to_string())
+        reading.await.ok().flatten()
     }
 }

@@ -9,6 +9,7 @@ use super::Plan;
 use super::body::Shapes;
 use super::cycles::{self, Wait};
 use super::files::Files;
+use super::gate::GATE;
 use super::load::settle_vars;
 use super::names::{Names, Site, StepName, StepNames, static_scope};
 use super::node::{PlanNode, PlanStage, StageId};
@@ -162,7 +163,7 @@ fn step_names(stage: &Node, registry: Registry) -> StepNames {
         for entry in stage.get(key).map(Node::entries).unwrap_or_default() {
             let kind = entry.node.entries().iter().find_map(|entry| registry.step(&entry.key));
             let declared = entry.node.get("outputs").map(Node::items).unwrap_or_default();
-            let own = kind.map(|kind| kind.outputs).or_else(|| entry.node.get("gate").map(|_| &[][..]));
+            let own = kind.map(|kind| kind.outputs).or_else(|| entry.node.get(GATE).map(|_| &[][..]));
             let outputs = own.map(|own| {
                 let own = own.iter().map(|row| row.name.to_owned());
                 own.chain(declared.iter().filter_map(|item| item.as_text().map(str::to_owned))).collect()

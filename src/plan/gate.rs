@@ -70,12 +70,12 @@ impl Workshop<'_> {
         let assertions = self.assertions(list, &mut reading);
         let count = u32::try_from(assertions.len()).unwrap_or(u32::MAX);
         let title = if count == 1 { "1 assertion".to_owned() } else { format!("{count} assertions") };
-        let outline = NodeOutline { name: "gate".into(), stage: 0, role, kind: GATE.into(), title, assertions: count };
+        let outline = NodeOutline { name: GATE.into(), stage: 0, role, kind: GATE.into(), title, assertions: count };
         let node = PlanNode {
             outline,
             stage: UNPLACED,
             role,
-            step: "gate".into(),
+            step: GATE.into(),
             item: None,
             needs: Vec::new(),
             after: Vec::new(),

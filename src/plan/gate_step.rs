@@ -26,13 +26,20 @@ const NOT_FOR_GATES: [(&str, &str); 7] = [
 
 impl Workshop<'_> {
     /// What may not stand beside it.
-    pub fn check_gate(&mut self, entry: &Entry, list: &Node) {
+    pub fn check_gate(&mut self, stage: Option<usize>, role: Role, entry: &Entry, list: &Node) {
         self.check_during(entry, GATE, false);
-        if matches!(&list.value, Value::List(items) if items.is_empty()) {
-            self.out.push(
+        match &list.value {
+            Value::List(items) if items.is_empty() => self.out.push(
                 Diagnostic::error(Code::MissingKey, list.span, format!("the gate `{}` has no assertion", entry.key))
                     .help("add one, for example `- file: { path: out.txt }`"),
-            );
+            ),
+            // each of its assertions is looked at by itself
+            Value::List(_) => {}
+            _ => {
+                let (statics, shape) = (Arc::clone(&self.statics), Arc::clone(&self.shapes.step_keys));
+                let place = Place { site: site(stage, Some(role)), whole: "", statics: &statics };
+                self.inspect(&only(&entry.node, |field| field.key == GATE), &shape, place);
+            }
         }
         for (key, help) in NOT_FOR_GATES {
             if let Some(field) = entry.node.entry(key) {
@@ -53,10 +60,8 @@ impl Workshop<'_> {
         parts: &mut StepParts,
     ) -> Option<PlanNode> {
         let statics = Arc::clone(&self.statics);
-        let shape = Arc::clone(&self.shapes.step_keys);
         let place = Place { site: site(stage, Some(role)), whole: "", statics: &statics };
         let open = self.open_keys(entry, place);
-        self.inspect(&only(&entry.node, |field| field.key == GATE && field.node.items().is_empty()), &shape, place)?;
         let (gate, refers) = self.gate(stage, role, list);
         let open = open?;
         parts.uses.extend(open.steps.into_iter().chain(refers.steps));

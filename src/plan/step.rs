@@ -80,7 +80,7 @@ impl Workshop<'_> {
                 self.check_during(entry, kind.name, kind.during);
                 self.check_cache(entry, kind);
             }
-            [Stands::Gate(list)] => self.check_gate(entry, list),
+            [Stands::Gate(list)] => self.check_gate(stage, role, entry, list),
             _ => {}
         }
         let several = items.is_some();

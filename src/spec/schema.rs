@@ -42,14 +42,13 @@ pub fn gate(registry: Registry) -> Value {
 fn file<T: JsonSchema>(registry: Registry, title: &str, steps: &[(&str, &str)], gates: &[&str]) -> Value {
     let mut generator = SchemaSettings::draft07().into_generator();
     let root = generator.subschema_for::<T>().to_value();
-    let step = one_of(&mut generator, registry.steps, &keys::<StepKeys>(), Some("gate"));
+    let mut step = one_of(&mut generator, registry.steps, &keys::<StepKeys>(), Some("gate"));
     let assertion = one_of(&mut generator, registry.assertions, &keys::<AssertionKeys>(), None);
     let used = generator.subschema_for::<UseSpec>().to_value();
     let mut definitions: Map<String, Value> = generator.take_definitions(true).into_iter().collect();
     merge_keys(&mut definitions, &keys::<StepKeys>());
     merge_keys(&mut definitions, &keys::<AssertionKeys>());
     let assertions = || json!({ "type": "array", "items": { "$ref": "#/definitions/Assertion" } });
-    let mut step = step;
     describe(&mut step, "gate", assertions());
     definitions.insert("Step".into(), step);
     definitions

@@ -1,7 +1,7 @@
 //! What becomes of a run when the node's kubelet stops, dies or comes back. For a cluster of tools/ alone, and for one
 //! test at a time: whatever else runs on the node suffers too.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -15,9 +15,12 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 struct Kubelet;
 
 impl Kubelet {
+    fn path(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tools").join(name)
+    }
+
     fn tool(name: &str, args: &[&str]) {
-        let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools").join(name);
-        let output = Command::new(tool).args(args).output().expect("started");
+        let output = Command::new(Kubelet::path(name)).args(args).output().expect("started");
         assert!(output.status.success(), "tools/{name} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
@@ -44,7 +47,7 @@ impl Kubelet {
 
 impl Drop for Kubelet {
     fn drop(&mut self) {
-        quiet(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/kubelet").display().to_string(), &["continue"]);
+        quiet(&Kubelet::path("kubelet").display().to_string(), &["continue"]);
     }
 }
 

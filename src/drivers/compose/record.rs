@@ -31,8 +31,7 @@ impl Raised {
     /// All of this pipeline's folder, by name. What cannot be read is none of ours.
     pub fn all(folder: &Path) -> Vec<Self> {
         let Ok(entries) = fs::read_dir(records(folder)) else { return Vec::new() };
-        let texts = entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok());
-        let mut all: Vec<Self> = texts.filter_map(|text| serde_json::from_str(&text).ok()).collect();
+        let mut all: Vec<Self> = entries.filter_map(|entry| kept::read(&entry.ok()?.path())).collect();
         all.retain(|raised| is_name(&raised.name));
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
