@@ -96,3 +96,17 @@ fn what_is_asked_for_again_runs_however_unchanged_it_is() {
     project.run(&["run", "--resume", "--again", "a.build"]).ends(0, &[]);
     assert_eq!(project.read("times"), "x\nx\n");
 }
+
+#[test]
+fn the_plan_says_which_steps_a_run_may_leave_out() {
+    let project = Project::of(&[("a.yaml", STAGE)]);
+    project.write("pipeline.yaml", "version: 1\npipeline: test\nvars: { mode: fast }\nstages: [a.yaml]\n");
+    let tree = project.run(&["plan"]).ends(0, &[]).out;
+    let marked: Vec<&str> = tree.lines().filter(|line| line.contains("cache")).map(str::trim).collect();
+    assert!(matches!(marked[..], [line] if line.contains("build") && line.ends_with("(cache dist)")), "{tree}");
+    let json = project.run(&["plan", "--format", "json"]).ends(0, &[]).out;
+    let plan: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let nodes = plan["stages"][0]["nodes"].as_array().expect("its nodes");
+    let cache: Vec<_> = nodes.iter().map(|node| &node["cache"]).collect();
+    assert_eq!(cache, [&serde_json::json!(["dist"]), &serde_json::Value::Null], "{json}");
+}

@@ -32,6 +32,9 @@ pub fn json(plan: &Plan) -> Value {
             if node.retry.attempts > 1 {
                 value["attempts"] = node.retry.attempts.into();
             }
+            if !node.cache.is_empty() {
+                value["cache"] = node.cache.clone().into();
+            }
             if let Work::Gate(gate) = &node.work {
                 value["assertions"] = gate
                     .assertions

@@ -124,6 +124,9 @@ fn notes(plan: &Plan, stage: &PlanStage, node: &PlanNode) -> String {
     if let Some((name, _)) = node.pool.and_then(|pool| plan.pools().get(pool)) {
         notes.push(format!("pool {name}"));
     }
+    if !node.cache.is_empty() {
+        notes.push(format!("cache {}", node.cache.join(", ")));
+    }
     if notes.is_empty() { String::new() } else { format!("  ({})", notes.join("; ")) }
 }
 
