@@ -52,6 +52,8 @@ pub struct Options {
     pub started: String,
     /// Steps that run at the same time, at least 1. Gates and `during` steps take no place.
     pub jobs: u32,
+    /// Threads that light steps may run on, beside the caller's own; 0: none.
+    pub threads: usize,
     /// What a failure means for the rest.
     pub mode: Mode,
     /// The stages to run.
@@ -93,8 +95,6 @@ pub struct Parts {
     pub files: Arc<dyn RunFiles>,
     /// To the reporters.
     pub notices: NoticeSender,
-    /// What ends the run early, as it comes.
-    pub interrupts: UnboundedReceiver<Interrupt>,
 }
 
 /// What ends a run early.
@@ -114,14 +114,14 @@ pub fn touches_cluster(plan: &Plan, selection: &Selection) -> bool {
     })
 }
 
-/// Runs a plan to its end.
+/// Runs a plan to its end, or to the one that `interrupts` brings.
 ///
 /// # Errors
 /// A fault of kind environment when the plan may not touch the cluster that kubeconfig points at: nothing ran, nothing
 /// was recorded. Everything later is part of the [`RunResult`].
-pub async fn run(options: Options, parts: Parts) -> Result<RunResult, Fault> {
+pub async fn run(options: Options, parts: Parts, interrupts: UnboundedReceiver<Interrupt>) -> Result<RunResult, Fault> {
     if touches_cluster(&parts.plan, &options.selection) {
         parts.world.cluster.guard()?;
     }
-    Ok(dispatch::Dispatch::new(options, parts).run().await)
+    Ok(dispatch::run(options, parts, interrupts).await)
 }

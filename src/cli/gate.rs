@@ -43,6 +43,7 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
             run: "gate".to_owned(),
             started: jiff::Timestamp::now().to_string(),
             jobs: 1,
+            threads: 0,
             mode: Mode::Normal,
             selection: Selection::of(&plan, &[], None).map_err(|unknown| Fault::invalid(unknown.to_string()))?,
             grace: GRACE,

@@ -33,7 +33,7 @@ pub(super) async fn run(options: Options, of: Unkept, mut hear: impl FnMut(Recor
     let Unkept { plan, world, secrets, masker, interrupts } = of;
     let (notices, mut received) = engine::notices();
     let (recorder, files) = (Box::new(Numbers::new()), Arc::new(Files(scratch("gate")?)));
-    let parts = Parts { plan, world, secrets, masker, recorder, files, notices, interrupts };
+    let parts = Parts { plan, world, secrets, masker, recorder, files, notices };
     let hearing = async {
         while let Some(notice) = received.recv().await {
             if let Notice::Record(record) = notice {
@@ -41,7 +41,7 @@ pub(super) async fn run(options: Options, of: Unkept, mut hear: impl FnMut(Recor
             }
         }
     };
-    let (result, ()) = tokio::join!(Box::pin(engine::run(options, parts)), hearing);
+    let (result, ()) = tokio::join!(Box::pin(engine::run(options, parts, interrupts)), hearing);
     result
 }
 

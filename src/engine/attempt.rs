@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use crate::document::Node;
@@ -41,6 +40,12 @@ pub(crate) enum Word {
     Settled(NodeId, Box<AssertionResult>),
     /// It is over.
     Ended(NodeId, Box<Ending>),
+}
+
+/// Who is told.
+pub(crate) trait Hear: Send + Sync {
+    /// Takes a word in, with all that follows from it.
+    fn hear(&self, word: Word);
 }
 
 /// How a node ended.
@@ -86,7 +91,7 @@ pub(crate) struct Job {
     pub cx: Context,
     pub view: View,
     pub log: Arc<dyn StepLog>,
-    pub words: UnboundedSender<Word>,
+    pub ear: Arc<dyn Hear>,
     pub notices: NoticeSender,
     pub masker: Masker,
     /// Keys its fingerprint.
@@ -98,6 +103,11 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// Whether it is a step of a [light](crate::kind::Kind::light) kind.
+    pub fn is_light(&self) -> bool {
+        self.plan.node(self.node).is_light()
+    }
+
     /// Runs the node to its end and says so.
     pub async fn run(mut self) {
         let plan = Arc::clone(&self.plan);
@@ -105,7 +115,7 @@ impl Job {
         let caught = AssertUnwindSafe(self.ending(node)).catch_unwind().await;
         let mut ending = caught.unwrap_or_else(|panic| Ending::errored(broke(&node.outline.kind, panic.as_ref())));
         ending.log = self.log.close();
-        let _ = self.words.send(Word::Ended(self.node, Box::new(ending)));
+        self.ear.hear(Word::Ended(self.node, Box::new(ending)));
     }
 
     async fn ending(&mut self, node: &PlanNode) -> Ending {
@@ -178,7 +188,7 @@ impl Job {
         }
         let output = self.cx.output_file.display().to_string();
         let own = [("PIPELINE_STEP", node.step.clone()), ("PIPELINE_OUTPUT", output)];
-        let light = matches!(&node.work, Work::Step(step) if step.kind.light);
+        let light = node.is_light();
         if light {
             self.cx.own_env = own.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         } else {
@@ -219,7 +229,7 @@ impl Job {
             }
             let retry_in = backoff(node.retry, attempt);
             let failure = told(ending);
-            let _ = self.words.send(Word::AttemptFailed { node: self.node, attempt, failure, retry_in });
+            self.ear.hear(Word::AttemptFailed { node: self.node, attempt, failure, retry_in });
             tokio::select! {
                 biased;
                 () = self.cx.signals.cancel.cancelled() => return Ending::of(State::Cancelled),
@@ -227,7 +237,7 @@ impl Job {
                 () = tokio::time::sleep(retry_in) => {}
             }
             attempt += 1;
-            let _ = self.words.send(Word::Again(self.node, attempt));
+            self.ear.hear(Word::Again(self.node, attempt));
         }
     }
 
@@ -243,7 +253,7 @@ impl Job {
         }
         let watched = Watched { signals: &cx.signals, during: !node.covers.is_empty(), timeout: node.timeout };
         let work = AssertUnwindSafe(body.run(&cx)).catch_unwind();
-        let (result, cut, was_up) = watched.run(work, || _ = self.words.send(Word::Up(self.node))).await;
+        let (result, cut, was_up) = watched.run(work, || self.ear.hear(Word::Up(self.node))).await;
         let result = result.map(|caught| caught.unwrap_or_else(|panic| Err(broke(step.kind.name, panic.as_ref()))));
         let ending = match cut {
             Some(Cut::TimedOut(after)) => timed_out(after, result),

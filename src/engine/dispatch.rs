@@ -1,15 +1,18 @@
-//! The loop around the scheduler: starts tasks, hears their words, writes events down, passes them on.
+//! What happens around the scheduler: starts tasks, hears their words, writes events down, passes them on.
 //!
 //! In every turn the scheduler's orders are carried out, then the turn's events go to the recorder in one piece, then to
-//! the reporters, and only then are the new tasks started: nothing runs that the journal does not know of.
+//! the reporters, and only then are the new tasks started: nothing runs that the journal does not know of. A turn is
+//! carried out by whoever has a word to say (`desk`), one at a time.
 
+mod crew;
+mod desk;
 mod perform;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -25,19 +28,26 @@ use super::graph::Graph;
 use super::masked;
 use super::scheduler::{End, Scheduler, Why};
 use super::scope::Known;
-use super::{Interrupt, Options, Parts};
+use super::{Options, Parts};
+use crew::{Crew, Place};
+use desk::Desk;
+pub(super) use desk::run;
 
 /// The longest that the end of an aborted task is waited for.
 const DROPPED: Duration = Duration::from_secs(2);
 
 /// A run under way.
-pub(super) struct Dispatch {
+struct Dispatch {
     options: Options,
     parts: Parts,
     scheduler: Scheduler,
     known: Known,
-    words: UnboundedReceiver<Word>,
-    mouth: UnboundedSender<Word>,
+    /// Where tasks have their say.
+    desk: Weak<Desk>,
+    /// The thread of the run itself.
+    home: Handle,
+    /// Those of light steps.
+    crew: Crew,
     /// Events of this turn.
     events: Vec<Event>,
     /// Tasks of this turn.
@@ -73,6 +83,8 @@ struct Running {
     cancel: CancellationToken,
     stop: CancellationToken,
     task: Option<JoinHandle<()>>,
+    /// Where, if not at home.
+    place: Option<Place>,
     /// Set when it was told to stop now.
     cancelled: Option<Why>,
     /// Where it hears of what it covers.
@@ -80,7 +92,7 @@ struct Running {
 }
 
 impl Dispatch {
-    pub fn new(options: Options, parts: Parts) -> Self {
+    fn new(options: Options, parts: Parts, desk: Weak<Desk>) -> Self {
         let mut graph = Graph::of(&parts.plan, &options.selection);
         graph.owe(options.origin.course.as_ref().map_or(&[], |course| &course.continues.owes));
         let scheduler = Scheduler::new(graph, options.mode, options.jobs);
@@ -91,16 +103,16 @@ impl Dispatch {
         let kept = options.origin.course.iter().flat_map(|course| &course.continues.kept);
         let kept = kept.filter(|kept| parts.plan.node(kept.node).role != Role::Gate);
         let kept = kept.map(|kept| (kept.node, kept.clone())).collect();
-        let (mouth, words) = unbounded_channel();
         Dispatch {
             kept,
             stage_begun: vec![None; parts.plan.stages().len()],
+            home: Handle::current(),
+            crew: Crew::new(options.threads),
             options,
             parts,
             scheduler,
             known,
-            words,
-            mouth,
+            desk,
             events: Vec::new(),
             starting: Vec::new(),
             running: HashMap::new(),
@@ -124,25 +136,23 @@ impl Dispatch {
         }
     }
 
-    pub async fn run(mut self) -> RunResult {
+    fn begin(&mut self) {
         self.attend();
         self.events.push(self.opening());
         self.scheduler.begin();
-        loop {
-            self.obey();
-            self.flush();
-            // A journal that breaks in this turn gives new orders.
-            self.obey();
-            self.start();
-            if self.scheduler.is_over() && self.running.is_empty() {
-                break;
-            }
-            self.listen().await;
-        }
-        for task in std::mem::take(&mut self.dropped) {
-            let _ = tokio::time::timeout(DROPPED, task).await;
-        }
-        self.close()
+    }
+
+    /// What follows from what has happened: orders, the record, new tasks.
+    fn follow(&mut self) {
+        self.obey();
+        self.flush();
+        // A journal that breaks in this turn gives new orders.
+        self.obey();
+        self.start();
+    }
+
+    fn is_over(&self) -> bool {
+        self.scheduler.is_over() && self.running.is_empty()
     }
 
     fn opening(&self) -> Event {
@@ -157,21 +167,6 @@ impl Dispatch {
             nodes: plan.nodes().iter().map(|node| node.outline.clone()).collect(),
             runner: self.options.origin.runner.clone(),
             continues: self.options.origin.course.as_ref().map(|course| Box::new(course.continues.clone())),
-        }
-    }
-
-    /// Waits for something to happen and takes in all that has.
-    async fn listen(&mut self) {
-        tokio::select! {
-            biased;
-            Some(interrupt) = self.parts.interrupts.recv() => match interrupt {
-                Interrupt::Signal(signal) => self.interrupted(signal),
-                Interrupt::Lost(fault) => self.lost(fault),
-            },
-            Some(word) = self.words.recv() => self.hear(word),
-        }
-        while let Ok(word) = self.words.try_recv() {
-            self.hear(word);
         }
     }
 
@@ -193,6 +188,9 @@ impl Dispatch {
 
     fn ended(&mut self, node: NodeId, mut ending: Ending) {
         let Some(running) = self.running.remove(&node) else { return };
+        if let Some(place) = running.place {
+            self.crew.leave(place);
+        }
         let tolerated = self.parts.plan.node(node).continue_on_error && ending.state.is_bad();
         let stopped = if self.stopped.is_some() { Why::Stopped } else { Why::Interrupted };
         let why = running.cancelled.unwrap_or(stopped);
@@ -324,15 +322,25 @@ impl Dispatch {
 
     fn start(&mut self) {
         for job in self.starting.drain(..) {
-            let node = job.node;
-            let task = tokio::spawn(job.run());
-            if let Some(running) = self.running.get_mut(&node) {
-                running.task = Some(task);
-            }
+            let Some(running) = self.running.get_mut(&job.node) else { continue };
+            // a `during` step takes no place of `--jobs`: it would count as work for its thread as long as it runs
+            let started =
+                if job.is_light() && running.covered.is_none() { self.crew.start(job.run()) } else { Err(job.run()) };
+            let task = match started {
+                Ok((place, task)) => {
+                    running.place = Some(place);
+                    task
+                }
+                Err(task) => self.home.spawn(task),
+            };
+            running.task = Some(task);
         }
     }
 
-    fn close(mut self) -> RunResult {
+    async fn close(mut self) -> RunResult {
+        for task in std::mem::take(&mut self.dropped) {
+            let _ = tokio::time::timeout(DROPPED, task).await;
+        }
         let facts = Facts {
             interrupted: self.interrupts > 0,
             journal_broke: self.journal_error.is_some(),

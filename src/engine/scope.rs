@@ -162,7 +162,7 @@ impl Known {
             let (full, plain) = (Arc::clone(&ground.full), Arc::clone(&ground.plain));
             View { full, plain, steps: Arc::clone(&self.none) }
         };
-        if !waits && is_light(node) {
+        if !waits && node.is_light() {
             return nothing();
         }
         let visible = self.visible(plan, node);
@@ -227,11 +227,6 @@ fn waits_for_the_run(node: &PlanNode) -> bool {
             Work::Gate(_) => true,
             Work::Step(step) => matches!(step.body, Body::Template(_)),
         }
-}
-
-/// Whether its kind looks at nothing but its body and its environment.
-fn is_light(node: &PlanNode) -> bool {
-    matches!(&node.work, Work::Step(step) if step.kind.light)
 }
 
 /// Whether a `when:` holds.

@@ -51,7 +51,7 @@ pub(crate) async fn gate(job: &Job, node: &PlanNode, gate: &Gate) -> Ending {
             next = open.next() => next,
         };
         let Some(result) = next else { break };
-        let _ = job.words.send(Word::Settled(job.node, Box::new(result.clone())));
+        job.ear.hear(Word::Settled(job.node, Box::new(result.clone())));
         results.push(result);
     }
     let timed_out = node.timeout.filter(|_| limit.is_some_and(|limit| Instant::now() >= limit));

@@ -86,6 +86,13 @@ pub struct PlanNode {
     pub work: Work,
 }
 
+impl PlanNode {
+    /// Whether it is a step of a kind that looks at nothing but its body and its environment.
+    pub fn is_light(&self) -> bool {
+        matches!(&self.work, Work::Step(step) if step.kind.light)
+    }
+}
+
 /// How often a step is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {

@@ -100,6 +100,7 @@ impl Ready {
             run: run.clone(),
             started: kept.started.clone(),
             jobs: wish.jobs,
+            threads: threads(wish.jobs),
             mode: wish.mode,
             selection,
             grace: GRACE,
@@ -114,9 +115,8 @@ impl Ready {
             recorder: kept.recorder,
             files: Arc::clone(&kept.files) as Arc<dyn engine::RunFiles>,
             notices,
-            interrupts,
         };
-        let result = engine::run(options, parts).await;
+        let result = engine::run(options, parts, interrupts).await;
         if let Some(tenure) = tenure {
             tenure.end().await;
         }
@@ -167,6 +167,13 @@ impl Ready {
 /// Writes the reports of a run that died, from its record.
 pub(in crate::cli) fn reports(folder: &RunFolder, story: &crate::report::story::Story) -> Result<(), Fault> {
     keep::reports(folder, story)
+}
+
+/// Threads for the processes of this many steps at a time: as many as can do something. One step at a time has no use for them.
+fn threads(jobs: u32) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = cores.min(jobs as usize);
+    if threads > 1 { threads } else { 0 }
 }
 
 fn exit(code: u8) -> Exit {

@@ -40,6 +40,7 @@ pub(super) async fn gone(ready: &Ready, past: &Past, gates: &[NodeId]) -> Result
         run: past.run.clone(),
         started: String::new(),
         jobs: 1,
+        threads: 0,
         mode: Mode::KeepGoing,
         selection: Selection::none(&ready.plan),
         grace: GRACE,

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::event::{Anew, Because, Event, Kept, NodeId, State};
 use crate::kind::{Context, Signals};
 use crate::outcome::Fault;
-use crate::plan::{StageId, Work};
+use crate::plan::StageId;
 
 use super::super::attempt::{Ending, Job};
 use super::super::scheduler::{End, Order};
@@ -127,6 +127,7 @@ impl Dispatch {
             cancel: signals.cancel.clone(),
             stop: signals.stop.clone(),
             task: None,
+            place: None,
             cancelled: None,
             covered: during.then(|| Arc::clone(&signals.covered)),
         };
@@ -165,7 +166,7 @@ impl Dispatch {
         let name = plan.node(node).outline.name.as_str();
         let view = self.known.view(plan, node, ground);
         let scratch = parts.files.scratch();
-        let light = matches!(&plan.node(node).work, Work::Step(step) if step.kind.light);
+        let light = plan.node(node).is_light();
         let log = parts.files.log(node, name, &parts.notices);
         let cx = Context {
             name: name.to_owned(),
@@ -189,7 +190,7 @@ impl Dispatch {
             cx,
             view,
             log,
-            words: self.mouth.clone(),
+            ear: self.desk.upgrade().expect("a turn is carried out at the desk"),
             notices: parts.notices.clone(),
             masker: parts.masker.clone(),
             key: self.options.origin.key,

@@ -96,6 +96,7 @@ fn measured(setup: Setup) -> (Duration, RunResult) {
         run: "r".to_owned(),
         started: String::new(),
         jobs: 2,
+        threads: 0,
         mode: crate::engine::Mode::Normal,
         selection: Selection::all(&plan),
         grace: Duration::from_secs(10),
@@ -110,13 +111,12 @@ fn measured(setup: Setup) -> (Duration, RunResult) {
         recorder: Box::new(Journal { begun: Instant::now(), next: 0, file }),
         files: Arc::new(Files(folder.path().to_owned())),
         notices: sender,
-        interrupts: tokio::sync::mpsc::unbounded_channel().1,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let begun = Instant::now();
     let result = runtime.block_on(async {
         let reporter = tokio::spawn(async move { while receiver.recv().await.is_some() {} });
-        let result = run(options, parts).await.expect("no cluster");
+        let result = run(options, parts, tokio::sync::mpsc::unbounded_channel().1).await.expect("no cluster");
         reporter.await.expect("it ends");
         result
     });

@@ -40,6 +40,7 @@ pub struct Setup {
     pub plan: Plan,
     pub grace: Duration,
     pub jobs: u32,
+    pub threads: usize,
     pub mode: Mode,
     pub stages: Vec<String>,
     pub until: Option<String>,
@@ -69,6 +70,7 @@ pub fn setup(text: &str) -> Setup {
         plan: plan(text),
         grace: Duration::from_secs(10),
         jobs: 4,
+        threads: 0,
         mode: Mode::Normal,
         stages: Vec::new(),
         until: None,
@@ -177,6 +179,7 @@ impl Setup {
             run: "r1".to_owned(),
             started: "2026-11-23T00:00:00Z".to_owned(),
             jobs: self.jobs,
+            threads: self.threads,
             mode: self.mode,
             selection,
             grace: self.grace,
@@ -191,9 +194,8 @@ impl Setup {
             recorder: Box::new(recorder),
             files: Arc::new(Files { scratch: scratch.clone() }),
             notices: sender,
-            interrupts,
         };
-        let result = run(options, parts).await.expect("it touches no cluster");
+        let result = run(options, parts, interrupts).await.expect("it touches no cluster");
         let _ = std::fs::remove_dir_all(&scratch);
         let mut live = Vec::new();
         let mut events = Vec::new();
