@@ -27,7 +27,7 @@ use super::scope::View;
 use super::settle;
 use super::watched::{Cut, STOP_LIMIT, Watched};
 
-/// What a running node tells the loop.
+/// What a running node tells the run.
 #[derive(Debug)]
 pub(crate) enum Word {
     /// Another attempt begins.
@@ -52,7 +52,7 @@ pub(crate) trait Hear: Send + Sync {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Ending {
     pub state: State,
-    /// Set for a time that was over and for a kind that had nothing to do; the loop knows the rest.
+    /// Set for a time that was over and for a kind that had nothing to do; the dispatcher knows the rest.
     pub because: Option<Because>,
     pub failure: Option<Failure>,
     pub fault: Option<Fault>,

@@ -33,7 +33,7 @@ const GAP: Duration = Duration::from_millis(5);
 /// Before something that could not be watched is tried again.
 const WATCH_AGAIN: Duration = Duration::from_millis(250);
 
-/// Measures a gate to its end. Tells the loop every assertion's last word; none after a cancellation.
+/// Measures a gate to its end. Tells the run every assertion's last word; none after a cancellation.
 pub(crate) async fn gate(job: &Job, node: &PlanNode, gate: &Gate) -> Ending {
     let limit = node.timeout.map(|timeout| Instant::now() + timeout);
     let mut waiting = (0..).zip(&gate.assertions);

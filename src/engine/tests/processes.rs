@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::kit::{self, Setup, assert_told, setup};
+use crate::event::Event;
 
 /// A shell step in place of a fake one.
 fn shell(setup: &mut Setup, node: usize, script: &str) {
@@ -49,37 +50,80 @@ const PLAN: &str = "stage one
        a: pass
        finally.b: pass";
 
+/// Light steps on the thread of the run, and on threads of their own.
+const THREADS: [usize; 2] = [0, 2];
+
 #[tokio::test]
 async fn a_grandchild_that_ignores_sigterm_is_gone_after_an_interrupt() {
-    let (folder, mut run) = project(PLAN);
-    let file = folder.path().join("pid");
-    shell(&mut run, 0, &stubborn(&file));
-    run.grace = Duration::from_millis(200);
-    run.interrupts = vec![Duration::from_millis(500)];
-    let ran = run.run().await;
-    assert!(gone(&file).await, "the grandchild is gone");
-    assert_eq!(
-        without_times(&ran.told()),
-        "one.a starts\nsignal 2\none.a cancelled, interrupted\none.b starts\none.b passed\n[one] cancelled\nrun cancelled, exit 130"
-    );
+    for threads in THREADS {
+        let (folder, mut run) = project(PLAN);
+        let file = folder.path().join("pid");
+        shell(&mut run, 0, &stubborn(&file));
+        run.threads = threads;
+        run.grace = Duration::from_millis(200);
+        run.interrupts = vec![Duration::from_millis(500)];
+        let ran = run.run().await;
+        assert!(gone(&file).await, "the grandchild is gone");
+        assert_eq!(
+            without_times(&ran.told()),
+            "one.a starts\nsignal 2\none.a cancelled, interrupted\none.b starts\none.b passed\n[one] cancelled\nrun cancelled, exit 130"
+        );
+    }
 }
 
 #[tokio::test]
 async fn a_second_interrupt_ends_finally_and_all_its_processes_at_once() {
-    let (folder, mut run) = project(PLAN);
-    let file = folder.path().join("pid");
-    shell(&mut run, 0, "sleep 60");
-    shell(&mut run, 1, &stubborn(&file));
-    run.grace = Duration::from_secs(30);
-    run.interrupts = vec![Duration::from_millis(100), Duration::from_millis(600)];
-    let begun = std::time::Instant::now();
+    for threads in THREADS {
+        let (folder, mut run) = project(PLAN);
+        let file = folder.path().join("pid");
+        shell(&mut run, 0, "sleep 60");
+        shell(&mut run, 1, &stubborn(&file));
+        run.threads = threads;
+        run.grace = Duration::from_secs(30);
+        run.interrupts = vec![Duration::from_millis(100), Duration::from_millis(600)];
+        let begun = std::time::Instant::now();
+        let ran = run.run().await;
+        assert!(gone(&file).await, "the grandchild is gone");
+        assert!(begun.elapsed() < Duration::from_secs(5), "nothing was waited for");
+        assert_eq!(
+            without_times(&ran.told()),
+            "one.a starts\nsignal 2\none.a cancelled, interrupted\none.b starts\nsignal 2\none.b cancelled, interrupted\n[one] cancelled\nrun cancelled, exit 130"
+        );
+    }
+}
+
+#[tokio::test]
+async fn steps_that_start_each_other_from_two_threads_keep_to_their_order_and_their_places() {
+    let mut plan = String::from("stage one\n");
+    for (layer, at) in (0..20).flat_map(|layer| (0..6).map(move |at| (layer, at))) {
+        let needs =
+            if layer == 0 { String::new() } else { format!(" needs=s{}-{at},s{0}-{1}", layer - 1, (at + 1) % 6) };
+        plan += &format!(" s{layer}-{at}: pass{needs}\n");
+    }
+    let (_folder, mut run) = project(&plan);
+    for node in 0..run.plan.nodes().len() {
+        shell(&mut run, node, "true");
+    }
+    (run.threads, run.jobs) = (2, 3);
+    let needs: Vec<_> = run.plan.nodes().iter().map(|node| node.needs.clone()).collect();
     let ran = run.run().await;
-    assert!(gone(&file).await, "the grandchild is gone");
-    assert!(begun.elapsed() < Duration::from_secs(5), "nothing was waited for");
-    assert_eq!(
-        without_times(&ran.told()),
-        "one.a starts\nsignal 2\none.a cancelled, interrupted\none.b starts\nsignal 2\none.b cancelled, interrupted\n[one] cancelled\nrun cancelled, exit 130"
-    );
+    assert_eq!(ran.result.exit_code, 0);
+    let (mut running, mut over) = (Vec::new(), Vec::new());
+    for (_, event) in &ran.events {
+        match event {
+            Event::NodeStarted { node, .. } => {
+                assert!(needs[node.0 as usize].iter().all(|need| over.contains(need)), "{node:?} waits for its needs");
+                running.push(*node);
+                assert!(running.len() <= 3, "three places: {running:?}");
+            }
+            Event::NodeFinished { node, .. } => {
+                running.retain(|other| other != node);
+                over.push(*node);
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(over.len(), 120);
 }
 
 #[tokio::test]
