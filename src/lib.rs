@@ -1,6 +1,6 @@
 //! `pipeline`: a declarative pipeline runner whose stages must prove themselves.
 //!
-//! ARCHITECTURE.md is the map: four layers, each importing only lower ones, held by `tests/tidy.rs`.
+//! ARCHITECTURE.md is the map: four layers, each importing only lower ones, held by `tests/tidy/`.
 
 // 0: vocabulary; no IO, no async
 pub mod diagnostic;

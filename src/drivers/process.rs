@@ -1,5 +1,5 @@
-//! Child processes: started through duct, waited for without a thread, ended with their whole group. Knows no step and
-//! no log.
+//! Child processes: started without a copy of this program, waited for without a thread, ended with their whole group.
+//! Knows no step and no log.
 //!
 //! A child leads a process group of its own. Its standard output and standard error are one pipe, so that their order
 //! is the true one. When it has exited, what the pipe holds is read on until it is closed or was silent for
@@ -13,9 +13,13 @@ mod group;
 mod lines;
 mod program;
 mod pump;
+mod refused;
 #[cfg(test)]
 pub(crate) mod scripts;
 mod spawn;
+mod start;
+mod start_linux;
+mod texts;
 mod wait;
 mod wait_linux;
 mod wait_portable;

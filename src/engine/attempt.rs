@@ -125,7 +125,8 @@ impl Job {
         let mut ending = match &node.work {
             Work::Gate(gate) => {
                 let print = self.fingerprint(node, None, Vec::new()).await;
-                Ending { fingerprint: print, ..settle::gate(self, node, gate).await }
+                // boxed: a step's task need not have room for a gate
+                Ending { fingerprint: print, ..Box::pin(settle::gate(self, node, gate)).await }
             }
             Work::Step(step) => match &step.body {
                 Body::Ready(body) => {

@@ -321,11 +321,15 @@ impl Dispatch {
     }
 
     fn start(&mut self) {
-        for job in self.starting.drain(..) {
+        for mut job in self.starting.drain(..) {
             let Some(running) = self.running.get_mut(&job.node) else { continue };
             // a `during` step takes no place of `--jobs`: it would count as work for its thread as long as it runs
-            let started =
-                if job.is_light() && running.covered.is_none() { self.crew.start(job.run()) } else { Err(job.run()) };
+            let started = if job.is_light() && running.covered.is_none() {
+                job.cx.patience = self.crew.patience();
+                self.crew.start(job.run())
+            } else {
+                Err(job.run())
+            };
             let task = match started {
                 Ok((place, task)) => {
                     running.place = Some(place);

@@ -120,6 +120,8 @@ pub struct Context {
     pub output_file: PathBuf,
     /// Outputs of the stage's steps that are over, by step id: what `of:` refers to.
     pub steps: Arc<BTreeMap<String, Outputs>>,
+    /// How long the thread that a step begins on may be held for it: nobody else has work for that thread then.
+    pub patience: Duration,
     /// Signals.
     pub signals: Signals,
     /// The drivers.

@@ -56,6 +56,7 @@ impl Trial {
             scratch: project.clone(),
             output_file: project.join("outputs"),
             steps: Arc::default(),
+            patience: Duration::ZERO,
             signals: Signals {
                 cancel: token(),
                 stop: token(),

@@ -5,6 +5,7 @@
 use std::io;
 
 use serde::ser::{Serialize, Serializer};
+use serde_json::ser::{Formatter, PrettyFormatter};
 
 use super::story::{NodeStory, StageStory, Story};
 use super::words::is_bidi;
@@ -23,31 +24,39 @@ pub fn json(story: &Story) -> String {
 /// # Errors
 /// When `out` cannot be written.
 pub fn write(story: &Story, mut out: impl io::Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(Harmless(&mut out), &Document::of(story))?;
+    Document::of(story).serialize(&mut serde_json::Serializer::with_formatter(&mut out, Harmless::default()))?;
     out.write_all(b"\n")?;
     out.flush()
 }
 
-/// Escapes what JSON lets stand in a text and a terminal obeys: 8-bit control codes, marks that turn the direction of text.
-struct Harmless<W>(W);
+/// Indented, with escapes for what JSON lets stand in a text and a terminal obeys: 8-bit control codes, marks that turn
+/// the direction of text.
+#[derive(Default)]
+struct Harmless(PrettyFormatter<'static>);
 
-impl<W: io::Write> io::Write for Harmless<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let obeyed = |c: char| c != '\n' && (c.is_control() || is_bidi(c));
-        match std::str::from_utf8(bytes) {
-            // every piece that the serializer writes is whole characters
-            Ok(text) if text.contains(obeyed) => {
-                for c in text.chars() {
-                    if obeyed(c) { write!(self.0, "\\u{:04x}", u32::from(c))? } else { write!(self.0, "{c}")? }
-                }
-            }
-            _ => self.0.write_all(bytes)?,
+/// Methods that go on to the indented form.
+macro_rules! indented {
+    ($($method:ident($($argument:ident: $type:ty)?)),*) => {
+        $(fn $method<W: ?Sized + io::Write>(&mut self, out: &mut W $(, $argument: $type)?) -> io::Result<()> {
+            self.0.$method(out $(, $argument)?)
+        })*
+    };
+}
+
+impl Formatter for Harmless {
+    indented!(begin_array(), end_array(), begin_array_value(first: bool), end_array_value());
+    indented!(begin_object(), end_object(), begin_object_key(first: bool), begin_object_value(), end_object_value());
+
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(|c: char| c.is_control() || is_bidi(c)) {
+            let (before, obeyed) = rest.split_at(at);
+            out.write_all(before.as_bytes())?;
+            let c = obeyed.chars().next().unwrap_or_default();
+            write!(out, "\\u{:04x}", u32::from(c))?;
+            rest = &obeyed[c.len_utf8()..];
         }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        out.write_all(rest.as_bytes())
     }
 }
 

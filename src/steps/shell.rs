@@ -110,7 +110,7 @@ impl Step for Shell {
         let tail = Tail::new(&*cx.log, self.ready.as_ref().and_then(|ready| ready.log.as_deref()));
         let stop = Stop { cancel: cx.signals.cancel.child_token(), grace: cx.signals.grace };
         let leftovers = if self.leave_running { Leftovers::Keep } else { Leftovers::End };
-        let running = Running::start(&command)?;
+        let running = Running::start(&command)?.patiently(cx.patience);
         if self.ready.is_none() {
             cx.up();
         }
@@ -164,6 +164,12 @@ impl Shell {
 
     /// What its end means. `starting`: it was not up yet.
     fn judge(&self, finished: Finished, starting: bool, tail: &Tail<'_>, cx: &Context) -> Outcome {
+        if let Exit::Code(code) = finished.exit
+            && self.ready.is_none()
+            && self.exit_code.as_ref().map_or(code == 0, |expect| expect.holds(&Count(code.into())))
+        {
+            return Outcome::Passed(Outputs::from([("exit_code".to_owned(), code.into())]));
+        }
         let name = match (&self.run, &self.command) {
             (None, Some(argv)) => format!("`{}`", shorten(&argv.join(" "))),
             (Some(script), _) if script.0.trim().lines().count() == 1 => format!("`{}`", first_line(&script.0)),
@@ -177,13 +183,7 @@ impl Shell {
                 let when = if starting { "it was up" } else { "the steps it covers were over" };
                 (format!("{name} ended with exit code {code} before {when}"), Some(code), None)
             }
-            Exit::Code(code) => {
-                let holds = |expect: &Expect<Count>| expect.holds(&Count(code.into()));
-                if self.exit_code.as_ref().map_or(code == 0, holds) {
-                    return Outcome::Passed(Outputs::from([("exit_code".to_owned(), code.into())]));
-                }
-                (format!("{name} ended with exit code {code}, expected {expected}"), Some(code), None)
-            }
+            Exit::Code(code) => (format!("{name} ended with exit code {code}, expected {expected}"), Some(code), None),
             Exit::Signal(signal) => {
                 let by = script::signal_name(signal);
                 (format!("{name} was killed by {by}, expected exit code {expected}"), None, Some(signal))

@@ -57,9 +57,17 @@ pub(super) fn reports(folder: &RunFolder, story: &Story) -> Result<(), Fault> {
             Fault::unknown(format!("cannot write {}: {error}", path.display()))
         })
     };
-    write(folder.junit(), &|out| crate::report::junit::write(story, out))?;
-    write(folder.html(), &|out| crate::report::html::write(story, &Beside(folder), out))?;
-    write(folder.summary(), &|out| crate::report::json::write(story, out))
+    // nobody else has anything to do any more
+    std::thread::scope(|side| {
+        let junit = side.spawn(|| write(folder.junit(), &|out| crate::report::junit::write(story, out)));
+        let html = side.spawn(|| write(folder.html(), &|out| crate::report::html::write(story, &Beside(folder), out)));
+        let summary = write(folder.summary(), &|out| crate::report::json::write(story, out));
+        let joined = [junit.join(), html.join()].into_iter();
+        joined
+            .map(|written| written.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .chain([summary])
+            .collect()
+    })
 }
 
 /// What to open or type after a run that did not pass: its report, and the log of the step that failed first.

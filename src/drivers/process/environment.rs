@@ -1,11 +1,16 @@
-//! A child's environment as the difference from ours: what both have, the kernel is handed as it lies there. To write
-//! every variable down anew took more time than all else that the engine does for a short step. Starts nothing.
+//! A child's environment: as texts for the kernel, or, for std, as the difference from ours, which std copies faster than
+//! it takes in every variable anew. Starts nothing.
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::{OsStr, OsString, c_char};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Weak};
+
+use super::texts::Texts;
 
 /// Our own, which nothing in this program changes.
 static OURS: LazyLock<BTreeMap<OsString, OsString>> = LazyLock::new(|| std::env::vars_os().collect());
@@ -19,6 +24,58 @@ pub fn give(child: &mut Command, base: &BTreeMap<String, String>, own: &BTreeMap
         };
     }
     child.envs(own);
+}
+
+/// Variables as `NAME=value` texts. Those that many children share are written down once for all that a thread starts.
+pub struct Block {
+    shared: Shared,
+    own: Texts,
+    /// Which of the shared ones a child has a value of its own for, by their order.
+    hidden: Vec<usize>,
+}
+
+#[derive(Default)]
+struct Shared {
+    of: Weak<BTreeMap<String, String>>,
+    texts: Texts,
+}
+
+thread_local! {
+    /// What the last child of this thread shared with others.
+    static LAST: Cell<Shared> = Cell::default();
+}
+
+impl Block {
+    /// The variables of `base` and of `own`, which win.
+    ///
+    /// # Errors
+    /// Of kind [`io::ErrorKind::InvalidInput`] when there is a NUL in one.
+    pub fn new(base: &Arc<BTreeMap<String, String>>, own: &BTreeMap<OsString, OsString>) -> io::Result<Self> {
+        let mut shared = LAST.take();
+        // its texts are of a map that still lives, so no other can lie there
+        if shared.of.strong_count() == 0 || !std::ptr::eq(shared.of.as_ptr(), Arc::as_ptr(base)) {
+            let mut texts = Texts::default();
+            base.iter().try_for_each(|(name, value)| texts.add(&[name.as_bytes(), b"=", value.as_bytes()]))?;
+            shared = Shared { of: Arc::downgrade(base), texts };
+        }
+        let mut texts = Texts::default();
+        own.iter().try_for_each(|(name, value)| texts.add(&[name.as_bytes(), b"=", value.as_bytes()]))?;
+        let twice = own.keys().filter_map(|name| name.to_str()).filter(|name| base.contains_key(*name));
+        let hidden = twice.filter_map(|name| base.keys().position(|other| other == name)).collect();
+        Ok(Block { shared, own: texts, hidden })
+    }
+
+    /// Where each variable lies, in no order: valid as long as this block is.
+    pub fn pointers(&self) -> impl Iterator<Item = *const c_char> {
+        let shared = self.shared.texts.pointers().enumerate();
+        let shared = shared.filter(|(at, _)| !self.hidden.contains(at)).map(|(_, text)| text);
+        shared.chain(self.own.pointers())
+    }
+
+    /// Lets the next child of this thread use what is shared.
+    pub fn give_back(self) {
+        LAST.set(self.shared);
+    }
 }
 
 /// What makes `ours` to `wanted`: values to set, names to take out. Both are sorted.

@@ -1,10 +1,12 @@
-//! The reading end of a child's output: non-blocking, one buffer, nothing allocated before the first byte.
+//! The reading end of a child's output: non-blocking, one buffer, nothing allocated before the first byte, nothing asked of
+//! the runtime for a child that is over before anybody had to wait.
 
 use std::future::pending;
 use std::io;
-
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, poll};
 use tokio::net::unix::pipe::Receiver;
 
 use super::lines::Lines;
@@ -22,29 +24,40 @@ pub enum Into<'a> {
     Kept(Vec<u8>, usize),
 }
 
+/// The pipe, and who tells that it holds something.
+#[derive(Debug)]
+enum Pipe {
+    /// Nobody yet.
+    Unwatched(OwnedFd),
+    /// The runtime.
+    Watched(Receiver),
+    /// Its end was reached, or it broke.
+    Over,
+}
+
 /// Reads one pipe to its end.
 pub struct Pump<'a> {
-    pipe: Option<Receiver>,
+    pipe: Pipe,
     buffer: Vec<u8>,
     into: Into<'a>,
 }
 
 impl<'a> Pump<'a> {
     /// Reads `pipe`, which must not block.
-    pub fn new(pipe: Receiver, into: Into<'a>) -> Self {
-        Pump { pipe: Some(pipe), buffer: Vec::new(), into }
+    pub fn new(pipe: OwnedFd, into: Into<'a>) -> Self {
+        Pump { pipe: Pipe::Unwatched(pipe), buffer: Vec::new(), into }
     }
 
     /// Reads once, when there is something; never comes back when the end was reached.
     pub async fn next(&mut self) {
-        let Some(pipe) = &self.pipe else { return pending().await };
+        self.watch();
+        let Pipe::Watched(pipe) = &self.pipe else { return pending().await };
         loop {
             // an error of the pipe itself ends it like its end: the child's exit says what became of the child
             if pipe.readable().await.is_err() {
                 break;
             }
-            let room = if self.buffer.capacity() == 0 { FIRST_READ } else { LINE_LIMIT };
-            self.buffer.reserve(room.saturating_sub(self.buffer.len()).max(1));
+            make_room(&mut self.buffer);
             match pipe.try_read_buf(&mut self.buffer) {
                 Ok(0) => break,
                 Ok(_) => return self.take(),
@@ -52,12 +65,38 @@ impl<'a> Pump<'a> {
                 Err(_) => break,
             }
         }
-        self.pipe = None;
+        self.pipe = Pipe::Over;
+    }
+
+    /// Reads what comes within `patience` while this thread waits; whether it came to the end.
+    pub fn ends_within(&mut self, patience: Duration) -> bool {
+        let begun = Instant::now();
+        while let Pipe::Unwatched(pipe) = &self.pipe {
+            if !is_readable(pipe, patience.saturating_sub(begun.elapsed())) {
+                return false;
+            }
+            make_room(&mut self.buffer);
+            match rustix::io::read(pipe, rustix::buffer::spare_capacity(&mut self.buffer)) {
+                Ok(1..) => self.take(),
+                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                Ok(0) | Err(_) => self.pipe = Pipe::Over,
+            }
+        }
+        self.is_over()
+    }
+
+    /// Has the runtime watch the pipe. One that cannot be watched is over.
+    fn watch(&mut self) {
+        let pipe = std::mem::replace(&mut self.pipe, Pipe::Over);
+        self.pipe = match pipe {
+            Pipe::Unwatched(pipe) => Receiver::from_owned_fd_unchecked(pipe).map_or(Pipe::Over, Pipe::Watched),
+            watched => watched,
+        };
     }
 
     /// Whether the end was reached.
     pub fn is_over(&self) -> bool {
-        self.pipe.is_none()
+        matches!(self.pipe, Pipe::Over)
     }
 
     fn take(&mut self) {
@@ -83,9 +122,20 @@ impl<'a> Pump<'a> {
     }
 }
 
-/// The reading end of a new pipe, for tokio, and the writing end for a child; both are closed in other children.
-pub fn output_pipe() -> io::Result<(Receiver, OwnedFd)> {
+fn make_room(buffer: &mut Vec<u8>) {
+    let room = if buffer.capacity() == 0 { FIRST_READ } else { LINE_LIMIT };
+    buffer.reserve(room.saturating_sub(buffer.len()).max(1));
+}
+
+/// Whether `fd` has something to read, or has come to its end, within `patience`; this thread waits.
+pub fn is_readable(fd: &OwnedFd, patience: Duration) -> bool {
+    let patience = patience.try_into().ok();
+    matches!(poll(&mut [PollFd::new(fd, PollFlags::IN)], patience.as_ref()), Ok(1..)) && patience.is_some()
+}
+
+/// The reading end of a new pipe, which does not block, and the writing end for a child; both are closed in other children.
+pub fn output_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reader, writer) = io::pipe()?;
     rustix::io::ioctl_fionbio(&reader, true)?;
-    Ok((Receiver::from_owned_fd_unchecked(reader.into())?, writer.into()))
+    Ok((reader.into(), writer.into()))
 }

@@ -1,26 +1,23 @@
-//! One child from its start to its end: `posix_spawn` through duct, pipes, signals, reaping.
+//! One child from its start to its end: pipes, signals, reaping.
 
-use std::ffi::OsString;
-use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
-use std::process::{ExitStatus, Stdio};
-use std::sync::{LazyLock, Mutex};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::Duration;
 
-use rustix::process::Pid;
-use tokio::net::unix::pipe::Receiver;
 use tokio::time::Instant;
 
 use super::feed::Feed;
 use super::group::Group;
 use super::lines::Lines;
 use super::pump::{Into, Pump, output_pipe};
+use super::refused::{not_started, out_of};
+use super::start::{Ends, Started};
 use super::wait::{Watcher, Way};
+use super::wait_linux::exits_within;
 use super::{
-    Captured, Command, DRAIN_LIMIT, Exit, Finished, LEFTOVER_GRACE, Leftovers, LineSink, QUIET, Stop, environment,
-    program,
+    Captured, Command, DRAIN_LIMIT, Exit, Finished, LEFTOVER_GRACE, Leftovers, LineSink, QUIET, Stop, program,
 };
 use crate::outcome::Fault;
 
@@ -28,15 +25,16 @@ use crate::outcome::Fault;
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    stdout: Receiver,
+    stdout: OwnedFd,
     feed: Feed,
+    /// How long a thread may be held for it.
+    patience: Duration,
 }
 
-/// The child itself: its handle, its group, and who tells of its exit.
+/// The child itself, which leads its group, and who tells of its exit.
 #[derive(Debug)]
 struct Child {
-    handle: duct::Handle,
-    pid: Pid,
+    started: Started,
     watcher: Watcher,
     /// Set when it was reaped: its id is free from then on.
     status: Option<ExitStatus>,
@@ -52,41 +50,40 @@ impl Running {
     }
 
     pub(super) fn start_watched(command: &Command, way: Way) -> Result<Self, Fault> {
-        let (stdout, writer) = output_pipe().map_err(|error| out_of(command, &error))?;
-        let second = writer.try_clone().map_err(|error| out_of(command, &error))?;
-        Running::start_with(command, stdout, writer, second, way)
+        let (stdout, out) = output_pipe().map_err(|error| out_of(command, &error))?;
+        Running::start_with(command, stdout, Ends { input: None, out, err: None }, way)
     }
 
     /// Starts a command with a pipe of its own for stderr.
-    pub(super) fn start_apart(command: &Command) -> Result<(Self, Receiver), Fault> {
+    pub(super) fn start_apart(command: &Command) -> Result<(Self, OwnedFd), Fault> {
         let (stdout, out) = output_pipe().map_err(|error| out_of(command, &error))?;
         let (stderr, err) = output_pipe().map_err(|error| out_of(command, &error))?;
-        Ok((Running::start_with(command, stdout, out, err, Way::Best)?, stderr))
+        let ends = Ends { input: None, out, err: Some(err) };
+        Ok((Running::start_with(command, stdout, ends, Way::Best)?, stderr))
     }
 
-    fn start_with(command: &Command, stdout: Receiver, out: OwnedFd, err: OwnedFd, way: Way) -> Result<Self, Fault> {
+    fn start_with(command: &Command, stdout: OwnedFd, mut ends: Ends, way: Way) -> Result<Self, Fault> {
         let program = program::find(&command.program, command.variable("PATH"), &command.dir)?;
-        let (feed, input) = match &command.stdin {
-            None => (Feed::none(), nothing().map_err(|error| out_of(command, &error))?),
-            Some(bytes) => {
-                let (feed, reader) = Feed::new(bytes.clone()).map_err(|error| out_of(command, &error))?;
-                (feed, Stdio::from(reader))
-            }
-        };
-        let ends = Ends { input, out, err };
-        let handle = spawn(command, &program, ends).map_err(|error| not_started(command, &program, &error))?;
-        let pid = handle
-            .pids()
-            .first()
-            .and_then(|pid| i32::try_from(*pid).ok())
-            .and_then(Pid::from_raw)
-            .expect("a started command has one process");
-        Ok(Running { child: Child { handle, pid, watcher: Watcher::of(pid, way), status: None }, stdout, feed })
+        let mut feed = Feed::none();
+        if let Some(bytes) = &command.stdin {
+            let (writer, reader) = Feed::new(bytes.clone()).map_err(|error| out_of(command, &error))?;
+            (feed, ends.input) = (writer, Some(reader));
+        }
+        let started = Started::new(command, &program, ends, way);
+        let started = started.map_err(|error| not_started(command, &program, &error))?;
+        let child = Child { watcher: Watcher::of(started.pid, way), started, status: None };
+        Ok(Running { child, stdout, feed, patience: Duration::ZERO })
+    }
+
+    /// Lets the thread that waits for it be held for so long, which spares a short command the way through the runtime.
+    #[must_use]
+    pub fn patiently(self, patience: Duration) -> Self {
+        Running { patience, ..self }
     }
 
     /// The child's process id, which is its group's too.
     pub fn id(&self) -> i32 {
-        self.child.pid.as_raw_nonzero().get()
+        self.child.started.pid.as_raw_nonzero().get()
     }
 
     /// Reads its output into `sink` until it has ended, by itself or because of `stop`.
@@ -94,16 +91,19 @@ impl Running {
     /// # Errors
     /// [`Fault`] when its exit status cannot be read.
     pub async fn finish(self, sink: &dyn LineSink, stop: &Stop, leftovers: Leftovers) -> Result<Finished, Fault> {
-        let Running { mut child, stdout, mut feed } = self;
+        let Running { mut child, stdout, mut feed, patience } = self;
         let mut pump = Pump::new(stdout, Into::Lines(Lines::default(), sink));
+        if !patience.is_zero() && !stop.cancel.is_cancelled() {
+            child.ends_within(patience, &mut pump)?;
+        }
         let finished = child.attend(&mut [&mut pump], &mut feed, stop, leftovers).await;
         pump.end();
         finished
     }
 
     /// The same with stderr apart, both kept up to `limit` bytes.
-    pub(super) async fn finish_apart(self, stderr: Receiver, limit: usize, stop: &Stop) -> Result<Captured, Fault> {
-        let Running { mut child, stdout, mut feed } = self;
+    pub(super) async fn finish_apart(self, stderr: OwnedFd, limit: usize, stop: &Stop) -> Result<Captured, Fault> {
+        let Running { mut child, stdout, mut feed, .. } = self;
         let mut out = Pump::new(stdout, Into::Kept(Vec::new(), limit));
         let mut err = Pump::new(stderr, Into::Kept(Vec::new(), limit));
         let finished = child.attend(&mut [&mut out, &mut err], &mut feed, stop, Leftovers::End).await?;
@@ -117,6 +117,20 @@ impl Running {
 }
 
 impl Child {
+    /// Waits for its end while this thread is held. A child that says something, or lives longer, goes its usual way.
+    fn ends_within(&mut self, patience: Duration, pump: &mut Pump<'_>) -> Result<(), Fault> {
+        let begun = std::time::Instant::now();
+        if !pump.ends_within(patience) || self.try_reap()?.is_some() {
+            return Ok(());
+        }
+        // it has closed its output, and is about to exit or a daemon
+        let left = patience.saturating_sub(begun.elapsed());
+        if exits_within(self.started.pid, left) && self.try_reap()?.is_some() {
+            return Ok(());
+        }
+        self.watcher.look_out().map_err(unseen)
+    }
+
     /// The whole of a child's life after its start.
     async fn attend(
         &mut self,
@@ -125,8 +139,8 @@ impl Child {
         stop: &Stop,
         leftovers: Leftovers,
     ) -> Result<Finished, Fault> {
-        let group = Group::of(self.pid);
-        let stopping = self.live(pumps, feed, stop).await?;
+        let group = Group::of(self.started.pid);
+        let stopping = if self.status.is_some() { None } else { self.live(pumps, feed, stop).await? };
         drain(pumps).await;
         let status = self.reap()?;
         let end = leftovers == Leftovers::End || stopping.is_some();
@@ -155,7 +169,7 @@ impl Child {
         feed: &mut Feed,
         stop: &Stop,
     ) -> Result<Option<Instant>, Fault> {
-        let group = Group::of(self.pid);
+        let group = Group::of(self.started.pid);
         let mut cancelled = std::pin::pin!(stop.cancel.cancelled());
         loop {
             tokio::select! {
@@ -203,9 +217,8 @@ impl Child {
 
     fn try_reap(&mut self) -> Result<Option<ExitStatus>, Fault> {
         if self.status.is_none() {
-            let output = self.handle.try_wait();
-            let output = output.map_err(|error| Fault::unknown(format!("the exit status cannot be read: {error}")))?;
-            self.status = output.map(|output| output.status);
+            let status = self.started.try_reap();
+            self.status = status.map_err(|error| Fault::unknown(format!("the exit status cannot be read: {error}")))?;
         }
         Ok(self.status)
     }
@@ -214,8 +227,8 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         if self.status.is_none() {
-            // nobody waits for it any more; duct reaps it when the next process is started
-            Group::of(self.pid).kill();
+            Group::of(self.started.pid).kill();
+            self.started.leave();
         }
     }
 }
@@ -248,101 +261,7 @@ async fn drain(pumps: &mut [&mut Pump<'_>]) {
     }
 }
 
-/// What a child gets as its descriptors 0, 1 and 2.
-struct Ends {
-    input: Stdio,
-    out: OwnedFd,
-    err: OwnedFd,
-}
-
-/// An empty input: one /dev/null, opened once and handed on.
-fn nothing() -> io::Result<Stdio> {
-    static NULL: LazyLock<io::Result<File>> = LazyLock::new(|| File::open("/dev/null"));
-    match &*NULL {
-        Ok(null) => Ok(Stdio::from(null.try_clone()?)),
-        Err(_) => Ok(Stdio::null()),
-    }
-}
-
-/// Starts it in a group of its own. Duct would copy descriptors, arguments and the whole environment once more, so the
-/// `Command` it starts is ours; an absolute program, `process_group` and no `pre_exec` keep std at `posix_spawn`.
-fn spawn(command: &Command, program: &Path, ends: Ends) -> io::Result<duct::Handle> {
-    let mut own = std::process::Command::new(program);
-    own.args(&command.args).current_dir(&command.dir).stdin(ends.input).stdout(ends.out).stderr(ends.err);
-    own.process_group(0);
-    environment::give(&mut own, &command.base, &command.env);
-    let own = Mutex::new(Some(own));
-    let nothing: [(OsString, OsString); 0] = [];
-    duct::cmd(program, None::<OsString>)
-        .full_env(nothing)
-        .unchecked()
-        .before_spawn(move |child| {
-            let own = own.lock().map_or(None, |mut own| own.take());
-            *child = own.ok_or(io::ErrorKind::InvalidInput)?;
-            Ok(())
-        })
-        .start()
-}
-
 #[allow(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 fn unseen(error: io::Error) -> Fault {
     Fault::unknown(format!("the end of the process cannot be noticed: {error}"))
-}
-
-fn out_of(command: &Command, error: &io::Error) -> Fault {
-    let fault = Fault::unknown(format!("`{}` cannot be started: {error}", command.program.to_string_lossy()));
-    match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
-        Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => {
-            fault.help("too many files are open; raise the limit with `ulimit -n 4096`, or lower --jobs").transient()
-        }
-        _ => fault,
-    }
-}
-
-/// Why a start failed, as far as the file system tells.
-fn not_started(command: &Command, file: &Path, error: &io::Error) -> Fault {
-    use rustix::io::Errno;
-    let name = command.program.to_string_lossy();
-    let shown = file.display();
-    if !command.dir.is_dir() {
-        return Fault::invalid(format!("the folder `{}` to run `{name}` in does not exist", command.dir.display()))
-            .help("create it in an earlier step, or correct `dir:`");
-    }
-    match error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::NOENT) if !file.exists() => {
-            program::forget(&command.program);
-            Fault::environment(format!("program `{name}` does not exist ({shown})"))
-                .help(format!("create `{name}`, or write a name that is in PATH"))
-        }
-        Some(Errno::NOENT) => interpreter(&name, file),
-        Some(Errno::ACCESS) => Fault::environment(format!("program `{name}` is not executable ({shown})"))
-            .help(format!("type: chmod +x {name}")),
-        Some(Errno::NOEXEC) => Fault::environment(format!("program `{name}` is no program for this machine ({shown})"))
-            .help("a script starts with a line such as #!/bin/sh; a binary must be built for this architecture"),
-        Some(Errno::TOOBIG) => Fault::invalid(format!("the arguments and environment of `{name}` are too long"))
-            .help("hand large values over by `stdin:` or a file"),
-        Some(Errno::AGAIN | Errno::NOMEM) => out_of(command, error).transient(),
-        _ => out_of(command, error),
-    }
-}
-
-/// The file is there, but what its first line names is not.
-fn interpreter(name: &str, file: &Path) -> Fault {
-    use std::io::Read;
-    let mut first = [0; 256];
-    let count = std::fs::File::open(file).and_then(|mut open| open.read(&mut first)).unwrap_or_default();
-    let line = first[..count].split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let Some(named) = line.strip_prefix(b"#!") else {
-        return Fault::environment(format!("program `{name}` needs a loader that is not there ({})", file.display()))
-            .help("it was built for another system (glibc and musl, for example)");
-    };
-    let shown = String::from_utf8_lossy(named).trim().to_owned();
-    if named.ends_with(b"\r") {
-        return Fault::environment(format!(
-            "`{name}` has CRLF line endings, so its interpreter `{shown}\\r` does not exist"
-        ))
-        .help(format!("type: sed -i 's/\\r$//' {name}   (and `*.sh text eol=lf` into .gitattributes)"));
-    }
-    Fault::environment(format!("`{name}` names the interpreter `{shown}`, which does not exist"))
-        .help("install it, or correct the script's first line")
 }

@@ -122,7 +122,11 @@ async fn the_environment_is_exactly_what_was_given() {
     command.env.insert("A".into(), "b c".into());
     command.env.remove(std::ffi::OsStr::new("PATH"));
     command.base = Arc::new([("A", "shared"), ("B", "d")].map(|(name, value)| (name.into(), value.into())).into());
-    assert_eq!(lines_of(&command).await, (Exit::Code(0), vec!["A=b c".to_owned(), "B=d".to_owned()]));
+    for _ in 0..2 {
+        let (exit, mut lines) = lines_of(&command).await;
+        lines.sort();
+        assert_eq!((exit, lines), (Exit::Code(0), vec!["A=b c".to_owned(), "B=d".to_owned()]));
+    }
 }
 
 #[tokio::test]
@@ -205,6 +209,55 @@ async fn a_run_that_is_dropped_ends_its_whole_group() {
         () = kept.first.cancelled() => {}
     }
     assert!(gone(kept.pid()).await);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_child_blocks_and_catches_no_signal() {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).expect("it can be listened to");
+    for way in [Way::Best, Way::Portable] {
+        let mut command = sh("");
+        command.program = "cat".into();
+        command.args = vec!["/proc/self/status".into()];
+        let kept = Kept::default();
+        let running = Running::start_watched(&command, way).expect("cat is everywhere");
+        running.finish(&kept, &never(), Leftovers::End).await.expect("it ends");
+        let told: Vec<String> =
+            kept.text().into_iter().filter(|line| line.starts_with("SigBlk") || line.starts_with("SigCgt")).collect();
+        assert_eq!(told, ["SigBlk:\t0000000000000000", "SigCgt:\t0000000000000000"], "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_thread_that_may_be_held_sees_the_same() {
+    let patient = async |script: &str, patience: u64| {
+        let kept = Kept::default();
+        let running = Running::start(&sh(script)).expect("sh is everywhere");
+        let running = running.patiently(Duration::from_millis(patience));
+        let finished = running.finish(&kept, &never(), Leftovers::End).await.expect("it ends");
+        (finished.exit, finished.ended_leftovers, kept.text())
+    };
+    let said = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    for patience in [0, 1, 10_000] {
+        assert_eq!(patient("exit 3", patience).await, (Exit::Code(3), false, said(&[])));
+        assert_eq!(
+            patient("echo a; echo b >&2; kill -9 $$", patience).await,
+            (Exit::Signal(9), false, said(&["a", "b"]))
+        );
+        assert_eq!(patient("exec >&- 2>&-; sleep 0.1; exit 4", patience).await, (Exit::Code(4), false, said(&[])));
+    }
+    let (exit, ended, lines) = patient("sleep 1000 & echo up", 20).await;
+    assert_eq!((exit, ended, lines), (Exit::Code(0), true, said(&["up"])));
+}
+
+#[tokio::test]
+async fn a_child_that_was_left_is_reaped_when_the_next_one_starts() {
+    let left = Running::start(&sh("sleep 1000")).expect("sh is everywhere");
+    let pid = Pid::from_raw(left.id()).expect("a process id");
+    drop(left);
+    while rustix::process::test_kill_process(pid).is_ok() {
+        assert_eq!(lines_of(&sh("exit 0")).await.0, Exit::Code(0));
+    }
 }
 
 #[cfg(target_os = "linux")]

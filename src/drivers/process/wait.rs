@@ -10,12 +10,12 @@ use tokio::time::{Duration, Instant, sleep_until};
 
 use super::{wait_linux, wait_portable};
 
-/// How exits are noticed.
+/// How children are started and their exits noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// The best that works here.
     Best,
-    /// SIGCHLD, as on systems without pidfds.
+    /// Duct and SIGCHLD, as on systems without `clone` and pidfds.
     #[cfg_attr(not(test), expect(dead_code, reason = "chosen by tests; others fall back to it"))]
     Portable,
 }

@@ -4,10 +4,15 @@
 //! waits for nobody; the thread of the run itself stays free for clusters, gates and signals.
 
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// How long a step may hold a thread that has nothing else to do: many times what a short command takes, and too short
+/// for anybody to notice that a second step begins later by it.
+const PATIENCE: Duration = Duration::from_millis(2);
 
 /// The threads of one run.
 #[derive(Debug)]
@@ -35,6 +40,12 @@ impl Crew {
     /// Up to `limit` threads.
     pub fn new(limit: usize) -> Self {
         Crew { limit, hands: Vec::new(), over: CancellationToken::new() }
+    }
+
+    /// How long the next task may hold its thread.
+    pub fn patience(&self) -> Duration {
+        let free = self.hands.len() < self.limit || self.hands.iter().any(|hand| hand.busy == 0);
+        if free { PATIENCE } else { Duration::ZERO }
     }
 
     /// Starts a task on the thread with the least to do, or hands it back where there are none.

@@ -181,6 +181,7 @@ impl Dispatch {
             scratch: if light { scratch.to_owned() } else { scratch.join(node.0.to_string()) },
             output_file: scratch.join(format!("{}.output", node.0)),
             steps: Arc::clone(&view.steps),
+            patience: Duration::ZERO,
             signals,
             world: Arc::clone(&parts.world),
         };

@@ -1,9 +1,12 @@
 //! Holds the house's rules over the source text: layers, file sizes, sorted registries, one fixture a diagnostic code.
 //! Reads text, not types: a rule is a table or a line below, and its failure names file and line.
 
+mod source;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+
+use source::{files, imports, package};
 
 /// Every room of `src/`: its layer, and the rooms of its own layer that it may import. Lower layers are free to all;
 /// test code is free to import anything.
@@ -62,146 +65,6 @@ const PRINTS: &[&str] = &["println!", "eprintln!", "print!", "eprint!", "dbg!"];
 const PRINTERS: &[&str] = &["cli", "report"];
 
 const LONGEST_FILE: usize = 400;
-
-/// A source file: its path below the package, its text, and that text without comments and inline tests.
-struct File {
-    path: String,
-    text: String,
-    code: String,
-    is_test: bool,
-}
-
-impl File {
-    /// `engine` for `src/engine/attempt.rs` and for `src/engine.rs`.
-    fn room(&self) -> &str {
-        let below = self.path.strip_prefix("src/").unwrap_or("");
-        below.split('/').next().unwrap_or("").trim_end_matches(".rs")
-    }
-
-    fn lines_with<'a>(&'a self, words: &'a [&str]) -> impl Iterator<Item = String> + 'a {
-        self.code.lines().enumerate().filter_map(move |(at, line)| {
-            let word = words.iter().find(|word| stands_in(line, word))?;
-            Some(format!("{}:{}: `{word}`", self.path, at + 1))
-        })
-    }
-}
-
-/// Whether `word` stands in `line` by itself: `println!` not in `eprintln!`.
-fn stands_in(line: &str, word: &str) -> bool {
-    let is_name = |c: char| c.is_alphanumeric() || c == '_';
-    line.match_indices(word).any(|(at, _)| !line[..at].ends_with(is_name))
-}
-
-fn package() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries {
-        let path = entry.expect("a folder of the package can be read").path();
-        if path.is_dir() {
-            rust_files(&path, found);
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
-            found.push(path);
-        }
-    }
-}
-
-fn files(folder: &str) -> Vec<File> {
-    let mut paths = Vec::new();
-    rust_files(&package().join(folder), &mut paths);
-    paths.sort();
-    let mut tests = BTreeSet::new();
-    let mut files = Vec::new();
-    for path in paths {
-        let text = fs::read_to_string(&path).expect("source is UTF-8");
-        let path = path.strip_prefix(package()).expect("it lies below").to_string_lossy().into_owned();
-        let code = code_of(&path, &text, &mut tests);
-        files.push(File { path, text, code, is_test: folder == "tests" });
-    }
-    for file in &mut files {
-        let below = |test: &String| file.path == format!("{test}.rs") || file.path.starts_with(&format!("{test}/"));
-        file.is_test |= tests.iter().any(below);
-    }
-    files
-}
-
-/// The text with comments blanked, up to `#[cfg(test)] mod … {`. Modules of tests in files of their own go to `tests`,
-/// as paths without `.rs`. Lines keep their numbers.
-fn code_of(path: &str, text: &str, tests: &mut BTreeSet<String>) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    let mut code = String::new();
-    for (at, line) in lines.iter().enumerate() {
-        if line.trim() == "#[cfg(test)]" {
-            let rest: Vec<&str> = lines[at + 1..].iter().map(|line| line.trim()).take(4).collect();
-            let attributes: Vec<&str> = rest.iter().copied().take_while(|line| line.starts_with("#[")).collect();
-            let item = rest.get(attributes.len()).copied().unwrap_or("");
-            let module = item.trim_start_matches("pub(crate) ").trim_start_matches("pub(super) ");
-            if let Some(name) = module.strip_prefix("mod ") {
-                let Some(name) = name.strip_suffix(';') else { break };
-                let elsewhere =
-                    attributes.iter().find_map(|line| line.strip_prefix("#[path = \"")?.strip_suffix("\"]"));
-                let folder = Path::new(path).parent().expect("a file lies in a folder").to_string_lossy().into_owned();
-                tests.insert(match elsewhere {
-                    Some(file) => format!("{folder}/{}", file.trim_end_matches(".rs")),
-                    None if ["lib.rs", "main.rs", "mod.rs"].iter().any(|root| path.ends_with(root)) => {
-                        format!("{folder}/{name}")
-                    }
-                    None => format!("{}/{name}", path.trim_end_matches(".rs")),
-                });
-            }
-        }
-        code.push_str(line.split("//").next().unwrap_or(""));
-        code.push('\n');
-    }
-    code
-}
-
-/// Every room that `code` names by `crate::…`, with its line: `use crate::{a::B, c}` names `a` and `c`.
-fn imports(code: &str) -> Vec<(usize, String)> {
-    let mut found = Vec::new();
-    for (at, _) in code.match_indices("crate::") {
-        let before = code[..at].chars().next_back();
-        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$') {
-            continue;
-        }
-        let line = code[..at].matches('\n').count() + 1;
-        let rest = &code[at + "crate::".len()..];
-        if let Some(group) = rest.strip_prefix('{') {
-            found.extend(roots_of(group).into_iter().map(|name| (line, name)));
-        } else {
-            found.push((line, name_at(rest)));
-        }
-    }
-    found.retain(|(_, name)| name.starts_with(|c: char| c.is_ascii_lowercase()));
-    found
-}
-
-fn name_at(text: &str) -> String {
-    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
-}
-
-/// The first names of a group's members, up to its closing brace.
-fn roots_of(group: &str) -> Vec<String> {
-    let (mut depth, mut start, mut names) = (0, 0, Vec::new());
-    for (at, c) in group.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' if depth > 0 => depth -= 1,
-            '}' | ',' if depth == 0 => {
-                names.push(name_at(group[start..at].trim_start()));
-                start = at + 1;
-                if c == '}' {
-                    break;
-                }
-            }
-            _ => {}
-        }
-    }
-    names.retain(|name| !name.is_empty());
-    names
-}
 
 fn room(name: &str) -> Option<&'static (&'static str, u8, &'static [&'static str])> {
     ROOMS.iter().find(|room| room.0 == name)
@@ -294,6 +157,16 @@ fn times_are_measured_by_a_clock_that_does_not_jump() {
     let mut wrong = outside(&[], &["SystemTime::now", "Timestamp::now", "Zoned::now"]);
     wrong.retain(|found| !DATED.split(' ').any(|file| found.starts_with(&format!("src/{file}.rs"))));
     fail_with("time is measured by `Instant`, the wall clock only dates (DATED):", &wrong);
+}
+
+/// The one file that may go behind the compiler's back.
+const UNSAFE: &str = "src/drivers/process/start_linux.rs";
+
+#[test]
+fn one_room_alone_is_unsafe() {
+    let mut wrong = outside(&[], &["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "allow(unsafe_code"]);
+    wrong.retain(|found| !found.starts_with(UNSAFE));
+    fail_with("unsafe code stands in one audited room (UNSAFE):", &wrong);
 }
 
 #[test]
@@ -390,11 +263,4 @@ fn codes_are_sorted_and_each_has_a_fixture() {
         wrong.extend(lacking.map(|code| format!("`{code}` has no fixture in tests/diagnostics")));
     }
     fail_with("codes are sorted by name, and each has a fixture named after it:", &wrong);
-}
-
-#[test]
-fn reads_paths_and_groups() {
-    let code = "use crate::source::Span;\nuse crate::{event::{Event, NodeId}, mask, outcome::Fault};\nlet x = crate::f();\n$crate::no";
-    let expected = [(1, "source"), (2, "event"), (2, "mask"), (2, "outcome"), (3, "f")];
-    assert_eq!(imports(code), expected.map(|(line, name)| (line, name.to_owned())));
 }
