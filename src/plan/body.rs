@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use super::build::Workshop;
 use super::judge::{Found, Judge};
-use super::load::render_static;
+use super::load::{render_static, undecoded};
 use super::names::Site;
 use super::node::Body;
-use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Entry, Found as Fit, Node, Shape, Value};
 use crate::expr::{Scope, Template};
 use crate::kind::{CheckContext, Kind, Registry};
-use crate::spec::{AssertionKeys, StepKeys, UseSpec};
+use crate::spec::{AssertionKeys, GateSpec, StepKeys, UseSpec};
 
 /// The shapes of all kinds and of the keys beside them, each made once, on its first use.
 pub(super) struct Shapes {
@@ -20,6 +19,7 @@ pub(super) struct Shapes {
     pub step_keys: Arc<Shape>,
     pub assertion_keys: Arc<Shape>,
     pub use_keys: Arc<Shape>,
+    pub gate_keys: Arc<Shape>,
     kinds: HashMap<(&'static str, bool), Arc<Shape>>,
 }
 
@@ -30,6 +30,7 @@ impl Shapes {
             step_keys: Arc::new(Shape::of::<StepKeys>()),
             assertion_keys: Arc::new(Shape::of::<AssertionKeys>()),
             use_keys: Arc::new(Shape::of::<UseSpec>()),
+            gate_keys: Arc::new(Shape::of::<GateSpec>()),
             kinds: HashMap::new(),
         }
     }
@@ -46,6 +47,15 @@ pub(super) struct Place<'a> {
     /// What messages call the tree: ``the `image` step `build-backend` ``; nothing for one without a name.
     pub whole: &'a str,
     pub statics: &'a Scope,
+    /// The kind of step that `of:` must name.
+    pub of: Option<&'static str>,
+}
+
+impl<'a> Place<'a> {
+    /// A tree without a name.
+    pub fn new(site: Site<'a>, statics: &'a Scope) -> Self {
+        Place { site, whole: "", statics, of: None }
+    }
 }
 
 impl Workshop<'_> {
@@ -57,6 +67,7 @@ impl Workshop<'_> {
             root: &self.files.root,
             site: place.site,
             statics: place.statics,
+            of: place.of,
             found: Found::default(),
         };
         let before = self.out.len();
@@ -75,8 +86,9 @@ impl Workshop<'_> {
         check: impl Fn(&T, &mut CheckContext<'_>),
     ) -> Option<(Body<T>, Found)> {
         let shape = self.shapes.kind(kind, is_step);
+        let place = Place { of: kind.of, ..place };
         let found = self.inspect(node, &shape, place)?;
-        if found.dynamic {
+        if found.dynamic || found.lost {
             return Some((Body::Template(node.clone()), found));
         }
         let rendered;
@@ -93,7 +105,7 @@ impl Workshop<'_> {
                 Some((Body::Ready(body), found))
             }
             Err(error) => {
-                self.out.push(Diagnostic::error(Code::InvalidValue, node.span_at(&error.path), error.message));
+                self.out.push(undecoded(node, &error, place.whole));
                 None
             }
         }
