@@ -172,12 +172,14 @@ pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>)
 
 /// The one of `known` that is so close to `written` that it was meant: a slip in every three letters.
 pub fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Lengths alone rule most out: what is written may be very long.
+    let may = |name: &str| (written.len().min(name.len()) / 3).max(1);
     known
         .into_iter()
+        .filter(|name| written.len().abs_diff(name.len()) <= may(name))
         .map(|name| (strsim::damerau_levenshtein(written, name), name))
         .filter(|(distance, name)| {
-            let shorter = written.len().min(name.len());
-            (*distance <= (shorter / 3).max(1) && *distance < shorter) || name.eq_ignore_ascii_case(written)
+            (*distance <= may(name) && *distance < written.len().min(name.len())) || name.eq_ignore_ascii_case(written)
         })
         .min()
         .map(|(_, name)| name)

@@ -13,7 +13,8 @@ pub(super) fn expectation<Q: Quantity>(written: &str) -> String {
     const SLIPS: [(&str, &str); 6] = [("<>", "!= "), ("=>", ">= "), ("=<", "<= "), ("!", "!= "), ("~", ""), ("=", "")];
     let written = written.trim();
     for (slip, meant) in SLIPS {
-        let Some(rest) = written.strip_prefix(slip).filter(|_| !written.starts_with("!=") && !written.starts_with("=="))
+        let Some(rest) =
+            written.strip_prefix(slip).filter(|_| !written.starts_with("!=") && !written.starts_with("=="))
         else {
             continue;
         };
@@ -32,6 +33,15 @@ pub(super) fn expectation<Q: Quantity>(written: &str) -> String {
     }
 }
 
+/// The help line for what a kind refuses without one.
+pub(super) fn of_kind(message: &str, kind: &str) -> String {
+    match message {
+        _ if message.contains("cannot stand together") => "leave one of them out".to_owned(),
+        _ if message.ends_with("is empty") => "write it, or leave the key out".to_owned(),
+        _ => format!("`pipeline explain {kind}` shows how it is written"),
+    }
+}
+
 /// The words for an expression that cannot be used, parted into what is wrong and what to type.
 pub(super) fn expression(message: &str) -> (String, String) {
     if let Some((wrong, advice)) = message.split_once("; write ") {
@@ -39,7 +49,9 @@ pub(super) fn expression(message: &str) -> (String, String) {
     }
     let advice = match message {
         _ if message.contains("is called `always`") => "put the step under `finally:`: its steps always run",
-        _ if message.contains("is called `failure`") => "put the step under `on_failure:`: its steps run after a failure",
+        _ if message.contains("is called `failure`") => {
+            "put the step under `on_failure:`: its steps run after a failure"
+        }
         _ if message.contains("is called `success`") => "leave it out: what fails keeps the rest from starting",
         _ if message.contains("no function is called") => {
             "functions are those of CEL and Kubernetes: size, contains, startsWith, matches, split, quantity, semver, …"

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::advice;
 use super::build::Workshop;
 use super::judge::{Found, Judge};
 use super::load::{render_static, undecoded};
@@ -85,6 +86,23 @@ impl Workshop<'_> {
         place: Place<'_>,
         check: impl Fn(&T, &mut CheckContext<'_>),
     ) -> Option<(Body<T>, Found)> {
+        let before = self.out.len();
+        let body = self.decoded(kind, is_step, during, node, place, check);
+        for problem in self.out.since(before).iter_mut().filter(|problem| problem.help.is_none()) {
+            problem.help = Some(advice::of_kind(&problem.message, kind.name));
+        }
+        body
+    }
+
+    fn decoded<T: ?Sized + 'static>(
+        &mut self,
+        kind: &'static Kind<T>,
+        is_step: bool,
+        during: bool,
+        node: &Node,
+        place: Place<'_>,
+        check: impl Fn(&T, &mut CheckContext<'_>),
+    ) -> Option<(Body<T>, Found)> {
         let shape = self.shapes.kind(kind, is_step);
         let place = Place { of: kind.of, ..place };
         let found = self.inspect(node, &shape, place)?;
@@ -105,7 +123,7 @@ impl Workshop<'_> {
                 Some((Body::Ready(body), found))
             }
             Err(error) => {
-                self.out.push(undecoded(node, &error, place.whole));
+                self.out.push(undecoded(node, &error, Some(kind.name)));
                 None
             }
         }

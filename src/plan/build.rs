@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use indexmap::IndexSet;
+
 use super::Plan;
 use super::body::Shapes;
 use super::cycles::{self, Wait};
@@ -66,18 +68,26 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     let lost = Lost {
         vars: may_miss(&node, "vars", out),
         secrets: may_miss(&node, "secrets", out),
+        pools: may_miss(&node, "pools", out),
         finally: may_miss(&node, "finally", out),
         stages: lost,
     };
     let names = Names {
         vars: vars.clone(),
         unsettled,
-        secrets: spec.secrets.keys().cloned().collect(),
+        secrets: written(&node, "secrets")
+            .chain(spec.secrets.keys().cloned())
+            .collect::<IndexSet<_>>()
+            .into_iter()
+            .collect(),
         stages: stages.iter().map(|stage| (stage.name.clone(), step_names(&stage.node, &shapes, out))).collect(),
         lost,
     };
     let statics = Arc::new(static_scope(&vars, None, None));
-    let pools = spec.pools.iter().map(|(name, places)| (name.clone(), (*places).max(1))).collect();
+    let mut pools: Vec<(String, u32)> =
+        spec.pools.iter().map(|(name, places)| (name.clone(), (*places).max(1))).collect();
+    // Those whose size is wrong are there all the same.
+    pools.extend(written(&node, "pools").filter(|name| !spec.pools.contains_key(name)).map(|name| (name, 1)));
     let mut shop = Workshop { names, statics, files, shapes, pools, circular: HashSet::new(), out };
 
     // Gate files are kept from here on: each is read once, whoever uses it.
@@ -133,6 +143,11 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     })
 }
 
+/// The names under a key of pipeline.yaml, those with a wrong value too.
+fn written(pipeline: &Node, key: &str) -> impl Iterator<Item = String> {
+    pipeline.get(key).map(Node::entries).unwrap_or_default().iter().map(|entry| entry.key.clone())
+}
+
 /// The needs of a stage by index; unknown ones are told.
 fn stage_needs(
     index: usize,
@@ -153,7 +168,8 @@ fn stage_needs(
             None if names.lost.stages.may_be(name) || name.contains("${{") => {}
             None => {
                 let others = names.stage_names().filter(|other| *other != stage.name);
-                let step = names.stage_of(name).map(|of| format!("`{name}` is a step of stage `{of}`: write `needs: [{of}]`"));
+                let step =
+                    names.stage_of(name).map(|of| format!("`{name}` is a step of stage `{of}`: write `needs: [{of}]`"));
                 let help = step
                     .or_else(|| did_you_mean(name, others))
                     .unwrap_or_else(|| format!("remove it, or add a stage file with `stage: {name}` to pipeline.yaml"));

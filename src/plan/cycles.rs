@@ -78,8 +78,11 @@ fn shortest(graph: &DiGraph<(), usize>, knot: &[NodeIndex]) -> Option<Vec<usize>
 /// The diagnostic for files that use each other: each with the place where it uses the next, the last the first.
 pub(super) fn of_files(hops: &[(String, Span)]) -> Diagnostic {
     let names: Vec<String> = hops.iter().map(|(name, _)| name.clone()).collect();
-    let hop = |(from, (_, span)): (usize, &(String, Span))| {
-        Wait { from, to: (from + 1) % hops.len(), span: *span, how: "uses" }
+    let hop = |(from, (_, span)): (usize, &(String, Span))| Wait {
+        from,
+        to: (from + 1) % hops.len(),
+        span: *span,
+        how: "uses",
     };
     let waits: Vec<Wait> = hops.iter().enumerate().map(hop).collect();
     let message = |chain: &[&str]| match chain {

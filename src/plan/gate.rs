@@ -65,7 +65,7 @@ impl Workshop<'_> {
     pub fn gate(&mut self, stage: Option<usize>, role: Role, list: &Node) -> (PlanNode, Refers) {
         let site = site(stage, Some(role));
         let (refers, definer) = (Refers::default(), Definer::default());
-        let mut reading = Reading { site, open: Vec::new(), refers, definer, left: MOST };
+        let mut reading = Reading { site, open: Vec::new(), refers, definer, left: MOST + 1 };
         let assertions = self.assertions(list, None, &mut reading);
         let count = u32::try_from(assertions.len()).unwrap_or(u32::MAX);
         let title = if count == 1 { "1 assertion".to_owned() } else { format!("{count} assertions") };
@@ -119,7 +119,8 @@ impl Workshop<'_> {
         reading.left = left;
         if left == 0 {
             let span = reading.open.first().map_or(item.span, |outermost| outermost.span);
-            let message = format!("this gate has more than {MOST} assertions, those of the gate files that it uses counted");
+            let message =
+                format!("this gate has more than {MOST} assertions, those of the gate files that it uses counted");
             let help = "use each gate file once, and write what differs as a parameter";
             self.out.push(Diagnostic::error(Code::InvalidValue, span, message).help(help));
         }

@@ -46,7 +46,8 @@ impl Workshop<'_> {
         let Some(using) = item.get("use") else { return Vec::new() };
         let path = render_quietly(using, &statics, sound, self.out);
         let Some(path) = path.as_ref().and_then(Node::as_text).map(str::to_owned) else { return Vec::new() };
-        let with = given(item.get("with"), &statics, sound, self.out);
+        let mut with = given(item.get("with"), &statics, sound, self.out);
+        with.partial |= item.entry("with").is_some_and(|entry| is_partial(entry, self.out));
         if let Some(found) = found {
             reading.refers.add(found);
         }
@@ -71,9 +72,13 @@ impl Workshop<'_> {
         if reading.open.len() >= DEEPEST {
             let outermost = reading.open.first().map_or(span, |outermost| outermost.span);
             self.out.push(
-                Diagnostic::error(Code::InvalidValue, span, format!("gate files use each other more than {DEEPEST} deep"))
-                    .also(outermost, "the first of them is used here")
-                    .help("put what they assert into fewer files"),
+                Diagnostic::error(
+                    Code::InvalidValue,
+                    span,
+                    format!("gate files use each other more than {DEEPEST} deep"),
+                )
+                .also(outermost, "the first of them is used here")
+                .help("put what they assert into fewer files"),
             );
             return None;
         }
@@ -135,8 +140,12 @@ impl Workshop<'_> {
                 let at = item.get("with").and_then(|with| with.entry(name)).map_or(span, |entry| entry.key_span);
                 let help = did_you_mean(name, known.iter().map(String::as_str));
                 self.out.push(
-                    Diagnostic::error(Code::UnknownName, at, format!("the gate file `{path}` has no parameter `{name}`"))
-                        .help(help.unwrap_or_else(|| format!("add `params: {{ {name}: null }}` to the gate file"))),
+                    Diagnostic::error(
+                        Code::UnknownName,
+                        at,
+                        format!("the gate file `{path}` has no parameter `{name}`"),
+                    )
+                    .help(help.unwrap_or_else(|| format!("add `params: {{ {name}: null }}` to the gate file"))),
                 );
             }
         }
@@ -149,8 +158,12 @@ impl Workshop<'_> {
             if params.values.get(&name).is_some_and(serde_json::Value::is_null) && !params.lost.contains(&name) {
                 let at = item.get("with").and_then(|with| with.get(&name)).map_or(span, |node| node.span);
                 self.out.push(
-                    Diagnostic::error(Code::MissingKey, at, format!("the gate file `{path}` needs the parameter `{name}`"))
-                        .help(format!("add `with: {{ {name}: … }}`")),
+                    Diagnostic::error(
+                        Code::MissingKey,
+                        at,
+                        format!("the gate file `{path}` needs the parameter `{name}`"),
+                    )
+                    .help(format!("add `with: {{ {name}: … }}`")),
                 );
                 params.lost.push(name);
             }
@@ -162,10 +175,14 @@ impl Workshop<'_> {
     /// What is wrong with a value is told where the value is written, not where its parameter stands.
     pub fn blame(&mut self, item: &Node, params: &Params, since: usize) {
         for problem in self.out.since(since) {
-            let Some(label) = problem.labels.first_mut().filter(|_| OF_VALUES.contains(&problem.code)) else { continue };
+            let Some(label) = problem.labels.first_mut().filter(|_| OF_VALUES.contains(&problem.code)) else {
+                continue;
+            };
             let Some((name, place)) = parameter_at(item, label.span, params) else { continue };
             let stands = std::mem::replace(&mut label.span, place);
-            problem.labels.push(crate::diagnostic::Label { span: stands, text: format!("`params.{name}` stands here") });
+            problem
+                .labels
+                .push(crate::diagnostic::Label { span: stands, text: format!("`params.{name}` stands here") });
         }
     }
 }

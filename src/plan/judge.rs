@@ -99,7 +99,9 @@ impl Judge<'_> {
                     self.reference(reference, offset, node, cel, None, out);
                 }
             }
-            Err(error) => out.push(broken(&error, Code::InvalidExpression, self.place(node, offset + error.offset, error.len))),
+            Err(error) => {
+                out.push(broken(&error, Code::InvalidExpression, self.place(node, offset + error.offset, error.len)))
+            }
         }
     }
 

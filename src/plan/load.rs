@@ -122,24 +122,24 @@ fn with_name(mut node: Node) -> Node {
 }
 
 pub(super) fn decode_or_tell<T: serde::de::DeserializeOwned>(node: &Node, out: &mut Diagnostics) -> Option<T> {
-    decode(node)
-        .map_err(|error| out.push(undecoded(node, &error, "")))
-        .ok()
+    decode(node).map_err(|error| out.push(undecoded(node, &error, None))).ok()
 }
 
-/// The diagnostic for a value that is not of its type, though it has the right shape.
-pub(super) fn undecoded(node: &Node, error: &DecodeError, whole: &str) -> Diagnostic {
+/// The diagnostic for a value that is not of its type, though it has the right shape; `kind` is the one it stands under.
+pub(super) fn undecoded(node: &Node, error: &DecodeError, kind: Option<&str>) -> Diagnostic {
     let key = error.path.iter().rev().find_map(|segment| match segment {
         Segment::Key(key) => Some(key.as_str()),
         Segment::Index(_) => None,
     });
-    let message = match (key, whole) {
-        (Some(key), _) => format!("`{key}`: {}", error.message),
-        (None, "") => error.message.clone(),
-        (None, whole) => format!("{whole}: {}", error.message),
+    let message = match key {
+        Some(key) => format!("`{key}`: {}", error.message),
+        None => error.message.clone(),
     };
-    Diagnostic::error(Code::InvalidValue, node.span_at(&error.path), message)
-        .help("write it as the reference shows: `pipeline explain` and the name of the kind")
+    let help = match kind {
+        Some(kind) => format!("`pipeline explain {kind}` shows how it is written"),
+        None => "`pipeline schema` says what belongs here".to_owned(),
+    };
+    Diagnostic::error(Code::InvalidValue, node.span_at(&error.path), message).help(help)
 }
 
 /// Puts the profile's and the command line's values in place.

@@ -28,6 +28,7 @@ pub(super) struct Names {
 pub(super) struct Lost {
     pub vars: bool,
     pub secrets: bool,
+    pub pools: bool,
     /// Steps of the pipeline's own `finally`.
     pub finally: bool,
     pub stages: LostStages,
@@ -128,11 +129,11 @@ impl Names {
             }
             "params" => match site.params {
                 Some(params) if own(&params.lost) => Ok(Target::Lost),
-                Some(params) if params.partial && field(1).is_some_and(|name| !params.values.contains_key(name)) => {
+                Some(params) if params.partial && field(1).is_some_and(|name| !params.places.contains_key(name)) => {
                     Ok(Target::Lost)
                 }
                 Some(params) => {
-                    let known = params.values.keys();
+                    let known = params.places.keys();
                     Names::known(field(1), Code::UnknownName, "parameter", known, span).map(|()| Target::Static)
                 }
                 None => Err(Diagnostic::error(Code::UnknownName, span, "`params` has values only in a gate file")
@@ -162,8 +163,10 @@ impl Names {
         };
         match (names.steps.get(id), kind) {
             (None, _) if names.partial => Ok(Target::Lost),
-            (None, _) => Err(Diagnostic::error(Code::UnknownStep, span, format!("there is no step `{id}` in this stage"))
-                .help(help())),
+            (None, _) => {
+                Err(Diagnostic::error(Code::UnknownStep, span, format!("there is no step `{id}` in this stage"))
+                    .help(help()))
+            }
             (Some(StepName { kind: Some(own), span: at, .. }), Some(kind)) if *own != kind => {
                 let message = format!("the step `{id}` is of kind `{own}`, expected `{kind}`");
                 Err(Diagnostic::error(Code::InvalidValue, span, message).also(*at, "this step").help(help()))

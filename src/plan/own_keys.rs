@@ -17,7 +17,8 @@ pub(super) const OPEN_IN_STAGE: &[&str] = &["when", "env", "steps", "on_failure"
 /// Holds a file against its shape. What lies in its steps, gates and values is looked at later.
 pub(super) fn fits(shape: &Shape, node: &Node, open: &[&str], files: &Files, out: &mut Diagnostics) -> bool {
     let before = out.len();
-    for entry in node.entries().iter().filter(|entry| !open.contains(&entry.key.as_str())) {
+    let plain = |entry: &&Entry| shape.has_key(&entry.key) && !open.contains(&entry.key.as_str());
+    for entry in node.entries().iter().filter(plain) {
         refuse_templates(&entry.node, &entry.key, out);
     }
     env_names(node.get("env"), out);

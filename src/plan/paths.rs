@@ -55,7 +55,8 @@ fn meant(root: &Path, relative: &Path) -> Option<String> {
         let entries = std::fs::read_dir(&folder).ok()?.flatten().take(500);
         let beside: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         // The pipeline file, where most references stand, is never what was meant.
-        let others = beside.iter().map(String::as_str).filter(|name| !matches!(*name, "pipeline.yaml" | "pipeline.yml"));
+        let others =
+            beside.iter().map(String::as_str).filter(|name| !matches!(*name, "pipeline.yaml" | "pipeline.yml"));
         let written = part.as_os_str().to_string_lossy();
         let stem = |name: &str| name.rsplit_once('.').map(|(stem, _)| stem.to_ascii_lowercase());
         let alike = |name: &&str| stem(name).is_some() && stem(name) == stem(&written);

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use super::build::GROUPS;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, closest};
 use crate::document::{Entry, Node, Value, decode};
-use crate::source::Span;
+use crate::source::{SourceMap, Span};
 use crate::spec::{PipelineSpec, SecretSource};
 
 /// The parts of a pipeline file that are right; what is wrong with the others was told.
@@ -95,9 +95,31 @@ pub(super) fn is_told(node: &Node, out: &Diagnostics) -> bool {
 
 /// Whether the text at `span` could not be read as it was meant.
 pub(super) fn is_torn(span: Span, out: &Diagnostics) -> bool {
-    out.iter().any(|problem| {
-        is_structural(problem) && problem.labels.first().is_some_and(|label| overlaps(label.span, span))
-    })
+    !out.is_empty()
+        && out.iter().any(|problem| {
+            is_structural(problem) && problem.labels.first().is_some_and(|label| overlaps(label.span, span))
+        })
+}
+
+/// Whether the value of `entry` is missing because what was written below its key could not be read.
+pub(super) fn is_cut_off(entry: &Entry, sources: &SourceMap, out: &Diagnostics) -> bool {
+    if out.is_empty() || entry.node.value != Value::Null {
+        return false;
+    }
+    let (key, text) = (entry.key_span, &sources.file(entry.key_span.file).text);
+    let line = text.get(..key.start as usize).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+    let depth = (key.start as usize).saturating_sub(line);
+    let deeper = |line: &str| line.trim().is_empty() || line.len() - line.trim_start().len() > depth;
+    // Nothing but deeper lines between the key and what is wrong: it belongs to the value.
+    let below = |span: Span| {
+        span.file == key.file
+            && text
+                .get(key.end as usize..span.start as usize)
+                .is_some_and(|between| between.contains('\n') && between.lines().skip(1).all(deeper))
+    };
+    out.iter()
+        .filter(|problem| is_structural(problem))
+        .any(|problem| problem.labels.first().is_some_and(|label| below(label.span)))
 }
 
 /// Whether names under `entry` may be lost: its text is torn, it is written twice, or is no mapping.
@@ -117,8 +139,7 @@ pub(super) fn may_miss(file: &Node, key: &str, out: &Diagnostics) -> bool {
         Some(entry) => is_partial(entry, out),
         None => {
             let torn = |problem: &Diagnostic| {
-                is_structural(problem)
-                    && problem.labels.first().is_some_and(|label| label.span.file == file.span.file)
+                is_structural(problem) && problem.labels.first().is_some_and(|label| label.span.file == file.span.file)
             };
             let slip = || file.entries().iter().any(|entry| is_slip(&entry.key, key, PIPELINE_KEYS));
             !out.is_empty() && (out.iter().any(torn) || slip())
@@ -183,10 +204,7 @@ mod tests {
             lost("stages/2-cluster.yaml", Some("x: [\nstage: up # here\n")),
             LostStages { names: names(&["2-cluster", "cluster", "up"]), any: false }
         );
-        assert_eq!(
-            lost("b.yaml", Some("stag: [beta\n")),
-            LostStages { names: names(&["b", "b", "beta"]), any: false }
-        );
+        assert_eq!(lost("b.yaml", Some("stag: [beta\n")), LostStages { names: names(&["b", "b", "beta"]), any: false });
     }
 
     #[test]

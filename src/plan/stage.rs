@@ -80,9 +80,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         let keys = only(self.node, |entry| matches!(entry.key.as_str(), "when" | "env"));
         let shape = Arc::clone(&self.shop.shapes.step_keys);
         let statics = Arc::clone(&self.shop.statics);
-        let Some(found) =
-            self.shop.inspect(&keys, &shape, Place::new(site(self.stage, None), &statics))
-        else {
+        let Some(found) = self.shop.inspect(&keys, &shape, Place::new(site(self.stage, None), &statics)) else {
             return;
         };
         self.built.refers.extend(found.stages);
@@ -193,7 +191,10 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
             let some = same.first().copied().unwrap_or("STEP");
             format!("`{name}` is this stage itself: name one of its steps, such as `{some}`")
         } else if names.stages.contains_key(name) && verb != "needs" {
-            format!("`{name}` is a stage: name steps of this one, such as `{}`", same.first().copied().unwrap_or("STEP"))
+            format!(
+                "`{name}` is a stage: name steps of this one, such as `{}`",
+                same.first().copied().unwrap_or("STEP")
+            )
         } else if names.stages.contains_key(name) {
             format!("`{name}` is a stage: write `needs: [{name}]` beside `stage:`")
         } else if let Some(close) = closest(name, same.iter().copied()) {

@@ -24,7 +24,8 @@ pub(super) fn read(pipeline: &Node, files: &mut Files, out: &mut Diagnostics) ->
         let twice = |problem: &Diagnostic| {
             problem.code == Code::DuplicateKey && problem.labels.iter().any(|label| label.span == entry.key_span)
         };
-        lost.any = !matches!(entry.node.value, Value::List(_)) || is_torn(entry.node.span, out) || out.iter().any(twice);
+        lost.any =
+            !matches!(entry.node.value, Value::List(_)) || is_torn(entry.node.span, out) || out.iter().any(twice);
     }
     for item in pipeline.get("stages").map(Node::items).unwrap_or_default() {
         let Some(reference) = item.as_text().filter(|_| template_in(item).is_none()) else {
@@ -112,5 +113,6 @@ fn not_a_stage(reference: &str, what: &str, span: Span) -> Diagnostic {
         "a gate file" => format!("use it in a gate: `- use: {reference}`"),
         _ => "name a file that starts with `stage: NAME`".to_owned(),
     };
-    Diagnostic::error(Code::InvalidReference, span, format!("`{reference}` is {what}, expected a stage file")).help(help)
+    Diagnostic::error(Code::InvalidReference, span, format!("`{reference}` is {what}, expected a stage file"))
+        .help(help)
 }

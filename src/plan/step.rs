@@ -11,7 +11,7 @@ use super::judge::name_help;
 use super::names::{Site, static_scope};
 use super::node::{Body, PlanNode, Retry, StepPlan, Work};
 use super::own_keys::template_in;
-use super::salvage::{is_told, is_torn};
+use super::salvage::{is_cut_off, is_told, is_torn};
 use super::stage::{UNPLACED, condition};
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::document::{Entry, Node, Value};
@@ -68,7 +68,10 @@ impl Workshop<'_> {
             refers: Vec::new(),
         };
         // What a syntax error left of a step says nothing that its user wrote.
-        if is_told(&entry.node, self.out) || (!self.out.is_empty() && is_torn(entry.key_span, self.out)) {
+        if is_told(&entry.node, self.out)
+            || is_cut_off(entry, &self.files.sources, self.out)
+            || is_torn(entry.key_span, self.out)
+        {
             return StepParts { needs: Vec::new(), during: Vec::new(), ..parts };
         }
         self.step_name(entry);
@@ -112,8 +115,12 @@ impl Workshop<'_> {
     fn step_name(&mut self, entry: &Entry) {
         if let Some(problem) = name_problem(&entry.key) {
             self.out.push(
-                Diagnostic::error(Code::InvalidName, entry.key_span, format!("the step name `{}` {problem}", entry.key))
-                    .help(name_help(&entry.key)),
+                Diagnostic::error(
+                    Code::InvalidName,
+                    entry.key_span,
+                    format!("the step name `{}` {problem}", entry.key),
+                )
+                .help(name_help(&entry.key)),
             );
         } else if entry.key == GATE {
             self.out.push(
@@ -204,7 +211,12 @@ impl Workshop<'_> {
         let at = Site { item: item.is_some(), ..site(stage, Some(role)) };
         let place = Place::new(at, &statics);
         let open_found = self.open_keys(entry, place);
-        let during = !keys.during.is_empty();
+        // As it is written, also where something is wrong with it.
+        let during = entry.node.get("during").is_some_and(|node| match &node.value {
+            Value::Null => false,
+            Value::List(steps) => !steps.is_empty(),
+            _ => true,
+        });
         let written = body;
         let whole = format!("the `{}` step `{}`", kind.name, entry.key);
         let body =

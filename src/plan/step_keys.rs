@@ -72,10 +72,9 @@ impl Workshop<'_> {
         let found = self.inspect(&fixed, &shape, place)?;
         for span in &found.waits {
             let message = "this key must be known before the run: only `vars` can stand in it";
-            self.out.push(
-                Diagnostic::error(Code::InvalidTemplate, *span, message)
-                    .help("use `vars.NAME`; what only the run knows can stand in `env`, in `when` and under the kind's key"),
-            );
+            self.out.push(Diagnostic::error(Code::InvalidTemplate, *span, message).help(
+                "use `vars.NAME`; what only the run knows can stand in `env`, in `when` and under the kind's key",
+            ));
         }
         if found.dynamic || found.lost {
             return None;
@@ -86,6 +85,7 @@ impl Workshop<'_> {
         }
         let keys: StepKeys = super::load::decode_or_tell(&rendered, self.out)?;
         if let Some(pool) = &keys.pool
+            && !self.names.lost.pools
             && !self.pools.iter().any(|(name, _)| name == pool)
         {
             let span = entry.node.get("pool").map_or(entry.key_span, |node| node.span);

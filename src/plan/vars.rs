@@ -39,8 +39,7 @@ impl Vars<'_> {
         for other in others.iter().filter(|other| Some(other.key.as_str()) != self.profile) {
             let Some(over) = other.node.get("vars").filter(|vars| !vars.entries().is_empty()) else { continue };
             let base = self.node.get("vars").map(Node::entries).unwrap_or_default().iter();
-            let mut trees: IndexMap<String, Node> =
-                base.map(|entry| (entry.key.clone(), entry.node.clone())).collect();
+            let mut trees: IndexMap<String, Node> = base.map(|entry| (entry.key.clone(), entry.node.clone())).collect();
             trees.extend(over.entries().iter().map(|entry| (entry.key.clone(), entry.node.clone())));
             // The environment here need not be that of where the profile is used.
             self.each(trees, &environment, false, out);
