@@ -68,7 +68,12 @@ pub(super) fn expression(message: &str) -> (String, String) {
             "make both of one type: `string(vars.NAME)`, `int(vars.NAME)`"
         }
         _ if message.contains("expected true or false") => "compare it: `vars.NAME == \"text\"`, `vars.COUNT > 0`",
-        _ if message.contains("bytes long") => "put a part of it into a var",
+        _ if message.contains("bytes long")
+            || message.contains("deeper than")
+            || message.contains("rest on each other") =>
+        {
+            "put a part of it into a var"
+        }
         _ => "an expression is CEL, such as `vars.replicas > 1 && env.CI == \"true\"`",
     };
     (message.to_owned(), advice.to_owned())

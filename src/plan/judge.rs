@@ -100,7 +100,8 @@ impl Judge<'_> {
                 }
             }
             Err(error) => {
-                out.push(broken(&error, Code::InvalidExpression, self.place(node, offset + error.offset, error.len)))
+                let place = self.place(node, offset + error.offset, error.len);
+                out.push(broken(&error, Code::InvalidExpression, place));
             }
         }
     }

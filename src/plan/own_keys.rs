@@ -72,6 +72,7 @@ fn refuse_templates(node: &Node, path: &str, out: &mut Diagnostics) {
             let message = format!("`{path}` cannot hold `${{{{ }}}}`: it is read as it is written");
             let help = match path {
                 "stage" | "pipeline" => "write the name out: other files and commands find it by that",
+                "needs" => "write the names of the stages out",
                 _ => "write the value itself; what differs from place to place can stand in `vars` and `env`",
             };
             out.push(Diagnostic::error(Code::InvalidTemplate, node.span, message).help(help));

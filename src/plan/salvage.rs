@@ -135,16 +135,14 @@ pub(super) fn is_partial(entry: &Entry, out: &Diagnostics) -> bool {
 /// Whether names that belong under `key` of a file's mapping may be lost: its part is torn, or it is missing where
 /// something else in the file is that could be it.
 pub(super) fn may_miss(file: &Node, key: &str, out: &Diagnostics) -> bool {
-    match file.entry(key) {
-        Some(entry) => is_partial(entry, out),
-        None => {
-            let torn = |problem: &Diagnostic| {
-                is_structural(problem) && problem.labels.first().is_some_and(|label| label.span.file == file.span.file)
-            };
-            let slip = || file.entries().iter().any(|entry| is_slip(&entry.key, key, PIPELINE_KEYS));
-            !out.is_empty() && (out.iter().any(torn) || slip())
-        }
+    if let Some(entry) = file.entry(key) {
+        return is_partial(entry, out);
     }
+    let torn = |problem: &Diagnostic| {
+        is_structural(problem) && problem.labels.first().is_some_and(|label| label.span.file == file.span.file)
+    };
+    let slip = || file.entries().iter().any(|entry| is_slip(&entry.key, key, PIPELINE_KEYS));
+    !out.is_empty() && (out.iter().any(torn) || slip())
 }
 
 /// Whether steps of a stage file may be lost.

@@ -50,16 +50,14 @@ impl Vars<'_> {
     /// The value of a var as it is written: of the command line, of the profile, or of `vars:`.
     fn tree(&self, name: &str, profile: Option<&str>) -> Node {
         let base = self.node.get("vars").and_then(|vars| vars.get(name));
-        let over = profile
-            .and_then(|profile| self.node.get("profiles")?.get(profile)?.get("vars")?.get(name))
-            .filter(|_| !self.set.iter().any(|set| set == name));
-        match over.or_else(|| base.filter(|_| !self.set.iter().any(|set| set == name))) {
-            Some(node) => node.clone(),
-            None => {
-                let value = self.spec.vars.get(name).map(|value| value.0.clone()).unwrap_or_default();
-                Node::from_json(&value, base.map_or(self.node.span, |node| node.span))
-            }
+        let over = profile.and_then(|profile| self.node.get("profiles")?.get(profile)?.get("vars")?.get(name));
+        let written = over.or(base);
+        let set = self.set.iter().any(|set| set == name);
+        if let Some(node) = written.filter(|_| !set) {
+            return node.clone();
         }
+        let value = self.spec.vars.get(name).map(|value| value.0.clone()).unwrap_or_default();
+        Node::from_json(&value, written.map_or(self.node.span, |node| node.span))
     }
 
     fn each(
