@@ -105,7 +105,14 @@ impl Workshop<'_> {
     ) -> Option<(Body<T>, Found)> {
         let shape = self.shapes.kind(kind, is_step);
         let place = Place { of: kind.of, ..place };
-        let found = self.inspect(node, &shape, place)?;
+        let Some(found) = self.inspect(node, &shape, place) else {
+            if crate::expr::has_template(node) {
+                // One fault must not hide what values do not fit: those that are known are put in all the same.
+                let known = self.with_known_values(node, place.statics);
+                self.inspect(&known, &shape, place);
+            }
+            return None;
+        };
         if found.dynamic || found.lost {
             return Some((Body::Template(node.clone()), found));
         }
@@ -127,6 +134,24 @@ impl Workshop<'_> {
                 None
             }
         }
+    }
+
+    /// The tree with every value put in that is known and of which nothing was told.
+    fn with_known_values(&self, node: &Node, statics: &Scope) -> Node {
+        let value = match &node.value {
+            Value::Text(text) if Template::is_in(text) && !self.out.covers(node.span) => {
+                let known = Template::parse(text).and_then(|template| template.eval(statics));
+                return known.map_or_else(|_| node.clone(), |value| Node::from_json(&value, node.span));
+            }
+            Value::List(items) => Value::List(items.iter().map(|item| self.with_known_values(item, statics)).collect()),
+            Value::Map(entries) => {
+                let known =
+                    |entry: &Entry| Entry { node: self.with_known_values(&entry.node, statics), ..entry.clone() };
+                Value::Map(entries.iter().map(known).collect())
+            }
+            other => other.clone(),
+        };
+        Node { span: node.span, value }
     }
 
     /// A rendered tree holds no templates any more: text that still looks like one was escaped.
