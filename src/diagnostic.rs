@@ -108,6 +108,11 @@ impl Diagnostics {
         self.list.iter()
     }
 
+    /// Those found since there were `count` of them.
+    pub fn since(&mut self, count: usize) -> &mut [Diagnostic] {
+        self.list.get_mut(count..).unwrap_or_default()
+    }
+
     /// Whether an error was found in this file.
     pub fn has_errors_in(&self, file: FileId) -> bool {
         self.list.iter().any(|diagnostic| {
@@ -157,20 +162,27 @@ impl Diagnostics {
 /// `did you mean "build"?` where one of `known` is close to `written`; else the list when it is short.
 pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let known: Vec<&str> = known.into_iter().collect();
-    let close = known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(written, name), *name))
-        .filter(|(distance, name)| {
-            let shorter = written.len().min(name.len());
-            (*distance <= 1 + shorter / 3 && *distance < shorter) || name.eq_ignore_ascii_case(written)
-        })
-        .min();
-    match close {
-        Some((_, name)) => Some(format!("did you mean \"{name}\"?")),
+    match closest(written, known.iter().copied()) {
+        Some(name) => Some(format!("did you mean \"{name}\"?")),
         None if known.is_empty() => None,
         None if known.len() <= 24 => Some(format!("known here: {}", known.join(", "))),
         None => None,
     }
+}
+
+/// The one of `known` that is so close to `written` that it was meant: a slip in every three letters.
+pub fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Lengths alone rule most out: what is written may be very long.
+    let may = |name: &str| (written.len().min(name.len()) / 3).max(1);
+    known
+        .into_iter()
+        .filter(|name| written.len().abs_diff(name.len()) <= may(name))
+        .map(|name| (strsim::damerau_levenshtein(written, name), name))
+        .filter(|(distance, name)| {
+            (*distance <= may(name) && *distance < written.len().min(name.len())) || name.eq_ignore_ascii_case(written)
+        })
+        .min()
+        .map(|(_, name)| name)
 }
 
 impl<'a> IntoIterator for &'a Diagnostics {

@@ -136,6 +136,8 @@ pub struct Kind<T: ?Sized + 'static> {
     pub cluster: bool,
     /// Whether it looks at nothing but its body and its environment: no scratch folder of its own, no outputs of others.
     pub light: bool,
+    /// The kind of step that its `of:` names, for assertions on what a step did.
+    pub of: Option<&'static str>,
     schema: fn(&mut SchemaGenerator) -> Schema,
     shape: fn() -> Shape,
     decode: fn(&Node) -> Result<Box<T>, DecodeError>,
@@ -161,6 +163,7 @@ impl StepKind {
             during: false,
             cluster: false,
             light: false,
+            of: None,
             schema: |generator| generator.subschema_for::<S>(),
             shape: Shape::of::<S>,
             decode: |node| Ok(Box::new(decode::<S>(node)?)),
@@ -206,10 +209,18 @@ impl AssertionKind {
             during: false,
             cluster: false,
             light: false,
+            of: None,
             schema: |generator| generator.subschema_for::<A>(),
             shape: Shape::of::<A>,
             decode: |node| Ok(Box::new(decode::<A>(node)?)),
         }
+    }
+
+    /// Says that its `of:` names a step of this kind.
+    #[must_use]
+    pub const fn of(mut self, step: &'static str) -> Self {
+        self.of = Some(step);
+        self
     }
 }
 

@@ -1,21 +1,28 @@
 //! What will run: a checked, sealed graph of stages, steps and gates. Built only by `plan::build`; knows no engine.
 
+mod advice;
 mod body;
 mod build;
 mod cycles;
 mod definition;
 mod files;
 mod gate;
+mod gate_file;
 mod gate_step;
 mod judge;
 mod load;
 mod names;
 mod node;
+mod own_keys;
 mod paths;
 mod salvage;
 mod single;
 mod stage;
+mod stage_files;
 mod step;
+mod step_keys;
+mod step_names;
+mod vars;
 
 pub(crate) use definition::Definer;
 pub use definition::Definition;

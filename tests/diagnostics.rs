@@ -1,5 +1,6 @@
 //! One case a diagnostic code, driven through the whole load path: `tests/diagnostics/CODE.case` holds the files of a
-//! small project and, last, what is told about them. `UPDATE=1 cargo test --test diagnostics` writes what is told now.
+//! small project and, last, what is told about them; `tests/faults/CLAIM.case` the same for faults that could hide or
+//! cause others. `UPDATE=1 cargo test --test diagnostics` writes what is told now.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,17 +60,21 @@ fn told(files: &[(String, String)]) -> String {
 
 /// Compares a case with what is told now; `None` where they are the same.
 fn difference(name: &str) -> Option<String> {
-    let path = case_file(name);
-    let Ok(case) = fs::read_to_string(&path) else { return Some(format!("{} is missing", path.display())) };
+    compare(name, &case_file(name), &format!("[{name}]"))
+}
+
+/// The same, where `mark` must be told in any case.
+fn compare(name: &str, path: &Path, mark: &str) -> Option<String> {
+    let Ok(case) = fs::read_to_string(path) else { return Some(format!("{} is missing", path.display())) };
     let mut files = parts(&case);
     let expected = files.pop_if(|(name, _)| name == "told").map(|(_, text)| text).unwrap_or_default();
     let told = told(&files);
     if std::env::var_os("UPDATE").is_some() {
         let written = case.split(&format!("{MARK}told\n")).next().unwrap_or_default().trim_end();
-        fs::write(&path, format!("{written}\n{MARK}told\n{told}")).expect("the case can be written");
-        return (!told.contains(&format!("[{name}]"))).then(|| format!("{name}: its own code is not told"));
+        fs::write(path, format!("{written}\n{MARK}told\n{told}")).expect("the case can be written");
+        return (!told.contains(mark)).then(|| format!("{name}: its own code is not told"));
     }
-    if !told.contains(&format!("[{name}]")) {
+    if !told.contains(mark) {
         return Some(format!("{name}: its own code is not told:\n{told}"));
     }
     (told != expected).then(|| format!("{name}: expected\n{expected}\nbut told is\n{told}"))
@@ -89,4 +94,16 @@ fn every_case_belongs_to_a_code() {
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
         assert!(CODES.iter().any(|row| row.name == name), "{} belongs to no code", path.display());
     }
+}
+
+#[test]
+fn every_fault_is_told_once_at_its_place_with_what_to_type() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults");
+    let mut differences = Vec::new();
+    for entry in fs::read_dir(folder).expect("the cases") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        differences.extend(compare(&name, &path, "error["));
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }

@@ -18,7 +18,8 @@ pub const KIND: AssertionKind = AssertionKind::assertion::<Answers>(
     "answers",
     "An `ask` step was answered, by the tool or its fallback, in time and to the point.",
     "of: ask-kubectl-ai\nmentions: [todo-backend]\ntime: \"< 60s\"\n",
-);
+)
+.of("ask");
 
 /// What is expected of an answer. It is never empty: a step without an answer has failed.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -19,7 +19,8 @@ pub const KIND: AssertionKind = AssertionKind::assertion::<Traffic>(
     "traffic",
     "what a traffic step measured: failures by cause, rate, latencies",
     "of: load\nfailed: 0\np95: \"< 500ms\"\nrequests: \">= 1000\"\n",
-);
+)
+.of("traffic");
 
 /// What a `traffic` step measured.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

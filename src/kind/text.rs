@@ -59,7 +59,8 @@ impl TextExpect {
         }
         if let Some(error) = self.matches.as_deref().and_then(|pattern| Regex::new(pattern).err()) {
             let at: Vec<Segment> = path.iter().cloned().chain(["matches".into()]).collect();
-            cx.error(&at, Code::InvalidValue, regex_words(&error), None);
+            let help = "close it, or put `\\` before a bracket that is meant as itself; `contains:` takes plain text";
+            cx.error(&at, Code::InvalidValue, regex_words(&error), Some(help.to_owned()));
         }
     }
 

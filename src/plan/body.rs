@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::advice;
 use super::build::Workshop;
 use super::judge::{Found, Judge};
-use super::load::render_static;
+use super::load::{render_static, undecoded};
 use super::names::Site;
 use super::node::Body;
-use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Entry, Found as Fit, Node, Shape, Value};
 use crate::expr::{Scope, Template};
 use crate::kind::{CheckContext, Kind, Registry};
-use crate::spec::{AssertionKeys, StepKeys, UseSpec};
+use crate::spec::{AssertionKeys, GateSpec, StepKeys, UseSpec};
 
 /// The shapes of all kinds and of the keys beside them, each made once, on its first use.
 pub(super) struct Shapes {
@@ -20,6 +20,7 @@ pub(super) struct Shapes {
     pub step_keys: Arc<Shape>,
     pub assertion_keys: Arc<Shape>,
     pub use_keys: Arc<Shape>,
+    pub gate_keys: Arc<Shape>,
     kinds: HashMap<(&'static str, bool), Arc<Shape>>,
 }
 
@@ -30,6 +31,7 @@ impl Shapes {
             step_keys: Arc::new(Shape::of::<StepKeys>()),
             assertion_keys: Arc::new(Shape::of::<AssertionKeys>()),
             use_keys: Arc::new(Shape::of::<UseSpec>()),
+            gate_keys: Arc::new(Shape::of::<GateSpec>()),
             kinds: HashMap::new(),
         }
     }
@@ -46,6 +48,15 @@ pub(super) struct Place<'a> {
     /// What messages call the tree: ``the `image` step `build-backend` ``; nothing for one without a name.
     pub whole: &'a str,
     pub statics: &'a Scope,
+    /// The kind of step that `of:` must name.
+    pub of: Option<&'static str>,
+}
+
+impl<'a> Place<'a> {
+    /// A tree without a name.
+    pub fn new(site: Site<'a>, statics: &'a Scope) -> Self {
+        Place { site, whole: "", statics, of: None }
+    }
 }
 
 impl Workshop<'_> {
@@ -57,6 +68,7 @@ impl Workshop<'_> {
             root: &self.files.root,
             site: place.site,
             statics: place.statics,
+            of: place.of,
             found: Found::default(),
         };
         let before = self.out.len();
@@ -74,9 +86,34 @@ impl Workshop<'_> {
         place: Place<'_>,
         check: impl Fn(&T, &mut CheckContext<'_>),
     ) -> Option<(Body<T>, Found)> {
+        let before = self.out.len();
+        let body = self.decoded(kind, is_step, during, node, place, check);
+        for problem in self.out.since(before).iter_mut().filter(|problem| problem.help.is_none()) {
+            problem.help = Some(advice::of_kind(&problem.message, kind.name));
+        }
+        body
+    }
+
+    fn decoded<T: ?Sized + 'static>(
+        &mut self,
+        kind: &'static Kind<T>,
+        is_step: bool,
+        during: bool,
+        node: &Node,
+        place: Place<'_>,
+        check: impl Fn(&T, &mut CheckContext<'_>),
+    ) -> Option<(Body<T>, Found)> {
         let shape = self.shapes.kind(kind, is_step);
-        let found = self.inspect(node, &shape, place)?;
-        if found.dynamic {
+        let place = Place { of: kind.of, ..place };
+        let Some(found) = self.inspect(node, &shape, place) else {
+            if crate::expr::has_template(node) {
+                // One fault must not hide what values do not fit: those that are known are put in all the same.
+                let known = self.with_known_values(node, place.statics);
+                self.inspect(&known, &shape, place);
+            }
+            return None;
+        };
+        if found.dynamic || found.lost {
             return Some((Body::Template(node.clone()), found));
         }
         let rendered;
@@ -93,10 +130,28 @@ impl Workshop<'_> {
                 Some((Body::Ready(body), found))
             }
             Err(error) => {
-                self.out.push(Diagnostic::error(Code::InvalidValue, node.span_at(&error.path), error.message));
+                self.out.push(undecoded(node, &error, Some(kind.name)));
                 None
             }
         }
+    }
+
+    /// The tree with every value put in that is known and of which nothing was told.
+    fn with_known_values(&self, node: &Node, statics: &Scope) -> Node {
+        let value = match &node.value {
+            Value::Text(text) if Template::is_in(text) && !self.out.covers(node.span) => {
+                let known = Template::parse(text).and_then(|template| template.eval(statics));
+                return known.map_or_else(|_| node.clone(), |value| Node::from_json(&value, node.span));
+            }
+            Value::List(items) => Value::List(items.iter().map(|item| self.with_known_values(item, statics)).collect()),
+            Value::Map(entries) => {
+                let known =
+                    |entry: &Entry| Entry { node: self.with_known_values(&entry.node, statics), ..entry.clone() };
+                Value::Map(entries.iter().map(known).collect())
+            }
+            other => other.clone(),
+        };
+        Node { span: node.span, value }
     }
 
     /// A rendered tree holds no templates any more: text that still looks like one was escaped.

@@ -1,19 +1,21 @@
 //! From files that could be read to the sealed graph: names first, then every stage, then the edges between them.
 
+use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use indexmap::IndexSet;
 
 use super::Plan;
 use super::body::Shapes;
 use super::cycles::{self, Wait};
 use super::files::Files;
-use super::gate::GATE;
-use super::load::settle_vars;
-use super::names::{Names, Site, StepName, StepNames, static_scope};
+use super::names::{Lost, Names, Site, static_scope};
 use super::node::{PlanNode, PlanStage, StageId};
+use super::salvage::{LostStages, may_miss};
 use super::stage::StageBuilder;
+use super::step_names::step_names;
+use super::vars::{Settled, Vars};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::document::Node;
 use crate::drivers::Settings;
@@ -37,9 +39,11 @@ pub(super) struct Input {
     pub node: Node,
     pub stages: Vec<StageFile>,
     /// Names that stage files which could not be read may have.
-    pub lost: Vec<String>,
+    pub lost: LostStages,
     pub context: Option<String>,
     pub profile: Option<String>,
+    /// Vars with a value from the command line.
+    pub set: Vec<String>,
     pub registry: Registry,
 }
 
@@ -50,29 +54,49 @@ pub(super) struct Workshop<'a> {
     pub files: &'a mut Files,
     pub shapes: Shapes,
     pub pools: Vec<(String, u32)>,
+    /// Uses of gate files that close a circle, which was told.
+    pub circular: HashSet<Span>,
     pub out: &'a mut Diagnostics,
 }
 
 /// Builds the plan; `None` when something kept it from being built. Everything that is wrong goes to `out`.
 pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> Option<Plan> {
-    let Input { spec, node, stages, lost, context, profile, registry } = input;
-    let vars = settle_vars(&spec, &node, out);
+    let Input { spec, node, stages, lost, context, profile, set, registry } = input;
+    let all = Vars { spec: &spec, node: &node, profile: profile.as_deref(), set: &set, sources: &files.sources };
+    let Settled { vars, unsettled } = all.settle(out);
+    let shapes = Shapes::new(registry);
+    let lost = Lost {
+        vars: may_miss(&node, "vars", out),
+        secrets: may_miss(&node, "secrets", out),
+        pools: may_miss(&node, "pools", out),
+        finally: may_miss(&node, "finally", out),
+        stages: lost,
+    };
     let names = Names {
         vars: vars.clone(),
-        secrets: spec.secrets.keys().cloned().collect(),
-        stages: stages.iter().map(|stage| (stage.name.clone(), step_names(&stage.node, registry))).collect(),
+        unsettled,
+        secrets: written(&node, "secrets")
+            .chain(spec.secrets.keys().cloned())
+            .collect::<IndexSet<_>>()
+            .into_iter()
+            .collect(),
+        stages: stages.iter().map(|stage| (stage.name.clone(), step_names(&stage.node, &shapes, out))).collect(),
         lost,
     };
     let statics = Arc::new(static_scope(&vars, None, None));
-    let pools = spec.pools.iter().map(|(name, places)| (name.clone(), (*places).max(1))).collect();
-    let mut shop = Workshop { names, statics, files, shapes: Shapes::new(registry), pools, out };
+    let mut pools: Vec<(String, u32)> =
+        spec.pools.iter().map(|(name, places)| (name.clone(), (*places).max(1))).collect();
+    // Those whose size is wrong are there all the same.
+    pools.extend(written(&node, "pools").filter(|name| !spec.pools.contains_key(name)).map(|name| (name, 1)));
+    let mut shop = Workshop { names, statics, files, shapes, pools, circular: HashSet::new(), out };
 
+    // Gate files are kept from here on: each is read once, whoever uses it.
+    shop.files.let_go();
     let outer = StageBuilder::outer(&mut shop, &node);
     let mut parts = Parts::default();
     parts.open(outer.before);
     let mut waits: Vec<Wait> = Vec::new();
     let stage_names: Vec<String> = stages.iter().map(|stage| stage.name.clone()).collect();
-    shop.files.let_go();
     for (index, stage) in stages.into_iter().enumerate() {
         let needs = stage_needs(index, &stage, &shop.names, &mut waits, shop.out);
         let built = StageBuilder::new(&mut shop, index, &stage.node).build();
@@ -119,6 +143,11 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     })
 }
 
+/// The names under a key of pipeline.yaml, those with a wrong value too.
+fn written(pipeline: &Node, key: &str) -> impl Iterator<Item = String> {
+    pipeline.get(key).map(Node::entries).unwrap_or_default().iter().map(|entry| entry.key.clone())
+}
+
 /// The needs of a stage by index; unknown ones are told.
 fn stage_needs(
     index: usize,
@@ -135,18 +164,18 @@ fn stage_needs(
                 waits.push(Wait { from: index, to: other, span: item.span, how: "needs" });
                 needs.push(other);
             }
-            None if names.lost.iter().any(|lost| lost == name) => {}
-            None => out.push(
-                Diagnostic::error(
-                    Code::UnknownNeed,
-                    item.span,
-                    format!("stage \"{}\" needs \"{name}\", which does not exist", stage.name),
-                )
-                .maybe_help(did_you_mean(
-                    name,
-                    names.stages.keys().map(String::as_str).filter(|other| *other != stage.name),
-                )),
-            ),
+            // A template was told with the stage's other keys.
+            None if names.lost.stages.may_be(name) || name.contains("${{") => {}
+            None => {
+                let others = names.stage_names().filter(|other| *other != stage.name);
+                let step =
+                    names.stage_of(name).map(|of| format!("`{name}` is a step of stage `{of}`: write `needs: [{of}]`"));
+                let help = step
+                    .or_else(|| did_you_mean(name, others))
+                    .unwrap_or_else(|| format!("remove it, or add a stage file with `stage: {name}` to pipeline.yaml"));
+                let message = format!("stage \"{}\" needs \"{name}\", which does not exist", stage.name);
+                out.push(Diagnostic::error(Code::UnknownNeed, item.span, message).help(help));
+            }
         }
     }
     needs
@@ -155,24 +184,6 @@ fn stage_needs(
 /// The keys of a stage file that hold steps, in the order in which they run.
 pub(super) const GROUPS: [(&str, Role); 3] =
     [("steps", Role::Step), ("on_failure", Role::OnFailure), ("finally", Role::Finally)];
-
-/// The steps of a stage file by id, with the outputs that can be named before they are built.
-fn step_names(stage: &Node, registry: Registry) -> StepNames {
-    let mut names = StepNames::new();
-    for (key, _) in GROUPS {
-        for entry in stage.get(key).map(Node::entries).unwrap_or_default() {
-            let kind = entry.node.entries().iter().find_map(|entry| registry.step(&entry.key));
-            let declared = entry.node.get("outputs").map(Node::items).unwrap_or_default();
-            let own = kind.map(|kind| kind.outputs).or_else(|| entry.node.get(GATE).map(|_| &[][..]));
-            let outputs = own.map(|own| {
-                let own = own.iter().map(|row| row.name.to_owned());
-                own.chain(declared.iter().filter_map(|item| item.as_text().map(str::to_owned))).collect()
-            });
-            names.entry(entry.key.clone()).or_insert(StepName { span: entry.key_span, outputs });
-        }
-    }
-    names
-}
 
 /// What a stage builder hands back.
 #[derive(Default)]
@@ -264,6 +275,3 @@ fn stage_id(index: usize) -> StageId {
 pub(super) fn site(stage: Option<usize>, role: Option<Role>) -> Site<'static> {
     Site { stage, role, item: false, params: None }
 }
-
-/// Values of parameters by name.
-pub(super) type Params = IndexMap<String, serde_json::Value>;

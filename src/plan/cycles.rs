@@ -75,22 +75,44 @@ fn shortest(graph: &DiGraph<(), usize>, knot: &[NodeIndex]) -> Option<Vec<usize>
     best
 }
 
+/// The diagnostic for files that use each other: each with the place where it uses the next, the last the first.
+pub(super) fn of_files(hops: &[(String, Span)]) -> Diagnostic {
+    let names: Vec<String> = hops.iter().map(|(name, _)| name.clone()).collect();
+    let hop = |(from, (_, span)): (usize, &(String, Span))| Wait {
+        from,
+        to: (from + 1) % hops.len(),
+        span: *span,
+        how: "uses",
+    };
+    let waits: Vec<Wait> = hops.iter().enumerate().map(hop).collect();
+    let message = |chain: &[&str]| match chain {
+        [only, _] => format!("the gate file `{only}` uses itself"),
+        _ => format!("gate files use each other: {}", chain.join(" → ")),
+    };
+    told(&names, &waits.iter().collect::<Vec<_>>(), message, "remove one `use`")
+}
+
 fn describe(names: &[String], circle: &[&Wait], what: &str) -> Diagnostic {
+    let message = |chain: &[&str]| match chain {
+        [only, _] => format!("{what} `{only}` waits for itself"),
+        _ => format!("{what}s wait for each other: {}", chain.join(" → ")),
+    };
+    let help = if circle.len() == 1 { "remove it, or name another" } else { "remove one of these edges" };
+    told(names, circle, message, help)
+}
+
+fn told(names: &[String], circle: &[&Wait], message: impl Fn(&[&str]) -> String, help: &str) -> Diagnostic {
     // Told from its first place in the files, so that the same circle always reads the same.
     let first = (0..circle.len()).min_by_key(|at| circle[*at].span).unwrap_or(0);
     let edges: Vec<&Wait> = circle[first..].iter().chain(&circle[..first]).copied().collect();
     let chain: Vec<&str> =
         edges.iter().map(|wait| names[wait.from].as_str()).chain([names[edges[0].from].as_str()]).collect();
     let label = |wait: &Wait| format!("`{}` {} `{}`", names[wait.from], wait.how, names[wait.to]);
-    let message = match edges.len() {
-        1 => format!("{what} `{}` waits for itself", chain[0]),
-        _ => format!("{what}s wait for each other: {}", chain.join(" → ")),
-    };
-    let mut diagnostic = Diagnostic::error(Code::Cycle, edges[0].span, message).label(label(edges[0]));
+    let mut diagnostic = Diagnostic::error(Code::Cycle, edges[0].span, message(&chain)).label(label(edges[0]));
     for wait in &edges[1..] {
         diagnostic = diagnostic.also(wait.span, label(wait));
     }
-    diagnostic.help("remove one of these edges")
+    diagnostic.help(help)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The files of a project, read once each and kept for messages.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,17 +17,48 @@ pub(super) struct Files {
     pub root: PathBuf,
     pub sources: SourceMap,
     seen: HashMap<PathBuf, Option<Arc<Node>>>,
+    /// The pipeline file, which is read before all others.
+    pipeline: Option<PathBuf>,
+    /// Files that were read as stages.
+    stages: HashSet<PathBuf>,
 }
 
 impl Files {
-    pub fn new(root: PathBuf) -> Self {
-        Files { root, sources: SourceMap::default(), seen: HashMap::new() }
+    /// The files below `root`, of which `pipeline` is the first.
+    pub fn new(root: PathBuf, pipeline: &Path) -> Self {
+        Files {
+            root,
+            sources: SourceMap::default(),
+            seen: HashMap::new(),
+            pipeline: pipeline.canonicalize().ok(),
+            stages: HashSet::new(),
+        }
+    }
+
+    /// The one path of the file that `reference` names, however it is written.
+    pub fn real(&self, reference: &str) -> Option<PathBuf> {
+        self.root.join(reference).canonicalize().ok()
+    }
+
+    /// What the file that `reference` names is already.
+    pub fn role_of(&self, reference: &str) -> Option<&'static str> {
+        let path = self.real(reference)?;
+        match () {
+            () if self.pipeline.as_ref() == Some(&path) => Some("the pipeline file"),
+            () if self.stages.contains(&path) => Some("a stage file"),
+            () => None,
+        }
+    }
+
+    /// Remembers that the file that `reference` names is a stage file.
+    pub fn is_stage(&mut self, reference: &str) {
+        self.stages.extend(self.real(reference));
     }
 
     /// Reads the file that `reference`, written at `span`, names; tells what is wrong with it once.
     pub fn read(&mut self, reference: &str, span: Span, out: &mut Diagnostics) -> Option<Arc<Node>> {
         let path = match paths::resolve(&self.root, reference, span) {
-            Ok(path) => path,
+            Ok(path) => path.canonicalize().unwrap_or(path),
             Err(problem) => {
                 out.push(problem);
                 return None;
@@ -39,7 +70,10 @@ impl Files {
         let node = match bytes_of(&path) {
             Ok(bytes) => self.take(reference, &path, bytes, out).map(Arc::new),
             Err(error) => {
-                out.push(Diagnostic::error(Code::MissingFile, span, format!("cannot read `{reference}`: {error}")));
+                out.push(
+                    Diagnostic::error(Code::MissingFile, span, format!("cannot read `{reference}`: {error}"))
+                        .help("name a file that can be read, such as `stages/build.yaml`"),
+                );
                 None
             }
         };

@@ -37,7 +37,7 @@ impl Workshop<'_> {
             Value::List(_) => {}
             _ => {
                 let (statics, shape) = (Arc::clone(&self.statics), Arc::clone(&self.shapes.step_keys));
-                let place = Place { site: site(stage, Some(role)), whole: "", statics: &statics };
+                let place = Place::new(site(stage, Some(role)), &statics);
                 self.inspect(&only(&entry.node, |field| field.key == GATE), &shape, place);
             }
         }
@@ -60,7 +60,7 @@ impl Workshop<'_> {
         parts: &mut StepParts,
     ) -> Option<PlanNode> {
         let statics = Arc::clone(&self.statics);
-        let place = Place { site: site(stage, Some(role)), whole: "", statics: &statics };
+        let place = Place::new(site(stage, Some(role)), &statics);
         let open = self.open_keys(entry, place);
         let (gate, refers) = self.gate(stage, role, list);
         let open = open?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::advice;
 use super::names::{Names, Site, Target};
 use super::paths;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -23,6 +24,10 @@ pub(super) struct Found {
     pub steps: Vec<(String, Span)>,
     /// Other stages that are referred to, with the place.
     pub stages: Vec<(usize, Span)>,
+    /// Where values stand that only the run knows.
+    pub waits: Vec<Span>,
+    /// Whether a value is hidden by another fault, which was told. Then `dynamic` too: there is no value yet.
+    pub lost: bool,
 }
 
 /// A judge for one tree.
@@ -37,6 +42,8 @@ pub(super) struct Judge<'a> {
     pub site: Site<'a>,
     /// Values known before the run.
     pub statics: &'a Scope,
+    /// The kind of step that a step id must name.
+    pub of: Option<&'static str>,
     /// What was found so far.
     pub found: Found,
 }
@@ -56,7 +63,7 @@ impl Formats for Judge<'_> {
                 let (offset, bare) = When::bare(&text);
                 self.expression(bare, offset, format.node, false, out);
             }
-            "step-id" if !text.contains("${{") => self.step(text, format.node.span, out),
+            "step-id" if !text.contains("${{") => self.step(&text, format.node.span, out),
             _ if text.contains("${{") => self.template(format.name, &text, format.node, out),
             name => self.value(name, &text, format.node.span, out),
         }
@@ -76,7 +83,7 @@ impl Judge<'_> {
         out.push(
             Diagnostic::error(
                 Code::TemplateInScript,
-                self.part(node, &text[at..at + len]),
+                self.place(node, at, len),
                 "`${{ }}` cannot stand inside a script",
             )
             .label("would be pasted into the script as code")
@@ -85,29 +92,35 @@ impl Judge<'_> {
     }
 
     /// A whole scalar that is an expression; `offset` is where it starts in the scalar's text.
-    fn expression(&mut self, text: &str, _offset: usize, node: &Node, cel: bool, out: &mut Diagnostics) {
+    fn expression(&mut self, text: &str, offset: usize, node: &Node, cel: bool, out: &mut Diagnostics) {
         match Expr::parse(text) {
             Ok(expr) => {
                 for reference in expr.references() {
-                    self.reference(reference, node, cel, None, out);
+                    self.reference(reference, offset, node, cel, None, out);
                 }
             }
-            Err(error) => self.broken(&error, text, node, out),
+            Err(error) => {
+                let place = self.place(node, offset + error.offset, error.len);
+                out.push(broken(&error, Code::InvalidExpression, place));
+            }
         }
     }
 
     fn template(&mut self, format: &str, text: &str, node: &Node, out: &mut Diagnostics) {
         let template = match Template::parse(text) {
             Ok(template) => template,
-            Err(error) => return self.broken(&error, text, node, out),
+            Err(error) => {
+                let place = self.place(node, error.offset, error.len);
+                return out.push(broken(&error, Code::InvalidTemplate, place));
+            }
         };
         self.found.templates = true;
         let before = (self.found.dynamic, out.len());
         self.found.dynamic = false;
         for part in &template.parts {
-            if let Part::Expr { expr, .. } = part {
+            if let Part::Expr { expr, offset } = part {
                 for reference in expr.references() {
-                    self.reference(reference, node, false, Some(format), out);
+                    self.reference(reference, *offset, node, false, Some(format), out);
                 }
             }
         }
@@ -117,24 +130,30 @@ impl Judge<'_> {
             return;
         }
         match template.eval(self.statics) {
+            Ok(serde_json::Value::String(text)) if format == "step-id" => self.step(&text, node.span, out),
             Ok(serde_json::Value::String(text)) => self.value(format, &text, node.span, out),
             Ok(value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_))) => {
                 self.value(format, &value.to_string(), node.span, out);
             }
             Ok(_) => {}
-            Err(error) => out.push(Diagnostic::error(Code::InvalidExpression, node.span, error.message)),
+            Err(error) => {
+                let place = self.place(node, error.offset, error.len);
+                out.push(broken(&error, Code::InvalidExpression, place));
+            }
         }
     }
 
     fn reference(
         &mut self,
         reference: &Reference,
+        offset: usize,
         node: &Node,
         cel: bool,
         format: Option<&str>,
         out: &mut Diagnostics,
     ) {
-        let span = self.part(node, &reference.path.join("."));
+        let span = self.place(node, offset + reference.offset, reference.len);
+        let before = std::mem::take(&mut self.found.dynamic);
         match self.names.resolve(&reference.path, self.site, cel, span) {
             Ok(Target::Static) => {}
             Ok(Target::Dynamic) => self.found.dynamic = true,
@@ -159,30 +178,29 @@ impl Judge<'_> {
                 self.found.dynamic = true;
                 self.found.stages.push((stage, span));
             }
+            Ok(Target::Lost) => (self.found.dynamic, self.found.lost) = (true, true),
             Err(problem) => out.push(problem),
         }
+        if self.found.dynamic && !self.found.lost {
+            self.found.waits.push(span);
+        }
+        self.found.dynamic |= before;
     }
 
-    /// A step by its id alone: it must be there, and comes first.
-    fn step(&mut self, id: String, span: Span, out: &mut Diagnostics) {
-        match self.names.resolve(&["steps".to_owned(), id.clone()], self.site, false, span) {
-            Ok(_) => self.found.steps.push((id, span)),
+    /// A step by its id alone: it must be there, be of the right kind, and comes first.
+    fn step(&mut self, id: &str, span: Span, out: &mut Diagnostics) {
+        match self.names.of(id, self.of, self.site, span) {
+            Ok(Target::Lost) => self.found.lost = true,
+            Ok(_) => self.found.steps.push((id.to_owned(), span)),
             Err(problem) => out.push(problem),
         }
-    }
-
-    fn broken(&self, error: &ExprError, text: &str, node: &Node, out: &mut Diagnostics) {
-        let code = if text.contains("${{") { Code::InvalidTemplate } else { Code::InvalidExpression };
-        let piece = text.get(error.offset..error.offset + error.len).filter(|piece| !piece.trim().is_empty());
-        let span = piece.map_or(node.span, |piece| self.part(node, piece));
-        out.push(Diagnostic::error(code, span, error.message.clone()));
     }
 
     /// Judges a value that is known.
     fn value(&self, format: &str, text: &str, span: Span, out: &mut Diagnostics) {
-        let unit = |result: Result<(), String>, out: &mut Diagnostics| {
-            if let Err(message) = result {
-                out.push(Diagnostic::error(Code::InvalidUnit, span, message));
+        let unit = |result: Result<(), (String, String)>, out: &mut Diagnostics| {
+            if let Err((message, help)) = result {
+                out.push(Diagnostic::error(Code::InvalidUnit, span, message).help(help));
             }
         };
         match format {
@@ -193,7 +211,10 @@ impl Judge<'_> {
             }
             "name" => {
                 if let Some(problem) = name_problem(text) {
-                    out.push(Diagnostic::error(Code::InvalidName, span, format!("the name `{text}` {problem}")));
+                    out.push(
+                        Diagnostic::error(Code::InvalidName, span, format!("the name `{text}` {problem}"))
+                            .help(name_help(text)),
+                    );
                 }
             }
             "bytes" => unit(quantity::<ByteSize>(text), out),
@@ -210,17 +231,33 @@ impl Judge<'_> {
         }
     }
 
-    /// The place of `piece` inside a scalar; the whole scalar where it is written with escapes.
-    fn part(&self, node: &Node, piece: &str) -> Span {
-        let whole = self.sources.slice(node.span);
-        whole.find(piece).map_or(node.span, |at| node.span.part(at, piece.len()))
+    /// The place of `len` bytes at `offset` of a scalar's value; the whole scalar where it is written with escapes.
+    fn place(&self, node: &Node, offset: usize, len: usize) -> Span {
+        node.place_of(self.sources, offset, len)
     }
 }
 
-fn quantity<Q: Quantity>(text: &str) -> Result<(), String> {
-    Q::parse(text).map(|_| ()).map_err(|error| error.to_string())
+/// The diagnostic for an expression or a template that cannot be used.
+pub(super) fn broken(error: &ExprError, code: Code, span: Span) -> Diagnostic {
+    let (message, help) = advice::expression(&error.message);
+    Diagnostic::error(code, span, message).help(help)
 }
 
-fn expectation<Q: Quantity>(text: &str) -> Result<(), String> {
-    Expect::<Q>::parse(text).map(|_| ()).map_err(|error| error.to_string())
+/// What to type for a name that is none: the same with what does not belong in it replaced.
+pub(super) fn name_help(written: &str) -> String {
+    let tame = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+    let fixed: String = written.trim().chars().map(tame).take(63).collect();
+    let fixed = fixed.trim_start_matches(|c: char| !c.is_ascii_alphabetic()).trim_end_matches('-');
+    match fixed {
+        "" => "names start with a letter, such as `build-1`".to_owned(),
+        fixed => format!("write `{fixed}`, or another name of letters, digits, `-` and `_`"),
+    }
+}
+
+fn quantity<Q: Quantity>(text: &str) -> Result<(), (String, String)> {
+    Q::parse(text).map(|_| ()).map_err(|error| (error.to_string(), advice::quantity::<Q>()))
+}
+
+fn expectation<Q: Quantity>(text: &str) -> Result<(), (String, String)> {
+    Expect::<Q>::parse(text).map(|_| ()).map_err(|error| (error.to_string(), advice::expectation::<Q>(text)))
 }

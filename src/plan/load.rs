@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 
 use super::Plan;
-use super::body::only;
-use super::build::{self, GROUPS, Input, StageFile};
+use super::build::{self, Input};
 use super::files::Files;
-use super::judge::{Found, Judge};
-use super::names::{Names, Site, static_scope};
-use super::salvage;
+use super::judge::broken;
+use super::own_keys::{self, OPEN_IN_PIPELINE};
+use super::salvage::{self, LostStages};
 use super::single::{self, GateFile};
+use super::stage_files;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
-use crate::document::{Found as Fit, Node, Shape, bytes_of, decode};
+use crate::document::{DecodeError, Node, Segment, Shape, bytes_of, decode};
 use crate::expr::{Scope, has_template, render};
 use crate::kind::Registry;
 use crate::outcome::Fault;
 use crate::source::{SourceMap, Span};
-use crate::spec::{PipelineSpec, SecretSource, StageNames, StageSpec};
+use crate::spec::{PipelineSpec, SecretSource};
 
 /// What to load, and how the command line changes it.
 #[derive(Debug, Clone, Default)]
@@ -57,7 +57,7 @@ pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
     let root = options.file.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
     let bytes = bytes_of(&options.file)
         .map_err(|error| Fault::invalid(format!("cannot read {}: {error}", options.file.display())))?;
-    let mut files = Files::new(root);
+    let mut files = Files::new(root, &options.file);
     let mut out = Diagnostics::default();
     let name =
         options.file.file_name().map_or_else(|| "pipeline.yaml".into(), |name| name.to_string_lossy().into_owned());
@@ -70,8 +70,8 @@ pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
     check_secrets(&spec, &node, &mut out);
     let secrets = spec.secrets.clone();
     let (stages, lost) = match &options.gate {
-        Some(gate) => (gate.stage(&mut files, &mut out).into_iter().collect(), Vec::new()),
-        None => read_stages(&node, &mut files, &mut out),
+        Some(gate) => (gate.stage(&mut files, &mut out).into_iter().collect(), LostStages::default()),
+        None => stage_files::read(&node, &mut files, &mut out),
     };
     let node = if options.gate.is_some() { single::bare(node) } else { node };
     let node = match &options.profile {
@@ -85,6 +85,7 @@ pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
         lost,
         context: options.context.clone(),
         profile: options.profile.clone(),
+        set: options.vars.iter().map(|(name, _)| name.clone()).collect(),
         registry,
     };
     let plan = build::build(input, &mut files, &mut out).filter(|_| !out.has_errors());
@@ -93,19 +94,10 @@ pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
 
 /// pipeline.yaml's own keys. What lies in `gate` and `finally` is looked at later.
 fn read_pipeline(node: &Node, files: &Files, out: &mut Diagnostics) -> Option<PipelineSpec> {
-    let names = Names::default();
-    let site = Site { stage: None, role: None, item: false, params: None };
-    let statics = Scope::default();
-    let mut judge = KeysOnly(Judge {
-        names: &names,
-        sources: &files.sources,
-        root: &files.root,
-        site,
-        statics: &statics,
-        found: Found::default(),
-    });
     let shape = Shape::of::<PipelineSpec>();
-    if shape.check(node, &mut judge, out) == Fit::Fits {
+    let fits = own_keys::fits(&shape, node, OPEN_IN_PIPELINE, files, out);
+    own_keys::pipeline_names(node, out);
+    if fits {
         return decode_or_tell(node, out);
     }
     // The stages are looked at all the same, with what is right in here: all that is wrong is told in one go.
@@ -129,79 +121,25 @@ fn with_name(mut node: Node) -> Node {
     node
 }
 
-/// The stage files that `stages:` names, and the names that the unreadable ones among them may have.
-fn read_stages(pipeline: &Node, files: &mut Files, out: &mut Diagnostics) -> (Vec<StageFile>, Vec<String>) {
-    let shape = Shape::of::<StageSpec>();
-    let mut stages: Vec<StageFile> = Vec::new();
-    let mut lost = Vec::new();
-    for item in pipeline.get("stages").map(Node::items).unwrap_or_default() {
-        let Some(reference) = item.as_text() else { continue };
-        let Some(node) = files.read(reference, item.span, out) else {
-            lost.extend(salvage::stage_names(reference, files.text(reference)));
-            continue;
-        };
-        let names = Names::default();
-        let site = Site { stage: None, role: None, item: false, params: None };
-        let statics = Scope::default();
-        let mut judge = KeysOnly(Judge {
-            names: &names,
-            sources: &files.sources,
-            root: &files.root,
-            site,
-            statics: &statics,
-            found: Found::default(),
-        });
-        let fits = shape.check(&node, &mut judge, out) == Fit::Fits;
-        if fits {
-            // The steps are decoded one by one, by their kinds.
-            let keys = only(&node, |entry| !GROUPS.iter().any(|(group, _)| entry.key == *group));
-            decode_or_tell::<StageSpec>(&keys, out);
-        }
-        let name_node = node.get("stage");
-        let name = name_node.and_then(Node::as_text).unwrap_or_default().to_owned();
-        if name.is_empty() {
-            lost.extend(salvage::stage_names(reference, None));
-        }
-        let name_span = name_node.map_or(node.span, |node| node.span);
-        if StageNames::is_reserved(&name) {
-            out.push(
-                Diagnostic::error(
-                    Code::InvalidName,
-                    name_span,
-                    format!("the stage name `{name}` is taken by the pipeline's own parts"),
-                )
-                .help("choose another name"),
-            );
-        }
-        if let Some(other) = stages.iter().find(|other| other.name == name && !name.is_empty()) {
-            out.push(
-                Diagnostic::error(Code::DuplicateName, name_span, format!("two stages are called `{name}`"))
-                    .label("the second one")
-                    .also(other.name_span, "the first one")
-                    .help("give one of them another name"),
-            );
-            continue;
-        }
-        stages.push(StageFile { name, name_span, node });
-    }
-    (stages, lost)
-}
-
-/// A judge for the keys of a file, before names are known: anything inside the free parts is left for later.
-struct KeysOnly<'a>(Judge<'a>);
-
-impl crate::document::Formats for KeysOnly<'_> {
-    fn judge(&mut self, format: crate::document::Format<'_>, out: &mut Diagnostics) {
-        if format.name == "name" {
-            crate::document::Formats::judge(&mut self.0, format, out);
-        }
-    }
-}
-
 pub(super) fn decode_or_tell<T: serde::de::DeserializeOwned>(node: &Node, out: &mut Diagnostics) -> Option<T> {
-    decode(node)
-        .map_err(|error| out.push(Diagnostic::error(Code::InvalidValue, node.span_at(&error.path), error.message)))
-        .ok()
+    decode(node).map_err(|error| out.push(undecoded(node, &error, None))).ok()
+}
+
+/// The diagnostic for a value that is not of its type, though it has the right shape; `kind` is the one it stands under.
+pub(super) fn undecoded(node: &Node, error: &DecodeError, kind: Option<&str>) -> Diagnostic {
+    let key = error.path.iter().rev().find_map(|segment| match segment {
+        Segment::Key(key) => Some(key.as_str()),
+        Segment::Index(_) => None,
+    });
+    let message = match key {
+        Some(key) => format!("`{key}`: {}", error.message),
+        None => error.message.clone(),
+    };
+    let help = match kind {
+        Some(kind) => format!("`pipeline explain {kind}` shows how it is written"),
+        None => "`pipeline schema` says what belongs here".to_owned(),
+    };
+    Diagnostic::error(Code::InvalidValue, node.span_at(&error.path), message).help(help)
 }
 
 /// Puts the profile's and the command line's values in place.
@@ -265,27 +203,6 @@ pub(super) fn render_static<'n>(node: &'n Node, statics: &Scope, out: &mut Diagn
     }
     render(node, statics)
         .map(Cow::Owned)
-        .map_err(|error| out.push(Diagnostic::error(Code::InvalidExpression, error.span, error.error.message)))
+        .map_err(|error| out.push(broken(&error.error, Code::InvalidExpression, error.span)))
         .ok()
-}
-
-/// Vars whose values are themselves templates see `env` and the vars before them.
-pub(super) fn settle_vars(
-    spec: &PipelineSpec,
-    node: &Node,
-    out: &mut Diagnostics,
-) -> IndexMap<String, serde_json::Value> {
-    let mut vars: IndexMap<String, serde_json::Value> = IndexMap::new();
-    for (name, value) in &spec.vars {
-        let span = node.get("vars").and_then(|vars| vars.entry(name)).map_or(node.span, |entry| entry.node.span);
-        let tree = Node::from_json(&value.0, span);
-        let mut scope = static_scope(&vars, None, None);
-        let env = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?.into())));
-        scope.roots.insert("env".to_owned(), serde_json::Value::Object(env.collect()));
-        if let Some(tree) = render_static(&tree, &scope, out) {
-            vars.insert(name.clone(), tree.to_json());
-        }
-    }
-    vars
 }

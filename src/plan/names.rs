@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 
+use super::salvage::LostStages;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::event::Role;
 use crate::expr::Scope;
@@ -12,24 +13,62 @@ use crate::source::Span;
 pub(super) struct Names {
     /// Vars with their values.
     pub vars: IndexMap<String, serde_json::Value>,
+    /// Vars whose value is wrong, which was told: nothing is said of who uses them.
+    pub unsettled: Vec<String>,
     /// Names of secrets.
     pub secrets: Vec<String>,
-    /// Stages by name.
+    /// Stages by name; one without a name of its own under [`nameless`].
     pub stages: IndexMap<String, StepNames>,
-    /// Names that stages which could not be read may have: nothing is said of them.
-    pub lost: Vec<String>,
+    /// What may exist beyond these, in what could not be read: nothing is said of it.
+    pub lost: Lost,
 }
 
-/// A stage's steps by id.
-pub(super) type StepNames = IndexMap<String, StepName>;
+/// Names that may stand in what could not be read.
+#[derive(Debug, Default)]
+pub(super) struct Lost {
+    pub vars: bool,
+    pub secrets: bool,
+    pub pools: bool,
+    /// Steps of the pipeline's own `finally`.
+    pub finally: bool,
+    pub stages: LostStages,
+}
+
+/// A stage's steps.
+#[derive(Debug, Default)]
+pub(super) struct StepNames {
+    /// By id.
+    pub steps: IndexMap<String, StepName>,
+    /// Whether others may stand in what could not be read.
+    pub partial: bool,
+}
 
 /// What is known of a step before it is built.
 #[derive(Debug, Clone)]
 pub(super) struct StepName {
     /// Where its key stands.
     pub span: Span,
+    /// Its kind, where it has exactly one.
+    pub kind: Option<&'static str>,
     /// What it publishes; `None` where that is not known, because its kind is not.
     pub outputs: Option<Vec<String>>,
+}
+
+/// The values of a gate file's parameters.
+#[derive(Debug, Default)]
+pub(super) struct Params {
+    pub values: IndexMap<String, serde_json::Value>,
+    /// Where the values are written.
+    pub places: IndexMap<String, Span>,
+    /// Those whose value is wrong or missing, which was told.
+    pub lost: Vec<String>,
+    /// Whether there may be others, in what could not be read.
+    pub partial: bool,
+}
+
+/// What a stage goes by that has no name of its own: no user can write it.
+pub(super) fn nameless(reference: &str) -> String {
+    format!("({reference})")
 }
 
 /// Where an expression stands, which decides what it may name.
@@ -42,7 +81,7 @@ pub(super) struct Site<'a> {
     /// Whether `item` has a value.
     pub item: bool,
     /// Parameters of the gate file.
-    pub params: Option<&'a IndexMap<String, serde_json::Value>>,
+    pub params: Option<&'a Params>,
 }
 
 /// What a reference leads to.
@@ -58,6 +97,8 @@ pub(super) enum Target {
     Step(String),
     /// Something of another stage.
     Stage(usize),
+    /// What another fault hides, which was told.
+    Lost,
 }
 
 const RUN_FIELDS: [&str; 4] = ["id", "pipeline", "profile", "project"];
@@ -67,8 +108,12 @@ impl Names {
     /// What `path` leads to at `site`, or what is wrong with it, reported at `span`.
     pub fn resolve(&self, path: &[String], site: Site<'_>, cel: bool, span: Span) -> Result<Target, Diagnostic> {
         let field = |at: usize| path.get(at).map(String::as_str);
+        let own = |list: &[String]| field(1).is_some_and(|name| list.iter().any(|own| own == name));
         match path[0].as_str() {
+            "vars" if own(&self.unsettled) => Ok(Target::Lost),
+            "vars" if self.lost.vars && field(1).is_some_and(|name| !self.vars.contains_key(name)) => Ok(Target::Lost),
             "vars" => Names::known(field(1), Code::UnknownVar, "var", self.vars.keys(), span).map(|()| Target::Static),
+            "secrets" if self.lost.secrets && !own(&self.secrets) => Ok(Target::Lost),
             "secrets" => {
                 Names::known(field(1), Code::UnknownSecret, "secret", &self.secrets, span).map(|()| Target::Secret)
             }
@@ -83,8 +128,13 @@ impl Names {
                     .help("add `for_each: [a, b]` to the step"))
             }
             "params" => match site.params {
+                Some(params) if own(&params.lost) => Ok(Target::Lost),
+                Some(params) if params.partial && field(1).is_some_and(|name| !params.places.contains_key(name)) => {
+                    Ok(Target::Lost)
+                }
                 Some(params) => {
-                    Names::known(field(1), Code::UnknownName, "parameter", params.keys(), span).map(|()| Target::Static)
+                    let known = params.places.keys();
+                    Names::known(field(1), Code::UnknownName, "parameter", known, span).map(|()| Target::Static)
                 }
                 None => Err(Diagnostic::error(Code::UnknownName, span, "`params` has values only in a gate file")
                     .help("use `vars.NAME` here")),
@@ -92,12 +142,42 @@ impl Names {
             "self" if cel => Ok(Target::Dynamic),
             "steps" => self.step(site.stage, site.role, &path[1..], span),
             "stages" => self.stage(site.stage, &path[1..], span),
-            other => {
-                let roots = ["vars", "secrets", "env", "run", "stages", "steps", "item"];
-                Err(Diagnostic::error(Code::UnknownName, span, format!("expressions know no `{other}`"))
-                    .maybe_help(did_you_mean(other, roots)))
-            }
+            other => Err(Diagnostic::error(Code::UnknownName, span, format!("expressions know no `{other}`"))
+                .maybe_help(did_you_mean(other, roots(site, cel)))),
         }
+    }
+
+    /// The step that an `of:` names; `kind` is the one it must be of.
+    pub fn of(&self, id: &str, kind: Option<&str>, site: Site<'_>, span: Span) -> Result<Target, Diagnostic> {
+        let Some((_, names)) = site.stage.and_then(|stage| self.stages.get_index(stage)) else {
+            return self.step(site.stage, site.role, &[id.to_owned()], span);
+        };
+        let fitting = || {
+            let fits = |step: &StepName| kind.is_none() || step.kind.is_none() || step.kind == kind;
+            names.steps.iter().filter(move |(_, step)| fits(step)).map(|(id, _)| id.as_str())
+        };
+        let help = || {
+            let kind = kind.unwrap_or("…");
+            let add = format!("add a step with `{kind}:` to `steps:` and name it here");
+            did_you_mean(id, fitting()).unwrap_or(add)
+        };
+        match (names.steps.get(id), kind) {
+            (None, _) if names.partial => Ok(Target::Lost),
+            (None, _) => {
+                Err(Diagnostic::error(Code::UnknownStep, span, format!("there is no step `{id}` in this stage"))
+                    .help(help()))
+            }
+            (Some(StepName { kind: Some(own), span: at, .. }), Some(kind)) if *own != kind => {
+                let message = format!("the step `{id}` is of kind `{own}`, expected `{kind}`");
+                Err(Diagnostic::error(Code::InvalidValue, span, message).also(*at, "this step").help(help()))
+            }
+            _ => self.step(site.stage, site.role, &[id.to_owned()], span),
+        }
+    }
+
+    /// The names of stages that a user can write.
+    pub fn stage_names(&self) -> impl Iterator<Item = &str> {
+        self.stages.keys().map(String::as_str).filter(|name| !name.starts_with('('))
     }
 
     fn known<'n>(
@@ -117,6 +197,7 @@ impl Names {
             Code::UnknownSecret => {
                 Some(format!("add `secrets: {{ {name}: {{ env: {} }} }}` to pipeline.yaml", name.to_uppercase()))
             }
+            _ if what == "parameter" => Some(format!("add `params: {{ {name}: … }}` to the gate file")),
             _ => None,
         };
         Err(Diagnostic::error(code, span, format!("there is no {what} `{name}`"))
@@ -139,25 +220,30 @@ impl Names {
                 .help("move this to a step, or refer to another stage: `stages.STAGE.steps.STEP.outputs.NAME`"));
         }
         let Some(id) = path.first() else { return Ok(Target::Dynamic) };
-        self.check_step(steps, path, None, span)?;
-        Ok(Target::Step(id.clone()))
+        let known = self.check_step(steps, path, None, span)?;
+        Ok(if known { Target::Step(id.clone()) } else { Target::Lost })
     }
 
     fn stage(&self, here: Option<usize>, path: &[String], span: Span) -> Result<Target, Diagnostic> {
         let Some(name) = path.first() else { return Ok(Target::Dynamic) };
         let Some((index, _, steps)) = self.stages.get_full(name) else {
-            if self.lost.contains(name) {
-                return Ok(Target::Dynamic);
+            if self.lost.stages.may_be(name) {
+                return Ok(Target::Lost);
             }
+            let add = format!("add a stage file with `stage: {name}` to `stages:` in pipeline.yaml");
             return Err(Diagnostic::error(Code::UnknownName, span, format!("there is no stage `{name}`"))
-                .maybe_help(did_you_mean(name, self.stages.keys().map(String::as_str))));
+                .help(did_you_mean(name, self.stage_names()).unwrap_or(add)));
         };
         if here == Some(index) {
             return Err(Diagnostic::error(Code::UnknownName, span, format!("`stages.{name}` is this stage itself"))
                 .help("inside a stage write `steps.STEP.outputs.NAME`"));
         }
         match path.get(1).map(String::as_str) {
-            Some("steps") if path.len() > 2 => self.check_step(steps, &path[2..], Some(name), span)?,
+            Some("steps") if path.len() > 2 => {
+                if !self.check_step(steps, &path[2..], Some(name), span)? {
+                    return Ok(Target::Lost);
+                }
+            }
             Some("steps" | "state") | None => {}
             Some(other) => {
                 return Err(Diagnostic::error(Code::UnknownName, span, format!("a stage has no `{other}`"))
@@ -167,28 +253,37 @@ impl Names {
         Ok(Target::Stage(index))
     }
 
-    /// `path` is `STEP.outputs.NAME`, or a beginning of it.
+    /// A stage that has a step of this id.
+    pub fn stage_of(&self, id: &str) -> Option<&str> {
+        let has = |name: &&str| self.stages.get(*name).is_some_and(|names| names.steps.contains_key(id));
+        self.stage_names().find(has)
+    }
+
+    /// `path` is `STEP.outputs.NAME`, or a beginning of it. `false` where another fault may hide the step.
     fn check_step(
         &self,
         steps: &StepNames,
         path: &[String],
         stage: Option<&str>,
         span: Span,
-    ) -> Result<(), Diagnostic> {
+    ) -> Result<bool, Diagnostic> {
         let id = &path[0];
-        let Some(step) = steps.get(id) else {
+        let Some(step) = steps.steps.get(id) else {
+            if steps.partial {
+                return Ok(false);
+            }
             let place = stage.map_or_else(|| "this stage".to_owned(), |stage| format!("stage `{stage}`"));
-            let elsewhere = self.stages.iter().find(|(_, steps)| steps.contains_key(id)).map(|(name, _)| name);
-            let help = did_you_mean(id, steps.keys().map(String::as_str));
-            let help = match elsewhere {
-                Some(other) if stage.is_none() => Some(format!("stage `{other}` has one: `stages.{other}.steps.{id}`")),
-                _ => help,
+            let help = match self.stage_of(id) {
+                Some(other) if stage.is_none() => format!("stage `{other}` has one: `stages.{other}.steps.{id}`"),
+                _ => did_you_mean(id, steps.steps.keys().map(String::as_str))
+                    .unwrap_or_else(|| format!("add the step `{id}` to `steps:` of {place}")),
             };
-            return Err(Diagnostic::error(Code::UnknownStep, span, format!("there is no step `{id}` in {place}"))
-                .maybe_help(help));
+            return Err(
+                Diagnostic::error(Code::UnknownStep, span, format!("there is no step `{id}` in {place}")).help(help)
+            );
         };
         match (path.get(1).map(String::as_str), path.get(2)) {
-            (None | Some("state"), _) | (Some("outputs"), None) => Ok(()),
+            (None | Some("state"), _) | (Some("outputs"), None) => Ok(true),
             (Some("outputs"), Some(output)) => match &step.outputs {
                 Some(outputs) if !outputs.contains(output) => {
                     let message = format!("step `{id}` publishes no output `{output}`");
@@ -198,7 +293,7 @@ impl Names {
                         .also(step.span, "this step")
                         .maybe_help(did_you_mean(output, outputs.iter().map(String::as_str)).or(Some(declare))))
                 }
-                _ => Ok(()),
+                _ => Ok(true),
             },
             (Some(other), _) => Err(Diagnostic::error(Code::UnknownName, span, format!("a step has no `{other}`"))
                 .maybe_help(
@@ -208,11 +303,22 @@ impl Names {
     }
 }
 
+/// The names that an expression may begin with at `site`.
+fn roots(site: Site<'_>, cel: bool) -> Vec<&'static str> {
+    let mut roots = vec!["vars", "secrets", "env", "run", "stages"];
+    let mut add = |name, stands: bool| roots.extend(stands.then_some(name));
+    add("steps", site.stage.is_some() && site.role.is_some());
+    add("item", site.item);
+    add("params", site.params.is_some());
+    add("self", cel);
+    roots
+}
+
 /// The values that are known before the run, for expressions that need no other.
 pub(super) fn static_scope(
     vars: &IndexMap<String, serde_json::Value>,
     item: Option<&serde_json::Value>,
-    params: Option<&IndexMap<String, serde_json::Value>>,
+    params: Option<&Params>,
 ) -> Scope {
     let object = |map: &IndexMap<String, serde_json::Value>| {
         serde_json::Value::Object(map.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
@@ -223,7 +329,7 @@ pub(super) fn static_scope(
         scope.roots.insert("item".to_owned(), item.clone());
     }
     if let Some(params) = params {
-        scope.roots.insert("params".to_owned(), object(params));
+        scope.roots.insert("params".to_owned(), object(&params.values));
     }
     scope
 }

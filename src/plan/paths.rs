@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::source::Span;
 
 /// What `text` refers to below `root`, or what is wrong with it.
@@ -34,28 +34,35 @@ pub(super) fn resolve(root: &Path, text: &str, span: Span) -> Result<PathBuf, Di
     }
 }
 
-/// The diagnostic for what does not exist, with what lies beside it where the name is close.
+/// The diagnostic for what does not exist, with the path that was meant where one is close.
 fn missing(root: &Path, relative: &Path, text: &str, span: Span) -> Diagnostic {
-    let mut folder = root.join(relative);
-    let mut name = None;
-    while !folder.exists() {
-        name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
-        if !folder.pop() {
-            break;
+    let help = meant(root, relative).map_or_else(
+        || "paths are relative to the folder of pipeline.yaml".to_owned(),
+        |path| format!("did you mean \"{path}\"?"),
+    );
+    Diagnostic::error(Code::MissingFile, span, format!("`{text}` does not exist")).help(help)
+}
+
+/// The path that was meant: every part that is not there replaced by what is close to it in its folder.
+fn meant(root: &Path, relative: &Path) -> Option<String> {
+    let mut found = PathBuf::new();
+    for part in relative.components() {
+        let folder = root.join(&found);
+        if folder.join(part).exists() {
+            found.push(part);
+            continue;
         }
+        let entries = std::fs::read_dir(&folder).ok()?.flatten().take(500);
+        let beside: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        // The pipeline file, where most references stand, is never what was meant.
+        let others =
+            beside.iter().map(String::as_str).filter(|name| !matches!(*name, "pipeline.yaml" | "pipeline.yml"));
+        let written = part.as_os_str().to_string_lossy();
+        let stem = |name: &str| name.rsplit_once('.').map(|(stem, _)| stem.to_ascii_lowercase());
+        let alike = |name: &&str| stem(name).is_some() && stem(name) == stem(&written);
+        found.push(others.clone().find(alike).or_else(|| closest(&written, others))?);
     }
-    let beside: Vec<String> = std::fs::read_dir(&folder)
-        .map(|entries| {
-            entries.flatten().take(500).map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
-        })
-        .unwrap_or_default();
-    // The pipeline file, where most references stand, is never what was meant.
-    let meant = beside.iter().map(String::as_str).filter(|name| !matches!(*name, "pipeline.yaml" | "pipeline.yml"));
-    let near = name.and_then(|name| did_you_mean(&name, meant));
-    Diagnostic::error(Code::MissingFile, span, format!("`{text}` does not exist")).maybe_help(
-        near.filter(|help| help.starts_with("did"))
-            .or_else(|| Some("paths are relative to the folder of pipeline.yaml".to_owned())),
-    )
+    Some(found.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]
@@ -84,5 +91,10 @@ mod tests {
         let help = "paths are relative to the folder of pipeline.yaml";
         assert_eq!(message("pipelin.yaml").unwrap_err().1.as_deref(), Some(help));
         assert!(message("Dockerfile").is_ok());
+        std::fs::create_dir(folder.path().join("stages")).expect("a folder");
+        std::fs::write(folder.path().join("stages/a.yaml"), "").expect("a file");
+        for written in ["stages/a.yml", "Stages/A.yaml", "stage/a.yaml"] {
+            assert_eq!(message(written).unwrap_err().1.as_deref(), Some("did you mean \"stages/a.yaml\"?"));
+        }
     }
 }

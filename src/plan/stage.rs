@@ -10,7 +10,7 @@ use super::build::{Built, GROUPS, Outer, Workshop, site};
 use super::cycles::{self, Wait};
 use super::node::StageId;
 use super::step::StepParts;
-use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, closest, did_you_mean};
 use crate::document::{Entry, Node};
 use crate::event::{NodeId, Role};
 use crate::expr::Expr;
@@ -80,9 +80,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         let keys = only(self.node, |entry| matches!(entry.key.as_str(), "when" | "env"));
         let shape = Arc::clone(&self.shop.shapes.step_keys);
         let statics = Arc::clone(&self.shop.statics);
-        let Some(found) =
-            self.shop.inspect(&keys, &shape, Place { site: site(self.stage, None), whole: "", statics: &statics })
-        else {
+        let Some(found) = self.shop.inspect(&keys, &shape, Place::new(site(self.stage, None), &statics)) else {
             return;
         };
         self.built.refers.extend(found.stages);
@@ -174,17 +172,50 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
     }
 
     fn unknown(&mut self, part: &StepParts, name: &str, span: Span, verb: &str) {
-        let same = self.steps.iter().filter(|(other, (role, _))| **other != part.id && *role == part.role);
-        let help = if self.role_of(name).is_some() {
-            Some("steps, on_failure and finally run one after the other: no edge between them is needed".to_owned())
-        } else if self.shop.names.stages.contains_key(name) {
-            Some(format!("`{name}` is a stage: write `needs: [{name}]` beside `stage:`"))
+        let elsewhere = self.role_of(name).is_some();
+        let names = &self.shop.names;
+        let among_stages = verb == "needs" && part.role == Role::Step;
+        if !elsewhere && (self.is_partial() || (among_stages && names.lost.stages.may_be(name))) {
+            return;
+        }
+        let own = self.stage.and_then(|stage| names.stages.get_index(stage)).map(|(name, _)| name.as_str());
+        let same: Vec<&str> = self
+            .steps
+            .iter()
+            .filter(|(other, (role, _))| **other != part.id && *role == part.role)
+            .map(|(other, _)| other.as_str())
+            .collect();
+        let help = if elsewhere {
+            "steps, on_failure and finally run one after the other: remove it".to_owned()
+        } else if own == Some(name) {
+            let some = same.first().copied().unwrap_or("STEP");
+            format!("`{name}` is this stage itself: name one of its steps, such as `{some}`")
+        } else if names.stages.contains_key(name) && verb != "needs" {
+            format!(
+                "`{name}` is a stage: name steps of this one, such as `{}`",
+                same.first().copied().unwrap_or("STEP")
+            )
+        } else if names.stages.contains_key(name) {
+            format!("`{name}` is a stage: write `needs: [{name}]` beside `stage:`")
+        } else if let Some(close) = closest(name, same.iter().copied()) {
+            format!("did you mean \"{close}\"?")
+        } else if let Some(other) = names.stage_of(name).filter(|_| among_stages) {
+            format!("`{name}` is a step of stage `{other}`: write `{other}` to wait for all of that stage")
         } else {
-            did_you_mean(name, same.map(|(other, _)| other.as_str()))
+            did_you_mean(name, same).unwrap_or_else(|| "remove it: there is no other step here".to_owned())
         };
-        let what = if self.role_of(name).is_some() { "which is not in the same group" } else { "which does not exist" };
+        let what = if elsewhere { "which is not in the same group" } else { "which does not exist" };
         let message = format!("step \"{}\" {verb} \"{name}\", {what}", part.id);
-        self.shop.out.push(Diagnostic::error(Code::UnknownNeed, span, message).maybe_help(help));
+        self.shop.out.push(Diagnostic::error(Code::UnknownNeed, span, message).help(help));
+    }
+
+    /// Whether there may be steps here that could not be read.
+    fn is_partial(&self) -> bool {
+        let names = &self.shop.names;
+        match self.stage {
+            Some(stage) => names.stages.get_index(stage).is_some_and(|(_, names)| names.partial),
+            None => names.lost.finally,
+        }
     }
 
     /// Steps that run during the gate, now that the gate has its place.
@@ -249,8 +280,13 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         let keys = only(self.node, |entry| entry.key == "env");
         let shape = Arc::clone(&self.shop.shapes.step_keys);
         let statics = Arc::clone(&self.shop.statics);
-        if self.shop.inspect(&keys, &shape, Place { site: site(None, None), whole: "", statics: &statics }).is_some() {
+        if self.shop.inspect(&keys, &shape, Place::new(site(None, None), &statics)).is_some() {
             self.built.env = Workshop::env(keys.get("env"));
+        }
+        // What is wrong in a profile is wrong whether it was chosen or not.
+        for profile in self.node.get("profiles").map(Node::entries).unwrap_or_default() {
+            let env = only(&profile.node, |entry| entry.key == "env");
+            self.shop.inspect(&env, &shape, Place::new(site(None, None), &statics));
         }
     }
 }

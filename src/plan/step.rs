@@ -3,13 +3,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::body::{Place, only};
+use super::body::Place;
 use super::build::{Workshop, site};
 use super::definition::{Definer, Definition};
 use super::gate::GATE;
-use super::judge::Found;
+use super::judge::name_help;
 use super::names::{Site, static_scope};
 use super::node::{Body, PlanNode, Retry, StepPlan, Work};
+use super::own_keys::template_in;
+use super::salvage::{is_cut_off, is_told, is_torn};
 use super::stage::{UNPLACED, condition};
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::document::{Entry, Node, Value};
@@ -53,7 +55,8 @@ impl Workshop<'_> {
     pub fn step(&mut self, stage: Option<usize>, role: Role, entry: &Entry, nodes: &mut Vec<PlanNode>) -> StepParts {
         let names = |key: &str| -> Vec<(String, Span)> {
             let items = entry.node.get(key).map(Node::items).unwrap_or_default();
-            items.iter().filter_map(|item| Some((item.as_text()?.to_owned(), item.span))).collect()
+            let names = items.iter().filter(|item| template_in(item).is_none());
+            names.filter_map(|item| Some((item.as_text()?.to_owned(), item.span))).collect()
         };
         let mut parts = StepParts {
             id: entry.key.clone(),
@@ -64,6 +67,13 @@ impl Workshop<'_> {
             uses: Vec::new(),
             refers: Vec::new(),
         };
+        // What a syntax error left of a step says nothing that its user wrote.
+        if is_told(&entry.node, self.out)
+            || is_cut_off(entry, &self.files.sources, self.out)
+            || is_torn(entry.key_span, self.out)
+        {
+            return StepParts { needs: Vec::new(), during: Vec::new(), ..parts };
+        }
         self.step_name(entry);
         if !matches!(entry.node.value, Value::Map(_)) {
             let message = format!("step `{}` is {}, expected a mapping with a kind", entry.key, entry.node.type_name());
@@ -99,48 +109,19 @@ impl Workshop<'_> {
             }
         }
         parts.nodes.end = nodes.len();
-        parts.uses.retain(|(id, _)| *id != entry.key);
         parts
-    }
-
-    pub(super) fn check_during(&mut self, entry: &Entry, kind: &str, able: bool) {
-        let Some(during) = entry.node.entry("during").filter(|during| !during.node.items().is_empty()) else { return };
-        if !able {
-            let able: Vec<&str> =
-                self.shapes.registry.steps.iter().filter(|kind| kind.during).map(|kind| kind.name).collect();
-            let message = format!("a `{kind}` step cannot run during others");
-            self.out.push(
-                Diagnostic::error(Code::InvalidValue, during.key_span, message)
-                    .help(format!("these can: {}", able.join(", "))),
-            );
-        }
-    }
-
-    /// A step that is left out must be one of which it is known what it is made from, and that is over by itself.
-    fn check_cache(&mut self, entry: &Entry, kind: &StepKind) {
-        let Some(cache) = entry.node.entry("cache") else { return };
-        if kind.light && entry.node.get("inputs").is_none_or(|inputs| inputs.items().is_empty()) {
-            let message = format!("step `{}` has `cache`, but no `inputs`", entry.key);
-            self.out.push(
-                Diagnostic::error(Code::MissingKey, cache.key_span, message)
-                    .help("name what it is made from: `inputs: [src, \"*.lock\"]`; where that changes it runs again"),
-            );
-        }
-        if entry.node.entry("during").is_some() {
-            let message = "a step that runs `during` others cannot be left out";
-            self.out.push(
-                Diagnostic::error(Code::InvalidValue, cache.key_span, message).help("leave `cache` or `during` out"),
-            );
-        }
     }
 
     fn step_name(&mut self, entry: &Entry) {
         if let Some(problem) = name_problem(&entry.key) {
-            self.out.push(Diagnostic::error(
-                Code::InvalidName,
-                entry.key_span,
-                format!("the step name `{}` {problem}", entry.key),
-            ));
+            self.out.push(
+                Diagnostic::error(
+                    Code::InvalidName,
+                    entry.key_span,
+                    format!("the step name `{}` {problem}", entry.key),
+                )
+                .help(name_help(&entry.key)),
+            );
         } else if entry.key == GATE {
             self.out.push(
                 Diagnostic::error(
@@ -209,69 +190,6 @@ impl Workshop<'_> {
         kinds.into_iter().map(|(stands, _)| stands).collect()
     }
 
-    /// The common keys, decoded, and the items of `for_each`.
-    fn step_keys(
-        &mut self,
-        stage: Option<usize>,
-        role: Role,
-        entry: &Entry,
-    ) -> Option<(StepKeys, Option<Vec<serde_json::Value>>)> {
-        let shape = Arc::clone(&self.shapes.step_keys);
-        // Most steps have none: nothing is copied, looked at and decoded for them.
-        if !entry.node.entries().iter().any(|field| shape.has_key(&field.key)) {
-            return Some((StepKeys::default(), None));
-        }
-        let fixed = only(&entry.node, |field| {
-            shape.has_key(&field.key) && !matches!(field.key.as_str(), "env" | "when" | GATE)
-        });
-        let statics = Arc::clone(&self.statics);
-        let place = Place { site: site(stage, Some(role)), whole: "", statics: &statics };
-        let found = self.inspect(&fixed, &shape, place)?;
-        if found.dynamic {
-            self.out.push(
-                Diagnostic::error(
-                    Code::InvalidTemplate,
-                    fixed.span,
-                    "these keys must be known before the run: only `vars` can stand in them",
-                )
-                .help("`needs`, `timeout`, `retry`, `for_each` and `pool` shape the plan; use `vars.NAME`"),
-            );
-            return None;
-        }
-        let rendered = super::load::render_static(&fixed, &statics, self.out)?;
-        if found.templates {
-            self.inspect(&rendered, &shape, place)?;
-        }
-        let keys: StepKeys = super::load::decode_or_tell(&rendered, self.out)?;
-        if let Some(pool) = &keys.pool
-            && !self.pools.iter().any(|(name, _)| name == pool)
-        {
-            let span = entry.node.get("pool").map_or(entry.key_span, |node| node.span);
-            let help = did_you_mean(pool, self.pools.iter().map(|(name, _)| name.as_str()))
-                .unwrap_or_else(|| format!("add `pools: {{ {pool}: 1 }}` to pipeline.yaml"));
-            self.out.push(Diagnostic::error(Code::UnknownName, span, format!("there is no pool `{pool}`")).help(help));
-        }
-        for (key, patterns) in [("inputs", &keys.inputs), ("cache", &keys.cache)] {
-            for (index, pattern) in patterns.iter().enumerate() {
-                if let Some(problem) = crate::drivers::inputs::problem(pattern) {
-                    let span = entry.node.span_at(&[key.into(), index.into()]);
-                    let help =
-                        format!("write files, folders or patterns below the project: `{key}: [src, \"*.lock\"]`");
-                    self.out.push(Diagnostic::error(Code::InvalidReference, span, problem).help(help));
-                }
-            }
-        }
-        let items = keys.for_each.as_ref().map(|items| items.iter().map(|item| item.0.clone()).collect());
-        Some((keys, items))
-    }
-
-    /// What of its common keys waits for the run, held against its shape.
-    pub(super) fn open_keys(&mut self, entry: &Entry, place: Place<'_>) -> Option<Found> {
-        let open = only(&entry.node, |field| matches!(field.key.as_str(), "env" | "when"));
-        let shape = Arc::clone(&self.shapes.step_keys);
-        if open.entries().is_empty() { Some(Found::default()) } else { self.inspect(&open, &shape, place) }
-    }
-
     #[expect(clippy::too_many_arguments, reason = "the parts of one step, named where it is called")]
     fn one(
         &mut self,
@@ -291,9 +209,14 @@ impl Workshop<'_> {
             Arc::clone(&self.statics)
         };
         let at = Site { item: item.is_some(), ..site(stage, Some(role)) };
-        let place = Place { site: at, whole: "", statics: &statics };
+        let place = Place::new(at, &statics);
         let open_found = self.open_keys(entry, place);
-        let during = !keys.during.is_empty();
+        // As it is written, also where something is wrong with it.
+        let during = entry.node.get("during").is_some_and(|node| match &node.value {
+            Value::Null => false,
+            Value::List(steps) => !steps.is_empty(),
+            _ => true,
+        });
         let written = body;
         let whole = format!("the `{}` step `{}`", kind.name, entry.key);
         let body =

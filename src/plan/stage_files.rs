@@ -1,0 +1,118 @@
+//! The stage files that `stages:` names: read, held against their shape, their names gathered.
+
+use std::path::PathBuf;
+
+use super::body::only;
+use super::build::{GROUPS, StageFile};
+use super::files::Files;
+use super::load::decode_or_tell;
+use super::names::nameless;
+use super::own_keys::{self, OPEN_IN_STAGE, template_in};
+use super::salvage::{LostStages, is_torn};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::{Node, Shape, Value};
+use crate::source::Span;
+use crate::spec::{StageNames, StageSpec};
+
+/// The stage files of a pipeline, and the names that the unreadable ones among them may have.
+pub(super) fn read(pipeline: &Node, files: &mut Files, out: &mut Diagnostics) -> (Vec<StageFile>, LostStages) {
+    let shape = Shape::of::<StageSpec>();
+    let mut stages: Vec<StageFile> = Vec::new();
+    let mut lost = LostStages::default();
+    let mut listed: Vec<(PathBuf, Span)> = Vec::new();
+    if let Some(entry) = pipeline.entry("stages") {
+        let twice = |problem: &Diagnostic| {
+            problem.code == Code::DuplicateKey && problem.labels.iter().any(|label| label.span == entry.key_span)
+        };
+        lost.any =
+            !matches!(entry.node.value, Value::List(_)) || is_torn(entry.node.span, out) || out.iter().any(twice);
+    }
+    for item in pipeline.get("stages").map(Node::items).unwrap_or_default() {
+        let Some(reference) = item.as_text().filter(|_| template_in(item).is_none()) else {
+            lost.any = true;
+            continue;
+        };
+        if let Some(path) = files.real(reference) {
+            if let Some((_, first)) = listed.iter().find(|(listed, _)| *listed == path) {
+                out.push(
+                    Diagnostic::error(Code::DuplicateName, item.span, format!("`{reference}` is listed twice"))
+                        .label("here again")
+                        .also(*first, "the first time")
+                        .help("remove one"),
+                );
+                continue;
+            }
+            listed.push((path, item.span));
+        }
+        if let Some(what) = files.role_of(reference) {
+            out.push(not_a_stage(reference, what, item.span));
+            lost.any = true;
+            continue;
+        }
+        let Some(node) = files.read(reference, item.span, out) else {
+            lost.add(reference, files.text(reference));
+            continue;
+        };
+        if let Some(what) = other_file(&node) {
+            out.push(not_a_stage(reference, what, item.span));
+            lost.any = true;
+            continue;
+        }
+        files.is_stage(reference);
+        if own_keys::fits(&shape, &node, OPEN_IN_STAGE, files, out) {
+            // The steps are decoded one by one, by their kinds.
+            let keys = only(&node, |entry| !GROUPS.iter().any(|(group, _)| entry.key == *group));
+            decode_or_tell::<StageSpec>(&keys, out);
+        }
+        let written = node.entry("stage").filter(|entry| template_in(&entry.node).is_none());
+        let twice = |problem: &Diagnostic| {
+            let own = |span: Span| written.is_some_and(|entry| entry.key_span == span);
+            problem.code == Code::DuplicateKey && problem.labels.iter().any(|label| own(label.span))
+        };
+        let mut name = written.and_then(|entry| entry.node.as_text()).unwrap_or_default().to_owned();
+        if name.is_empty() || out.iter().any(twice) {
+            lost.add(reference, files.text(reference));
+        }
+        if name.is_empty() {
+            name = nameless(reference);
+        }
+        let name_span = written.map_or(node.span, |entry| entry.node.span);
+        if StageNames::is_reserved(&name) {
+            let message = format!("the stage name `{name}` is taken by the pipeline's own parts");
+            out.push(Diagnostic::error(Code::InvalidName, name_span, message).help("choose another name"));
+        }
+        if let Some(other) = stages.iter().find(|other| other.name == name) {
+            out.push(
+                Diagnostic::error(Code::DuplicateName, name_span, format!("two stages are called `{name}`"))
+                    .label("the second one")
+                    .also(other.name_span, "the first one")
+                    .help("give one of them another name"),
+            );
+            // What is wrong in it is told all the same.
+            name = nameless(reference);
+        }
+        stages.push(StageFile { name, name_span, node });
+    }
+    (stages, lost)
+}
+
+/// What a file is that is no stage file.
+fn other_file(node: &Node) -> Option<&'static str> {
+    let has = |key: &str| node.get(key).is_some();
+    match &node.value {
+        _ if has("stage") || has("steps") => None,
+        Value::List(_) => Some("a gate file"),
+        _ if has("assertions") => Some("a gate file"),
+        _ if has("pipeline") || has("stages") => Some("a pipeline file"),
+        _ => None,
+    }
+}
+
+fn not_a_stage(reference: &str, what: &str, span: Span) -> Diagnostic {
+    let help = match what {
+        "a gate file" => format!("use it in a gate: `- use: {reference}`"),
+        _ => "name a file that starts with `stage: NAME`".to_owned(),
+    };
+    Diagnostic::error(Code::InvalidReference, span, format!("`{reference}` is {what}, expected a stage file"))
+        .help(help)
+}

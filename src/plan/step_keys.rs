@@ -1,0 +1,150 @@
+//! The keys that every step has beside its kind: held against their shape, decoded, and whether they go together.
+
+use std::sync::Arc;
+
+use super::body::{Place, only};
+use super::build::{Workshop, site};
+use super::gate::GATE;
+use super::judge::{Found, name_help};
+use super::own_keys::{env_names, template_in};
+use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::document::{Entry, Node};
+use crate::event::Role;
+use crate::kind::StepKind;
+use crate::spec::StepKeys;
+
+/// Keys that are read before any value is known: they name steps and outputs.
+const PLAIN: [&str; 3] = ["needs", "during", "outputs"];
+
+impl Workshop<'_> {
+    pub(super) fn check_during(&mut self, entry: &Entry, kind: &str, able: bool) {
+        let Some(during) = entry.node.entry("during").filter(|during| !during.node.items().is_empty()) else { return };
+        if !able {
+            let able: Vec<&str> =
+                self.shapes.registry.steps.iter().filter(|kind| kind.during).map(|kind| kind.name).collect();
+            let message = format!("a `{kind}` step cannot run during others");
+            self.out.push(
+                Diagnostic::error(Code::InvalidValue, during.key_span, message)
+                    .help(format!("these can: {}", able.join(", "))),
+            );
+        }
+    }
+
+    /// A step that is left out must be one of which it is known what it is made from, and that is over by itself.
+    pub(super) fn check_cache(&mut self, entry: &Entry, kind: &StepKind) {
+        let Some(cache) = entry.node.entry("cache") else { return };
+        if kind.light && entry.node.get("inputs").is_none_or(|inputs| inputs.items().is_empty()) {
+            let message = format!("step `{}` has `cache`, but no `inputs`", entry.key);
+            self.out.push(
+                Diagnostic::error(Code::MissingKey, cache.key_span, message)
+                    .help("name what it is made from: `inputs: [src, \"*.lock\"]`; where that changes it runs again"),
+            );
+        }
+        if entry.node.entry("during").is_some() {
+            let message = "a step that runs `during` others cannot be left out";
+            self.out.push(
+                Diagnostic::error(Code::InvalidValue, cache.key_span, message).help("leave `cache` or `during` out"),
+            );
+        }
+    }
+
+    /// The common keys, decoded, and the items of `for_each`.
+    pub(super) fn step_keys(
+        &mut self,
+        stage: Option<usize>,
+        role: Role,
+        entry: &Entry,
+    ) -> Option<(StepKeys, Option<Vec<serde_json::Value>>)> {
+        let shape = Arc::clone(&self.shapes.step_keys);
+        // Most steps have none: nothing is copied, looked at and decoded for them.
+        if !entry.node.entries().iter().any(|field| shape.has_key(&field.key)) {
+            return Some((StepKeys::default(), None));
+        }
+        env_names(entry.node.get("env"), self.out);
+        let plain = self.plain_keys(entry);
+        let fixed = only(&entry.node, |field| {
+            shape.has_key(&field.key)
+                && !matches!(field.key.as_str(), "env" | "when" | GATE)
+                && (!PLAIN.contains(&field.key.as_str()) || template_in(&field.node).is_none())
+        });
+        let statics = Arc::clone(&self.statics);
+        let place = Place::new(site(stage, Some(role)), &statics);
+        let found = self.inspect(&fixed, &shape, place)?;
+        for span in &found.waits {
+            let message = "this key must be known before the run: only `vars` can stand in it";
+            self.out.push(Diagnostic::error(Code::InvalidTemplate, *span, message).help(
+                "use `vars.NAME`; what only the run knows can stand in `env`, in `when` and under the kind's key",
+            ));
+        }
+        if found.dynamic || found.lost {
+            return None;
+        }
+        let rendered = super::load::render_static(&fixed, &statics, self.out)?;
+        if found.templates {
+            self.inspect(&rendered, &shape, place)?;
+        }
+        let keys: StepKeys = super::load::decode_or_tell(&rendered, self.out)?;
+        if let Some(pool) = &keys.pool
+            && !self.names.lost.pools
+            && !self.pools.iter().any(|(name, _)| name == pool)
+        {
+            let span = entry.node.get("pool").map_or(entry.key_span, |node| node.span);
+            let help = did_you_mean(pool, self.pools.iter().map(|(name, _)| name.as_str()))
+                .unwrap_or_else(|| format!("add `pools: {{ {pool}: 1 }}` to pipeline.yaml"));
+            self.out.push(Diagnostic::error(Code::UnknownName, span, format!("there is no pool `{pool}`")).help(help));
+        }
+        for (key, patterns) in [("inputs", &keys.inputs), ("cache", &keys.cache)] {
+            for (index, pattern) in patterns.iter().enumerate() {
+                if let Some(problem) = crate::drivers::inputs::problem(pattern) {
+                    let span = entry.node.span_at(&[key.into(), index.into()]);
+                    let help =
+                        format!("write files, folders or patterns below the project: `{key}: [src, \"*.lock\"]`");
+                    self.out.push(Diagnostic::error(Code::InvalidReference, span, problem).help(help));
+                }
+            }
+        }
+        for (output, node) in keys.outputs.iter().zip(entry.node.get("outputs").map(Node::items).unwrap_or_default()) {
+            if let Some(problem) = output_problem(output) {
+                let fixed = name_help(output);
+                let message = format!("the output name `{}` {problem}", output.escape_debug());
+                self.out.push(Diagnostic::error(Code::InvalidName, node.span, message).help(fixed));
+            }
+        }
+        if !plain {
+            return None;
+        }
+        let items = keys.for_each.as_ref().map(|items| items.iter().map(|item| item.0.clone()).collect());
+        Some((keys, items))
+    }
+
+    /// Whether the keys that name other steps and outputs are written out; told where they are not.
+    fn plain_keys(&mut self, entry: &Entry) -> bool {
+        let before = self.out.len();
+        for field in entry.node.entries().iter().filter(|field| PLAIN.contains(&field.key.as_str())) {
+            if let Some(template) = template_in(&field.node) {
+                let message = format!("`{}` cannot hold `${{{{ }}}}`: it is read as it is written", field.key);
+                self.out.push(
+                    Diagnostic::error(Code::InvalidTemplate, template.span, message)
+                        .help(format!("write the names out: `{}: [NAME]`", field.key)),
+                );
+            }
+        }
+        self.out.len() == before
+    }
+
+    /// What of its common keys waits for the run, held against its shape.
+    pub(super) fn open_keys(&mut self, entry: &Entry, place: Place<'_>) -> Option<Found> {
+        let open = only(&entry.node, |field| matches!(field.key.as_str(), "env" | "when"));
+        let shape = Arc::clone(&self.shapes.step_keys);
+        if open.entries().is_empty() { Some(Found::default()) } else { self.inspect(&open, &shape, place) }
+    }
+}
+
+/// What is wrong with the name of an output, which a step writes as a line `name=value`.
+fn output_problem(name: &str) -> Option<&'static str> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    match name {
+        "" => Some("is empty"),
+        _ => (!name.chars().all(fits)).then_some("holds characters other than letters, digits, `-` and `_`"),
+    }
+}
