@@ -55,7 +55,7 @@ pub fn main() -> ExitCode {
         Command::Init(init) => init::run(&args, init),
         Command::Completions(completions) => completions::run(completions),
     };
-    ExitCode::from(result.unwrap_or_else(|fault| told(&fault)).code())
+    ExitCode::from(out::settled(result.unwrap_or_else(|fault| told(&fault))).code())
 }
 
 /// What commands wait with: one thread, timers and sockets.

@@ -253,6 +253,14 @@ async fn cluster(sheet: &mut Sheet, needs: &Needs, cluster: &Cluster, has_plan: 
 
 fn disk(sheet: &mut Sheet, folder: &std::path::Path) {
     let runs = folder.join(".pipeline");
+    if let Err(words) = survey::writable(&runs) {
+        return sheet.line(
+            Mark::Bad,
+            "disk",
+            &words,
+            Some("a run keeps its record in .pipeline/ in the project's folder"),
+        );
+    }
     match survey::free(&runs) {
         Ok(free) if free < LITTLE => {
             let words = format!("{free} free for runs in {}", runs.display());

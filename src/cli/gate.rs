@@ -57,6 +57,9 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
     });
     runtime.shutdown_timeout(Duration::from_millis(200));
     let (result, story) = result?;
+    if result.exit_code == Exit::Interrupted.code() {
+        out::say("interrupted: what was not decided by then is not told");
+    }
     match wanted.format {
         GateFormat::Text => out::styled(&text::gates(&story)),
         GateFormat::Json => out::data(&json::json(&story)),

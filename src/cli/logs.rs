@@ -32,9 +32,9 @@ pub(super) fn run(args: &Args, wanted: &Logs) -> Result<Exit, Fault> {
         return Err(Fault::invalid(format!("run {} has no step `{step}`", run.id())).help(help));
     }
     match std::fs::File::open(run.log(step)) {
-        Ok(mut file) => {
+        Ok(file) => {
             // Only a terminal must be kept from escape sequences; a pipe gets what the step wrote.
-            out::copy(&mut file).map_err(|error| Fault::unknown(format!("cannot read the log of {step}: {error}")))?;
+            out::copy(file).map_err(|error| Fault::unknown(format!("cannot read the log of {step}: {error}")))?;
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => out::say(&format!("{step} said nothing")),
         Err(error) => return Err(Fault::unknown(format!("cannot read the log of {step}: {error}"))),

@@ -1,42 +1,72 @@
-//! The two streams: data to stdout, all else to stderr. A reader that has gone away is no error.
+//! The two streams: data to stdout, all else to stderr. A reader that has gone away is no error; a full disk is.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::sync::OnceLock;
 
 use anstream::AutoStream;
 
 use super::args::Color;
+use crate::exit_code::Exit;
 use crate::report::diagnostics::Style;
 
-/// Writes data to stdout.
+/// Why data did not reach stdout, the first time that it did not.
+static LOST: OnceLock<io::Error> = OnceLock::new();
+
+/// What a command ends with, now that all is written: data that was lost is told, and is no success.
+pub(super) fn settled(exit: Exit) -> Exit {
+    let Some(lost) = LOST.get() else { return exit };
+    error(&format!("the answer cannot be written: {lost}"), Some("make room where stdout goes, and ask again"));
+    if exit == Exit::Passed { Exit::Report } else { exit }
+}
+
+/// Notes what became of a write. A closed pipe (`pipeline plan | head`) is the reader's right.
+fn note(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _the_first_counts = LOST.set(error);
+    }
+}
+
+/// Writes data to stdout; nothing where there is none.
 pub(super) fn data(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    // A closed pipe (`pipeline plan | head`) is the reader's right.
-    let _ = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| if text.ends_with('\n') { Ok(()) } else { stdout.write_all(b"\n") });
-    let _ = stdout.flush();
+    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    let mut stdout = io::stdout().lock();
+    note(write!(stdout, "{text}{end}").and_then(|()| stdout.flush()));
 }
 
 /// Writes data with styles to stdout; they are stripped where stdout takes none.
 pub(super) fn styled(text: &str) {
-    let mut stdout = AutoStream::auto(std::io::stdout());
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let mut stdout = AutoStream::auto(io::stdout());
+    note(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
 }
 
 /// Copies a log to stdout; to a terminal line by line, without escape sequences.
-pub(super) fn copy(from: &mut impl std::io::Read) -> std::io::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    let copied = if std::io::stdout().is_terminal() {
-        std::io::BufReader::new(from).split(b'\n').try_for_each(|line| {
-            let line = line?;
-            writeln!(stdout, "{}", crate::report::tame(&String::from_utf8_lossy(&line)))
-        })
-    } else {
-        std::io::copy(from, &mut stdout).map(|_| ())
-    };
-    match copied {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+///
+/// # Errors
+/// When the log cannot be read.
+pub(super) fn copy(from: impl Read) -> io::Result<()> {
+    let mut from = io::BufReader::new(from);
+    let mut stdout = io::stdout().lock();
+    let terminal = io::stdout().is_terminal();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        // a piece at most: a log may be one line of many megabytes
+        from.by_ref().take(1 << 16).read_until(b'\n', &mut line)?;
+        let written = match (line.is_empty(), terminal) {
+            (true, _) => stdout.flush(),
+            (false, false) => stdout.write_all(&line),
+            (false, true) => {
+                let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line));
+                writeln!(stdout, "{}", crate::report::tame(&text))
+            }
+        };
+        let goes_on = written.is_ok() && !line.is_empty();
+        note(written);
+        if !goes_on {
+            return Ok(());
+        }
     }
 }
 

@@ -14,9 +14,9 @@ use crate::outcome::Fault;
 /// [`Fault`] when it cannot be made.
 pub(super) fn scratch(of: &str) -> Result<TempDir, Fault> {
     let prefix = format!("pipeline-{of}-");
-    Builder::new()
-        .prefix(&prefix)
-        .permissions(Permissions::from_mode(0o700))
-        .tempdir()
-        .map_err(|error| Fault::unknown(format!("cannot make a folder in {}: {error}", std::env::temp_dir().display())))
+    Builder::new().prefix(&prefix).permissions(Permissions::from_mode(0o700)).tempdir().map_err(|error| {
+        let folder = std::env::temp_dir();
+        Fault::unknown(format!("cannot make a folder for temporary files in {}: {error}", folder.display()))
+            .help("set TMPDIR to a folder that you can write to")
+    })
 }

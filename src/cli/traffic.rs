@@ -24,7 +24,8 @@ const SHOWN: usize = 5;
 pub(super) fn run(wanted: &Traffic) -> Result<Exit, Fault> {
     let runtime = super::runtime()?;
     let running = traffic::start(load(wanted)?)?;
-    let report = match runtime.block_on(follow(running))? {
+    let (report, interrupted) = runtime.block_on(follow(running))?;
+    let report = match report {
         Ok(report) => report,
         Err(Broken::NotClean(report)) => {
             out::data(&shown(&report));
@@ -38,6 +39,7 @@ pub(super) fn run(wanted: &Traffic) -> Result<Exit, Fault> {
             .map_err(|error| Fault::unknown(format!("cannot write {}: {error}", file.display())))?;
     }
     match report.behind() {
+        _ if interrupted => Ok(Exit::Interrupted),
         Some(fault) => Err(fault),
         None if report.counts.failed() > 0 => Ok(Exit::Failed),
         None => Ok(Exit::Passed),
@@ -104,8 +106,9 @@ impl Judge for Expected {
     }
 }
 
-/// Waits for the end, and says on a terminal how it stands. Ctrl-C ends it well, a second one at once.
-async fn follow(mut running: Running) -> Result<Result<Report, Broken>, Fault> {
+/// Waits for the end, and says on a terminal how it stands. Ctrl-C ends it well, a second one at once; whether there was
+/// one.
+async fn follow(mut running: Running) -> Result<(Result<Report, Broken>, bool), Fault> {
     let mut live = running.live();
     let terminal = std::io::stderr().is_terminal();
     let mut interrupted = false;
@@ -116,7 +119,7 @@ async fn follow(mut running: Running) -> Result<Result<Report, Broken>, Fault> {
                 if terminal {
                     out::say_again("");
                 }
-                return Ok(report);
+                return Ok((report, interrupted));
             }
             _ = tokio::signal::ctrl_c() => {
                 if interrupted {

@@ -27,7 +27,23 @@ pub async fn version(call: &Call<'_>, program: &str, args: &[&str]) -> Answer {
     if said.code == Some(0) {
         return Ok(first(&said.stdout).or_else(|| first(&said.stderr)).unwrap_or_default());
     }
+    // of a plugin that is not there, docker says that it knows no such command, and then how to get help
+    if memchr::memmem::find(&said.stderr, b"is not a docker command").is_some()
+        || memchr::memmem::find(&said.stderr, b"unknown command").is_some()
+    {
+        return Err("not installed".to_owned());
+    }
     Err(last_line(&said.stderr).or_else(|| last_line(&said.stdout)).unwrap_or_else(|| "it failed".to_owned()))
+}
+
+/// Why nothing can be written in `folder`, or in the nearest folder above that exists.
+///
+/// # Errors
+/// The system's words.
+pub fn writable(folder: &Path) -> Result<(), String> {
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    rustix::fs::access(there, rustix::fs::Access::WRITE_OK)
+        .map_err(|error| format!("{} cannot be written: {}", there.display(), std::io::Error::from(error)))
 }
 
 /// Bytes free for this user on the disk of `folder`, or of the nearest folder above that exists.

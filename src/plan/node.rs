@@ -12,6 +12,7 @@ use crate::event::{NodeId, NodeOutline, Role};
 use crate::expr::{Expr, Template};
 use crate::kind::{Assertion, AssertionKind, CheckContext, Kind, Step, StepKind};
 use crate::outcome::Fault;
+use crate::spec::RetrySpec;
 
 /// A stage of the plan, by its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,6 +109,18 @@ impl Default for Retry {
     /// One attempt.
     fn default() -> Self {
         Retry { attempts: 1, backoff: Duration::from_secs(1), max_backoff: Duration::from_secs(60) }
+    }
+}
+
+impl Retry {
+    /// As it was written. A wait that was asked for is not cut by a limit that was not.
+    pub(super) fn of(written: &RetrySpec) -> Self {
+        let backoff = written.backoff.map_or(Retry::default().backoff, |time| time.0);
+        Retry {
+            attempts: written.attempts.max(1),
+            backoff,
+            max_backoff: written.max_backoff.map_or(Retry::default().max_backoff.max(backoff), |time| time.0),
+        }
     }
 }
 
@@ -240,5 +253,21 @@ impl Formats for Paths<'_> {
         {
             self.out.push(problem);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_that_was_written_is_not_cut_by_a_limit_that_was_not() {
+        let waits = |written: &str| {
+            let retry = Retry::of(&serde_yaml::from_str(written).expect("a retry"));
+            (retry.backoff.as_secs(), retry.max_backoff.as_secs())
+        };
+        assert_eq!(waits("{ attempts: 2 }"), (1, 60));
+        assert_eq!(waits("{ attempts: 2, backoff: 100s }"), (100, 100));
+        assert_eq!(waits("{ attempts: 2, backoff: 100s, max_backoff: 5s }"), (100, 5));
     }
 }

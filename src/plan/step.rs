@@ -238,11 +238,7 @@ impl Workshop<'_> {
             }
         });
         let name = label.map_or_else(|| entry.key.clone(), |label| format!("{}[{label}]", entry.key));
-        let retry = keys.retry.as_ref().map_or_else(Retry::default, |retry| Retry {
-            attempts: retry.attempts.max(1),
-            backoff: retry.backoff.map_or(Retry::default().backoff, |time| time.0),
-            max_backoff: retry.max_backoff.map_or(Retry::default().max_backoff, |time| time.0),
-        });
+        let retry = keys.retry.as_ref().map_or_else(Retry::default, Retry::of);
         Some(PlanNode {
             outline: NodeOutline { name, stage: 0, role, kind: kind.name.to_owned(), title, assertions: 0 },
             stage: UNPLACED,

@@ -39,7 +39,8 @@ pub struct AssertionKeys {
     /// What it promises, in the user's words; shown instead of the kind's own.
     #[serde(default)]
     pub name: Option<String>,
-    /// Becomes true in this time (watching, not polling); measured once where absent.
+    /// Becomes true in this time (watching, not polling); measured once where absent. A look that began in time may take
+    /// 10s, however short this is.
     #[serde(default)]
     pub within: Option<TimeSpan>,
     /// Stays true for this long.
@@ -77,7 +78,7 @@ pub struct RetrySpec {
     /// Wait before the second attempt; doubles each time. `1s` where absent.
     #[serde(default)]
     pub backoff: Option<TimeSpan>,
-    /// The wait never grows past this. `60s` where absent.
+    /// The wait never grows past this. `60s`, or `backoff` where that is more, where absent.
     #[serde(default)]
     pub max_backoff: Option<TimeSpan>,
 }

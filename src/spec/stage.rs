@@ -62,7 +62,7 @@ pub struct StepKeys {
     /// The limit of one attempt.
     #[serde(default)]
     pub timeout: Option<TimeSpan>,
-    /// How often it is tried.
+    /// How often it is tried: `attempts` in all, and `backoff` before the second one, which doubles up to `max_backoff`.
     #[serde(default)]
     pub retry: Option<RetrySpec>,
     /// Environment variables.

@@ -53,3 +53,17 @@ fn a_log_that_cannot_be_written_is_told_with_code_4() {
     assert!(said.err.contains("not written: cannot write the log "), "{}", said.err);
     assert_eq!(project.states()["a.loud"], "passed", "the step itself did what it says");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_cannot_be_written_is_no_success() {
+    let project = Project::of(&[("a.yaml", "stage: a\nsteps: { one: { shell: { run: echo one } } }\n")]);
+    project.run(&["run"]).ends(0, &[]);
+    for args in [&["plan"][..], &["runs"], &["report", "--format", "junit"], &["logs", "a.one"], &["schema", "stage"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+        let told = project.command(args).stdout(full).output().expect("the program starts");
+        let words = String::from_utf8_lossy(&told.stderr);
+        assert_eq!(told.status.code(), Some(4), "{args:?}: {words}");
+        assert!(words.contains("error: the answer cannot be written: No space left on device"), "{args:?}: {words}");
+    }
+}

@@ -140,6 +140,7 @@ fn context_of(world: Arc<World>, kept: Arc<Kept>) -> Context {
         scratch: std::env::temp_dir(),
         output_file: std::env::temp_dir().join("unused"),
         steps: Arc::default(),
+        patience: std::time::Duration::ZERO,
         signals,
         world,
     }

@@ -88,6 +88,7 @@ impl Project {
             output_file: scratch.join("output"),
             scratch,
             steps: Arc::default(),
+            patience: std::time::Duration::ZERO,
             signals: Signals {
                 cancel: CancellationToken::new(),
                 stop: CancellationToken::new(),

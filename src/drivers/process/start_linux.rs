@@ -206,7 +206,7 @@ mod here {
         async fn every_signal_that_is_caught_is_put_away_in_children() {
             // what the program listens to: `cli::run::signals`, and `wait_portable`
             for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::child()] {
-                signal(kind).expect("it can be listened to");
+                let _listening = signal(kind).expect("it can be listened to");
             }
             // 32 to 34 are glibc's own, which it keeps from everybody
             let known = |one: &c_int| HANDLED.contains(one) || (32..=34).contains(one);

@@ -214,7 +214,8 @@ async fn a_run_that_is_dropped_ends_its_whole_group() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_child_blocks_and_catches_no_signal() {
-    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).expect("it can be listened to");
+    let _listening =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).expect("it can be listened to");
     for way in [Way::Best, Way::Portable] {
         let mut command = sh("");
         command.program = "cat".into();
