@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use frame::Damage;
-pub use log::{LOG_LIMIT, StepLog};
+pub use log::{LOG_LIMIT, StepLog, mend as mend_log, open as open_log};
 pub use reader::{End, Reader};
 pub use store::{RunFolder, Store, StoreError};
 pub use writer::{Reopened, Writer};

@@ -4,13 +4,18 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, Input, MatchKind};
+use aho_corasick::Input;
 
+mod breaks;
 mod forms;
+mod search;
 mod stream;
+mod visible;
 
 pub use forms::Form;
+use search::Search;
 pub use stream::MaskStream;
+pub use visible::visible;
 
 /// What stands in place of a secret.
 pub const MASK: &str = "***";
@@ -41,8 +46,9 @@ impl fmt::Debug for SecretText {
     }
 }
 
-/// Replaces a run's secret values in text by [`MASK`], in every form they may take on their way: as they are, in base64
-/// at each alignment, hexadecimal, and escaped for URLs, JSON and shells. A clone shares the tables.
+/// Replaces a run's secret values in text by [`MASK`], in the forms they may take on their way: as they are, in base64 and
+/// base32 at each alignment, hexadecimal, and escaped for URLs, JSON, HTML and shells; also where escape sequences stand
+/// amid them, and where line breaks cut them. A clone shares the tables.
 ///
 /// A secret that holds `***` itself may survive next to a masked one: no useful value does.
 #[derive(Clone, Default)]
@@ -59,16 +65,6 @@ pub struct Hit {
     pub secret: usize,
     /// In which form it was found.
     pub form: Form,
-}
-
-struct Search {
-    finder: AhoCorasick,
-    /// Every form in bytes, sorted; positions are the finder's patterns.
-    patterns: Vec<(Vec<u8>, Hit)>,
-    /// Which bytes a pattern starts with.
-    first: [bool; 256],
-    /// Length of the longest pattern.
-    longest: usize,
 }
 
 impl Masker {
@@ -108,12 +104,15 @@ impl Masker {
 
     /// The bytes with every secret replaced.
     pub fn mask_bytes<'t>(&self, bytes: &'t [u8]) -> Cow<'t, [u8]> {
-        let Some(search) = self.search.as_deref().filter(|search| search.finder.is_match(bytes)) else {
+        let Some(search) = self.search.as_deref() else { return Cow::Borrowed(bytes) };
+        let may_be_cut = || bytes.contains(&b'\n') || visible::hides(bytes);
+        if !search.finder.is_match(bytes) && !may_be_cut() {
             return Cow::Borrowed(bytes);
-        };
-        let mut out = Vec::with_capacity(bytes.len());
-        search.mask(bytes, bytes.len(), 0, &mut out);
-        Cow::Owned(out)
+        }
+        let mut stream = self.stream();
+        let mut out = stream.push(bytes);
+        out.extend(stream.finish());
+        if out == bytes { Cow::Borrowed(bytes) } else { Cow::Owned(out) }
     }
 
     /// The JSON value with every text in it masked, keys of objects included.
@@ -164,56 +163,6 @@ impl Masker {
     /// Masks a stream that comes in pieces.
     pub fn stream(&self) -> MaskStream {
         MaskStream::new(self.clone())
-    }
-}
-
-impl Search {
-    fn new(patterns: Vec<(Vec<u8>, Hit)>) -> Option<Arc<Self>> {
-        if patterns.is_empty() {
-            return None;
-        }
-        let finder = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(patterns.iter().map(|(bytes, _)| bytes))
-            .expect("secrets are far smaller than the 2 GiB an automaton can hold");
-        let mut first = [false; 256];
-        for (bytes, _) in &patterns {
-            first[usize::from(bytes[0])] = true;
-        }
-        let longest = patterns.iter().map(|(bytes, _)| bytes.len()).max().unwrap_or(0);
-        Some(Arc::new(Search { finder, patterns, first, longest }))
-    }
-
-    /// Appends `bytes[..cut]` to `out`, masked. The first `covered` bytes belong to a mask already written. Hands back
-    /// how many bytes after `cut` belong to one.
-    ///
-    /// Secrets that overlap become one mask: no tail of either is left.
-    fn mask(&self, bytes: &[u8], cut: usize, covered: usize, out: &mut Vec<u8>) -> usize {
-        // Everything before `end` is written or masked.
-        let (mut end, mut at) = (covered, 0);
-        while let Some(found) = self.finder.find(Input::new(bytes).range(at..)).filter(|found| found.start() < cut) {
-            if found.start() >= end {
-                out.extend_from_slice(&bytes[end..found.start()]);
-                out.extend_from_slice(MASK.as_bytes());
-            }
-            end = end.max(found.end());
-            at = found.start() + 1;
-        }
-        if end < cut {
-            out.extend_from_slice(&bytes[end..cut]);
-        }
-        end.saturating_sub(cut)
-    }
-
-    /// Where the tail starts that may be the beginning of a form.
-    fn undecided(&self, bytes: &[u8]) -> usize {
-        let starts_a_form = |tail: &[u8]| {
-            let at = self.patterns.partition_point(|(form, _)| form.as_slice() <= tail);
-            self.patterns.get(at).is_some_and(|(form, _)| form.starts_with(tail))
-        };
-        (bytes.len().saturating_sub(self.longest - 1)..bytes.len())
-            .find(|&at| self.first[usize::from(bytes[at])] && starts_a_form(&bytes[at..]))
-            .unwrap_or(bytes.len())
     }
 }
 

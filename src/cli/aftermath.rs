@@ -11,7 +11,7 @@ use crate::drivers::orphans::{self, Orphan};
 use crate::engine::{Course, Past, Selection, Stand};
 use crate::event::Event;
 use crate::exit_code::Exit;
-use crate::journal::{RunFolder, Store, Writer};
+use crate::journal::{LOG_LIMIT, RunFolder, Store, Writer, mend_log};
 use crate::outcome::Fault;
 
 /// Between SIGTERM and SIGKILL for processes that a dead run left.
@@ -123,7 +123,13 @@ fn named(orphans: &[Orphan]) -> String {
 
 /// Writes behind a dead run's record who has taken it over, and the reports that it could not write itself.
 pub(super) fn close(folder: &RunFolder, by: Option<&str>) {
-    let at = record::story(folder).map(|story| story.last).unwrap_or_default();
+    let story = record::story(folder);
+    let at = story.as_ref().map(|story| story.last).unwrap_or_default();
+    for node in story.iter().flat_map(|story| &story.nodes) {
+        if let Err(error) = mend_log(&folder.log(&node.outline.name), LOG_LIMIT) {
+            out::say(&format!("the log of {} could not be closed: {error}", node.outline.name));
+        }
+    }
     // Of two runs of the same second the folder's time tells which is the later one: it stays that of the death.
     let modified = std::fs::metadata(folder.path()).and_then(|found| found.modified());
     let closed = Writer::open_for_append(&folder.journal(), move || at)

@@ -6,6 +6,7 @@ use super::args::{Args, Logs};
 use super::{out, record};
 use crate::diagnostic::did_you_mean;
 use crate::exit_code::Exit;
+use crate::journal::open_log;
 use crate::outcome::Fault;
 
 /// Prints the log of a step, or lists the steps that have one.
@@ -31,7 +32,7 @@ pub(super) fn run(args: &Args, wanted: &Logs) -> Result<Exit, Fault> {
             did_you_mean(step, names.iter().copied()).unwrap_or_else(|| "`pipeline logs` lists the steps".to_owned());
         return Err(Fault::invalid(format!("run {} has no step `{step}`", run.id())).help(help));
     }
-    match std::fs::File::open(run.log(step)) {
+    match open_log(&run.log(step)) {
         Ok(file) => {
             // Only a terminal must be kept from escape sequences; a pipe gets what the step wrote.
             out::copy(file).map_err(|error| Fault::unknown(format!("cannot read the log of {step}: {error}")))?;

@@ -1,13 +1,14 @@
-//! Traces of a run's secret values in streams of bytes: in every form that masking knows, also where line breaks cut
-//! them. Reads in windows, so memory stays bounded; hands on names and forms, never a value.
+//! Traces of a run's secret values in streams of bytes: in every form that masking knows, also where line breaks or escape
+//! sequences cut them. Reads in windows, so memory stays bounded; hands on names and forms, never a value.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, Read};
 
 use serde_json::Value;
 
-use crate::mask::{Form, Masker, SecretText};
+use crate::mask::{Form, Masker, SecretText, visible};
 
 /// Values shorter than this, in bytes, are not looked for: they would be found everywhere.
 pub const SHORTEST_VALUE: usize = 8;
@@ -17,6 +18,8 @@ pub const WINDOW: usize = 256 * 1024;
 const OVERLAP: usize = 8 * 1024;
 /// The first bytes of a window, which tell text from anything else.
 const HEAD: usize = 1024;
+/// Text has less than one NUL among this many bytes.
+const FEW: usize = 16;
 
 /// The secret values to look for, by name.
 pub struct Traces {
@@ -143,8 +146,17 @@ impl Traces {
     /// Adds what stands in these bytes.
     pub fn look(&self, bytes: &[u8], found: &mut BTreeSet<Trace>) {
         self.find(bytes, false, found);
-        if bytes.contains(&b'\n') && !bytes[..bytes.len().min(HEAD)].contains(&0) {
-            self.find(&unbroken(bytes), true, found);
+        let head = &bytes[..bytes.len().min(HEAD)];
+        let nothing = head.iter().filter(|byte| **byte == 0).count();
+        if nothing * FEW > head.len() {
+            return;
+        }
+        let seen = visible(bytes);
+        if let Cow::Owned(seen) = &seen {
+            self.find(seen, false, found);
+        }
+        if seen.contains(&b'\n') {
+            self.find(&unbroken(&seen), true, found);
         }
     }
 
@@ -223,6 +235,16 @@ mod tests {
             .map(|line| String::from_utf8_lossy(line).into())
             .collect();
         assert_eq!(found(wrapped.join("\n").as_bytes()), ["secret db (in base64, across line breaks)"]);
+    }
+
+    #[test]
+    fn a_value_is_found_amid_escape_sequences() {
+        let coloured = "x \u{1b}[01;31m\u{1b}[Kcorrect \"h\u{1b}[m\u{1b}[Korse\"\0 bättery&staple";
+        assert_eq!(found(coloured.as_bytes()), ["secret db"]);
+        assert_eq!(
+            found(b"correct \x1b[1m&quot;horse&quot;\x1b[m b\xc3\xa4ttery&amp;staple"),
+            ["secret db (escaped for HTML)"]
+        );
     }
 
     #[test]

@@ -81,6 +81,16 @@ impl Ending {
     pub fn errored(fault: Fault) -> Self {
         Ending { fault: Some(fault), ..Ending::of(State::Errored) }
     }
+
+    /// Whether the node has done something in this run: not where its values turned out invalid, or were there already.
+    pub fn did_something(&self) -> bool {
+        match self.state {
+            State::Skipped => false,
+            State::Passed => !matches!(self.because, Some(Because::Kept { .. } | Because::Unchanged { .. })),
+            State::Errored => self.fault.as_ref().is_none_or(|fault| fault.kind != FaultKind::Invalid),
+            _ => true,
+        }
+    }
 }
 
 /// Everything a node's task works with.

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::event::{Because, Event, FORMAT_VERSION, Kept, NodeId, Record, Role, State};
 use crate::kind::Covered;
-use crate::outcome::Fault;
+use crate::outcome::{Fault, Verdict};
 use crate::plan::Work;
 
 use super::attempt::{Ending, Job, Word};
@@ -61,6 +61,8 @@ struct Dispatch {
     stage_begun: Vec<Option<Instant>>,
     interrupts: u32,
     first_fault: Option<(State, Option<Fault>)>,
+    /// A node has done something.
+    did_something: bool,
     /// Records that were handed on, to number those that a broken journal cannot.
     recorded: u64,
     journal_error: Option<String>,
@@ -120,6 +122,7 @@ impl Dispatch {
             begun: Instant::now(),
             interrupts: 0,
             first_fault: None,
+            did_something: false,
             recorded: 0,
             journal_error: None,
             stopped: None,
@@ -174,13 +177,17 @@ impl Dispatch {
         match word {
             Word::Again(node, attempt) => self.events.push(Event::NodeStarted { node, attempt }),
             Word::AttemptFailed { node, attempt, failure, retry_in } => {
+                self.did_something = true;
                 self.events.push(Event::AttemptFailed { node, attempt, failure, retry_in });
             }
             Word::Up(node) => {
                 self.events.push(Event::NodeUp { node });
                 self.scheduler.up(node);
             }
-            Word::Settled(node, result) => self.events.push(Event::AssertionSettled { node, result: *result }),
+            Word::Settled(node, result) => {
+                self.did_something |= matches!(result.verdict, Ok(Verdict::Holds { .. } | Verdict::Unmet { .. }));
+                self.events.push(Event::AssertionSettled { node, result: *result });
+            }
             Word::Ended(node, ending) => self.ended(node, *ending),
         }
         self.obey();
@@ -222,6 +229,7 @@ impl Dispatch {
     /// Writes down that a node is over.
     fn over(&mut self, node: NodeId, elapsed: Duration, tolerated: bool, ending: Ending) {
         self.mark(node, Some(ending.state));
+        self.did_something |= ending.did_something();
         self.known.node_over(node, ending.state, &ending.outputs);
         if ending.state.is_bad() && !tolerated && self.first_fault.is_none() {
             self.first_fault = Some((ending.state, ending.fault.clone()));
@@ -348,6 +356,7 @@ impl Dispatch {
         let facts = Facts {
             interrupted: self.interrupts > 0,
             journal_broke: self.journal_error.is_some(),
+            did_something: self.did_something,
             first_bad: self.first_fault.as_ref().map(|(state, fault)| (*state, fault.as_ref())),
         };
         let (state, exit_code) = (facts.state(), facts.exit_code());

@@ -10,7 +10,7 @@ use crate::outcome::{Fault, FaultKind};
 pub struct RunResult {
     /// Passed, failed, errored or cancelled.
     pub state: State,
-    /// 0 passed · 1 failed · 2 a value turned out invalid · 3 no environment · 4 the journal could not be written ·
+    /// 0 passed · 1 failed · 2 a value turned out invalid, and nothing had run · 3 no environment · 4 the journal could not be written ·
     /// 130 interrupted.
     pub exit_code: u8,
     /// From the start.
@@ -24,6 +24,8 @@ pub struct RunResult {
 pub(super) struct Facts<'a> {
     pub interrupted: bool,
     pub journal_broke: bool,
+    /// A step has run, or something was measured.
+    pub did_something: bool,
     /// State and fault of the node that ended badly first.
     pub first_bad: Option<(State, Option<&'a Fault>)>,
 }
@@ -45,8 +47,8 @@ impl Facts<'_> {
             None => 0,
             Some((_, fault)) => match fault.map(|fault| fault.kind) {
                 Some(FaultKind::Environment) => 3,
-                Some(FaultKind::Invalid) => 2,
-                Some(FaultKind::Unknown) | None => 1,
+                Some(FaultKind::Invalid) if !self.did_something => 2,
+                Some(FaultKind::Invalid | FaultKind::Unknown) | None => 1,
             },
         }
     }

@@ -2,7 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::{self, Read};
 use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::mask::{Masker, SecretText};
 use crate::outcome::{Failure, Outputs};
@@ -13,23 +17,45 @@ const LIMIT: u64 = 1024 * 1024;
 /// Reads and removes the file; none means no outputs.
 ///
 /// # Errors
-/// A failure that names the lines that cannot be read, or the outputs that hold a secret.
+/// A failure that names the lines that cannot be read, or the outputs that hold a secret; or says that it is no regular
+/// file, or too large.
 pub(crate) fn take(file: &Path, secrets: &BTreeMap<String, SecretText>, masker: &Masker) -> Result<Outputs, Failure> {
-    let text = match std::fs::read(file) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Outputs::new()),
-        Err(error) => return Err(Failure::new(format!("its outputs cannot be read: {error}"))),
-        Ok(text) => text,
-    };
+    let read = read(file);
     let _ = std::fs::remove_file(file);
-    if text.len() as u64 > LIMIT {
-        let size = crate::units::ByteSize(text.len() as u64);
-        return Err(Failure::new(format!("its outputs have {size}, at most 1 MiB is kept"))
-            .help("write large results to a file and hand on its path"));
-    }
+    let Some(text) = read? else { return Ok(Outputs::new()) };
     let text = String::from_utf8(text).map_err(|_| Failure::new("its outputs are not UTF-8 text"))?;
     let found: Outputs = parse(&text)?.into_iter().map(|(key, value)| (key, value.into())).collect();
     refuse_secrets(&found, secrets, masker)?;
     Ok(found)
+}
+
+/// The bytes of a regular file of at most [`LIMIT`]; nothing where there is none. Never waits: a step may have put a pipe
+/// or a device there.
+fn read(file: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    let unreadable = |error: io::Error| Failure::new(format!("its outputs cannot be read: {error}"));
+    let irregular = || {
+        Failure::new("its outputs cannot be read: $PIPELINE_OUTPUT is not a regular file any more")
+            .help("append `key=value` lines to the file that is there: echo \"key=value\" >> \"$PIPELINE_OUTPUT\"")
+    };
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let opened = match rustix::fs::open(file, flags, Mode::empty()) {
+        Ok(opened) => std::fs::File::from(opened),
+        Err(Errno::NOENT) => return Ok(None),
+        Err(Errno::LOOP | Errno::NXIO) => return Err(irregular()),
+        Err(error) => return Err(unreadable(error.into())),
+    };
+    let found = opened.metadata().map_err(unreadable)?;
+    if !found.is_file() {
+        return Err(irregular());
+    }
+    let mut text = Vec::new();
+    let count = opened.take(LIMIT + 1).read_to_end(&mut text).map_err(unreadable)? as u64;
+    if count > LIMIT {
+        let size = crate::units::ByteSize(count.max(found.len()));
+        return Err(Failure::new(format!("its outputs have {size}, at most 1 MiB is kept"))
+            .help("write large results to a file and hand on its path"));
+    }
+    Ok(Some(text))
 }
 
 /// The declared outputs that are not there, as a failure.
@@ -51,7 +77,9 @@ pub(crate) fn refuse_secrets(
     }
     for (key, value) in outputs {
         let text = value.as_str().map_or_else(|| value.to_string().into(), Cow::Borrowed);
-        let Some(hit) = masker.find(text.as_bytes()).first().copied() else { continue };
+        let seen = crate::mask::visible(text.as_bytes());
+        let hits = [text.as_bytes(), &seen].map(|bytes| masker.find(bytes).first().copied());
+        let Some(hit) = hits.into_iter().flatten().next() else { continue };
         let secret = secrets.keys().nth(hit.secret).map_or("", String::as_str);
         return Err(Failure::new(format!("the output `{key}` holds the value of the secret `{secret}`"))
             .help(format!("outputs are kept in the clear; use ${{{{ secrets.{secret} }}}} where it is needed")));
@@ -155,6 +183,25 @@ mod tests {
             failure.help.as_deref(),
             Some("outputs are kept in the clear; use ${{ secrets.token }} where it is needed")
         );
+    }
+
+    #[test]
+    fn what_is_no_regular_file_or_too_large_is_told_and_never_waited_for() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("a.output");
+        let taken = || take(&file, &BTreeMap::new(), &Masker::default()).map_err(|failure| failure.summary);
+        let irregular = "its outputs cannot be read: $PIPELINE_OUTPUT is not a regular file any more";
+        assert_eq!(taken(), Ok(Outputs::new()));
+        rustix::fs::mkfifoat(rustix::fs::CWD, &file, Mode::RUSR | Mode::WUSR).expect("made");
+        assert_eq!(taken(), Err(irregular.to_owned()));
+        assert_eq!(taken(), Ok(Outputs::new()), "it was removed");
+        std::os::unix::fs::symlink("/dev/zero", &file).expect("made");
+        assert_eq!(taken(), Err(irregular.to_owned()));
+        std::fs::create_dir(&file).expect("made");
+        assert_eq!(taken(), Err(irregular.to_owned()));
+        std::fs::remove_dir(&file).expect("empty");
+        std::fs::write(&file, vec![b'x'; 3 << 20]).expect("writable");
+        assert_eq!(taken(), Err("its outputs have 3.15 MB, at most 1 MiB is kept".to_owned()));
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub struct PastNode {
     pub outputs: Outputs,
     /// What it was made from.
     pub fingerprint: Option<String>,
+    /// The run was asked for other stages: it says nothing of this node.
+    left_out: bool,
 }
 
 /// How far a node came.
@@ -87,10 +89,10 @@ impl Past {
                 }
             }),
             Event::NodeFinished { node, state, because, outputs, fingerprint, .. } => self.with(*node, |node| {
-                // What was kept is known from the start of the run, with more.
-                if matches!(because, Some(Because::Kept { .. })) {
+                if node.stays(*state) {
                     return;
                 }
+                node.left_out = matches!(because, Some(Because::NotSelected));
                 let timed_out = matches!(because, Some(Because::TimedOut { .. }));
                 node.stand = if timed_out { Stand::TimedOut } else { Stand::Over(*state) };
                 node.from = None;
@@ -119,6 +121,21 @@ impl Past {
         }
         self.owed.clone_from(&continues.owes);
         self.continues = Some((continues.run.clone(), continues.how));
+    }
+
+    /// Takes over what the run before it knew of nodes that it was not asked for.
+    pub fn recall(&mut self, earlier: &Past) {
+        for node in self.nodes.iter_mut().filter(|node| node.left_out) {
+            if let Some(known) = earlier.node(&node.outline.name) {
+                let from = known.from.clone().unwrap_or_else(|| earlier.run.clone());
+                *node = PastNode { outline: node.outline.clone(), from: Some(from), ..known.clone() };
+            }
+        }
+        let skipped = self.stages.iter_mut().filter(|(_, state)| *state == Some(State::Skipped));
+        for (name, state) in skipped {
+            let known = earlier.stages.iter().find(|(other, _)| other == name);
+            *state = known.map_or(*state, |(_, state)| *state);
+        }
     }
 
     fn with(&mut self, node: NodeId, change: impl FnOnce(&mut PastNode)) {
@@ -193,7 +210,15 @@ impl PastNode {
             from: None,
             outputs: Outputs::new(),
             fingerprint: None,
+            left_out: false,
         }
+    }
+
+    /// Whether what an earlier run did of it still stands when it is over like this: what was kept is known from the
+    /// start of the run, with more, and what did not run undid nothing.
+    fn stays(&self, ends: State) -> bool {
+        let did_not_run = ends == State::Skipped || self.outline.role != Role::Gate;
+        self.from.is_some() && self.stand == Stand::Over(State::Passed) && did_not_run
     }
 
     /// Whether it was started, however it ended.

@@ -55,7 +55,7 @@ pub(crate) enum Why {
 
 impl Why {
     /// Whether those that depend on a node skipped for this reason must be skipped too.
-    fn spreads(self) -> bool {
+    pub(crate) fn spreads(self) -> bool {
         matches!(self, Why::Failed(_) | Why::Interrupted | Why::Stopped)
     }
 }

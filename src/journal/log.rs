@@ -1,8 +1,8 @@
 //! The log of one step: masked lines to a file and to whoever watches. Knows no process and no terminal.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+mod ends;
+
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -10,7 +10,11 @@ use crate::drivers::process::{LINE_LIMIT, LineSink};
 use crate::event::LogSize;
 use crate::mask::{MaskStream, Masker};
 
-/// How many bytes of a step's log are kept, unless told otherwise.
+use ends::Ends;
+pub use ends::{mend, open};
+
+/// How many bytes of a step's log are kept, unless told otherwise: the first 12 MiB, and the last 4 MiB, where the error
+/// is.
 pub const LOG_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// Takes the lines of a step. The file (mode 0600) comes with the first line; a step that says nothing has none.
@@ -24,21 +28,19 @@ pub struct StepLog {
 }
 
 struct State {
-    path: PathBuf,
-    limit: u64,
-    file: Option<File>,
+    file: Ends,
     masked: MaskStream,
     /// Masked bytes whose line is not over yet.
     unfinished: Vec<u8>,
     /// A part of this line was kept already, because it is so long.
     broken: bool,
-    size: LogSize,
     /// The first thing that went wrong; nothing is written after it.
     failed: Option<io::Error>,
 }
 
 impl StepLog {
-    /// A log at `path`, cut after `limit` bytes. Every line that is kept also goes to `show`, masked, without its end.
+    /// A log at `path`, of at most `limit` bytes: the first three quarters, and the last one. Every line goes to `show`,
+    /// masked, without its end.
     pub fn new(
         path: impl Into<PathBuf>,
         limit: u64,
@@ -46,19 +48,16 @@ impl StepLog {
         show: impl Fn(String) + Send + Sync + 'static,
     ) -> Self {
         let state = State {
-            path: path.into(),
-            limit,
-            file: None,
+            file: Ends::new(path.into(), limit),
             masked: masker.stream(),
             unfinished: Vec::new(),
             broken: false,
-            size: LogSize::default(),
             failed: None,
         };
         StepLog { state: Mutex::new(state), show: Box::new(show) }
     }
 
-    /// Writes what was held back and, where lines were dropped, a last line that says how many bytes.
+    /// Writes what was held back and puts the end of a long log behind its beginning.
     ///
     /// # Errors
     /// The first error since the last call; the words name the file.
@@ -70,17 +69,18 @@ impl StepLog {
             rest.push(b'\n');
         }
         state.take(&rest, &self.show);
-        if state.size.dropped > 0 {
-            let (dropped, limit) = (state.size.dropped, state.limit);
-            state.write(format!("… {dropped} bytes dropped: the log is cut after {limit} bytes\n").as_bytes());
-        }
-        match state.failed.take() {
-            None => Ok(state.size),
-            Some(error) => {
-                let words = format!("cannot write the log {}: {error}", state.path.display());
-                Err(io::Error::new(error.kind(), words))
-            }
-        }
+        let closed = state.file.close();
+        state.failed.take().map_or(closed, Err).map_err(|error| {
+            let words = format!("cannot write the log {}: {error}", state.file.path().display());
+            io::Error::new(error.kind(), words)
+        })
+    }
+}
+
+/// Nobody waits for the end of a step that was dropped (a second Ctrl-C): its log keeps what it has.
+impl Drop for StepLog {
+    fn drop(&mut self) {
+        let _ = self.finish();
     }
 }
 
@@ -135,31 +135,10 @@ impl State {
     }
 
     fn keep(&mut self, line: &[u8], show: &dyn Fn(String)) {
-        let length = line.len() as u64;
-        // After the first line that is dropped all are: a log with holes would mislead.
-        if self.size.dropped > 0 || self.size.bytes + length > self.limit {
-            self.size.dropped += length;
-            return;
+        if self.failed.is_none() {
+            self.failed = self.file.line(line).err();
         }
-        self.size.bytes += length;
-        self.size.lines += 1;
-        self.write(line);
         show(String::from_utf8_lossy(&line[..line.len() - 1]).into_owned());
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        if self.failed.is_some() {
-            return;
-        }
-        let written = self.file().and_then(|file| file.write_all(bytes));
-        self.failed = written.err();
-    }
-
-    fn file(&mut self) -> io::Result<&mut File> {
-        if self.file.is_none() {
-            self.file = Some(OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path)?);
-        }
-        Ok(self.file.as_mut().expect("was just opened"))
     }
 }
 
@@ -243,14 +222,25 @@ mod tests {
     }
 
     #[test]
-    fn a_long_log_is_cut_and_says_so() {
-        let case = case(10, "hunter22");
-        for line in ["12345", "123456", "1", "12"] {
+    fn a_long_log_keeps_its_beginning_and_its_end_and_says_so() {
+        let case = case(16, "hunter22");
+        let lines = ["one", "two", "three", "four", "five", "the end is hunter22", "6"];
+        for line in lines {
             case.log.line(line.as_bytes());
         }
-        assert_eq!(case.log.finish().expect("room enough"), LogSize { lines: 1, bytes: 6, dropped: 12 });
-        assert_eq!(case.text(), "12345\n… 12 bytes dropped: the log is cut after 10 bytes\n");
-        assert_eq!(case.shown(), ["12345"]);
+        assert_eq!(case.log.finish().expect("room enough"), LogSize { lines: 3, bytes: 10, dropped: 31 });
+        let gap = "… 31 B are left out: of a long log its beginning and its end are kept";
+        assert_eq!(case.text(), format!("one\ntwo\n{gap}\n6\n"));
+        assert_eq!(case.shown()[3..], ["four", "five", "the end is ***", "6"]);
+    }
+
+    #[test]
+    fn a_log_that_is_dropped_keeps_what_it_has() {
+        let Case { folder, shown: _, log } = case(16, "hunter22");
+        ["one", "two", "three", "four", "hunt"].iter().for_each(|line| log.line(line.as_bytes()));
+        drop(log);
+        let text = std::fs::read_to_string(folder.path().join("a.b.log")).expect("written");
+        assert_eq!(text, "one\ntwo\n… 16 B are left out: of a long log its beginning and its end are kept\n");
     }
 
     #[test]

@@ -16,10 +16,14 @@ pub enum Form {
     Line,
     /// In base64, standard or URL-safe, with or without padding, alone or amid other bytes.
     Base64,
-    /// In hexadecimal.
+    /// In base32, with or without padding, alone or amid other bytes.
+    Base32,
+    /// In hexadecimal, in one piece or with colons between the bytes.
     Hex,
     /// Percent-encoded.
     Url,
+    /// Escaped for HTML or XML.
+    Html,
     /// Escaped for JSON.
     Json,
     /// Quoted for a shell.
@@ -32,8 +36,10 @@ impl fmt::Display for Form {
             Form::Plain => "as it is",
             Form::Line => "one line of it",
             Form::Base64 => "in base64",
+            Form::Base32 => "in base32",
             Form::Hex => "in hexadecimal",
             Form::Url => "URL-encoded",
+            Form::Html => "escaped for HTML",
             Form::Json => "escaped for JSON",
             Form::Shell => "quoted for a shell",
         })
@@ -67,9 +73,12 @@ pub(super) fn of(value: &str) -> Vec<(Form, Vec<u8>)> {
 fn encoded(value: &str, forms: &mut Vec<(Form, Vec<u8>)>) {
     let bytes = value.as_bytes();
     base64(bytes, forms);
-    let hex = hex(bytes);
-    forms.push((Form::Hex, hex.to_uppercase().into_bytes()));
-    forms.push((Form::Hex, hex.into_bytes()));
+    base32(bytes, forms);
+    let pairs: Vec<String> = bytes.iter().map(|byte| hex(&[*byte])).collect();
+    for hex in [pairs.concat(), pairs.join(":")] {
+        forms.push((Form::Hex, hex.to_uppercase().into_bytes()));
+        forms.push((Form::Hex, hex.into_bytes()));
+    }
 }
 
 /// The characters that depend on nothing but the value, for each of the three places a byte can have in a group; and
@@ -95,12 +104,61 @@ fn base64(bytes: &[u8], forms: &mut Vec<(Form, Vec<u8>)>) {
     }
 }
 
+/// The characters that depend on nothing but the value, for each of the five places a byte can have in a group, and the
+/// whole of it with its padding; in capital and in small letters.
+fn base32(bytes: &[u8], forms: &mut Vec<(Form, Vec<u8>)>) {
+    let mut push = |text: &str| {
+        forms.push((Form::Base32, text.as_bytes().to_vec()));
+        forms.push((Form::Base32, text.to_lowercase().into_bytes()));
+    };
+    for before in 0..5 {
+        let padded: Vec<u8> = [&[0; 4][..before], bytes].concat();
+        push(&base32_digits(&padded)[(before * 8).div_ceil(5)..padded.len() * 8 / 5]);
+    }
+    let alone = base32_digits(bytes);
+    push(&(alone.clone() + &"=".repeat((8 - alone.len() % 8) % 8)));
+    push(&alone);
+}
+
+/// RFC 4648, without padding.
+fn base32_digits(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let (mut text, mut rest, mut bits) = (String::new(), 0_u32, 0);
+    let digit = |five: u32| char::from(DIGITS[(five & 31) as usize]);
+    for byte in bytes {
+        (rest, bits) = ((rest << 8 | u32::from(*byte)) & 0xfff, bits + 8);
+        while bits >= 5 {
+            bits -= 5;
+            text.push(digit(rest >> bits));
+        }
+    }
+    if bits > 0 {
+        text.push(digit(rest << (5 - bits)));
+    }
+    text
+}
+
 /// Forms that only replace some characters; those that replace none are left out.
 fn escaped(value: &str, forms: &mut Vec<(Form, Vec<u8>)>) {
     let json = json_escaped(value);
     let ascii = ascii_escaped(&json);
     for text in [json_escaped(&json), json.replace('/', "\\/"), html_escaped(&json), ascii, json] {
         forms.push((Form::Json, text.into_bytes()));
+    }
+    // What each encoder writes for a double and for a single quote: XML text, attributes, Python, PHP, Go, JavaScript.
+    let markup = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    for (double, single) in [
+        ("\"", "'"),
+        ("&quot;", "'"),
+        ("&quot;", "&#39;"),
+        ("&quot;", "&#x27;"),
+        ("&quot;", "&#039;"),
+        ("&quot;", "&apos;"),
+        ("&#34;", "&#39;"),
+    ] {
+        let text = markup.replace('"', double).replace('\'', single);
+        forms.push((Form::Html, text.replace('/', "&#x2F;").into_bytes()));
+        forms.push((Form::Html, text.into_bytes()));
     }
     // What each encoder leaves as it is, besides letters and digits: RFC 3986, encodeURIComponent, forms, paths.
     for (kept, space) in [("-._~", "%20"), ("-._~!'()*", "%20"), ("-._*", "+"), ("-._~", "+"), ("-._~$&+=:@", "%20")] {
@@ -118,7 +176,7 @@ fn escaped(value: &str, forms: &mut Vec<(Form, Vec<u8>)>) {
         forms.push((Form::Shell, text.into_bytes()));
     }
     let plain = value.as_bytes();
-    forms.retain(|(form, bytes)| !matches!(form, Form::Json | Form::Url | Form::Shell) || bytes != plain);
+    forms.retain(|(form, bytes)| !matches!(form, Form::Html | Form::Json | Form::Url | Form::Shell) || bytes != plain);
 }
 
 fn hex(bytes: &[u8]) -> String {

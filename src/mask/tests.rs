@@ -31,6 +31,12 @@ fn masks_every_form() {
         r#"p4ss/w"ö'\''rd $x"#.to_owned(),
         r#"p4ss/w\"ö'rd \$x"#.to_owned(),
         r#"p4ss/w\"ö\'rd\ \$x"#.to_owned(),
+        "p4ss/w&quot;ö&#x27;rd $x".to_owned(),
+        "p4ss/w&#34;ö&#39;rd $x".to_owned(),
+        "p4ss/w&quot;ö'rd $x".to_owned(),
+        "70:34:73:73:2f:77:22:c3:b6:27:72:64:20:24:78".to_owned(),
+        "70:34:73:73:2F:77:22:C3:B6:27:72:64:20:24:78".to_owned(),
+        "OA2HG4ZPO4RMHNRHOJSCAJDY".to_owned(),
     ] {
         assert_eq!(masker.mask(&format!("<{text}>")), "<***>", "{text}");
     }
@@ -57,6 +63,57 @@ fn base64_that_was_wrapped_is_masked_line_by_line() {
     let text = STANDARD.encode(&secret);
     let wrapped: Vec<&str> = text.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).expect("ascii")).collect();
     assert_eq!(masker(&[&secret]).mask(&wrapped.join("\n")), "***\n***\n***");
+}
+
+#[test]
+fn a_secret_is_masked_where_escape_sequences_and_nuls_stand_in_it_and_they_stay() {
+    let masker = masker(&["s3cr3tT0ken-0123"]);
+    let grep = "url=\u{1b}[01;31m\u{1b}[Ks3cr\u{1b}[m\u{1b}[K3tT0ken-0123\n";
+    assert_eq!(masker.mask(grep), "url=\u{1b}[01;31m\u{1b}[K***\u{1b}[m\u{1b}[K\n");
+    assert_eq!(
+        masker.mask("s3cr\u{1b}]8;;http://x\u{7}3tT0\0ken\u{202e}-0123."),
+        "***\u{1b}]8;;http://x\u{7}\0\u{202e}."
+    );
+    assert_eq!(masker.mask("\u{1b}]0;s3cr3tT0ken-0123\u{7}"), "\u{1b}]0;***\u{7}");
+    let each: String = "s3cr3tT0ken-0123".chars().map(|c| format!("\u{1b}[38;5;{}m{c}", u32::from(c))).collect();
+    assert!(masker.mask(&each).starts_with("\u{1b}[38;5;115m***\u{1b}"));
+    assert_eq!(masker.find(&visible(&masker.mask_bytes(each.as_bytes()))), []);
+}
+
+#[test]
+fn a_secret_that_a_line_break_cuts_is_masked_and_the_lines_stay() {
+    let secret = "correct-horse-battery-staple";
+    let masker = masker(&[secret]);
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let base64 = STANDARD.encode(format!("a: {secret}, and so on"));
+    for width in 4..hex.len() {
+        for (text, own, line_end) in
+            [(&base64, 20, "\n"), (&hex, 0, "\n"), (&hex, 0, "\r\n  "), (&format!("x {secret}"), 1, "\n")]
+        {
+            let lines: Vec<&[u8]> = text.as_bytes().chunks(width).collect();
+            let wrapped = String::from_utf8(lines.join(line_end.as_bytes())).expect("text");
+            let masked = masker.mask(&wrapped).into_owned();
+            let rest = masked.chars().filter(|c| !"* \r\n".contains(*c)).count();
+            assert!(masked.contains(MASK) && rest <= own + 3, "{width}: {masked}");
+            assert_eq!(masked.lines().count(), lines.len(), "{masked}");
+        }
+    }
+    assert_eq!(masker.mask("correct-horse\n    -battery-staple."), "***\n    ***.");
+    assert_eq!(masker.mask("cor\nrect-horse-battery-staple."), "cor\n***.", "too little to be waited for");
+}
+
+#[test]
+fn a_line_that_ends_like_the_beginning_of_a_secret_is_not_waited_for() {
+    let mut stream = masker(&["hunter22"]).stream();
+    assert_eq!(stream.push(b"the hun\n"), b"the hun\n");
+    assert_eq!(stream.push(b"next\n"), b"next\n");
+    assert_eq!(stream.push(b"the hunt\n"), b"the ");
+    assert_eq!(stream.push(b"er"), b"");
+    assert_eq!(stream.push(b"22"), b"***\n***");
+    assert_eq!(stream.push(b"hun\n"), b"hun\n");
+    assert_eq!(stream.push(b"ter2"), b"");
+    assert_eq!(stream.push(b"2."), b"***.");
+    assert_eq!(stream.finish(), b"");
 }
 
 #[test]
@@ -110,6 +167,14 @@ fn text(secrets: Vec<String>) -> impl Strategy<Value = Vec<u8>> {
         secrets.clone().prop_map(String::into_bytes),
         (secrets.clone(), "[a-z]{0,4}", "[a-z]{0,4}")
             .prop_map(|(secret, before, after)| STANDARD.encode(before + &secret + &after).into_bytes()),
+        secrets.clone().prop_map(|secret| {
+            let cut = secret.chars().map(|c| format!("{c}\u{1b}[1m")).collect::<String>();
+            cut.into_bytes()
+        }),
+        (secrets.clone(), 1..9_usize).prop_map(|(secret, width)| {
+            let text = STANDARD.encode(secret);
+            text.as_bytes().chunks(width).collect::<Vec<_>>().join(&b"\r\n "[..])
+        }),
         secrets.prop_map(|secret| URL_SAFE_NO_PAD.encode(secret).into_bytes()),
         "[a-c ]{0,6}".prop_map(String::into_bytes),
         "\\PC{0,6}".prop_map(|text| text.replace('*', "").into_bytes()),

@@ -1,4 +1,5 @@
-//! `JUnit` XML: a suite a stage, a case a step and an assertion. A fault is an `<error>`, an unmet verdict a `<failure>`.
+//! `JUnit` XML: a suite a stage, a case a step and an assertion. A fault is an `<error>`, an unmet verdict a `<failure>`;
+//! an `<error>` is also what has started and has no end, and a run that has none.
 
 use std::io;
 
@@ -37,15 +38,31 @@ fn report(story: &Story) -> Report {
         let mut suite = TestSuite::new(stage.name.clone());
         suite.set_time(stage.elapsed);
         for node in stage.nodes.iter().filter_map(|id| story.node(*id)) {
-            if node.assertions.is_empty() {
+            suite.add_test_cases(node.assertions.iter().map(|result| assertion(node, result)));
+            if node.assertions.is_empty() || is_in_doubt(node) {
                 suite.add_test_case(step(node));
-            } else {
-                suite.add_test_cases(node.assertions.iter().map(|result| assertion(node, result)));
             }
         }
         report.add_test_suite(suite);
     }
+    if story.end.is_none() && !story.run.is_empty() {
+        report.add_test_suite(without_end(story));
+    }
     report
+}
+
+/// A run that died, or goes on still, has passed nothing on the whole.
+fn without_end(story: &Story) -> TestSuite {
+    let (over, of) = story.progress();
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_message(format!("the run has no end: {over} of {of} steps and gates are over"));
+    let mut suite = TestSuite::new("run");
+    suite.add_test_case(TestCase::new(story.run.clone(), status));
+    suite
+}
+
+fn is_in_doubt(node: &NodeStory) -> bool {
+    matches!(node.state, State::Running | State::Up)
 }
 
 fn step(node: &NodeStory) -> TestCase {
@@ -53,6 +70,11 @@ fn step(node: &NodeStory) -> TestCase {
     let status = match node.state {
         State::Passed => TestCaseStatus::success(),
         _ if node.tolerated => TestCaseStatus::success(),
+        _ if is_in_doubt(node) => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+            status.set_message("in doubt: it had started, and nobody knows how it ended");
+            status
+        }
         State::Failed | State::Errored => {
             let kind = if node.state == State::Failed { NonSuccessKind::Failure } else { NonSuccessKind::Error };
             let mut status = TestCaseStatus::non_success(kind);
@@ -102,7 +124,12 @@ fn assertion(node: &NodeStory, result: &AssertionResult) -> TestCase {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
     use super::*;
+    use crate::event::Record;
 
     struct Full;
 
@@ -114,6 +141,37 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn a_run_without_an_end_is_an_error_and_so_is_what_was_in_doubt() {
+        let outline = |name: &str| json!({ "name": name, "stage": 0, "role": "step", "kind": "shell", "title": "" });
+        let nodes = ["a.done", "a.load", "a.late"].map(outline);
+        let events = [
+            json!({
+                "event": "run-started", "format": 1, "run": "r1", "pipeline": "shop", "time": "2026-01-01T00:00:00Z",
+                "stages": [{ "name": "a", "needs": [] }], "nodes": nodes,
+            }),
+            json!({ "event": "node-started", "node": 0, "attempt": 1 }),
+            json!({ "event": "node-finished", "node": 0, "state": "passed", "elapsed": { "secs": 0, "nanos": 0 } }),
+            json!({ "event": "node-started", "node": 1, "attempt": 1 }),
+            json!({ "event": "node-up", "node": 1 }),
+        ];
+        let record =
+            |event| Record { seq: 0, at: Duration::ZERO, event: serde_json::from_value(event).expect("an event") };
+        let story = Story::of(&events.map(record));
+        let xml = junit(&story);
+        let lines: Vec<&str> = xml.lines().map(str::trim).filter(|line| line.starts_with("<error")).collect();
+        assert!(xml.contains(r#"name="shop" tests="4" skipped="1" failures="0" errors="2""#), "{xml}");
+        assert_eq!(
+            lines,
+            [
+                r#"<error message="in doubt: it had started, and nobody knows how it ended"/>"#,
+                r#"<error message="the run has no end: 1 of 3 steps and gates are over"/>"#
+            ],
+            "{xml}"
+        );
+        assert!(xml.contains(r#"<skipped message="waiting"/>"#), "{xml}");
     }
 
     #[test]

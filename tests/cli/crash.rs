@@ -209,3 +209,17 @@ steps:
     crate::kit::end_group(&daemon);
     assert!(lived && said.err.contains("left running by steps"), "{}", said.err);
 }
+
+#[test]
+fn a_step_that_was_done_is_not_done_again_after_a_resumed_run_that_failed_or_left_it_out() {
+    let pay = "stage: u\nsteps:\n  pay: { once: true, shell: { run: 'echo paid >> paid' } }\n";
+    let stage = "stage: s\nsteps:\n  a: { shell: { run: 'test -f go' } }\n";
+    let project = Project::of(&[("s.yaml", stage), ("u.yaml", pay)]);
+    project.run(&["run", "--keep-going"]).ends(1, &[]);
+    project.run(&["run", "--resume", "--jobs", "1"]).ends(1, &["u.pay", "done by run"]);
+    assert_eq!(project.course(), "s.a failed, u.pay passed");
+    project.run(&["run", "--resume", "--stage", "s"]).ends(1, &[]);
+    project.write("go", "");
+    project.run(&["run", "--resume", "--jobs", "1"]).ends(0, &["1 of 2 steps are done"]);
+    assert_eq!(project.read("paid"), "paid\n");
+}

@@ -9,12 +9,14 @@ use anstream::AutoStream;
 use super::super::args::Output;
 use super::super::out;
 use crate::engine::{Notice, Notices};
+use crate::journal::LOG_LIMIT;
 use crate::outcome::Fault;
 use crate::report::github::GitHub;
 use crate::report::plain::Plain;
 use crate::report::progress::Progress;
 use crate::report::reporter::Reporters;
 use crate::report::story::Story;
+use crate::units::ByteSize;
 
 /// What the reporters leave: the whole story, and what could not be written.
 pub(super) type Heard = (Story, Vec<(&'static str, io::Error)>);
@@ -26,10 +28,13 @@ const PAUSE: Duration = Duration::from_millis(16);
 /// A thread that hands notices to reporters.
 pub(super) struct Listener {
     thread: JoinHandle<(Heard, usize)>,
+    /// Lines are shown at all.
+    shows: bool,
 }
 
 impl Listener {
-    pub fn start(mut reporters: Reporters, mut notices: Notices) -> Result<Self, Fault> {
+    pub fn start(output: Output, mut notices: Notices) -> Result<Self, Fault> {
+        let mut reporters = reporters(output);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .map_err(|error| Fault::unknown(format!("cannot start the reporters: {error}")))?;
@@ -54,7 +59,7 @@ impl Listener {
         std::thread::Builder::new()
             .name("reporters".to_owned())
             .spawn(work)
-            .map(|thread| Listener { thread })
+            .map(|thread| Listener { thread, shows: output != Output::Quiet })
             .map_err(|error| Fault::unknown(format!("cannot start the reporters: {error}")))
     }
 
@@ -65,15 +70,20 @@ impl Listener {
             let broke = io::Error::other("the reporter broke; the journal is whole");
             ((Story::default(), vec![("terminal", broke)]), 0)
         });
-        if dropped > 0 {
-            out::say(&format!("{dropped} lines came too fast to be shown here; `pipeline logs` has them all"));
+        if dropped > 0 && self.shows {
+            let left_out: u64 = heard.0.nodes.iter().filter_map(|node| node.log).map(|log| log.dropped).sum();
+            let has = match left_out {
+                0 => "them all".to_owned(),
+                bytes => format!("them, but for {} amid logs longer than {}", ByteSize(bytes), ByteSize(LOG_LIMIT)),
+            };
+            out::say(&format!("{dropped} lines came too fast to be shown here; `pipeline logs` has {has}"));
         }
         heard
     }
 }
 
 /// The reporters that the command line and the place ask for.
-pub(super) fn reporters(output: Output) -> Reporters {
+fn reporters(output: Output) -> Reporters {
     let mut reporters = Reporters::default();
     let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
     let terminal = io::stderr().is_terminal() && !ci;

@@ -93,7 +93,7 @@ impl Ready {
             None
         };
         let (notices, received) = engine::notices();
-        let listener = listen::Listener::start(listen::reporters(wish.output), received)?;
+        let listener = listen::Listener::start(wish.output, received)?;
         let mut env = self.env.clone();
         env.insert(orphans::COOKIE.to_owned(), runner.cookie.clone());
         let options = engine::Options {

@@ -21,7 +21,7 @@ pub(super) fn past(store: &Store, wanted: &str, plan: &Plan) -> Result<(RunFolde
         named => vec![record::folder(store, Some(named))?],
     };
     for folder in candidates {
-        let past = of(&folder)?;
+        let mut past = of(&folder)?;
         if wanted == "latest" && (past.how() == Some(How::Settle) || past.run.is_empty()) {
             continue;
         }
@@ -44,9 +44,30 @@ pub(super) fn past(store: &Store, wanted: &str, plan: &Plan) -> Result<(RunFolde
                 plan.pipeline()
             )));
         }
+        recall(store, &mut past, &folder);
         return Ok((folder, past));
     }
     Err(Fault::invalid("there is no run to go on with").help("type: pipeline run"))
+}
+
+/// A run that went on with another, and was asked for some stages alone, left the others as that one knew them.
+fn recall(store: &Store, past: &mut Past, folder: &RunFolder) {
+    let (mut chain, mut oldest) = (Vec::new(), folder.id().to_owned());
+    let mut before = past.continued().map(str::to_owned);
+    // A run is older than those that go on with it, so this comes to an end.
+    while let Some(id) = before.filter(|id| *id < oldest) {
+        let Some(earlier) = store.find(&id).ok().and_then(|folder| of(&folder).ok()) else { break };
+        before = earlier.continued().map(str::to_owned);
+        oldest = id;
+        chain.push(earlier);
+    }
+    let known = chain.into_iter().rev().reduce(|known, mut later| {
+        later.recall(&known);
+        later
+    });
+    if let Some(known) = known {
+        past.recall(&known);
+    }
 }
 
 /// What a record says, up to its end or its first damage.

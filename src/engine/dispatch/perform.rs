@@ -47,6 +47,12 @@ impl Dispatch {
                     running.cancel.cancel();
                 }
             }
+            Order::Skipped(node, why) if why.spreads() && self.kept.contains_key(&node) => {
+                // What keeps others from running undoes nothing that an earlier run did.
+                if let Some(kept) = self.kept.remove(&node) {
+                    self.write_kept(node, kept);
+                }
+            }
             Order::Skipped(node, why) => {
                 let because = self.because(why, node);
                 let ending = Ending { because: Some(because), ..Ending::of(State::Skipped) };
@@ -143,6 +149,11 @@ impl Dispatch {
 
     /// An earlier run did it.
     fn keep(&mut self, node: NodeId, kept: Kept) {
+        self.write_kept(node, kept);
+        self.scheduler.finish(node, End::Passed);
+    }
+
+    fn write_kept(&mut self, node: NodeId, kept: Kept) {
         let ending = Ending {
             because: Some(Because::Kept { run: kept.from }),
             outputs: kept.outputs,
@@ -150,7 +161,6 @@ impl Dispatch {
             ..Ending::of(State::Passed)
         };
         self.over(node, Duration::ZERO, false, ending);
-        self.scheduler.finish(node, End::Passed);
     }
 
     /// Whether this run goes on with one in which the node did not come to a good end, or had it asked for again: what

@@ -234,10 +234,11 @@ async fn a_kind_that_panics_is_a_fault_and_the_run_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn the_first_bad_node_decides_the_exit_code() {
-    for (ends, exit_code) in [("fail", 1), ("fault", 1), ("environment", 3), ("invalid", 2), ("skip", 0)] {
+    for (ends, exit_code) in [("fail", 1), ("fault", 1), ("environment", 3), ("invalid", 1), ("skip", 0)] {
         let ran = setup(&format!("stage one\n a: {ends}\n b: fail 1s tolerated")).run().await;
         assert_eq!(ran.result.exit_code, exit_code, "{ends}");
     }
+    assert_eq!(setup("stage one\n a: invalid").run().await.result.exit_code, 2, "nothing has run");
     assert_eq!(setup("stage one\n gate: environment").run().await.result.exit_code, 3);
 }
 

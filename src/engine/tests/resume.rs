@@ -284,3 +284,79 @@ async fn a_gate_that_a_single_step_was_built_on_only_warns() {
     };
     assert_eq!((verified("images.gate passed"), verified("cluster.load starts")), (1, 0));
 }
+
+const BESIDE: &str = "stage one
+       a: pass 9s
+     stage two
+       pay: pass 1s once
+       post: pass 1s needs=pay
+       finally.f: pass 1s
+     stage three needs=one,two
+       z: pass 1s";
+
+/// A run that was killed when all of its second stage was done, and the first not.
+async fn beside() -> crate::engine::Past {
+    let first = setup(BESIDE).run().await;
+    first.killed_after(first.until("[two] passed"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_stays_done_when_the_resumed_run_fails_before_its_turn() {
+    let failing = BESIDE.replace("a: pass 9s", "a: fail 1s");
+    let second = setup(&failing).jobs(1).resumes(&beside().await).run().await;
+    assert_told(
+        &second,
+        "
+         0s one.a starts
+         1s one.a failed: exit code 1
+         1s two.pay passed, kept from r1
+         1s two.post passed, kept from r1
+         1s three.z skipped, one.a failed
+         1s [one] failed
+         1s two.f passed, kept from r1
+         1s [three] skipped
+         1s [two] skipped
+         1s run failed, exit 1
+        ",
+    );
+    let third = setup(BESIDE).resumes(&second.past());
+    assert_eq!(third.again(), ["one.a: Ended(Failed)"]);
+    let told = third.run().await.told();
+    assert!(told.ends_with("run passed, exit 0\n") && !told.contains("two.pay starts"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_stays_done_when_the_resumed_run_is_interrupted_before_its_turn() {
+    let second = setup(BESIDE).jobs(1).interrupts(&[1]).resumes(&beside().await).run().await;
+    assert!(second.told().contains("1s two.pay passed, kept from r1"), "{}", second.told());
+    let told = setup(BESIDE).resumes(&second.past()).run().await.told();
+    let repeated = ["two.pay starts", "two.post starts", "two.f starts"].iter().any(|words| told.contains(words));
+    assert!(told.ends_with("run passed, exit 0\n") && !repeated, "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_stays_done_when_the_resumed_run_leaves_it_out() {
+    let mut second = setup(BESIDE);
+    second.stages = vec!["one".to_owned()];
+    let past = beside().await;
+    let second = second.resumes(&past).run().await;
+    assert!(second.told().contains("two.pay skipped, not selected"), "{}", second.told());
+    let mut known = second.past();
+    known.recall(&past);
+    let told = setup(BESIDE).resumes(&known).run().await.told();
+    assert!(told.ends_with("run passed, exit 0\n") && !told.contains("two.pay starts"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_doubt_stays_so_when_the_resumed_run_leaves_it_out() {
+    let first = setup(BESIDE).run().await;
+    let past = first.killed_after(first.until("two.pay starts"));
+    let mut second = setup(BESIDE);
+    second.stages = vec!["one".to_owned()];
+    let mut known = second.resumes(&past).run().await.past();
+    known.recall(&past);
+    assert_eq!(
+        setup(BESIDE).resumes(&known).again(),
+        ["two.pay: InDoubt", "two.post: NotStarted", "three.z: NotStarted"]
+    );
+}

@@ -190,3 +190,14 @@ async fn a_secret_reaches_the_environment_and_no_event() {
     assert_eq!(lines(&ran.live), ["PW=nothing here"], "its log masks the line");
     assert!(ran.told().contains("one.b skipped, ***"), "{}", ran.told());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_cannot_be_told_when_something_has_run_is_a_failure_not_invalid_files() {
+    let exit = async |plan: &str| setup(plan).mode(crate::engine::Mode::KeepGoing).run().await.result.exit_code;
+    let rendered = "b: pass env=X:${{steps.none.outputs.x}}";
+    assert_eq!(exit(&format!("stage one\n{rendered}")).await, 2);
+    assert_eq!(exit(&format!("stage one\na: pass\n{rendered} needs=a")).await, 1);
+    assert_eq!(exit("stage one\na: pass\nb: pass needs=a when=vars.replicas").await, 1);
+    assert_eq!(exit("stage one\ngate: holds\nstage two needs=one when=vars.replicas\nb: pass").await, 1);
+    assert_eq!(exit(&format!("stage one\na: skip\n{rendered} needs=a")).await, 2);
+}

@@ -1,0 +1,59 @@
+//! The forms of all secrets in one automaton: where they stand in bytes, and where one may begin. Knows no encoding.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use aho_corasick::{AhoCorasick, Input, MatchKind};
+
+use super::Hit;
+
+/// All forms to look for.
+pub(super) struct Search {
+    pub finder: AhoCorasick,
+    /// Every form in bytes, sorted; positions are the finder's patterns.
+    pub patterns: Vec<(Vec<u8>, Hit)>,
+    /// Which bytes a pattern starts with.
+    first: [bool; 256],
+    /// Length of the longest pattern.
+    pub longest: usize,
+}
+
+impl Search {
+    pub fn new(patterns: Vec<(Vec<u8>, Hit)>) -> Option<Arc<Self>> {
+        if patterns.is_empty() {
+            return None;
+        }
+        let finder = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(patterns.iter().map(|(bytes, _)| bytes))
+            .expect("secrets are far smaller than the 2 GiB an automaton can hold");
+        let mut first = [false; 256];
+        for (bytes, _) in &patterns {
+            first[usize::from(bytes[0])] = true;
+        }
+        let longest = patterns.iter().map(|(bytes, _)| bytes.len()).max().unwrap_or(0);
+        Some(Arc::new(Search { finder, patterns, first, longest }))
+    }
+
+    /// Where forms stand: the longest at each place where one begins.
+    pub fn all<'b>(&'b self, bytes: &'b [u8]) -> impl Iterator<Item = Range<usize>> + 'b {
+        let mut from = 0;
+        std::iter::from_fn(move || {
+            let found = self.finder.find(Input::new(bytes).range(from..))?;
+            from = found.start() + 1;
+            Some(found.range())
+        })
+    }
+
+    /// Where the tail starts that may be the beginning of a form of at least `least` bytes; the length where none does.
+    pub fn undecided(&self, bytes: &[u8], least: usize) -> usize {
+        let starts_a_form = |tail: &[u8]| {
+            let at = self.patterns.partition_point(|(form, _)| form.as_slice() <= tail);
+            let mut behind = self.patterns[at..].iter().take_while(|(form, _)| form.starts_with(tail));
+            behind.any(|(form, _)| form.len() >= least)
+        };
+        (bytes.len().saturating_sub(self.longest - 1)..bytes.len())
+            .find(|&at| self.first[usize::from(bytes[at])] && starts_a_form(&bytes[at..]))
+            .unwrap_or(bytes.len())
+    }
+}
