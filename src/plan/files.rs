@@ -39,7 +39,10 @@ impl Files {
         let node = match bytes_of(&path) {
             Ok(bytes) => self.take(reference, &path, bytes, out).map(Arc::new),
             Err(error) => {
-                out.push(Diagnostic::error(Code::MissingFile, span, format!("cannot read `{reference}`: {error}")));
+                let problem = Diagnostic::error(Code::MissingFile, span, format!("cannot read `{reference}`: {error}"));
+                out.push(
+                    problem.help("write the path of a YAML file that can be read, seen from the project's folder"),
+                );
                 None
             }
         };
@@ -65,7 +68,7 @@ impl Files {
                 parse(&self.sources, file, out)
             }
             Err(problem) => {
-                let file = self.sources.add(name, path, "");
+                let file = self.sources.add(name, path, problem.shown());
                 out.push(problem.in_file(file));
                 None
             }
