@@ -5,6 +5,7 @@ mod decode;
 pub mod manifests;
 mod node;
 mod parse;
+mod repaired;
 mod scalar;
 mod shape;
 mod syntax;

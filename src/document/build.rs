@@ -165,6 +165,11 @@ impl<'a> Builder<'a> {
         {
             return node;
         }
+        if let Some((_, tag_span)) = tag
+            && let Some(node) = self.meant_as_unequal(tag_span, span)
+        {
+            return node;
+        }
         let value = match tag {
             None if style == ScalarStyle::Plain => scalar::resolve(text),
             None => Value::Text(text.to_owned()),
@@ -177,6 +182,7 @@ impl<'a> Builder<'a> {
     fn meant_as_expectation(&mut self, span: Span) -> Option<Node> {
         let before = self.text[..span.start as usize].trim_end();
         let line = before.rfind('\n').map_or(0, |line| line + 1);
+        let before = before[line..].find(" #").map_or(before, |comment| before[..line + comment].trim_end());
         let header = line + before[line..].rfind('>')?;
         let value = &before[header..];
         if !value[1..].starts_with(|c: char| c.is_ascii_digit()) {
@@ -227,9 +233,11 @@ impl<'a> Builder<'a> {
                 let source = &self.text[frame.start..end];
                 self.out.push(
                     Diagnostic::error(Code::Syntax, span, format!("`{source}` is read as a mapping inside a mapping"))
-                        .help(format!(
-                            "for an expression write \"${source}\"; for the text itself quote it: \"{source}\""
-                        )),
+                        .help(if source.contains(": ") {
+                            format!("for a mapping write {}", source[1..].strip_suffix('}').unwrap_or(source))
+                        } else {
+                            format!("for an expression write \"${source}\"; for the text itself quote it: \"{source}\"")
+                        }),
                 );
                 Value::Null
             }

@@ -22,6 +22,8 @@ pub enum TextError {
         offset: usize,
         /// Line, counted from 1.
         line: usize,
+        /// The file up to the end of that line, with `\u{fffd}` for what is no character.
+        shown: String,
     },
     /// UTF-16, by its mark or by its zero bytes.
     #[error("the file is UTF-16 text, expected UTF-8")]
@@ -33,6 +35,8 @@ pub enum TextError {
         offset: usize,
         /// Line, counted from 1.
         line: usize,
+        /// The file up to the end of that line, with `\u{fffd}` for what is no character.
+        shown: String,
     },
 }
 
@@ -59,9 +63,22 @@ impl TextError {
         Diagnostic::error(self.code(), span, self.to_string()).help(self.help())
     }
 
-    /// As a diagnostic at the start of its file.
+    /// What of the file can be shown, for the places of [`TextError::in_file`].
+    pub fn shown(&self) -> &str {
+        match self {
+            TextError::NotUtf8 { shown, .. } | TextError::Zero { shown, .. } => shown,
+            TextError::TooLarge(_) | TextError::Utf16 => "",
+        }
+    }
+
+    /// As a diagnostic at the byte in question, or at the start of its file, whose text is [`TextError::shown`].
     pub fn in_file(&self, file: FileId) -> Diagnostic {
-        self.at(Span::new(file, 0, 0))
+        match self {
+            TextError::NotUtf8 { offset, .. } | TextError::Zero { offset, .. } => {
+                self.at(Span::new(file, *offset, offset + char::REPLACEMENT_CHARACTER.len_utf8()))
+            }
+            TextError::TooLarge(_) | TextError::Utf16 => self.at(Span::new(file, 0, 0)),
+        }
     }
 }
 
@@ -95,18 +112,15 @@ pub fn text_of(bytes: Vec<u8>) -> Result<String, TextError> {
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
         return Err(TextError::Utf16);
     }
-    let line = |bytes: &[u8], offset: usize| bytes[..offset].split(|byte| *byte == b'\n').count();
     let zero = bytes.iter().position(|byte| *byte == 0);
     let mut text = match (zero, String::from_utf8(bytes)) {
         (None, Ok(text)) => text,
-        (Some(offset), Ok(text)) => {
-            return Err(TextError::Zero { offset, line: line(text.as_bytes(), offset) });
-        }
+        (Some(offset), Ok(text)) => return Err(zero_at(text.as_bytes(), offset)),
         (zero, Err(error)) => {
-            let offset = error.utf8_error().valid_up_to();
-            return Err(match zero {
-                Some(zero) if zero < offset => TextError::Zero { offset: zero, line: line(error.as_bytes(), zero) },
-                _ => TextError::NotUtf8 { offset, line: line(error.as_bytes(), offset) },
+            let (bytes, offset) = (error.as_bytes(), error.utf8_error().valid_up_to());
+            return Err(match zero.filter(|zero| *zero < offset) {
+                Some(zero) => zero_at(bytes, zero),
+                None => TextError::NotUtf8 { offset, line: line(bytes, offset), shown: shown(bytes, offset) },
             });
         }
     };
@@ -114,6 +128,20 @@ pub fn text_of(bytes: Vec<u8>) -> Result<String, TextError> {
         text.drain(..'\u{feff}'.len_utf8());
     }
     Ok(text)
+}
+
+fn zero_at(bytes: &[u8], offset: usize) -> TextError {
+    TextError::Zero { offset, line: line(bytes, offset), shown: shown(bytes, offset) }
+}
+
+fn line(bytes: &[u8], offset: usize) -> usize {
+    bytes[..offset].split(|byte| *byte == b'\n').count()
+}
+
+/// Everything up to the end of the line with the byte at `offset`.
+fn shown(bytes: &[u8], offset: usize) -> String {
+    let end = bytes[offset..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| offset + end);
+    String::from_utf8_lossy(&bytes[..end]).replace('\0', "\u{fffd}")
 }
 
 #[cfg(test)]
@@ -128,14 +156,16 @@ mod tests {
     #[test]
     fn names_the_byte_that_is_not_utf8() {
         let error = text_of(b"a: 1\nb: \xFF".to_vec()).expect_err("0xFF starts no character");
-        assert_eq!(error, TextError::NotUtf8 { offset: 8, line: 2 });
+        assert_eq!(error, TextError::NotUtf8 { offset: 8, line: 2, shown: "a: 1\nb: \u{fffd}".to_owned() });
+        let place = error.in_file(FileId(0)).labels[0].span;
+        assert_eq!(&error.shown()[place.start as usize..place.end as usize], "\u{fffd}");
         assert_eq!(error.code(), Code::InvalidUtf8);
         assert_eq!(error.to_string(), "the file is not UTF-8 text: byte 8 (line 2) starts no character");
     }
 
     #[test]
     fn refuses_a_program_and_utf16() {
-        assert_eq!(text_of(b"\x7fELF\0\xFF".to_vec()), Err(TextError::Zero { offset: 4, line: 1 }));
+        assert_eq!(text_of(b"\x7fELF\0\xFF".to_vec()), Err(zero_at(b"\x7fELF\0\xFF", 4)));
         assert_eq!(text_of(b"\xFF\xFEa\0".to_vec()), Err(TextError::Utf16));
     }
 

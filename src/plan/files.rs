@@ -70,9 +70,9 @@ impl Files {
         let node = match bytes_of(&path) {
             Ok(bytes) => self.take(reference, &path, bytes, out).map(Arc::new),
             Err(error) => {
+                let problem = Diagnostic::error(Code::MissingFile, span, format!("cannot read `{reference}`: {error}"));
                 out.push(
-                    Diagnostic::error(Code::MissingFile, span, format!("cannot read `{reference}`: {error}"))
-                        .help("name a file that can be read, such as `stages/build.yaml`"),
+                    problem.help("write the path of a YAML file that can be read, seen from the project's folder"),
                 );
                 None
             }
@@ -99,7 +99,7 @@ impl Files {
                 parse(&self.sources, file, out)
             }
             Err(problem) => {
-                let file = self.sources.add(name, path, "");
+                let file = self.sources.add(name, path, problem.shown());
                 out.push(problem.in_file(file));
                 None
             }

@@ -4,11 +4,30 @@ use granit_parser::Tag;
 
 use super::Builder;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::document::node::Value;
+use crate::document::node::{Node, Value};
 use crate::document::scalar;
 use crate::source::Span;
 
 impl Builder<'_> {
+    /// `count: != 5` is a number with a tag; nobody means that.
+    pub(super) fn meant_as_unequal(&mut self, tag: Span, value: Span) -> Option<Node> {
+        let start = tag.start as usize;
+        let end = (tag.end as usize).max(if value.start >= tag.start { value.end as usize } else { start });
+        let written = self.text.get(start..end)?.trim_end();
+        if !written.starts_with("!=") {
+            return None;
+        }
+        let line = self.text[..start].rfind('\n').map_or(0, |line| line + 1);
+        let before = &self.text[line..start];
+        let lead = before.rfind(['{', '[', ',']).map_or(before, |sign| &before[sign + 1..]).trim_start();
+        let span = self.span(start, start + written.len());
+        self.out.push(
+            Diagnostic::error(Code::Syntax, span, format!("`!` starts a tag here, which `{written}` is not"))
+                .help(format!("quote it: {lead}\"{}\"", written.replace('"', ""))),
+        );
+        Some(Node { span, value: Value::Null })
+    }
+
     pub(super) fn tagged(&mut self, text: &str, tag: &Tag, span: Span) -> Value {
         let value = scalar::resolve(text);
         let (fits, wanted) = match tag.core_suffix() {

@@ -1,6 +1,9 @@
 //! Every fault that a text can have, as it is told: place, code, words, help, and what could be read all the same.
 
+mod flow;
+mod remedies;
 mod structure;
+mod tabs;
 mod values;
 
 use std::fmt::Write as _;
@@ -153,6 +156,15 @@ proptest! {
     #[test]
     fn no_signs_make_it_panic(text in "[-\\[\\]{}:,?|>&*!%@`'\"# \t\n\r$ax1é~<=.0\u{feff}\u{1}]{0,80}") {
         survives(&text);
+    }
+
+    #[test]
+    fn no_second_slip_makes_it_panic(
+        at in (0..STAGE.len(), 0..STAGE.len()),
+        put in ("[-\\[\\]{}:,?|>&*!%@`'\"# \t\n$aé]{0,3}", "[-\\[\\]{}:,?|>&*!%@`'\"# \t\n$aé]{0,3}"),
+    ) {
+        let (first, second) = (boundary(STAGE, at.0.min(at.1)), boundary(STAGE, at.0.max(at.1)));
+        survives(&[&STAGE[..first], &put.0, &STAGE[first..second], &put.1, &STAGE[second..]].concat());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::compile::{Others, Rule, RuleId, Rules, Types};
 use super::complain::is_slip_of;
 use super::{Format, Formats, Found};
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 use crate::document::node::{Entry, Node, Value};
 use crate::source::Span;
 
@@ -92,6 +92,26 @@ impl<'a> Check<'a> {
             && node.span.start != node.span.end
             && !self.out.is_empty()
             && self.out.covers(node.span)
+    }
+
+    /// Whether the syntax is wrong at a key, so that what it is called is no fault of its own.
+    pub(super) fn is_told(&self, key: Span) -> bool {
+        self.syntax_faults().any(|fault| fault.file == key.file && fault.start <= key.end && key.start <= fault.end)
+    }
+
+    /// Whether the syntax is wrong where a value starts, so that what it is may be no fault of its own.
+    pub(super) fn is_told_from(&self, value: Span) -> bool {
+        self.syntax_faults().any(|fault| fault.file == value.file && fault.start == value.start)
+    }
+
+    fn syntax_faults(&self) -> impl Iterator<Item = Span> {
+        let faults = self.out.iter().filter(|told| told.code == Code::Syntax);
+        faults.filter_map(|told| told.labels.first().map(|label| label.span))
+    }
+
+    /// Tells nothing: what is wrong was told already.
+    pub(super) fn spoil(&mut self) {
+        self.wrong = true;
     }
 
     fn rule(&mut self, id: RuleId, node: &'a Node, key: Option<Span>) {

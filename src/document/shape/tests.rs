@@ -124,13 +124,15 @@ fn wrong_types_show_both_sides() {
 2:8 wrong-type: `needs` is the text `b`, expected a list of texts
   make it a list: [b]
 3:10 wrong-type: `timeout` is a list, expected a duration such as 500ms, 30s or 2m
+  for example `timeout: 500ms`
 4:8 wrong-type: `retry` is the number 3, expected a mapping
-  its keys: attempts, again
+  write `retry: { attempts: 3 }`
 5:6 wrong-type: `dry` is the text `yes`, expected true or false
   write true
 7:11 wrong-type: `env.A` is the number 1, expected a text, which may be secret
   quote it: \"1\"
 7:17 wrong-type: `env.B` is a list, expected a text, which may be secret
+  for example `B: text`
 ";
     assert_eq!(told(step(), text), expected);
 }
@@ -140,9 +142,13 @@ fn values_out_of_range_say_what_is_expected() {
     let text = "kind: a\nretry: { attempts: 0, again: { attempts: 300, again: { attempts: 1.5 } } }\npair: [a]\n";
     let expected = "\
 2:20 invalid-value: `retry.attempts` is 0, expected at least 1
+  write `attempts: 1`
 2:42 invalid-value: `retry.again.attempts` is 300, expected at most 255
+  write `attempts: 255`
 2:66 invalid-value: `retry.again.again.attempts` is 1.5, expected a whole number
+  write `attempts: 2`
 3:7 invalid-value: `pair` has 1 item, expected at least 2
+  add one item
 ";
     assert_eq!(told(step(), text), expected);
 }
@@ -179,7 +185,7 @@ fn verbs_stand_alone_and_are_checked_as_what_they_are() {
 #[test]
 fn null_is_a_key_that_was_left_out() {
     assert_eq!(told(step(), "kind: a\nneeds:\nretry: ~\nkube: null\nany:\n"), "");
-    assert_eq!(told(step(), "kind:\n"), "1:1 wrong-type: `kind` is empty, expected text\n");
+    assert_eq!(told(step(), "kind:\n"), "1:1 wrong-type: `kind` is empty, expected text\n  for example `kind: text`\n");
 }
 
 #[test]

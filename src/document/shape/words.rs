@@ -113,6 +113,54 @@ pub(super) fn choices(choices: &[Json]) -> String {
     }
 }
 
+/// A value that fits, as it is typed: `30s`, `[text]`, `{ NAME: text }`.
+pub(super) fn example(rules: &Rules, id: RuleId) -> String {
+    example_to(rules, id, 0)
+}
+
+fn example_to(rules: &Rules, id: RuleId, depth: usize) -> String {
+    let rule = rules.get(id);
+    if let Some(words) = format(&rule.format) {
+        return match (words.split_once(" such as "), rule.format.as_str()) {
+            (Some((_, quoted)), _) if quoted.starts_with('"') => quoted.to_owned(),
+            (Some((_, examples)), _) => examples.split([',', ' ']).next().unwrap_or(examples).to_owned(),
+            (None, "script") => "make".to_owned(),
+            (None, "existing-path") => "FILE".to_owned(),
+            (None, "cel") => "1 < 2".to_owned(),
+            (None, _) => "text".to_owned(),
+        };
+    }
+    if let Some(choice) = rule.choices.first() {
+        return choice.as_str().map_or_else(|| choice.to_string(), str::to_owned);
+    }
+    let inner = rule.all.first().copied().or_else(|| rules.not_null(rule).first().copied());
+    if let Some(inner) = inner.filter(|_| depth < 4) {
+        return example_to(rules, inner, depth + 1);
+    }
+    let below = |id: RuleId| if depth < 4 { example_to(rules, id, depth + 1) } else { "…".to_owned() };
+    let types = rule.types;
+    match rule.others {
+        _ if rules.types(id) == Types::default() => "…".to_owned(),
+        _ if types.name(Types::TEXT) => "text".to_owned(),
+        _ if types.name(Types(Types::INTEGER.0 | Types::NUMBER.0)) => {
+            rule.range.0.filter(|least| *least > 1.0).map_or_else(|| "1".to_owned(), |least| least.to_string())
+        }
+        _ if types.name(Types::BOOL) => "true".to_owned(),
+        _ if types.name(Types::LIST) => format!("[{}]", rule.items.map_or_else(|| "text".to_owned(), below)),
+        Others::Each(each) if rule.properties.is_empty() => format!("{{ NAME: {} }}", below(each)),
+        _ => {
+            let wanted: Vec<&String> = rule.required.iter().filter(|key| rule.properties.contains_key(*key)).collect();
+            let first = rule.properties.keys().next().into_iter().collect();
+            let shown = if wanted.is_empty() { first } else { wanted };
+            let pairs: Vec<String> = shown
+                .into_iter()
+                .map(|key| format!("{key}: {}", rule.properties.get(key).map_or_else(String::new, |id| below(*id))))
+                .collect();
+            if pairs.is_empty() { "{ NAME: text }".to_owned() } else { format!("{{ {} }}", pairs.join(", ")) }
+        }
+    }
+}
+
 fn format(name: &str) -> Option<String> {
     let quantity = name.strip_prefix("expect-").unwrap_or(name);
     let example = match quantity {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Cover, Fault, With};
+use super::{Fault, Repair};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::source::{FileId, Span};
 
@@ -14,6 +14,11 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// The text of a range; nothing, where there is no such range.
+    pub(super) fn part(&self, range: Range<usize>) -> &str {
+        self.text.get(range).unwrap_or_default()
+    }
+
     pub(super) fn line_start(&self, at: usize) -> usize {
         self.text[..at].rfind('\n').map_or(0, |line| line + 1)
     }
@@ -26,6 +31,20 @@ impl Place<'_> {
     /// From `at` to the end of its line.
     pub(super) fn rest(&self, at: usize) -> &str {
         &self.text[at..self.line_end(at)]
+    }
+
+    /// From `at` to the end of its line, without a comment.
+    pub(super) fn text_of_value(&self, at: usize) -> &str {
+        let rest = self.rest(at);
+        let comment = rest.match_indices(" #").map(|(comment, _)| comment);
+        let outside = |comment: &usize| rest[..*comment].matches(['"', '\'']).count() % 2 == 0;
+        rest[..comment.into_iter().find(outside).unwrap_or(rest.len())].trim_end()
+    }
+
+    /// The sign at `at`; nothing at the end.
+    pub(super) fn sign(&self, at: usize) -> &str {
+        let len = self.text[at..].chars().next().map_or(0, char::len_utf8);
+        &self.text[at..at + len]
     }
 
     pub(super) fn indent(&self, at: usize) -> usize {
@@ -67,28 +86,43 @@ impl Place<'_> {
         Diagnostic::error(Code::Syntax, Span::new(self.file, range.start, range.end), message)
     }
 
-    pub(super) fn fault(&self, error: Diagnostic, cover: Option<(Range<usize>, With)>) -> Fault {
+    pub(super) fn fault(&self, error: Diagnostic, repair: Option<Repair>) -> Fault {
+        let at = error.labels.first().map_or(self.at, |label| label.span.start as usize);
         let mut found = Diagnostics::default();
         found.push(Diagnostic { message: cut(&error.message), help: error.help.as_deref().map(cut), ..error });
-        Fault { at: self.at, found, cover: cover.map(|(range, with)| Cover { range, with }) }
+        Fault { at, found, repair }
     }
 
     /// The value from `at` to the end of its line is to be quoted.
     pub(super) fn quote(&self, at: usize, message: impl Into<String>) -> Fault {
-        let value = self.rest(at);
+        let value = self.text_of_value(at);
+        let range = at..at + value.len();
         let help = format!("quote it: {}{}", self.lead(at), quoted(value));
-        self.fault(self.error(at..self.line_end(at), message).help(help), Some((at..self.line_end(at), With::Word)))
+        let repair = Repair::instead(range.clone(), quoted_whole(value)).broken(range.clone());
+        self.fault(self.error(range, message).help(help), Some(repair))
+    }
+
+    /// The key is to be quoted.
+    pub(super) fn quote_key(&self, key: Range<usize>, message: impl Into<String>) -> Fault {
+        let name = &self.text[key.clone()];
+        let help = format!("quote it: {}{}{}", self.lead(key.start), quoted(name), self.rest(key.end));
+        let repair = Repair::instead(key.clone(), quoted_whole(name));
+        self.fault(self.error(key, message).help(help), Some(repair))
     }
 
     pub(super) fn only(&self, message: impl Into<String>, help: &str) -> Fault {
-        let end = self.text[self.at..].chars().next().map_or(self.at, |c| self.at + c.len_utf8());
+        let end = self.at + self.sign(self.at).len();
         self.fault(self.error(self.at..end, message).help(help), None)
     }
 }
 
-/// The text as a quoted scalar.
+/// The text as a quoted scalar, short enough for a message.
 pub(super) fn quoted(text: &str) -> String {
-    let text = cut(text);
+    quoted_whole(&cut(text))
+}
+
+/// The text as a quoted scalar.
+pub(super) fn quoted_whole(text: &str) -> String {
     if text.contains(['"', '\\']) { format!("'{}'", text.replace('\'', "''")) } else { format!("\"{text}\"") }
 }
 

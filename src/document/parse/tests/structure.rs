@@ -14,8 +14,8 @@ d: 2
 "
         ),
         r#"3:2 c: 1 syntax: `c: 1` is indented by 1, which fits nothing above it
-  help: indent it exactly like the lines it belongs with
-{"a":["b"],"d":2}"#
+  help: indent it by 0, like `a:`
+{"a":["b"],"c":1,"d":2}"#
     );
 }
 
@@ -30,8 +30,8 @@ a: 1
         ),
         r#"2:3 b syntax: `b:` is indented as if it belonged to `1`, which is a text
   1:4 1 the text it would belong to
-  help: indent it like the line above, or remove the text
-{"a":{"b":2}}"#
+  help: indent it by 0, or remove the text `1` above it
+{"a":1,"b":2}"#
     );
 }
 
@@ -60,7 +60,7 @@ a:
 }
 
 #[test]
-fn tabs_beside_spaces_are_shown_and_end_it() {
+fn tabs_beside_spaces_are_shown_and_read_as_they_were_meant() {
     assert_eq!(
         told(
             "\
@@ -69,9 +69,9 @@ a:
 \tc: 2
 "
         ),
-        r"3:1 \t tab: a tab cannot indent in YAML
-  help: put spaces there; an editor with `expandtab` or `insertSpaces` does it for you
-no tree"
+        r#"3:1 \t tab: a tab cannot indent in YAML
+  help: put 2 spaces there; an editor with `expandtab` or `insertSpaces` does it for you
+{"a":{"b":1,"c":2}}"#
     );
 }
 
@@ -259,6 +259,6 @@ steps:
   help: close it: three: "x"
 10:9 *none syntax: `*none` refers to an anchor that does not exist
   help: mark the value to repeat with `&none` above, or quote the text: "*none"
-{"stage":"a","needs":null,"steps":{"one":{"run":null},"two":"key:value","three":null,"four":null}}"#
+{"stage":"a","needs":["b"],"steps":{"one":{"run":null},"two":"key:value","three":null,"four":null}}"#
     );
 }

@@ -16,7 +16,7 @@ last: {c: 2
   help: close it: needs: [b]
 3:7 { syntax: this `{` is never closed
   help: close it: last: {c: 2}
-{"needs":null,"other":1,"last":null}"#
+{"needs":["b"],"other":1,"last":{"c":2}}"#
     );
 }
 
@@ -31,8 +31,8 @@ other: 1
 "
         ),
         r#"1:8 [ syntax: this `[` is never closed
-  help: close it: needs: [a]
-{"needs":null,"other":1}"#
+  help: close it behind its last item: b: c]
+{"needs":["a",{"b":"c"}],"other":1}"#
     );
 }
 
@@ -46,9 +46,9 @@ c: d
 "
         ),
         r#"1:8 [ syntax: `[` is closed by `}`
-  1:4 { the mapping starts here
-  help: put a `,` between the items, and quotes around a text with `,`, `:`, brackets or `#`
-{"a":null,"c":"d"}"#
+  1:13 } closed here
+  help: close it: b: [1, 2]
+{"a":{"b":[1,2]},"c":"d"}"#
     );
 }
 
@@ -85,7 +85,7 @@ b: 2
         ),
         r#"2:4 : syntax: a blank is missing behind the `:` of `key:value`
   help: write `key: value`
-{"a":1,"b":2}"#
+{"a":1,"key":"value","b":2}"#
     );
 }
 
@@ -154,8 +154,8 @@ c: 1
 "
         ),
         r#"1:8 ${{ x }} syntax: `${{ x }}` is read as a mapping between brackets
-  help: quote it: a: [b, "${{ x }}"]
-{"a":null,"c":1}"#
+  help: quote it: "${{ x }}"
+{"a":["b","${{ x }}"],"c":1}"#
     );
 }
 
@@ -203,7 +203,7 @@ b: 1
 "
         ),
         r#"1:7 \\d syntax: `\d` means nothing inside double quotes
-  help: write `\\d` for the backslash itself, or use single quotes
+  help: write `\\d` for the backslash itself, or use single quotes: 'C:\dir'
 {"a":null,"b":1}"#
     );
 }
