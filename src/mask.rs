@@ -102,6 +102,13 @@ impl Masker {
         }
     }
 
+    /// Lines that belong together with every secret replaced, also one that their ends cut.
+    pub fn mask_lines(&self, lines: &mut Vec<String>) {
+        if let Cow::Owned(masked) = self.mask(&lines.join("\n")) {
+            *lines = masked.split('\n').map(str::to_owned).collect();
+        }
+    }
+
     /// The bytes with every secret replaced.
     pub fn mask_bytes<'t>(&self, bytes: &'t [u8]) -> Cow<'t, [u8]> {
         let Some(search) = self.search.as_deref() else { return Cow::Borrowed(bytes) };

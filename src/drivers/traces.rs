@@ -147,7 +147,7 @@ impl Traces {
     pub fn look(&self, bytes: &[u8], found: &mut BTreeSet<Trace>) {
         self.find(bytes, false, found);
         let head = &bytes[..bytes.len().min(HEAD)];
-        let nothing = head.iter().filter(|byte| **byte == 0).count();
+        let nothing = memchr::memchr_iter(0, head).count();
         if nothing * FEW > head.len() {
             return;
         }

@@ -64,7 +64,7 @@ fn of_findings(masker: &Masker, findings: &mut [Finding]) {
     for finding in findings {
         text(masker, &mut finding.object);
         text(masker, &mut finding.message);
-        finding.lines.iter_mut().for_each(|line| text(masker, line));
+        masker.mask_lines(&mut finding.lines);
     }
 }
 

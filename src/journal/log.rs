@@ -237,7 +237,9 @@ mod tests {
     #[test]
     fn a_log_that_is_dropped_keeps_what_it_has() {
         let Case { folder, shown: _, log } = case(16, "hunter22");
-        ["one", "two", "three", "four", "hunt"].iter().for_each(|line| log.line(line.as_bytes()));
+        for line in ["one", "two", "three", "four", "hunt"] {
+            log.line(line.as_bytes());
+        }
         drop(log);
         let text = std::fs::read_to_string(folder.path().join("a.b.log")).expect("written");
         assert_eq!(text, "one\ntwo\n… 16 B are left out: of a long log its beginning and its end are kept\n");

@@ -150,10 +150,11 @@ fn brief(text: &str) -> String {
     shown
 }
 
-/// Lines as a finding shows them: without secrets, none longer than twice an excerpt.
+/// Lines that belong together, as a finding shows them: without secrets, none longer than twice an excerpt.
 pub fn finding_lines<'t>(lines: impl IntoIterator<Item = &'t str>, cx: &Context) -> Vec<String> {
-    let masker = Masker::new(cx.secrets.values());
-    lines.into_iter().map(|line| masker.mask(line).chars().take(2 * SHOWN).collect()).collect()
+    let mut lines = lines.into_iter().map(str::to_owned).collect();
+    Masker::new(cx.secrets.values()).mask_lines(&mut lines);
+    lines.iter().map(|line| line.chars().take(2 * SHOWN).collect()).collect()
 }
 
 /// The last line of a regex error says what is wrong; those before it draw the place.

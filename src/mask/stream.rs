@@ -67,8 +67,7 @@ impl MaskStream {
     /// cannot be shown yet.
     fn look(&mut self, search: &Search) -> (usize, usize) {
         let end = self.held.len();
-        let forms: Vec<_> = search.all(&self.held).collect();
-        forms.into_iter().for_each(|form| self.mark(form));
+        let whole: Vec<_> = search.all(&self.held).collect();
         let mut cut = search.undecided(&self.held, 0);
         let view = (hides(&self.held) || self.strip != StripBytes::new())
             .then(|| View::of(&self.held, &mut self.strip.clone()));
@@ -82,7 +81,12 @@ impl MaskStream {
         seen.extend(broken.forms.into_iter().map(|form| form.into_iter().map(place).collect()));
         cut = cut.min(broken.undecided.map_or(end, place));
         let context = cut.min(broken.context.map_or(end, place));
-        seen.into_iter().for_each(|form| self.mark(form));
+        for form in whole {
+            self.mark(form);
+        }
+        for form in seen {
+            self.mark(form);
+        }
         (context, cut.max(self.told))
     }
 

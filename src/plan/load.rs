@@ -187,8 +187,11 @@ fn check_secrets(spec: &PipelineSpec, node: &Node, out: &mut Diagnostics) {
     let span = |name: &str| -> Span {
         node.get("secrets").and_then(|secrets| secrets.entry(name)).map_or(node.span, |entry| entry.key_span)
     };
+    let entry = |name: &str| node.get("secrets").and_then(|secrets| secrets.get(name));
     for (name, source) in &spec.secrets {
-        if let Some(problem) = source.problem() {
+        // its source may stand where a syntax error has been told
+        let broken = entry(name).is_some_and(|entry| entry.entries().iter().any(|own| out.covers(own.node.span)));
+        if let Some(problem) = source.problem().filter(|_| !broken) {
             out.push(Diagnostic::error(Code::InvalidValue, span(name), format!("secret `{name}` {problem}")).help(
                 format!("for example `{name}: {{ env: {} }}` or `{name}: {{ generate: 32 }}`", name.to_uppercase()),
             ));

@@ -9,7 +9,6 @@ use anstream::AutoStream;
 use super::super::args::Output;
 use super::super::out;
 use crate::engine::{Notice, Notices};
-use crate::journal::LOG_LIMIT;
 use crate::outcome::Fault;
 use crate::report::github::GitHub;
 use crate::report::plain::Plain;
@@ -74,7 +73,7 @@ impl Listener {
             let left_out: u64 = heard.0.nodes.iter().filter_map(|node| node.log).map(|log| log.dropped).sum();
             let has = match left_out {
                 0 => "them all".to_owned(),
-                bytes => format!("them, but for {} amid logs longer than {}", ByteSize(bytes), ByteSize(LOG_LIMIT)),
+                bytes => format!("them, but for {} in the middle of long logs", ByteSize(bytes)),
             };
             out::say(&format!("{dropped} lines came too fast to be shown here; `pipeline logs` has {has}"));
         }

@@ -52,13 +52,12 @@ pub(super) fn past(store: &Store, wanted: &str, plan: &Plan) -> Result<(RunFolde
 
 /// A run that went on with another, and was asked for some stages alone, left the others as that one knew them.
 fn recall(store: &Store, past: &mut Past, folder: &RunFolder) {
-    let (mut chain, mut oldest) = (Vec::new(), folder.id().to_owned());
-    let mut before = past.continued().map(str::to_owned);
-    // A run is older than those that go on with it, so this comes to an end.
-    while let Some(id) = before.filter(|id| *id < oldest) {
+    let mut seen = vec![folder.id().to_owned()];
+    let mut chain: Vec<Past> = Vec::new();
+    while let Some(id) = chain.last().unwrap_or(past).continued().filter(|id| !seen.iter().any(|other| other == id)) {
+        let id = id.to_owned();
         let Some(earlier) = store.find(&id).ok().and_then(|folder| of(&folder).ok()) else { break };
-        before = earlier.continued().map(str::to_owned);
-        oldest = id;
+        seen.push(id);
         chain.push(earlier);
     }
     let known = chain.into_iter().rev().reduce(|known, mut later| {

@@ -9,8 +9,10 @@ use crate::drivers::process::LineSink;
 use crate::kind::{Context, finding_lines};
 use crate::outcome::Finding;
 
-/// Lines kept.
+/// Lines shown.
 const LINES: usize = 10;
+/// Lines kept: of a secret that an encoder wrapped the first lines are needed to know the others.
+const KEPT: usize = 40;
 
 /// Hands lines on and remembers the last ones.
 pub struct Tail<'a> {
@@ -38,13 +40,20 @@ impl<'a> Tail<'a> {
 
     /// The last lines, as text.
     pub fn lines(&self) -> Vec<String> {
+        let mut lines = self.kept();
+        lines.drain(..lines.len().saturating_sub(LINES));
+        lines
+    }
+
+    fn kept(&self) -> Vec<String> {
         let last = self.last.lock().map(|last| last.clone()).unwrap_or_default();
         last.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect()
     }
 
     /// The last lines as what explains a failure, without the run's secrets; none where it said nothing.
     pub fn findings(&self, cx: &Context) -> Vec<Finding> {
-        let lines = finding_lines(self.lines().iter().map(String::as_str), cx);
+        let mut lines = finding_lines(self.kept().iter().map(String::as_str), cx);
+        lines.drain(..lines.len().saturating_sub(LINES));
         if lines.is_empty() {
             return Vec::new();
         }
@@ -76,7 +85,7 @@ impl Tail<'_> {
         }
         if let Ok(mut last) = self.last.lock() {
             // the oldest line's buffer is used again: a script that says a lot costs no allocations
-            let mut kept = if last.len() == LINES { last.pop_front().unwrap_or_default() } else { Vec::new() };
+            let mut kept = if last.len() == KEPT { last.pop_front().unwrap_or_default() } else { Vec::new() };
             kept.clear();
             kept.extend_from_slice(line);
             last.push_back(kept);

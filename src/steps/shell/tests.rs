@@ -90,6 +90,15 @@ async fn the_last_lines_explain_a_failure_without_secrets() {
 }
 
 #[tokio::test]
+async fn the_last_lines_show_no_part_of_a_secret_that_was_wrapped() {
+    let secret = "0123456789abcdefghijklmnopqrstuvwxyz-and-some-more-of-the-same-kind";
+    let trial = Trial::new().secrets(&[("token", secret)]);
+    let failed = failure(&trial, json!({ "run": format!("printf %s {secret} | base64 -w 9; exit 1") })).await;
+    assert_eq!(failed.findings[0].lines.concat().trim_matches('*'), "");
+    assert_eq!(failed.findings[0].lines.len(), 10);
+}
+
+#[tokio::test]
 async fn a_service_is_up_when_its_log_says_so_and_passes_when_it_is_stopped() {
     let trial = Trial::new();
     let shell =
