@@ -1,5 +1,6 @@
 //! `pipeline run`: loads, asks the guard, takes the lock, gathers the secrets, looks after runs that died, runs, reports.
 
+mod echo;
 mod keep;
 mod listen;
 pub(super) mod perform;

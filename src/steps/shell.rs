@@ -62,7 +62,8 @@ pub struct Shell {
     /// the steps it covers are over, and fails if it ends before. Without `ready` it is up at once and may end early.
     #[serde(default)]
     pub ready: Option<Ready>,
-    /// Processes that it leaves in the background stay when it is over; else they are ended with it.
+    /// Processes that it leaves in the background stay when it is over; else those of its process group are ended with it.
+    /// One that makes a session of its own (`setsid`, a daemon) goes its own way.
     #[serde(default)]
     pub leave_running: bool,
 }

@@ -8,6 +8,7 @@ use anstream::AutoStream;
 
 use super::super::args::Output;
 use super::super::out;
+use super::echo::Hushed;
 use crate::engine::{Notice, Notices};
 use crate::outcome::Fault;
 use crate::report::github::GitHub;
@@ -29,10 +30,13 @@ pub(super) struct Listener {
     thread: JoinHandle<(Heard, usize)>,
     /// Lines are shown at all.
     shows: bool,
+    /// While lines are drawn in place.
+    _hushed: Option<Hushed>,
 }
 
 impl Listener {
     pub fn start(output: Output, mut notices: Notices) -> Result<Self, Fault> {
+        let hushed = if draws(output) { Hushed::terminal() } else { None };
         let mut reporters = reporters(output);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
@@ -58,7 +62,7 @@ impl Listener {
         std::thread::Builder::new()
             .name("reporters".to_owned())
             .spawn(work)
-            .map(|thread| Listener { thread, shows: output != Output::Quiet })
+            .map(|thread| Listener { thread, shows: output != Output::Quiet, _hushed: hushed })
             .map_err(|error| Fault::unknown(format!("cannot start the reporters: {error}")))
     }
 
@@ -81,17 +85,20 @@ impl Listener {
     }
 }
 
+/// Whether lines are drawn in place.
+fn draws(output: Output) -> bool {
+    let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    output == Output::Progress || (output == Output::Auto && io::stderr().is_terminal() && !ci)
+}
+
 /// The reporters that the command line and the place ask for.
 fn reporters(output: Output) -> Reporters {
     let mut reporters = Reporters::default();
-    let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
-    let terminal = io::stderr().is_terminal() && !ci;
     let stderr = || BufWriter::new(AutoStream::auto(io::stderr()));
     match output {
-        Output::Auto if terminal => reporters.add(Box::new(Progress::new(height()))),
-        Output::Progress => reporters.add(Box::new(Progress::new(height()))),
+        _ if draws(output) => reporters.add(Box::new(Progress::new(height()))),
         Output::Auto | Output::Plain => reporters.add(Box::new(Plain::new(stderr(), true))),
-        Output::Quiet => {}
+        Output::Quiet | Output::Progress => {}
     }
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
         reporters.add(Box::new(GitHub::new(io::stdout())));
