@@ -52,8 +52,7 @@ pub(super) fn copy(from: impl Read) -> io::Result<()> {
     let mut line = Vec::new();
     loop {
         line.clear();
-        // a piece at most: a log may be one line of many megabytes
-        from.by_ref().take(1 << 16).read_until(b'\n', &mut line)?;
+        from.read_until(b'\n', &mut line)?;
         let written = match (line.is_empty(), terminal) {
             (true, _) => stdout.flush(),
             (false, false) => stdout.write_all(&line),

@@ -41,7 +41,7 @@ pub async fn version(call: &Call<'_>, program: &str, args: &[&str]) -> Answer {
 /// # Errors
 /// The system's words.
 pub fn writable(folder: &Path) -> Result<(), String> {
-    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    let there = nearest(folder);
     rustix::fs::access(there, rustix::fs::Access::WRITE_OK)
         .map_err(|error| format!("{} cannot be written: {}", there.display(), std::io::Error::from(error)))
 }
@@ -51,8 +51,13 @@ pub fn writable(folder: &Path) -> Result<(), String> {
 /// # Errors
 /// [`Fault`] when the system does not say.
 pub fn free(folder: &Path) -> Result<ByteSize, Fault> {
-    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    let there = nearest(folder);
     let said = rustix::fs::statvfs(there)
         .map_err(|error| Fault::unknown(format!("the disk of {} cannot be looked at: {error}", there.display())))?;
     Ok(ByteSize(said.f_bavail.saturating_mul(said.f_frsize)))
+}
+
+/// The folder, or the nearest one above that exists.
+fn nearest(folder: &Path) -> &Path {
+    folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"))
 }

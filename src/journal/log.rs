@@ -87,8 +87,7 @@ impl Drop for StepLog {
 impl LineSink for StepLog {
     fn line(&self, line: &[u8]) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut masked = state.masked.push(line);
-        masked.extend(state.masked.push(b"\n"));
+        let masked = state.masked.push(&[line, b"\n"].concat());
         state.take(&masked, &self.show);
     }
 

@@ -28,8 +28,7 @@ pub(super) fn find(search: &Search, text: &[u8]) -> Found {
     let mut found = Found::default();
     let mut line = 0;
     for (end, byte) in text.iter().enumerate() {
-        let ends = *byte == b'\n' || *byte == b'\r' && text.get(end + 1).is_none_or(|next| *next == b'\n');
-        if !ends {
+        if !breaks_line(text, end) {
             continue;
         }
         let first = line.max(end.saturating_sub(search.longest));
@@ -42,6 +41,11 @@ pub(super) fn find(search: &Search, text: &[u8]) -> Found {
         }
     }
     found
+}
+
+/// Whether the byte at `at` ends a line, or is the first of two that do.
+fn breaks_line(text: &[u8], at: usize) -> bool {
+    text[at] == b'\n' || text[at] == b'\r' && text.get(at + 1).is_none_or(|next| *next == b'\n')
 }
 
 /// A piece of text without its line breaks.
@@ -62,7 +66,7 @@ impl Joined {
         let mut indent = 0;
         for at in start..text.len() {
             let byte = text[at];
-            if byte == b'\n' || byte == b'\r' && text.get(at + 1).is_none_or(|next| *next == b'\n') {
+            if breaks_line(text, at) {
                 joined.breaks.push(joined.bytes.len());
                 indent = INDENT;
             } else if indent > 0 && (byte == b' ' || byte == b'\t') {

@@ -5,6 +5,7 @@ use std::io;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use super::past;
 use super::story::{NodeStory, Story};
 use super::words::{self, tame};
 use crate::event::{AssertionResult, State};
@@ -39,7 +40,7 @@ fn report(story: &Story) -> Report {
         suite.set_time(stage.elapsed);
         for node in stage.nodes.iter().filter_map(|id| story.node(*id)) {
             suite.add_test_cases(node.assertions.iter().map(|result| assertion(node, result)));
-            if node.assertions.is_empty() || is_in_doubt(node) {
+            if node.assertions.is_empty() || node.is_in_doubt() {
                 suite.add_test_case(step(node));
             }
         }
@@ -61,18 +62,14 @@ fn without_end(story: &Story) -> TestSuite {
     suite
 }
 
-fn is_in_doubt(node: &NodeStory) -> bool {
-    matches!(node.state, State::Running | State::Up)
-}
-
 fn step(node: &NodeStory) -> TestCase {
     let explanation: Vec<String> = words::explanation(node).iter().map(|line| tame(line)).collect();
     let status = match node.state {
         State::Passed => TestCaseStatus::success(),
         _ if node.tolerated => TestCaseStatus::success(),
-        _ if is_in_doubt(node) => {
+        _ if node.is_in_doubt() => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-            status.set_message("in doubt: it had started, and nobody knows how it ended");
+            status.set_message(past::IN_DOUBT);
             status
         }
         State::Failed | State::Errored => {

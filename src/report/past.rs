@@ -10,6 +10,8 @@ use crate::units::TimeSpan;
 
 /// More nodes than this of one reason are counted, not listed.
 const LISTED: usize = 12;
+/// What is said of a node that has started and has no end in the record.
+pub(super) const IN_DOUBT: &str = "in doubt: it had started, and nobody knows how it ended";
 
 /// How a run goes on with another, a line each.
 pub fn continuing(continues: &Continues, nodes: &[NodeOutline]) -> Vec<String> {
@@ -35,7 +37,7 @@ pub fn continuing(continues: &Continues, nodes: &[NodeOutline]) -> Vec<String> {
 /// Why a node runs again: `it was in doubt: …`.
 pub fn anew(why: &Anew) -> String {
     match why {
-        Anew::InDoubt => "it was in doubt: it had started, and nobody knows how it ended".to_owned(),
+        Anew::InDoubt => format!("it was {IN_DOUBT}"),
         Anew::NotStarted => "it had not started".to_owned(),
         Anew::TimedOut => "its time was over before it had ended".to_owned(),
         Anew::Ended(state) => format!("it {}", ended(*state)),
@@ -66,7 +68,7 @@ pub fn aftermath(story: &Story) -> String {
     }
     let mut text = String::new();
     let steps = |wanted: &dyn Fn(&NodeStory) -> bool| story.nodes.iter().filter(|node| wanted(node)).count();
-    let in_doubt: Vec<&NodeStory> = story.nodes.iter().filter(|node| is_in_doubt(node)).collect();
+    let in_doubt: Vec<&NodeStory> = story.nodes.iter().filter(|node| node.is_in_doubt()).collect();
     let pid = story.runner.as_ref().map(|runner| format!(" (process {} on {})", runner.pid, runner.host));
     let _ = writeln!(
         text,
@@ -78,11 +80,7 @@ pub fn aftermath(story: &Story) -> String {
         steps(&|node| node.state == State::Waiting),
     );
     for node in in_doubt {
-        let _ = writeln!(
-            text,
-            "  {YELLOW}?{OFF} {}  in doubt: it had started, and nobody knows how it ended",
-            node.outline.name
-        );
+        let _ = writeln!(text, "  {YELLOW}?{OFF} {}  {IN_DOUBT}", node.outline.name);
     }
     let _ = match &story.taken_over {
         Some(Some(by)) => writeln!(text, "taken over by run {by}"),
@@ -94,8 +92,4 @@ pub fn aftermath(story: &Story) -> String {
         ),
     };
     text
-}
-
-fn is_in_doubt(node: &NodeStory) -> bool {
-    matches!(node.state, State::Running | State::Up)
 }

@@ -187,6 +187,11 @@ impl Story {
 }
 
 impl NodeStory {
+    /// It has started, and its end is not told.
+    pub fn is_in_doubt(&self) -> bool {
+        matches!(self.state, State::Running | State::Up)
+    }
+
     fn new(outline: NodeOutline) -> Self {
         NodeStory {
             outline,

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -57,16 +58,18 @@ pub(super) fn reports(folder: &RunFolder, story: &Story) -> Result<(), Fault> {
             Fault::unknown(format!("cannot write {}: {error}", path.display()))
         })
     };
-    // nobody else has anything to do any more
-    std::thread::scope(|side| {
-        let junit = side.spawn(|| write(folder.junit(), &|out| crate::report::junit::write(story, out)));
-        let html = side.spawn(|| write(folder.html(), &|out| crate::report::html::write(story, &Beside(folder), out)));
+    let junit = || write(folder.junit(), &|out| crate::report::junit::write(story, out));
+    let html = || write(folder.html(), &|out| crate::report::html::write(story, &Beside(folder), out));
+    // Side by side, since nobody else has anything to do any more; here, where the system has no thread to give.
+    thread::scope(|side| {
+        let aside = [&junit as &(dyn Fn() -> Result<(), Fault> + Sync), &html]
+            .map(|report| thread::Builder::new().spawn_scoped(side, report).map_err(|_| report));
         let summary = write(folder.summary(), &|out| crate::report::json::write(story, out));
-        let joined = [junit.join(), html.join()].into_iter();
-        joined
-            .map(|written| written.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .chain([summary])
-            .collect()
+        let written = aside.into_iter().map(|started| match started {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(report) => report(),
+        });
+        written.chain([summary]).collect()
     })
 }
 
