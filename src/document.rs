@@ -10,6 +10,7 @@ mod scalar;
 mod shape;
 mod syntax;
 mod tabs;
+pub mod template;
 mod text;
 
 pub use decode::{DecodeError, decode};

@@ -35,10 +35,12 @@ use crate::mask::{Masker, SecretText};
 use crate::outcome::Fault;
 use crate::plan::{Plan, Work};
 
+use outputs::OutputFolder;
+
 pub use finish::RunResult;
 pub use notice::{Notice, NoticeSender, Notices, notices};
 pub use past::{Past, PastNode, Stand};
-pub use record::{Recorder, RunFiles, StepLog};
+pub use record::{NodeFiles, Recorder, RunFiles};
 pub use resume::{Course, Resumption};
 pub use scheduler::Mode;
 pub use selection::{Selection, UnknownStage};
@@ -118,10 +120,13 @@ pub fn touches_cluster(plan: &Plan, selection: &Selection) -> bool {
 ///
 /// # Errors
 /// A fault of kind environment when the plan may not touch the cluster that kubeconfig points at: nothing ran, nothing
-/// was recorded. Everything later is part of the [`RunResult`].
+/// was recorded; one of kind unknown when the scratch folder cannot be written. Everything later is part of the
+/// [`RunResult`].
 pub async fn run(options: Options, parts: Parts, interrupts: UnboundedReceiver<Interrupt>) -> Result<RunResult, Fault> {
     if touches_cluster(&parts.plan, &options.selection) {
         parts.world.cluster.guard()?;
     }
-    Ok(dispatch::run(options, parts, interrupts).await)
+    let outputs = OutputFolder::make(parts.files.scratch())
+        .map_err(|error| Fault::unknown(format!("the folder for outputs cannot be made: {error}")))?;
+    Ok(dispatch::run(options, parts, outputs, interrupts).await)
 }

@@ -155,5 +155,11 @@ impl Seen {
 }
 
 fn call(cx: &Context) -> Call<'_> {
-    Call { env: &cx.env, dir: cx.project.clone(), scratch: cx.scratch.clone(), log: &*cx.log, stop: cx.stop() }
+    Call {
+        env: &cx.env,
+        dir: cx.project.to_path_buf(),
+        scratch: cx.scratch.to_path_buf(),
+        log: &*cx.log,
+        stop: cx.stop(),
+    }
 }

@@ -122,8 +122,8 @@ impl Policy {
         if let Some(chart) = &self.chart {
             let call = Call {
                 env: &cx.env,
-                dir: cx.project.clone(),
-                scratch: cx.scratch.clone(),
+                dir: cx.project.to_path_buf(),
+                scratch: cx.scratch.to_path_buf(),
                 log: &*cx.log,
                 stop: cx.stop(),
             };

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::scratch::scratch;
 use crate::drivers::World;
 use crate::drivers::process::LineSink;
-use crate::engine::{self, Interrupt, Notice, NoticeSender, Options, Parts, Recorder, RunFiles, RunResult, StepLog};
+use crate::engine::{self, Interrupt, NodeFiles, Notice, NoticeSender, Options, Parts, Recorder, RunFiles, RunResult};
 use crate::event::{Event, LogSize, NodeId, Record};
 use crate::kind::Evidence;
 use crate::mask::{Masker, SecretText};
@@ -75,7 +75,7 @@ impl LineSink for Nowhere {
     fn line(&self, _: &[u8]) {}
 }
 
-impl StepLog for Nowhere {
+impl NodeFiles for Nowhere {
     fn close(&self) -> Option<LogSize> {
         None
     }
@@ -86,11 +86,7 @@ impl Evidence for Nowhere {
 }
 
 impl RunFiles for Files {
-    fn log(&self, _: NodeId, _: &str, _: &NoticeSender) -> Arc<dyn StepLog> {
-        Arc::new(Nowhere)
-    }
-
-    fn evidence(&self, _: NodeId, _: &str) -> Arc<dyn Evidence> {
+    fn of(&self, _: NodeId, _: &Arc<str>, _: &NoticeSender) -> Arc<dyn NodeFiles> {
         Arc::new(Nowhere)
     }
 

@@ -187,9 +187,14 @@ impl Cluster {
     /// reaches no other cluster; an empty one where there is no context that may be touched. `None` where pipeline.yaml
     /// names no cluster, and where `written`, the script's own `KUBECONFIG`, is not the one we inherited. Kubeconfig is
     /// read once, and only where that is needed.
-    pub fn kubeconfig_for_scripts(&self, written: Option<&str>, folder: &Path) -> Option<PathBuf> {
+    pub fn kubeconfig_for_scripts<'a>(
+        &self,
+        written: impl FnOnce() -> Option<&'a str>,
+        folder: &Path,
+    ) -> Option<PathBuf> {
         let inherited = || std::env::var_os("KUBECONFIG");
-        if self.settings.contexts.is_empty() || written.is_some_and(|own| inherited().is_none_or(|ours| ours != own)) {
+        if self.settings.contexts.is_empty() || written().is_some_and(|own| inherited().is_none_or(|ours| ours != own))
+        {
             return None;
         }
         if let Some(file) = &self.state().for_scripts {

@@ -2,6 +2,7 @@
 //! mean. Starts nothing.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -63,35 +64,35 @@ pub fn command(
 ) -> Result<Command, Fault> {
     let (program, args) = match task {
         Task::Argv([]) => return Err(Fault::invalid("`command` is empty").help("write `command: [program, argument]`")),
-        Task::Argv([program, args @ ..]) => (program.clone(), args.iter().map(Into::into).collect()),
+        Task::Argv([program, args @ ..]) => (program.into(), args.iter().map(Into::into).collect()),
         Task::Script(text, shell) => {
-            let (row, program, flags) = interpreter(shell)
+            let (row, program, own) = interpreter(shell)
                 .ok_or_else(|| Fault::invalid(format!("`{shell}` is not a shell that this runner knows")))?;
-            let mut args: Vec<_> = flags.into_iter().map(Into::into).collect();
+            let mut args: Vec<OsString> = Vec::with_capacity(4);
+            args.extend(own.split_whitespace().map(Into::into));
+            if args.is_empty() {
+                args.extend(row.flags.iter().map(Into::into));
+            }
             if text.len() > ARGUMENT_LIMIT {
                 args.push(write_script(text, scratch)?.into());
             } else {
                 args.extend([row.text.into(), text.into()]);
             }
-            (program, args)
+            (program.into(), args)
         }
     };
-    Ok(Command { program: program.into(), args, base: Arc::clone(env), dir, ..Command::default() })
+    Ok(Command { program, args, base: Arc::clone(env), dir, ..Command::default() })
 }
 
-/// The row, the program and the flags that a `shell:` text means; `None` where the interpreter is not known.
-fn interpreter(shell: &str) -> Option<(&'static Interpreter, String, Vec<String>)> {
-    let mut words = shell.split_whitespace().map(str::to_owned);
-    let program = words.next()?;
+/// The row, the program and the flags of its own that a `shell:` text means; `None` where the interpreter is not known.
+fn interpreter(shell: &str) -> Option<(&'static Interpreter, &str, &str)> {
+    let shell = shell.trim();
+    let (program, own) = shell.split_once(char::is_whitespace).unwrap_or((shell, ""));
     let name = program.rsplit('/').next().unwrap_or_default();
     // python3.12 and ruby3.2 are called like python3 and ruby
     let plain = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     let row = INTERPRETERS.iter().find(|row| row.name == name || row.name == plain)?;
-    let mut flags: Vec<String> = words.collect();
-    if flags.is_empty() {
-        flags = row.flags.iter().map(|flag| (*flag).to_owned()).collect();
-    }
-    Some((row, program, flags))
+    Some((row, program, own))
 }
 
 /// What `run`, read by `shell`, or `command` ask for; exactly one of them when it was checked.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::document::Node;
@@ -21,8 +22,8 @@ use super::cache::Cache;
 use super::env;
 use super::fingerprint::{self, Made};
 use super::notice::NoticeSender;
-use super::outputs;
-use super::record::StepLog;
+use super::outputs::{self, OutputFolder};
+use super::record::NodeFiles;
 use super::scope::View;
 use super::settle;
 use super::watched::{Cut, STOP_LIMIT, Watched};
@@ -100,7 +101,8 @@ pub(crate) struct Job {
     /// Its environment is that of the stage still; its signals are the node's, not yet an attempt's.
     pub cx: Context,
     pub view: View,
-    pub log: Arc<dyn StepLog>,
+    pub files: Arc<dyn NodeFiles>,
+    pub outputs: Arc<OutputFolder>,
     pub ear: Arc<dyn Hear>,
     pub notices: NoticeSender,
     pub masker: Masker,
@@ -118,14 +120,16 @@ impl Job {
         self.plan.node(self.node).is_light()
     }
 
-    /// Runs the node to its end and says so.
-    pub async fn run(mut self) {
-        let plan = Arc::clone(&self.plan);
-        let node = plan.node(self.node);
-        let caught = AssertUnwindSafe(self.ending(node)).catch_unwind().await;
-        let mut ending = caught.unwrap_or_else(|panic| Ending::errored(broke(&node.outline.kind, panic.as_ref())));
-        ending.log = self.log.close();
-        self.ear.hear(Word::Ended(self.node, Box::new(ending)));
+    /// Runs the node to its end and says so. It is large, and handed on and on before it begins: hence the box.
+    pub fn run(mut self) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let plan = Arc::clone(&self.plan);
+            let node = plan.node(self.node);
+            let caught = AssertUnwindSafe(self.ending(node)).catch_unwind().await;
+            let mut ending = caught.unwrap_or_else(|panic| Ending::errored(broke(&node.outline.kind, panic.as_ref())));
+            ending.log = self.files.close();
+            self.ear.hear(Word::Ended(self.node, Box::new(ending)));
+        })
     }
 
     async fn ending(&mut self, node: &PlanNode) -> Ending {
@@ -197,18 +201,16 @@ impl Job {
         if !node.env.is_empty() {
             self.see_env(&env);
         }
-        let output = self.cx.output_file.display().to_string();
-        let own = [("PIPELINE_STEP", node.step.clone()), ("PIPELINE_OUTPUT", output)];
-        let light = node.is_light();
-        if light {
-            self.cx.own_env = own.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        } else {
-            Arc::make_mut(&mut env).extend(own.map(|(name, value)| (name.to_owned(), value)));
-        }
-        self.cx.env = env;
-        if light {
+        let output = &self.cx.output_file;
+        if node.is_light() {
+            let own = [("PIPELINE_STEP", node.step.clone().into()), ("PIPELINE_OUTPUT", output.clone().into())];
+            self.cx.own_env = Vec::from(own);
+            self.cx.env = env;
             return Ok(());
         }
+        let own = [("PIPELINE_STEP", node.step.clone()), ("PIPELINE_OUTPUT", output.display().to_string())];
+        Arc::make_mut(&mut env).extend(own.map(|(name, value)| (name.to_owned(), value)));
+        self.cx.env = env;
         std::fs::create_dir_all(&self.cx.scratch).map_err(|error| {
             Fault::unknown(format!("the folder {} cannot be made: {error}", self.cx.scratch.display()))
         })
@@ -289,7 +291,12 @@ impl Job {
     }
 
     fn passed(&self, step: &StepPlan, file: &Path, mut outputs: Outputs) -> Ending {
-        let written = outputs::take(file, &self.cx.secrets, &self.masker).and_then(|written| {
+        let written = if self.outputs.may_hold_some() {
+            outputs::take(file, &self.cx.secrets, &self.masker)
+        } else {
+            Ok(Outputs::new())
+        };
+        let written = written.and_then(|written| {
             outputs::refuse_secrets(&outputs, &self.cx.secrets, &self.masker)?;
             outputs.extend(written);
             outputs::require(&step.outputs, &outputs)

@@ -58,7 +58,7 @@ impl Cache {
         };
         let left = Left {
             step: self.name().to_owned(),
-            run: cx.run.clone(),
+            run: cx.run.to_string(),
             fingerprint: self.fingerprint.clone(),
             files,
             outputs: outputs.clone(),

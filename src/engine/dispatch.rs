@@ -9,6 +9,7 @@ mod desk;
 mod perform;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use super::attempt::{Ending, Job, Word};
 use super::finish::{Facts, RunResult};
 use super::graph::Graph;
 use super::masked;
+use super::outputs::OutputFolder;
 use super::scheduler::{End, Scheduler, Why};
 use super::scope::Known;
 use super::{Options, Parts};
@@ -40,6 +42,8 @@ const DROPPED: Duration = Duration::from_secs(2);
 struct Dispatch {
     options: Options,
     parts: Parts,
+    /// What the contexts of all nodes have in common.
+    common: Common,
     scheduler: Scheduler,
     known: Known,
     /// Where tasks have their say.
@@ -72,6 +76,25 @@ struct Dispatch {
     unused: Unused,
 }
 
+/// What the contexts of all nodes have in common, in one place in memory for all.
+struct Common {
+    project: Arc<Path>,
+    run: Arc<str>,
+    scratch: Arc<Path>,
+    outputs: Arc<OutputFolder>,
+}
+
+impl Common {
+    fn new(options: &Options, parts: &Parts, outputs: OutputFolder) -> Self {
+        Common {
+            project: parts.plan.settings().project.as_path().into(),
+            run: options.run.as_str().into(),
+            scratch: parts.files.scratch().into(),
+            outputs: Arc::new(outputs),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Unused {
     stop: CancellationToken,
@@ -94,7 +117,7 @@ struct Running {
 }
 
 impl Dispatch {
-    fn new(options: Options, parts: Parts, desk: Weak<Desk>) -> Self {
+    fn new(options: Options, parts: Parts, outputs: OutputFolder, desk: Weak<Desk>) -> Self {
         let mut graph = Graph::of(&parts.plan, &options.selection);
         graph.owe(options.origin.course.as_ref().map_or(&[], |course| &course.continues.owes));
         let scheduler = Scheduler::new(graph, options.mode, options.jobs);
@@ -106,6 +129,7 @@ impl Dispatch {
         let kept = kept.filter(|kept| parts.plan.node(kept.node).role != Role::Gate);
         let kept = kept.map(|kept| (kept.node, kept.clone())).collect();
         Dispatch {
+            common: Common::new(&options, &parts, outputs),
             kept,
             stage_begun: vec![None; parts.plan.stages().len()],
             home: Handle::current(),

@@ -1,5 +1,7 @@
 //! What a step wrote to `$PIPELINE_OUTPUT`: `key=value` lines and the `key<<END … END` form. Knows no step.
 
+mod folder;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -11,6 +13,8 @@ use rustix::io::Errno;
 use crate::mask::{Masker, SecretText};
 use crate::outcome::{Failure, Outputs};
 
+pub(crate) use folder::OutputFolder;
+
 /// Bytes that the file may have.
 const LIMIT: u64 = 1024 * 1024;
 
@@ -21,7 +25,9 @@ const LIMIT: u64 = 1024 * 1024;
 /// file, or too large.
 pub(crate) fn take(file: &Path, secrets: &BTreeMap<String, SecretText>, masker: &Masker) -> Result<Outputs, Failure> {
     let read = read(file);
-    let _ = std::fs::remove_file(file);
+    if !matches!(read, Ok(None)) {
+        let _ = std::fs::remove_file(file);
+    }
     let Some(text) = read? else { return Ok(Outputs::new()) };
     let text = String::from_utf8(text).map_err(|_| Failure::new("its outputs are not UTF-8 text"))?;
     let found: Outputs = parse(&text)?.into_iter().map(|(key, value)| (key, value.into())).collect();

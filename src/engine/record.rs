@@ -21,18 +21,16 @@ pub trait Recorder: Send {
 
 /// The files of one run.
 pub trait RunFiles: Send + Sync {
-    /// The log of a node, made when its first line comes. Lines are masked and cut, then kept, then shown by `live`.
-    fn log(&self, node: NodeId, name: &str, live: &NoticeSender) -> Arc<dyn StepLog>;
-
-    /// Where a node's evidence goes, masked.
-    fn evidence(&self, node: NodeId, name: &str) -> Arc<dyn Evidence>;
+    /// Those of a node, made when something comes that is to be kept.
+    fn of(&self, node: NodeId, name: &Arc<str>, live: &NoticeSender) -> Arc<dyn NodeFiles>;
 
     /// A folder of this run alone (0700), there from the start and removed when the run is over.
     fn scratch(&self) -> &Path;
 }
 
-/// The log of one node. Dropped without being closed (a second Ctrl-C), it keeps what it has.
-pub trait StepLog: LineSink {
+/// The log and the evidence of one node. Lines are masked and cut, then kept, then shown to who watches. Dropped without
+/// being closed (a second Ctrl-C), the log keeps what it has.
+pub trait NodeFiles: LineSink + Evidence {
     /// Puts what was not yet written onto disk and says how much there is; `None` where no line came.
     fn close(&self) -> Option<LogSize>;
 }

@@ -1,12 +1,8 @@
 //! Text with `${{ }}` in it: literal parts and expressions. `$${{` writes the characters themselves.
 
 use super::cel::{Expr, ExprError, Reference, Scope};
+use crate::document::template::{ESCAPED, OPEN, has_mark};
 use serde_json::Value;
-
-/// What opens an expression.
-const OPEN: &str = "${{";
-/// What stands for [`OPEN`] itself.
-const ESCAPED: &str = "$${{";
 
 /// A text with expressions in it.
 #[derive(Debug, Clone)]
@@ -74,7 +70,7 @@ impl Template {
 
     /// Whether a text holds `${{` or its escape; any other text is its own value.
     pub fn is_in(text: &str) -> bool {
-        text.contains(OPEN)
+        has_mark(text)
     }
 
     /// Its value: a template that is only `${{ x }}` keeps the type of `x`; any other is text, in which `null` is

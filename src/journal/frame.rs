@@ -1,8 +1,6 @@
 //! One line of the journal: `LENGTH CRC32 JSON`, the first two in eight hexadecimal digits, so that a torn or changed
 //! line is found and the rest can still be searched with grep. Knows bytes and records; no file.
 
-use std::io::Write as _;
-
 use crate::event::{FORMAT_VERSION, Record};
 
 /// Digits of the length, a blank, digits of the checksum, a blank.
@@ -29,23 +27,34 @@ pub(super) fn put(record: &Record, out: &mut Vec<u8>) -> serde_json::Result<()> 
         out.truncate(start);
         return Err(error);
     }
-    let json = &out[start + HEAD..];
-    let (length, crc) = (json.len(), crc32fast::hash(json));
-    let mut head = &mut out[start..start + HEAD];
-    write!(head, "{length:08x} {crc:08x} ").expect("the head has room for it");
+    let head = head(&out[start + HEAD..]);
+    out[start..start + HEAD].copy_from_slice(&head);
     out.push(b'\n');
     Ok(())
+}
+
+/// What stands before a record's JSON.
+fn head(json: &[u8]) -> [u8; HEAD] {
+    // a record of 4 GiB does not come to be
+    let length = u32::try_from(json.len()).unwrap_or(u32::MAX);
+    let mut head = [b' '; HEAD];
+    hexadecimal(length, &mut head[..8]);
+    hexadecimal(crc32fast::hash(json), &mut head[9..17]);
+    head
+}
+
+/// Writes the last digits of `number`, as many as there is room for.
+fn hexadecimal(number: u32, out: &mut [u8]) {
+    for (digit, place) in out.iter_mut().rev().zip(0..) {
+        *digit = b"0123456789abcdef"[(number >> (4 * place) & 15) as usize];
+    }
 }
 
 /// The JSON of a line with its end, if it is what was written.
 pub(super) fn json(line: &[u8]) -> Result<&[u8], Damage> {
     let Some(whole) = line.strip_suffix(b"\n") else { return Err(Damage::Torn) };
-    let (Some(head), Some(json)) = (whole.get(..HEAD), whole.get(HEAD..)) else { return Err(Damage::Changed) };
-    if head == format!("{:08x} {:08x} ", json.len(), crc32fast::hash(json)).as_bytes() {
-        Ok(json)
-    } else {
-        Err(Damage::Changed)
-    }
+    let Some((written, json)) = whole.split_first_chunk::<HEAD>() else { return Err(Damage::Changed) };
+    if *written == head(json) { Ok(json) } else { Err(Damage::Changed) }
 }
 
 /// The format that a first record names, where it is not ours.

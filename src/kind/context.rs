@@ -96,16 +96,16 @@ pub type RunSecrets = BTreeMap<String, SecretText>;
 #[derive(Clone)]
 pub struct Context {
     /// `stage.step`.
-    pub name: String,
+    pub name: Arc<str>,
     /// The project's folder, absolute: relative paths start here.
-    pub project: PathBuf,
+    pub project: Arc<Path>,
     /// The run's id.
-    pub run: String,
+    pub run: Arc<str>,
     /// The whole environment of the step: the pipeline's, the step's `env`, `PIPELINE_*`. Secret values included.
     pub env: Arc<BTreeMap<String, String>>,
     /// For a [light](super::Kind::light) kind: the variables that are its step's alone (`PIPELINE_STEP`,
     /// `PIPELINE_OUTPUT`), so that `env` is shared. For any other they stand in `env` and this is empty.
-    pub own_env: BTreeMap<OsString, OsString>,
+    pub own_env: Vec<(&'static str, OsString)>,
     /// The run's secrets by name, for masking decisions and the `secrets` assertion.
     pub secrets: Arc<RunSecrets>,
     /// The names that CEL may use, for expressions the kind evaluates itself.
@@ -115,7 +115,7 @@ pub struct Context {
     /// The run's `evidence/` folder.
     pub evidence: Arc<dyn Evidence>,
     /// A private folder (0700) for temporary files, removed when the run is over.
-    pub scratch: PathBuf,
+    pub scratch: Arc<Path>,
     /// The file `$PIPELINE_OUTPUT` that the step may write `key=value` lines to; the engine reads it.
     pub output_file: PathBuf,
     /// Outputs of the stage's steps that are over, by step id: what `of:` refers to.
@@ -164,15 +164,14 @@ impl Context {
     /// The variable `KUBECONFIG` of a user's script, where it is not left as it is: the file names the run's cluster and
     /// no other. A value of the pipeline's own (`env: { KUBECONFIG: … }`) stands.
     pub fn kubeconfig(&self) -> Option<(OsString, OsString)> {
-        let folder = self.output_file.parent().unwrap_or(&self.scratch);
-        let written = self.env.get("KUBECONFIG").map(String::as_str);
-        let file = self.world.cluster.kubeconfig_for_scripts(written, folder)?;
+        let written = || self.env.get("KUBECONFIG").map(String::as_str);
+        let file = self.world.cluster.kubeconfig_for_scripts(written, &self.scratch)?;
         Some(("KUBECONFIG".into(), file.into()))
     }
 
     /// The folder in which this run is kept: journal, logs, evidence, reports.
     pub fn record(&self) -> PathBuf {
-        self.project.join(".pipeline/runs").join(&self.run)
+        self.project.join(".pipeline/runs").join(&*self.run)
     }
 
     /// How processes of this attempt are stopped.

@@ -45,15 +45,15 @@ impl Trial {
         let log = Arc::new(Log::default());
         let token = CancellationToken::new;
         let cx = Context {
-            name: "stage.step".to_owned(),
-            run: "run".to_owned(),
+            name: "stage.step".into(),
+            run: "run".into(),
             env: Arc::new(std::env::var("PATH").map(|path| ("PATH".to_owned(), path)).into_iter().collect()),
-            own_env: BTreeMap::new(),
+            own_env: Vec::new(),
             secrets: Arc::default(),
             scope: Arc::new(Scope::default()),
             log: Arc::clone(&log) as Arc<dyn LineSink>,
             evidence: Arc::clone(&log) as Arc<dyn Evidence>,
-            scratch: project.clone(),
+            scratch: project.as_path().into(),
             output_file: project.join("outputs"),
             steps: Arc::default(),
             patience: Duration::ZERO,
@@ -66,7 +66,7 @@ impl Trial {
                 during: false,
             },
             world: Arc::new(World::new(Settings { project: project.clone(), ..Settings::default() })),
-            project,
+            project: project.into(),
         };
         Trial { cx, log, folder }
     }

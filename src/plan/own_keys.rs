@@ -5,6 +5,7 @@ use super::files::Files;
 use super::judge::{Found, Judge, name_help};
 use super::names::{Names, Site};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::template::takes_value;
 use crate::document::{Entry, Format, Formats, Found as Fit, Node, Shape, Value};
 use crate::expr::Scope;
 use crate::spec::name_problem;
@@ -48,7 +49,7 @@ impl Formats for KeysOnly<'_> {
 }
 
 fn holds_template(node: &Node) -> bool {
-    node.as_text().is_some_and(|text| text.replace("$${{", "").contains("${{"))
+    node.as_text().is_some_and(takes_value)
 }
 
 /// Whether a value is put in anywhere below `node`.

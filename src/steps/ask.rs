@@ -61,8 +61,13 @@ impl Step for Ask {
         let masker = self.masker(cx);
         let begun = Instant::now();
         let namespace = cx.world.cluster.namespace_or(self.namespace.as_deref())?.to_owned();
-        let call =
-            Call { env: &cx.env, dir: cx.project.clone(), scratch: cx.scratch.clone(), log: &*cx.log, stop: cx.stop() };
+        let call = Call {
+            env: &cx.env,
+            dir: cx.project.to_path_buf(),
+            scratch: cx.scratch.to_path_buf(),
+            log: &*cx.log,
+            stop: cx.stop(),
+        };
         let question = self.question(cx, &namespace, &masker).await?;
         cx.evidence.keep("question.txt", &masker.mask(&question.text));
         let tool = self.tool.0.name();

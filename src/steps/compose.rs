@@ -103,7 +103,7 @@ async fn held(project: &Project, up: &UpSpec, cx: &Context) -> Result<Outcome, F
 /// Up, and written down before that: whoever comes after a run that was killed must know of it.
 async fn brought(project: &Project, up: &UpSpec, cx: &Context) -> Result<Vec<Service>, Undone> {
     let call = call(cx, cx.stop());
-    let (folder, run) = (cx.project.as_path(), cx.run.as_str());
+    let (folder, run) = (&*cx.project, &*cx.run);
     let raising = Raising { folder, run, during: cx.signals.during, volumes: up.volumes };
     cx.world.compose.raise(project, raising, &call).await?;
     cx.world.compose.up(project, &up.options(), &call).await
@@ -195,7 +195,7 @@ fn outputs(services: &[Service], project: &Project) -> Outputs {
 }
 
 fn call(cx: &Context, stop: Stop) -> Call<'_> {
-    Call { env: &cx.env, dir: cx.project.clone(), scratch: cx.scratch.clone(), log: &*cx.log, stop }
+    Call { env: &cx.env, dir: cx.project.to_path_buf(), scratch: cx.scratch.to_path_buf(), log: &*cx.log, stop }
 }
 
 /// For what is still to be done when the attempt must stop.

@@ -80,8 +80,13 @@ impl Step for Helm {
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
-        let call =
-            Call { env: &cx.env, dir: cx.project.clone(), scratch: cx.scratch.clone(), log: &*cx.log, stop: cx.stop() };
+        let call = Call {
+            env: &cx.env,
+            dir: cx.project.to_path_buf(),
+            scratch: cx.scratch.to_path_buf(),
+            log: &*cx.log,
+            stop: cx.stop(),
+        };
         let Some((_, verb)) = self.verbs().into_iter().next() else {
             return Err(Fault::invalid("a helm step has exactly one verb, such as install"));
         };
@@ -137,7 +142,7 @@ async fn act(verb: &Verb<'_>, cx: &Context, call: &Call<'_>) -> Result<Outputs, 
 /// Whose act it is.
 fn author(cx: &Context) -> Author {
     let pipeline = cx.scope.roots.get("run").and_then(|run| run["pipeline"].as_str()).unwrap_or_default();
-    Author { pipeline: pipeline.to_owned(), run: cx.run.clone() }
+    Author { pipeline: pipeline.to_owned(), run: cx.run.to_string() }
 }
 
 /// Release and namespace of a verb that acts on the cluster.

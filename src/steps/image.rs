@@ -64,8 +64,13 @@ impl Step for Image {
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
-        let call =
-            Call { env: &cx.env, dir: cx.project.clone(), scratch: cx.scratch.clone(), log: &*cx.log, stop: cx.stop() };
+        let call = Call {
+            env: &cx.env,
+            dir: cx.project.to_path_buf(),
+            scratch: cx.scratch.to_path_buf(),
+            log: &*cx.log,
+            stop: cx.stop(),
+        };
         let images = &cx.world.images;
         let engine = images.engine(&self.engine, &call).await?;
         let done = match self.verb() {

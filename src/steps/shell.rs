@@ -1,16 +1,15 @@
 //! `shell`: a script or a command on this machine, judged by its exit code; a service, where it runs `during` others.
 
 mod ready;
+mod service;
 mod tail;
-
-use std::pin::pin;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::diagnostic::{Code, did_you_mean};
-use crate::drivers::process::{Command, Exit, Finished, Leftovers, Running, Stop};
+use crate::drivers::process::{Command, Exit, Finished, Leftovers, Running};
 use crate::drivers::script;
 use crate::expect::Expect;
 use crate::kind::{CheckContext, Context, ExistingPath, OutputRow, Script, Step, StepKind};
@@ -18,6 +17,7 @@ use crate::outcome::{Failure, Fault, Outcome, Outputs};
 use crate::units::Count;
 
 use ready::Ready;
+use service::{Served, serve};
 use tail::Tail;
 
 /// The row of `shell`.
@@ -107,46 +107,26 @@ impl Step for Shell {
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
-        let command = self.command(cx)?;
         let tail = Tail::new(&*cx.log, self.ready.as_ref().and_then(|ready| ready.log.as_deref()));
-        let stop = Stop { cancel: cx.signals.cancel.child_token(), grace: cx.signals.grace };
         let leftovers = if self.leave_running { Leftovers::Keep } else { Leftovers::End };
-        let running = Running::start(&command)?.patiently(cx.patience);
-        if self.ready.is_none() {
-            cx.up();
-        }
-        let mut work = pin!(running.finish(&tail, &stop, leftovers));
-        let mut up = pin!(Ready::reached(self.ready.as_ref(), cx, &tail));
-        let (mut waiting, mut unready, mut over) = (self.ready.is_some(), None, false);
-        let finished = loop {
-            tokio::select! {
-                biased;
-                finished = &mut work => break finished?,
-                () = cx.stopped(), if !over => {
-                    over = true;
-                    stop.cancel.cancel();
-                }
-                reached = &mut up, if waiting => {
-                    waiting = false;
-                    match reached {
-                        Ok(()) => cx.up(),
-                        Err(failure) => {
-                            unready = Some(failure);
-                            stop.cancel.cancel();
-                        }
-                    }
-                }
-            }
+        let running = Running::start(&self.command(cx)?)?.patiently(cx.patience);
+        let served = if self.ready.is_some() || cx.signals.during {
+            // boxed: most scripts are no service, and need no room for one
+            Box::pin(serve(self, running, leftovers, &tail, cx)).await?
+        } else {
+            let finished = running.finish(&tail, &cx.stop(), leftovers).await?;
+            Served { finished, starting: false, unready: None }
         };
+        let finished = served.finished;
         if cx.signals.cancel.is_cancelled() && finished.exit == Exit::Stopped {
             return Err(Fault::unknown("stopped"));
         }
         if finished.ended_leftovers && finished.exit != Exit::Stopped {
             cx.say("ended what the script left running in the background (`leave_running: true` keeps it)");
         }
-        Ok(match unready {
+        Ok(match served.unready {
             Some(failure) => Outcome::Failed(failure.because(tail.findings(cx))),
-            None => self.judge(finished, waiting, &tail, cx),
+            None => self.judge(finished, served.starting, &tail, cx),
         })
     }
 }
@@ -157,7 +137,7 @@ impl Shell {
         let task = script::task(run, self.shell.as_deref(), self.command.as_deref())?;
         let dir = script::folder(&cx.project, self.dir.as_ref().map(|dir| dir.0.as_path()))?;
         let mut command = script::command(task, &cx.env, dir, &cx.scratch)?;
-        command.env.clone_from(&cx.own_env);
+        command.env.extend(cx.own_env.iter().map(|(name, value)| ((*name).into(), value.clone())));
         command.env.extend(cx.kubeconfig());
         command.stdin = self.stdin.as_ref().map(|text| text.clone().into_bytes());
         Ok(command)

@@ -25,7 +25,7 @@ fn outputs(outcome: &Outcome) -> serde_json::Value {
 async fn a_cluster_that_answers_is_used_and_never_taken_down() {
     let mut stand = Stand::new("provision", json!({})).await;
     let folder = tempfile::tempdir().expect("a folder");
-    stand.cx.project = folder.path().to_owned();
+    stand.cx.project = folder.path().into();
     let up = outputs(&run(&stand, "up: {}").await);
     assert_eq!((up["provider"].as_str(), up["nodes"].as_u64()), (Some("existing"), Some(1)), "{up}");
     assert!(up["version"].as_str().is_some_and(|version| version.starts_with("v1.")), "{up}");
@@ -40,7 +40,7 @@ async fn a_cluster_that_answers_is_used_and_never_taken_down() {
 async fn a_command_makes_a_cluster_and_takes_it_down() {
     let mut stand = Stand::new("provcommand", json!({})).await;
     let folder = tempfile::tempdir().expect("a folder");
-    stand.cx.project = folder.path().to_owned();
+    stand.cx.project = folder.path().into();
     let up = "up: { provider: command, command: { up: 'touch made', down: 'rm made' } }";
     assert_eq!(outputs(&run(&stand, up).await)["provider"], "command");
     assert!(folder.path().join("made").exists());

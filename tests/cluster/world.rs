@@ -77,16 +77,16 @@ impl Project {
             World::new(Settings { project: folder.path().to_owned(), cluster: settings, ..Settings::default() });
         let context = Context {
             name: "stage.step".into(),
-            project: folder.path().to_owned(),
+            project: folder.path().into(),
             run: "run".into(),
             env: Arc::new(std::env::vars().collect()),
-            own_env: std::collections::BTreeMap::new(),
+            own_env: Vec::new(),
             secrets: Arc::default(),
             scope: Arc::default(),
             log: log.clone(),
             evidence: Arc::new(NoEvidence),
             output_file: scratch.join("output"),
-            scratch,
+            scratch: scratch.into(),
             steps: Arc::default(),
             patience: std::time::Duration::ZERO,
             signals: Signals {

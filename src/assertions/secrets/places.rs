@@ -68,8 +68,13 @@ pub async fn images(body: &Secrets, cx: &Context) -> Result<Place, Fault> {
         let why = if body.images.is_some() { "left out" } else { "no step before this gate has made one" };
         return Ok(Place::new("images", Err(why.to_owned())));
     }
-    let call =
-        Call { env: &cx.env, dir: cx.project.clone(), scratch: cx.scratch.clone(), log: &*cx.log, stop: cx.stop() };
+    let call = Call {
+        env: &cx.env,
+        dir: cx.project.to_path_buf(),
+        scratch: cx.scratch.to_path_buf(),
+        log: &*cx.log,
+        stop: cx.stop(),
+    };
     let engine = cx.world.images.engine(&body.engine, &call).await?;
     let (mut found, mut gone) = (BTreeSet::new(), Vec::new());
     for name in &names {
@@ -111,8 +116,8 @@ pub async fn files(body: &Secrets, cx: &Context) -> Result<Place, Fault> {
         None => {
             let call = Call {
                 env: &cx.env,
-                dir: cx.project.clone(),
-                scratch: cx.scratch.clone(),
+                dir: cx.project.to_path_buf(),
+                scratch: cx.scratch.to_path_buf(),
                 log: &*cx.log,
                 stop: cx.stop(),
             };
@@ -125,7 +130,7 @@ pub async fn files(body: &Secrets, cx: &Context) -> Result<Place, Fault> {
     };
     let paths: Vec<PathBuf> = paths.into_iter().filter(is_meant).collect();
     let looked = Ok(counted(paths.len(), "file"));
-    let found = searched(cx, cx.project.clone(), paths).await?;
+    let found = searched(cx, cx.project.to_path_buf(), paths).await?;
     Ok(Place { found, ..Place::new("files", looked) })
 }
 

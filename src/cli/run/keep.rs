@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -14,9 +14,9 @@ use tempfile::TempDir;
 use crate::cli::record::Beside;
 use crate::cli::scratch::scratch;
 use crate::drivers::process::LineSink;
-use crate::engine::{NoticeSender, Recorder, RunFiles, StepLog};
+use crate::engine::{NodeFiles, NoticeSender, Recorder, RunFiles};
 use crate::event::{Event, Live, LogSize, NodeId, Record};
-use crate::journal::{self, LOG_LIMIT, RunFolder, Store, Writer};
+use crate::journal::{LOG_LIMIT, RunFolder, StepLog, Store, Writer};
 use crate::kind::Evidence;
 use crate::mask::Masker;
 use crate::outcome::Fault;
@@ -97,17 +97,22 @@ impl Recorder for Journal {
 
 /// Logs, evidence and scratch of one run.
 pub(super) struct Files {
+    shared: Arc<Shared>,
+    scratch: TempDir,
+}
+
+/// What the files of all nodes have in common.
+struct Shared {
     folder: RunFolder,
     masker: Masker,
-    scratch: TempDir,
     /// What could not be kept, in words.
-    lost: Arc<Mutex<Vec<String>>>,
+    lost: Mutex<Vec<String>>,
 }
 
 impl Files {
     fn new(folder: RunFolder, masker: Masker) -> Result<Self, Fault> {
         let scratch = scratch(folder.id())?;
-        Ok(Files { folder, masker, scratch, lost: Arc::default() })
+        Ok(Files { shared: Arc::new(Shared { folder, masker, lost: Mutex::default() }), scratch })
     }
 
     /// The folder for temporary files.
@@ -117,24 +122,24 @@ impl Files {
 
     /// What could not be kept, in words: logs and evidence that did not reach the disk.
     pub fn lost(&self) -> Vec<String> {
-        std::mem::take(&mut self.lost.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.shared.lost())
+    }
+}
+
+impl Shared {
+    fn lost(&self) -> MutexGuard<'_, Vec<String>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl RunFiles for Files {
-    fn log(&self, node: NodeId, name: &str, live: &NoticeSender) -> Arc<dyn StepLog> {
-        let (shown, passing, masker) = (live.clone(), live.clone(), self.masker.clone());
-        let show = move |text: String| shown.live(Live::Line { node, text });
-        let log = journal::StepLog::new(self.folder.log(name), LOG_LIMIT, &self.masker, show);
-        let pass = move |text: &str| passing.live(Live::Passing { node, text: masker.mask(text).into_owned() });
-        Arc::new(Log { lines: log, pass: Box::new(pass), lost: Arc::clone(&self.lost) })
-    }
-
-    fn evidence(&self, _: NodeId, name: &str) -> Arc<dyn Evidence> {
-        Arc::new(NodeEvidence {
-            folder: self.folder.evidence_of(name),
-            masker: self.masker.clone(),
-            lost: Arc::clone(&self.lost),
+    fn of(&self, node: NodeId, name: &Arc<str>, live: &NoticeSender) -> Arc<dyn NodeFiles> {
+        Arc::new(OfNode {
+            shared: Arc::clone(&self.shared),
+            node,
+            name: Arc::clone(name),
+            live: live.clone(),
+            log: OnceLock::new(),
         })
     }
 
@@ -143,66 +148,74 @@ impl RunFiles for Files {
     }
 }
 
-struct Log {
-    lines: journal::StepLog,
-    pass: Box<dyn Fn(&str) + Send + Sync>,
-    lost: Arc<Mutex<Vec<String>>>,
+/// The files of one node. Most say nothing: what it takes to keep a log comes with the first line.
+struct OfNode {
+    shared: Arc<Shared>,
+    node: NodeId,
+    name: Arc<str>,
+    live: NoticeSender,
+    log: OnceLock<StepLog>,
 }
 
-impl LineSink for Log {
+impl OfNode {
+    fn log(&self) -> &StepLog {
+        self.log.get_or_init(|| {
+            let (live, node) = (self.live.clone(), self.node);
+            let show = move |text: String| live.live(Live::Line { node, text });
+            StepLog::new(self.shared.folder.log(&self.name), LOG_LIMIT, &self.shared.masker, show)
+        })
+    }
+}
+
+impl LineSink for OfNode {
     fn line(&self, line: &[u8]) {
-        self.lines.line(line);
+        self.log().line(line);
     }
 
     fn passing(&self, text: &str) {
-        (self.pass)(text);
+        let text = self.shared.masker.mask(text).into_owned();
+        self.live.live(Live::Passing { node: self.node, text });
     }
 
     fn piece(&self, piece: &[u8]) {
-        self.lines.piece(piece);
+        self.log().piece(piece);
     }
 
     fn ends(&self) {
-        self.lines.ends();
+        self.log().ends();
     }
 }
 
-impl StepLog for Log {
+impl NodeFiles for OfNode {
     fn close(&self) -> Option<LogSize> {
-        match self.lines.finish() {
+        match self.log.get()?.finish() {
             Ok(size) => (size != LogSize::default()).then_some(size),
             Err(error) => {
-                self.lost.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_string());
+                self.shared.lost().push(error.to_string());
                 None
             }
         }
     }
 }
 
-struct NodeEvidence {
-    folder: PathBuf,
-    masker: Masker,
-    lost: Arc<Mutex<Vec<String>>>,
-}
-
-impl Evidence for NodeEvidence {
+impl Evidence for OfNode {
     fn keep(&self, name: &str, text: &str) {
         // Names come from objects of a cluster: none may lead out of the folder.
         let tame = |part: &str| {
             part.chars().map(|c| if c.is_alphanumeric() || "-_.@:".contains(c) { c } else { '_' }).collect::<String>()
         };
         let parts = name.split('/').filter(|part| !part.is_empty() && *part != "." && *part != "..").map(tame);
-        let path = self.folder.join(parts.collect::<PathBuf>());
+        let folder = self.shared.folder.evidence_of(&self.name);
+        let path = folder.join(parts.collect::<PathBuf>());
         let write = || -> io::Result<()> {
             use io::Write;
-            let folder = path.parent().unwrap_or(&self.folder);
+            let folder = path.parent().unwrap_or(&folder);
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
             let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
-            file.write_all(self.masker.mask(text).as_bytes())
+            file.write_all(self.shared.masker.mask(text).as_bytes())
         };
         if let Err(error) = write() {
-            let words = format!("cannot write {}: {error}", path.display());
-            self.lost.lock().unwrap_or_else(PoisonError::into_inner).push(words);
+            self.shared.lost().push(format!("cannot write {}: {error}", path.display()));
         }
     }
 }

@@ -7,6 +7,7 @@ use super::complain::is_slip_of;
 use super::{Format, Formats, Found};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 use crate::document::node::{Entry, Node, Value};
+use crate::document::template::{has_mark, takes_value};
 use crate::source::Span;
 
 /// Holds `node`, which messages call `whole` (nothing: it has no name), against the rule.
@@ -144,9 +145,9 @@ impl<'a> Check<'a> {
 
     pub(super) fn judge(&mut self, format: &str, node: &'a Node) {
         let format = if is_width(format) { "" } else { format };
-        let holds_template = node.as_text().is_some_and(|text| text.contains("${{"));
+        let marked = node.as_text().is_some_and(has_mark);
         let scalar = !matches!(node.value, Value::Null | Value::List(_) | Value::Map(_));
-        if (scalar && !format.is_empty()) || holds_template {
+        if (scalar && !format.is_empty()) || marked {
             let before = self.out.len();
             self.formats.judge(Format { name: format, node }, self.out);
             self.wrong |= self.out.iter().skip(before).any(|new| new.severity == Severity::Error);
@@ -186,7 +187,7 @@ impl<'a> Check<'a> {
     }
 
     fn entry(&mut self, rule: &Rule, entry: &'a Entry) {
-        if holds_template(&entry.key) {
+        if takes_value(&entry.key) {
             self.template_key(entry);
         }
         let known = rule.properties.get(&entry.key).copied();
@@ -213,7 +214,7 @@ impl<'a> Check<'a> {
             Value::List(items) => items.iter().for_each(|item| self.anything(item)),
             Value::Map(entries) => {
                 for entry in entries {
-                    if holds_template(&entry.key) {
+                    if takes_value(&entry.key) {
                         self.template_key(entry);
                     }
                     self.anything(&entry.node);
@@ -243,13 +244,8 @@ fn is_empty(entry: &Entry) -> bool {
     entry.node.value == Value::Null
 }
 
-/// Whether a value is put into the text: `${{` that is not escaped as `$${{`.
-pub(super) fn holds_template(text: &str) -> bool {
-    text.contains("${{") && text.replace("$${{", "").contains("${{")
-}
-
 pub(super) fn is_template(node: &Node) -> bool {
-    node.as_text().is_some_and(holds_template)
+    node.as_text().is_some_and(takes_value)
 }
 
 /// A text that is one `${{ }}` and nothing else: it becomes whatever the expression is.

@@ -2,11 +2,12 @@
 
 use serde_json::Value as Json;
 
-use super::check::{Check, Step, holds_template, is_template, types_of};
+use super::check::{Check, Step, is_template, types_of};
 use super::compile::{Rule, RuleId, Types};
 use super::words;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::document::node::{Entry, Node, Value};
+use crate::document::template::takes_value;
 use crate::source::Span;
 
 impl<'a> Check<'a> {
@@ -147,7 +148,7 @@ impl<'a> Check<'a> {
     pub(super) fn unknown_key(&mut self, rule: &Rule, entry: &'a Entry) {
         if self.is_told(entry.key_span) {
             self.spoil();
-        } else if !holds_template(&entry.key) {
+        } else if !takes_value(&entry.key) {
             let message = match (self.path.is_empty(), self.whole) {
                 (true, "") => format!("unknown key `{}`", entry.key),
                 (true, _) | (false, "") => format!("unknown key `{}` in {}", entry.key, self.place()),

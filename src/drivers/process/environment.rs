@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString, c_char};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
+use std::ptr::null;
 use std::sync::{Arc, LazyLock, Weak};
 
 use super::texts::Texts;
@@ -37,12 +38,22 @@ pub struct Block {
 #[derive(Default)]
 struct Shared {
     of: Weak<BTreeMap<String, String>>,
+    #[expect(dead_code, reason = "holds what `list` points to")]
     texts: Texts,
+    list: Vec<*const c_char>,
 }
 
 thread_local! {
     /// What the last child of this thread shared with others.
     static LAST: Cell<Shared> = Cell::default();
+}
+
+impl Shared {
+    fn new(base: &Arc<BTreeMap<String, String>>) -> io::Result<Self> {
+        let mut texts = Texts::default();
+        base.iter().try_for_each(|(name, value)| texts.add(&[name.as_bytes(), b"=", value.as_bytes()]))?;
+        Ok(Shared { of: Arc::downgrade(base), list: texts.pointers().collect(), texts })
+    }
 }
 
 impl Block {
@@ -54,22 +65,29 @@ impl Block {
         let mut shared = LAST.take();
         // its texts are of a map that still lives, so no other can lie there
         if shared.of.strong_count() == 0 || !std::ptr::eq(shared.of.as_ptr(), Arc::as_ptr(base)) {
-            let mut texts = Texts::default();
-            base.iter().try_for_each(|(name, value)| texts.add(&[name.as_bytes(), b"=", value.as_bytes()]))?;
-            shared = Shared { of: Arc::downgrade(base), texts };
+            shared = Shared::new(base)?;
         }
-        let mut texts = Texts::default();
+        let bytes = own.iter().map(|(name, value)| name.len() + 1 + value.len()).sum();
+        let mut texts = Texts::with_room(own.len(), bytes);
         own.iter().try_for_each(|(name, value)| texts.add(&[name.as_bytes(), b"=", value.as_bytes()]))?;
         let twice = own.keys().filter_map(|name| name.to_str()).filter(|name| base.contains_key(*name));
         let hidden = twice.filter_map(|name| base.keys().position(|other| other == name)).collect();
         Ok(Block { shared, own: texts, hidden })
     }
 
-    /// Where each variable lies, in no order: valid as long as this block is.
-    pub fn pointers(&self) -> impl Iterator<Item = *const c_char> {
-        let shared = self.shared.texts.pointers().enumerate();
-        let shared = shared.filter(|(at, _)| !self.hidden.contains(at)).map(|(_, text)| text);
-        shared.chain(self.own.pointers())
+    /// Where each variable lies, in no order, with a null at the end: valid as long as this block is.
+    pub fn list(&self) -> Vec<*const c_char> {
+        let mut list = Vec::with_capacity(self.shared.list.len() + self.own.pointers().len() + 1);
+        list.extend_from_slice(&self.shared.list);
+        for at in &self.hidden {
+            list[*at] = null();
+        }
+        if !self.hidden.is_empty() {
+            list.retain(|text| !text.is_null());
+        }
+        list.extend(self.own.pointers());
+        list.push(null());
+        list
     }
 
     /// Lets the next child of this thread use what is shared.

@@ -34,9 +34,14 @@ impl Group {
         let _ = kill_process_group(self.0, Signal::KILL);
     }
 
+    /// Whether it has members, zombies included.
+    pub fn is_there(self) -> bool {
+        test_kill_process_group(self.0).is_ok()
+    }
+
     /// Whether a member still runs. Zombies do not count: under an init that reaps nobody they stay for good.
     pub fn is_alive(self) -> bool {
-        test_kill_process_group(self.0).is_ok() && super::wait_linux::runs_in_group(self.0).unwrap_or(true)
+        self.is_there() && super::wait_linux::runs_in_group(self.0).unwrap_or(true)
     }
 
     /// Comes back when no member runs any more, after `grace` at most: then the rest was killed.

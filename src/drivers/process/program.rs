@@ -1,10 +1,10 @@
 //! Which file a program's name means: the lookup in PATH, remembered. Starts nothing.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, RwLock};
+use std::sync::RwLock;
 
 use crate::outcome::Fault;
 
@@ -13,7 +13,7 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 
 /// What was found, by PATH and then by name. Only hits in absolute folders are kept: a step may install what another
 /// one missed. A hit that is gone is forgotten by [`forget`].
-static FOUND: LazyLock<RwLock<HashMap<OsString, HashMap<OsString, PathBuf>>>> = LazyLock::new(RwLock::default);
+static FOUND: RwLock<BTreeMap<OsString, BTreeMap<OsString, PathBuf>>> = RwLock::new(BTreeMap::new());
 
 /// The absolute path of `name`, looked up in `path` where it has no slash, else relative to `dir`.
 pub fn find(name: &OsStr, path: Option<&OsStr>, dir: &Path) -> Result<PathBuf, Fault> {

@@ -43,7 +43,7 @@ pub struct Pump<'a> {
 }
 
 impl<'a> Pump<'a> {
-    /// Reads `pipe`, which must not block.
+    /// Reads `pipe`.
     pub fn new(pipe: OwnedFd, into: Into<'a>) -> Self {
         Pump { pipe: Pipe::Unwatched(pipe), buffer: Vec::new(), into }
     }
@@ -72,8 +72,14 @@ impl<'a> Pump<'a> {
     pub fn ends_within(&mut self, patience: Duration) -> bool {
         let begun = Instant::now();
         while let Pipe::Unwatched(pipe) = &self.pipe {
-            if !is_readable(pipe, patience.saturating_sub(begun.elapsed())) {
-                return false;
+            match look(pipe, patience.saturating_sub(begun.elapsed())) {
+                None => return false,
+                // nobody holds its other end any more, and nothing is left in it: no read is needed to know
+                Some(found) if !found.contains(PollFlags::IN) => {
+                    self.pipe = Pipe::Over;
+                    break;
+                }
+                Some(_) => {}
             }
             make_room(&mut self.buffer);
             match rustix::io::read(pipe, rustix::buffer::spare_capacity(&mut self.buffer)) {
@@ -89,7 +95,10 @@ impl<'a> Pump<'a> {
     fn watch(&mut self) {
         let pipe = std::mem::replace(&mut self.pipe, Pipe::Over);
         self.pipe = match pipe {
-            Pipe::Unwatched(pipe) => Receiver::from_owned_fd_unchecked(pipe).map_or(Pipe::Over, Pipe::Watched),
+            Pipe::Unwatched(pipe) => {
+                let ready = rustix::io::ioctl_fionbio(&pipe, true).map_err(io::Error::from);
+                ready.and_then(|()| Receiver::from_owned_fd_unchecked(pipe)).map_or(Pipe::Over, Pipe::Watched)
+            }
             watched => watched,
         };
     }
@@ -127,15 +136,8 @@ fn make_room(buffer: &mut Vec<u8>) {
     buffer.reserve(room.saturating_sub(buffer.len()).max(1));
 }
 
-/// Whether `fd` has something to read, or has come to its end, within `patience`; this thread waits.
-pub fn is_readable(fd: &OwnedFd, patience: Duration) -> bool {
-    let patience = patience.try_into().ok();
-    matches!(poll(&mut [PollFd::new(fd, PollFlags::IN)], patience.as_ref()), Ok(1..)) && patience.is_some()
-}
-
-/// The reading end of a new pipe, which does not block, and the writing end for a child; both are closed in other children.
-pub fn output_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    let (reader, writer) = io::pipe()?;
-    rustix::io::ioctl_fionbio(&reader, true)?;
-    Ok((reader.into(), writer.into()))
+/// What `fd` has come to within `patience`: it has something to read, or its end was reached. This thread waits.
+pub fn look(fd: &OwnedFd, patience: Duration) -> Option<PollFlags> {
+    let (mut looked, patience) = ([PollFd::new(fd, PollFlags::IN)], patience.try_into().ok()?);
+    matches!(poll(&mut looked, Some(&patience)), Ok(1..)).then(|| looked[0].revents())
 }

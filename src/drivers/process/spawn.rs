@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::feed::Feed;
 use super::group::Group;
 use super::lines::Lines;
-use super::pump::{Into, Pump, output_pipe};
+use super::pump::{Into, Pump};
 use super::refused::{not_started, out_of};
 use super::start::{Ends, Started};
 use super::wait::{Watcher, Way};
@@ -50,14 +50,14 @@ impl Running {
     }
 
     pub(super) fn start_watched(command: &Command, way: Way) -> Result<Self, Fault> {
-        let (stdout, out) = output_pipe().map_err(|error| out_of(command, &error))?;
+        let (stdout, out) = pipe(command)?;
         Running::start_with(command, stdout, Ends { input: None, out, err: None }, way)
     }
 
     /// Starts a command with a pipe of its own for stderr.
     pub(super) fn start_apart(command: &Command) -> Result<(Self, OwnedFd), Fault> {
-        let (stdout, out) = output_pipe().map_err(|error| out_of(command, &error))?;
-        let (stderr, err) = output_pipe().map_err(|error| out_of(command, &error))?;
+        let (stdout, out) = pipe(command)?;
+        let (stderr, err) = pipe(command)?;
         let ends = Ends { input: None, out, err: Some(err) };
         Ok((Running::start_with(command, stdout, ends, Way::Best)?, stderr))
     }
@@ -96,7 +96,11 @@ impl Running {
         if !patience.is_zero() && !stop.cancel.is_cancelled() {
             child.ends_within(patience, &mut pump)?;
         }
-        let finished = child.attend(&mut [&mut pump], &mut feed, stop, leftovers).await;
+        let finished = match child.ended(&pump, leftovers) {
+            Some(finished) => Ok(finished),
+            // boxed: a step that is over by now needs no room for it
+            None => Box::pin(child.attend(&mut [&mut pump], &mut feed, stop, leftovers)).await,
+        };
         pump.end();
         finished
     }
@@ -131,6 +135,13 @@ impl Child {
         self.watcher.look_out().map_err(unseen)
     }
 
+    /// How it ended, if it has, with its output, and left nothing to end.
+    fn ended(&self, pump: &Pump<'_>, leftovers: Leftovers) -> Option<Finished> {
+        let status = self.status.filter(|_| pump.is_over())?;
+        let nothing_left = leftovers == Leftovers::Keep || !Group::of(self.started.pid).is_there();
+        nothing_left.then(|| Finished { exit: exit(status), ended_leftovers: false })
+    }
+
     /// The whole of a child's life after its start.
     async fn attend(
         &mut self,
@@ -154,11 +165,7 @@ impl Child {
                 () = read_on(pumps) => {}
             }
         }
-        let exit = match (stopping, status.code(), status.signal()) {
-            (Some(_), ..) => Exit::Stopped,
-            (None, Some(code), _) => Exit::Code(code),
-            (None, None, signal) => Exit::Signal(signal.unwrap_or_default()),
-        };
+        let exit = if stopping.is_some() { Exit::Stopped } else { exit(status) };
         Ok(Finished { exit, ended_leftovers })
     }
 
@@ -231,6 +238,17 @@ impl Drop for Child {
             self.started.leave();
         }
     }
+}
+
+/// The reading end of a new pipe and the writing end for a child; both are closed in other children.
+fn pipe(command: &Command) -> Result<(OwnedFd, OwnedFd), Fault> {
+    let (reader, writer) = io::pipe().map_err(|error| out_of(command, &error))?;
+    Ok((reader.into(), writer.into()))
+}
+
+/// How a child ended that nobody stopped.
+fn exit(status: ExitStatus) -> Exit {
+    status.code().map_or_else(|| Exit::Signal(status.signal().unwrap_or_default()), Exit::Code)
 }
 
 /// One read of whichever pipe has something.

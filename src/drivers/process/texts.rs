@@ -2,6 +2,7 @@
 
 use std::ffi::c_char;
 use std::io;
+use std::ptr::null;
 
 /// Texts in the order in which they were added.
 #[derive(Default)]
@@ -11,6 +12,11 @@ pub struct Texts {
 }
 
 impl Texts {
+    /// With room for so many texts, and for so many bytes without their ends.
+    pub fn with_room(count: usize, bytes: usize) -> Self {
+        Texts { bytes: Vec::with_capacity(bytes + count), starts: Vec::with_capacity(count) }
+    }
+
     /// Adds the text that these parts make.
     ///
     /// # Errors
@@ -28,8 +34,16 @@ impl Texts {
     }
 
     /// Where each text lies: valid as long as these texts are, unchanged.
-    pub fn pointers(&self) -> impl Iterator<Item = *const c_char> {
+    pub fn pointers(&self) -> impl ExactSizeIterator<Item = *const c_char> {
         self.starts.iter().map(|start| self.bytes[*start..].as_ptr().cast())
+    }
+
+    /// The same as the kernel takes it, with a null at its end.
+    pub fn list(&self) -> Vec<*const c_char> {
+        let mut list = Vec::with_capacity(self.starts.len() + 1);
+        list.extend(self.pointers());
+        list.push(null());
+        list
     }
 }
 
@@ -46,6 +60,7 @@ mod tests {
         assert_eq!(texts.bytes, b"A=1\0\0B=2\0");
         let first = texts.bytes.as_ptr().addr();
         assert_eq!(texts.pointers().map(|text| text.addr() - first).collect::<Vec<_>>(), [0, 4, 5]);
+        assert_eq!((texts.list().len(), texts.list()[3]), (4, null()));
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod here {
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
 
-    use crate::drivers::process::pump::is_readable;
+    use crate::drivers::process::pump::look;
 
     /// A descriptor of a process.
     #[derive(Debug)]
@@ -42,7 +42,7 @@ mod here {
 
     /// Whether a child that was not reaped yet exits within `patience`; this thread waits.
     pub fn exits_within(pid: Pid, patience: Duration) -> bool {
-        pidfd_open(pid, PidfdFlags::empty()).is_ok_and(|pidfd| is_readable(&pidfd, patience))
+        pidfd_open(pid, PidfdFlags::empty()).is_ok_and(|pidfd| look(&pidfd, patience).is_some())
     }
 
     /// Whether any member of the group is more than a zombie; `None` where /proc does not tell.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::Dispatch;
 use crate::engine::attempt::{Hear, Word};
 use crate::engine::finish::RunResult;
+use crate::engine::outputs::OutputFolder;
 use crate::engine::{Interrupt, Options, Parts};
 
 /// Where a run is decided.
@@ -23,10 +24,11 @@ pub(super) struct Desk {
 pub(in crate::engine) async fn run(
     options: Options,
     parts: Parts,
+    outputs: OutputFolder,
     mut interrupts: UnboundedReceiver<Interrupt>,
 ) -> RunResult {
     let desk = Arc::new_cyclic(|desk: &Weak<Desk>| Desk {
-        dispatch: Mutex::new(Some(Dispatch::new(options, parts, desk.clone()))),
+        dispatch: Mutex::new(Some(Dispatch::new(options, parts, outputs, desk.clone()))),
         over: Notify::new(),
     });
     desk.turn(Dispatch::begin);

@@ -1,6 +1,5 @@
 //! Carrying out the scheduler's orders: conditions are evaluated, contexts made, tokens cancelled, skips written down.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -173,23 +172,23 @@ impl Dispatch {
 
     fn job(&self, node: NodeId, ground: &Ground, signals: Signals) -> Job {
         let (plan, parts) = (&self.parts.plan, &self.parts);
-        let name = plan.node(node).outline.name.as_str();
+        let name: Arc<str> = plan.node(node).outline.name.as_str().into();
         let view = self.known.view(plan, node, ground);
-        let scratch = parts.files.scratch();
+        let files = parts.files.of(node, &name, &parts.notices);
+        let scratch = &self.common.scratch;
         let light = plan.node(node).is_light();
-        let log = parts.files.log(node, name, &parts.notices);
         let cx = Context {
-            name: name.to_owned(),
-            project: plan.settings().project.clone(),
-            run: self.options.run.clone(),
+            name,
+            project: Arc::clone(&self.common.project),
+            run: Arc::clone(&self.common.run),
             env: Arc::clone(&ground.env),
-            own_env: BTreeMap::new(),
+            own_env: Vec::new(),
             secrets: Arc::clone(&parts.secrets),
             scope: Arc::clone(&view.plain),
-            log: Arc::clone(&log) as _,
-            evidence: parts.files.evidence(node, name),
-            scratch: if light { scratch.to_owned() } else { scratch.join(node.0.to_string()) },
-            output_file: scratch.join(format!("{}.output", node.0)),
+            log: Arc::clone(&files) as _,
+            evidence: Arc::clone(&files) as _,
+            scratch: if light { Arc::clone(scratch) } else { scratch.join(node.0.to_string()).into() },
+            output_file: self.common.outputs.file(node),
             steps: Arc::clone(&view.steps),
             patience: Duration::ZERO,
             signals,
@@ -200,7 +199,8 @@ impl Dispatch {
             node,
             cx,
             view,
-            log,
+            files,
+            outputs: Arc::clone(&self.common.outputs),
             ear: self.desk.upgrade().expect("a turn is carried out at the desk"),
             notices: parts.notices.clone(),
             masker: parts.masker.clone(),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::kit::{self, Setup};
 use crate::drivers::World;
-use crate::engine::{NoticeSender, Options, Parts, Recorder, RunFiles, RunResult, Selection, StepLog, notices, run};
+use crate::engine::{NodeFiles, NoticeSender, Options, Parts, Recorder, RunFiles, RunResult, Selection, notices, run};
 use crate::event::{Event, LogSize, NodeId, Record};
 use crate::kind::Evidence;
 use crate::mask::Masker;
@@ -65,7 +65,7 @@ impl crate::drivers::process::LineSink for Silent {
     fn line(&self, _line: &[u8]) {}
 }
 
-impl StepLog for Silent {
+impl NodeFiles for Silent {
     fn close(&self) -> Option<LogSize> {
         None
     }
@@ -76,10 +76,7 @@ impl Evidence for Silent {
 }
 
 impl RunFiles for Files {
-    fn log(&self, _node: NodeId, _name: &str, _live: &NoticeSender) -> Arc<dyn StepLog> {
-        Arc::new(Silent)
-    }
-    fn evidence(&self, _node: NodeId, _name: &str) -> Arc<dyn Evidence> {
+    fn of(&self, _node: NodeId, _name: &Arc<str>, _live: &NoticeSender) -> Arc<dyn NodeFiles> {
         Arc::new(Silent)
     }
     fn scratch(&self) -> &Path {

@@ -24,8 +24,8 @@ use tokio::time::Instant;
 use crate::drivers::World;
 use crate::drivers::process::LineSink;
 use crate::engine::{
-    Course, Interrupt, Mode, Notice, NoticeSender, Options, Origin, Parts, Past, Recorder, Resumption, RunFiles,
-    RunResult, Selection, StepLog, notices, run,
+    Course, Interrupt, Mode, NodeFiles, Notice, NoticeSender, Options, Origin, Parts, Past, Recorder, Resumption,
+    RunFiles, RunResult, Selection, notices, run,
 };
 use crate::event::{Event, Live, LogSize, NodeId, Record};
 use crate::kind::Evidence;
@@ -261,12 +261,8 @@ struct Files {
 }
 
 impl RunFiles for Files {
-    fn log(&self, node: NodeId, _name: &str, live: &NoticeSender) -> Arc<dyn StepLog> {
+    fn of(&self, node: NodeId, _name: &Arc<str>, live: &NoticeSender) -> Arc<dyn NodeFiles> {
         Arc::new(Log { node, live: live.clone(), lines: AtomicU64::new(0) })
-    }
-
-    fn evidence(&self, _node: NodeId, _name: &str) -> Arc<dyn Evidence> {
-        Arc::new(NoEvidence)
     }
 
     fn scratch(&self) -> &Path {
@@ -287,15 +283,13 @@ impl LineSink for Log {
     }
 }
 
-impl StepLog for Log {
+impl NodeFiles for Log {
     fn close(&self) -> Option<LogSize> {
         let lines = self.lines.load(Ordering::Relaxed);
         (lines > 0).then_some(LogSize { lines, bytes: 0, dropped: 0 })
     }
 }
 
-struct NoEvidence;
-
-impl Evidence for NoEvidence {
+impl Evidence for Log {
     fn keep(&self, _name: &str, _text: &str) {}
 }

@@ -81,7 +81,7 @@ impl Fallback {
         let commands = self.commands.iter().map(|argv| (argv.join(" "), Task::Argv(argv)));
         let (mut answer, mut reasons) = (String::new(), Vec::new());
         for (name, task) in script.chain(commands) {
-            let mut command = script::command(task, &cx.env, cx.project.clone(), &cx.scratch)?;
+            let mut command = script::command(task, &cx.env, cx.project.to_path_buf(), &cx.scratch)?;
             let kubeconfig = kubeconfig.unwrap_or(Path::new("/dev/null"));
             command.env.insert("KUBECONFIG".into(), kubeconfig.into());
             match one(&command, call).await? {

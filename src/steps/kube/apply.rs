@@ -132,7 +132,7 @@ fn owner(on: &On<'_>) -> Option<Owner> {
     let pipeline = on.cx.scope.roots.get("run").and_then(|run| run["pipeline"].as_str());
     let pipeline = pipeline.filter(|name| !name.is_empty())?;
     let home = on.cluster.namespace().to_owned();
-    Some(Owner { pipeline: pipeline.to_owned(), home, run: on.cx.run.clone() })
+    Some(Owner { pipeline: pipeline.to_owned(), home, run: on.cx.run.to_string() })
 }
 
 /// Makes the namespace where it is not there; the outcome where it may not.

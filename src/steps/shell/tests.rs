@@ -132,7 +132,8 @@ async fn a_service_that_is_never_up_is_stopped_and_says_what_was_missing() {
 
 #[tokio::test]
 async fn a_script_without_ready_is_up_at_once_and_may_end_early() {
-    let trial = Trial::new();
+    let mut trial = Trial::new();
+    trial.cx.signals.during = true;
     outcome(&trial, json!({ "run": "true" })).await;
     assert!(trial.cx.signals.up.is_cancelled());
 }
