@@ -154,6 +154,10 @@ impl LineSink for Log {
         self.lines.line(line);
     }
 
+    fn lines(&self, lines: &[u8]) {
+        self.lines.lines(lines);
+    }
+
     fn passing(&self, text: &str) {
         (self.pass)(text);
     }
