@@ -8,6 +8,7 @@ use aho_corasick::Input;
 
 mod breaks;
 mod forms;
+mod grams;
 mod search;
 mod stream;
 mod visible;

@@ -36,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 use crate::outcome::Fault;
 
 pub use group::Group;
+pub(super) use lines::Lines;
 pub use spawn::Running;
 
 /// A command to run. Its environment is exactly `base` and `env`: nothing is inherited.
@@ -81,6 +82,11 @@ pub trait LineSink: Send + Sync {
     /// One line; may hold any bytes. Masking, cutting and storing are the sink's business.
     fn line(&self, line: &[u8]);
 
+    /// Lines that came together, each followed by `\n`: whoever keeps them can do so at once.
+    fn lines(&self, lines: &[u8]) {
+        each_line(lines).for_each(|line| self.line(line));
+    }
+
     /// How the thing stands at the moment: shown where somebody watches, stored nowhere.
     fn passing(&self, text: &str) {
         let _ = text;
@@ -94,6 +100,12 @@ pub trait LineSink: Send + Sync {
 
     /// A line that came in pieces ends where the last piece did.
     fn ends(&self) {}
+}
+
+/// Lines that are followed by `\n` each, without it.
+pub fn each_line(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    memchr::memchr_iter(b'\n', lines).map(move |end| &lines[std::mem::replace(&mut start, end + 1)..end])
 }
 
 /// When and how a process is to be stopped.

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use crate::drivers::process::{LINE_LIMIT, LineSink};
+use crate::drivers::process::{LINE_LIMIT, LineSink, each_line};
 use crate::event::LogSize;
 use crate::mask::{MaskStream, Masker};
 
@@ -86,14 +86,16 @@ impl Drop for StepLog {
 
 impl LineSink for StepLog {
     fn line(&self, line: &[u8]) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let masked = state.masked.push(&[line, b"\n"].concat());
-        state.take(&masked, &self.show);
+        self.lines(&[line, b"\n"].concat());
+    }
+
+    fn lines(&self, lines: &[u8]) {
+        self.piece(lines);
     }
 
     fn piece(&self, piece: &[u8]) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let masked = state.masked.push(piece);
+        let masked = state.masked.pass(piece);
         state.take(&masked, &self.show);
     }
 
@@ -103,23 +105,26 @@ impl LineSink for StepLog {
 }
 
 impl State {
-    /// Keeps and shows what is a whole line by now.
+    /// Keeps and shows what is whole lines by now, at once.
     fn take(&mut self, masked: &[u8], show: &dyn Fn(String)) {
-        for piece in masked.split_inclusive(|byte| *byte == b'\n') {
-            if !piece.ends_with(b"\n") {
-                self.unfinished.extend_from_slice(piece);
-                self.keep_overlong(show);
-            } else if !self.unfinished.is_empty() {
+        let whole = memchr::memrchr(b'\n', masked).map_or(0, |last| last + 1);
+        let (mut masked, start) = masked.split_at(whole);
+        if let Some(end) = memchr::memchr(b'\n', masked) {
+            let (first, others) = masked.split_at(end + 1);
+            if !self.unfinished.is_empty() {
                 let mut line = std::mem::take(&mut self.unfinished);
-                line.extend_from_slice(piece);
+                line.extend_from_slice(first);
                 self.keep(&line, show);
-                self.broken = false;
-            } else if std::mem::take(&mut self.broken) && piece == b"\n" {
+                masked = others;
+            } else if self.broken && first == b"\n" {
                 // all of the line was kept
-            } else {
-                self.keep(piece, show);
+                masked = others;
             }
+            self.broken = false;
+            self.keep(masked, show);
         }
+        self.unfinished.extend_from_slice(start);
+        self.keep_overlong(show);
     }
 
     /// Breaks what is longer than a line may be.
@@ -133,11 +138,14 @@ impl State {
         }
     }
 
-    fn keep(&mut self, line: &[u8], show: &dyn Fn(String)) {
-        if self.failed.is_none() {
-            self.failed = self.file.line(line).err();
+    fn keep(&mut self, lines: &[u8], show: &dyn Fn(String)) {
+        if lines.is_empty() {
+            return;
         }
-        show(String::from_utf8_lossy(&line[..line.len() - 1]).into_owned());
+        if self.failed.is_none() {
+            self.failed = self.file.lines(lines).err();
+        }
+        each_line(lines).for_each(|line| show(String::from_utf8_lossy(line).into_owned()));
     }
 }
 
@@ -190,6 +198,17 @@ mod tests {
         assert_eq!(case.log.finish().expect("room enough"), LogSize { lines: 2, bytes: 15, dropped: 0 });
         let mode = std::fs::metadata(case.folder.path().join("a.b.log")).expect("written").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn lines_that_come_together_are_kept_and_shown_as_lines() {
+        let case = case(100, "ab\ncd\nef");
+        case.log.lines(b"one\nab\ncd\nef\n\nab\ncd\n");
+        assert_eq!(case.text(), "one\n***\n\n");
+        case.log.lines(b"x\ny\n");
+        assert_eq!(case.text(), "one\n***\n\nab\ncd\nx\ny\n");
+        assert_eq!(case.shown(), ["one", "***", "", "ab", "cd", "x", "y"]);
+        assert_eq!(case.log.finish().expect("room enough"), LogSize { lines: 7, bytes: 19, dropped: 0 });
     }
 
     #[test]

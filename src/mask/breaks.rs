@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::search::Search;
 
 /// Forms shorter than this are not looked for across line breaks, in bytes: `1234` would be found in every table.
-const LEAST: usize = 8;
+pub(super) const LEAST: usize = 8;
 /// Fewer bytes of a form than this, before the first break in it, are not waited for, nor hidden: every fifth line ends
 /// with the first letter of some form.
 const BEFORE: usize = 4;
@@ -23,29 +23,83 @@ pub(super) struct Found {
     pub context: Option<usize>,
 }
 
+impl Found {
+    /// Whether no break matters.
+    pub fn is_nothing(&self) -> bool {
+        self.forms.is_empty() && self.undecided.is_none() && self.context.is_none()
+    }
+}
+
 /// Looks at every line break of a text.
 pub(super) fn find(search: &Search, text: &[u8]) -> Found {
     let mut found = Found::default();
     let mut line = 0;
-    for (end, byte) in text.iter().enumerate() {
-        if !breaks_line(text, end) {
-            continue;
+    for next in memchr::memchr_iter(b'\n', text).map(|end| end + 1).chain([text.len()]) {
+        let bytes = text[line..next].strip_suffix(b"\n").unwrap_or(&text[line..next]);
+        let end = line + bytes.strip_suffix(b"\r").unwrap_or(bytes).len();
+        if end < next && may_be_cut(search, text, line, end) {
+            let first = line.max(end.saturating_sub(search.longest));
+            let start = first + search.undecided(&text[first..end], LEAST);
+            if start < end {
+                Joined::of(text, start, search.longest).look(search, text.len(), &mut found);
+            }
         }
-        let first = line.max(end.saturating_sub(search.longest));
-        let start = first + search.undecided(&text[first..end], LEAST);
-        if start < end {
-            Joined::of(text, start, search.longest).look(search, text.len(), &mut found);
-        }
-        if *byte == b'\n' {
-            line = end + 1;
-        }
+        line = next;
     }
     found
+}
+
+/// Whether a form may stand across the break at `end`, or its beginning across the break and up to the end of the text:
+/// a form is so long that three of its bytes at least stand on one side of its first break, or all that follow.
+fn may_be_cut(search: &Search, text: &[u8], line: usize, end: usize) -> bool {
+    let [.., last] = text[line..end] else { return false };
+    let mut following = Unbroken::new(text, end).map(|at| text[at]);
+    let (Some(first), Some(second), Some(third)) = (following.next(), following.next(), following.next()) else {
+        return true;
+    };
+    search.within.may_hold(&[last, first, second, third])
+        || matches!(text[line..end], [.., a, b, c] if search.within.may_hold(&[a, b, c, first]))
 }
 
 /// Whether the byte at `at` ends a line, or is the first of two that do.
 fn breaks_line(text: &[u8], at: usize) -> bool {
     text[at] == b'\n' || text[at] == b'\r' && text.get(at + 1).is_none_or(|next| *next == b'\n')
+}
+
+/// The places of a text from one on, without its line breaks and the blanks that may belong to them.
+struct Unbroken<'t> {
+    text: &'t [u8],
+    at: usize,
+    /// Blanks that may be left out.
+    indent: usize,
+    /// A break stands before the place that was handed out, or before the end.
+    broken: bool,
+}
+
+impl<'t> Unbroken<'t> {
+    fn new(text: &'t [u8], at: usize) -> Self {
+        Unbroken { text, at, indent: 0, broken: false }
+    }
+}
+
+impl Iterator for Unbroken<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        self.broken = false;
+        loop {
+            let (at, byte) = (self.at, *self.text.get(self.at)?);
+            self.at += 1;
+            if breaks_line(self.text, at) {
+                (self.indent, self.broken) = (INDENT, true);
+            } else if self.indent > 0 && (byte == b' ' || byte == b'\t') {
+                self.indent -= 1;
+            } else {
+                self.indent = 0;
+                return Some(at);
+            }
+        }
+    }
 }
 
 /// A piece of text without its line breaks.
@@ -62,24 +116,19 @@ struct Joined {
 impl Joined {
     /// From `start` on, as far as a form can reach that begins before the first break.
     fn of(text: &[u8], start: usize, longest: usize) -> Self {
-        let mut joined = Joined { bytes: Vec::new(), at: Vec::new(), breaks: Vec::new(), open: true };
-        let mut indent = 0;
-        for at in start..text.len() {
-            let byte = text[at];
-            if breaks_line(text, at) {
+        let mut joined = Joined { bytes: Vec::new(), at: Vec::new(), breaks: Vec::new(), open: false };
+        let mut unbroken = Unbroken::new(text, start);
+        while joined.breaks.first().is_none_or(|first| joined.bytes.len() <= first + longest) {
+            let next = unbroken.next();
+            if unbroken.broken {
                 joined.breaks.push(joined.bytes.len());
-                indent = INDENT;
-            } else if indent > 0 && (byte == b' ' || byte == b'\t') {
-                indent -= 1;
-            } else {
-                indent = 0;
-                joined.bytes.push(byte);
-                joined.at.push(at);
             }
-            if joined.breaks.first().is_some_and(|first| joined.bytes.len() > first + longest) {
-                joined.open = false;
+            let Some(at) = next else {
+                joined.open = true;
                 break;
-            }
+            };
+            joined.bytes.push(text[at]);
+            joined.at.push(at);
         }
         joined
     }

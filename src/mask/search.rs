@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 
-use super::Hit;
+use super::breaks::LEAST;
+use super::grams::Grams;
+use super::visible::hides;
+use super::{Hit, breaks};
 
 /// All forms to look for.
 pub(super) struct Search {
@@ -14,6 +17,10 @@ pub(super) struct Search {
     pub patterns: Vec<(Vec<u8>, Hit)>,
     /// Which bytes a pattern starts with.
     first: [bool; 256],
+    /// Which four bytes a pattern starts with.
+    starts: Grams,
+    /// Four bytes anywhere in a pattern that is looked for across line breaks.
+    pub within: Grams,
     /// Length of the longest pattern.
     pub longest: usize,
 }
@@ -32,7 +39,25 @@ impl Search {
             first[usize::from(bytes[0])] = true;
         }
         let longest = patterns.iter().map(|(bytes, _)| bytes.len()).max().unwrap_or(0);
-        Some(Arc::new(Search { finder, patterns, first, longest }))
+        let starts = Grams::of(patterns.iter().map(|(form, _)| &form[..4]));
+        let long = patterns.iter().filter(|(form, _)| form.len() >= LEAST);
+        let within = Grams::of(long.flat_map(|(form, _)| form.windows(4)));
+        Some(Arc::new(Search { finder, patterns, first, starts, within, longest }))
+    }
+
+    /// The same, without what spares a look.
+    #[cfg(test)]
+    pub fn thorough(&self) -> Arc<Self> {
+        let search = Search::new(self.patterns.clone()).map(Arc::into_inner).expect("there are patterns");
+        Arc::new(Search { starts: Grams::all(), within: Grams::all(), ..search.expect("nobody else has it") })
+    }
+
+    /// Whether these bytes can go their way: nothing in them is to be masked, whatever follows.
+    pub fn clears(&self, bytes: &[u8]) -> bool {
+        !hides(bytes)
+            && !self.finder.is_match(bytes)
+            && self.undecided(bytes, 0) == bytes.len()
+            && breaks::find(self, bytes).is_nothing()
     }
 
     /// Where forms stand: the longest at each place where one begins.
@@ -47,13 +72,16 @@ impl Search {
 
     /// Where the tail starts that may be the beginning of a form of at least `least` bytes; the length where none does.
     pub fn undecided(&self, bytes: &[u8], least: usize) -> usize {
+        let may_start = |tail: &[u8]| {
+            self.first[usize::from(tail[0])] && tail.get(..4).is_none_or(|gram| self.starts.may_hold(gram))
+        };
         let starts_a_form = |tail: &[u8]| {
             let at = self.patterns.partition_point(|(form, _)| form.as_slice() <= tail);
             let mut behind = self.patterns[at..].iter().take_while(|(form, _)| form.starts_with(tail));
             behind.any(|(form, _)| form.len() >= least)
         };
         (bytes.len().saturating_sub(self.longest - 1)..bytes.len())
-            .find(|&at| self.first[usize::from(bytes[at])] && starts_a_form(&bytes[at..]))
+            .find(|&at| may_start(&bytes[at..]) && starts_a_form(&bytes[at..]))
             .unwrap_or(bytes.len())
     }
 }

@@ -1,6 +1,8 @@
 //! Masking of a stream that comes in pieces: a secret cut by the edge of two pieces, by escape sequences or by line breaks
 //! is masked all the same. Knows no lines.
 
+use std::borrow::Cow;
+
 use anstream::adapter::StripBytes;
 
 use super::search::Search;
@@ -40,12 +42,26 @@ impl MaskStream {
         MaskStream { masker, held: Vec::new(), marks: Vec::new(), told: 0, strip: StripBytes::new() }
     }
 
-    /// Takes a piece in and hands back what can be shown by now.
+    /// Takes a piece in and hands back what can be shown by now. Of many lines together most are handed back as they came,
+    /// after one look.
+    pub fn pass<'p>(&mut self, piece: &'p [u8]) -> Cow<'p, [u8]> {
+        let Some(search) = self.masker.search.clone() else { return Cow::Borrowed(piece) };
+        if self.held.is_empty() && self.strip == StripBytes::new() && search.clears(piece) {
+            return Cow::Borrowed(piece);
+        }
+        Cow::Owned(self.take(&search, piece))
+    }
+
+    /// The same as bytes of its own.
     pub fn push(&mut self, piece: &[u8]) -> Vec<u8> {
-        let Some(search) = self.masker.search.clone() else { return piece.to_vec() };
+        self.pass(piece).into_owned()
+    }
+
+    /// The same by a look at everything.
+    pub(super) fn take(&mut self, search: &Search, piece: &[u8]) -> Vec<u8> {
         self.held.extend_from_slice(piece);
         self.marks.resize(self.held.len(), Mark::Kept);
-        let (context, cut) = self.look(&search);
+        let (context, cut) = self.look(search);
         let out = self.release(cut);
         self.forget(context);
         out
@@ -122,6 +138,14 @@ impl MaskStream {
     /// Forgets the held bytes before `context`; all of them were released.
     fn forget(&mut self, context: usize) {
         let gone = &self.held[..context];
+        let gone = match memchr::memrchr(b'\n', gone) {
+            // A line end ends every sequence.
+            Some(end) => {
+                self.strip = StripBytes::new();
+                &gone[end + 1..]
+            }
+            None => gone,
+        };
         if hides(gone) || self.strip != StripBytes::new() {
             View::of(gone, &mut self.strip);
         }

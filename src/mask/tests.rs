@@ -187,7 +187,40 @@ fn case() -> impl Strategy<Value = (Vec<String>, Vec<u8>)> {
     proptest::collection::vec(secret(), 1..4).prop_flat_map(|secrets| (Just(secrets.clone()), text(secrets)))
 }
 
+/// Lines that hold secrets and beginnings of secrets, cut and garnished.
+fn lines(secrets: Vec<String>) -> impl Strategy<Value = Vec<u8>> {
+    let begun = (proptest::sample::select(secrets.clone()), 0..12_usize)
+        .prop_map(|(secret, length)| secret.chars().take(length).collect::<String>().into_bytes());
+    let ended = (proptest::sample::select(secrets.clone()), 0..12_usize)
+        .prop_map(|(secret, length)| secret.chars().skip(length).collect::<String>().into_bytes());
+    let piece = prop_oneof![2 => text(secrets), 2 => begun, 2 => ended, 1 => "[a-z ]{0,9}"
+        .prop_map(String::into_bytes)];
+    let between =
+        proptest::sample::select(vec!["\n", "\r\n", "\n", "\r\n \t", "\n\n", "\r", "\0", "\u{1b}[1m", "\u{202e}", ""]);
+    proptest::collection::vec((piece, between), 0..12)
+        .prop_map(|pieces| pieces.into_iter().flat_map(|(piece, end)| [piece, end.into()].concat()).collect())
+}
+
 proptest! {
+    #[test]
+    fn what_is_spared_a_look_comes_out_as_if_it_were_looked_at(
+        (secrets, text) in proptest::collection::vec(secret(), 1..4)
+            .prop_flat_map(|secrets| (Just(secrets.clone()), lines(secrets))),
+        sizes in proptest::collection::vec(1..60_usize, 1..6),
+    ) {
+        let quick = masker(&secrets.iter().map(String::as_str).collect::<Vec<_>>());
+        let Some(search) = quick.search.as_ref().map(|search| search.thorough()) else { return Ok(()) };
+        let (mut stream, mut thorough) = (quick.stream(), quick.stream());
+        let (mut rest, mut sizes) = (text.as_slice(), sizes.iter().cycle());
+        while !rest.is_empty() {
+            let (piece, others) = rest.split_at(rest.len().min(*sizes.next().expect("it has no end")));
+            prop_assert_eq!(&*stream.pass(piece), thorough.take(&search, piece));
+            prop_assert_eq!(stream.held(), thorough.held());
+            rest = others;
+        }
+        prop_assert_eq!(stream.finish(), thorough.finish());
+    }
+
     #[test]
     fn no_form_survives_whatever_the_chunks((secrets, text) in case(), size in 1usize..20) {
         let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();

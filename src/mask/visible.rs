@@ -18,8 +18,16 @@ pub fn visible(bytes: &[u8]) -> Cow<'_, [u8]> {
 
 /// Whether there may be something in the bytes that nobody sees.
 pub(super) fn hides(bytes: &[u8]) -> bool {
-    bytes.iter().any(|byte| matches!(byte, 0..=8 | 0x0b | 0x0e..=0x1f | 0x7f))
-        || bytes.contains(&0xe2) && (0..bytes.len()).any(|at| unseen_char(&bytes[at..]))
+    bytes.chunks(64).any(|some| some.iter().fold(false, |any, byte| any | control(*byte))) || hides_char(bytes)
+}
+
+#[expect(clippy::needless_bitwise_bool, reason = "without jumps it is worked out for many bytes at once")]
+fn control(byte: u8) -> bool {
+    (byte < b' ') & (byte != b'\t') & (byte != b'\n') & (byte != 0x0c) & (byte != b'\r') | (byte == 0x7f)
+}
+
+fn hides_char(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(0xe2, bytes).any(|at| unseen_char(&bytes[at..]))
 }
 
 /// Bytes without what nobody sees.
@@ -36,8 +44,17 @@ impl View {
         let mut view = View { bytes: Vec::with_capacity(bytes.len()), at: Vec::with_capacity(bytes.len()) };
         let (mut line_at, mut skip) = (0, 0);
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if skip == 0 && *strip == StripBytes::new() && !hides(line) {
+                view.extend(line_at, line);
+                line_at += line.len();
+                continue;
+            }
             for seen in strip.strip_next(line) {
                 let first = seen.as_ptr().addr() - bytes.as_ptr().addr();
+                if skip == 0 && !hides_char(seen) {
+                    view.extend(first, seen);
+                    continue;
+                }
                 for at in first..first + seen.len() {
                     if skip == 0 && unseen_char(&bytes[at..]) {
                         skip = 3.min(bytes.len() - at);
@@ -59,9 +76,14 @@ impl View {
     }
 
     fn push(&mut self, at: usize, byte: u8) {
-        self.part(at);
-        self.bytes.push(byte);
-        self.at.push(at);
+        self.extend(at, &[byte]);
+    }
+
+    /// Takes in bytes that stand at `first`.
+    fn extend(&mut self, first: usize, bytes: &[u8]) {
+        self.part(first);
+        self.bytes.extend_from_slice(bytes);
+        self.at.extend(first..first + bytes.len());
     }
 
     /// Marks a gap that is too long before `at`.

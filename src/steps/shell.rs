@@ -170,7 +170,7 @@ impl Shell {
                 (format!("{name} was killed by {by}, expected exit code {expected}"), None, Some(signal))
             }
         };
-        let help = script::advice(code, signal, &tail.lines());
+        let help = script::advice(code, signal, &tail.last());
         Outcome::Failed(Failure { summary, exit_code: code, findings: tail.findings(cx), help })
     }
 }

@@ -172,6 +172,10 @@ impl LineSink for OfNode {
         self.log().line(line);
     }
 
+    fn lines(&self, lines: &[u8]) {
+        self.lines.lines(lines);
+    }
+
     fn passing(&self, text: &str) {
         let text = self.shared.masker.mask(text).into_owned();
         self.live.live(Live::Passing { node: self.node, text });

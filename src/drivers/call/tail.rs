@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use crate::drivers::process::LineSink;
+use crate::drivers::process::{LineSink, each_line};
 
 /// Hands lines on and remembers the last of them.
 pub struct Tail<'a> {
@@ -32,6 +32,11 @@ impl LineSink for Tail<'_> {
     fn line(&self, line: &[u8]) {
         self.log.line(line);
         self.remember(line);
+    }
+
+    fn lines(&self, lines: &[u8]) {
+        self.log.lines(lines);
+        each_line(lines).for_each(|line| self.remember(line));
     }
 
     fn piece(&self, piece: &[u8]) {

@@ -5,7 +5,7 @@ use kube::api::AttachParams;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::{Cluster, Trouble};
-use crate::drivers::process::{LINE_LIMIT, LineSink};
+use crate::drivers::process::{LineSink, Lines};
 
 /// Bytes of standard output that are handed back.
 const KEPT: usize = 64 * 1024;
@@ -87,34 +87,14 @@ fn exit_of(status: Option<&Status>) -> (Option<i32>, String) {
 async fn lines(stream: Option<impl AsyncRead + Unpin>, sink: &dyn LineSink, keep: usize) -> Vec<u8> {
     let mut kept = Vec::new();
     let Some(mut stream) = stream else { return kept };
-    let (mut rest, mut chunk, mut inside) = (Vec::new(), vec![0; 16 * 1024], false);
-    while let Ok(read) = stream.read(&mut chunk).await {
-        if read == 0 {
-            break;
-        }
+    let (mut lines, mut rest, mut chunk) = (Lines::default(), Vec::new(), vec![0; 16 * 1024]);
+    while let Ok(read @ 1..) = stream.read(&mut chunk).await {
         let room = keep.saturating_sub(kept.len());
         kept.extend_from_slice(&chunk[..read.min(room)]);
         rest.extend_from_slice(&chunk[..read]);
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            if inside && end == 0 {
-                sink.ends();
-            } else {
-                sink.line(rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]));
-            }
-            inside = false;
-            rest.drain(..=end);
-        }
-        if rest.len() >= LINE_LIMIT {
-            sink.piece(&rest);
-            inside = true;
-            rest.clear();
-        }
+        lines.take(&mut rest, sink);
     }
-    if !rest.is_empty() {
-        sink.line(&rest);
-    } else if inside {
-        sink.ends();
-    }
+    lines.end(&mut rest, sink);
     kept
 }
 

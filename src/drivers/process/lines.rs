@@ -1,5 +1,7 @@
 //! From bytes as they come to lines: whole ones without their ends, overlong ones in pieces. Knows no pipe.
 
+use std::ops::Range;
+
 use super::{LINE_LIMIT, LineSink};
 
 /// Hands the whole lines of `buffer` to `sink` and keeps the rest, which grows to [`LINE_LIMIT`] at most.
@@ -13,16 +15,18 @@ impl Lines {
     /// Takes what was read; what stays in `buffer` is the start of a line.
     pub fn take(&mut self, buffer: &mut Vec<u8>, sink: &dyn LineSink) {
         let mut start = 0;
-        for end in memchr::memchr_iter(b'\n', buffer) {
-            let line = &buffer[start..end];
-            // the end of a line that was handed on in pieces of exactly the limit is not a line of its own
-            if self.inside && line.is_empty() {
-                sink.ends();
-            } else {
-                sink.line(line.strip_suffix(b"\r").unwrap_or(line));
+        // the end of a line that was handed on in pieces of exactly the limit is not a line of its own
+        if self.inside && buffer.first() == Some(&b'\n') {
+            sink.ends();
+            start = 1;
+        }
+        if let Some(last) = memchr::memrchr(b'\n', buffer) {
+            if last >= start {
+                let whole = without_returns(buffer, start..last + 1);
+                sink.lines(&buffer[whole]);
             }
             self.inside = false;
-            start = end + 1;
+            start = last + 1;
         }
         if start == 0 && buffer.len() >= LINE_LIMIT {
             sink.piece(buffer);
@@ -46,6 +50,22 @@ impl Lines {
         }
         self.inside = false;
     }
+}
+
+/// Has these whole lines end with `\n` where it was `\r\n`; where they stand then.
+fn without_returns(buffer: &mut [u8], whole: Range<usize>) -> Range<usize> {
+    if memchr::memmem::find(&buffer[whole.clone()], b"\r\n").is_none() {
+        return whole;
+    }
+    let mut to = whole.start;
+    for at in whole.clone() {
+        if buffer[at..].starts_with(b"\r\n") {
+            continue;
+        }
+        buffer[to] = buffer[at];
+        to += 1;
+    }
+    whole.start..to
 }
 
 #[cfg(test)]

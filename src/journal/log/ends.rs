@@ -39,29 +39,48 @@ impl Ends {
         &self.path
     }
 
-    /// Takes a line with its end.
-    pub fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        let length = line.len() as u64;
+    /// Takes whole lines, in as few writes as can be.
+    pub fn lines(&mut self, mut lines: &[u8]) -> io::Result<()> {
         let (first, last) = (self.limit - self.limit / 4, self.limit / 4);
-        if self.tail.is_none() && self.size.bytes + length <= first {
-            self.size.bytes += length;
-            self.size.lines += 1;
-            return self.head()?.write_all(line);
+        if self.tail.is_none() {
+            let (fit, others) = split_to_fit(lines, first - self.size.bytes);
+            self.size.bytes += fit.len() as u64;
+            self.size.lines += memchr::memchr_iter(b'\n', fit).count() as u64;
+            self.head()?.write_all(fit)?;
+            lines = others;
         }
-        self.head()?;
-        if self.tail.as_ref().is_some_and(|tail| tail.newer > 0 && tail.newer + length > last) {
-            fs::rename(newer(&self.path), older(&self.path))?;
-            let tail = self.tail.as_mut().expect("it was looked at");
-            tail.file = private().truncate(true).open(newer(&self.path))?;
-            tail.newer = 0;
+        while !lines.is_empty() {
+            let tail = self.tail()?;
+            let (mut fit, mut others) = split_to_fit(lines, last.saturating_sub(tail.newer));
+            if fit.is_empty() && tail.newer > 0 {
+                self.turn()?;
+                continue;
+            }
+            if fit.is_empty() {
+                (fit, others) = lines.split_at(memchr::memchr(b'\n', lines).map_or(lines.len(), |end| end + 1));
+            }
+            tail.newer += fit.len() as u64;
+            tail.all += fit.len() as u64;
+            tail.file.write_all(fit)?;
+            lines = others;
         }
+        Ok(())
+    }
+
+    fn tail(&mut self) -> io::Result<&mut Tail> {
         if self.tail.is_none() {
             self.tail = Some(Tail { file: private().truncate(true).open(newer(&self.path))?, newer: 0, all: 0 });
         }
-        let tail = self.tail.as_mut().expect("it is there now");
-        tail.newer += length;
-        tail.all += length;
-        tail.file.write_all(line)
+        Ok(self.tail.as_mut().expect("it is there now"))
+    }
+
+    /// Goes on in a new file; the one before the last is lost.
+    fn turn(&mut self) -> io::Result<()> {
+        fs::rename(newer(&self.path), older(&self.path))?;
+        let file = private().truncate(true).open(newer(&self.path))?;
+        let tail = self.tail()?;
+        (tail.file, tail.newer) = (file, 0);
+        Ok(())
     }
 
     /// Joins what is kept.
@@ -146,6 +165,12 @@ fn join(log: &Path, limit: u64, all: Option<u64>) -> io::Result<(u64, u64)> {
     Ok((lines as u64, kept.len() as u64))
 }
 
+/// The lines that fit into so many bytes, and the others.
+fn split_to_fit(lines: &[u8], room: u64) -> (&[u8], &[u8]) {
+    let room = usize::try_from(room).map_or(lines.len(), |room| room.min(lines.len()));
+    lines.split_at(memchr::memrchr(b'\n', &lines[..room]).map_or(0, |end| end + 1))
+}
+
 /// The line that stands between the two parts.
 fn gap(dropped: Option<u64>) -> String {
     let what = dropped.map_or_else(|| "what stood here may be".to_owned(), |bytes| format!("{} are", ByteSize(bytes)));
@@ -179,7 +204,7 @@ mod tests {
     fn written(limit: u64, lines: usize) -> (tempfile::TempDir, Ends) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut ends = Ends::new(folder.path().join("a.log"), limit);
-        (1..=lines).try_for_each(|line| ends.line(format!("{line:04}\n").as_bytes())).expect("writable");
+        (1..=lines).try_for_each(|line| ends.lines(format!("{line:04}\n").as_bytes())).expect("writable");
         (folder, ends)
     }
 
@@ -232,5 +257,26 @@ mod tests {
         let mended = fs::read_to_string(&path).expect("kept");
         assert!(mended.contains("may be left out: ") && mended.ends_with("0095\n0096\n0097\n0098\n0099\n"), "{mended}");
         assert_eq!(files(&folder), 1);
+    }
+    proptest::proptest! {
+        #[test]
+        fn lines_that_come_together_are_kept_as_if_they_came_one_by_one(
+            lines in proptest::collection::vec("[a-z]{0,20}\n", 0..40),
+            limit in 1..200_u64,
+            together in 1..40_usize,
+        ) {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let kept = |name: &str, together: usize| {
+                let mut ends = Ends::new(folder.path().join(name), limit);
+                lines.chunks(together).try_for_each(|lines| ends.lines(lines.concat().as_bytes())).expect("writable");
+                let mut text = String::new();
+                if let Ok(mut log) = open(ends.path()) {
+                    log.read_to_string(&mut text).expect("text");
+                }
+                let size = ends.close().expect("joined");
+                (size, text, fs::read_to_string(ends.path()).ok())
+            };
+            proptest::prop_assert_eq!(kept("a.log", together), kept("b.log", 1));
+        }
     }
 }

@@ -12,7 +12,7 @@ use super::several::{Several, Short};
 use super::{During, Verb, exec};
 use crate::diagnostic::Code;
 use crate::drivers::cluster::{LogOptions, Reference};
-use crate::drivers::process::LineSink;
+use crate::drivers::process::{LineSink, each_line};
 use crate::kind::CheckContext;
 use crate::outcome::{Fault, Outcome, Outputs};
 use crate::units::TimeSpan;
@@ -96,6 +96,11 @@ impl LineSink for Counted {
     fn line(&self, line: &[u8]) {
         self.lines.fetch_add(1, Ordering::Relaxed);
         self.log.line(line);
+    }
+
+    fn lines(&self, lines: &[u8]) {
+        self.lines.fetch_add(each_line(lines).count() as u64, Ordering::Relaxed);
+        self.log.lines(lines);
     }
 
     fn piece(&self, piece: &[u8]) {

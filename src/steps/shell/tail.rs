@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::drivers::process::LineSink;
+use crate::drivers::process::{LineSink, each_line};
 use crate::kind::{Context, finding_lines};
 use crate::outcome::Finding;
 
@@ -39,7 +39,7 @@ impl<'a> Tail<'a> {
     }
 
     /// The last lines, as text.
-    pub fn lines(&self) -> Vec<String> {
+    pub fn last(&self) -> Vec<String> {
         let mut lines = self.kept();
         lines.drain(..lines.len().saturating_sub(LINES));
         lines
@@ -68,6 +68,15 @@ impl LineSink for Tail<'_> {
         self.remember(line);
     }
 
+    fn lines(&self, lines: &[u8]) {
+        self.log.lines(lines);
+        if self.wanted.is_some() && !self.seen.is_cancelled() {
+            each_line(lines).for_each(|line| self.watch(line));
+        }
+        let kept = memchr::memrchr_iter(b'\n', lines).nth(KEPT).map_or(0, |end| end + 1);
+        each_line(&lines[kept..]).for_each(|line| self.keep(line));
+    }
+
     fn piece(&self, piece: &[u8]) {
         self.log.piece(piece);
         self.remember(piece);
@@ -80,9 +89,17 @@ impl LineSink for Tail<'_> {
 
 impl Tail<'_> {
     fn remember(&self, line: &[u8]) {
+        self.watch(line);
+        self.keep(line);
+    }
+
+    fn watch(&self, line: &[u8]) {
         if self.wanted.as_ref().is_some_and(|wanted| wanted.find(line).is_some()) {
             self.seen.cancel();
         }
+    }
+
+    fn keep(&self, line: &[u8]) {
         if let Ok(mut last) = self.last.lock() {
             // the oldest line's buffer is used again: a script that says a lot costs no allocations
             let mut kept = if last.len() == KEPT { last.pop_front().unwrap_or_default() } else { Vec::new() };
@@ -90,5 +107,35 @@ impl Tail<'_> {
             kept.extend_from_slice(line);
             last.push_back(kept);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Log(Mutex<Vec<u8>>);
+
+    impl LineSink for Log {
+        fn line(&self, line: &[u8]) {
+            self.0.lock().expect("no panic while held").extend([line, b"\n"].concat());
+        }
+    }
+
+    #[test]
+    fn of_lines_that_come_together_the_last_are_kept_and_each_is_watched() {
+        let log = Log::default();
+        let tail = Tail::new(&log, Some("line 3 "));
+        tail.line(b"first");
+        let lines: Vec<String> = (1..=KEPT + 9).map(|line| format!("line {line}\n")).collect();
+        tail.lines(lines.concat().as_bytes());
+        assert!(!tail.seen.is_cancelled(), "no line has a blank there");
+        assert_eq!(tail.kept().iter().map(|line| format!("{line}\n")).collect::<Vec<_>>(), lines[9..]);
+        tail.lines(b"line 3 of 4\nready\n");
+        assert!(tail.seen.is_cancelled());
+        assert_eq!(tail.last()[8..], ["line 3 of 4", "ready"]);
+        let all = String::from_utf8(log.0.into_inner().expect("no panic")).expect("text");
+        assert_eq!(all, format!("first\n{}line 3 of 4\nready\n", lines.concat()));
     }
 }
