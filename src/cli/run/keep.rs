@@ -173,7 +173,7 @@ impl LineSink for OfNode {
     }
 
     fn lines(&self, lines: &[u8]) {
-        self.lines.lines(lines);
+        self.log().lines(lines);
     }
 
     fn passing(&self, text: &str) {
