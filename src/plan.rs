@@ -1,6 +1,5 @@
 //! What will run: a checked, sealed graph of stages, steps and gates. Built only by `plan::build`; knows no engine.
 
-mod advice;
 mod body;
 mod build;
 mod cycles;

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::advice;
 use super::build::Workshop;
 use super::judge::{Found, Judge};
 use super::load::{render_static, undecoded};
@@ -89,7 +88,7 @@ impl Workshop<'_> {
         let before = self.out.len();
         let body = self.decoded(kind, is_step, during, node, place, check);
         for problem in self.out.since(before).iter_mut().filter(|problem| problem.help.is_none()) {
-            problem.help = Some(advice::of_kind(&problem.message, kind.name));
+            problem.help = Some(as_written(kind.name));
         }
         body
     }
@@ -176,6 +175,11 @@ impl Workshop<'_> {
             .filter_map(|entry| Some((entry.key.clone(), Template::parse(&text(&entry.node)?).ok()?)))
             .collect()
     }
+}
+
+/// The help line of what a kind refuses without one of its own.
+pub(super) fn as_written(kind: &str) -> String {
+    format!("`pipeline explain {kind}` shows how it is written")
 }
 
 /// A mapping with only the entries that `keep` chooses; the place stays.

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::advice;
 use super::names::{Names, Site, Target};
 use super::paths;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -239,8 +238,9 @@ impl Judge<'_> {
 
 /// The diagnostic for an expression or a template that cannot be used.
 pub(super) fn broken(error: &ExprError, code: Code, span: Span) -> Diagnostic {
-    let (message, help) = advice::expression(&error.message);
-    Diagnostic::error(code, span, message).help(help)
+    let help =
+        error.help.as_deref().unwrap_or("an expression is CEL, such as `vars.replicas > 1 && env.CI == \"true\"`");
+    Diagnostic::error(code, span, error.message.as_str()).help(help)
 }
 
 /// What to type for a name that is none: the same with what does not belong in it replaced.
@@ -255,9 +255,9 @@ pub(super) fn name_help(written: &str) -> String {
 }
 
 fn quantity<Q: Quantity>(text: &str) -> Result<(), (String, String)> {
-    Q::parse(text).map(|_| ()).map_err(|error| (error.to_string(), advice::quantity::<Q>()))
+    Q::parse(text).map(|_| ()).map_err(|error| (error.to_string(), format!("write {}", Q::EXAMPLE)))
 }
 
 fn expectation<Q: Quantity>(text: &str) -> Result<(), (String, String)> {
-    Expect::<Q>::parse(text).map(|_| ()).map_err(|error| (error.to_string(), advice::expectation::<Q>(text)))
+    Expect::<Q>::parse(text).map(|_| ()).map_err(|error| (error.to_string(), Expect::<Q>::remedy(text)))
 }

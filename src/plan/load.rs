@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 
 use super::Plan;
+use super::body::as_written;
 use super::build::{self, Input};
 use super::files::Files;
 use super::judge::broken;
@@ -136,7 +137,7 @@ pub(super) fn undecoded(node: &Node, error: &DecodeError, kind: Option<&str>) ->
         None => error.message.clone(),
     };
     let help = match kind {
-        Some(kind) => format!("`pipeline explain {kind}` shows how it is written"),
+        Some(kind) => as_written(kind),
         None => "`pipeline schema` says what belongs here".to_owned(),
     };
     Diagnostic::error(Code::InvalidValue, node.span_at(&error.path), message).help(help)
