@@ -219,8 +219,7 @@ impl Workshop<'_> {
         });
         let written = body;
         let whole = format!("the `{}` step `{}`", kind.name, entry.key);
-        let body =
-            self.body(kind, true, during, body, Place { whole: &whole, ..place }, super::super::kind::Step::check);
+        let body = self.body(kind, body, Place { whole: &whole, during, ..place });
         for found in open_found.iter().chain(body.as_ref().map(|(_, found)| found)) {
             parts.uses.extend(found.steps.iter().cloned());
             parts.refers.extend(found.stages.iter().copied());
