@@ -12,6 +12,7 @@ mod judge;
 mod load;
 mod names;
 mod node;
+mod outdent;
 mod own_keys;
 mod paths;
 mod salvage;

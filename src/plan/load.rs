@@ -58,7 +58,7 @@ pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
     let root = options.file.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
     let bytes = bytes_of(&options.file)
         .map_err(|error| Fault::invalid(format!("cannot read {}: {error}", options.file.display())))?;
-    let mut files = Files::new(root, &options.file);
+    let mut files = Files::new(root, &options.file, registry);
     let mut out = Diagnostics::default();
     let name =
         options.file.file_name().map_or_else(|| "pipeline.yaml".into(), |name| name.to_string_lossy().into_owned());
