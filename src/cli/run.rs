@@ -21,7 +21,7 @@ use crate::drivers::lock::{self, Lock};
 use crate::drivers::{World, vault};
 use crate::engine::{self, Mode, Past, Selection};
 use crate::exit_code::Exit;
-use crate::mask::{Masker, SecretText};
+use crate::mask::{MIN_LENGTH, Masker, SecretText};
 use crate::outcome::{Fault, FaultKind};
 use crate::plan::{Loaded, Plan};
 use crate::spec::{SecretSource, StageNames};
@@ -94,6 +94,7 @@ async fn go(
         }
     };
     let ready = ready(plan, world, secrets).await?;
+    warn_of_short(&ready);
     let jobs = run.jobs.unwrap_or_else(default_jobs).max(1);
     let wish = Wish { cached: !run.fresh, jobs, mode: mode(run), output: run.output, patience, called: args.called() };
     let store = record::store(args)?;
@@ -101,7 +102,7 @@ async fn go(
     if let Some(exit) = aftermath::settle(&store, &ready, &wish, resumed, &mut lock).await? {
         return Ok(exit);
     }
-    if run.fresh && !clean::sweep(&ready.world, &ready.plan, &store, false, clean::LIMIT).await? {
+    if run.fresh && !clean::sweep(&ready.world, &ready.plan, &store, false, clean::LIMIT).await?.gone {
         return Ok(Exit::Failed);
     }
     let Some((folder, past)) = past else {
@@ -129,6 +130,20 @@ pub(super) async fn ready(
 fn key(plan: &Plan) -> Result<[u8; 32], Fault> {
     let text = vault::keep(&plan.settings().project, ".fingerprints", || vault::generate(32))?;
     Ok(*blake3::hash(text.expose().as_bytes()).as_bytes())
+}
+
+/// Names the secrets that are too short to be masked.
+fn warn_of_short(ready: &Ready) {
+    let names = ready.masker.too_short().iter().filter_map(|at| ready.secrets.keys().nth(*at));
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    if !names.is_empty() {
+        let (secrets, them) = if names.len() == 1 { ("secret", "its value") } else { ("secrets", "their values") };
+        out::say(&format!(
+            "warning: the {secrets} {}: shorter than {MIN_LENGTH} characters, so {them} will not be masked in logs and \
+             reports; give longer ones",
+            names.join(", ")
+        ));
+    }
 }
 
 fn mode(run: &Run) -> Mode {

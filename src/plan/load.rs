@@ -87,6 +87,7 @@ pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
         context: options.context.clone(),
         profile: options.profile.clone(),
         set: options.vars.iter().map(|(name, _)| name.clone()).collect(),
+        lone_gate: options.gate.is_some(),
         registry,
     };
     let plan = build::build(input, &mut files, &mut out).filter(|_| !out.has_errors());

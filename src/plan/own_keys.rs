@@ -3,7 +3,7 @@
 
 use super::files::Files;
 use super::judge::{Found, Judge, name_help};
-use super::names::{Names, Site};
+use super::names::{Item, Names, Site};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Entry, Format, Formats, Found as Fit, Node, Shape, Value};
 use crate::expr::Scope;
@@ -28,7 +28,7 @@ pub(super) fn fits(shape: &Shape, node: &Node, open: &[&str], files: &Files, out
         names: &names,
         sources: &files.sources,
         root: &files.root,
-        site: Site { stage: None, role: None, item: false, params: None },
+        site: Site { stage: None, role: None, item: Item::Nothing, params: None },
         statics: &statics,
         of: None,
         found: Found::default(),
