@@ -48,7 +48,10 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
                 out::data(&format!("run {} died; it owes: {}", dead.past.run, dead.past.owes().join(", ")));
             }
         } else if !dead.is_empty() {
-            let ready = super::run::ready(Arc::clone(&plan), Arc::clone(&world), &secrets).await?;
+            let ready = match super::run::ready(Arc::clone(&plan), Arc::clone(&world), &secrets).await? {
+                Ok(ready) => ready,
+                Err(exit) => return Ok(exit),
+            };
             if let Some(exit) = settle(args, &store, &ready, &mut lock).await? {
                 return Ok(exit);
             }
