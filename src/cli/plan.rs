@@ -37,6 +37,7 @@ pub(super) fn run(args: &Args, wanted: &Plan) -> Result<Exit, Fault> {
             PlanFormat::Json => format!("{:#}", views::json(plan)),
             PlanFormat::Dot => views::dot(plan),
             PlanFormat::Mermaid => views::mermaid(plan),
+            PlanFormat::Svg => views::svg(plan),
         });
     }
     Ok(Exit::Passed)
