@@ -36,6 +36,32 @@ impl<Q: Quantity> Expect<Q> {
         Ok(Expect { test, written: text.to_owned() })
     }
 
+    /// What to type for a text that is no expectation: the same with the operator that was meant, or how one is written.
+    pub fn remedy(written: &str) -> String {
+        const SLIPS: [(&str, &str); 6] =
+            [("<>", "!= "), ("=>", ">= "), ("=<", "<= "), ("!", "!= "), ("~", ""), ("=", "")];
+        let written = written.trim();
+        for (slip, meant) in SLIPS {
+            let Some(rest) =
+                written.strip_prefix(slip).filter(|_| !written.starts_with("!=") && !written.starts_with("=="))
+            else {
+                continue;
+            };
+            let fixed = format!("{meant}{}", rest.trim());
+            if Self::parse(&fixed).is_ok() {
+                return format!("write \"{fixed}\"");
+            }
+        }
+        let value = Q::EXAMPLE.split(" such as ").nth(1).unwrap_or("x").split([',', ' ']).next().unwrap_or("x");
+        match Q::FORMAT {
+            "text" => "write the text itself, or `\"!= …\"` for any other".to_owned(),
+            _ => format!(
+                "write {}, a comparison such as \"< {value}\" or \">= {value}\", or a range with `..` between its ends",
+                Q::EXAMPLE
+            ),
+        }
+    }
+
     /// Whether `actual` is as expected.
     pub fn holds(&self, actual: &Q) -> bool {
         match &self.test {
@@ -144,6 +170,17 @@ mod tests {
     fn a_range_holds_both_its_ends() {
         let expect: Expect<Count> = Expect::parse("200..299").expect("well formed");
         assert!(expect.holds(&Count(200)) && expect.holds(&Count(299)) && !expect.holds(&Count(300)));
+    }
+
+    #[test]
+    fn names_the_operator_that_was_meant() {
+        assert_eq!(Expect::<Count>::remedy("<> 5"), "write \"!= 5\"");
+        assert_eq!(Expect::<Count>::remedy("=>5"), "write \">= 5\"");
+        assert_eq!(
+            Expect::<ByteSize>::remedy("big"),
+            "write a size such as 500MB or 2GiB, a comparison such as \"< 500MB\" or \">= 500MB\", or a range with `..` \
+             between its ends"
+        );
     }
 
     #[test]

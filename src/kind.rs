@@ -141,6 +141,7 @@ pub struct Kind<T: ?Sized + 'static> {
     schema: fn(&mut SchemaGenerator) -> Schema,
     shape: fn() -> Shape,
     decode: fn(&Node) -> Result<Box<T>, DecodeError>,
+    check: fn(&T, &mut CheckContext<'_>),
 }
 
 /// A row of the step table.
@@ -167,6 +168,7 @@ impl StepKind {
             schema: |generator| generator.subschema_for::<S>(),
             shape: Shape::of::<S>,
             decode: |node| Ok(Box::new(decode::<S>(node)?)),
+            check: |step, cx| step.check(cx),
         }
     }
 
@@ -213,6 +215,7 @@ impl AssertionKind {
             schema: |generator| generator.subschema_for::<A>(),
             shape: Shape::of::<A>,
             decode: |node| Ok(Box::new(decode::<A>(node)?)),
+            check: |assertion, cx| assertion.check(cx),
         }
     }
 
@@ -248,6 +251,11 @@ impl<T: ?Sized> Kind<T> {
     /// [`DecodeError`] where the value is not of the type.
     pub fn decode(&self, body: &Node) -> Result<Box<T>, DecodeError> {
         (self.decode)(body)
+    }
+
+    /// The checks of a body that go beyond shape and formats.
+    pub fn check(&self, body: &T, cx: &mut CheckContext<'_>) {
+        (self.check)(body, cx);
     }
 }
 

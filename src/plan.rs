@@ -1,6 +1,5 @@
 //! What will run: a checked, sealed graph of stages, steps and gates. Built only by `plan::build`; knows no engine.
 
-mod advice;
 mod body;
 mod build;
 mod cycles;
@@ -13,6 +12,7 @@ mod judge;
 mod load;
 mod names;
 mod node;
+mod outdent;
 mod own_keys;
 mod paths;
 mod salvage;

@@ -225,6 +225,8 @@ pub(super) enum PlanFormat {
     Dot,
     /// For Markdown
     Mermaid,
+    /// For a browser: a picture
+    Svg,
 }
 
 #[derive(Debug, Group)]

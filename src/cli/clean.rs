@@ -12,6 +12,7 @@ use super::{aftermath, find, out, raised, record};
 use crate::drivers::World;
 use crate::drivers::call::{Call, Undone};
 use crate::drivers::cluster::owned::Owner;
+use crate::drivers::compose::Raised;
 use crate::drivers::helm::{Installed, Remove};
 use crate::drivers::lock::{Holder, Lock, host};
 use crate::drivers::process::{Exit as Ended, LineSink, Stop};
@@ -47,16 +48,22 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
                 out::data(&format!("run {} died; it owes: {}", dead.past.run, dead.past.owes().join(", ")));
             }
         } else if !dead.is_empty() {
-            let ready = super::run::ready(Arc::clone(&plan), Arc::clone(&world), &secrets).await?;
+            let ready = match super::run::ready(Arc::clone(&plan), Arc::clone(&world), &secrets).await? {
+                Ok(ready) => ready,
+                Err(exit) => return Ok(exit),
+            };
             if let Some(exit) = settle(args, &store, &ready, &mut lock).await? {
                 return Ok(exit);
             }
         }
-        let gone = sweep(&world, &plan, &store, wanted.dry_run, wanted.timeout.unwrap_or(LIMIT)).await?;
+        let mut swept = sweep(&world, &plan, &store, wanted.dry_run, wanted.timeout.unwrap_or(LIMIT)).await?;
         if let Some(age) = wanted.runs {
-            forget(&store, age, wanted.dry_run)?;
+            swept.found |= forget(&store, age, wanted.dry_run)?;
         }
-        Ok(if gone { Exit::Passed } else { Exit::Failed })
+        if !swept.found && dead.is_empty() {
+            out::say("nothing to remove: no run has left anything");
+        }
+        Ok(if swept.gone { Exit::Passed } else { Exit::Failed })
     })
 }
 
@@ -67,32 +74,43 @@ async fn settle(args: &Args, store: &Store, ready: &Ready, lock: &mut Lock) -> R
     aftermath::settle(store, ready, &wish, None, lock).await
 }
 
+/// What came of a sweep.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Swept {
+    /// Whether all went in time that was to go.
+    pub gone: bool,
+    /// Whether there was anything.
+    pub found: bool,
+}
+
 /// Removes what runs of this pipeline have made: Compose projects, and what is in the cluster; a cluster that one of them
-/// made goes as a whole. False where something would not go in time.
+/// made goes as a whole.
 pub(super) async fn sweep(
     world: &World,
     plan: &Plan,
     store: &Store,
     dry_run: bool,
     limit: Duration,
-) -> Result<bool, Fault> {
+) -> Result<Swept, Fault> {
     let project = &plan.settings().project;
+    let mut found = !Raised::all(project).is_empty();
     let down = raised::take_down(world, project, |_| true, dry_run).await?;
     let scratch = scratch("clean")?;
     let env = super::run::environment();
     let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(10) };
     if let Some(record) = Record::load(project)? {
         let desk = Desk { env: &env, dir: project, sink: &Voice, stop };
-        return take_down(&record, plan, &desk, dry_run).await.map(|()| down);
+        return take_down(&record, plan, &desk, dry_run).await.map(|()| Swept { gone: down, found: true });
     }
     let cluster = &world.cluster;
     if cluster.settings().contexts.is_empty() || cluster.context()?.is_none() {
-        return Ok(down);
+        return Ok(Swept { gone: down, found });
     }
     let owner =
         Owner { pipeline: plan.pipeline().to_owned(), home: cluster.namespace().to_owned(), run: String::new() };
     let known = |run: &str| store.find(run).is_ok_and(|folder| folder.id() == run);
     let (releases, foreign) = world.helm.installed_by(&owner.pipeline, &owner.home, &known).await?;
+    found |= !releases.is_empty();
     for Installed { release, namespace } in foreign {
         out::say(&format!("release {release} in {namespace} was there before this pipeline upgraded it: it stays"));
     }
@@ -110,17 +128,18 @@ pub(super) async fn sweep(
     if !unseen.is_empty() {
         out::say(&format!("not looked for, since this user may not list them: {}", unseen.join(", ")));
     }
+    found |= !objects.is_empty();
     if dry_run {
         for object in &objects {
             out::data(&object.shown());
         }
-        return Ok(down);
+        return Ok(Swept { gone: down, found });
     }
     let held = cluster.remove(&objects, limit, &|object| out::say(&format!("removed {}", object.shown()))).await?;
     for finding in &held {
         out::error(&format!("{} is still there: {}", tame(&finding.object), tame(&finding.message)), None);
     }
-    Ok(down && held.is_empty())
+    Ok(Swept { gone: down && held.is_empty(), found })
 }
 
 /// Takes down a cluster that a run made.
@@ -145,14 +164,16 @@ async fn take_down(record: &Record, plan: &Plan, desk: &Desk<'_>, dry_run: bool)
     Ok(())
 }
 
-/// Removes the records of runs that are older than this.
-fn forget(store: &Store, age: Duration, dry_run: bool) -> Result<(), Fault> {
+/// Removes the records of runs that are older than this; whether there were any.
+fn forget(store: &Store, age: Duration, dry_run: bool) -> Result<bool, Fault> {
     let old = |run: &crate::journal::RunFolder| {
         let written = std::fs::metadata(run.path()).and_then(|folder| folder.modified()).ok();
         written.and_then(|written| SystemTime::now().duration_since(written).ok()).is_some_and(|since| since >= age)
     };
-    for run in store.list().map_err(|error| record::unfound(&error))?.iter().filter(|run| old(run) && !run.is_running())
-    {
+    let runs = store.list().map_err(|error| record::unfound(&error))?;
+    let mut found = false;
+    for run in runs.iter().filter(|run| old(run) && !run.is_running()) {
+        found = true;
         if dry_run {
             out::data(&format!("the record of run {}", run.id()));
         } else {
@@ -160,7 +181,7 @@ fn forget(store: &Store, age: Duration, dry_run: bool) -> Result<(), Fault> {
             out::say(&format!("removed the record of run {}", run.id()));
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Says the words of tools on stderr.

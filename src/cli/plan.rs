@@ -10,6 +10,10 @@ use crate::report::plan as views;
 
 /// Shows the plan.
 pub(super) fn run(args: &Args, wanted: &Plan) -> Result<Exit, Fault> {
+    if wanted.diff && !matches!(wanted.format, PlanFormat::Tree | PlanFormat::Json) {
+        return Err(Fault::invalid("what differs is told for people or as JSON, not drawn")
+            .help("leave --format out, or write `--format json`"));
+    }
     let loaded = match find::loaded(args, &wanted.overrides)? {
         Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),
@@ -18,11 +22,14 @@ pub(super) fn run(args: &Args, wanted: &Plan) -> Result<Exit, Fault> {
         let run = record::folder(&record::store(args)?, None)?;
         let old = Definition::of(&record::story(&run)?);
         let changes = diff::definitions(&old, &definition(plan));
-        if changes.is_empty() {
+        if wanted.format == PlanFormat::Json {
+            out::data(&format!("{:#}", diff::json(run.id(), &changes)));
+        } else if changes.is_empty() {
             out::say(&format!("the plan is that of run {}", run.id()));
+            out::data("no difference");
         } else {
             out::say(&format!("what differs from the plan of run {}", run.id()));
-            out::styled(&changes);
+            out::styled(&diff::lines(&changes));
         }
     } else if let Some(plan) = &loaded.plan {
         out::data(&match wanted.format {
@@ -30,6 +37,7 @@ pub(super) fn run(args: &Args, wanted: &Plan) -> Result<Exit, Fault> {
             PlanFormat::Json => format!("{:#}", views::json(plan)),
             PlanFormat::Dot => views::dot(plan),
             PlanFormat::Mermaid => views::mermaid(plan),
+            PlanFormat::Svg => views::svg(plan),
         });
     }
     Ok(Exit::Passed)

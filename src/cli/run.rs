@@ -21,7 +21,7 @@ use crate::drivers::lock::{self, Lock};
 use crate::drivers::{World, vault};
 use crate::engine::{self, Mode, Past, Selection};
 use crate::exit_code::Exit;
-use crate::mask::{Masker, SecretText};
+use crate::mask::{MIN_LENGTH, Masker, SecretText};
 use crate::outcome::{Fault, FaultKind};
 use crate::plan::{Loaded, Plan};
 use crate::spec::{SecretSource, StageNames};
@@ -57,7 +57,10 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
         if run.dry_run {
             out::data(&crate::report::plan::tree(&plan));
             if let Some((_, past)) = past {
-                resume::preview(&ready(plan, world, &secrets).await?, &selection, &past, run)?;
+                match ready(plan, world, &secrets).await? {
+                    Ok(ready) => resume::preview(&ready, &selection, &past, run)?,
+                    Err(exit) => return Ok(exit),
+                }
             }
             out::say("dry run: the files are right; nothing was run");
             return Ok(Exit::Passed);
@@ -93,7 +96,11 @@ async fn go(
             return Ok(Exit::Report);
         }
     };
-    let ready = ready(plan, world, secrets).await?;
+    let ready = match ready(plan, world, secrets).await? {
+        Ok(ready) => ready,
+        Err(exit) => return Ok(exit),
+    };
+    warn_of_short(&ready);
     let jobs = run.jobs.unwrap_or_else(default_jobs).max(1);
     let wish = Wish { cached: !run.fresh, jobs, mode: mode(run), output: run.output, patience, called: args.called() };
     let store = record::store(args)?;
@@ -101,7 +108,7 @@ async fn go(
     if let Some(exit) = aftermath::settle(&store, &ready, &wish, resumed, &mut lock).await? {
         return Ok(exit);
     }
-    if run.fresh && !clean::sweep(&ready.world, &ready.plan, &store, false, clean::LIMIT).await? {
+    if run.fresh && !clean::sweep(&ready.world, &ready.plan, &store, false, clean::LIMIT).await?.gone {
         return Ok(Exit::Failed);
     }
     let Some((folder, past)) = past else {
@@ -112,23 +119,45 @@ async fn go(
     ready.perform(&wish, selection, Some(course), &mut lock, open.as_slice()).await
 }
 
-/// What every run of this process works with.
+/// What every run of this process works with; an exit code where not even the key of its fingerprints can be written.
 pub(super) async fn ready(
     plan: Arc<Plan>,
     world: Arc<World>,
     secrets: &IndexMap<String, SecretSource>,
-) -> Result<Ready, Fault> {
+) -> Result<Result<Ready, Exit>, Fault> {
     let env = environment();
     let secrets = resolve(secrets, &plan, &env).await?;
     let masker = Masker::new(secrets.values());
-    let key = key(&plan)?;
-    Ok(Ready { plan, world, env, secrets, masker, key })
+    let key = match key(&plan) {
+        Ok(key) => key,
+        // Where this cannot be written no record can.
+        Err(fault) if fault.kind == FaultKind::Unknown => {
+            out::error(&fault.message, fault.help.as_deref());
+            return Ok(Err(Exit::Report));
+        }
+        Err(fault) => return Err(fault),
+    };
+    Ok(Ok(Ready { plan, world, env, secrets, masker, key }))
 }
 
 /// What fingerprints are keyed with: made once a project, kept beside its secrets.
 fn key(plan: &Plan) -> Result<[u8; 32], Fault> {
     let text = vault::keep(&plan.settings().project, ".fingerprints", || vault::generate(32))?;
     Ok(*blake3::hash(text.expose().as_bytes()).as_bytes())
+}
+
+/// Names the secrets that are too short to be masked.
+fn warn_of_short(ready: &Ready) {
+    let names = ready.masker.too_short().iter().filter_map(|at| ready.secrets.keys().nth(*at));
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    if !names.is_empty() {
+        let (secrets, them) = if names.len() == 1 { ("secret", "its value") } else { ("secrets", "their values") };
+        out::say(&format!(
+            "warning: the {secrets} {}: shorter than {MIN_LENGTH} characters, so {them} will not be masked in logs and \
+             reports; give longer ones",
+            names.join(", ")
+        ));
+    }
 }
 
 fn mode(run: &Run) -> Mode {

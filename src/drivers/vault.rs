@@ -69,7 +69,7 @@ pub fn generate(length: u32) -> Result<SecretText, Fault> {
 /// The value kept under `name` in `.pipeline/secrets/`, or `make`'s, which is kept from now on, for its owner alone.
 ///
 /// # Errors
-/// [`Fault`] when it cannot be read or kept, or others could read it.
+/// [`Fault`] of kind environment when it cannot be read, or others could read it; of kind unknown when it cannot be kept.
 pub fn keep(project: &Path, name: &str, make: impl FnOnce() -> Result<SecretText, Fault>) -> Result<SecretText, Fault> {
     let (folder, relative) = (project.join(".pipeline/secrets"), PathBuf::from(".pipeline/secrets").join(name));
     if let Some(kept) = kept(project, &relative)? {
@@ -89,9 +89,8 @@ pub fn keep(project: &Path, name: &str, make: impl FnOnce() -> Result<SecretText
     match written {
         Ok(()) => Ok(value),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(kept(project, &relative)?.unwrap_or(value)),
-        Err(error) => {
-            Err(Fault::environment(format!("the secret cannot be kept in `{}`: {error}", relative.display())))
-        }
+        Err(error) => Err(Fault::unknown(format!("`{}` cannot be written: {error}", relative.display()))
+            .help("make room on the disk that holds it, or let this user write there")),
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn over(base: &Arc<Env>, layer: &[(String, Template)], scope: &Scope)
     let mut env = Env::clone(base);
     for (name, template) in layer {
         let value = value(template, scope)
-            .map_err(|error| Fault::invalid(format!("env {name}: {error}")))
+            .map_err(|error| error.into_fault(format_args!("env {name}")))
             .and_then(|value| as_text(value).ok_or_else(|| Fault::invalid(format!("env {name}: it holds a NUL"))))?;
         env.insert(name.clone(), value);
     }

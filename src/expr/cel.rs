@@ -9,9 +9,13 @@ use kube_cel::cel::IdedExpr;
 use serde_json::Value;
 
 use super::{eval, parse, references};
+use crate::outcome::Fault;
 
 /// The longest text of an expression, in bytes.
 pub const MAX_TEXT: usize = 4096;
+
+/// What to do with an expression that is too long, too deep or too high.
+pub(super) const SHORTER: &str = "put a part of it into a var";
 
 /// Why an expression cannot be used, and where in its text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,12 +27,27 @@ pub struct ExprError {
     pub len: usize,
     /// One lower-case sentence.
     pub message: String,
+    /// What to type instead, where the place that makes the error knows.
+    pub help: Option<String>,
 }
 
 impl ExprError {
     /// What is wrong with bytes `start..end` of the text.
     pub(crate) fn at(start: usize, end: usize, message: impl Into<String>) -> Self {
-        ExprError { offset: start, len: end.saturating_sub(start), message: message.into() }
+        ExprError { offset: start, len: end.saturating_sub(start), message: message.into(), help: None }
+    }
+
+    /// Says what to type instead.
+    #[must_use]
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The fault of what could not be done for it: `what`, the words, and what to type.
+    pub fn into_fault(self, what: impl fmt::Display) -> Fault {
+        let fault = Fault::invalid(format!("{what}: {}", self.message));
+        Fault { help: self.help, ..fault }
     }
 
     /// The same, seen from a text in which this one starts at `by`.
@@ -87,7 +106,7 @@ impl Expr {
     pub fn parse(text: &str) -> Result<Self, ExprError> {
         if text.len() > MAX_TEXT {
             let message = format!("the expression is {} bytes long, expected at most {MAX_TEXT}", text.len());
-            return Err(ExprError::at(0, text.len(), message));
+            return Err(ExprError::at(0, text.len(), message).help(SHORTER));
         }
         let (references, body) = if let Some(reference) = references::dotted(text) {
             (vec![reference], Body::Path)
@@ -130,7 +149,8 @@ impl Expr {
             Value::Bool(truth) => Ok(truth),
             other => {
                 let message = format!("expected true or false, found {}", eval::type_of(&other));
-                Err(ExprError::at(0, self.text().len(), message))
+                Err(ExprError::at(0, self.text().len(), message)
+                    .help("compare it: `vars.NAME == \"text\"`, `vars.COUNT > 0`"))
             }
         }
     }

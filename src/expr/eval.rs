@@ -32,8 +32,13 @@ pub(super) fn run(ast: &IdedExpr, references: &[Reference], text: &str, scope: &
         .map_err(|_| whole("a function broke down over these values".to_owned()))?;
     match result {
         Ok(value) => to_json(&value).map_err(whole),
-        Err(error) => Err(explain(&error, references, scope)
-            .unwrap_or_else(|| whole(words(&error) + &types(&error, references, scope)))),
+        Err(error) => Err(explain(&error, references, scope).unwrap_or_else(|| {
+            let said = whole(words(&error) + &types(&error, references, scope));
+            match help(&error) {
+                Some(help) => said.help(help),
+                None => said,
+            }
+        })),
     }
 }
 
@@ -51,12 +56,12 @@ struct Miss {
 
 fn walk<'a>(scope: &'a Scope, reference: &Reference) -> Result<&'a Json, Miss> {
     let path = &reference.path;
-    let miss = |at: usize, message: String| {
+    let miss = |at: usize, message: String, help: Option<String>| {
         // The path up to the name that is missing is a prefix of what was written, unless indexes were quoted or spaced.
         let dotted: usize = path[..=at].iter().map(|name| name.len() + 1).sum::<usize>() - 1;
         let plain = path.iter().map(|name| name.len() + 1).sum::<usize>() - 1 == reference.len;
         let len = if plain { dotted } else { reference.len };
-        Miss { name: path[at].clone(), error: ExprError { offset: reference.offset, len, message } }
+        Miss { name: path[at].clone(), error: ExprError { offset: reference.offset, len, message, help } }
     };
     let Some(mut value) = scope.roots.get(&path[0]) else {
         let known: Vec<&str> = scope.roots.keys().map(String::as_str).collect();
@@ -64,21 +69,25 @@ fn walk<'a>(scope: &'a Scope, reference: &Reference) -> Result<&'a Json, Miss> {
             [] => format!("{}: no such name; nothing is known here", path[0]),
             known => format!("{}: no such name; known here: {}", path[0], known.join(", ")),
         };
-        return Err(miss(0, message));
+        return Err(miss(0, message, None));
     };
     for (at, name) in path.iter().enumerate().skip(1) {
         let shown = |end: usize, value: &Json| written(&path[..end], value);
         value = match value {
-            Json::Object(fields) => {
-                fields.get(name).ok_or_else(|| miss(at, format!("{}: no such key", shown(at + 1, value))))?
-            }
+            Json::Object(fields) => fields.get(name).ok_or_else(|| {
+                let whole = shown(at + 1, value);
+                let help = format!("ask first: `has({whole}) ? {whole} : \"\"`");
+                miss(at, format!("{whole}: no such key"), Some(help))
+            })?,
             Json::Array(items) => name.parse::<usize>().ok().and_then(|index| items.get(index)).ok_or_else(|| {
-                miss(at, format!("{}: no such item, the list has {}", shown(at + 1, value), items.len()))
+                let (whole, list) = (shown(at + 1, value), shown(at, value));
+                let help = format!("ask first: `size({list}) > {name} ? {whole} : \"\"`");
+                miss(at, format!("{whole}: no such item, the list has {}", items.len()), Some(help))
             })?,
             other => {
                 let found = type_of(other);
                 let (whole, owner) = (shown(at + 1, value), shown(at, value));
-                return Err(miss(at, format!("{whole}: `{owner}` is {found} and has no fields")));
+                return Err(miss(at, format!("{whole}: `{owner}` is {found} and has no fields"), None));
             }
         };
     }
@@ -149,6 +158,21 @@ fn words(error: &ExecutionError) -> String {
         ExecutionError::MissingArgumentOrTarget => "a function lacks its argument".to_owned(),
         ExecutionError::FunctionError { function, message } => format!("`{function}`: {message}"),
         _ => "the expression has no value".to_owned(),
+    }
+}
+
+/// What to type instead, where that follows from the error alone.
+fn help(error: &ExecutionError) -> Option<&'static str> {
+    match error {
+        ExecutionError::NoSuchKey(_) => Some("ask first: `has(vars.NAME) ? vars.NAME : \"\"`"),
+        ExecutionError::IndexOutOfBounds(_) => Some("ask first: `size(vars.LIST) > 1 ? vars.LIST[1] : \"\"`"),
+        ExecutionError::NoSuchOverload
+        | ExecutionError::UnsupportedBinaryOperator(..)
+        | ExecutionError::UnsupportedUnaryOperator(..)
+        | ExecutionError::ValuesNotComparable(..) => {
+            Some("make both of one type: `string(vars.NAME)`, `int(vars.NAME)`")
+        }
+        _ => None,
     }
 }
 

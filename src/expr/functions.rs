@@ -1,7 +1,8 @@
 //! The functions an expression may call: those of CEL and the Kubernetes libraries. `cel` keeps its registry to itself,
 //! so their names stand here and a test holds them against it.
 
-use crate::diagnostic::did_you_mean;
+use super::cel::ExprError;
+use crate::diagnostic::closest;
 
 /// Every function and method, sorted; a dot separates a library's name.
 const FUNCTIONS: &[&str] = &[
@@ -153,18 +154,27 @@ pub(super) fn is_function(name: &str) -> bool {
 }
 
 /// What is wrong with a call of `name`.
-pub(super) fn unknown(name: &str) -> String {
+pub(super) fn unknown(name: &str, (start, end): (usize, usize)) -> ExprError {
     if MACROS.contains(&name) {
         let shape = match name {
-            "has" => "`has(vars.x)`",
-            _ => "a list and a name: `list.NAME(x, …)`",
+            "has" => "write `has(vars.x)`".to_owned(),
+            _ => format!("it takes a list and a name: `list.{name}(x, …)`"),
         };
-        return format!("`{name}` is not called like this; it takes {}", shape.replace("NAME", name));
+        return ExprError::at(start, end, format!("`{name}` is not called like this")).help(shape);
     }
-    let close = did_you_mean(name, FUNCTIONS.iter().chain(MACROS).copied()).filter(|words| words.starts_with("did"));
-    match close {
-        Some(words) => format!("no function is called `{name}`; {words}"),
-        None => format!("no function is called `{name}`"),
+    let error = ExprError::at(start, end, format!("no function is called `{name}`"));
+    // What other systems call so is not called at all here.
+    let elsewhere = match name {
+        "always" => "put the step under `finally:`: its steps always run",
+        "failure" => "put the step under `on_failure:`: its steps run after a failure",
+        "success" => "leave it out: what fails keeps the rest from starting",
+        _ => {
+            "functions are those of CEL and Kubernetes: size, contains, startsWith, matches, split, quantity, semver, …"
+        }
+    };
+    match closest(name, FUNCTIONS.iter().chain(MACROS).copied()) {
+        Some(close) => error.help(format!("did you mean \"{close}\"?")),
+        None => error.help(elsewhere),
     }
 }
 
@@ -188,11 +198,22 @@ mod tests {
 
     #[test]
     fn says_what_was_meant() {
-        assert_eq!(unknown("startWith"), "no function is called `startWith`; did you mean \"startsWith\"?");
-        assert_eq!(unknown("system"), "no function is called `system`");
+        let said = |name: &str| {
+            let error = unknown(name, (0, name.len()));
+            (error.message, error.help.unwrap_or_default())
+        };
         assert_eq!(
-            unknown("filter"),
-            "`filter` is not called like this; it takes a list and a name: `list.filter(x, …)`"
+            said("startWith"),
+            ("no function is called `startWith`".to_owned(), "did you mean \"startsWith\"?".to_owned())
+        );
+        assert!(said("system").1.starts_with("functions are those of CEL and Kubernetes"));
+        assert_eq!(said("always").1, "put the step under `finally:`: its steps always run");
+        assert_eq!(
+            said("filter"),
+            (
+                "`filter` is not called like this".to_owned(),
+                "it takes a list and a name: `list.filter(x, …)`".to_owned()
+            )
         );
     }
 }

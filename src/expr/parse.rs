@@ -9,7 +9,7 @@ use kube_cel::cel::common::ast::{
     EntryExpr, Expr, IdedEntryExpr, ListExpr, LiteralValue, MapEntryExpr, MapExpr, operators as op,
 };
 
-use super::cel::ExprError;
+use super::cel::{ExprError, SHORTER};
 use super::functions;
 use super::macros;
 use super::token::{Lexeme, Token, tokens};
@@ -22,7 +22,8 @@ pub const MAX_NESTING: usize = 32;
 pub(super) fn parse(text: &str) -> Result<IdedExpr, ExprError> {
     let lexemes = tokens(text)?;
     if lexemes.len() == 1 {
-        return Err(ExprError::at(0, text.len(), "the expression is empty"));
+        let help = "write one, such as `vars.replicas > 1`, or leave the key out";
+        return Err(ExprError::at(0, text.len(), "the expression is empty").help(help));
     }
     let mut parser = Parser { lexemes, at: 0, nesting: 0 };
     let tree = parser.expression()?;
@@ -85,28 +86,38 @@ impl<'a> Parser<'a> {
         if self.eat(operator) {
             return Ok(());
         }
-        Err(self.error(format!("expected `{operator}` {why}, found {}", describe(self.peek()))))
+        Err(self.unexpected(&format!("`{operator}` {why}")))
     }
 
     fn error(&self, message: impl Into<String>) -> ExprError {
         ExprError::at(self.lexeme().start, self.lexeme().end, message)
     }
 
+    /// What is wrong where something else stands here.
+    fn unexpected(&self, expected: &str) -> ExprError {
+        let error = self.error(format!("expected {expected}, found {}", describe(self.peek())));
+        match self.peek() {
+            Token::End => error.help("write the rest of it, such as `vars.replicas > 1`"),
+            _ => error,
+        }
+    }
+
     fn leftover(&self) -> ExprError {
-        self.error(match self.peek() {
-            Token::Name("and") => "`and` is no operator; write `&&`".to_owned(),
-            Token::Name("or") => "`or` is no operator; write `||`".to_owned(),
-            Token::Name("if") => "write `CONDITION ? A : B` instead of `if`".to_owned(),
-            Token::Op("{") => "messages (`Type{…}`) are not known here; write a map: `{\"key\": value}`".to_owned(),
-            other => format!("expected an operator or the end, found {}", describe(other)),
-        })
+        let (message, help) = match self.peek() {
+            Token::Name("and") => ("`and` is no operator", "write `&&`"),
+            Token::Name("or") => ("`or` is no operator", "write `||`"),
+            Token::Name("if") => ("`if` is no operator", "write `CONDITION ? A : B`"),
+            Token::Op("{") => ("messages (`Type{…}`) are not known here", "write a map: `{\"key\": value}`"),
+            _ => return self.unexpected("an operator or the end"),
+        };
+        self.error(message).help(help)
     }
 
     /// `a`, or `a ? b : c`; what stands in brackets comes back here.
     fn expression(&mut self) -> Parsed {
         self.nesting += 1;
         if self.nesting > MAX_NESTING {
-            return Err(self.error(format!("nested deeper than {MAX_NESTING} levels")));
+            return Err(self.error(format!("nested deeper than {MAX_NESTING} levels")).help(SHORTER));
         }
         let condition = self.any()?;
         let tree = if self.eat("?") {
@@ -199,9 +210,8 @@ impl<'a> Parser<'a> {
     fn field(&mut self, target: Tree) -> Parsed {
         self.refuse_optional()?;
         let start = target.span().0;
-        let name = match *self.peek() {
-            Token::Name(name) | Token::Quoted(name) => name,
-            ref other => return Err(self.error(format!("expected a field name after `.`, found {}", describe(other)))),
+        let (Token::Name(name) | Token::Quoted(name)) = *self.peek() else {
+            return Err(self.unexpected("a field name after `.`"));
         };
         let name_at = (self.lexeme().start, self.lexeme().end);
         let quoted = matches!(self.peek(), Token::Quoted(_));
@@ -221,7 +231,8 @@ impl<'a> Parser<'a> {
             let variable = args.remove(0);
             let Expr::Ident(variable) = &variable.node.expr else {
                 let (start, end) = variable.span();
-                return Err(ExprError::at(start, end, format!("`{name}` takes a name first: `list.{name}(x, …)`")));
+                let error = ExprError::at(start, end, format!("`{name}` takes a name first"));
+                return Err(error.help(format!("write `list.{name}(x, …)`")));
             };
             let height = macros::HEIGHT + highest(&args).max(target.height);
             let args = args.into_iter().map(|arg| arg.node).collect();
@@ -232,7 +243,7 @@ impl<'a> Parser<'a> {
             _ => false,
         };
         if !in_library && !functions::is_function(name) {
-            return Err(ExprError::at(name_at.0, name_at.1, functions::unknown(name)));
+            return Err(functions::unknown(name, name_at));
         }
         call(name, Some(target), args, span)
     }
@@ -277,11 +288,13 @@ impl<'a> Parser<'a> {
             Token::Name("false") => LiteralValue::Boolean(false.into()),
             Token::Name(name) if name != "in" => return self.name(name, span),
             other => {
-                let message = match other {
-                    Token::Op("?") => "expected a value, found `?`; `CONDITION ? A : B` needs a condition".to_owned(),
-                    other => format!("expected a value, found {}", describe(&other)),
-                };
-                return Err(ExprError::at(start, end, message));
+                // Seen from the token itself.
+                self.at -= usize::from(other != Token::End);
+                let error = self.unexpected("a value");
+                return Err(match other {
+                    Token::Op("?") => error.help("write a condition before it: `CONDITION ? A : B`"),
+                    _ => error,
+                });
             }
         };
         Ok(leaf(Expr::Literal(literal), span))
@@ -298,7 +311,7 @@ impl<'a> Parser<'a> {
             return has(args.remove(0), whole);
         }
         if !functions::is_function(name) {
-            return Err(ExprError::at(span.0, span.1, functions::unknown(name)));
+            return Err(functions::unknown(name, span));
         }
         call(name, None, args, whole)
     }
@@ -339,7 +352,7 @@ impl<'a> Parser<'a> {
 
     fn refuse_optional(&self) -> Result<(), ExprError> {
         if self.peek() == &Token::Op("?") {
-            return Err(self.error("optional access is not known here; write `has(a.b) ? a.b : other`"));
+            return Err(self.error("optional access is not known here").help("write `has(a.b) ? a.b : other`"));
         }
         Ok(())
     }

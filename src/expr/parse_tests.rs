@@ -10,33 +10,59 @@ fn refusal(text: &str) -> (usize, usize, String) {
 }
 
 #[test]
+fn says_what_to_type_where_the_fault_is_seen() {
+    for (text, help) in [
+        ("", "write one, such as `vars.replicas > 1`, or leave the key out"),
+        ("1 +", "write the rest of it, such as `vars.replicas > 1`"),
+        ("(1 + 2", "write the rest of it, such as `vars.replicas > 1`"),
+        ("a = 1", "write `==` to compare"),
+        ("a & b", "write `&&`"),
+        ("a and b", "write `&&`"),
+        ("a if b", "write `CONDITION ? A : B`"),
+        ("? b", "write a condition before it: `CONDITION ? A : B`"),
+        ("'abc", "close the quote: `vars.NAME == 'text'`"),
+        ("a.?b", "write `has(a.b) ? a.b : other`"),
+        ("Pod{name: 1}", "write a map: `{\"key\": value}`"),
+        ("x.startWith('a')", "did you mean \"startsWith\"?"),
+        ("always()", "put the step under `finally:`: its steps always run"),
+        ("has(a)", "write `has(vars.x)`"),
+        ("a.map(1, 2)", "write `list.map(x, …)`"),
+        ("'\\q'", "write `\\\\` for a backslash"),
+        ("${{ x }}", "inside an expression names stand bare: `vars.x`"),
+    ] {
+        assert_eq!(parse(text).expect_err(text).help.as_deref(), Some(help), "{text}");
+    }
+    assert_eq!(parse("a b").expect_err("two names").help, None);
+}
+
+#[test]
 fn refuses_with_place_and_plain_words() {
     for (text, offset, len, message) in [
         ("", 0, 0, "the expression is empty"),
         ("  ", 0, 2, "the expression is empty"),
         ("1 +", 3, 0, "expected a value, found the end"),
         ("(1 + 2", 6, 0, "expected `)` to close the bracket, found the end"),
-        ("a = 1", 2, 1, "`=` is no operator; write `==` to compare"),
-        ("a & b", 2, 1, "`&` is no operator; write `&&`"),
-        ("a and b", 2, 3, "`and` is no operator; write `&&`"),
+        ("a = 1", 2, 1, "`=` is no operator"),
+        ("a & b", 2, 1, "`&` is no operator"),
+        ("a and b", 2, 3, "`and` is no operator"),
         ("a b", 2, 1, "expected an operator or the end, found `b`"),
         ("'abc", 0, 4, "this text is not closed, expected '"),
         ("a.", 2, 0, "expected a field name after `.`, found the end"),
-        ("a.?b", 2, 1, "optional access is not known here; write `has(a.b) ? a.b : other`"),
-        ("Pod{name: 1}", 3, 1, "messages (`Type{…}`) are not known here; write a map: `{\"key\": value}`"),
-        ("x.startWith('a')", 2, 9, "no function is called `startWith`; did you mean \"startsWith\"?"),
+        ("a.?b", 2, 1, "optional access is not known here"),
+        ("Pod{name: 1}", 3, 1, "messages (`Type{…}`) are not known here"),
+        ("x.startWith('a')", 2, 9, "no function is called `startWith`"),
         ("frob(1)", 0, 4, "no function is called `frob`"),
-        ("has(a)", 0, 6, "`has` takes a field: `has(vars.x)`"),
-        ("a.map(1, 2)", 6, 1, "`map` takes a name first: `list.map(x, …)`"),
+        ("has(a)", 0, 6, "`has` takes a field"),
+        ("a.map(1, 2)", 6, 1, "`map` takes a name first"),
         ("a ? b", 5, 0, "expected `:` after `condition ? value`, found the end"),
         ("[1, 2", 5, 0, "expected `]` or `,` in the list, found the end"),
         ("{1}", 2, 1, "expected `:` after the key of a map, found `}`"),
-        ("'\\q'", 1, 2, "`\\q` is not an escape; write `\\\\` for a backslash"),
+        ("'\\q'", 1, 2, "`\\q` is not an escape"),
         ("99999999999999999999", 0, 20, "`99999999999999999999` is not a number that fits into 64 bits"),
         ("9223372036854775808", 0, 19, "the number does not fit into 64 bits with a sign"),
         ("12ab", 0, 4, "`12ab` is not a number that fits into 64 bits"),
         ("ä", 0, 2, "`ä` does not belong into an expression"),
-        ("${{ x }}", 0, 1, "`$` does not belong here; inside an expression names stand bare: `vars.x`"),
+        ("${{ x }}", 0, 1, "`$` does not belong here"),
     ] {
         assert_eq!(refusal(text), (offset, len, message.to_owned()), "{text}");
     }

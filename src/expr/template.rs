@@ -1,6 +1,7 @@
 //! Text with `${{ }}` in it: literal parts and expressions. `$${{` writes the characters themselves.
 
 use super::cel::{Expr, ExprError, Reference, Scope};
+use super::token::CLOSE_QUOTE;
 use crate::document::template::{ESCAPED, OPEN, has_mark};
 use serde_json::Value;
 
@@ -45,9 +46,8 @@ impl Template {
                 let end = start + close(&text[start..]).map_err(|error| unclosed(error, found, start))?;
                 let inner = &text[start..end];
                 if inner.trim().is_empty() {
-                    let message =
-                        "`${{ }}` is empty; write an expression in it, or `$${{` for the characters themselves";
-                    return Err(ExprError::at(found, end + 2, message));
+                    let help = "write an expression in it, or `$${{` for the characters themselves";
+                    return Err(ExprError::at(found, end + 2, "`${{ }}` is empty").help(help));
                 }
                 if !literal.is_empty() {
                     parts.push(Part::Literal(std::mem::take(&mut literal)));
@@ -118,9 +118,12 @@ enum Unclosed {
 
 fn unclosed(error: Unclosed, open: usize, start: usize) -> ExprError {
     match error {
-        Unclosed::Brackets => ExprError::at(open, start, "`${{` is not closed, expected `}}`"),
+        Unclosed::Brackets => {
+            ExprError::at(open, start, "`${{` is not closed, expected `}}`").help("close it: `${{ vars.NAME }}`")
+        }
         Unclosed::Quote(at) => {
-            ExprError::at(start + at, start + at + 1, "this quote is not closed, so `${{` is not closed either")
+            let message = "this quote is not closed, so `${{` is not closed either";
+            ExprError::at(start + at, start + at + 1, message).help(CLOSE_QUOTE)
         }
     }
 }

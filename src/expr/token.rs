@@ -55,6 +55,9 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Lexeme<'_>>, ExprError> {
     }
 }
 
+/// What to type where a quote is open.
+pub(super) const CLOSE_QUOTE: &str = "close the quote: `vars.NAME == 'text'`";
+
 struct Lexer<'a> {
     text: &'a str,
     at: usize,
@@ -102,14 +105,16 @@ impl<'a> Lexer<'a> {
             self.at += operator.len();
             return Ok(Token::Op(operator));
         }
-        let message = match first {
-            '=' => "`=` is no operator; write `==` to compare".to_owned(),
-            '&' => "`&` is no operator; write `&&`".to_owned(),
-            '|' => "`|` is no operator; write `||`".to_owned(),
-            '$' => "`$` does not belong here; inside an expression names stand bare: `vars.x`".to_owned(),
-            other => format!("`{}` does not belong into an expression", other.escape_debug()),
-        };
-        Err(ExprError::at(self.at, self.at + first.len_utf8(), message))
+        let refused = |message: String| ExprError::at(self.at, self.at + first.len_utf8(), message);
+        Err(match first {
+            '=' => refused("`=` is no operator".to_owned()).help("write `==` to compare"),
+            '&' => refused("`&` is no operator".to_owned()).help("write `&&`"),
+            '|' => refused("`|` is no operator".to_owned()).help("write `||`"),
+            '$' => {
+                refused("`$` does not belong here".to_owned()).help("inside an expression names stand bare: `vars.x`")
+            }
+            other => refused(format!("`{}` does not belong into an expression", other.escape_debug())),
+        })
     }
 
     fn backquoted(&mut self) -> Result<Token<'a>, ExprError> {
@@ -181,7 +186,8 @@ impl<'a> Lexer<'a> {
         loop {
             let rest = self.rest();
             let Some(next) = rest.chars().next().filter(|c| close.len() == 3 || !matches!(c, '\n' | '\r')) else {
-                return Err(ExprError::at(start, self.at, format!("this text is not closed, expected {close}")));
+                let error = ExprError::at(start, self.at, format!("this text is not closed, expected {close}"));
+                return Err(error.help(CLOSE_QUOTE));
             };
             if rest.starts_with(close) {
                 self.at += close.len();
@@ -233,8 +239,9 @@ impl<'a> Lexer<'a> {
             (Some(byte), _) => out.push(byte),
             (None, Some(character)) => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
             (None, None) => {
-                let message = format!("`\\{}` is not an escape; write `\\\\` for a backslash", kind.escape_debug());
-                return Err(ExprError::at(start, start + 1 + kind.len_utf8(), message));
+                let message = format!("`\\{}` is not an escape", kind.escape_debug());
+                let error = ExprError::at(start, start + 1 + kind.len_utf8(), message);
+                return Err(error.help("write `\\\\` for a backslash"));
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use kube_cel::cel::IdedExpr;
 use kube_cel::cel::common::ast::{CallExpr, Expr, LiteralValue, SelectExpr, operators as op};
 
-use super::cel::ExprError;
+use super::cel::{ExprError, SHORTER};
 
 /// How many operations may rest on each other: `a + b + c` is two.
 pub const MAX_HEIGHT: usize = 32;
@@ -34,7 +34,7 @@ impl Tree {
 pub(super) fn has(of: Tree, span: (usize, usize)) -> Result<Tree, ExprError> {
     let height = of.height;
     let (start, end) = of.span();
-    let refusal = || ExprError::at(span.0, span.1, "`has` takes a field: `has(vars.x)`");
+    let refusal = || ExprError::at(span.0, span.1, "`has` takes a field").help("write `has(vars.x)`");
     let Expr::Call(CallExpr { func_name, args, .. }) = of.node.expr else { return Err(refusal()) };
     match <[IdedExpr; 2]>::try_from(args) {
         Ok([target, IdedExpr { expr: Expr::Literal(LiteralValue::String(field)), .. }]) if func_name == op::INDEX => {
@@ -71,7 +71,7 @@ pub(super) fn bounded(node: IdedExpr, height: usize) -> Result<Tree, ExprError> 
 }
 
 pub(super) fn too_high((start, end): (usize, usize)) -> ExprError {
-    ExprError::at(start, end, format!("more than {MAX_HEIGHT} operations rest on each other"))
+    ExprError::at(start, end, format!("more than {MAX_HEIGHT} operations rest on each other")).help(SHORTER)
 }
 
 /// `a && b && c` as a tree of the least height; the order of evaluation stays.

@@ -161,10 +161,10 @@ impl Asked<'_> {
             }
         }
         if self.content.text.is_some() && self.content.json.is_some() {
-            cx.error(&["json".into()], Code::InvalidValue, "`body` and `json` cannot stand together", None);
+            cx.only_one(&["json".into()], &["body", "json"]);
         }
         if self.insecure && self.ca.is_some() {
-            cx.error(&["insecure".into()], Code::InvalidValue, "`insecure` and `ca` cannot stand together", None);
+            cx.only_one(&["insecure".into()], &["insecure", "ca"]);
         }
     }
 

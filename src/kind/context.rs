@@ -41,6 +41,12 @@ impl CheckContext<'_> {
     pub fn error(&mut self, path: &[Segment], code: Code, message: impl Into<String>, help: Option<String>) {
         self.out.push(Diagnostic::error(code, self.body.span_at(path), message).maybe_help(help));
     }
+
+    /// Complains at `path` about keys of which only one can stand.
+    pub fn only_one(&mut self, path: &[Segment], keys: &[&str]) {
+        let message = format!("`{}` cannot stand together", keys.join("` and `"));
+        self.error(path, Code::InvalidValue, message, Some("leave one of them out".to_owned()));
+    }
 }
 
 /// What the engine and a running kind tell each other.

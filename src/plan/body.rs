@@ -1,9 +1,9 @@
 //! What stands under a kind's key: held against its shape, and decoded when nothing in it waits for the run.
 
+use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::advice;
 use super::build::Workshop;
 use super::judge::{Found, Judge};
 use super::load::{render_static, undecoded};
@@ -21,7 +21,8 @@ pub(super) struct Shapes {
     pub assertion_keys: Arc<Shape>,
     pub use_keys: Arc<Shape>,
     pub gate_keys: Arc<Shape>,
-    kinds: HashMap<(&'static str, bool), Arc<Shape>>,
+    /// Steps and assertions may share a name.
+    kinds: HashMap<(TypeId, &'static str), Arc<Shape>>,
 }
 
 impl Shapes {
@@ -36,8 +37,9 @@ impl Shapes {
         }
     }
 
-    fn kind<T: ?Sized>(&mut self, kind: &'static Kind<T>, is_step: bool) -> Arc<Shape> {
-        Arc::clone(self.kinds.entry((kind.name, is_step)).or_insert_with(|| Arc::new(kind.shape())))
+    fn kind<T: ?Sized + 'static>(&mut self, kind: &'static Kind<T>) -> Arc<Shape> {
+        let key = (TypeId::of::<T>(), kind.name);
+        Arc::clone(self.kinds.entry(key).or_insert_with(|| Arc::new(kind.shape())))
     }
 }
 
@@ -50,12 +52,14 @@ pub(super) struct Place<'a> {
     pub statics: &'a Scope,
     /// The kind of step that `of:` must name.
     pub of: Option<&'static str>,
+    /// Whether it is a step's that runs `during` others.
+    pub during: bool,
 }
 
 impl<'a> Place<'a> {
     /// A tree without a name.
     pub fn new(site: Site<'a>, statics: &'a Scope) -> Self {
-        Place { site, whole: "", statics, of: None }
+        Place { site, whole: "", statics, of: None, during: false }
     }
 }
 
@@ -76,20 +80,17 @@ impl Workshop<'_> {
         (fit == Fit::Fits && self.out.len() == before).then_some(judge.found)
     }
 
-    /// A kind's body: decoded where it can be, checked in any case. `check` is the kind's own check.
+    /// A kind's body: decoded where it can be, checked in any case.
     pub fn body<T: ?Sized + 'static>(
         &mut self,
         kind: &'static Kind<T>,
-        is_step: bool,
-        during: bool,
         node: &Node,
         place: Place<'_>,
-        check: impl Fn(&T, &mut CheckContext<'_>),
     ) -> Option<(Body<T>, Found)> {
         let before = self.out.len();
-        let body = self.decoded(kind, is_step, during, node, place, check);
+        let body = self.decoded(kind, node, Place { of: kind.of, ..place });
         for problem in self.out.since(before).iter_mut().filter(|problem| problem.help.is_none()) {
-            problem.help = Some(advice::of_kind(&problem.message, kind.name));
+            problem.help = Some(as_written(kind.name));
         }
         body
     }
@@ -97,14 +98,10 @@ impl Workshop<'_> {
     fn decoded<T: ?Sized + 'static>(
         &mut self,
         kind: &'static Kind<T>,
-        is_step: bool,
-        during: bool,
         node: &Node,
         place: Place<'_>,
-        check: impl Fn(&T, &mut CheckContext<'_>),
     ) -> Option<(Body<T>, Found)> {
-        let shape = self.shapes.kind(kind, is_step);
-        let place = Place { of: kind.of, ..place };
+        let shape = self.shapes.kind(kind);
         let Some(found) = self.inspect(node, &shape, place) else {
             if crate::expr::has_template(node) {
                 // One fault must not hide what values do not fit: those that are known are put in all the same.
@@ -126,7 +123,8 @@ impl Workshop<'_> {
         };
         match kind.decode(node) {
             Ok(body) => {
-                check(&body, &mut CheckContext { body: node, project: &self.files.root, during, out: self.out });
+                let (project, during) = (self.files.root.as_path(), place.during);
+                kind.check(&body, &mut CheckContext { body: node, project, during, out: self.out });
                 Some((Body::Ready(body), found))
             }
             Err(error) => {
@@ -176,6 +174,11 @@ impl Workshop<'_> {
             .filter_map(|entry| Some((entry.key.clone(), Template::parse(&text(&entry.node)?).ok()?)))
             .collect()
     }
+}
+
+/// The help line of what a kind refuses without one of its own.
+pub(super) fn as_written(kind: &str) -> String {
+    format!("`pipeline explain {kind}` shows how it is written")
 }
 
 /// A mapping with only the entries that `keep` chooses; the place stays.

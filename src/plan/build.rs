@@ -10,7 +10,7 @@ use super::Plan;
 use super::body::Shapes;
 use super::cycles::{self, Wait};
 use super::files::Files;
-use super::names::{Lost, Names, Site, static_scope};
+use super::names::{Item, Lost, Names, Site, static_scope};
 use super::node::{PlanNode, PlanStage, StageId};
 use super::salvage::{LostStages, may_miss};
 use super::stage::StageBuilder;
@@ -18,6 +18,7 @@ use super::step_names::step_names;
 use super::vars::{Settled, Vars};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::document::Node;
+use crate::document::template::has_mark;
 use crate::drivers::Settings;
 use crate::drivers::cluster::ClusterSettings;
 use crate::event::Role;
@@ -44,6 +45,8 @@ pub(super) struct Input {
     pub profile: Option<String>,
     /// Vars with a value from the command line.
     pub set: Vec<String>,
+    /// Whether it is a gate file alone, whose parameters the command line gives.
+    pub lone_gate: bool,
     pub registry: Registry,
 }
 
@@ -54,6 +57,8 @@ pub(super) struct Workshop<'a> {
     pub files: &'a mut Files,
     pub shapes: Shapes,
     pub pools: Vec<(String, u32)>,
+    /// Whether the outermost gate file takes its parameters from the command line.
+    pub lone_gate: bool,
     /// Uses of gate files that close a circle, which was told.
     pub circular: HashSet<Span>,
     pub out: &'a mut Diagnostics,
@@ -61,7 +66,7 @@ pub(super) struct Workshop<'a> {
 
 /// Builds the plan; `None` when something kept it from being built. Everything that is wrong goes to `out`.
 pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> Option<Plan> {
-    let Input { spec, node, stages, lost, context, profile, set, registry } = input;
+    let Input { spec, node, stages, lost, context, profile, set, lone_gate, registry } = input;
     let all = Vars { spec: &spec, node: &node, profile: profile.as_deref(), set: &set, sources: &files.sources };
     let Settled { vars, unsettled } = all.settle(out);
     let shapes = Shapes::new(registry);
@@ -88,7 +93,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         spec.pools.iter().map(|(name, places)| (name.clone(), (*places).max(1))).collect();
     // Those whose size is wrong are there all the same.
     pools.extend(written(&node, "pools").filter(|name| !spec.pools.contains_key(name)).map(|name| (name, 1)));
-    let mut shop = Workshop { names, statics, files, shapes, pools, circular: HashSet::new(), out };
+    let mut shop = Workshop { names, statics, files, shapes, pools, lone_gate, circular: HashSet::new(), out };
 
     // Gate files are kept from here on: each is read once, whoever uses it.
     shop.files.let_go();
@@ -165,7 +170,7 @@ fn stage_needs(
                 needs.push(other);
             }
             // A template was told with the stage's other keys.
-            None if names.lost.stages.may_be(name) || name.contains("${{") => {}
+            None if names.lost.stages.may_be(name) || has_mark(name) => {}
             None => {
                 let others = names.stage_names().filter(|other| *other != stage.name);
                 let step =
@@ -273,5 +278,5 @@ fn stage_id(index: usize) -> StageId {
 
 /// The site of a node of a stage.
 pub(super) fn site(stage: Option<usize>, role: Option<Role>) -> Site<'static> {
-    Site { stage, role, item: false, params: None }
+    Site { stage, role, item: Item::Nothing, params: None }
 }

@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::paths;
+use super::{outdent, paths};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Node, TextError, bytes_of, parse, text_of};
+use crate::kind::Registry;
 use crate::source::{SourceMap, Span};
 
 /// The bytes of a file, unless they are too many.
@@ -16,6 +17,7 @@ type Read = Result<Vec<u8>, TextError>;
 pub(super) struct Files {
     pub root: PathBuf,
     pub sources: SourceMap,
+    registry: Registry,
     seen: HashMap<PathBuf, Option<Arc<Node>>>,
     /// The pipeline file, which is read before all others.
     pipeline: Option<PathBuf>,
@@ -25,10 +27,11 @@ pub(super) struct Files {
 
 impl Files {
     /// The files below `root`, of which `pipeline` is the first.
-    pub fn new(root: PathBuf, pipeline: &Path) -> Self {
+    pub fn new(root: PathBuf, pipeline: &Path, registry: Registry) -> Self {
         Files {
             root,
             sources: SourceMap::default(),
+            registry,
             seen: HashMap::new(),
             pipeline: pipeline.canonicalize().ok(),
             stages: HashSet::new(),
@@ -96,7 +99,8 @@ impl Files {
         match bytes.and_then(text_of) {
             Ok(text) => {
                 let file = self.sources.add(name, path, text);
-                parse(&self.sources, file, out)
+                let node = parse(&self.sources, file, out)?;
+                Some(outdent::mended(node, self.registry, &self.sources, out))
             }
             Err(problem) => {
                 let file = self.sources.add(name, path, problem.shown());

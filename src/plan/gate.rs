@@ -155,7 +155,7 @@ impl Workshop<'_> {
                 None => format!("the `{}` assertion", kind.name),
             };
             let named = Place { whole: &whole, ..place };
-            built = self.body(*kind, false, false, body, named, super::super::kind::Assertion::check);
+            built = self.body(*kind, body, named);
         }
         let fixed = self.fixed_assertion_keys(&fixed, found_fixed, &statics);
         let &[(kind, _)] = kinds.as_slice() else { return None };

@@ -53,7 +53,9 @@ impl Workshop<'_> {
         }
         let Some(file) = self.gate_file(&path, using.span, reading) else { return Vec::new() };
         let list = matches!(file.value, Value::List(_));
-        let params = if list { None } else { Some(self.params(&file, item, &path, with, using.span)) };
+        // What a gate file by itself takes is given on the command line; what it uses in turn, by `with:`.
+        let by_option = self.lone_gate && reading.open.is_empty();
+        let params = if list { None } else { Some(self.params(&file, item, &path, with, by_option)) };
         for (name, value) in params.iter().flat_map(|params| &params.values) {
             reading.definer.word(name).word(&value.to_string());
         }
@@ -112,7 +114,8 @@ impl Workshop<'_> {
     }
 
     /// The values of a gate file's parameters.
-    fn params(&mut self, file: &Node, item: &Node, path: &str, with: Params, span: Span) -> Params {
+    fn params(&mut self, file: &Node, item: &Node, path: &str, with: Params, by_option: bool) -> Params {
+        let span = item.get("use").map_or(item.span, |using| using.span);
         let statics = Arc::clone(&self.statics);
         let shape = Arc::clone(&self.shapes.gate_keys);
         // Its assertions are looked at one by one.
@@ -163,7 +166,11 @@ impl Workshop<'_> {
                         at,
                         format!("the gate file `{path}` needs the parameter `{name}`"),
                     )
-                    .help(format!("add `with: {{ {name}: … }}`")),
+                    .help(if by_option {
+                        format!("add `--param {name}=…`")
+                    } else {
+                        format!("add `with: {{ {name}: … }}`")
+                    }),
                 );
                 params.lost.push(name);
             }

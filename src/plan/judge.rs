@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::advice;
 use super::names::{Names, Site, Target};
 use super::paths;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::template::has_mark;
 use crate::document::{Format, Formats, Node, Value};
 use crate::expect::Expect;
 use crate::expr::{Expr, ExprError, Part, Reference, Scope, Template};
@@ -63,8 +63,8 @@ impl Formats for Judge<'_> {
                 let (offset, bare) = When::bare(&text);
                 self.expression(bare, offset, format.node, false, out);
             }
-            "step-id" if !text.contains("${{") => self.step(&text, format.node.span, out),
-            _ if text.contains("${{") => self.template(format.name, &text, format.node, out),
+            "step-id" if !has_mark(&text) => self.step(&text, format.node.span, out),
+            _ if has_mark(&text) => self.template(format.name, &text, format.node, out),
             name => self.value(name, &text, format.node.span, out),
         }
     }
@@ -239,8 +239,9 @@ impl Judge<'_> {
 
 /// The diagnostic for an expression or a template that cannot be used.
 pub(super) fn broken(error: &ExprError, code: Code, span: Span) -> Diagnostic {
-    let (message, help) = advice::expression(&error.message);
-    Diagnostic::error(code, span, message).help(help)
+    let help =
+        error.help.as_deref().unwrap_or("an expression is CEL, such as `vars.replicas > 1 && env.CI == \"true\"`");
+    Diagnostic::error(code, span, error.message.as_str()).help(help)
 }
 
 /// What to type for a name that is none: the same with what does not belong in it replaced.
@@ -255,9 +256,9 @@ pub(super) fn name_help(written: &str) -> String {
 }
 
 fn quantity<Q: Quantity>(text: &str) -> Result<(), (String, String)> {
-    Q::parse(text).map(|_| ()).map_err(|error| (error.to_string(), advice::quantity::<Q>()))
+    Q::parse(text).map(|_| ()).map_err(|error| (error.to_string(), format!("write {}", Q::EXAMPLE)))
 }
 
 fn expectation<Q: Quantity>(text: &str) -> Result<(), (String, String)> {
-    Expect::<Q>::parse(text).map(|_| ()).map_err(|error| (error.to_string(), advice::expectation::<Q>(text)))
+    Expect::<Q>::parse(text).map(|_| ()).map_err(|error| (error.to_string(), Expect::<Q>::remedy(text)))
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 
 use super::Plan;
+use super::body::as_written;
 use super::build::{self, Input};
 use super::files::Files;
 use super::judge::broken;
@@ -57,7 +58,7 @@ pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
     let root = options.file.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
     let bytes = bytes_of(&options.file)
         .map_err(|error| Fault::invalid(format!("cannot read {}: {error}", options.file.display())))?;
-    let mut files = Files::new(root, &options.file);
+    let mut files = Files::new(root, &options.file, registry);
     let mut out = Diagnostics::default();
     let name =
         options.file.file_name().map_or_else(|| "pipeline.yaml".into(), |name| name.to_string_lossy().into_owned());
@@ -86,6 +87,7 @@ pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
         context: options.context.clone(),
         profile: options.profile.clone(),
         set: options.vars.iter().map(|(name, _)| name.clone()).collect(),
+        lone_gate: options.gate.is_some(),
         registry,
     };
     let plan = build::build(input, &mut files, &mut out).filter(|_| !out.has_errors());
@@ -136,7 +138,7 @@ pub(super) fn undecoded(node: &Node, error: &DecodeError, kind: Option<&str>) ->
         None => error.message.clone(),
     };
     let help = match kind {
-        Some(kind) => format!("`pipeline explain {kind}` shows how it is written"),
+        Some(kind) => as_written(kind),
         None => "`pipeline schema` says what belongs here".to_owned(),
     };
     Diagnostic::error(Code::InvalidValue, node.span_at(&error.path), message).help(help)

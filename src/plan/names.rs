@@ -71,6 +71,17 @@ pub(super) fn nameless(reference: &str) -> String {
     format!("({reference})")
 }
 
+/// What `item` is where an expression stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Item {
+    /// It has no value: the step has no `for_each`.
+    Nothing,
+    /// Its value is known.
+    Known,
+    /// The items could not be read, which was told.
+    Lost,
+}
+
 /// Where an expression stands, which decides what it may name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Site<'a> {
@@ -78,8 +89,8 @@ pub(super) struct Site<'a> {
     pub stage: Option<usize>,
     /// The role of the node; `None` for the stage's own keys.
     pub role: Option<Role>,
-    /// Whether `item` has a value.
-    pub item: bool,
+    /// What `item` is.
+    pub item: Item,
     /// Parameters of the gate file.
     pub params: Option<&'a Params>,
 }
@@ -122,11 +133,14 @@ impl Names {
                 let fields = RUN_FIELDS.map(str::to_owned);
                 Names::known(field(1), Code::UnknownName, "field of `run`", &fields, span).map(|()| Target::Dynamic)
             }
-            "item" if site.item => Ok(Target::Static),
-            "item" => {
-                Err(Diagnostic::error(Code::UnknownName, span, "`item` has a value only in a step with `for_each`")
-                    .help("add `for_each: [a, b]` to the step"))
-            }
+            "item" => match site.item {
+                Item::Known => Ok(Target::Static),
+                Item::Lost => Ok(Target::Lost),
+                Item::Nothing => {
+                    let message = "`item` has a value only in a step with `for_each`";
+                    Err(Diagnostic::error(Code::UnknownName, span, message).help("add `for_each: [a, b]` to the step"))
+                }
+            },
             "params" => match site.params {
                 Some(params) if own(&params.lost) => Ok(Target::Lost),
                 Some(params) if params.partial && field(1).is_some_and(|name| !params.places.contains_key(name)) => {
@@ -308,7 +322,7 @@ fn roots(site: Site<'_>, cel: bool) -> Vec<&'static str> {
     let mut roots = vec!["vars", "secrets", "env", "run", "stages"];
     let mut add = |name, stands: bool| roots.extend(stands.then_some(name));
     add("steps", site.stage.is_some() && site.role.is_some());
-    add("item", site.item);
+    add("item", site.item != Item::Nothing);
     add("params", site.params.is_some());
     add("self", cel);
     roots

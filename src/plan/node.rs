@@ -203,7 +203,7 @@ impl<T: ?Sized> std::fmt::Debug for Body<T> {
 ///
 /// # Errors
 /// [`Fault`] of kind invalid.
-pub fn decode_rendered<T: Checked + ?Sized>(
+pub fn decode_rendered<T: ?Sized>(
     kind: &Kind<T>,
     rendered: &Node,
     project: &Path,
@@ -215,28 +215,10 @@ pub fn decode_rendered<T: Checked + ?Sized>(
     // what does not fit its shape was told by decoding
     kind.shape().check(rendered, &mut paths, &mut Diagnostics::default());
     let mut out = paths.out;
-    body.checked(&mut CheckContext { body: rendered, project, during, out: &mut out });
+    kind.check(&body, &mut CheckContext { body: rendered, project, during, out: &mut out });
     match out.sorted().into_iter().find(|found| found.severity == Severity::Error) {
         None => Ok(body),
         Some(Diagnostic { message, help, .. }) => Err(Fault { help, ..wrong(message) }),
-    }
-}
-
-/// A body that says what is wrong with it beyond its shape.
-pub trait Checked {
-    /// Complains.
-    fn checked(&self, cx: &mut CheckContext<'_>);
-}
-
-impl Checked for dyn Step {
-    fn checked(&self, cx: &mut CheckContext<'_>) {
-        self.check(cx);
-    }
-}
-
-impl Checked for dyn Assertion {
-    fn checked(&self, cx: &mut CheckContext<'_>) {
-        self.check(cx);
     }
 }
 

@@ -3,9 +3,9 @@
 
 use super::files::Files;
 use super::judge::{Found, Judge, name_help};
-use super::names::{Names, Site};
+use super::names::{Item, Names, Site};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::document::template::takes_value;
+use crate::document::template::{has_mark, takes_value};
 use crate::document::{Entry, Format, Formats, Found as Fit, Node, Shape, Value};
 use crate::expr::Scope;
 use crate::spec::name_problem;
@@ -29,7 +29,7 @@ pub(super) fn fits(shape: &Shape, node: &Node, open: &[&str], files: &Files, out
         names: &names,
         sources: &files.sources,
         root: &files.root,
-        site: Site { stage: None, role: None, item: false, params: None },
+        site: Site { stage: None, role: None, item: Item::Nothing, params: None },
         statics: &statics,
         of: None,
         found: Found::default(),
@@ -122,7 +122,7 @@ pub(super) fn pipeline_names(node: &Node, out: &mut Diagnostics) {
 fn names(node: Option<&Node>, what: &str, out: &mut Diagnostics) {
     for Entry { key, key_span, .. } in node.map(Node::entries).unwrap_or_default() {
         // A template in a key was told where the keys were looked at.
-        if let Some(problem) = name_problem(key).filter(|_| !key.contains("${{")) {
+        if let Some(problem) = name_problem(key).filter(|_| !has_mark(key)) {
             out.push(
                 Diagnostic::error(Code::InvalidName, *key_span, format!("the {what} name `{key}` {problem}"))
                     .help(name_help(key)),

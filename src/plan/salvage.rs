@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::build::GROUPS;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, closest};
+use crate::document::template::has_mark;
 use crate::document::{Entry, Node, Value, decode};
 use crate::source::{SourceMap, Span};
 use crate::spec::{PipelineSpec, SecretSource};
@@ -53,7 +54,7 @@ impl LostStages {
                 .then(|| value.trim_matches(|c: char| c.is_whitespace() || "\"'[]{}>|".contains(c)).to_owned())
         });
         let before = self.names.len();
-        self.names.extend(written.filter(|name| !name.is_empty() && !name.contains("${{")));
+        self.names.extend(written.filter(|name| !name.is_empty() && !has_mark(name)));
         self.any |= self.names.len() == before;
     }
 

@@ -8,7 +8,7 @@ use super::build::{Workshop, site};
 use super::definition::{Definer, Definition};
 use super::gate::GATE;
 use super::judge::name_help;
-use super::names::{Site, static_scope};
+use super::names::{Item, Site, static_scope};
 use super::node::{Body, PlanNode, Retry, StepPlan, Work};
 use super::own_keys::template_in;
 use super::salvage::{is_cut_off, is_told, is_torn};
@@ -208,7 +208,12 @@ impl Workshop<'_> {
         } else {
             Arc::clone(&self.statics)
         };
-        let at = Site { item: item.is_some(), ..site(stage, Some(role)) };
+        let item_is = match &item {
+            Some(_) => Item::Known,
+            None if entry.node.entry("for_each").is_some() => Item::Lost,
+            None => Item::Nothing,
+        };
+        let at = Site { item: item_is, ..site(stage, Some(role)) };
         let place = Place::new(at, &statics);
         let open_found = self.open_keys(entry, place);
         // As it is written, also where something is wrong with it.
@@ -219,8 +224,7 @@ impl Workshop<'_> {
         });
         let written = body;
         let whole = format!("the `{}` step `{}`", kind.name, entry.key);
-        let body =
-            self.body(kind, true, during, body, Place { whole: &whole, ..place }, super::super::kind::Step::check);
+        let body = self.body(kind, body, Place { whole: &whole, during, ..place });
         for found in open_found.iter().chain(body.as_ref().map(|(_, found)| found)) {
             parts.uses.extend(found.steps.iter().cloned());
             parts.refers.extend(found.stages.iter().copied());

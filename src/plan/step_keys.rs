@@ -8,7 +8,7 @@ use super::gate::GATE;
 use super::judge::{Found, name_help};
 use super::own_keys::{env_names, template_in};
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
-use crate::document::{Entry, Node};
+use crate::document::{Entry, Node, Value};
 use crate::event::Role;
 use crate::kind::StepKind;
 use crate::spec::StepKeys;
@@ -92,6 +92,13 @@ impl Workshop<'_> {
             let help = did_you_mean(pool, self.pools.iter().map(|(name, _)| name.as_str()))
                 .unwrap_or_else(|| format!("add `pools: {{ {pool}: 1 }}` to pipeline.yaml"));
             self.out.push(Diagnostic::error(Code::UnknownName, span, format!("there is no pool `{pool}`")).help(help));
+        }
+        if let Some(each) = entry.node.entry("for_each").filter(|_| keys.for_each.is_none()) {
+            let span = if each.node.value == Value::Null { each.key_span } else { each.node.span };
+            self.out.push(
+                Diagnostic::error(Code::WrongType, span, "`for_each` is empty, expected a list of values")
+                    .help("write a list: `[a, b]`; with `[]` the step is left out"),
+            );
         }
         for (key, patterns) in [("inputs", &keys.inputs), ("cache", &keys.cache)] {
             for (index, pattern) in patterns.iter().enumerate() {

@@ -6,6 +6,7 @@ use super::gate::GATE;
 use super::names::{StepName, StepNames};
 use super::salvage::{is_told, is_torn, may_miss_steps};
 use crate::diagnostic::{Code, Diagnostics, closest};
+use crate::document::template::has_mark;
 use crate::document::{Entry, Node, Value};
 use crate::source::Span;
 
@@ -41,7 +42,7 @@ fn outputs_are_lost(entry: &Entry, shapes: &Shapes, out: &Diagnostics) -> bool {
             && closest(&field.key, shapes.step_keys.keys()) == Some("outputs")
     };
     let strange = |node: &Node| match &node.value {
-        Value::List(items) => items.iter().any(|item| item.as_text().is_none_or(|text| text.contains("${{"))),
+        Value::List(items) => items.iter().any(|item| item.as_text().is_none_or(has_mark)),
         Value::Null => is_told(node, out),
         _ => true,
     };

@@ -1,16 +1,20 @@
 //! What differs: between two runs (definitions, outcomes, durations, measures), and between a plan and the last run's.
 //! Stories and outlines in, lines out.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod change;
+
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
 use super::story::{NodeStory, StageStory, Story};
-use super::words::style::{BOLD, DIM, GREEN, OFF, RED, YELLOW};
+use super::words::style::{BOLD, DIM, GREEN, OFF, RED};
 use super::words::{self, tame};
 use crate::event::{AssertionResult, NodeOutline, StageOutline};
 use crate::outcome::Verdict;
 use crate::units::TimeSpan;
+
+pub use change::{Change, definitions, json, lines};
 
 /// A change in a duration that is worth a line: more than this, and more than a quarter.
 const NOTABLE: Duration = Duration::from_millis(500);
@@ -43,64 +47,13 @@ impl Definition {
     }
 }
 
-/// What changed in the definitions from `old` to `new`, a line each; empty where nothing did.
-pub fn definitions(old: &Definition, new: &Definition) -> String {
-    let mut text = String::new();
-    let profile = |definition: &Definition| definition.profile.clone().unwrap_or_else(|| "none".to_owned());
-    if old.profile != new.profile {
-        let _ = writeln!(text, "{YELLOW}~{OFF} profile: {} → {}", profile(old), profile(new));
-    }
-    let needs = |definition: &Definition| -> BTreeMap<String, String> {
-        definition
-            .stages
-            .iter()
-            .map(|stage| (stage.name.clone(), words::needs(&stage.needs, &stage.steps_need)))
-            .collect()
-    };
-    let shown = |needs: &String| if needs.is_empty() { "needs nothing".to_owned() } else { format!("needs {needs}") };
-    both(&needs(old), &needs(new), &mut text, "stage ", shown);
-    let nodes = |definition: &Definition| -> BTreeMap<String, String> {
-        let said = |node: &NodeOutline| match node.assertions {
-            0 => format!("{}: {}", node.kind, node.title),
-            // a gate's title counts its assertions already
-            _ => format!("{}: {} assertions", node.kind, node.assertions),
-        };
-        definition.nodes.iter().map(|node| (node.name.clone(), said(node))).collect()
-    };
-    both(&nodes(old), &nodes(new), &mut text, "", String::clone);
-    text
-}
-
-fn both(
-    old: &BTreeMap<String, String>,
-    new: &BTreeMap<String, String>,
-    text: &mut String,
-    what: &str,
-    shown: impl Fn(&String) -> String,
-) {
-    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    for name in names {
-        let (before, after) = (old.get(name).map(&shown), new.get(name).map(&shown));
-        let name = tame(name);
-        // writing to a String cannot fail
-        let _ = match (before, after) {
-            (None, Some(after)) => writeln!(text, "{GREEN}+{OFF} {what}{name}  {DIM}{}{OFF}", tame(&after)),
-            (Some(before), None) => writeln!(text, "{RED}-{OFF} {what}{name}  {DIM}{}{OFF}", tame(&before)),
-            (Some(before), Some(after)) if before != after => {
-                writeln!(text, "{YELLOW}~{OFF} {what}{name}  {} → {}", tame(&before), tame(&after))
-            }
-            _ => Ok(()),
-        };
-    }
-}
-
 /// What changed from one run to another, in four parts; says so where nothing did.
 pub fn runs(old: &Story, new: &Story) -> String {
     let mut text = format!("{BOLD}{} → {}{OFF}\n", tame(&old.run), tame(&new.run));
     let before = by_name(old);
     let pairs: Vec<(&NodeStory, &NodeStory)> =
         new.nodes.iter().filter_map(|node| Some((*before.get(node.outline.name.as_str())?, node))).collect();
-    part(&mut text, "definitions", &definitions(&Definition::of(old), &Definition::of(new)));
+    part(&mut text, "definitions", &lines(&definitions(&Definition::of(old), &Definition::of(new))));
     let mut outcomes = String::new();
     let verdict = |story: &Story| story.end.map_or("unfinished", |end| words::state(end.state));
     if verdict(old) != verdict(new) {
@@ -276,9 +229,9 @@ mod tests {
             profile: Some("local".to_owned()),
         };
         assert_eq!(
-            plain(&definitions(&old, &new)),
+            plain(&lines(&definitions(&old, &new))),
             "~ profile: none → local\n~ stage b  needs nothing → needs a\n- a.x  shell: t\n+ a.y  shell: t\n"
         );
-        assert_eq!(definitions(&new, &new), "");
+        assert_eq!(definitions(&new, &new), []);
     }
 }

@@ -1,13 +1,15 @@
-//! A plan, shown: tree, dot, mermaid, JSON.
+//! A plan, shown: tree, dot, mermaid, SVG, JSON.
 
 mod dot;
 mod json;
 mod mermaid;
+mod svg;
 mod tree;
 
 pub use dot::dot;
 pub use json::json;
 pub use mermaid::mermaid;
+pub use svg::svg;
 pub use tree::tree;
 
 use crate::event::{NodeId, Role};
@@ -26,4 +28,9 @@ fn inner_edges(plan: &Plan, id: NodeId, node: &PlanNode) -> Vec<(NodeId, NodeId,
 fn last_steps(plan: &Plan, nodes: &[NodeId]) -> Vec<NodeId> {
     let steps = || nodes.iter().copied().filter(|id| plan.node(*id).role == Role::Step);
     steps().filter(|id| !steps().any(|other| plan.node(other).needs.contains(id))).collect()
+}
+
+/// A text as XML and Mermaid take it, on one line.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;").replace('\n', " ")
 }

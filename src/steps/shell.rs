@@ -86,7 +86,8 @@ impl Step for Shell {
             _ => {}
         }
         if self.run.as_ref().is_some_and(|run| run.0.trim().is_empty()) {
-            cx.error(&["run".into()], Code::InvalidValue, "the script is empty", None);
+            let help = Some("write what it runs: `run: make`".to_owned());
+            cx.error(&["run".into()], Code::InvalidValue, "the script is empty", help);
         }
         if let Some(shell) = self.shell.as_deref().filter(|shell| !script::knows(shell)) {
             let name = shell.split_whitespace().next().unwrap_or_default();

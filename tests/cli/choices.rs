@@ -150,3 +150,24 @@ fn a_step_that_needs_another_stage_waits_for_it_alone() {
     let project = Project::of(&[("a.yaml", &circle), ("b.yaml", up)]);
     project.run(&["check"]).ends(2, &["error[cycle]", "images", "cluster"]);
 }
+
+#[test]
+fn a_var_without_a_value_is_told_once_where_a_list_belongs() {
+    let stage =
+        "stage: a\nsteps: { go: { for_each: '${{ vars.l }}', env: { A: '${{ item }}' }, shell: { run: 'true' } } }\n";
+    let project = Project::headed("vars: { l: [x] }\n", &[("a.yaml", stage)]);
+    project.run(&["check"]).ends(0, &[]);
+    let said = project.run(&["check", "--var", "l="]);
+    let said = said.ends(2, &["`for_each` is empty, expected a list of values", "1 error in 1 file"]);
+    assert!(!said.err.contains("`item` has a value only"), "{}", said.err);
+}
+
+#[test]
+fn clean_says_that_there_is_nothing_to_remove() {
+    let project = four();
+    project.run(&["clean"]).ends(0, &["nothing to remove: no run has left anything"]);
+    project.run(&["run"]).ends(0, &[]);
+    project.run(&["clean", "--dry-run"]).ends(0, &["nothing to remove: no run has left anything"]);
+    let said = project.run(&["clean", "--runs", "0s"]).ends(0, &["removed the record of run"]);
+    assert!(!said.err.contains("nothing to remove"), "{}", said.err);
+}

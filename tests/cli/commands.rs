@@ -37,7 +37,7 @@ fn a_gate_file_is_measured_by_itself_and_no_step_runs() {
 #[test]
 fn a_gate_file_that_is_wrong_is_told_as_files_are() {
     let project = project();
-    project.run(&["gate", "gates/small.yaml"]).ends(2, &["needs the parameter `path`"]);
+    project.run(&["gate", "gates/small.yaml"]).ends(2, &["needs the parameter `path`", "add `--param path=…`"]);
     let known = ["gate", "gates/small.yaml", "--param", "path=data.txt", "--param", "limmit=1"];
     project.run(&known).ends(2, &["has no parameter `limmit`", "did you mean \"limit\"?"]);
     project.run(&["gate", "gates/gone.yaml"]).ends(2, &["cannot read gates/gone.yaml", "name a gate file"]);
@@ -97,10 +97,29 @@ fn two_runs_are_compared_and_a_plan_with_the_newest_run() {
     let project = Project::of(&[("a.yaml", &stage("x", ""))]);
     project.run(&["runs", "diff"]).ends(2, &["there are no two runs to compare"]);
     project.run(&["run"]).ends(0, &[]);
-    project.run(&["plan", "--diff"]).ends(0, &["the plan is that of run"]);
+    let same = project.run(&["plan", "--diff"]).ends(0, &["the plan is that of run"]).out;
+    assert_eq!(same, "no difference\n");
+    let json = |project: &Project| -> serde_json::Value {
+        let said = project.run(&["plan", "--diff", "--format", "json"]).ends(0, &[]).out;
+        serde_json::from_str(&said).expect("JSON")
+    };
+    assert_eq!(json(&project)["same"], true);
+    project.run(&["plan", "--diff", "--format", "dot"]).ends(2, &["write `--format json`"]);
     project.write("a.yaml", &stage("xxxx", "  two: { shell: { run: 'exit 3' } }\n"));
     let said = project.run(&["plan", "--diff"]).ends(0, &["what differs from the plan of run"]).out;
     assert_eq!(said, "~ a.one  shell: printf x > out → shell: printf xxxx > out\n+ a.two  shell: exit 3\n");
+    assert_eq!(
+        json(&project)["changes"],
+        serde_json::json!([
+            {
+                "what": "node",
+                "name": "a.one",
+                "before": "shell: printf x > out",
+                "after": "shell: printf xxxx > out"
+            },
+            { "what": "node", "name": "a.two", "before": null, "after": "shell: exit 3" }
+        ])
+    );
     project.run(&["run", "--keep-going"]).ends(1, &[]);
     let said = project.run(&["runs", "diff"]).ends(0, &[]).out;
     for line in ["  + a.two  shell: exit 3\n", "  the run: passed → failed\n", "  a.gate: passed → skipped\n"] {

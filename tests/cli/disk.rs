@@ -45,6 +45,18 @@ fn a_record_that_cannot_be_written_ends_the_run_with_code_4() {
 }
 
 #[test]
+fn a_disk_that_is_full_from_the_start_is_told_with_code_4() {
+    let project = Project::of(&[("a.yaml", "stage: a\nsteps: { one: { shell: { run: touch ran } } }\n")]);
+    let said = confined(&project, 0);
+    assert_eq!(said.code, 4, "{}", said.err);
+    for words in ["cannot be written: ", "help: make room on the disk"] {
+        assert!(said.err.contains(words), "no `{words}` in:\n{}", said.err);
+    }
+    assert!(!said.err.contains("the secret"), "{}", said.err);
+    assert!(!project.has("ran"));
+}
+
+#[test]
 fn a_log_that_cannot_be_written_is_told_with_code_4() {
     let stage = "stage: a\nsteps: { loud: { shell: { run: 'i=0; while [ $i -lt 3000 ]; do echo \"a line of some length, number $i\"; i=$((i+1)); done' } } }\n";
     let project = Project::of(&[("a.yaml", stage)]);

@@ -14,6 +14,7 @@ mod hostile;
 mod kit;
 mod kubectl;
 mod lease;
+mod pictures;
 mod places;
 mod records;
 mod secrets;

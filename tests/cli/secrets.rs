@@ -100,3 +100,19 @@ fn a_planted_secret_is_found_by_the_gate_and_a_clean_run_passes() {
         assert!(report.contains(place) && !report.contains("canary-"), "{report}");
     }
 }
+
+#[test]
+fn a_secret_too_short_to_be_masked_is_named_once_and_not_shown() {
+    let stage = "stage: a\nsteps: { one: { shell: { run: 'true' } }, two: { shell: { run: 'true' } } }\n";
+    let head = "secrets: { pin: { env: PIN }, token: { env: TOKEN } }\n";
+    let project = Project::headed(head, &[("a.yaml", stage)]);
+    let run = |pin: &str| {
+        let mut command = project.command(&["run"]);
+        said(command.env("PIN", pin).env("TOKEN", "long enough"))
+    };
+    let short = run("7q7").ends(0, &["warning: the secret `pin`: shorter than 4 characters"]);
+    assert_eq!(short.err.matches("warning: ").count(), 1, "{}", short.err);
+    assert!(!short.err.contains("7q7") && !short.err.contains("token"), "{}", short.err);
+    let long = run("7q7q").ends(0, &[]);
+    assert!(!long.err.contains("warning"), "{}", long.err);
+}

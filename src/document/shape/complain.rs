@@ -7,7 +7,7 @@ use super::compile::{Rule, RuleId, Types};
 use super::words;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::document::node::{Entry, Node, Value};
-use crate::document::template::takes_value;
+use crate::document::template::{has_mark, takes_value};
 use crate::source::Span;
 
 impl<'a> Check<'a> {
@@ -213,7 +213,7 @@ fn short(node: &Node) -> Span {
 
 /// A text as the items of a list: its words, where it has several.
 fn listed(text: &str) -> String {
-    if text.contains("${{") {
+    if has_mark(text) {
         return format!("\"{text}\"");
     }
     let mut words: Vec<String> = vec![String::new()];

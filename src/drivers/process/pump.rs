@@ -4,7 +4,7 @@
 use std::future::pending;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::net::unix::pipe::Receiver;
@@ -68,12 +68,11 @@ impl<'a> Pump<'a> {
         self.pipe = Pipe::Over;
     }
 
-    /// Reads what comes within `patience` while this thread waits; whether it came to the end.
-    pub fn ends_within(&mut self, patience: Duration) -> bool {
-        let begun = Instant::now();
+    /// Reads what is there, and waits for no more.
+    pub fn read_rest(&mut self) {
         while let Pipe::Unwatched(pipe) = &self.pipe {
-            match look(pipe, patience.saturating_sub(begun.elapsed())) {
-                None => return false,
+            match look(pipe, Duration::ZERO) {
+                None => return,
                 // nobody holds its other end any more, and nothing is left in it: no read is needed to know
                 Some(found) if !found.contains(PollFlags::IN) => {
                     self.pipe = Pipe::Over;
@@ -88,7 +87,6 @@ impl<'a> Pump<'a> {
                 Ok(0) | Err(_) => self.pipe = Pipe::Over,
             }
         }
-        self.is_over()
     }
 
     /// Has the runtime watch the pipe. One that cannot be watched is over.

@@ -15,7 +15,6 @@ use super::pump::{Into, Pump};
 use super::refused::{not_started, out_of};
 use super::start::{Ends, Started};
 use super::wait::{Watcher, Way};
-use super::wait_linux::exits_within;
 use super::{
     Captured, Command, DRAIN_LIMIT, Exit, Finished, LEFTOVER_GRACE, Leftovers, LineSink, QUIET, Stop, program,
 };
@@ -70,8 +69,9 @@ impl Running {
             (feed, ends.input) = (writer, Some(reader));
         }
         let started = Started::new(command, &program, ends, way);
-        let started = started.map_err(|error| not_started(command, &program, &error))?;
-        let child = Child { watcher: Watcher::of(started.pid, way), started, status: None };
+        let mut started = started.map_err(|error| not_started(command, &program, &error))?;
+        let watcher = Watcher::of(started.pid, started.pidfd.take(), way);
+        let child = Child { watcher, started, status: None };
         Ok(Running { child, stdout, feed, patience: Duration::ZERO })
     }
 
@@ -121,18 +121,13 @@ impl Running {
 }
 
 impl Child {
-    /// Waits for its end while this thread is held. A child that says something, or lives longer, goes its usual way.
+    /// Waits for its end while this thread is held, and reads what it has said by then. One that says more than its pipe
+    /// holds, or lives longer, goes its usual way.
     fn ends_within(&mut self, patience: Duration, pump: &mut Pump<'_>) -> Result<(), Fault> {
-        let begun = std::time::Instant::now();
-        if !pump.ends_within(patience) || self.try_reap()?.is_some() {
-            return Ok(());
+        if self.watcher.exits_within(patience) && self.try_reap()?.is_some() {
+            pump.read_rest();
         }
-        // it has closed its output, and is about to exit or a daemon
-        let left = patience.saturating_sub(begun.elapsed());
-        if exits_within(self.started.pid, left) && self.try_reap()?.is_some() {
-            return Ok(());
-        }
-        self.watcher.look_out().map_err(unseen)
+        Ok(())
     }
 
     /// How it ended, if it has, with its output, and left nothing to end.

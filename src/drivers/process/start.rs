@@ -27,6 +27,8 @@ pub struct Ends {
 #[derive(Debug)]
 pub struct Started {
     pub pid: Pid,
+    /// Its own descriptor, where it came with it.
+    pub pidfd: Option<OwnedFd>,
     /// Who reaps it; we do where there is none.
     duct: Option<duct::Handle>,
 }
@@ -44,12 +46,12 @@ impl Started {
         if way == Way::Best {
             match start_linux::start(command, program, &ends) {
                 Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
-                started => return Ok(Started { pid: started?, duct: None }),
+                started => return started.map(|(pid, pidfd)| Started { pid, pidfd, duct: None }),
             }
         }
         let handle = by_duct(command, program, ends)?;
         let pid = handle.pids().first().and_then(|pid| i32::try_from(*pid).ok()).and_then(Pid::from_raw);
-        Ok(Started { pid: pid.expect("a started command has one process"), duct: Some(handle) })
+        Ok(Started { pid: pid.expect("a started command has one process"), pidfd: None, duct: Some(handle) })
     }
 
     /// Takes the exit status, if it has exited; its id is free from then on, and this must not be called again.

@@ -23,7 +23,7 @@ mod here {
     use std::fs::File;
     use std::io;
     use std::mem::MaybeUninit;
-    use std::os::fd::{AsRawFd, RawFd};
+    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
     use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
     use std::ptr::{from_ref, null, null_mut};
@@ -65,11 +65,12 @@ mod here {
         errno: AtomicI32,
     }
 
-    /// Starts `program` in a group of its own, with exactly the environment of `command`.
+    /// Starts `program` in a group of its own, with exactly the environment of `command`. The descriptor of the new process
+    /// comes with it where the kernel has such (5.2).
     ///
     /// # Errors
     /// The system's; of kind [`io::ErrorKind::Unsupported`] where it must be started in another way.
-    pub fn start(command: &Command, program: &Path, ends: &Ends) -> io::Result<Pid> {
+    pub fn start(command: &Command, program: &Path, ends: &Ends) -> io::Result<(Pid, Option<OwnedFd>)> {
         let Ok(nothing) = &*NOTHING else { return Err(io::ErrorKind::Unsupported.into()) };
         let out = ends.out.as_raw_fd();
         let fds = [
@@ -99,9 +100,9 @@ mod here {
         };
         let pid = ROOM.with_borrow_mut(|room| beget(&task, room));
         block.give_back();
-        let pid = pid?;
+        let (pid, pidfd) = pid?;
         match task.errno.load(Ordering::Relaxed) {
-            0 => Ok(pid),
+            0 => Ok((pid, pidfd)),
             errno => {
                 // it has ended, or is about to: its id must not stay taken
                 while matches!(waitpid(Some(pid), WaitOptions::empty()), Err(rustix::io::Errno::INTR)) {}
@@ -111,7 +112,8 @@ mod here {
     }
 
     /// Has a child that runs on `stack`, and comes back when it is another program or has failed.
-    fn beget(task: &Task, stack: &mut [u128]) -> io::Result<Pid> {
+    fn beget(task: &Task, stack: &mut [u128]) -> io::Result<(Pid, Option<OwnedFd>)> {
+        let mut pidfd: c_int = -1;
         let (mut all, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
         // SAFETY: both sets are ours to write; `sigfillset` has written `all` when it is read.
         unsafe {
@@ -120,11 +122,12 @@ mod here {
         }
         // SAFETY: the stack is ours alone, aligned to 16 bytes, and grows down from its end. With CLONE_VFORK this thread
         // goes on only when the child no longer uses `stack` and `task`. `child` keeps to what this room promises, and
-        // no signal is delivered in it before it has put the handlers away, since all are blocked.
+        // no signal is delivered in it before it has put the handlers away, since all are blocked. With CLONE_PIDFD the
+        // fifth argument is where the kernel writes one int, to a variable of this thread.
         let pid = unsafe {
             let top = stack.as_mut_ptr_range().end;
-            let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-            libc::clone(child, top.cast(), flags, from_ref(task).cast_mut().cast())
+            let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+            libc::clone(child, top.cast(), flags, from_ref(task).cast_mut().cast(), &raw mut pidfd)
         };
         let error = io::Error::last_os_error();
         // SAFETY: `pthread_sigmask` has written `before`.
@@ -132,7 +135,11 @@ mod here {
             libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), null_mut());
         }
         match (Pid::from_raw(pid.max(0)), error.raw_os_error()) {
-            (Some(pid), _) => Ok(pid),
+            (Some(pid), _) => {
+                // SAFETY: the kernel has made it for us, closed in other programs; it is nobody else's.
+                let pidfd = (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) });
+                Ok((pid, pidfd))
+            }
             // a sandbox that knows no such child
             (None, Some(libc::EINVAL | libc::ENOSYS | libc::EPERM)) => Err(io::ErrorKind::Unsupported.into()),
             (None, _) => Err(error),
@@ -220,6 +227,7 @@ mod here {
 #[cfg(not(target_os = "linux"))]
 mod nowhere {
     use std::io;
+    use std::os::fd::OwnedFd;
     use std::path::Path;
 
     use rustix::process::Pid;
@@ -228,7 +236,7 @@ mod nowhere {
     use crate::drivers::process::start::Ends;
 
     /// Always the error that asks for another way.
-    pub fn start(_: &Command, _: &Path, _: &Ends) -> io::Result<Pid> {
+    pub fn start(_: &Command, _: &Path, _: &Ends) -> io::Result<(Pid, Option<OwnedFd>)> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }

@@ -4,10 +4,12 @@
 //! the output says when it ends ([`Watcher::look_out`]); a child that lives on is watched after a moment anyway.
 
 use std::io;
+use std::os::fd::OwnedFd;
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use tokio::time::{Duration, Instant, sleep_until};
 
+use super::pump::look;
 use super::{wait_linux, wait_portable};
 
 /// How children are started and their exits noticed.
@@ -27,6 +29,8 @@ const PATIENCE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Watcher {
     pid: Pid,
+    /// The child's descriptor, until it is watched by it.
+    pidfd: Option<OwnedFd>,
     way: Way,
     eye: Eye,
 }
@@ -40,9 +44,14 @@ enum Eye {
 }
 
 impl Watcher {
-    /// For a child that was just started.
-    pub fn of(pid: Pid, way: Way) -> Self {
-        Watcher { pid, way, eye: Eye::Closed(Instant::now() + PATIENCE) }
+    /// For a child that was just started; `pidfd` is its descriptor, where it came with it.
+    pub fn of(pid: Pid, pidfd: Option<OwnedFd>, way: Way) -> Self {
+        Watcher { pid, pidfd, way, eye: Eye::Closed(Instant::now() + PATIENCE) }
+    }
+
+    /// Waits while this thread is held; whether the child exited in that time. Nobody waits where that cannot be seen.
+    pub fn exits_within(&self, patience: Duration) -> bool {
+        self.pidfd.as_ref().is_some_and(|pidfd| look(pidfd, patience).is_some())
     }
 
     /// Watches from now on, whatever becomes of the output.
@@ -53,7 +62,8 @@ impl Watcher {
         if !matches!(self.eye, Eye::Closed(_)) {
             return Ok(());
         }
-        self.eye = match wait_linux::Pidfd::open(self.pid) {
+        let pidfd = self.pidfd.take();
+        self.eye = match pidfd.map_or_else(|| wait_linux::Pidfd::open(self.pid), wait_linux::Pidfd::of) {
             Ok(pidfd) if self.way == Way::Best => Eye::Pidfd(pidfd),
             // not there: another system, an old kernel, a sandbox that forbids it
             _ => Eye::Sigchld(wait_portable::Sigchld::of(self.pid)?),

@@ -1,21 +1,18 @@
 //! What only Linux has: the pidfd, readable when its process has exited, and the states of a group's members in /proc.
 
 #[cfg(target_os = "linux")]
-pub use here::{Pidfd, exits_within, runs_in_group};
+pub use here::{Pidfd, runs_in_group};
 #[cfg(not(target_os = "linux"))]
-pub use nowhere::{Pidfd, exits_within, runs_in_group};
+pub use nowhere::{Pidfd, runs_in_group};
 
 #[cfg(target_os = "linux")]
 mod here {
     use std::io;
     use std::os::fd::OwnedFd;
-    use std::time::Duration;
 
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
-
-    use crate::drivers::process::pump::look;
 
     /// A descriptor of a process.
     #[derive(Debug)]
@@ -24,7 +21,11 @@ mod here {
     impl Pidfd {
         /// For a child that was not reaped yet.
         pub fn open(pid: Pid) -> io::Result<Self> {
-            let fd = pidfd_open(pid, PidfdFlags::empty())?;
+            Pidfd::of(pidfd_open(pid, PidfdFlags::empty())?)
+        }
+
+        /// The descriptor of a child that was not reaped yet.
+        pub fn of(fd: OwnedFd) -> io::Result<Self> {
             #[expect(
                 deprecated,
                 reason = "its successor is unsafe for descriptors that can be swapped; an OwnedFd cannot"
@@ -38,11 +39,6 @@ mod here {
             // the one error is a runtime that shuts down: then nobody waits any more
             let _ = self.0.readable().await;
         }
-    }
-
-    /// Whether a child that was not reaped yet exits within `patience`; this thread waits.
-    pub fn exits_within(pid: Pid, patience: Duration) -> bool {
-        pidfd_open(pid, PidfdFlags::empty()).is_ok_and(|pidfd| look(&pidfd, patience).is_some())
     }
 
     /// Whether any member of the group is more than a zombie; `None` where /proc does not tell.
@@ -90,7 +86,7 @@ mod here {
 mod nowhere {
     use std::convert::Infallible;
     use std::io;
-    use std::time::Duration;
+    use std::os::fd::OwnedFd;
 
     use rustix::process::Pid;
 
@@ -104,15 +100,15 @@ mod nowhere {
             Err(io::ErrorKind::Unsupported.into())
         }
 
+        /// Always an error.
+        pub fn of(_: OwnedFd) -> io::Result<Self> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
         /// Never called: there is no value.
         pub async fn exited(&self) {
             match self.0 {}
         }
-    }
-
-    /// Nobody waits for it here.
-    pub fn exits_within(_: Pid, _: Duration) -> bool {
-        false
     }
 
     /// Cannot be told here.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{inner_edges, last_steps};
+use super::{escaped, inner_edges, last_steps};
 use crate::event::Role;
 use crate::plan::Plan;
 
@@ -44,8 +44,4 @@ pub fn mermaid(plan: &Plan) -> String {
         }
     }
     text
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;").replace('\n', " ")
 }

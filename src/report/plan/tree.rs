@@ -90,7 +90,7 @@ fn branch(last: bool) -> &'static str {
 }
 
 /// The node's name without its stage.
-fn short_name(stage: &PlanStage, node: &PlanNode) -> String {
+pub(super) fn short_name(stage: &PlanStage, node: &PlanNode) -> String {
     node.outline
         .name
         .strip_prefix(&stage.name)
@@ -146,7 +146,7 @@ pub(super) fn words(assertion: &PlanAssertion) -> String {
 
 /// Stages by how many others must be over before they can start; one whose single steps wait for more stages stands
 /// where it starts and where it ends.
-fn waves(plan: &Plan) -> Vec<Vec<StageId>> {
+pub(super) fn waves(plan: &Plan) -> Vec<Vec<StageId>> {
     let mut depths: Vec<Option<Depth>> = vec![None; plan.stages().len()];
     let mut waves: Vec<Vec<StageId>> = Vec::new();
     for (at, stage) in plan.stages().iter().enumerate() {

@@ -86,7 +86,8 @@ impl Ask {
 /// What is wrong with it before anything runs.
 pub fn check(ask: &Ask, cx: &mut CheckContext<'_>) {
     if ask.question.trim().is_empty() {
-        cx.error(&["question".into()], Code::InvalidValue, "the question is empty", None);
+        let help = Some("write what the tool is asked: `question: which pods are not ready?`".to_owned());
+        cx.error(&["question".into()], Code::InvalidValue, "the question is empty", help);
     }
     if let Tool::Command(argv) = &ask.tool.0
         && argv.first().is_none_or(String::is_empty)
@@ -102,6 +103,7 @@ pub fn check(ask: &Ask, cx: &mut CheckContext<'_>) {
     }
     for (at, _) in fallback.commands.iter().enumerate().filter(|(_, argv)| argv.is_empty()) {
         let place = ["fallback".into(), "commands".into(), at.into()];
-        cx.error(&place, Code::InvalidValue, "this command of the fallback is empty", None);
+        let help = Some("write `[program, argument]`, or leave it out".to_owned());
+        cx.error(&place, Code::InvalidValue, "this command of the fallback is empty", help);
     }
 }

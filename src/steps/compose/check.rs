@@ -17,7 +17,7 @@ pub fn check(step: &Compose, cx: &mut CheckContext<'_>) {
         cx.error(&[], Code::NotOneKind, message, Some("write one step for each: `compose: { up: {} }`".to_owned()));
     }
     if step.file.is_some() && !step.files.is_empty() {
-        cx.error(&["files".into()], Code::InvalidValue, "`file` and `files` cannot stand together", None);
+        cx.only_one(&["files".into()], &["file", "files"]);
     }
     if cx.during && step.up.is_none() {
         let help = "with `during:` a project is brought up, and taken down when the steps are over: write `up: {}`";

@@ -12,7 +12,7 @@ use crate::diagnostic::Code;
 use crate::drivers::cluster::explain::Target;
 use crate::drivers::cluster::rollout::{Rollout, state_of};
 use crate::drivers::cluster::{Followed, Kind, Reference};
-use crate::expr::{Expr, Scope};
+use crate::expr::{Expr, ExprError, Scope};
 use crate::kind::CheckContext;
 use crate::outcome::{Failure, Fault, Outcome};
 
@@ -43,7 +43,7 @@ enum Until {
 }
 
 impl Until {
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, ExprError> {
         let text = text.trim();
         if let Some(rest) = text.strip_prefix("condition=") {
             let (name, status) = rest.split_once('=').unwrap_or((rest, "True"));
@@ -53,7 +53,7 @@ impl Until {
             "delete" | "deleted" => Ok(Until::Deleted),
             "exists" | "create" | "created" => Ok(Until::Exists),
             "rollout" => Ok(Until::Rollout),
-            _ => Expr::parse(text).map(Until::Expression).map_err(|error| error.message),
+            _ => Expr::parse(text).map(Until::Expression),
         }
     }
 
@@ -98,10 +98,11 @@ impl Verb for Wait {
             let help = "write both: `kind: pods` and `selector: app=todo`".to_owned();
             cx.error(&[at.into()], Code::InvalidValue, "`kind` and `selector` belong together", Some(help));
         }
-        if let Err(why) = Until::parse(&self.until) {
-            let help =
+        if let Err(error) = Until::parse(&self.until) {
+            let others =
                 "write `condition=Ready`, `deleted`, `rollout`, `exists`, or CEL: `self.status.phase == \"Running\"`";
-            cx.error(&[at.into(), "for".into()], Code::InvalidExpression, why, Some(help.to_owned()));
+            let help = error.help.unwrap_or_else(|| others.to_owned());
+            cx.error(&[at.into(), "for".into()], Code::InvalidExpression, error.message, Some(help));
         }
     }
 
@@ -110,7 +111,8 @@ impl Verb for Wait {
     }
 
     async fn run(&self, on: &On<'_>) -> Result<Outcome, Fault> {
-        let until = Until::parse(&self.until).map_err(|why| Fault::invalid(format!("`for: {}`: {why}", self.until)))?;
+        let until =
+            Until::parse(&self.until).map_err(|error| error.into_fault(format_args!("`for: {}`", self.until)))?;
         let (kind, name) = match (&self.target, &self.kind) {
             (Some(target), _) => {
                 let (kind, name) = on.cluster.resolve(target).await?;

@@ -34,10 +34,7 @@ fn target(step: &Traffic, cx: &mut CheckContext<'_>) {
             let help = "write `url: \"http://…\"`, or `service: NAME` for one in the cluster".to_owned();
             cx.error(&[], Code::MissingKey, "`traffic` has nobody to ask", Some(help));
         }
-        [.., last] => {
-            let message = format!("`{}` cannot stand together", given.join("` and `"));
-            cx.error(&[(*last).into()], Code::InvalidValue, message, None);
-        }
+        [.., last] => cx.only_one(&[(*last).into()], &given),
     }
     if step.service.is_none() {
         let only = [
@@ -72,7 +69,7 @@ fn requests(step: &Traffic, cx: &mut CheckContext<'_>) {
             cx.error(&path("url"), Code::InvalidValue, problem, None);
         }
         if target.body.is_some() && target.json.is_some() {
-            cx.error(&path("json"), Code::InvalidValue, "`body` and `json` cannot stand together", None);
+            cx.only_one(&path("json"), &["body", "json"]);
         }
     }
     if !step.targets.is_empty() {
@@ -119,7 +116,7 @@ fn pace(step: &Traffic, cx: &mut CheckContext<'_>) {
 
 fn length(step: &Traffic, cx: &mut CheckContext<'_>) {
     if step.lasts.is_some() && step.requests.is_some() {
-        cx.error(&["requests".into()], Code::InvalidValue, "`for` and `requests` cannot stand together", None);
+        cx.only_one(&["requests".into()], &["for", "requests"]);
     }
     let bound = if step.lasts.is_some() { Some("for") } else { step.requests.map(|_| "requests") };
     match (cx.during, bound) {
