@@ -4,12 +4,12 @@
 //! the reporters, and only then are the new tasks started: nothing runs that the journal does not know of. A turn is
 //! carried out by whoever has a word to say (`desk`), one at a time.
 
+mod common;
 mod crew;
 mod desk;
 mod perform;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -31,6 +31,7 @@ use super::outputs::OutputFolder;
 use super::scheduler::{End, Scheduler, Why};
 use super::scope::Known;
 use super::{Options, Parts};
+use common::Common;
 use crew::{Crew, Place};
 use desk::Desk;
 pub(super) use desk::run;
@@ -72,34 +73,6 @@ struct Dispatch {
     journal_error: Option<String>,
     /// Why the run cannot go on: nobody asked for its end.
     stopped: Option<String>,
-    /// Signals that mean something to `during` nodes alone: all others share these.
-    unused: Unused,
-}
-
-/// What the contexts of all nodes have in common, in one place in memory for all.
-struct Common {
-    project: Arc<Path>,
-    run: Arc<str>,
-    scratch: Arc<Path>,
-    outputs: Arc<OutputFolder>,
-}
-
-impl Common {
-    fn new(options: &Options, parts: &Parts, outputs: OutputFolder) -> Self {
-        Common {
-            project: parts.plan.settings().project.as_path().into(),
-            run: options.run.as_str().into(),
-            scratch: parts.files.scratch().into(),
-            outputs: Arc::new(outputs),
-        }
-    }
-}
-
-#[derive(Debug, Default)]
-struct Unused {
-    stop: CancellationToken,
-    up: CancellationToken,
-    covered: Arc<Covered>,
 }
 
 /// A node that runs.
@@ -150,7 +123,6 @@ impl Dispatch {
             recorded: 0,
             journal_error: None,
             stopped: None,
-            unused: Unused::default(),
         }
     }
 

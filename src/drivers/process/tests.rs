@@ -247,8 +247,12 @@ async fn a_thread_that_may_be_held_sees_the_same() {
         );
         assert_eq!(patient("exec >&- 2>&-; sleep 0.1; exit 4", patience).await, (Exit::Code(4), false, said(&[])));
     }
-    let (exit, ended, lines) = patient("sleep 1000 & echo up", 20).await;
-    assert_eq!((exit, ended, lines), (Exit::Code(0), true, said(&["up"])));
+    for patience in [20, 10_000] {
+        let left = patient("sleep 1000 & echo up", patience).await;
+        assert_eq!(left, (Exit::Code(0), true, said(&["up"])));
+    }
+    let (exit, _, lines) = patient("yes | head -n 100000", 20).await;
+    assert_eq!((exit, lines.len()), (Exit::Code(0), 100_000), "more than a pipe holds");
 }
 
 #[tokio::test]

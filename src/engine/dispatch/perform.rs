@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::event::{Anew, Because, Event, Kept, NodeId, State};
 use crate::kind::{Context, Signals};
@@ -118,15 +117,7 @@ impl Dispatch {
         self.events.push(Event::NodeStarted { node, attempt: 1 });
         self.mark(node, None);
         let during = !plan.node(node).covers.is_empty();
-        let own = |unused: &CancellationToken| if during { CancellationToken::new() } else { unused.clone() };
-        let signals = Signals {
-            cancel: CancellationToken::new(),
-            stop: own(&self.unused.stop),
-            up: own(&self.unused.up),
-            grace: self.options.grace,
-            covered: if during { Arc::default() } else { Arc::clone(&self.unused.covered) },
-            during,
-        };
+        let signals = self.common.signals(during, self.options.grace);
         let running = Running {
             since: now,
             cancel: signals.cancel.clone(),

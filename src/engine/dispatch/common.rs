@@ -1,0 +1,50 @@
+//! What all nodes of a run have in common, made once. Starts nothing.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::outputs::OutputFolder;
+use crate::engine::{Options, Parts};
+use crate::kind::{Covered, Signals};
+
+/// What the contexts of all nodes share, in one place in memory for all.
+pub(super) struct Common {
+    pub project: Arc<Path>,
+    pub run: Arc<str>,
+    pub scratch: Arc<Path>,
+    pub outputs: Arc<OutputFolder>,
+    /// Signals that mean something to `during` nodes alone.
+    stop: CancellationToken,
+    up: CancellationToken,
+    covered: Arc<Covered>,
+}
+
+impl Common {
+    pub fn new(options: &Options, parts: &Parts, outputs: OutputFolder) -> Self {
+        Common {
+            project: parts.plan.settings().project.as_path().into(),
+            run: options.run.as_str().into(),
+            scratch: parts.files.scratch().into(),
+            outputs: Arc::new(outputs),
+            stop: CancellationToken::new(),
+            up: CancellationToken::new(),
+            covered: Arc::default(),
+        }
+    }
+
+    /// The signals of one node: of its own where something may come by them.
+    pub fn signals(&self, during: bool, grace: Duration) -> Signals {
+        let own = |shared: &CancellationToken| if during { CancellationToken::new() } else { shared.clone() };
+        Signals {
+            cancel: CancellationToken::new(),
+            stop: own(&self.stop),
+            up: own(&self.up),
+            grace,
+            covered: if during { Arc::default() } else { Arc::clone(&self.covered) },
+            during,
+        }
+    }
+}
