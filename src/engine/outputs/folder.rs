@@ -65,8 +65,10 @@ fn watched(path: &Path) -> io::Result<Option<File>> {
     Ok((told && is_untouched(&folder)).then_some(folder))
 }
 
+/// Whether the folder is there still, and nothing was made in it.
 fn is_untouched(folder: &File) -> bool {
-    rustix::fs::fstat(folder).is_ok_and(|found| u64::try_from(found.st_mtime) == Ok(UNTOUCHED.as_secs()))
+    rustix::fs::fstat(folder)
+        .is_ok_and(|found| found.st_nlink > 0 && u64::try_from(found.st_mtime) == Ok(UNTOUCHED.as_secs()))
 }
 
 #[cfg(test)]
@@ -91,6 +93,15 @@ mod tests {
             fs::rename(folder.file(NodeId(7)), scratch.path().join("away")).expect("writable");
             assert!(folder.may_hold_some(), "for good");
         }
+    }
+
+    #[test]
+    fn one_that_was_put_in_its_place_is_looked_into() {
+        let scratch = tempfile::tempdir().expect("a temporary folder");
+        let folder = OutputFolder::make(scratch.path()).expect("writable");
+        fs::remove_dir(&folder.path).expect("empty");
+        fs::create_dir(&folder.path).expect("writable");
+        assert!(folder.may_hold_some());
     }
 
     #[test]
