@@ -52,9 +52,7 @@ pub(crate) fn of(key: &[u8; 32], made: &Made<'_>) -> Result<String, Fault> {
             .map_err(|error| Fault::unknown(format!("what it is made from cannot be read: {error}")))?;
         hasher.update(&digest);
     }
-    let mut text = hasher.finalize().to_hex().to_string();
-    text.truncate(DIGITS);
-    Ok(text)
+    Ok(hasher.finalize().to_hex()[..DIGITS].to_owned())
 }
 
 fn variables(made: &Made<'_>, layers: [&[(String, Template)]; 3]) -> [u8; 16] {

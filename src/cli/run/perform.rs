@@ -150,6 +150,8 @@ impl Ready {
             out::say(&format!("logs and evidence: {}", keep::shown(kept.folder.path())));
             out::say(&keep::where_to_look(&kept.folder, &story, readable, &wish.called));
         }
+        // The process ends next: what is known of thousands of steps need not be taken apart before.
+        std::mem::forget((story, Arc::clone(&self.plan)));
         Ok(exit)
     }
 }
