@@ -104,6 +104,26 @@ fn a_secret_that_a_line_break_cuts_is_masked_and_the_lines_stay() {
 }
 
 #[test]
+fn every_form_is_masked_wherever_it_is_cut() {
+    let masker = masker(&["p4ss/w\"ö'rd $x", "correct-horse-battery-staple", "abcdefgh"]);
+    let search = masker.search.as_deref().expect("there are secrets");
+    for (form, cut) in search.patterns.iter().flat_map(|(form, _)| (1..form.len()).map(move |cut| (form, cut))) {
+        let (before, after) = form.split_at(cut);
+        let shown = |masked: Vec<u8>| String::from_utf8_lossy(&masked).into_owned();
+        let mut stream = masker.stream();
+        let pieces = [stream.push(&[b"<", before].concat()), stream.push(&[after, b">"].concat())].map(shown);
+        assert_eq!(pieces, ["<", "***>"], "{} at {cut}", form.escape_ascii());
+        let first = if cut < 4 { shown(before.to_vec()) } else { MASK.to_owned() };
+        // a blank that begins a line is taken for its indent
+        for line_end in ["\n", "\r\n \t", "\n\n"].into_iter().filter(|_| after[0] != b' ') {
+            let lines = [b"<", before, line_end.as_bytes(), after, b">\n"].concat();
+            let masked = shown(masker.stream().push(&lines));
+            assert_eq!(masked, format!("<{first}{line_end}***>\n"), "{} at {cut}", form.escape_ascii());
+        }
+    }
+}
+
+#[test]
 fn a_line_that_ends_like_the_beginning_of_a_secret_is_not_waited_for() {
     let mut stream = masker(&["hunter22"]).stream();
     assert_eq!(stream.push(b"the hun\n"), b"the hun\n");
