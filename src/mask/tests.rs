@@ -75,6 +75,9 @@ fn a_secret_is_masked_where_escape_sequences_and_nuls_stand_in_it_and_they_stay(
         "***\u{1b}]8;;http://x\u{7}\0\u{202e}."
     );
     assert_eq!(masker.mask("\u{1b}]0;s3cr3tT0ken-0123\u{7}"), "\u{1b}]0;***\u{7}");
+    for unseen in ['\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}', '\u{7f}', '\u{8}', '\0'] {
+        assert_eq!(masker.mask(&format!("s3cr3t{unseen}T0ken-0123.")), format!("***{unseen}."), "{unseen:?} alone");
+    }
     let each =
         "s3cr3tT0ken-0123".chars().map(|c| format!("\u{1b}[38;5;{}m{c}", u32::from(c))).collect::<Vec<_>>().concat();
     assert!(masker.mask(&each).starts_with("\u{1b}[38;5;115m***\u{1b}"));
