@@ -341,11 +341,11 @@ pub struct Record {
 /// What passes by while a run goes on; shown, never journaled.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Live {
-    /// A line of a step's log, masked.
-    Line {
+    /// Lines of a step's log that came together, masked.
+    Lines {
         /// Which node.
         node: NodeId,
-        /// The line, without its end; control characters are the reporter's business.
+        /// Whole lines, each followed by `\n`; other control characters are the reporter's business.
         text: String,
     },
     /// How a step stands at the moment, masked.

@@ -13,6 +13,7 @@ pub mod progress;
 pub mod reference;
 pub mod reporter;
 pub mod story;
+pub mod styled;
 pub mod text;
 mod words;
 

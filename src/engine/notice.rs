@@ -1,8 +1,10 @@
 //! The way from the engine to the reporters. Records always arrive; live lines are dropped, and counted, when the
 //! reporters cannot follow: the log file holds them all.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Thread};
+use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -10,8 +12,10 @@ use crate::event::{Event, Live, Record};
 
 /// Bytes of live lines on their way, at most.
 const IN_FLIGHT: usize = 4 * 1024 * 1024;
-/// What a line counts beside its text.
-const LINE_OVERHEAD: usize = 128;
+/// From so many on the reporters rest no longer.
+const MANY: usize = IN_FLIGHT / 4;
+/// What a notice counts beside its text.
+const OVERHEAD: usize = 128;
 
 /// Something for the reporters.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +47,8 @@ pub struct Notices {
 struct Traffic {
     in_flight: AtomicUsize,
     dropped: AtomicUsize,
+    /// Who receives, once it rested.
+    receiver: OnceLock<Thread>,
 }
 
 /// Both ends of a new channel.
@@ -64,11 +70,14 @@ impl NoticeSender {
     /// Hands on what passes by, unless too much is on its way.
     pub fn live(&self, live: Live) {
         let weight = weight(&live);
-        if self.traffic.in_flight.fetch_add(weight, Ordering::Relaxed) + weight > IN_FLIGHT {
+        let before = self.traffic.in_flight.fetch_add(weight, Ordering::Relaxed);
+        if before + weight > IN_FLIGHT {
             self.traffic.in_flight.fetch_sub(weight, Ordering::Relaxed);
-            self.traffic.dropped.fetch_add(1, Ordering::Relaxed);
+            self.traffic.dropped.fetch_add(lines(&live), Ordering::Relaxed);
         } else if self.channel.send(Notice::Live(live)).is_err() {
             self.traffic.in_flight.fetch_sub(weight, Ordering::Relaxed);
+        } else if before < MANY && before + weight >= MANY {
+            self.traffic.receiver.get().into_iter().for_each(Thread::unpark);
         }
     }
 }
@@ -89,9 +98,17 @@ impl Notices {
         self.received(notice)
     }
 
-    /// Live lines dropped so far because they came too fast.
+    /// Lines of logs dropped so far because they came too fast.
     pub fn dropped(&self) -> usize {
         self.traffic.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Waits for `at_most`, or until much is on its way.
+    pub fn rest(&self, at_most: Duration) {
+        self.traffic.receiver.get_or_init(thread::current);
+        if self.traffic.in_flight.load(Ordering::Relaxed) < MANY {
+            thread::park_timeout(at_most);
+        }
     }
 
     fn received(&mut self, notice: Option<Notice>) -> Option<Notice> {
@@ -105,17 +122,23 @@ impl Notices {
 }
 
 fn weight(live: &Live) -> usize {
-    LINE_OVERHEAD
+    OVERHEAD
         + match live {
-            Live::Line { text, .. } | Live::Passing { text, .. } => text.len(),
+            Live::Lines { text, .. } | Live::Passing { text, .. } => text.len(),
             Live::Measured { .. } => 0,
         }
 }
 
+/// How many lines of a log it holds.
+fn lines(live: &Live) -> usize {
+    match live {
+        Live::Lines { text, .. } => memchr::memchr_iter(b'\n', text.as_bytes()).count(),
+        Live::Passing { .. } | Live::Measured { .. } => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::event::{NodeId, State};
 
@@ -125,7 +148,7 @@ mod tests {
         let event = Event::RunFinished { state: State::Passed, exit_code: 0, elapsed: Duration::ZERO };
         let last = Record { seq: 0, at: Duration::ZERO, event };
         sender.record(last.clone());
-        sender.live(Live::Line { node: NodeId(0), text: "late".to_owned() });
+        sender.live(Live::Lines { node: NodeId(0), text: "late\n".to_owned() });
         assert_eq!(receiver.recv().await, Some(Notice::Record(last)));
         assert_eq!(receiver.recv().await, None);
     }
@@ -133,13 +156,46 @@ mod tests {
     #[test]
     fn drops_and_counts_lines_that_nobody_takes() {
         let (sender, mut receiver) = notices();
-        let line = || Live::Line { node: NodeId(0), text: "x".repeat(1024 * 1024) };
+        let node = NodeId(0);
+        let batch =
+            || Live::Lines { node, text: ["x".repeat(1024 * 1024 - 8), "y".repeat(6), String::new()].join("\n") };
         for _ in 0..5 {
-            sender.live(line());
+            sender.live(batch());
         }
-        assert_eq!(receiver.dropped(), 2);
+        assert_eq!(receiver.dropped(), 4, "two batches of two lines");
+        sender.live(Live::Passing { node, text: "z".repeat(1024 * 1024) });
+        assert_eq!(receiver.dropped(), 4, "no log has it");
         while receiver.try_recv().is_some() {}
-        sender.live(line());
-        assert_eq!((receiver.try_recv(), receiver.dropped()), (Some(Notice::Live(line())), 2));
+        sender.live(batch());
+        assert_eq!((receiver.try_recv(), receiver.dropped()), (Some(Notice::Live(batch())), 4));
+    }
+
+    #[test]
+    fn whoever_rests_is_woken_when_much_is_on_its_way() {
+        let (sender, mut receiver) = notices();
+        let batch = || Live::Lines { node: NodeId(0), text: "line\n".repeat(MANY / 5) };
+        let (resting, wakes) = std::sync::mpsc::channel();
+        let reporters = thread::spawn(move || {
+            receiver.rest(Duration::ZERO);
+            resting.send(()).expect("the test waits");
+            receiver.rest(Duration::MAX);
+            receiver.try_recv()
+        });
+        wakes.recv().expect("it goes on");
+        sender.live(batch());
+        assert_eq!(reporters.join().expect("no panic"), Some(Notice::Live(batch())));
+    }
+
+    #[test]
+    fn short_lines_that_come_together_take_the_room_of_their_bytes() {
+        let (sender, mut receiver) = notices();
+        let batch = || Live::Lines { node: NodeId(0), text: "short\n".repeat(10_000) };
+        for _ in 0..69 {
+            sender.live(batch());
+        }
+        assert_eq!(receiver.dropped(), 0);
+        sender.live(batch());
+        assert_eq!(receiver.dropped(), 10_000);
+        assert_eq!(std::iter::from_fn(|| receiver.try_recv()).count(), 69);
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use crate::drivers::process::{LINE_LIMIT, LineSink, each_line};
+use crate::drivers::process::{LINE_LIMIT, LineSink};
 use crate::event::LogSize;
 use crate::mask::{MaskStream, Masker};
 
@@ -39,8 +39,8 @@ struct State {
 }
 
 impl StepLog {
-    /// A log at `path`, of at most `limit` bytes: the first three quarters, and the last one. Every line goes to `show`,
-    /// masked, without its end.
+    /// A log at `path`, of at most `limit` bytes: the first three quarters, and the last one. Lines go to `show` as they
+    /// come, one or several, masked, each followed by `\n`.
     pub fn new(
         path: impl Into<PathBuf>,
         limit: u64,
@@ -145,8 +145,13 @@ impl State {
         if self.failed.is_none() {
             self.failed = self.file.lines(lines).err();
         }
-        each_line(lines).for_each(|line| show(String::from_utf8_lossy(line).into_owned()));
+        show(text(lines));
     }
+}
+
+/// The bytes as text; most are that already.
+fn text(bytes: &[u8]) -> String {
+    str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -158,16 +163,16 @@ mod tests {
 
     struct Case {
         folder: tempfile::TempDir,
-        shown: Arc<Mutex<Vec<String>>>,
+        shown: Arc<Mutex<String>>,
         log: StepLog,
     }
 
     fn case(limit: u64, secret: &str) -> Case {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let shown = Arc::new(Mutex::new(Vec::new()));
+        let shown = Arc::new(Mutex::new(String::new()));
         let masker = Masker::new(&[SecretText::new(secret)]);
         let to = Arc::clone(&shown);
-        let show = move |line| to.lock().expect("no panic while held").push(line);
+        let show = move |lines: String| to.lock().expect("no panic while held").push_str(&lines);
         let log = StepLog::new(folder.path().join("a.b.log"), limit, &masker, show);
         Case { folder, shown, log }
     }
@@ -178,7 +183,7 @@ mod tests {
         }
 
         fn shown(&self) -> Vec<String> {
-            self.shown.lock().expect("no panic while held").clone()
+            self.shown.lock().expect("no panic while held").split_terminator('\n').map(str::to_owned).collect()
         }
     }
 

@@ -75,6 +75,9 @@ fn a_secret_is_masked_where_escape_sequences_and_nuls_stand_in_it_and_they_stay(
         "***\u{1b}]8;;http://x\u{7}\0\u{202e}."
     );
     assert_eq!(masker.mask("\u{1b}]0;s3cr3tT0ken-0123\u{7}"), "\u{1b}]0;***\u{7}");
+    for unseen in ['\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}', '\u{7f}', '\u{8}', '\0'] {
+        assert_eq!(masker.mask(&format!("s3cr3t{unseen}T0ken-0123.")), format!("***{unseen}."), "{unseen:?} alone");
+    }
     let each =
         "s3cr3tT0ken-0123".chars().map(|c| format!("\u{1b}[38;5;{}m{c}", u32::from(c))).collect::<Vec<_>>().concat();
     assert!(masker.mask(&each).starts_with("\u{1b}[38;5;115m***\u{1b}"));
@@ -101,6 +104,26 @@ fn a_secret_that_a_line_break_cuts_is_masked_and_the_lines_stay() {
     }
     assert_eq!(masker.mask("correct-horse\n    -battery-staple."), "***\n    ***.");
     assert_eq!(masker.mask("cor\nrect-horse-battery-staple."), "cor\n***.", "too little to be waited for");
+}
+
+#[test]
+fn every_form_is_masked_wherever_it_is_cut() {
+    let masker = masker(&["p4ss/w\"ö'rd $x", "correct-horse-battery-staple", "abcdefgh"]);
+    let search = masker.search.as_deref().expect("there are secrets");
+    for (form, cut) in search.patterns.iter().flat_map(|(form, _)| (1..form.len()).map(move |cut| (form, cut))) {
+        let (before, after) = form.split_at(cut);
+        let shown = |masked: Vec<u8>| String::from_utf8_lossy(&masked).into_owned();
+        let mut stream = masker.stream();
+        let pieces = [stream.push(&[b"<", before].concat()), stream.push(&[after, b">"].concat())].map(shown);
+        assert_eq!(pieces, ["<", "***>"], "{} at {cut}", form.escape_ascii());
+        let first = if cut < 4 { shown(before.to_vec()) } else { MASK.to_owned() };
+        // a blank that begins a line is taken for its indent
+        for line_end in ["\n", "\r\n \t", "\n\n"].into_iter().filter(|_| after[0] != b' ') {
+            let lines = [b"<", before, line_end.as_bytes(), after, b">\n"].concat();
+            let masked = shown(masker.stream().push(&lines));
+            assert_eq!(masked, format!("<{first}{line_end}***>\n"), "{} at {cut}", form.escape_ascii());
+        }
+    }
 }
 
 #[test]

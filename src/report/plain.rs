@@ -5,14 +5,15 @@ use std::io::{self, Write};
 use super::past;
 use super::reporter::Reporter;
 use super::story::{NodeStory, Story};
+use super::styled::Styled;
 use super::words::style::{DIM, OFF};
-use super::words::{self, sign, tame};
+use super::words::{self, sign, tame, tamed};
 use crate::event::{Because, Event, Live, NodeId, Record, State};
 use crate::units::TimeSpan;
 
 /// Writes lines to a stream.
 pub struct Plain<W> {
-    to: W,
+    to: Styled<W>,
     /// Whether log lines are shown.
     lines: bool,
     /// Width of node names.
@@ -23,7 +24,7 @@ pub struct Plain<W> {
 
 impl<W: Write + Send> Plain<W> {
     /// A reporter that writes to `to`; with `lines`, what steps say is shown too.
-    pub fn new(to: W, lines: bool) -> Self {
+    pub fn new(to: Styled<W>, lines: bool) -> Self {
         Plain { to, lines, wide: 0, left_out: Vec::new() }
     }
 
@@ -126,9 +127,10 @@ impl<W: Write + Send> Reporter for Plain<W> {
 
     fn live(&mut self, live: &Live, story: &Story) -> io::Result<()> {
         match live {
-            Live::Line { node, text } if self.lines => match story.node(*node) {
+            Live::Lines { node, text } if self.lines => match story.node(*node) {
                 Some(node) => {
-                    writeln!(self.to, "  {:wide$} {DIM}│{OFF} {}", node.outline.name, tame(text), wide = self.wide)
+                    let before = format!("  {:wide$} {DIM}│{OFF} ", node.outline.name, wide = self.wide);
+                    self.to.each(&before, text.split_terminator('\n').map(tamed))
                 }
                 None => Ok(()),
             },
@@ -204,10 +206,26 @@ mod tests {
     }
 
     #[test]
+    fn each_of_the_lines_that_came_together_stands_behind_its_step() {
+        let shared = Shared::default();
+        let mut reporters = Reporters::default();
+        reporters.add(Box::new(Plain::new(Styled::new(shared.clone(), false), true)));
+        reporters.record(&Record { seq: 0, at: Duration::ZERO, event: started(&["a.x", "a.long"]) });
+        let text = "one ~!\n\n\u{1b}[31mred\u{1b}[0m\tend\r\n ü │ \u{202e}✔\n".to_owned();
+        reporters.live(&Live::Lines { node: NodeId(0), text });
+        reporters.live(&Live::Lines { node: NodeId(1), text: "one\n".to_owned() });
+        let text = String::from_utf8(shared.0.lock().expect("no panic while held").clone()).expect("text");
+        let lines: Vec<&str> = text.split('\n').skip(1).collect();
+        let expected =
+            ["  a.x    │ one ~!", "  a.x    │ ", "  a.x    │ red end ", "  a.x    │  ü │ ✔", "  a.long │ one", ""];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
     fn what_is_left_out_is_told_in_one_line() {
         let shared = Shared::default();
         let mut reporters = Reporters::default();
-        reporters.add(Box::new(Plain::new(shared.clone(), true)));
+        reporters.add(Box::new(Plain::new(Styled::new(shared.clone(), true), true)));
         let stage = |stage| Event::StageFinished { stage, state: State::Skipped, elapsed: Duration::ZERO };
         let again = Event::NodeStarted { node: NodeId(3), attempt: 1 };
         let events = [started(&["a.x", "a.y", "a.z", "a.w"]), left_out(0), stage(0), left_out(1), again, left_out(2)];

@@ -64,6 +64,12 @@ impl Progress {
         self.bars.insert(id, bar);
     }
 
+    fn say(&self, id: NodeId, text: &str) {
+        if let Some(bar) = self.bars.get(&id) {
+            bar.set_message(tame(text));
+        }
+    }
+
     fn over(&mut self, id: NodeId, story: &Story) -> io::Result<()> {
         if let Some(bar) = self.bars.remove(&id) {
             bar.disable_steady_tick();
@@ -140,11 +146,9 @@ impl Reporter for Progress {
 
     fn live(&mut self, live: &Live, _: &Story) -> io::Result<()> {
         match live {
-            Live::Line { node, text } | Live::Passing { node, text } => {
-                if let Some(bar) = self.bars.get(node) {
-                    bar.set_message(tame(text));
-                }
-            }
+            // of lines that came together nobody would see any but the last
+            Live::Lines { node, text } => self.say(*node, text.split_terminator('\n').next_back().unwrap_or_default()),
+            Live::Passing { node, text } => self.say(*node, text),
             Live::Measured { node, verdict, .. } => {
                 if let (Some(bar), Ok(verdict)) = (self.bars.get(node), verdict) {
                     let measures = verdict.measures();
@@ -161,5 +165,48 @@ impl Reporter for Progress {
     fn finish(&mut self, _: &Story) -> io::Result<()> {
         self.total.finish_and_clear();
         self.multi.clear()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{NodeOutline, Role};
+
+    #[test]
+    fn of_the_lines_that_came_together_the_last_is_shown() {
+        let mut progress = Progress::on(ProgressDrawTarget::hidden(), 24);
+        let mut story = Story::default();
+        let node = NodeOutline {
+            name: "a.x".to_owned(),
+            stage: 0,
+            role: Role::Step,
+            kind: "shell".to_owned(),
+            title: "make".to_owned(),
+            assertions: 0,
+        };
+        let begun = Event::RunStarted {
+            format: 1,
+            run: "r".to_owned(),
+            pipeline: "p".to_owned(),
+            time: String::new(),
+            profile: None,
+            stages: vec![crate::event::StageOutline { name: "a".to_owned(), ..Default::default() }],
+            nodes: vec![node],
+            runner: None,
+            continues: None,
+        };
+        for (seq, event) in (0..).zip([begun, Event::NodeStarted { node: NodeId(0), attempt: 1 }]) {
+            let record = Record { seq, at: Duration::ZERO, event };
+            story.apply(&record);
+            progress.record(&record, &story).expect("nothing is written");
+        }
+        let mut shown = |live| {
+            progress.live(&live, &story).expect("nothing is written");
+            progress.bars[&NodeId(0)].message()
+        };
+        assert_eq!(shown(Live::Lines { node: NodeId(0), text: "one\n\ttwo\n".to_owned() }), " two");
+        assert_eq!(shown(Live::Lines { node: NodeId(0), text: "three\n\n".to_owned() }), "");
+        assert_eq!(shown(Live::Passing { node: NodeId(0), text: "100 of\n200".to_owned() }), "100 of 200");
     }
 }

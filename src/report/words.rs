@@ -1,5 +1,6 @@
 //! The sentences of reports: how a state, a measure, a finding read. Plain text with ANSI styles, stripped where unwanted.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::event::{AssertionResult, Because, State};
@@ -188,12 +189,20 @@ pub(super) fn gate_count(node: &NodeStory) -> String {
 
 /// Text from the world, made harmless for a terminal: no escape sequences, no control characters, one line.
 pub fn tame(text: &str) -> String {
+    tamed(text).into_owned()
+}
+
+/// The same without a copy of what is harmless by its looks: printable ASCII.
+pub(super) fn tamed(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
     let stripped = anstream::adapter::strip_str(text).to_string();
-    if stripped.chars().any(|c| c.is_control() || is_bidi(c)) {
+    Cow::Owned(if stripped.chars().any(|c| c.is_control() || is_bidi(c)) {
         stripped.chars().filter(|c| !is_bidi(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect()
     } else {
         stripped
-    }
+    })
 }
 
 /// The same with line ends left in: for files, whose lines are no commands.

@@ -161,7 +161,7 @@ impl OfNode {
     fn log(&self) -> &StepLog {
         self.log.get_or_init(|| {
             let (live, node) = (self.live.clone(), self.node);
-            let show = move |text: String| live.live(Live::Line { node, text });
+            let show = move |text: String| live.live(Live::Lines { node, text });
             StepLog::new(self.shared.folder.log(&self.name), LOG_LIMIT, &self.shared.masker, show)
         })
     }

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, IsTerminal};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anstream::AutoStream;
+use anstream::{AutoStream, ColorChoice};
 
 use super::super::args::Output;
 use super::super::out;
@@ -16,6 +16,7 @@ use crate::report::plain::Plain;
 use crate::report::progress::Progress;
 use crate::report::reporter::Reporters;
 use crate::report::story::Story;
+use crate::report::styled::Styled;
 use crate::units::ByteSize;
 
 /// What the reporters leave: the whole story, and what could not be written.
@@ -24,6 +25,9 @@ pub(super) type Heard = (Story, Vec<(&'static str, io::Error)>);
 /// Between two looks at what has happened. What is told at once is the first thing after a quiet moment: a run of many
 /// short steps does not wake the reporters, which take a core from the steps, for every one of them.
 const PAUSE: Duration = Duration::from_millis(16);
+
+/// Bytes that are written at once where many come.
+const BUFFER: usize = 64 * 1024;
 
 /// A thread that hands notices to reporters.
 pub(super) struct Listener {
@@ -54,7 +58,7 @@ impl Listener {
                     }
                     // Who reads along (a pipe, CI) sees each line when it comes, a burst of them in one write.
                     reporters.flush();
-                    std::thread::park_timeout(PAUSE);
+                    notices.rest(PAUSE);
                 }
                 (reporters.finish(), notices.dropped())
             })
@@ -94,7 +98,10 @@ fn draws(output: Output) -> bool {
 /// The reporters that the command line and the place ask for.
 fn reporters(output: Output) -> Reporters {
     let mut reporters = Reporters::default();
-    let stderr = || BufWriter::new(AutoStream::auto(io::stderr()));
+    let stderr = || {
+        let styles = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
+        Styled::new(BufWriter::with_capacity(BUFFER, io::stderr()), styles)
+    };
     match output {
         _ if draws(output) => reporters.add(Box::new(Progress::new(height()))),
         Output::Auto | Output::Plain => reporters.add(Box::new(Plain::new(stderr(), true))),

@@ -279,7 +279,7 @@ struct Log {
 impl LineSink for Log {
     fn line(&self, line: &[u8]) {
         self.lines.fetch_add(1, Ordering::Relaxed);
-        self.live.live(Live::Line { node: self.node, text: String::from_utf8_lossy(line).into_owned() });
+        self.live.live(Live::Lines { node: self.node, text: format!("{}\n", String::from_utf8_lossy(line)) });
     }
 }
 

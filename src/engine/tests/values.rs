@@ -7,8 +7,8 @@ use crate::mask::SecretText;
 fn lines(live: &[Live]) -> Vec<&str> {
     let mut lines = Vec::new();
     for live in live {
-        if let Live::Line { text, .. } = live {
-            lines.push(text.as_str());
+        if let Live::Lines { text, .. } = live {
+            lines.extend(text.lines());
         }
     }
     lines
