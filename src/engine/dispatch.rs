@@ -9,7 +9,7 @@ mod crew;
 mod desk;
 mod perform;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ struct Dispatch {
     events: Vec<Event>,
     /// Tasks of this turn.
     starting: Vec<Job>,
-    running: HashMap<NodeId, Running>,
+    running: BTreeMap<NodeId, Running>,
     /// Nodes whose result is taken over from an earlier run.
     kept: HashMap<NodeId, Kept>,
     /// Tasks that were aborted: their processes are killed when they are gone.
@@ -114,7 +114,7 @@ impl Dispatch {
             desk,
             events: Vec::new(),
             starting: Vec::new(),
-            running: HashMap::new(),
+            running: BTreeMap::new(),
             dropped: Vec::new(),
             begun: Instant::now(),
             interrupts: 0,
@@ -270,9 +270,7 @@ impl Dispatch {
 
     /// Drops what still runs; a dropped process is killed with its whole group.
     fn drop_all(&mut self) {
-        let mut nodes: Vec<NodeId> = self.running.keys().copied().collect();
-        nodes.sort_unstable();
-        for node in nodes {
+        for node in self.running.keys().copied().collect::<Vec<_>>() {
             if let Some(task) = self.running.get_mut(&node).and_then(|running| running.task.take()) {
                 task.abort();
                 self.dropped.push(task);

@@ -1,5 +1,7 @@
 //! The folder of the files that steps write their outputs to, and whether one may lie in it at all. Reads none.
 
+use std::ffi::OsString;
+use std::fmt::Write;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -37,7 +39,11 @@ impl OutputFolder {
 
     /// The file of a node.
     pub fn file(&self, node: NodeId) -> PathBuf {
-        self.path.join(format!("{}.output", node.0))
+        let mut file = OsString::with_capacity(self.path.as_os_str().len() + 20);
+        file.push(&self.path);
+        // writing to text cannot fail
+        let _ = write!(file, "/{}.output", node.0);
+        file.into()
     }
 
     /// Whether anything was ever made in it.

@@ -18,24 +18,29 @@ const KEPT: usize = 40;
 pub struct Tail<'a> {
     log: &'a dyn LineSink,
     last: Mutex<VecDeque<Vec<u8>>>,
-    wanted: Option<memchr::memmem::Finder<'a>>,
+    wanted: Option<Wanted<'a>>,
+}
+
+/// A text that is looked for.
+struct Wanted<'a> {
+    text: memchr::memmem::Finder<'a>,
     seen: CancellationToken,
 }
 
 impl<'a> Tail<'a> {
     /// Hands on to `log`; watches for `wanted`.
     pub fn new(log: &'a dyn LineSink, wanted: Option<&'a str>) -> Self {
-        Tail {
-            log,
-            last: Mutex::default(),
-            wanted: wanted.map(memchr::memmem::Finder::new),
-            seen: CancellationToken::new(),
-        }
+        let wanted =
+            wanted.map(|text| Wanted { text: memchr::memmem::Finder::new(text), seen: CancellationToken::new() });
+        Tail { log, last: Mutex::default(), wanted }
     }
 
-    /// Comes back when the wanted text was seen.
+    /// Comes back when the wanted text was seen; never, where none is wanted.
     pub async fn seen(&self) {
-        self.seen.cancelled().await;
+        match &self.wanted {
+            Some(wanted) => wanted.seen.cancelled().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// The last lines, as text.
@@ -70,7 +75,7 @@ impl LineSink for Tail<'_> {
 
     fn lines(&self, lines: &[u8]) {
         self.log.lines(lines);
-        if self.wanted.is_some() && !self.seen.is_cancelled() {
+        if self.wanted.as_ref().is_some_and(|wanted| !wanted.seen.is_cancelled()) {
             each_line(lines).for_each(|line| self.watch(line));
         }
         let kept = memchr::memrchr_iter(b'\n', lines).nth(KEPT).map_or(0, |end| end + 1);
@@ -94,8 +99,8 @@ impl Tail<'_> {
     }
 
     fn watch(&self, line: &[u8]) {
-        if self.wanted.as_ref().is_some_and(|wanted| wanted.find(line).is_some()) {
-            self.seen.cancel();
+        if let Some(wanted) = self.wanted.as_ref().filter(|wanted| wanted.text.find(line).is_some()) {
+            wanted.seen.cancel();
         }
     }
 
@@ -127,13 +132,14 @@ mod tests {
     fn of_lines_that_come_together_the_last_are_kept_and_each_is_watched() {
         let log = Log::default();
         let tail = Tail::new(&log, Some("line 3 "));
+        let seen = || tail.wanted.as_ref().is_some_and(|wanted| wanted.seen.is_cancelled());
         tail.line(b"first");
         let lines: Vec<String> = (1..=KEPT + 9).map(|line| format!("line {line}\n")).collect();
         tail.lines(lines.concat().as_bytes());
-        assert!(!tail.seen.is_cancelled(), "no line has a blank there");
+        assert!(!seen(), "no line has a blank there");
         assert_eq!(tail.kept().iter().map(|line| format!("{line}\n")).collect::<Vec<_>>(), lines[9..]);
         tail.lines(b"line 3 of 4\nready\n");
-        assert!(tail.seen.is_cancelled());
+        assert!(seen());
         assert_eq!(tail.last()[8..], ["line 3 of 4", "ready"]);
         let all = String::from_utf8(log.0.into_inner().expect("no panic")).expect("text");
         assert_eq!(all, format!("first\n{}line 3 of 4\nready\n", lines.concat()));
