@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aho_corasick::Input;
 
 mod breaks;
+mod folds;
 mod forms;
 mod grams;
 mod search;
@@ -49,7 +50,7 @@ impl fmt::Debug for SecretText {
 
 /// Replaces a run's secret values in text by [`MASK`], in the forms they may take on their way: as they are, in base64 and
 /// base32 at each alignment, hexadecimal, and escaped for URLs, JSON, HTML and shells; also where escape sequences stand
-/// amid them, and where line breaks cut them. A clone shares the tables.
+/// amid them, and where line breaks cut them or stand in place of their blanks. A clone shares the tables.
 ///
 /// A secret that holds `***` itself may survive next to a masked one: no useful value does.
 #[derive(Clone, Default)]

@@ -8,7 +8,7 @@ use super::search::Search;
 pub(super) const LEAST: usize = 8;
 /// Fewer bytes of a form than this, before the first break in it, are not waited for, nor hidden: every fifth line ends
 /// with the first letter of some form.
-const BEFORE: usize = 4;
+pub(super) const BEFORE: usize = 4;
 /// Blanks at the beginning of a line that may belong to a break.
 const INDENT: usize = 64;
 
@@ -16,7 +16,7 @@ const INDENT: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// The bytes of forms that breaks cut, line by line.
-    pub forms: Vec<Vec<usize>>,
+    pub forms: Vec<Range<usize>>,
     /// From here on what follows decides what is shown.
     pub undecided: Option<usize>,
     /// From here on what follows must be held against the text, whatever was shown of it.
@@ -28,6 +28,13 @@ impl Found {
     pub fn is_nothing(&self) -> bool {
         self.forms.is_empty() && self.undecided.is_none() && self.context.is_none()
     }
+
+    /// What follows must be held against the text from `context` on, and decides on what is shown from `undecided` on.
+    pub fn wait(&mut self, context: usize, undecided: usize) {
+        let earlier = |known: Option<usize>, at: usize| Some(known.map_or(at, |known| known.min(at)));
+        self.context = earlier(self.context, context);
+        self.undecided = earlier(self.undecided, undecided);
+    }
 }
 
 /// Looks at every line break of a text.
@@ -37,11 +44,18 @@ pub(super) fn find(search: &Search, text: &[u8]) -> Found {
     for next in memchr::memchr_iter(b'\n', text).map(|end| end + 1).chain([text.len()]) {
         let bytes = text[line..next].strip_suffix(b"\n").unwrap_or(&text[line..next]);
         let end = line + bytes.strip_suffix(b"\r").unwrap_or(bytes).len();
-        if end < next && may_be_cut(search, text, line, end) {
-            let first = line.max(end.saturating_sub(search.longest));
-            let start = first + search.undecided(&text[first..end], LEAST);
-            if start < end {
-                Joined::of(text, start, search.longest).look(search, text.len(), &mut found);
+        if end < next {
+            let cut = may_be_cut(search, text, line, end);
+            let folds = search.folds.as_ref().filter(|folds| folds.may_fold(text, line, end));
+            if cut || folds.is_some() {
+                let first = line.max(end.saturating_sub(search.longest));
+                let start = first + search.undecided(&text[first..end], LEAST);
+                if cut && start < end {
+                    Joined::of(text, start, search.longest).look(search, text.len(), &mut found);
+                }
+                if let Some(folds) = folds {
+                    folds.look(text, start..end, &mut found);
+                }
             }
         }
         line = next;
@@ -61,13 +75,18 @@ fn may_be_cut(search: &Search, text: &[u8], line: usize, end: usize) -> bool {
         || matches!(text[line..end], [.., a, b, c] if search.within.may_hold(&[a, b, c, first]))
 }
 
+/// Whether it keeps words apart, and may belong to an indent.
+pub(super) fn blank(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
+}
+
 /// Whether the byte at `at` ends a line, or is the first of two that do.
-fn breaks_line(text: &[u8], at: usize) -> bool {
+pub(super) fn breaks_line(text: &[u8], at: usize) -> bool {
     text[at] == b'\n' || text[at] == b'\r' && text.get(at + 1).is_none_or(|next| *next == b'\n')
 }
 
 /// The places of a text from one on, without its line breaks and the blanks that may belong to them.
-struct Unbroken<'t> {
+pub(super) struct Unbroken<'t> {
     text: &'t [u8],
     at: usize,
     /// Blanks that may be left out.
@@ -77,7 +96,7 @@ struct Unbroken<'t> {
 }
 
 impl<'t> Unbroken<'t> {
-    fn new(text: &'t [u8], at: usize) -> Self {
+    pub fn new(text: &'t [u8], at: usize) -> Self {
         Unbroken { text, at, indent: 0, broken: false }
     }
 }
@@ -92,7 +111,7 @@ impl Iterator for Unbroken<'_> {
             self.at += 1;
             if breaks_line(self.text, at) {
                 (self.indent, self.broken) = (INDENT, true);
-            } else if self.indent > 0 && (byte == b' ' || byte == b'\t') {
+            } else if self.indent > 0 && blank(byte) {
                 self.indent -= 1;
             } else {
                 self.indent = 0;
@@ -133,11 +152,11 @@ impl Joined {
         joined
     }
 
-    /// The places of these bytes, line by line.
-    fn lines(&self, range: Range<usize>) -> impl Iterator<Item = Vec<usize>> {
+    /// Where these bytes stand, line by line.
+    fn lines(&self, range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let cuts = self.breaks.iter().copied().filter(move |cut| (range.start + 1..range.end).contains(cut));
         let ends = cuts.chain([range.end]);
-        ends.scan(range.start, |start, end| Some(self.at[std::mem::replace(start, end)..end].to_vec()))
+        ends.scan(range.start, |start, end| Some(self.at[std::mem::replace(start, end)]..self.at[end - 1] + 1))
     }
 
     fn look(&self, search: &Search, length: usize, found: &mut Found) {
@@ -150,8 +169,6 @@ impl Joined {
         let start = if self.open { search.undecided(&self.bytes, LEAST) } else { self.bytes.len() };
         let Some(cut) = self.breaks.iter().find(|cut| start < **cut) else { return };
         let place = |at: usize| self.at.get(at).copied().unwrap_or(length);
-        let earlier = |known: Option<usize>, at: usize| Some(known.map_or(place(at), |known| known.min(place(at))));
-        found.context = earlier(found.context, start);
-        found.undecided = earlier(found.undecided, if cut - start < BEFORE { *cut } else { start });
+        found.wait(place(start), place(if cut - start < BEFORE { *cut } else { start }));
     }
 }

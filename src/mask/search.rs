@@ -6,6 +6,7 @@ use std::sync::Arc;
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 
 use super::breaks::LEAST;
+use super::folds::Folds;
 use super::grams::Grams;
 use super::visible::hides;
 use super::{Hit, breaks};
@@ -21,6 +22,8 @@ pub(super) struct Search {
     starts: Grams,
     /// Four bytes anywhere in a pattern that is looked for across line breaks.
     pub within: Grams,
+    /// The patterns that hold blanks, where there are some.
+    pub folds: Option<Folds>,
     /// Length of the longest pattern.
     pub longest: usize,
 }
@@ -42,14 +45,16 @@ impl Search {
         let starts = Grams::of(patterns.iter().map(|(form, _)| &form[..4]));
         let long = patterns.iter().filter(|(form, _)| form.len() >= LEAST);
         let within = Grams::of(long.flat_map(|(form, _)| form.windows(4)));
-        Some(Arc::new(Search { finder, patterns, first, starts, within, longest }))
+        let folds = Folds::of(&patterns);
+        Some(Arc::new(Search { finder, patterns, first, starts, within, folds, longest }))
     }
 
     /// The same, without what spares a look.
     #[cfg(test)]
     pub fn thorough(&self) -> Arc<Self> {
-        let search = Search::new(self.patterns.clone()).map(Arc::into_inner).expect("there are patterns");
-        Arc::new(Search { starts: Grams::all(), within: Grams::all(), ..search.expect("nobody else has it") })
+        let search = Search::new(self.patterns.clone()).and_then(Arc::into_inner).expect("there are patterns");
+        let folds = search.folds.map(Folds::thorough);
+        Arc::new(Search { starts: Grams::all(), within: Grams::all(), folds, ..search })
     }
 
     /// Whether these bytes can go their way: nothing in them is to be masked, whatever follows.

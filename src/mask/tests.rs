@@ -106,10 +106,25 @@ fn a_secret_that_a_line_break_cuts_is_masked_and_the_lines_stay() {
     assert_eq!(masker.mask("cor\nrect-horse-battery-staple."), "cor\n***.", "too little to be waited for");
 }
 
+/// What comes of a text in two pieces, of it byte by byte, and of it at once, which are the same.
+fn masked_in_pieces(masker: &Masker, text: &[u8], at: usize) -> String {
+    let in_pieces = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+        let mut stream = masker.stream();
+        let mut out: Vec<u8> = pieces.flat_map(|piece| stream.push(piece)).collect();
+        out.extend(stream.finish());
+        String::from_utf8_lossy(&out).into_owned()
+    };
+    let whole = in_pieces(&mut [text].into_iter());
+    assert_eq!(in_pieces(&mut [&text[..at], &text[at..]].into_iter()), whole);
+    assert_eq!(in_pieces(&mut text.chunks(1)), whole);
+    whole
+}
+
 #[test]
 fn every_form_is_masked_wherever_it_is_cut() {
-    let masker = masker(&["p4ss/w\"ö'rd $x", "correct-horse-battery-staple", "abcdefgh"]);
+    let masker = masker(&["p4ss/w\"ö'rd $x", "correct-horse-battery-staple", "abcdefgh", "to be  or\tnot"]);
     let search = masker.search.as_deref().expect("there are secrets");
+    let blanks = |text: &[u8]| text.iter().take_while(|byte| b" \t".contains(byte)).count();
     for (form, cut) in search.patterns.iter().flat_map(|(form, _)| (1..form.len()).map(move |cut| (form, cut))) {
         let (before, after) = form.split_at(cut);
         let shown = |masked: Vec<u8>| String::from_utf8_lossy(&masked).into_owned();
@@ -117,13 +132,53 @@ fn every_form_is_masked_wherever_it_is_cut() {
         let pieces = [stream.push(&[b"<", before].concat()), stream.push(&[after, b">"].concat())].map(shown);
         assert_eq!(pieces, ["<", "***>"], "{} at {cut}", form.escape_ascii());
         let first = if cut < 4 { shown(before.to_vec()) } else { MASK.to_owned() };
-        // a blank that begins a line is taken for its indent
-        for line_end in ["\n", "\r\n \t", "\n\n"].into_iter().filter(|_| after[0] != b' ') {
-            let lines = [b"<", before, line_end.as_bytes(), after, b">\n"].concat();
-            let masked = shown(masker.stream().push(&lines));
-            assert_eq!(masked, format!("<{first}{line_end}***>\n"), "{} at {cut}", form.escape_ascii());
+        // blanks that begin a line stay as its indent, whether they belong to the form or not
+        let (own, after) = after.split_at(blanks(after));
+        for line_end in ["\n", "\r\n \t", "\n\n", "\u{1b}[1m\n\u{1b}]0;\u{7}", "\0\r\n \u{1b}[1m "] {
+            if line_end.contains('\u{1b}') && std::str::from_utf8(before).is_err() {
+                continue; // a sequence in the middle of a character is none
+            }
+            for kept in (0..=own.len()).map(|left_out| shown(own[left_out..].to_vec())) {
+                let lines = [b"<", before, line_end.as_bytes(), kept.as_bytes(), after, b">\n"].concat();
+                let masked = masked_in_pieces(&masker, &lines, 1 + before.len() + line_end.len());
+                assert_eq!(masked, format!("<{first}{line_end}{kept}***>\n"), "{} at {cut}", form.escape_ascii());
+            }
         }
     }
+}
+
+#[test]
+fn a_secret_that_was_folded_at_its_blanks_is_masked_and_the_lines_stay() {
+    let secret = "correct horse battery staple";
+    let masker = masker(&[secret, "a b c d e"]);
+    assert_eq!(masker.mask("key: correct horse\n  battery staple\n"), "key: ***\n  ***\n", "as YAML folds");
+    assert_eq!(masker.mask("'correct\n    horse\n    battery\n    staple'"), "'***\n    ***\n    ***\n    ***'");
+    assert_eq!(masker.mask("correct horse \r\n battery staple."), "***\r\n ***.", "as mail flows");
+    assert_eq!(masker.mask("correct hor\nse battery\nstaple."), "***\n***\n***.", "wrapped and folded");
+    assert_eq!(masker.mask("correct\\\nhorse\\ battery\\\n staple"), "***\n***\n ***", "escaped for a shell");
+    assert_eq!(masker.mask("a b\nc d\ne."), "a b\n***\n***.", "three characters before the first break");
+    for text in [
+        "correct  horse\nbattery staple",
+        "correcthorse\nbattery staple",
+        "correct horse\nbatterystaple",
+        "correct horse  \nbattery staple",
+        "correct horse\n> battery staple",
+        "horse\nbattery staple",
+    ] {
+        assert_eq!(masker.mask(text), text, "it is another text");
+    }
+}
+
+#[test]
+fn a_line_that_ends_like_the_beginning_of_a_folded_secret_is_not_waited_for_in_vain() {
+    let mut stream = masker(&["correct horse battery"]).stream();
+    assert_eq!(stream.push(b"it is correct\n"), b"it is ");
+    assert_eq!(stream.push(b"  ho"), b"");
+    assert_eq!(stream.push(b"pe\n"), b"correct\n  hope\n");
+    assert_eq!(stream.push(b"it is correct\n  horse"), b"it is ");
+    assert_eq!(stream.push(b"\n"), b"");
+    assert_eq!(stream.push(b"battery and horse\n"), b"***\n  ***\n*** and horse\n");
+    assert_eq!(stream.held(), 0);
 }
 
 #[test]
@@ -181,7 +236,13 @@ fn a_stream_holds_back_only_what_may_be_a_secret() {
 }
 
 fn secret() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-c]{4,8}", "[ -)+-~]{4,20}", "[a-zäö/\"'\\\\ ]{4,12}", "[a-z]{9,12}\n[a-z]{2,12}\n[A-Z]{9}"]
+    prop_oneof![
+        "[a-c]{4,8}",
+        "[ -)+-~]{4,20}",
+        "[a-zäö/\"'\\\\ ]{4,12}",
+        "[a-z]{9,12}\n[a-z]{2,12}\n[A-Z]{9}",
+        "[ab]{1,4}( {1,2}|\t)[ab]{1,4} [ab \t]{0,3}[ab]{3,6}",
+    ]
 }
 
 /// Text that holds secrets in some form, and text that does not.
@@ -199,6 +260,8 @@ fn text(secrets: Vec<String>) -> impl Strategy<Value = Vec<u8>> {
             let text = STANDARD.encode(secret);
             text.as_bytes().chunks(width).collect::<Vec<_>>().join(&b"\r\n "[..])
         }),
+        (secrets.clone(), proptest::sample::select(vec!["\n", "\r\n  ", "\n\n \t", " \n", "\u{1b}[1m\n\0 "]))
+            .prop_map(|(secret, fold)| secret.replace(' ', fold).into_bytes()),
         secrets.prop_map(|secret| URL_SAFE_NO_PAD.encode(secret).into_bytes()),
         "[a-c ]{0,6}".prop_map(String::into_bytes),
         "\\PC{0,6}".prop_map(|text| text.replace('*', "").into_bytes()),
