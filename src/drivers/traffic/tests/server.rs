@@ -42,7 +42,7 @@ pub struct Server {
     /// How often each thing was done.
     pub seen: Arc<[AtomicU64; 5]>,
     still: Arc<Mutex<Option<Still>>>,
-    /// The most that it went on later than it was to, in microseconds.
+    /// The most that an answer was written later than it was to go on, in microseconds.
     overslept: Arc<AtomicU64>,
 }
 
@@ -81,7 +81,7 @@ impl Server {
         server
     }
 
-    /// The most that it went on later than it was to.
+    /// The most that an answer was written later than it was to go on.
     pub fn overslept(&self) -> Duration {
         Duration::from_micros(self.overslept.load(Ordering::SeqCst))
     }
@@ -121,15 +121,14 @@ async fn serve(mut stream: TcpStream, act: fn(u64) -> Act, served: Served) {
         let missing = text.starts_with(b"GET /missing ");
         text.clear();
         let number = requests.fetch_add(1, Ordering::SeqCst);
-        let standing = *still.lock().expect("no panic");
+        let (standing, mut stood) = (*still.lock().expect("no panic"), None);
         if let Some(Still { since, pause, every }) = standing {
             let into = since.elapsed().as_nanos() % every.as_nanos();
             let into = Duration::from_nanos(u64::try_from(into).expect("less than a second"));
             if into >= every.saturating_sub(pause) {
                 let until = Instant::now() + every.saturating_sub(into);
                 tokio::time::sleep_until(until.into()).await;
-                let late = u64::try_from(until.elapsed().as_micros()).unwrap_or(u64::MAX);
-                overslept.fetch_max(late, Ordering::SeqCst);
+                stood = Some(until);
             }
         }
         let act = if missing { Act::Status(404) } else { act(number) };
@@ -144,7 +143,13 @@ async fn serve(mut stream: TcpStream, act: fn(u64) -> Act, served: Served) {
             Act::CloseUnanswered => count(CLOSE_UNANSWERED),
         }
         match act {
-            Act::Answer => _ = stream.write_all(ok).await,
+            Act::Answer => {
+                let _ = stream.write_all(ok).await;
+                if let Some(until) = stood {
+                    let late = u64::try_from(until.elapsed().as_micros()).unwrap_or(u64::MAX);
+                    overslept.fetch_max(late, Ordering::SeqCst);
+                }
+            }
             Act::Status(status) => {
                 let answer = format!("HTTP/1.1 {status} No\r\ncontent-length: 0\r\n\r\n");
                 let _ = stream.write_all(answer.as_bytes()).await;
