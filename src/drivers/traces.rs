@@ -28,6 +28,8 @@ pub struct Traces {
     names: Vec<String>,
     overlap: usize,
     too_short: Vec<String>,
+    /// A value holds a blank, for which a line break may stand.
+    folds: bool,
 }
 
 /// A secret found: which one, and how it stands there.
@@ -64,6 +66,7 @@ impl Traces {
             values: Masker::new(long.iter().map(|(_, value)| *value)),
             names: long.iter().map(|(name, _)| (*name).to_owned()).collect(),
             overlap: OVERLAP.max(longest),
+            folds: long.iter().any(|(_, value)| value.expose().contains(' ')),
             too_short: short.into_iter().map(|(name, _)| name.to_owned()).collect(),
         }
     }
@@ -156,7 +159,10 @@ impl Traces {
             self.find(seen, false, found);
         }
         if seen.contains(&b'\n') {
-            self.find(&unbroken(&seen), true, found);
+            self.find(&unbroken(&seen, b""), true, found);
+            if self.folds {
+                self.find(&unbroken(&seen, b" "), true, found);
+            }
         }
     }
 
@@ -174,14 +180,15 @@ impl Traces {
     }
 }
 
-/// The bytes without line breaks, the blanks after them, and a backslash before them: what a value looks like that was
-/// wrapped by an encoder, folded by YAML or continued by a shell.
-fn unbroken(bytes: &[u8]) -> Vec<u8> {
+/// The bytes with `instead` in the place of each line break, the blanks after it, and a backslash before it: what a value
+/// looks like that was wrapped by an encoder, folded by YAML or continued by a shell.
+fn unbroken(bytes: &[u8], instead: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut lines = bytes.split(|byte| *byte == b'\n').peekable();
     let mut first = true;
     while let Some(line) = lines.next() {
         let line = if first { line } else { line.trim_ascii_start() };
+        out.extend_from_slice(if first { b"" } else { instead });
         let line = if lines.peek().is_some() { line.strip_suffix(b"\r").unwrap_or(line) } else { line };
         let line = if lines.peek().is_some() { line.strip_suffix(b"\\").unwrap_or(line) } else { line };
         out.extend_from_slice(line);
@@ -228,6 +235,9 @@ mod tests {
             ["secret db (across line breaks)"]
         );
         assert_eq!(found("correct \"horse\" \\\nbättery&staple".as_bytes()), ["secret db (across line breaks)"]);
+        for folded in ["correct\n\"horse\"\n    bättery&staple", "correct \"horse\"\\\r\n bättery&staple"] {
+            assert_eq!(found(folded.as_bytes()), ["secret db (across line breaks)"], "{folded:?}");
+        }
         let wrapped: Vec<String> = STANDARD
             .encode(format!("ab{VALUE}"))
             .as_bytes()
