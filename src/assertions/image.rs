@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::drivers::call::Call;
 use crate::drivers::files::look;
 use crate::drivers::images::archive::{Choice, Contents};
 use crate::drivers::images::dockerfile::Dockerfile;
@@ -82,7 +81,7 @@ impl Assertion for Image {
             return missing.then(finding).into_iter().collect();
         }
         let Some(name) = &self.name else { return Vec::new() };
-        let call = call(cx);
+        let call = cx.call();
         let Ok(engine) = cx.world.images.engine(&self.engine, &call).await else { return Vec::new() };
         match cx.world.images.inspect(engine, name, &call).await {
             Ok(None) => {
@@ -106,7 +105,7 @@ impl Assertion for Image {
 impl Image {
     /// `None` when there is no such image.
     async fn look(&self, cx: &Context) -> Result<Option<Seen>, Fault> {
-        let call = call(cx);
+        let call = cx.call();
         let images = &cx.world.images;
         let wanted = self.wanted(cx);
         let too_short = wanted.leaks.as_ref().map(|leaks| leaks.too_short().to_vec()).unwrap_or_default();
@@ -151,15 +150,5 @@ impl Seen {
             contents: Some(contents),
             too_short,
         }
-    }
-}
-
-fn call(cx: &Context) -> Call<'_> {
-    Call {
-        env: &cx.env,
-        dir: cx.project.to_path_buf(),
-        scratch: cx.scratch.to_path_buf(),
-        log: &*cx.log,
-        stop: cx.stop(),
     }
 }

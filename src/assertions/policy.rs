@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use crate::diagnostic::{Code, did_you_mean};
 use crate::document::manifests::{self, Manifest};
-use crate::drivers::call::{Call, Undone};
+use crate::drivers::call::Undone;
 use crate::expr::{Expr, Scope};
 use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Poll, Watch};
 use crate::outcome::{Fault, Finding, Measure, Verdict};
@@ -120,13 +120,7 @@ impl Policy {
             objects.extend(read.into_iter().map(|manifest| Object { place: place(&manifest, &cx.project), manifest }));
         }
         if let Some(chart) = &self.chart {
-            let call = Call {
-                env: &cx.env,
-                dir: cx.project.to_path_buf(),
-                scratch: cx.scratch.to_path_buf(),
-                log: &*cx.log,
-                stop: cx.stop(),
-            };
+            let call = cx.call();
             let namespace = chart.namespace.as_deref().unwrap_or_else(|| cx.world.cluster.namespace());
             let given = chart.chart(&cx.project);
             let rendered = cx.world.helm.template(chart.release(), namespace, &given, &call).await;

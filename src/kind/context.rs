@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Node, Segment};
 use crate::drivers::World;
+use crate::drivers::call::Call;
 use crate::drivers::process::{LineSink, Stop};
 use crate::event::State;
 use crate::expr::Scope;
@@ -178,6 +179,12 @@ impl Context {
     /// The folder in which this run is kept: journal, logs, evidence, reports.
     pub fn record(&self) -> PathBuf {
         self.project.join(".pipeline/runs").join(&*self.run)
+    }
+
+    /// What the drivers of programs (Docker, helm, …) are called with: the environment, the project's folder, the log.
+    pub fn call(&self) -> Call<'_> {
+        let (dir, scratch) = (self.project.to_path_buf(), self.scratch.to_path_buf());
+        Call { env: &self.env, dir, scratch, log: &*self.log, stop: self.stop() }
     }
 
     /// How processes of this attempt are stopped.

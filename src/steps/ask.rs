@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::drivers::ask::{Question, Tool, Unanswered, cut};
-use crate::drivers::call::Call;
 use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind, finding_lines};
 use crate::mask::{Masker, SecretText};
 use crate::outcome::{Failure, Fault, Finding, Outcome, Outputs};
@@ -61,13 +60,7 @@ impl Step for Ask {
         let masker = self.masker(cx);
         let begun = Instant::now();
         let namespace = cx.world.cluster.namespace_or(self.namespace.as_deref())?.to_owned();
-        let call = Call {
-            env: &cx.env,
-            dir: cx.project.to_path_buf(),
-            scratch: cx.scratch.to_path_buf(),
-            log: &*cx.log,
-            stop: cx.stop(),
-        };
+        let call = cx.call();
         let question = self.question(cx, &namespace, &masker).await?;
         cx.evidence.keep("question.txt", &masker.mask(&question.text));
         let tool = self.tool.0.name();

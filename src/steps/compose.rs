@@ -195,7 +195,7 @@ fn outputs(services: &[Service], project: &Project) -> Outputs {
 }
 
 fn call(cx: &Context, stop: Stop) -> Call<'_> {
-    Call { env: &cx.env, dir: cx.project.to_path_buf(), scratch: cx.scratch.to_path_buf(), log: &*cx.log, stop }
+    Call { stop, ..cx.call() }
 }
 
 /// For what is still to be done when the attempt must stop.

@@ -80,13 +80,7 @@ impl Step for Helm {
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
-        let call = Call {
-            env: &cx.env,
-            dir: cx.project.to_path_buf(),
-            scratch: cx.scratch.to_path_buf(),
-            log: &*cx.log,
-            stop: cx.stop(),
-        };
+        let call = cx.call();
         let Some((_, verb)) = self.verbs().into_iter().next() else {
             return Err(Fault::invalid("a helm step has exactly one verb, such as install"));
         };

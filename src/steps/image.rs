@@ -64,13 +64,7 @@ impl Step for Image {
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
-        let call = Call {
-            env: &cx.env,
-            dir: cx.project.to_path_buf(),
-            scratch: cx.scratch.to_path_buf(),
-            log: &*cx.log,
-            stop: cx.stop(),
-        };
+        let call = cx.call();
         let images = &cx.world.images;
         let engine = images.engine(&self.engine, &call).await?;
         let done = match self.verb() {

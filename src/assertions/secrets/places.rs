@@ -6,7 +6,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::{Secrets, known, traces};
-use crate::drivers::call::Call;
 use crate::drivers::images::glob::Glob;
 use crate::drivers::images::layer::{Limits, Wanted};
 use crate::drivers::images::leaks::Leaks;
@@ -68,13 +67,7 @@ pub async fn images(body: &Secrets, cx: &Context) -> Result<Place, Fault> {
         let why = if body.images.is_some() { "left out" } else { "no step before this gate has made one" };
         return Ok(Place::new("images", Err(why.to_owned())));
     }
-    let call = Call {
-        env: &cx.env,
-        dir: cx.project.to_path_buf(),
-        scratch: cx.scratch.to_path_buf(),
-        log: &*cx.log,
-        stop: cx.stop(),
-    };
+    let call = cx.call();
     let engine = cx.world.images.engine(&body.engine, &call).await?;
     let (mut found, mut gone) = (BTreeSet::new(), Vec::new());
     for name in &names {
@@ -114,13 +107,7 @@ pub async fn files(body: &Secrets, cx: &Context) -> Result<Place, Fault> {
             paths.into_iter().collect()
         }
         None => {
-            let call = Call {
-                env: &cx.env,
-                dir: cx.project.to_path_buf(),
-                scratch: cx.scratch.to_path_buf(),
-                log: &*cx.log,
-                stop: cx.stop(),
-            };
+            let call = cx.call();
             tree::of_project(&cx.project, &call).await?
         }
     };
