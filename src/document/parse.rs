@@ -210,10 +210,7 @@ fn read(text: &str, file: FileId, broken: &[Range<usize>]) -> (Option<Node>, Dia
 /// `shell:{ run: a }` is a key called `shell:{ run`; nobody means that.
 fn key_without_blank(event: &Event<'_>, range: &Range<usize>, text: &str, builder: &Builder<'_>) -> Option<Failure> {
     let Event::Scalar(key, ScalarStyle::Plain, ..) = event else { return None };
-    if !key.contains('{') {
-        return None;
-    }
-    let name = key.split(":{").next().filter(|name| name.len() < key.len())?;
+    let name = key[..key.find('{')?].strip_suffix(':')?;
     let word = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
     if !word || builder.open_flow().is_some() || !text[range.end..].starts_with(':') {
         return None;

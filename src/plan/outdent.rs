@@ -12,7 +12,8 @@ use crate::spec::{AssertionKeys, StepKeys};
 /// The tree of a file with what stands beside its place put below it. A file whose lines could not all be read stays.
 pub(super) fn mended(mut file: Node, registry: Registry, sources: &SourceMap, out: &mut Diagnostics) -> Node {
     if may_be(&file) && !out.has_errors_in(file.span.file) {
-        Mender { registry, sources, out }.file(&mut file);
+        let (step_keys, assertion_keys) = (Shape::of::<StepKeys>(), Shape::of::<AssertionKeys>());
+        Mender { registry, step_keys, assertion_keys, sources, out }.file(&mut file);
     }
     file
 }
@@ -32,6 +33,8 @@ fn may_be(node: &Node) -> bool {
 
 struct Mender<'a> {
     registry: Registry,
+    step_keys: Shape,
+    assertion_keys: Shape,
     sources: &'a SourceMap,
     out: &'a mut Diagnostics,
 }
@@ -116,8 +119,8 @@ impl Mender<'_> {
                 !self.says_of_a_step(key) && kind.is_some_and(|kind| kind.shape().has_key(key))
             }
             Sort::Assertion => {
-                let (kind, others) = (self.registry.assertion(owner), Shape::of::<AssertionKeys>());
-                let common = self.registry.assertion(key).is_some() || others.has_key(key);
+                let kind = self.registry.assertion(owner);
+                let common = self.registry.assertion(key).is_some() || self.assertion_keys.has_key(key);
                 !common && kind.is_some_and(|kind| kind.shape().has_key(key))
             }
         }
@@ -128,7 +131,7 @@ impl Mender<'_> {
     }
 
     fn says_of_a_step(&self, key: &str) -> bool {
-        self.is_kind(key) || Shape::of::<StepKeys>().has_key(key)
+        self.is_kind(key) || self.step_keys.has_key(key)
     }
 
     /// Whether two keys stand in the same column of different lines.

@@ -6,7 +6,6 @@ use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::event::NodeId;
@@ -22,7 +21,6 @@ pub(crate) struct OutputFolder {
     path: PathBuf,
     /// The folder itself; nothing where its time does not tell, so that every file is looked for.
     untouched: Option<File>,
-    touched: AtomicBool,
 }
 
 impl OutputFolder {
@@ -34,7 +32,7 @@ impl OutputFolder {
         let path = scratch.join("outputs");
         DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
         let untouched = watched(&path).ok().flatten();
-        Ok(OutputFolder { path, untouched, touched: AtomicBool::new(false) })
+        Ok(OutputFolder { path, untouched })
     }
 
     /// The file of a node.
@@ -46,15 +44,10 @@ impl OutputFolder {
         file.into()
     }
 
-    /// Whether anything was ever made in it.
+    /// Whether anything was ever made in it. The time is never set back: that could hide what another step has just
+    /// written.
     pub fn may_hold_some(&self) -> bool {
-        let untouched = || self.untouched.as_ref().is_some_and(is_untouched);
-        // once it is touched there is no way back: resetting the time could hide what another step has just written
-        if self.touched.load(Ordering::Relaxed) || untouched() {
-            return self.touched.load(Ordering::Relaxed);
-        }
-        self.touched.store(true, Ordering::Relaxed);
-        true
+        !self.untouched.as_ref().is_some_and(is_untouched)
     }
 }
 

@@ -53,7 +53,11 @@ impl Area {
 struct Drawn {
     area: Area,
     nodes: BTreeMap<NodeId, Area>,
+    edges: Vec<Edge>,
 }
+
+/// What waits for what, and whether it is a `during`.
+type Edge = (NodeId, NodeId, bool);
 
 /// The picture: a box a stage, in it a box a step and a green one a gate; dashed lines are `during`, dotted boxes run
 /// only behind a failure or at the end.
@@ -84,9 +88,9 @@ pub fn svg(plan: &Plan) -> String {
                 line(&mut text, stages[other.index()].area, *area, "wide");
             }
         }
-        for (from, to, during) in edges(plan, &stage.nodes) {
-            if let (Some(from), Some(to)) = (drawn.nodes.get(&from), drawn.nodes.get(&to)) {
-                line(&mut text, *from, *to, if during { "during" } else { "edge" });
+        for (from, to, during) in &drawn.edges {
+            if let (Some(from), Some(to)) = (drawn.nodes.get(from), drawn.nodes.get(to)) {
+                line(&mut text, *from, *to, if *during { "during" } else { "edge" });
             }
         }
         for (id, area) in &drawn.nodes {
@@ -128,9 +132,9 @@ fn placed(plan: &Plan) -> (Vec<Drawn>, Area) {
 
 /// A stage as if it stood at the corner of the page.
 fn drawn(plan: &Plan, stage: &PlanStage) -> Drawn {
-    let mut nodes = BTreeMap::new();
+    let (mut nodes, edges) = (BTreeMap::new(), edges(plan, &stage.nodes));
     let (mut x, mut high) = (PAD, HEAD);
-    for layer in layers(plan, &stage.nodes) {
+    for layer in layers(plan, &stage.nodes, &edges) {
         let widest = layer.iter().map(|id| letters(stage, plan.node(*id))).max().unwrap_or(0);
         let (wide, mut y) = (widest * LETTER + 2 * PAD, HEAD);
         for id in layer {
@@ -142,18 +146,17 @@ fn drawn(plan: &Plan, stage: &PlanStage) -> Drawn {
     }
     let least = stage.name.chars().count().min(SHOWN) * LETTER + 2 * PAD;
     let wide = if nodes.is_empty() { least } else { least.max(x - COLUMN + PAD) };
-    Drawn { area: Area { x: 0, y: 0, wide, high }, nodes }
+    Drawn { area: Area { x: 0, y: 0, wide, high }, nodes, edges }
 }
 
 /// The nodes of a stage by how many others must be over before them; behind all of these what runs after a failure, and
 /// at the end.
-fn layers(plan: &Plan, nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
+fn layers(plan: &Plan, nodes: &[NodeId], edges: &[Edge]) -> Vec<Vec<NodeId>> {
     let mut depth: BTreeMap<NodeId, usize> = nodes.iter().map(|id| (*id, 0)).collect();
-    let edges = edges(plan, nodes);
     // There is no circle: a round more than the longest way is enough.
     for _ in 0..=nodes.len() {
         let before = depth.clone();
-        for (from, to, _) in &edges {
+        for (from, to, _) in edges {
             let behind = depth.get(from).map_or(0, |from| from + 1);
             depth.entry(*to).and_modify(|depth| *depth = behind.max(*depth));
         }
@@ -173,8 +176,8 @@ fn layers(plan: &Plan, nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
     layers
 }
 
-/// What waits for what inside of a stage, and whether it is a `during`.
-fn edges(plan: &Plan, nodes: &[NodeId]) -> Vec<(NodeId, NodeId, bool)> {
+/// What waits for what inside of a stage.
+fn edges(plan: &Plan, nodes: &[NodeId]) -> Vec<Edge> {
     let mut edges = Vec::new();
     for id in nodes {
         let node = plan.node(*id);
