@@ -141,7 +141,7 @@ impl Answers {
             let actual = if there { word.clone() } else { format!("no {word}") };
             all.push(Measure::new("mentions", actual, word, there));
         }
-        all.extend(self.text().measures("answer", answer, cx)?);
+        all.extend(self.text().measures("answer", &answer.into(), cx)?);
         if let Some(expect) = &self.time {
             let time = Duration::from_millis(outputs.get("time_ms").and_then(Value::as_u64).unwrap_or(u64::MAX));
             all.push(expect.measure("time", &TimeSpan(time)));

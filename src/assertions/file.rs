@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::diagnostic::Code;
 use crate::drivers::files::{self, Found};
 use crate::expect::Expect;
-use crate::kind::{Assertion, AssertionKind, Cel, CheckContext, Context, TextExpect};
+use crate::kind::{Assertion, AssertionKind, Cel, CheckContext, Context, Sample, TextExpect};
 use crate::outcome::{Fault, Measure, Verdict};
 use crate::units::ByteSize;
 
@@ -146,7 +146,7 @@ impl File {
         }
         if text != TextExpect::default() {
             let content = files::read(found)?;
-            measures.extend(text.measures("content", &String::from_utf8_lossy(&content), cx)?);
+            measures.extend(text.measures("content", &Sample::new(&content, false), cx)?);
         }
         Ok(())
     }

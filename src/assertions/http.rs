@@ -70,6 +70,9 @@ pub struct Http {
     /// What is expected of the answer's headers, by name: `content-type: { contains: json }`.
     #[serde(default)]
     pub answer_headers: IndexMap<String, TextExpect>,
+    /// Names of headers that the answer does not have: `[server, x-powered-by]`.
+    #[serde(default)]
+    pub absent_headers: Vec<String>,
     /// From the start of the request to the last byte of its answer.
     #[serde(default)]
     pub time: Option<Expect<TimeSpan>>,
@@ -92,7 +95,7 @@ impl Assertion for Http {
             Ok(answer) => Ok(Verdict::of(self.expect().measures(&answer, cx)?)),
             Err(error) if error.is_answer() => {
                 let expected = self.expect().expected_status();
-                Ok(Verdict::of(vec![Measure::new("status", error, expected, false)]))
+                Ok(Verdict::of(vec![Measure::new("status", format!("not measured ({error})"), expected, false)]))
             }
             Err(error) => Err(Fault::invalid(error.to_string())),
         }
@@ -144,6 +147,7 @@ impl Http {
             matches: self.matches.clone(),
             json: self.json.clone(),
             headers: self.answer_headers.clone(),
+            absent_headers: self.absent_headers.clone(),
             time: self.time.clone(),
         }
     }
@@ -182,7 +186,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_answer_is_unmet_and_not_a_fault() {
-        let measures = vec![Measure::new("status", "connection refused", "200..299", false)];
+        let measures = vec![Measure::new("status", "not measured (connection refused)", "200..299", false)];
         assert_eq!(measured(json!({ "url": "http://127.0.0.1:1/" })).await, Verdict::Unmet { measures });
     }
 

@@ -7,11 +7,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::diagnostic::{Code, did_you_mean};
-use crate::drivers::process::{Captured, Stop, capture};
+use crate::drivers::process::{Output, Stop, capture};
 use crate::drivers::script;
 use crate::expect::Expect;
-use crate::kind::{Assertion, AssertionKind, CheckContext, Context, ExistingPath, Script, TextExpect, excerpt};
-use crate::outcome::{Fault, Measure, Verdict};
+use crate::kind::{Assertion, AssertionKind, CheckContext, Context, ExistingPath, Sample, Script, TextExpect, excerpt};
+use crate::outcome::{Fault, FaultKind, Measure, Verdict};
 use crate::units::{Count, TimeSpan};
 
 /// The row of `shell`.
@@ -22,7 +22,7 @@ pub const KIND: AssertionKind = AssertionKind::assertion::<Shell>(
 );
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes of each stream that are looked at.
+/// Bytes of each stream that are kept.
 const LIMIT: usize = 1 << 20;
 
 /// What a script (`run`) or a program (`command`) prints, and its exit code. It should change nothing: it may run
@@ -101,7 +101,7 @@ impl Assertion for Shell {
                 stop.cancel.cancel();
                 // its end is waited for: nothing of it may run on
                 let _ = run.await;
-                let words = format!("still running after {}", TimeSpan(timeout));
+                let words = format!("not measured (timed out after {})", TimeSpan(timeout));
                 return Ok(Verdict::of(vec![Measure::new("exit_code", words, self.expected(), false)]));
             }
         };
@@ -114,19 +114,25 @@ impl Shell {
         self.exit_code.clone().unwrap_or_else(|| Expect::parse("0").expect("it is well formed"))
     }
 
-    fn measures(&self, said: &Captured, cx: &Context) -> Result<Vec<Measure>, Fault> {
+    fn measures(&self, said: &Output, cx: &Context) -> Result<Vec<Measure>, Fault> {
         let mut all = vec![match said.code {
             Some(code) => self.expected().measure("exit_code", &Count(code.into())),
-            None => Measure::new("exit_code", "killed by a signal", self.expected(), false),
+            None => Measure::new("exit_code", "none (killed by a signal)", self.expected(), false),
         }];
-        let stderr = String::from_utf8_lossy(&said.stderr);
+        let stderr = Sample::new(&said.stderr, said.stderr.is_cut());
+        // an exit code that does not hold is an answer, whatever the output is
+        let decided = !all[0].holds;
+        let mut add = |measured: Result<Vec<Measure>, Fault>| match measured {
+            Err(fault) if !decided || fault.kind == FaultKind::Invalid => Err(fault),
+            measured => Ok(all.extend(measured.unwrap_or_default())),
+        };
         if let Some(expect) = &self.stdout {
-            all.extend(expect.measures("stdout", &String::from_utf8_lossy(&said.stdout), cx)?);
+            add(expect.measures("stdout", &Sample::new(&said.stdout, said.stdout.is_cut()), cx))?;
         }
         match &self.stderr {
-            Some(expect) => all.extend(expect.measures("stderr", &stderr, cx)?),
-            None if !all[0].holds && !stderr.trim().is_empty() => {
-                all.push(Measure::new("stderr", excerpt(stderr.trim_end(), cx), "", true));
+            Some(expect) => add(expect.measures("stderr", &stderr, cx))?,
+            None if !all[0].holds && !stderr.text().trim().is_empty() => {
+                all.push(Measure::new("stderr", excerpt(stderr.text().trim_end(), cx), "", true));
             }
             None => {}
         }
@@ -164,7 +170,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_takes_too_long_is_stopped_and_unmet() {
-        let measures = vec![Measure::new("exit_code", "still running after 50ms", "0", false)];
+        let measures = vec![Measure::new("exit_code", "not measured (timed out after 50ms)", "0", false)];
         let verdict = measured(json!({ "command": ["sleep", "1000"], "timeout": "50ms" })).await;
         assert_eq!(verdict, Verdict::Unmet { measures });
     }

@@ -28,7 +28,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Tcp {
     /// Host and port: `127.0.0.1:5432`.
     pub address: String,
-    /// Whether it takes connections; `false` asserts that it does not.
+    /// Whether it takes connections; `false` asserts that it does not: the connection is refused, reset or unanswered. A name
+    /// that cannot be resolved is neither.
     #[serde(default = "yes")]
     pub open: bool,
     /// How long it takes to connect.
@@ -67,6 +68,9 @@ impl Assertion for Tcp {
         let expected = if self.open { "open" } else { "closed" };
         let mut measures = vec![match &connected {
             Ok(_) => Measure::new("port", "open", expected, self.open),
+            Err(error) if !error.is_closed() => {
+                return Err(Fault::unknown(format!("not measured: {}: {error}", self.address)));
+            }
             Err(error) => Measure::new("port", format!("closed ({error})"), expected, !self.open),
         }];
         if let (Ok(_), Some(expect)) = (&connected, &self.time) {
@@ -101,6 +105,16 @@ mod tests {
         let unmet = vec![Measure::new("port", "closed (connection refused)", "open", false)];
         assert_eq!(measured(json!({ "address": address })).await, Verdict::Unmet { measures: unmet });
         assert!(measured(json!({ "address": address, "open": false })).await.holds());
+    }
+
+    #[tokio::test]
+    async fn a_name_that_cannot_be_resolved_is_neither_open_nor_closed() {
+        for open in [true, false] {
+            let tcp = body::<Tcp>(&json!({ "address": "no-such-host.invalid:80", "open": open }));
+            let fault = tcp.measure(&Trial::new().cx).await.expect_err("nothing is known");
+            let words = "not measured: no-such-host.invalid:80: the host name cannot be resolved";
+            assert!(fault.message.starts_with(words), "{fault}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::call::{Call, last_line};
 use super::http::Http;
-use super::process::{Captured, Command, Stop, capture};
+use super::process::{Command, Output, Stop, capture};
 use crate::outcome::{Fault, FaultKind};
 use crate::units::TimeSpan;
 
@@ -97,7 +97,7 @@ async fn said(
     question: &Question,
     limit: Duration,
     call: &Call<'_>,
-) -> Result<Captured, Unanswered> {
+) -> Result<Output, Unanswered> {
     // no other cluster than the run's, and no traces beside the run's own folder
     let kubeconfig = question.kubeconfig.clone().unwrap_or_else(|| "/dev/null".into());
     command.env.insert("KUBECONFIG".into(), kubeconfig.into());

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::drivers::process::{Captured, Command, LineSink, Stop, capture};
+use crate::drivers::process::{Command, LineSink, Output, Stop, capture};
 use crate::outcome::{Failure, Fault};
 
 pub use tail::Tail;
@@ -44,13 +44,15 @@ impl Call<'_> {
     /// Runs a short command.
     ///
     /// # Errors
-    /// [`Fault`] when it cannot be started or was stopped.
+    /// [`Fault`] when it cannot be started, was stopped, or printed more than is kept.
     pub async fn ask<S: Into<OsString>>(
         &self,
         program: &str,
         args: impl IntoIterator<Item = S>,
-    ) -> Result<Captured, Fault> {
-        capture(&self.command(program, args), ANSWER_LIMIT, &self.stop).await
+    ) -> Result<Output, Fault> {
+        let said = capture(&self.command(program, args), ANSWER_LIMIT, &self.stop).await?;
+        said.stdout.whole(&format!("the output of `{program}`"))?;
+        Ok(said)
     }
 }
 

@@ -241,7 +241,7 @@ impl Compose {
         let form = self.form(call).await?;
         let said = process::capture(&command(form, project, args, call), 4 << 20, &call.stop).await?;
         if said.code == Some(0) {
-            return Ok(String::from_utf8_lossy(&said.stdout).into_owned());
+            return Ok(String::from_utf8_lossy(said.stdout.whole("the output of compose")?).into_owned());
         }
         let words = last_line(&said.stderr).or_else(|| last_line(&said.stdout)).unwrap_or_default();
         Err(Undone::Failed(refused(&words)))

@@ -1,6 +1,7 @@
 //! HTTP requests, one at a time, for the `http` step and assertion. HTTP/1.1, TLS by rustls, through a proxy where asked for.
 
 mod error;
+mod no_proxy;
 mod proxy;
 pub(super) mod tls;
 pub(super) mod url;
@@ -31,6 +32,10 @@ type Secure = Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// How long a connection may lie idle to be used again.
 const IDLE: Duration = Duration::from_secs(30);
+/// Header lines that an answer may have.
+pub(in crate::drivers) const MAX_HEADERS: usize = 1024;
+/// Bytes that the head of an answer may have.
+pub(in crate::drivers) const MAX_HEAD: usize = 512 << 10;
 
 /// An HTTP client with kept-alive connections.
 #[derive(Default)]
@@ -219,14 +224,20 @@ async fn through(
     }
     let address = (proxy.uri().host().unwrap_or_default(), proxy.uri().port_u16().unwrap_or(80));
     let stream = TcpStream::connect(address).await.map_err(|error| proxy.failed(HttpError::of(&error)))?;
-    let (mut sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(|error| HttpError::of(&error))?;
+    let handshake =
+        http1::Builder::new().max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD).handshake(TokioIo::new(stream));
+    let (mut sender, connection) = handshake.await.map_err(|error| HttpError::of(&error))?;
     tokio::spawn(connection);
     let answer = sender.send_request(request).await.map_err(|error| HttpError::of(&error))?;
     if answer.status() == http::StatusCode::PROXY_AUTHENTICATION_REQUIRED {
         return Err(proxy.failed("it wants to know who asks (407)"));
     }
     Ok(answer)
+}
+
+/// Whether a text can be the name of a header.
+pub fn is_header_name(name: &str) -> bool {
+    HeaderName::from_bytes(name.as_bytes()).is_ok()
 }
 
 fn connector() -> HttpConnector {
@@ -237,7 +248,11 @@ fn connector() -> HttpConnector {
 }
 
 fn client<C: Connect + Clone>(connector: C) -> Client<C, Full<Bytes>> {
-    Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).build(connector)
+    Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(IDLE)
+        .http1_max_headers(MAX_HEADERS)
+        .http1_max_buf_size(MAX_HEAD)
+        .build(connector)
 }
 
 pub(super) fn headers(written: &BTreeMap<String, String>) -> Result<http::HeaderMap, HttpError> {

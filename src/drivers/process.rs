@@ -7,6 +7,7 @@
 //! unless [`Leftovers::Keep`] is asked for; such a process should write to a file of its own, because nobody reads
 //! the pipe any more.
 
+mod captured;
 mod environment;
 mod feed;
 mod group;
@@ -35,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::outcome::Fault;
 
+pub use captured::Captured;
 pub use group::Group;
 pub(super) use lines::Lines;
 pub use spawn::Running;
@@ -147,15 +149,15 @@ pub struct Finished {
     pub ended_leftovers: bool,
 }
 
-/// What a short command said.
+/// What a short command printed, and how it ended.
 #[derive(Debug, Clone, Default)]
-pub struct Captured {
+pub struct Output {
     /// Its exit code; `None` when a signal ended it.
     pub code: Option<i32>,
-    /// Its standard output, cut at the limit.
-    pub stdout: Vec<u8>,
-    /// Its standard error, cut at the limit.
-    pub stderr: Vec<u8>,
+    /// Its standard output.
+    pub stdout: Captured,
+    /// Its standard error.
+    pub stderr: Captured,
 }
 
 /// Bytes of a line before it is handed on in pieces: 64 KiB.
@@ -180,7 +182,7 @@ pub async fn run(command: &Command, sink: &dyn LineSink, stop: &Stop) -> Result<
 ///
 /// # Errors
 /// [`Fault`] when it cannot be started, or was stopped.
-pub async fn capture(command: &Command, limit: usize, stop: &Stop) -> Result<Captured, Fault> {
+pub async fn capture(command: &Command, limit: usize, stop: &Stop) -> Result<Output, Fault> {
     let (running, stderr) = Running::start_apart(command)?;
     running.finish_apart(stderr, limit, stop).await
 }

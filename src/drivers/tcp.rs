@@ -17,9 +17,30 @@ pub enum TcpError {
     /// The name leads nowhere.
     #[error("the host name cannot be resolved: {0}")]
     Unresolved(String),
-    /// Anything else.
+    /// The network reports that the host cannot be reached, or the connection was reset.
+    #[error("{0}")]
+    Unreachable(String),
+    /// Anything else: this machine could not try.
     #[error("{0}")]
     Other(String),
+}
+
+impl TcpError {
+    /// Whether the address is known not to take connections. Otherwise nothing is known about it.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, TcpError::Refused | TcpError::TimedOut(_) | TcpError::Unreachable(_))
+    }
+
+    fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => TcpError::Refused,
+            // a firewall answers like this for an address that it rejects
+            io::ErrorKind::HostUnreachable | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
+                TcpError::Unreachable(error.to_string())
+            }
+            _ => TcpError::Other(error.to_string()),
+        }
+    }
 }
 
 /// Connects to `host:port`, within `timeout`.
@@ -33,8 +54,9 @@ pub async fn connect(address: &str, timeout: Duration) -> Result<TcpStream, TcpE
         for address in all {
             match TcpStream::connect(address).await {
                 Ok(stream) => return Ok(stream),
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => last = TcpError::Refused,
-                Err(error) => last = TcpError::Other(error.to_string()),
+                // what is not known of one address is not known of the name
+                Err(_) if matches!(last, TcpError::Other(_)) => {}
+                Err(error) => last = TcpError::of(&error),
             }
         }
         Err(last)
@@ -51,7 +73,7 @@ pub fn problem(address: &str) -> Option<String> {
         return Some(format!("`{address}` has no host"));
     }
     match port.parse::<u16>() {
-        Ok(1..) => None,
+        Ok(1..) if port.bytes().all(|byte| byte.is_ascii_digit()) => None,
         _ => Some(format!("`{port}` in `{address}` is not a port from 1 to 65535")),
     }
 }
@@ -78,6 +100,7 @@ mod tests {
         assert_eq!(problem("[::1]:80"), None);
         assert_eq!(problem("localhost").as_deref(), Some("`localhost` has no port"));
         assert_eq!(problem(":80").as_deref(), Some("`:80` has no host"));
+        assert!(problem("a:+80").is_some());
         assert_eq!(problem("a:http").as_deref(), Some("`http` in `a:http` is not a port from 1 to 65535"));
     }
 }

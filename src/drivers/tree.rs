@@ -130,7 +130,8 @@ async fn known_to_git(call: &Call<'_>) -> Option<Vec<PathBuf>> {
     if said.code != Some(0) {
         return None;
     }
-    let names = said.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    // a part of the list is not the list: without all of it, the folder is walked
+    let names = said.stdout.whole("git ls-files").ok()?.split(|byte| *byte == 0).filter(|name| !name.is_empty());
     let mut paths: Vec<PathBuf> = names.map(|name| std::ffi::OsStr::from_bytes(name).into()).collect();
     paths.sort();
     paths.dedup();

@@ -131,7 +131,7 @@ async fn printed(argv: &[String], project: &Path, env: &BTreeMap<String, String>
     let last = stderr.lines().map(str::trim).rfind(|line| !line.is_empty());
     let words = last.map(|line| format!(": {line}")).unwrap_or_default();
     match said.code {
-        Some(0) => vault::text(said.stdout)
+        Some(0) => vault::text(said.stdout.whole(&format!("the output of `{shown}`"))?.to_vec())
             .map_err(|problem| Fault::environment(format!("what `{shown}` prints {problem}{words}"))),
         Some(code) => Err(Fault::environment(format!("`{shown}` ended with exit code {code}{words}"))),
         None => Err(Fault::environment(format!("`{shown}` was killed by a signal{words}"))),

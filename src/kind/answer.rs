@@ -9,9 +9,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::text::{TextExpect, excerpt, json};
-use super::{Cel, CheckContext, Context, ExistingPath};
+use super::text::{TextExpect, excerpt};
+use super::{Cel, CheckContext, Context, ExistingPath, Sample};
 use crate::diagnostic::Code;
+use crate::document::Segment;
 use crate::drivers::http::{self, Answer, Proxies, Request, Trust};
 use crate::expect::Expect;
 use crate::outcome::{Fault, Measure};
@@ -36,6 +37,9 @@ pub struct AnswerExpect {
     /// What is expected of the answer's headers, by name.
     #[serde(default)]
     pub headers: IndexMap<String, TextExpect>,
+    /// Names of headers that the answer does not have: `[server, x-powered-by]`.
+    #[serde(default)]
+    pub absent_headers: Vec<String>,
     /// From the start of the request to the last byte of its answer.
     #[serde(default)]
     pub time: Option<Expect<TimeSpan>>,
@@ -51,10 +55,25 @@ impl AnswerExpect {
         for (name, expect) in &self.headers {
             expect.check(cx, &[headers.into(), name.as_str().into()]);
         }
+        for (at, name) in self.absent_headers.iter().enumerate() {
+            let path: [Segment; 2] = ["absent_headers".into(), at.into()];
+            if self.headers.keys().any(|other| other.eq_ignore_ascii_case(name)) {
+                let message = format!("the header `{name}` is expected to have a value, too");
+                cx.error(&path, Code::InvalidValue, message, None);
+            }
+            if !http::is_header_name(name) {
+                cx.error(&path, Code::InvalidValue, format!("`{name}` is not the name of a header"), None);
+            }
+        }
     }
 
     fn body(&self) -> TextExpect {
-        TextExpect { contains: self.contains.clone(), matches: self.matches.clone(), ..TextExpect::default() }
+        TextExpect {
+            contains: self.contains.clone(),
+            matches: self.matches.clone(),
+            json: self.json.clone(),
+            ..TextExpect::default()
+        }
     }
 
     /// Measures an answer. Where something does not hold, the first characters of the body come last.
@@ -62,24 +81,27 @@ impl AnswerExpect {
     /// # Errors
     /// [`Fault`] of kind invalid when a pattern or an expression cannot be used.
     pub fn measures(&self, answer: &Answer, cx: &Context) -> Result<Vec<Measure>, Fault> {
-        let body = String::from_utf8_lossy(&answer.body);
+        let body = Sample::new(&answer.body, answer.cut);
         let mut all = vec![self.expected_status().measure("status", &Count(answer.status.into()))];
         for (name, expect) in &self.headers {
             match answer.headers.get(&name.to_ascii_lowercase()) {
-                Some(value) => all.extend(expect.measures(name, value, cx)?),
-                None => all.push(Measure::new(name, "not there", "a header of this name", false)),
+                Some(value) => all.extend(expect.measures(name, &value.as_str().into(), cx)?),
+                None => all.push(Measure::new(name, "absent", "a header of this name", false)),
             }
+        }
+        for name in &self.absent_headers {
+            all.push(match answer.headers.get(&name.to_ascii_lowercase()) {
+                Some(value) => Measure::new(name, excerpt(value, cx), "absent", false),
+                None => Measure::new(name, "absent", "absent", true),
+            });
         }
         if let Some(expect) = &self.time {
             all.push(expect.measure("time", &TimeSpan(answer.time)));
         }
         let before = all.len();
         all.extend(self.body().measures("body", &body, cx)?);
-        if let Some(cel) = &self.json {
-            all.push(json("body", cel, &body, cx)?);
-        }
-        if before == all.len() && all.iter().any(|measure| !measure.holds) && !body.is_empty() {
-            all.push(Measure::new("body", excerpt(&body, cx), "", true));
+        if before == all.len() && all.iter().any(|measure| !measure.holds) && !answer.body.is_empty() {
+            all.push(Measure::new("body", excerpt(body.text(), cx), "", true));
         }
         Ok(all)
     }

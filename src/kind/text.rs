@@ -4,7 +4,7 @@ use regex::Regex;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Cel, CheckContext, Context};
+use super::{Cel, CheckContext, Context, Sample};
 use crate::diagnostic::Code;
 use crate::document::Segment;
 use crate::expect::Expect;
@@ -16,7 +16,8 @@ use crate::units::{ByteSize, Count, Quantity, TimeSpan};
 /// Characters of a text shown beside an expectation.
 const SHOWN: usize = 200;
 
-/// What a text must be; everything written must hold. Line ends at its end do not count.
+/// What a text must be; everything written must hold. One line end at its end does not count. A text that was cut because it
+/// is too large is not measured where its rest could change the verdict.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TextExpect {
@@ -64,32 +65,56 @@ impl TextExpect {
         }
     }
 
-    /// Measures `text`, which is called `name`.
+    /// Measures `sample`, which is called `name`.
     ///
     /// # Errors
-    /// [`Fault`] of kind invalid when the pattern or the expression cannot be used.
-    pub fn measures(&self, name: &str, text: &str, cx: &Context) -> Result<Vec<Measure>, Fault> {
-        let text = text.trim_end_matches(['\n', '\r']);
+    /// [`Fault`] of kind invalid when the pattern or the expression cannot be used; of kind unknown when the text was cut and
+    /// its rest could change the verdict.
+    pub fn measures(&self, name: &str, sample: &Sample<'_>, cx: &Context) -> Result<Vec<Measure>, Fault> {
+        let text = sample.text();
         let shown = excerpt(text, cx);
         let mut all = Vec::new();
-        let mut add = |expected: String, holds: bool| all.push(Measure::new(name, &shown, expected, holds));
+        let mut hidden = false;
+        let mut add = |expected: String, holds: Option<bool>| match holds {
+            Some(holds) => all.push(Measure::new(name, &shown, expected, holds)),
+            None => hidden = true,
+        };
         if let Some(wanted) = &self.equals {
-            add(format!("\"{}\"", brief(wanted)), text == wanted.trim_end_matches(['\n', '\r']));
+            add(format!("\"{}\"", brief(wanted)), sample.equals(wanted));
         }
         if let Some(part) = &self.contains {
-            add(format!("contains \"{part}\""), text.contains(part.as_str()));
+            add(format!("contains \"{part}\""), sample.contains(part));
         }
         if let Some(part) = &self.lacks {
-            add(format!("lacks \"{part}\""), !text.contains(part.as_str()));
+            add(format!("lacks \"{part}\""), sample.contains(part).map(|found| !found));
         }
         if let Some(pattern) = &self.matches {
             let regex = Regex::new(pattern).map_err(|error| Fault::invalid(regex_words(&error)))?;
-            add(format!("matches /{pattern}/"), regex.is_match(text));
+            add(format!("matches /{pattern}/"), sample.matches(&regex));
         }
-        if let Some(expect) = &self.lines {
-            let count = i64::try_from(text.lines().count()).unwrap_or(i64::MAX);
-            all.push(expect.measure(&format!("{name} lines"), &Count(count)));
+        match (&self.lines, sample.lines()) {
+            (Some(expect), Some(count)) => {
+                let count = i64::try_from(count).unwrap_or(i64::MAX);
+                all.push(expect.measure(&format!("{name} lines"), &Count(count)));
+            }
+            (Some(_), None) => hidden = true,
+            (None, _) => {}
         }
+        match sample.whole() {
+            Some(text) => self.measure_whole(name, text, cx, &mut all)?,
+            None => hidden |= self.needs_whole(),
+        }
+        // what is known not to hold is an answer, whatever the rest is
+        if hidden && all.iter().all(|measure| measure.holds) { Err(sample.fault(name)) } else { Ok(all) }
+    }
+
+    /// Whether an expectation reads the text as one value.
+    fn needs_whole(&self) -> bool {
+        self.json.is_some() || self.count.is_some() || self.bytes.is_some() || self.duration.is_some()
+    }
+
+    fn measure_whole(&self, name: &str, text: &str, cx: &Context, all: &mut Vec<Measure>) -> Result<(), Fault> {
+        let shown = excerpt(text, cx);
         if let Some(cel) = &self.json {
             all.push(json(name, cel, text, cx)?);
         }
@@ -101,7 +126,7 @@ impl TextExpect {
         };
         all.extend(self.bytes.as_ref().map(|expect| quantity(name, expect, &sized, &shown)));
         all.extend(self.duration.as_ref().map(|expect| quantity(name, expect, text, &shown)));
-        Ok(all)
+        Ok(())
     }
 }
 
@@ -117,9 +142,10 @@ fn quantity<Q: Quantity>(name: &str, expect: &Expect<Q>, text: &str, shown: &str
 ///
 /// # Errors
 /// [`Fault`] of kind invalid when the expression cannot be used.
-pub fn json(name: &str, cel: &Cel, text: &str, cx: &Context) -> Result<Measure, Fault> {
+fn json(name: &str, cel: &Cel, text: &str, cx: &Context) -> Result<Measure, Fault> {
     let shown = excerpt(text, cx);
-    let Ok(value) = serde_json::from_str::<serde_json::Value>(text) else {
+    // some programs put a byte order mark in front
+    let Ok(value) = serde_json::from_str::<serde_json::Value>(text.trim_start_matches('\u{feff}')) else {
         return Ok(Measure::new(name, format!("{shown} (not JSON)"), &cel.0, false));
     };
     let expr = Expr::parse(&cel.0)
@@ -172,7 +198,7 @@ mod tests {
 
     fn measured(expect: &serde_json::Value, text: &str) -> Vec<(String, String, bool)> {
         let expect: TextExpect = body(expect);
-        let measures = expect.measures("stdout", text, &Trial::new().cx).expect("it can be measured");
+        let measures = expect.measures("stdout", &text.into(), &Trial::new().cx).expect("it can be measured");
         measures.into_iter().map(|measure| (measure.actual, measure.expected, measure.holds)).collect()
     }
 
@@ -181,9 +207,11 @@ mod tests {
     }
 
     #[test]
-    fn line_ends_at_the_end_do_not_count() {
+    fn one_line_end_at_the_end_does_not_count() {
         assert_eq!(measured(&value!({ "equals": "ok" }), "ok\n"), [row("ok", "\"ok\"", true)]);
         assert_eq!(measured(&value!({ "equals": "ok" }), "not ok\n"), [row("not ok", "\"ok\"", false)]);
+        assert_eq!(measured(&value!({ "equals": "ok" }), "ok\n\n"), [row("ok\\n", "\"ok\"", false)]);
+        assert_eq!(measured(&value!({ "lines": 1 }), "\n"), [row("1", "1", true)]);
     }
 
     #[test]
@@ -222,5 +250,36 @@ mod tests {
         assert_eq!(measured(&expect, "{\"items\":[1,2]}"), [row("{\"items\":[1,2]}", "self.items.size() == 2", true)]);
         assert_eq!(measured(&expect, "nope"), [row("nope (not JSON)", "self.items.size() == 2", false)]);
         assert!(!measured(&expect, "{}")[0].2);
+        assert!(measured(&expect, "\u{feff}{\"items\":[1,2]}")[0].2);
+    }
+
+    #[test]
+    fn a_cut_text_is_not_measured_unless_the_verdict_is_certain() {
+        let measured = |expect: serde_json::Value| {
+            body::<TextExpect>(&expect).measures("stdout", &Sample::new(b"12345678", true), &Trial::new().cx)
+        };
+        for expect in [
+            value!({ "lacks": "x" }),
+            value!({ "contains": "x" }),
+            value!({ "matches": "^[0-9]+$" }),
+            value!({ "equals": "123456789" }),
+            value!({ "lines": 1 }),
+            value!({ "json": "self > 1" }),
+            value!({ "count": "> 1" }),
+            value!({ "bytes": "> 1kB" }),
+            value!({ "duration": "< 1s" }),
+        ] {
+            let fault = measured(expect.clone()).expect_err(&expect.to_string());
+            assert_eq!(fault.message, "not measured: stdout is larger than 8 B, and only its beginning was kept");
+        }
+        for (expect, holds) in [
+            (value!({ "contains": "123", "lacks": "123" }), false),
+            (value!({ "contains": "345" }), true),
+            (value!({ "lacks": "345", "lines": 3 }), false),
+            (value!({ "matches": "^1" }), true),
+        ] {
+            let measures = measured(expect).expect("certain");
+            assert_eq!(measures.iter().all(|measure| measure.holds), holds);
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::kind::{
 };
 use crate::outcome::{Failure, Fault, Finding, Outcome, Outputs};
 use crate::spec::Any;
-use crate::units::TimeSpan;
+use crate::units::{ByteSize, TimeSpan};
 
 /// The row of `http`.
 pub const KIND: StepKind = StepKind::step::<Http>(
@@ -24,8 +24,11 @@ pub const KIND: StepKind = StepKind::step::<Http>(
 )
 .outputs(&[
     OutputRow { name: "status", summary: "the status code" },
-    OutputRow { name: "body", summary: "the body as text, its first 64 KiB" },
-    OutputRow { name: "json", summary: "the body as JSON; null where it is none" },
+    OutputRow { name: "body", summary: "the body as text; absent where it is larger than 64 KiB" },
+    OutputRow {
+        name: "json",
+        summary: "the body as JSON; null where it is not JSON, absent where it is larger than 64 KiB",
+    },
     OutputRow { name: "headers", summary: "the answer's headers, names in lower case" },
     OutputRow { name: "time_ms", summary: "from the start to the last byte, in milliseconds" },
 ]);
@@ -94,6 +97,12 @@ impl Step for Http {
         cx.say(format!("{} answered {} in {}", self.title(), answer.status, TimeSpan(answer.time)));
         let unmet: Vec<_> = self.expect.measures(&answer, cx)?.into_iter().filter(|measure| !measure.holds).collect();
         if unmet.is_empty() {
+            if !is_published(&answer) {
+                cx.say(format!(
+                    "the body is larger than {}: it is not published as an output",
+                    ByteSize(PUBLISHED as u64)
+                ));
+            }
             return Ok(Outcome::Passed(outputs(&answer)));
         }
         let words: Vec<String> = unmet
@@ -136,19 +145,27 @@ fn unanswered(title: &str, error: &HttpError) -> Result<Outcome, Fault> {
     }))
 }
 
+/// Whether the body becomes an output. A part of one does not: a condition could be decided by it.
+fn is_published(answer: &Answer) -> bool {
+    !answer.cut && answer.body.len() <= PUBLISHED
+}
+
 fn outputs(answer: &Answer) -> Outputs {
-    let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(PUBLISHED)]).into_owned();
-    let json = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
     // outputs are kept in the clear, and a cookie proves who we are
     let headers = answer.headers.iter().filter(|(name, _)| name.as_str() != "set-cookie");
     let headers = headers.map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect();
-    Outputs::from([
+    let mut outputs = Outputs::from([
         ("status".to_owned(), answer.status.into()),
-        ("body".to_owned(), text.into()),
-        ("json".to_owned(), if answer.body.len() > PUBLISHED { Value::Null } else { json }),
         ("headers".to_owned(), Value::Object(headers)),
         ("time_ms".to_owned(), u64::try_from(answer.time.as_millis()).unwrap_or(u64::MAX).into()),
-    ])
+    ]);
+    if is_published(answer) {
+        let text = String::from_utf8_lossy(&answer.body);
+        let json = serde_json::from_str(text.trim_start_matches('\u{feff}')).unwrap_or(Value::Null);
+        outputs.insert("body".to_owned(), text.into_owned().into());
+        outputs.insert("json".to_owned(), json);
+    }
+    outputs
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::drivers::traffic::{self, Broken, Load, PATIENCE, Pace, Protocol, Report, Running, Until};
+use crate::drivers::traffic::{self, Broken, Cause, Load, PATIENCE, Pace, Protocol, Report, Running, Until};
 use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind};
 use crate::outcome::{Failure, Fault, Outcome};
 use crate::units::TimeSpan;
@@ -41,7 +41,8 @@ const OUTPUTS: &[OutputRow] = &[
     OutputRow { name: "dns", summary: "the name led nowhere" },
     OutputRow { name: "tls", summary: "no secure connection" },
     OutputRow { name: "unreachable", summary: "no way to the host, or no ready endpoint" },
-    OutputRow { name: "malformed", summary: "what came was no HTTP" },
+    OutputRow { name: "malformed", summary: "what came was not HTTP" },
+    OutputRow { name: "unmeasured", summary: "the body was larger than 1 MiB; always 0, the step errors otherwise" },
     OutputRow { name: "unsent", summary: "no connection was free in time" },
     OutputRow {
         name: "stale_connection",
@@ -117,6 +118,11 @@ impl Step for Traffic {
                 told::keep(&report, cx);
                 if let Some(fault) = report.behind() {
                     return Err(fault);
+                }
+                let unmeasured = report.counts.of(Cause::Unmeasured);
+                if unmeasured > 0 {
+                    let message = format!("not measured: {unmeasured} answers have a body of more than 1 MiB");
+                    return Err(Fault::unknown(message).help("ask for a smaller page, or expect only its status"));
                 }
                 if report.counts.requests == 0 {
                     return Err(Fault::unknown("nothing was measured: no request was due in the time")

@@ -5,7 +5,7 @@ use kube::api::AttachParams;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::{Cluster, Trouble};
-use crate::drivers::process::{LineSink, Lines};
+use crate::drivers::process::{Captured, LineSink, Lines};
 
 /// Bytes of standard output that are handed back.
 const KEPT: usize = 64 * 1024;
@@ -32,8 +32,8 @@ pub struct PodExit {
     pub code: Option<i32>,
     /// The cluster's words where there is no exit code.
     pub message: String,
-    /// Its standard output, cut at 64 KiB.
-    pub stdout: String,
+    /// Its standard output, up to 64 KiB.
+    pub stdout: Captured,
 }
 
 impl Cluster {
@@ -67,7 +67,7 @@ impl Cluster {
             None => None,
         };
         let (code, message) = exit_of(status.as_ref());
-        Ok(PodExit { code, message, stdout: String::from_utf8_lossy(&out).into_owned() })
+        Ok(PodExit { code, message, stdout: out })
     }
 }
 
@@ -83,14 +83,13 @@ fn exit_of(status: Option<&Status>) -> (Option<i32>, String) {
     (code, status.message.clone().unwrap_or_default())
 }
 
-/// Hands every line to the sink, and back the first `keep` bytes of all.
-async fn lines(stream: Option<impl AsyncRead + Unpin>, sink: &dyn LineSink, keep: usize) -> Vec<u8> {
-    let mut kept = Vec::new();
+/// Hands every line to the sink, and returns the first `keep` bytes of all.
+async fn lines(stream: Option<impl AsyncRead + Unpin>, sink: &dyn LineSink, keep: usize) -> Captured {
+    let mut kept = Captured::up_to(keep);
     let Some(mut stream) = stream else { return kept };
     let (mut lines, mut rest, mut chunk) = (Lines::default(), Vec::new(), vec![0; 16 * 1024]);
     while let Ok(read @ 1..) = stream.read(&mut chunk).await {
-        let room = keep.saturating_sub(kept.len());
-        kept.extend_from_slice(&chunk[..read.min(room)]);
+        kept.extend(&chunk[..read]);
         rest.extend_from_slice(&chunk[..read]);
         lines.take(&mut rest, sink);
     }

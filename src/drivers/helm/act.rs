@@ -113,13 +113,10 @@ impl Helm {
             let doing = format!("helm template of {}", self.shown(&chart.chart));
             return Err(Undone::Failed(failure(&doing, said.code, words)));
         }
-        if said.stdout.len() >= RENDERED_LIMIT {
-            return Err(Fault::unknown("the chart renders to more than 64 MiB").into());
-        }
         for line in words {
             call.log.line(line.as_bytes());
         }
-        Ok(String::from_utf8_lossy(&said.stdout).into_owned())
+        Ok(String::from_utf8_lossy(said.stdout.whole("the rendered chart")?).into_owned())
     }
 
     /// Installs or upgrades a release. `None` after a dry run.

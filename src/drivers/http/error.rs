@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use crate::units::TimeSpan;
+use crate::units::{ByteSize, TimeSpan};
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,12 +30,23 @@ pub enum HttpError {
     /// The server closed the connection before the whole answer.
     #[error("the connection was closed before the whole answer came")]
     Reset,
+    /// The answer's head is larger than what is read.
+    #[error("the answer has more than {} header lines, or a head of more than {}", super::MAX_HEADERS, ByteSize(super::MAX_HEAD as u64))]
+    Head,
     /// The proxy on the way did not let us through.
     #[error("the proxy {proxy}: {why}")]
     Proxy {
         /// Its host and port.
         proxy: String,
         /// What went wrong there.
+        why: String,
+    },
+    /// A variable that names a proxy cannot be used; its value is not shown.
+    #[error("the value of {name} {why}")]
+    ProxySetting {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with it.
         why: String,
     },
     /// No whole answer in this time.
@@ -52,7 +63,14 @@ pub enum HttpError {
 impl HttpError {
     /// Whether the world said so; else the request itself is wrong, and would be next time.
     pub fn is_answer(&self) -> bool {
-        !matches!(self, HttpError::Url(_) | HttpError::Method(_) | HttpError::Header(_) | HttpError::Ca(_))
+        !matches!(
+            self,
+            HttpError::Url(_)
+                | HttpError::Method(_)
+                | HttpError::Header(_)
+                | HttpError::Ca(_)
+                | HttpError::ProxySetting { .. }
+        )
     }
 
     /// What to do about it, where that is known.
@@ -65,7 +83,7 @@ impl HttpError {
             HttpError::Tls(_) => {
                 Some("write `ca: FILE` for a certificate of your own, or `insecure: true` to look away")
             }
-            HttpError::Proxy { .. } => {
+            HttpError::Proxy { .. } | HttpError::ProxySetting { .. } => {
                 Some("correct `HTTP_PROXY` or `HTTPS_PROXY`, or name the host in `NO_PROXY` to ask it directly")
             }
             HttpError::TimedOut(_) => Some("raise `timeout:`, or find out what the server waits for"),
@@ -108,10 +126,14 @@ impl HttpError {
         if let Some(error) = error.downcast_ref::<rustls::Error>() {
             return Some(HttpError::Tls(tls_words(error)));
         }
-        if let Some(error) = error.downcast_ref::<hyper::Error>()
-            && error.is_incomplete_message()
-        {
-            return Some(HttpError::Reset);
+        if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            if error.is_incomplete_message() {
+                return Some(HttpError::Reset);
+            }
+            // the method that asks for this alone comes with hyper's server
+            if error.is_parse() && error.to_string() == "message head is too large" {
+                return Some(HttpError::Head);
+            }
         }
         let error = error.downcast_ref::<io::Error>()?;
         // an io::Error hides what it wraps from `source`

@@ -9,11 +9,19 @@ use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
 use super::HttpError;
-use super::url::is_this_machine;
+use super::no_proxy::NoProxy;
+use super::url::{is_this_machine, port_problem};
 
-/// Which requests go through which proxy; none where nothing was said.
+/// Which requests go through which proxy; none where no variable is set.
 #[derive(Clone, Default)]
-pub struct Proxies(Option<Arc<Matcher>>);
+pub struct Proxies(Option<Arc<Settings>>);
+
+struct Settings {
+    matcher: Matcher,
+    direct: NoProxy,
+    /// The variable whose value is not a proxy, and what is wrong with it.
+    problem: Option<HttpError>,
+}
 
 impl fmt::Debug for Proxies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,44 +35,62 @@ impl Proxies {
     /// leave out, in `NO_PROXY` stand hosts, domains, addresses and networks. `HTTP_PROXY` in capitals counts as well,
     /// except where `REQUEST_METHOD` shows that a web server set it from a header of its client.
     pub fn of(env: &BTreeMap<String, String>) -> Self {
-        let value = |names: &[&str]| {
-            let found = names.iter().find_map(|name| env.get(*name));
-            found.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        let found = |names: &[&'static str]| {
+            let found = names.iter().find_map(|name| env.get(*name).map(|value| (*name, value.trim().to_owned())));
+            found.filter(|(_, value)| !value.is_empty())
         };
         let cgi = env.contains_key("REQUEST_METHOD");
-        let http = value(if cgi { &["http_proxy"] } else { &["http_proxy", "HTTP_PROXY"] });
-        let https = value(&["https_proxy", "HTTPS_PROXY"]);
-        let all = value(&["all_proxy", "ALL_PROXY"]);
-        if http.is_none() && https.is_none() && all.is_none() {
+        let http = found(if cgi { &["http_proxy"] } else { &["http_proxy", "HTTP_PROXY"] });
+        let https = found(&["https_proxy", "HTTPS_PROXY"]);
+        let all = found(&["all_proxy", "ALL_PROXY"]);
+        let set: Vec<_> = [&http, &https, &all].into_iter().flatten().collect();
+        if set.is_empty() {
             return Proxies::default();
         }
-        let matcher = Matcher::builder()
-            .http(http.unwrap_or_default())
-            .https(https.unwrap_or_default())
-            .all(all.unwrap_or_default())
-            .no(value(&["no_proxy", "NO_PROXY"]).unwrap_or_default());
-        Proxies(Some(Arc::new(matcher.build())))
+        let problem = set.iter().find_map(|(name, value)| problem(name, value));
+        let value = |found: Option<(&str, String)>| found.map(|(_, value)| value).unwrap_or_default();
+        let direct = NoProxy::parse(&value(found(&["no_proxy", "NO_PROXY"])));
+        let matcher = Matcher::builder().http(value(http)).https(value(https)).all(value(all)).build();
+        Proxies(Some(Arc::new(Settings { matcher, direct, problem })))
     }
 
     /// The proxy for a URL, if there is one. This machine itself is always asked directly: what a pipeline forwarded to a
     /// local port no proxy can reach.
     ///
     /// # Errors
-    /// [`HttpError::Proxy`] where it is of a sort that is not spoken here.
+    /// [`HttpError::Proxy`] where it is of a sort that is not spoken here; [`HttpError::ProxySetting`] where a variable does not
+    /// name a proxy: the request would go out directly.
     pub(super) fn for_url(&self, uri: &Uri) -> Result<Option<Proxy>, HttpError> {
-        let Some(intercept) = self
-            .0
-            .as_ref()
-            .filter(|_| !is_this_machine(uri.host().unwrap_or_default()))
-            .and_then(|all| all.intercept(uri))
-        else {
+        let Some(settings) = self.0.as_ref().filter(|_| !is_this_machine(uri.host().unwrap_or_default())) else {
             return Ok(None);
         };
+        if settings.direct.matches(uri) {
+            return Ok(None);
+        }
+        if let Some(problem) = &settings.problem {
+            return Err(problem.clone());
+        }
+        let Some(intercept) = settings.matcher.intercept(uri) else { return Ok(None) };
         let proxy = Proxy(intercept);
         if proxy.uri().scheme_str() == Some("http") {
             return Ok(Some(proxy));
         }
         Err(proxy.failed("only proxies that are reached by http:// are supported"))
+    }
+}
+
+/// What is wrong with the value of a variable that names a proxy. The value may hold a password: it is not shown.
+fn problem(name: &'static str, value: &str) -> Option<HttpError> {
+    let wrong = |why: &str| Some(HttpError::ProxySetting { name, why: why.to_owned() });
+    let Ok(uri) = value.parse::<Uri>() else { return wrong("is not a URL") };
+    match uri.scheme_str() {
+        None | Some("http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h") => {}
+        Some(other) => return wrong(&format!("has the scheme `{other}`, which is not the one of a proxy")),
+    }
+    match uri.authority() {
+        None => wrong("has no host"),
+        Some(authority) if authority.host().is_empty() => wrong("has no host"),
+        Some(authority) => port_problem(authority).and_then(|why| wrong(&format!("cannot be used: {why}"))),
     }
 }
 
@@ -137,6 +163,22 @@ mod tests {
     fn this_machine_is_asked_directly() {
         for url in ["http://127.0.0.1:8080/", "http://[::1]/", "http://localhost/", "http://app.localhost/"] {
             assert_eq!(proxy(&[("http_proxy", "http://a:1")], url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_a_proxy_is_an_error_and_not_a_direct_request() {
+        for (value, why) in [
+            ("http://[::1", "is not a URL"),
+            ("http://a b", "is not a URL"),
+            ("ftp://a:21", "has the scheme `ftp`, which is not the one of a proxy"),
+            ("http://a:99999", "cannot be used: `99999` is not a port from 1 to 65535"),
+            ("http://me:s3cret@a:x", "cannot be used: `x` is not a port from 1 to 65535"),
+        ] {
+            let env = BTreeMap::from([("http_proxy".to_owned(), value.to_owned())]);
+            let found = Proxies::of(&env).for_url(&Uri::from_static("http://x/")).err();
+            assert_eq!(found, Some(HttpError::ProxySetting { name: "http_proxy", why: why.to_owned() }), "{value}");
+            assert!(Proxies::of(&env).for_url(&Uri::from_static("http://localhost/")).is_ok(), "asked directly");
         }
     }
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::{HttpError, Trust};
 
@@ -34,10 +36,14 @@ pub fn config(trust: &Trust) -> Result<ClientConfig, HttpError> {
         let anybody = Arc::new(Anybody(ring::default_provider()));
         return Ok(builder().dangerous().with_custom_certificate_verifier(anybody).with_no_client_auth());
     }
-    match &trust.ca {
-        Some(file) => Ok(builder().with_root_certificates(roots(file)?).with_no_client_auth()),
-        None => Ok(system()),
-    }
+    let Some(file) = &trust.ca else { return Ok(system()) };
+    let (roots, pinned) = roots(file)?;
+    let provider = Arc::new(ring::default_provider());
+    let by_issuer = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| HttpError::Ca(format!("the certificates in `{}` cannot be used: {error}", file.display())))?;
+    let verifier = Arc::new(Pinned { by_issuer, pinned });
+    Ok(builder().dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
 fn builder() -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
@@ -46,16 +52,69 @@ fn builder() -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
         .expect("ring knows the default protocol versions")
 }
 
-fn roots(file: &Path) -> Result<RootCertStore, HttpError> {
+fn roots(file: &Path) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), HttpError> {
     let shown = file.display();
     let all = CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| HttpError::Ca(format!("the certificates in `{shown}` cannot be read: {error}")))?;
     let mut roots = RootCertStore::empty();
-    if roots.add_parsable_certificates(all).0 == 0 {
+    if roots.add_parsable_certificates(all.iter().cloned()).0 == 0 {
         return Err(HttpError::Ca(format!("`{shown}` holds no certificate (-----BEGIN CERTIFICATE-----)")));
     }
-    Ok(roots)
+    Ok((roots, all))
+}
+
+/// Accepts a certificate whose issuer is in the file, or that is in the file itself. The second is what `openssl req -x509`
+/// makes: it calls itself an authority, which webpki refuses for a server, and curl and Python accept.
+#[derive(Debug)]
+struct Pinned {
+    by_issuer: Arc<WebPkiServerVerifier>,
+    pinned: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        cert: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self.by_issuer.verify_server_cert(cert, chain, name, ocsp, now);
+        // webpki checks the dates first, so these errors say that they are right; the name is still to be checked
+        match &verified {
+            Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::Other(_)))
+                if self.pinned.contains(cert) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(cert)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            _ => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.by_issuer.verify_tls12_signature(message, cert, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.by_issuer.verify_tls13_signature(message, cert, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.by_issuer.supported_verify_schemes()
+    }
 }
 
 /// Accepts every certificate, but only from one who has its key.
@@ -94,5 +153,53 @@ impl ServerCertVerifier for Anybody {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+    use crate::drivers::http::{Http, Request};
+    use crate::drivers::traffic::tests::certificate::{Certificate, server_with};
+
+    /// What a client says of a server with this certificate, which is in its file of trusted ones.
+    async fn trusted(certificate: Certificate) -> Result<u16, String> {
+        let folder = tempfile::tempdir().expect("tmp");
+        let file = folder.path().join("ca.pem");
+        let acceptor = TlsAcceptor::from(server_with(certificate, &file, &[]));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("https://{}", listener.local_addr().expect("bound"));
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.expect("a client");
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                use tokio::io::{AsyncReadExt, AsyncWriteExt};
+                let _ = stream.read(&mut [0; 1024]).await;
+                let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        let trust = Trust { ca: Some(file), insecure: false };
+        let answer = Http::new().send(&Request::get(url), &trust).await;
+        answer.map(|answer| answer.status).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_certificate_in_the_file_is_trusted_also_where_it_calls_itself_an_authority() {
+        for ca in [false, true] {
+            assert_eq!(trusted(Certificate { ca, ..Certificate::default() }).await, Ok(204));
+        }
+    }
+
+    #[tokio::test]
+    async fn its_name_and_its_dates_are_checked_all_the_same() {
+        for ca in [false, true] {
+            let other_name = trusted(Certificate { ca, host: 2, ..Certificate::default() }).await;
+            assert!(other_name.as_ref().is_err_and(|words| words.contains("not valid for")), "{other_name:?}");
+            let expired = trusted(Certificate { ca, ends: "21", ..Certificate::default() }).await;
+            assert!(expired.as_ref().is_err_and(|words| words.contains("expired")), "{expired:?}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use http::Uri;
-use http::uri::PathAndQuery;
+use http::uri::{Authority, PathAndQuery};
 
 use super::HttpError;
 
@@ -27,9 +27,22 @@ pub fn parse(url: &str) -> Result<Uri, HttpError> {
         Some(authority) if authority.as_str().contains('@') => {
             Err(HttpError::Url("a URL cannot carry a user and a password: send them by `headers_from_env`".to_owned()))
         }
-        Some(authority) if !authority.host().is_empty() => Ok(uri),
-        _ => Err(bad("it has no host")),
+        Some(authority) if authority.host().is_empty() => Err(bad("it has no host")),
+        Some(authority) => match port_problem(authority) {
+            Some(problem) => Err(bad(&problem)),
+            None => Ok(uri),
+        },
+        None => Err(bad("it has no host")),
     }
+}
+
+/// What is wrong with the port of an authority. `http` reads a port that is not a number as none at all, and the default
+/// port would be asked in its place.
+pub(super) fn port_problem(authority: &Authority) -> Option<String> {
+    let port = authority.as_str().rsplit('@').next()?.strip_prefix(authority.host())?;
+    let written = port.strip_prefix(':')?;
+    let valid = written.bytes().all(|byte| byte.is_ascii_digit()) && matches!(written.parse::<u16>(), Ok(1..));
+    (!valid).then(|| format!("`{written}` is not a port from 1 to 65535"))
 }
 
 /// Whether a host, as it stands in a URL, is this machine itself.
@@ -72,10 +85,33 @@ mod tests {
         for (url, words) in [
             ("localhost:8080", "`localhost:8080` is not a URL to ask: it does not start with http:// or https://"),
             ("ftp://a/b", "`ftp://a/b` is not a URL to ask: `ftp` is neither http nor https"),
+            ("http://a:180800/", "`http://a:180800/` is not a URL to ask: `180800` is not a port from 1 to 65535"),
+            ("http://a:0", "`http://a:0` is not a URL to ask: `0` is not a port from 1 to 65535"),
+            ("https://a:/x", "`https://a:/x` is not a URL to ask: `` is not a port from 1 to 65535"),
+            ("https://[::1]:x", "`https://[::1]:x` is not a URL to ask: `x` is not a port from 1 to 65535"),
             ("http://u:p@a/", "a URL cannot carry a user and a password: send them by `headers_from_env`"),
         ] {
             assert_eq!(problem(url).as_deref(), Some(words));
         }
+        for url in ["http://a", "http://a:1", "http://a:65535/x:99999", "http://[::1]", "http://[::1]:8080/?p=:99999"] {
+            assert_eq!(problem(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_not_a_number_is_never_the_default_port() {
+        for port in ["-1", "+80", "99999", "abc", " 80", "80 ", "8O", "0x50", "", "0", "00", "65536", "1e2", "٨٠"] {
+            for (before, after) in [("http://a:", ""), ("https://a:", "/path"), ("http://[::1]:", "?q")] {
+                assert!(problem(&format!("{before}{port}{after}")).is_some(), "{before}{port}{after}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_redirect_to_an_invalid_port_is_refused() {
+        let base = parse("http://a/").expect("well formed");
+        assert!(join(&base, "http://a:99999/").is_err());
+        assert!(join(&base, "//a:99999/").is_err());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use tokio::net::unix::pipe::Receiver;
 
 use super::lines::Lines;
-use super::{LINE_LIMIT, LineSink};
+use super::{Captured, LINE_LIMIT, LineSink};
 
 /// Room for the first read, in bytes: most children say little, many nothing. The allocator keeps pieces of this size
 /// at hand; for one of [`LINE_LIMIT`] it would go to the kernel and back for every child.
@@ -20,8 +20,8 @@ const FIRST_READ: usize = 1000;
 pub enum Into<'a> {
     /// Lines for a sink.
     Lines(Lines, &'a dyn LineSink),
-    /// Kept up to this many bytes; the rest is read and dropped.
-    Kept(Vec<u8>, usize),
+    /// Kept up to a limit; the rest is read and dropped.
+    Kept(Captured),
 }
 
 /// The pipe, and who tells that it holds something.
@@ -109,22 +109,21 @@ impl<'a> Pump<'a> {
     fn take(&mut self) {
         match &mut self.into {
             Into::Lines(lines, sink) => lines.take(&mut self.buffer, *sink),
-            Into::Kept(kept, limit) => {
-                let room = limit.saturating_sub(kept.len()).min(self.buffer.len());
-                kept.extend_from_slice(&self.buffer[..room]);
+            Into::Kept(captured) => {
+                captured.extend(&self.buffer);
                 self.buffer.clear();
             }
         }
     }
 
-    /// Reads no further; what was kept.
-    pub fn end(mut self) -> Vec<u8> {
+    /// Reads no further; returns what was kept.
+    pub fn end(mut self) -> Captured {
         match &mut self.into {
             Into::Lines(lines, sink) => {
                 lines.end(&mut self.buffer, *sink);
-                Vec::new()
+                Captured::default()
             }
-            Into::Kept(kept, _) => std::mem::take(kept),
+            Into::Kept(captured) => std::mem::take(captured),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::refused::{not_started, out_of};
 use super::start::{Ends, Started};
 use super::wait::{Watcher, Way};
 use super::{
-    Captured, Command, DRAIN_LIMIT, Exit, Finished, LEFTOVER_GRACE, Leftovers, LineSink, QUIET, Stop, program,
+    Captured, Command, DRAIN_LIMIT, Exit, Finished, LEFTOVER_GRACE, Leftovers, LineSink, Output, QUIET, Stop, program,
 };
 use crate::outcome::Fault;
 
@@ -106,17 +106,17 @@ impl Running {
     }
 
     /// The same with stderr apart, both kept up to `limit` bytes.
-    pub(super) async fn finish_apart(self, stderr: OwnedFd, limit: usize, stop: &Stop) -> Result<Captured, Fault> {
+    pub(super) async fn finish_apart(self, stderr: OwnedFd, limit: usize, stop: &Stop) -> Result<Output, Fault> {
         let Running { mut child, stdout, mut feed, .. } = self;
-        let mut out = Pump::new(stdout, Into::Kept(Vec::new(), limit));
-        let mut err = Pump::new(stderr, Into::Kept(Vec::new(), limit));
+        let mut out = Pump::new(stdout, Into::Kept(Captured::up_to(limit)));
+        let mut err = Pump::new(stderr, Into::Kept(Captured::up_to(limit)));
         let finished = child.attend(&mut [&mut out, &mut err], &mut feed, stop, Leftovers::End).await?;
         let code = match finished.exit {
             Exit::Code(code) => Some(code),
             Exit::Signal(_) => None,
             Exit::Stopped => return Err(Fault::unknown("stopped")),
         };
-        Ok(Captured { code, stdout: out.end(), stderr: err.end() })
+        Ok(Output { code, stdout: out.end(), stderr: err.end() })
     }
 }
 

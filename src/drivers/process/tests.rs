@@ -10,7 +10,7 @@ use rustix::process::Pid;
 use tokio_util::sync::CancellationToken;
 
 use super::wait::Way;
-use super::{Captured, Command, Exit, Finished, LINE_LIMIT, Leftovers, LineSink, Running, Stop, capture, run};
+use super::{Command, Exit, Finished, LINE_LIMIT, Leftovers, LineSink, Output, Running, Stop, capture, run};
 
 /// A sink that keeps every line, and cancels a token at the first.
 #[derive(Debug, Default)]
@@ -287,8 +287,9 @@ async fn no_descriptor_leaks_into_another_child() {
 #[tokio::test]
 async fn captures_both_streams_apart_and_cut() {
     let script = "printf hello; printf 'oh dear' >&2; exit 4";
-    let Captured { code, stdout, stderr } = capture(&sh(script), 5, &never()).await.expect("sh is everywhere");
+    let Output { code, stdout, stderr } = capture(&sh(script), 5, &never()).await.expect("sh is everywhere");
     assert_eq!((code, &stdout[..], &stderr[..]), (Some(4), &b"hello"[..], &b"oh de"[..]));
+    assert_eq!((stdout.is_cut(), stderr.is_cut()), (false, true));
 }
 
 #[tokio::test]

@@ -1,10 +1,16 @@
 //! Reading one HTTP/1 answer from bytes as they come: where it ends, what its status is, whether the connection lives on.
 //! Pure; knows no socket.
 
+use std::mem::MaybeUninit;
+
+use crate::drivers::http::{MAX_HEAD, MAX_HEADERS};
+
 /// Bytes of a body that are kept for the judge.
 const KEPT: usize = 1 << 20;
-/// Headers that an answer may have.
-const HEADERS: usize = 96;
+/// Header lines that an answer may have.
+const HEADERS: usize = MAX_HEADERS;
+/// Header lines of most answers: an array for them costs nothing.
+const FEW: usize = 64;
 
 /// A whole answer, as the judge sees it.
 #[derive(Debug)]
@@ -15,12 +21,14 @@ pub struct Told<'a> {
     pub head: &'a [u8],
     /// The body, its first MiB.
     pub body: &'a [u8],
+    /// Whether the body was longer.
+    pub cut: bool,
 }
 
 impl Told<'_> {
     /// The headers by name in lower case and value, in their order.
     pub fn headers(&self) -> Vec<(String, String)> {
-        let mut slots = [httparse::EMPTY_HEADER; HEADERS];
+        let mut slots = vec![httparse::EMPTY_HEADER; HEADERS];
         match httparse::parse_headers(self.head, &mut slots) {
             Ok(httparse::Status::Complete((_, headers))) => headers
                 .iter()
@@ -76,6 +84,8 @@ pub(super) struct Answer {
     /// The head without its first line and the body, where they are wanted.
     pub head: Vec<u8>,
     pub body: Vec<u8>,
+    /// Whether the body was longer than what is kept of it.
+    pub cut: bool,
     wanted: bool,
     to_head: bool,
     framing: Body,
@@ -89,6 +99,7 @@ impl Answer {
             keep: false,
             head: Vec::new(),
             body: Vec::new(),
+            cut: false,
             wanted,
             to_head: false,
             framing: Body::Unknown,
@@ -100,6 +111,7 @@ impl Answer {
         self.status = 0;
         self.head.clear();
         self.body.clear();
+        self.cut = false;
         self.to_head = to_head;
         self.framing = Body::Unknown;
     }
@@ -147,14 +159,22 @@ impl Answer {
         if bytes.is_empty() {
             return Ok(None);
         }
-        let mut slots = [const { std::mem::MaybeUninit::uninit() }; HEADERS];
+        let mut few = [const { MaybeUninit::uninit() }; FEW];
+        let mut many;
         let mut response = httparse::Response::new(&mut []);
         let config = httparse::ParserConfig::default();
-        let length = match config.parse_response_with_uninit_headers(&mut response, bytes, &mut slots) {
+        let mut parsed = config.parse_response_with_uninit_headers(&mut response, bytes, &mut few);
+        if parsed == Err(httparse::Error::TooManyHeaders) {
+            many = vec![MaybeUninit::uninit(); HEADERS];
+            response = httparse::Response::new(&mut []);
+            parsed = config.parse_response_with_uninit_headers(&mut response, bytes, &mut many);
+        }
+        let length = match parsed {
             Ok(httparse::Status::Complete(length)) => length,
-            Ok(httparse::Status::Partial) if bytes.len() >= super::line::ROOM => return Err("its head is too long"),
+            Ok(httparse::Status::Partial) if bytes.len() >= MAX_HEAD => return Err("its head is larger than 512 KiB"),
             Ok(httparse::Status::Partial) => return Ok(None),
-            Err(_) => return Err("it is no HTTP/1 answer"),
+            Err(httparse::Error::TooManyHeaders) => return Err("it has more than 1024 header lines"),
+            Err(_) => return Err("it is not an HTTP/1 answer"),
         };
         let status = response.code.unwrap_or(0);
         if (100..200).contains(&status) && status != 101 {
@@ -199,6 +219,7 @@ impl Answer {
         if self.wanted {
             let room = KEPT.saturating_sub(self.body.len()).min(bytes.len());
             self.body.extend_from_slice(&bytes[..room]);
+            self.cut |= room < bytes.len();
         }
     }
 

@@ -104,7 +104,7 @@ fn the_judge_sees_headers_in_lower_case() {
     let mut answer = Answer::new(true);
     answer.begin(false);
     answer.take(b"HTTP/1.1 200 OK\r\nX-A:  1 \r\ncontent-length: 0\r\n\r\n");
-    let told = Told { status: 200, head: &answer.head, body: &answer.body };
+    let told = Told { status: 200, head: &answer.head, body: &answer.body, cut: answer.cut };
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(told.headers(), [pair("x-a", "1"), pair("content-length", "0")]);
 }

@@ -21,8 +21,10 @@ pub enum Cause {
     Tls,
     /// No way to the host, or nobody to ask.
     Unreachable,
-    /// What came is no HTTP.
+    /// What came is not HTTP.
     Malformed,
+    /// An answer whose body is larger than what is kept of it, so that nothing is known of it.
+    Unmeasured,
     /// No connection was free in time.
     Unsent,
     /// Met a kept connection that the server was just closing; counted apart.
@@ -31,7 +33,7 @@ pub enum Cause {
 
 impl Cause {
     /// All of them, in the order of reports.
-    pub const ALL: [Cause; 12] = [
+    pub const ALL: [Cause; 13] = [
         Cause::WrongStatus,
         Cause::WrongBody,
         Cause::Refused,
@@ -42,6 +44,7 @@ impl Cause {
         Cause::Tls,
         Cause::Unreachable,
         Cause::Malformed,
+        Cause::Unmeasured,
         Cause::Unsent,
         Cause::StaleConnection,
     ];
@@ -59,6 +62,7 @@ impl Cause {
             Cause::Tls => "tls",
             Cause::Unreachable => "unreachable",
             Cause::Malformed => "malformed",
+            Cause::Unmeasured => "unmeasured",
             Cause::Unsent => "unsent",
             Cause::StaleConnection => "stale_connection",
         }

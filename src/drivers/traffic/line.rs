@@ -19,8 +19,8 @@ use super::Cause;
 use super::answer::{Answer, Progress};
 use super::wire::{Bad, Connected, Spoilt, Tls, Wire, broken, is_reset};
 
-/// Bytes of an answer that are read at once; its head must fit.
-pub(super) const ROOM: usize = 32 << 10;
+/// Bytes of an answer that are read at once. A head that does not fit makes the buffer larger.
+const ROOM: usize = 32 << 10;
 /// How soon after the request a reset has to be seen to belong to a connection that was just being closed.
 const SAME_MOMENT: Duration = Duration::from_millis(100);
 
@@ -131,6 +131,11 @@ impl Line {
                 Progress::More => {
                     self.buffer.copy_within(used..self.filled, 0);
                     self.filled -= used;
+                    if self.filled == self.buffer.len() {
+                        let mut larger = std::mem::take(&mut self.buffer).into_vec();
+                        larger.resize(2 * larger.len(), 0);
+                        self.buffer = larger.into_boxed_slice();
+                    }
                 }
                 Progress::Whole(used) => {
                     self.answered += 1;

@@ -1,6 +1,6 @@
 //! Claims about the whole generator, against servers that misbehave on purpose and count what they see.
 
-mod certificate;
+pub(crate) mod certificate;
 mod http2;
 mod server;
 

@@ -82,7 +82,12 @@ impl Worker {
             Written::Http2(frames) => self.ask_in_session(job.target, frames, deadline).await,
         };
         let result = asked.and_then(|()| {
-            let told = Told { status: self.answer.status, head: &self.answer.head, body: &self.answer.body };
+            let told = Told {
+                status: self.answer.status,
+                head: &self.answer.head,
+                body: &self.answer.body,
+                cut: self.answer.cut,
+            };
             board.load.judge.judge(&told)
         });
         (peer, result)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::spec::{Ask, Fallback};
 use crate::drivers::call::{Call, last_line};
-use crate::drivers::process::{Captured, Command, Stop, capture};
+use crate::drivers::process::{Command, Output, Stop, capture};
 use crate::drivers::script::{self, Task};
 use crate::kind::Context;
 use crate::outcome::{Fault, FaultKind};
@@ -116,8 +116,8 @@ async fn one(command: &Command, call: &Call<'_>) -> Result<Result<String, String
         }
     };
     match said {
-        Ok(Captured { code: Some(0), stdout, .. }) => Ok(Ok(String::from_utf8_lossy(&stdout).into_owned())),
-        Ok(Captured { code, stderr, .. }) => {
+        Ok(Output { code: Some(0), stdout, .. }) => Ok(Ok(String::from_utf8_lossy(&stdout).into_owned())),
+        Ok(Output { code, stderr, .. }) => {
             let words = last_line(&stderr).map(|words| format!(": {words}")).unwrap_or_default();
             let code = code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
             Ok(Err(format!("{code}{words}")))

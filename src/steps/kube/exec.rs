@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Verb;
 use super::on::On;
@@ -69,11 +70,19 @@ impl Verb for Exec {
         };
         let program = self.command.first().map(String::as_str).unwrap_or_default();
         match exit.code {
-            Some(0) => Ok(Outcome::Passed(Outputs::from([
-                ("exit_code".to_owned(), 0.into()),
-                ("stdout".to_owned(), exit.stdout.trim_end_matches('\n').into()),
-                ("pod".to_owned(), pod.into()),
-            ]))),
+            Some(0) => {
+                let mut outputs =
+                    Outputs::from([("exit_code".to_owned(), 0.into()), ("pod".to_owned(), Value::from(pod))]);
+                // a part is not published: a condition could be decided by it
+                match exit.stdout.whole("stdout") {
+                    Ok(stdout) => {
+                        let text = String::from_utf8_lossy(stdout).trim_end_matches('\n').to_owned();
+                        outputs.insert("stdout".to_owned(), text.into());
+                    }
+                    Err(fault) => on.cx.say(format!("{fault}: it is not published as an output")),
+                }
+                Ok(Outcome::Passed(outputs))
+            }
             Some(code) => Ok(Outcome::Failed(Failure {
                 exit_code: Some(code),
                 ..Failure::new(format!("{program} in pod/{pod} ended with exit code {code}"))

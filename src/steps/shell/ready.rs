@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::tail::Tail;
 use crate::diagnostic::Code;
-use crate::drivers::http::{Request, Trust};
+use crate::drivers::http::{self, Request, Trust};
 use crate::drivers::tcp;
 use crate::kind::{CheckContext, Context};
 use crate::outcome::Failure;
@@ -51,6 +51,10 @@ impl Ready {
         if let Some(problem) = self.tcp.as_deref().and_then(tcp::problem) {
             let help = Some("write `tcp: \"127.0.0.1:8080\"`".to_owned());
             cx.error(&["ready".into(), "tcp".into()], Code::InvalidValue, problem, help);
+        }
+        if let Some(problem) = self.http.as_deref().and_then(http::problem) {
+            let help = Some("write `http: \"http://127.0.0.1:8080/\"`".to_owned());
+            cx.error(&["ready".into(), "http".into()], Code::InvalidValue, problem, help);
         }
         if !cx.during {
             let help = Some("add `during: [step]`: the script is then stopped when that step is over".to_owned());
