@@ -134,6 +134,9 @@ pub(super) struct Run {
     /// Everything up to this stage, by name or number
     #[arg(long, value_name = "STAGE", conflicts_with = "stages")]
     pub until: Option<String>,
+    /// With --stage or --until: run the pipeline's own `finally` steps, too
+    #[arg(long)]
+    pub finally: bool,
     /// Steps that run at once [default: number of cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub jobs: Option<u32>,

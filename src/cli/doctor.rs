@@ -1,6 +1,6 @@
 //! `pipeline doctor`: what this machine has, what the pipeline needs of it, and what to do where something is missing.
 
-mod needs;
+pub(super) mod needs;
 mod secrets;
 
 use std::path::PathBuf;

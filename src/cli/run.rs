@@ -7,6 +7,7 @@ pub(super) mod perform;
 mod resume;
 mod signals;
 mod tenure;
+mod tools;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -47,6 +48,12 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
         if let (Some(program), false) = (world.cluster.credential_program()?, run.dry_run) {
             out::say(&format!("the cluster's user signs in with the program `{program}`, which kubeconfig names"));
         }
+    }
+    if selection.leaves_out_finally(&plan) {
+        out::say("this run leaves out stages: the pipeline's own `finally` steps do not run (`--finally` runs them)");
+    }
+    if !run.dry_run {
+        tools::present(&plan, &selection, &environment())?;
     }
     let past = match &run.resume {
         Some(wanted) => Some(resume::past(&record::store(args)?, wanted, &plan)?),
@@ -177,7 +184,7 @@ fn selection(plan: &Plan, run: &Run) -> Result<Selection, Fault> {
     };
     let stages: Vec<String> = run.stages.iter().map(named).collect();
     let until = run.until.as_ref().map(named);
-    Selection::of(plan, &stages, until.as_deref()).map_err(|unknown| {
+    Selection::of(plan, &stages, until.as_deref(), run.finally).map_err(|unknown| {
         let fault = Fault::invalid(unknown.to_string());
         match unknown.help {
             Some(help) => fault.help(help),

@@ -35,8 +35,8 @@ pub(crate) enum Word {
     Again(NodeId, u32),
     /// An attempt failed, another follows.
     AttemptFailed { node: NodeId, attempt: u32, failure: Failure, retry_in: Duration },
-    /// A `during` node is up.
-    Up(NodeId),
+    /// A `during` node is up, with outputs for the nodes that it covers.
+    Up(NodeId, Outputs),
     /// An assertion has its last word.
     Settled(NodeId, Box<AssertionResult>),
     /// It is over.
@@ -110,6 +110,8 @@ pub(crate) struct Job {
     pub key: Option<[u8; 32]>,
     /// What earlier runs made may stand for it.
     pub cached: bool,
+    /// Cancelled when the run has failed: no further attempt begins then.
+    pub failing: CancellationToken,
     /// A gate that is looked at once, and only warns.
     pub only_looks: bool,
 }
@@ -240,13 +242,18 @@ impl Job {
             if last || invalid || !ending.state.is_bad() {
                 return ending;
             }
+            if self.failing.is_cancelled() {
+                return Ending::failed(not_again(told(ending)));
+            }
             let retry_in = backoff(node.retry, attempt);
             let failure = told(ending);
+            let last = failure.clone();
             self.ear.hear(Word::AttemptFailed { node: self.node, attempt, failure, retry_in });
             tokio::select! {
                 biased;
                 () = self.cx.signals.cancel.cancelled() => return Ending::of(State::Cancelled),
                 () = self.cx.signals.stop.cancelled() => return Ending::of(State::Passed),
+                () = self.failing.cancelled() => return Ending::failed(not_again(last)),
                 () = tokio::time::sleep(retry_in) => {}
             }
             attempt += 1;
@@ -262,11 +269,13 @@ impl Job {
         }
         if again {
             cx.to_mut().signals.up = CancellationToken::new();
+            cx.to_mut().signals.up_outputs = Arc::default();
             let _ = std::fs::remove_file(&cx.output_file);
         }
         let watched = Watched { signals: &cx.signals, during: !node.covers.is_empty(), timeout: node.timeout };
         let work = AssertUnwindSafe(body.run(&cx)).catch_unwind();
-        let (result, cut, was_up) = watched.run(work, || self.ear.hear(Word::Up(self.node))).await;
+        let up = || self.ear.hear(Word::Up(self.node, self.outputs_when_up(&cx)));
+        let (result, cut, was_up) = watched.run(work, up).await;
         let result = result.map(|caught| caught.unwrap_or_else(|panic| Err(broke(step.kind.name, panic.as_ref()))));
         let ending = match cut {
             Some(Cut::TimedOut(after)) => timed_out(after, result),
@@ -288,6 +297,18 @@ impl Job {
             },
         };
         (ending, was_up)
+    }
+
+    /// What the steps that a `during` step covers may use of it. What is wrong with it is reported when it ends.
+    fn outputs_when_up(&self, cx: &Context) -> Outputs {
+        let mut outputs = cx.signals.up_outputs.get().cloned().unwrap_or_default();
+        if outputs::refuse_secrets(&outputs, &self.cx.secrets, &self.masker).is_err() {
+            outputs = Outputs::new();
+        }
+        if self.outputs.may_hold_some() {
+            outputs.extend(outputs::peek(&cx.output_file, &self.cx.secrets, &self.masker).unwrap_or_default());
+        }
+        outputs
     }
 
     fn passed(&self, step: &StepPlan, file: &Path, mut outputs: Outputs) -> Ending {
@@ -331,6 +352,11 @@ fn told(ending: Ending) -> Failure {
         (None, Some(fault)) => Failure { help: fault.help, ..Failure::new(fault.message) },
         (None, None) => Failure::new("it did not pass"),
     }
+}
+
+/// The failure of an attempt that is the last one because the run has failed.
+fn not_again(failure: Failure) -> Failure {
+    Failure { summary: format!("{} (not tried again: the run has failed)", failure.summary), ..failure }
 }
 
 /// A panic of a kind, as a fault: the run goes on.

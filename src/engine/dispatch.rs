@@ -30,7 +30,7 @@ use super::masked;
 use super::outputs::OutputFolder;
 use super::scheduler::{End, Scheduler, Why};
 use super::scope::Known;
-use super::{Options, Parts};
+use super::{Mode, Options, Parts};
 use common::Common;
 use crew::{Crew, Place};
 use desk::Desk;
@@ -176,7 +176,8 @@ impl Dispatch {
                 self.did_something = true;
                 self.events.push(Event::AttemptFailed { node, attempt, failure, retry_in });
             }
-            Word::Up(node) => {
+            Word::Up(node, outputs) => {
+                self.known.node_up(node, outputs);
                 self.events.push(Event::NodeUp { node });
                 self.scheduler.up(node);
             }
@@ -229,6 +230,9 @@ impl Dispatch {
         self.known.node_over(node, ending.state, &ending.outputs);
         if ending.state.is_bad() && !tolerated && self.first_fault.is_none() {
             self.first_fault = Some((ending.state, ending.fault.clone()));
+            if self.options.mode != Mode::KeepGoing {
+                self.common.failing.cancel();
+            }
         }
         self.events.push(Event::NodeFinished {
             node,

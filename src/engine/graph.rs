@@ -172,7 +172,8 @@ impl Graph {
     fn order_stages(&mut self, plan: &Plan) {
         for (index, stage) in plan.stages().iter().enumerate() {
             let mut needs: Vec<usize> = stage.needs.iter().map(|need| need.index()).collect();
-            if stage.always {
+            // where it takes no part, that is known from the start: a run that is killed leaves nothing of it to be done
+            if stage.always && self.stages[index].selected {
                 needs.extend((0..self.stages.len()).filter(|other| !self.stages[*other].always));
                 needs.sort_unstable();
                 needs.dedup();

@@ -24,11 +24,17 @@ const LIMIT: u64 = 1024 * 1024;
 /// A failure that names the lines that cannot be read, or the outputs that hold a secret; or says that it is no regular
 /// file, or too large.
 pub(crate) fn take(file: &Path, secrets: &BTreeMap<String, SecretText>, masker: &Masker) -> Result<Outputs, Failure> {
-    let read = read(file);
-    if !matches!(read, Ok(None)) {
-        let _ = std::fs::remove_file(file);
-    }
-    let Some(text) = read? else { return Ok(Outputs::new()) };
+    let found = peek(file, secrets, masker);
+    let _ = std::fs::remove_file(file);
+    found
+}
+
+/// Reads the file and leaves it where it is; none means no outputs.
+///
+/// # Errors
+/// As for [`take`].
+pub(crate) fn peek(file: &Path, secrets: &BTreeMap<String, SecretText>, masker: &Masker) -> Result<Outputs, Failure> {
+    let Some(text) = read(file)? else { return Ok(Outputs::new()) };
     let text = String::from_utf8(text).map_err(|_| Failure::new("its outputs are not UTF-8 text"))?;
     let found: Outputs = parse(&text)?.into_iter().map(|(key, value)| (key, value.into())).collect();
     refuse_secrets(&found, secrets, masker)?;

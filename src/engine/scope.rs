@@ -80,6 +80,13 @@ impl Known {
         }
     }
 
+    /// A `during` node is up: what it covers may use these outputs.
+    pub fn node_up(&mut self, node: NodeId, outputs: Outputs) {
+        if !outputs.is_empty() {
+            self.outputs.insert(node, outputs);
+        }
+    }
+
     /// A node is over.
     pub fn node_over(&mut self, node: NodeId, state: State, outputs: &Outputs) {
         self.states[node.index()] = state;

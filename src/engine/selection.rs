@@ -30,18 +30,18 @@ impl Selection {
         Selection { chosen: vec![false; plan.stages().len()] }
     }
 
-    /// The stages named, alone, and `until` with all that it needs. The pipeline's own gate and its `finally` belong
-    /// to every run. Nothing asked for is everything.
+    /// The stages named, alone, and `until` with all that it needs. The pipeline's own gate belongs to every run, its
+    /// `finally` to those that take in every stage, and to others where `finally` is set: a run that stops early leaves what
+    /// it made for its user to see. Nothing asked for is everything.
     ///
     /// # Errors
     /// [`UnknownStage`] for the first name that the plan does not have.
-    pub fn of(plan: &Plan, stages: &[String], until: Option<&str>) -> Result<Self, UnknownStage> {
+    pub fn of(plan: &Plan, stages: &[String], until: Option<&str>, finally: bool) -> Result<Self, UnknownStage> {
         if stages.is_empty() && until.is_none() {
             return Ok(Selection::all(plan));
         }
         let own = |name: &str| matches!(name, "before" | "after");
-        let mut chosen: Vec<bool> =
-            plan.stages().iter().map(|stage| stage.always || own(stage.name.as_str())).collect();
+        let mut chosen: Vec<bool> = plan.stages().iter().map(|stage| own(stage.name.as_str())).collect();
         for name in stages {
             chosen[find(plan, name)?] = true;
         }
@@ -54,7 +54,16 @@ impl Selection {
                 wanted.extend(plan.stages()[stage].needs.iter().chain(nodes).map(|need| need.index()));
             }
         }
+        let whole = plan.stages().iter().zip(&chosen).all(|(stage, chosen)| stage.always || *chosen);
+        for (stage, chosen) in plan.stages().iter().zip(&mut chosen) {
+            *chosen |= stage.always && (whole || finally);
+        }
         Ok(Selection { chosen })
+    }
+
+    /// Whether it leaves out the pipeline's own `finally`.
+    pub fn leaves_out_finally(&self, plan: &Plan) -> bool {
+        plan.stages().iter().zip(&self.chosen).any(|(stage, chosen)| stage.always && !chosen)
     }
 
     /// Whether a stage takes part.

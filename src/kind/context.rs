@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
@@ -59,6 +59,8 @@ pub struct Signals {
     pub stop: CancellationToken,
     /// Set by a `during` step when it is up.
     pub up: CancellationToken,
+    /// What a `during` step publishes when it is up, for the steps that it covers.
+    pub up_outputs: Arc<OnceLock<Outputs>>,
     /// Time between SIGTERM and SIGKILL.
     pub grace: Duration,
     /// For a `during` step: when the steps that it covers began and ended.
@@ -156,6 +158,13 @@ impl Context {
     /// Says that a `during` step is up.
     pub fn up(&self) {
         self.signals.up.cancel();
+    }
+
+    /// Says that a `during` step is up, and publishes outputs for the steps that it covers.
+    pub fn up_with(&self, outputs: Outputs) {
+        // a second call changes nothing: the covered steps may have read the first outputs
+        let _ = self.signals.up_outputs.set(outputs);
+        self.up();
     }
 
     /// Writes a line to the step's log.

@@ -61,6 +61,7 @@ impl Trial {
                 cancel: token(),
                 stop: token(),
                 up: token(),
+                up_outputs: Arc::default(),
                 grace: Duration::from_millis(500),
                 covered: Arc::default(),
                 during: false,

@@ -45,6 +45,42 @@ fn until_runs_what_a_stage_needs_and_the_stage() {
     assert_eq!(touched(&project), "abc");
 }
 
+#[test]
+fn a_run_of_some_stages_leaves_the_finally_of_the_pipeline_to_a_whole_run() {
+    let project = four();
+    let text = std::fs::read_to_string(project.path().join("pipeline.yaml")).expect("written");
+    project.write("pipeline.yaml", &format!("{text}finally:\n  away: {{ shell: {{ run: touch away }} }}\n"));
+    project.run(&["run", "--until", "b"]).ends(0, &["the pipeline's own `finally` steps do not run"]);
+    assert!(!project.has("away"));
+    project.run(&["run", "--stage", "b"]).ends(0, &[]);
+    assert!(!project.has("away"));
+    project.run(&["run", "--stage", "b", "--finally"]).ends(0, &[]);
+    assert!(project.has("away"));
+    std::fs::remove_file(project.path().join("away")).expect("there");
+    let all = ["run", "--stage", "a", "--stage", "b", "--stage", "c", "--stage", "d"];
+    project.run(&all).ends(0, &[]);
+    assert!(project.has("away"), "all stages by name are a whole run");
+}
+
+#[test]
+fn a_program_that_is_not_installed_is_reported_before_anything_runs() {
+    let project = Project::of(&[
+        ("a.yaml", "stage: a\nsteps: { go: { shell: { run: touch a } } }\n"),
+        ("b.yaml", "stage: b\nneeds: [a]\nsteps:\n  lint: { helm: { lint: { chart: chart } } }\n"),
+    ]);
+    project.write("chart/Chart.yaml", "name: chart\nversion: 1.0.0\n");
+    let without = |args: &[&str]| {
+        let mut command = project.command(args);
+        command.env("PATH", project.path());
+        crate::kit::said(&mut command)
+    };
+    without(&["run"]).ends(3, &["helm is not in PATH, and `helm` needs it"]);
+    assert!(!project.has("a"));
+    // of no concern to a run that leaves that stage out
+    let run = without(&["run", "--until", "a"]);
+    assert!(!run.err.contains("helm"), "{}", run.err);
+}
+
 /// One fails; other needs nothing, later needs one.
 fn failing() -> Project {
     Project::of(&[

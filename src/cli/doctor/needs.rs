@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::kind::Step;
-use crate::plan::{Plan, Work};
+use crate::plan::{Plan, PlanNode, Work};
 
 /// What a machine may have to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,8 +31,13 @@ pub struct Needs {
 impl Needs {
     /// What a plan needs.
     pub fn of(plan: &Plan) -> Self {
+        Needs::of_nodes(plan.nodes())
+    }
+
+    /// What these nodes of a plan need.
+    pub fn of_nodes<'p>(nodes: impl IntoIterator<Item = &'p PlanNode>) -> Self {
         let mut needs = Needs::default();
-        for node in plan.nodes() {
+        for node in nodes {
             match &node.work {
                 Work::Step(step) => {
                     let kind = step.kind.name;

@@ -89,6 +89,19 @@ async fn cuts_the_body_at_the_limit() {
 }
 
 #[tokio::test]
+async fn reads_a_large_head_and_names_the_limit_of_a_larger_one() {
+    fn many(lines: usize) -> Option<String> {
+        page("200 OK", &(0..lines).map(|line| format!("x-{line}: 1\r\n")).collect::<String>(), "")
+    }
+    let answer = get(serve(|_| many(300)).await).await.expect("it answers");
+    assert_eq!(answer.headers["x-299"], "1");
+    let answer = get(serve(|_| page("200 OK", &format!("x: {}\r\n", "1".repeat(100_000)), "")).await).await;
+    assert_eq!(answer.expect("it answers").headers["x"].len(), 100_000);
+    let error = get(serve(|_| many(2000)).await).await.expect_err("too many");
+    assert_eq!(error.to_string(), "the answer has more than 1024 header lines, or a head of more than 524.3 kB");
+}
+
+#[tokio::test]
 async fn tells_refused_from_reset_from_silence_from_no_such_host() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let silent = format!("http://{}", listener.local_addr().expect("bound"));

@@ -108,3 +108,33 @@ fn the_judge_sees_headers_in_lower_case() {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(told.headers(), [pair("x-a", "1"), pair("content-length", "0")]);
 }
+
+#[test]
+fn reads_a_head_of_many_lines_and_refuses_one_of_too_many() {
+    let head = |lines: usize| {
+        let lines: String = (0..lines).map(|line| format!("x-{line}: 1\r\n")).collect();
+        format!("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{lines}\r\n")
+    };
+    let text = head(300);
+    let mut answer = Answer::new(true);
+    answer.begin(false);
+    assert_eq!(answer.take(text.as_bytes()), (Progress::Whole(text.len()), text.len()));
+    let told = Told { status: 200, head: &answer.head, body: &answer.body, cut: answer.cut };
+    assert_eq!(told.headers().len(), 301);
+    answer.begin(false);
+    let malformed = Progress::Malformed("it has more than 1024 header lines");
+    assert_eq!(answer.take(head(2000).as_bytes()).0, malformed);
+}
+
+#[test]
+fn a_body_that_is_larger_than_what_is_kept_is_marked_as_cut() {
+    let mut answer = Answer::new(true);
+    answer.begin(false);
+    answer.take(b"HTTP/1.1 200 OK\r\ncontent-length: 2000000\r\n\r\n");
+    answer.take(&vec![b'x'; KEPT]);
+    assert!(!answer.cut);
+    answer.take(b"x");
+    assert!(answer.cut);
+    answer.begin(false);
+    assert!(!answer.cut, "the next answer starts over");
+}

@@ -1,7 +1,7 @@
 //! What all nodes of a run have in common, made once. Starts nothing.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::outputs::OutputFolder;
 use crate::engine::{Options, Parts};
 use crate::kind::{Covered, Signals};
+use crate::outcome::Outputs;
 
 /// What the contexts of all nodes share, in one place in memory for all.
 pub(super) struct Common {
@@ -19,7 +20,10 @@ pub(super) struct Common {
     /// Signals that mean something to `during` nodes alone.
     stop: CancellationToken,
     up: CancellationToken,
+    up_outputs: Arc<OnceLock<Outputs>>,
     covered: Arc<Covered>,
+    /// Cancelled when the run has failed and nothing that can be left out is to start.
+    pub failing: CancellationToken,
 }
 
 impl Common {
@@ -31,7 +35,9 @@ impl Common {
             outputs: Arc::new(outputs),
             stop: CancellationToken::new(),
             up: CancellationToken::new(),
+            up_outputs: Arc::default(),
             covered: Arc::default(),
+            failing: CancellationToken::new(),
         }
     }
 
@@ -42,6 +48,7 @@ impl Common {
             cancel: CancellationToken::new(),
             stop: own(&self.stop),
             up: own(&self.up),
+            up_outputs: if during { Arc::default() } else { Arc::clone(&self.up_outputs) },
             grace,
             covered: if during { Arc::default() } else { Arc::clone(&self.covered) },
             during,

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use crate::event::{Anew, Because, Event, Kept, NodeId, State};
+use crate::event::{Anew, Because, Event, Kept, NodeId, Role, State};
 use crate::kind::{Context, Signals};
 use crate::outcome::Fault;
 use crate::plan::StageId;
@@ -192,6 +193,10 @@ impl Dispatch {
             view,
             files,
             outputs: Arc::clone(&self.common.outputs),
+            failing: match plan.node(node).role {
+                Role::Step | Role::Gate => self.common.failing.clone(),
+                Role::OnFailure | Role::Finally => CancellationToken::new(),
+            },
             ear: self.desk.upgrade().expect("a turn is carried out at the desk"),
             notices: parts.notices.clone(),
             masker: parts.masker.clone(),

@@ -44,6 +44,7 @@ pub struct Setup {
     pub mode: Mode,
     pub stages: Vec<String>,
     pub until: Option<String>,
+    pub finally: bool,
     pub secrets: BTreeMap<String, SecretText>,
     /// When signals come.
     pub interrupts: Vec<Duration>,
@@ -74,6 +75,7 @@ pub fn setup(text: &str) -> Setup {
         mode: Mode::Normal,
         stages: Vec::new(),
         until: None,
+        finally: false,
         secrets: BTreeMap::new(),
         interrupts: Vec::new(),
         journal_limit: usize::MAX,
@@ -113,7 +115,8 @@ impl Setup {
 
     /// Goes on with an earlier run.
     pub fn resumes(mut self, past: &Past) -> Self {
-        let selection = Selection::of(&self.plan, &self.stages, self.until.as_deref()).expect("stages of the plan");
+        let selection =
+            Selection::of(&self.plan, &self.stages, self.until.as_deref(), self.finally).expect("stages of the plan");
         let resumption = Resumption {
             plan: &self.plan,
             selection: &selection,
@@ -161,7 +164,7 @@ impl Setup {
         let selection = if self.nothing {
             Selection::none(&self.plan)
         } else {
-            Selection::of(&self.plan, &self.stages, self.until.as_deref()).expect("stages of the plan")
+            Selection::of(&self.plan, &self.stages, self.until.as_deref(), self.finally).expect("stages of the plan")
         };
         let (sender, mut receiver) = notices();
         let (signals, interrupts) = unbounded_channel();

@@ -1,6 +1,7 @@
 //! Timeouts and retries.
 
 use super::kit::{assert_told, setup};
+use crate::engine::Mode;
 
 #[tokio::test(start_paused = true)]
 async fn tries_again_with_growing_pauses() {
@@ -10,7 +11,7 @@ async fn tries_again_with_growing_pauses() {
            c: invalid retry=3x1s tolerated
            d: fault retry=2x1s tolerated";
     assert_told(
-        &setup(plan).run().await,
+        &setup(plan).mode(Mode::KeepGoing).run().await,
         "
          0s one.a starts
          0s one.b starts
@@ -30,6 +31,33 @@ async fn tries_again_with_growing_pauses() {
          9s one.a passed
          9s [one] failed
          9s run failed, exit 1
+        ",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_has_failed_begins_no_further_attempt_but_in_finally() {
+    let plan = "stage one
+           a: pass flaky=9 retry=9x10s
+           b: fail 2s
+           c: pass 5s flaky=9 retry=9x10s
+           finally.d: pass flaky=1 retry=2x1s";
+    assert_told(
+        &setup(plan).run().await,
+        "
+         0s one.a starts
+         0s one.b starts
+         0s one.c starts
+         0s one.a failed: try 1 went wrong; again in 10s
+         2s one.b failed: exit code 1
+         2s one.a failed: try 1 went wrong (not tried again: the run has failed)
+         5s one.c failed: try 1 went wrong (not tried again: the run has failed)
+         5s one.d starts
+         5s one.d failed: try 1 went wrong; again in 1s
+         6s one.d starts again, attempt 2
+         6s one.d passed
+         6s [one] failed
+         6s run failed, exit 1
         ",
     );
 }

@@ -39,6 +39,15 @@ async fn hands_on_what_a_kind_gives_and_a_step_writes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_during_step_gives_is_known_to_what_it_covers_as_soon_as_it_is_up() {
+    let plan = "stage one
+           forward: pass up=1s during=x gives=port:7001
+           x: pass needs=forward env=PORT:${{_steps.forward.outputs.port_}} says=PORT";
+    let told = setup(plan).run().await;
+    assert_eq!(lines(&told.live), ["PORT=7001"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn refuses_to_hand_on_a_secret() {
     let mut secret = setup("stage one\n a: pass writes=url=http://hunter2@x\n b: pass gives=url:hunter2");
     secret.secrets.insert("password".to_owned(), SecretText::new("hunter2"));

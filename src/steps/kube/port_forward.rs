@@ -20,7 +20,7 @@ use crate::units::ScalarText;
 pub struct PortForward {
     /// The Service, workload or pod.
     target: Reference,
-    /// The local port; 0 takes a free one, told by the output `port`.
+    /// The local port; 0 takes a free one. The output `port` has it as soon as the step is up.
     #[serde(default)]
     local: u16,
     /// The target's port, by number or name: a Service's own port, else a container's.
@@ -58,7 +58,7 @@ impl Verb for PortForward {
         let listening: Mutex<Option<SocketAddr>> = Mutex::new(None);
         let up = |local: SocketAddr| {
             *listening.lock().unwrap_or_else(PoisonError::into_inner) = Some(local);
-            on.cx.up();
+            on.cx.up_with(outputs(Some(local)));
         };
         tokio::select! {
             biased;
@@ -76,7 +76,10 @@ impl Verb for PortForward {
                 }
             }
         }
-        let port = listening.into_inner().unwrap_or_else(PoisonError::into_inner).map(|local| local.port());
-        Ok(Outcome::Passed(port.map(|port| ("port".to_owned(), port.into())).into_iter().collect::<Outputs>()))
+        Ok(Outcome::Passed(outputs(listening.into_inner().unwrap_or_else(PoisonError::into_inner))))
     }
+}
+
+fn outputs(local: Option<SocketAddr>) -> Outputs {
+    local.map(|local| ("port".to_owned(), local.port().into())).into_iter().collect()
 }

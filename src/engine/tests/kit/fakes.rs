@@ -59,7 +59,7 @@ impl Step for Fake {
             if let Some(up) = self.up {
                 tokio::time::sleep(Duration::from_millis(up)).await;
                 if !self.ends.contains("before-up") {
-                    cx.up();
+                    cx.up_with(self.outputs());
                     if self.ends != "fail-when-up" {
                         cx.stopped().await;
                     }
@@ -90,10 +90,14 @@ impl Step for Fake {
             "invalid" => Err(Fault::invalid("not a number")),
             "skip" => Ok(Outcome::Skipped("nothing here".to_owned())),
             "panic" => panic!("index out of bounds"),
-            _ => Ok(Outcome::Passed(
-                self.gives.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect::<Outputs>(),
-            )),
+            _ => Ok(Outcome::Passed(self.outputs())),
         }
+    }
+}
+
+impl Fake {
+    fn outputs(&self) -> Outputs {
+        self.gives.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect()
     }
 }
 
