@@ -127,6 +127,20 @@ impl Graph {
         for node in owed {
             self.nodes[node.index()].left_out = false;
         }
+        self.skip_unselected_finally();
+    }
+
+    /// A stage that always runs and takes no part is skipped from the start: a run that is killed leaves nothing of it to
+    /// be done.
+    fn skip_unselected_finally(&mut self) {
+        let skipped: Vec<usize> =
+            (0..self.stages.len()).filter(|at| self.stages[*at].always && !self.stages[*at].selected).collect();
+        for stage in &mut self.stages {
+            stage.dependents.retain(|dependent| !skipped.contains(dependent));
+        }
+        for stage in skipped {
+            self.stages[stage].waits = 0;
+        }
     }
 
     /// A need counts inside the same stage and phase. Any other is met by the order of phases already.
@@ -172,8 +186,7 @@ impl Graph {
     fn order_stages(&mut self, plan: &Plan) {
         for (index, stage) in plan.stages().iter().enumerate() {
             let mut needs: Vec<usize> = stage.needs.iter().map(|need| need.index()).collect();
-            // where it takes no part, that is known from the start: a run that is killed leaves nothing of it to be done
-            if stage.always && self.stages[index].selected {
+            if stage.always {
                 needs.extend((0..self.stages.len()).filter(|other| !self.stages[*other].always));
                 needs.sort_unstable();
                 needs.dedup();

@@ -86,9 +86,9 @@ fn without_a_length_it_ends_with_the_connection() {
 }
 
 #[test]
-fn what_is_no_answer_is_told() {
+fn what_is_not_an_answer_is_reported() {
     for (text, why) in [
-        ("SSH-2.0-OpenSSH\r\n", "it is no HTTP/1 answer"),
+        ("SSH-2.0-OpenSSH\r\n", "it is not an HTTP/1 answer"),
         ("HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n", "its content-length is no number"),
         ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nhello", "a chunk has no length"),
         ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nhello", "a chunk does not end where it should"),
