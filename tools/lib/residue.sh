@@ -10,8 +10,32 @@ cgroup_hierarchies() {
   done
 }
 
+# cgroup_mount_active: mounts the hierarchies of cgroup v1 that are in use, but not mounted here: systemd in a container
+# activates them. containerd finds no statistics of a container that belongs to one of them, and metrics-server none.
+cgroup_mount_active() {
+  local controllers folder
+  [[ -d /sys/fs/cgroup/memory ]] || return 0
+  while IFS=: read -r _ controllers _; do
+    folder=/sys/fs/cgroup/$controllers
+    [[ -n $controllers && $controllers != name=* ]] || continue
+    ! awk -v want="$controllers" '$0 ~ / - cgroup / && (","$NF",") ~ (","want",") { found = 1 } END { exit !found }' \
+      /proc/self/mountinfo || continue
+    if mkdir -p "$folder" && mount -t cgroup -o "$controllers" cgroup "$folder" 2>/dev/null; then
+      echo "$folder" >>"$run/cgroup-mounts"
+    fi
+  done </proc/self/cgroup
+}
+
+cgroup_unmount() {
+  local folder
+  [[ -f $run/cgroup-mounts ]] || return 0
+  while read -r folder; do umount "$folder" 2>/dev/null && rmdir "$folder" || true; done <"$run/cgroup-mounts"
+  rm -f "$run/cgroup-mounts"
+}
+
 cgroup_prepare() {
   local folder file
+  cgroup_mount_active
   while read -r folder; do
     mkdir -p "$folder/$cgroup"
     # A new cpuset of cgroup v1 is empty, and then takes no process.
@@ -46,6 +70,7 @@ cgroup_remove() {
   while read -r folder; do
     [[ ! -d $folder/$cgroup ]] || find "$folder/$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || true
   done < <(cgroup_hierarchies)
+  cgroup_unmount
 }
 
 # orphans_end cluster|docker: ends shims, runtimes and daemons that a part's command lines tell are ours,
