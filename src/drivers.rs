@@ -13,6 +13,7 @@ pub mod inputs;
 pub mod kept;
 pub mod lock;
 pub mod orphans;
+pub mod plain;
 pub mod process;
 pub mod providers;
 pub mod script;

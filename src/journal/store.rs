@@ -241,7 +241,7 @@ impl RunFolder {
 
     /// Whether some process is writing its journal.
     pub fn is_running(&self) -> bool {
-        let Ok(file) = std::fs::File::open(self.journal()) else { return false };
+        let Ok(file) = crate::drivers::plain::open(&self.journal()) else { return false };
         matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::cli::record::Beside;
 use crate::cli::scratch::scratch;
+use crate::drivers::plain;
 use crate::drivers::process::LineSink;
 use crate::engine::{NodeFiles, NoticeSender, Recorder, RunFiles};
 use crate::event::{Event, Live, LogSize, NodeId, Record};
@@ -52,7 +53,7 @@ pub(super) fn reports(folder: &RunFolder, story: &Story) -> Result<(), Fault> {
     type Out<'o> = &'o mut BufWriter<File>;
     let write = |path: PathBuf, report: &dyn Fn(Out<'_>) -> io::Result<()>| {
         let draft = path.with_extension("part");
-        let written = File::create(&draft).map(BufWriter::new).and_then(|mut out| report(&mut out));
+        let written = plain::create(&draft).map(BufWriter::new).and_then(|mut out| report(&mut out));
         written.and_then(|()| fs::rename(&draft, &path)).map_err(|error| {
             let _ = fs::remove_file(&draft);
             Fault::unknown(format!("cannot write {}: {error}", path.display()))
@@ -215,7 +216,7 @@ impl Evidence for OfNode {
             use io::Write;
             let folder = path.parent().unwrap_or(&folder);
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-            let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+            let mut file = plain::create(&path)?;
             file.write_all(self.shared.masker.mask(text).as_bytes())
         };
         if let Err(error) = write() {
