@@ -34,7 +34,7 @@ use super::{Options, Parts};
 use common::Common;
 use crew::{Crew, Place};
 use desk::Desk;
-pub(super) use desk::run;
+pub(super) use desk::{end_now, run};
 
 /// The longest that the end of an aborted task is waited for.
 const DROPPED: Duration = Duration::from_secs(2);
@@ -343,10 +343,23 @@ impl Dispatch {
         }
     }
 
-    async fn close(mut self) -> RunResult {
-        for task in std::mem::take(&mut self.dropped) {
-            let _ = tokio::time::timeout(DROPPED, task).await;
-        }
+    /// Ends all that runs and the record, and waits for nothing.
+    fn end_now(mut self) -> RunResult {
+        self.interrupts = self.interrupts.max(1);
+        self.scheduler.interrupt(Why::Interrupted);
+        self.scheduler.interrupt(Why::Interrupted);
+        self.obey();
+        self.drop_all();
+        self.close()
+    }
+
+    /// The result of a run whose record another thread has ended.
+    fn ended_already() -> RunResult {
+        RunResult { state: State::Cancelled, exit_code: 130, elapsed: Duration::ZERO, journal_error: None }
+    }
+
+    /// Writes the end of the record.
+    fn close(mut self) -> RunResult {
         let facts = Facts {
             interrupted: self.interrupts > 0,
             journal_broke: self.journal_error.is_some(),

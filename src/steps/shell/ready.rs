@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::tail::Tail;
 use crate::diagnostic::Code;
+use crate::drivers::clock;
 use crate::drivers::http::{Request, Trust};
 use crate::drivers::tcp;
 use crate::kind::{CheckContext, Context};
@@ -69,10 +70,10 @@ impl Ready {
             }
             while let Err(problem) = ready.look(cx).await {
                 last = problem;
-                tokio::time::sleep(PAUSE).await;
+                clock::sleep(PAUSE).await;
             }
         };
-        if tokio::time::timeout(within, up).await.is_ok() {
+        if clock::timeout(within, up).await.is_ok() {
             return Ok(());
         }
         let missing = match &ready.log {
