@@ -117,8 +117,9 @@ fn three_figures(value: f64) -> String {
 }
 
 /// A number of things in words: `1 node`, `2 nodes`. For words whose plural ends in `s`.
-pub fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+pub fn counted<N: fmt::Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    let ending = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {noun}{ending}")
 }
 
 /// A length of time. Units: `ms`, `s`, `m`, `h`, also combined (`1m30s`).

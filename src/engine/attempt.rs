@@ -43,6 +43,16 @@ pub(crate) enum Word {
     Ended(NodeId, Box<Ending>),
 }
 
+impl Word {
+    /// The node that it is about.
+    pub fn node(&self) -> NodeId {
+        match self {
+            Word::AttemptFailed { node, .. } => *node,
+            Word::Again(node, _) | Word::Up(node) | Word::Settled(node, _) | Word::Ended(node, _) => *node,
+        }
+    }
+}
+
 /// Who is told.
 pub(crate) trait Hear: Send + Sync {
     /// Takes a word in, with all that follows from it.

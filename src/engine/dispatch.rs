@@ -170,6 +170,10 @@ impl Dispatch {
     }
 
     fn hear(&mut self, word: Word) {
+        // a task that was dropped may finish its last step: the record says already how the node ended
+        if !self.running.contains_key(&word.node()) {
+            return;
+        }
         match word {
             Word::Again(node, attempt) => self.events.push(Event::NodeStarted { node, attempt }),
             Word::AttemptFailed { node, attempt, failure, retry_in } => {

@@ -42,7 +42,7 @@ fn what_a_step_leaves_running_can_print_after_the_step_and_after_the_run() {
                  echo the last line) & echo $! > pid";
     let stage = format!(
         "stage: a\nsteps:\n  serve: {{ shell: {{ run: '{serve}', leave_running: true }} }}\n  \
-         next: {{ needs: [serve], shell: {{ run: 'while [ \"$(cat count)\" -lt 20 ]; do sleep 0.05; done' }} }}\n"
+         next: {{ needs: [serve], shell: {{ run: 'until [ \"$(cat count 2>/dev/null || echo 0)\" -ge 20 ]; do sleep 0.05; done' }} }}\n"
     );
     let project = Project::headed("secrets: { s: { env: S } }\n", &[("a.yaml", &stage)]);
     let mut command = project.command(&["run"]);

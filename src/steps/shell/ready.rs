@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ready {
-    /// A line of its output holds this text.
+    /// A line of its output contains this text, as it is shown: without colours. A line without its end counts.
     #[serde(default)]
     pub log: Option<String>,
     /// This address takes connections: `127.0.0.1:8080`.
