@@ -244,4 +244,6 @@ pub fn find_program(name: &OsStr, path: Option<&OsStr>, dir: &Path) -> Result<Pa
 #[cfg(test)]
 mod cost;
 #[cfg(test)]
+mod stay_tests;
+#[cfg(test)]
 mod tests;

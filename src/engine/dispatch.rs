@@ -348,13 +348,15 @@ impl Dispatch {
     }
 
     /// Ends all that runs and the record, and waits for nothing.
-    fn end_now(mut self) -> RunResult {
+    fn end_now(mut self) {
         self.interrupts = self.interrupts.max(1);
         self.scheduler.interrupt(Why::Interrupted);
         self.scheduler.interrupt(Why::Interrupted);
         self.obey();
         self.drop_all();
-        self.close()
+        self.close();
+        // its threads may be waiting for something: they are not waited for
+        std::mem::forget(self);
     }
 
     /// The result of a run whose record another thread has ended.
@@ -363,7 +365,7 @@ impl Dispatch {
     }
 
     /// Writes the end of the record.
-    fn close(mut self) -> RunResult {
+    fn close(&mut self) -> RunResult {
         let facts = Facts {
             interrupted: self.interrupts > 0,
             journal_broke: self.journal_error.is_some(),
@@ -375,7 +377,7 @@ impl Dispatch {
         self.events.push(Event::RunFinished { state, exit_code, elapsed });
         self.flush();
         let exit_code = if self.journal_error.is_some() && exit_code != 130 { 4 } else { exit_code };
-        RunResult { state, exit_code, elapsed, journal_error: self.journal_error }
+        RunResult { state, exit_code, elapsed, journal_error: self.journal_error.take() }
     }
 
     fn because(&self, why: Why, node: NodeId) -> Because {

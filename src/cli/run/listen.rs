@@ -83,7 +83,10 @@ impl Listener {
                 0 => "them all".to_owned(),
                 bytes => format!("them, but for {} in the middle of long logs", ByteSize(bytes)),
             };
-            out::say(&format!("{} came too fast to be shown here; `pipeline logs` has {has}", counted(dropped, "line")));
+            out::say(&format!(
+                "{} came too fast to be shown here; `pipeline logs` has {has}",
+                counted(dropped, "line")
+            ));
         }
         heard
     }

@@ -172,4 +172,12 @@ mod tests {
             .collect();
         assert_eq!(told, ["A=gone", "C=x", "D=4", "E=gone", "F=6"]);
     }
+
+    #[test]
+    fn a_folder_is_written_as_shells_take_it() {
+        for (dir, shown) in [("/a/b", "/a/b"), ("/a/./b//c", "/a/b/c"), ("/usr/../usr", "/usr"), ("/", "/")] {
+            assert_eq!(written(Path::new(dir)).to_str(), Some(shown));
+        }
+        assert!(written(Path::new("a")).is_absolute());
+    }
 }

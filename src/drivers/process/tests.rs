@@ -51,7 +51,7 @@ impl LineSink for Counted {
     }
 }
 
-fn sh(script: &str) -> Command {
+pub(super) fn sh(script: &str) -> Command {
     let env = std::env::var_os("PATH").map(|path| (OsString::from("PATH"), path));
     Command {
         program: "sh".into(),
@@ -62,7 +62,7 @@ fn sh(script: &str) -> Command {
     }
 }
 
-fn never() -> Stop {
+pub(super) fn never() -> Stop {
     Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(5) }
 }
 

@@ -36,7 +36,7 @@ pub(in crate::engine) fn end_now() {
     let until = Instant::now() + TURN_LIMIT;
     loop {
         match desk.dispatch.try_lock() {
-            Ok(mut held) => return held.take().map_or((), |dispatch| _ = dispatch.end_now()),
+            Ok(mut held) => return held.take().into_iter().for_each(Dispatch::end_now),
             Err(TryLockError::Poisoned(_)) => return,
             Err(TryLockError::WouldBlock) if Instant::now() >= until => return,
             Err(TryLockError::WouldBlock) => std::thread::sleep(TURN_CHECK),
@@ -74,7 +74,7 @@ pub(in crate::engine) async fn run(
     for task in desk.dropped() {
         let _ = tokio::time::timeout(DROPPED, task).await;
     }
-    desk.end().map_or_else(Dispatch::ended_already, Dispatch::close)
+    desk.end().map_or_else(Dispatch::ended_already, |mut dispatch| dispatch.close())
 }
 
 impl Desk {
