@@ -45,6 +45,8 @@ struct State {
 static STATE: Mutex<State> = Mutex::new(State { listener: None, count: 0 });
 static STARTED: AtomicBool = AtomicBool::new(false);
 static ENDING: AtomicBool = AtomicBool::new(false);
+/// The steps are suspended.
+static SUSPENDED: AtomicBool = AtomicBool::new(false);
 
 /// Handles signals from now on; nothing where they are handled already.
 ///
@@ -55,7 +57,7 @@ pub fn start() -> Result<(), Fault> {
         return Ok(());
     }
     let failed = |error: std::io::Error| Fault::unknown(format!("cannot handle signals: {error}"));
-    let mut handled = vec![SIGINT, SIGTERM, SIGQUIT];
+    let mut handled = vec![SIGINT, SIGTERM, SIGQUIT, SIGCONT];
     // what the caller wants ignored stays ignored (`nohup`); a script starts its background jobs without SIGINT, and ends
     // them by it all the same
     handled.extend([SIGHUP, SIGTSTP].into_iter().filter(|signal| !is_ignored(*signal)));
@@ -82,8 +84,10 @@ fn state() -> MutexGuard<'static, State> {
 }
 
 fn handle(signal: i32) {
-    if signal == SIGTSTP {
-        return suspend();
+    match signal {
+        SIGTSTP => return suspend(),
+        SIGCONT => return resume(),
+        _ => {}
     }
     let mut state = state();
     let Some(listener) = &state.listener else { end(None) };
@@ -136,11 +140,19 @@ fn end(last_words: Option<Box<dyn FnOnce() + Send>>) -> ! {
     signal_hook::low_level::exit(INTERRUPTED)
 }
 
-/// Suspends the steps, then this program; comes back when it is resumed.
+/// Suspends the steps, then this program.
 fn suspend() {
+    SUSPENDED.store(true, Ordering::SeqCst);
     live::stop_all();
+    // another thread may take the signal: this one may still run for a moment
     let _ = kill_process(getpid(), Signal::STOP);
-    live::continue_all();
+}
+
+/// Resumes the steps, where they were suspended with the program.
+fn resume() {
+    if SUSPENDED.swap(false, Ordering::SeqCst) {
+        live::continue_all();
+    }
 }
 
 /// Whether the program that started this one wants a signal ignored. Not where /proc does not say.

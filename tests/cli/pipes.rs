@@ -17,7 +17,7 @@ fn a_gate_on_a_named_pipe_says_what_is_there() {
         Project::of(&[("a.yaml", &format!("stage: a\nsteps: {{ s: {{ shell: {{ run: 'true' }} }} }}\n{gate}"))]);
     mkfifo(&project, "ff");
     project.run(&["run"]).ends(1, &["path is a pipe, expected a file"]);
-    project.write("gates/g.yaml", gate);
+    project.write("gates/g.yaml", &gate.replace("gate:", "assertions:"));
     project.run(&["gate", "gates/g.yaml"]).ends(1, &["path is a pipe, expected a file"]);
 }
 

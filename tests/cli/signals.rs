@@ -99,7 +99,7 @@ fn sigquit_ends_process_groups_at_once_and_the_record_has_its_end() {
     assert_eq!(code, Some(130), "{said}");
     assert!(begun.elapsed() < Duration::from_secs(8), "not at once, but after {:?}: {said}", begun.elapsed());
     nothing_is_left(&project);
-    assert!(project.read_journal().contains("\"run_finished\""), "{said}");
+    assert!(project.read_journal().contains("\"run-finished\""), "{said}");
     assert_eq!(project.states()["a.stubborn"], "cancelled");
 }
 
@@ -125,7 +125,7 @@ fn a_second_sigint_ends_a_program_that_waits_for_something_else() {
     assert!(begun.elapsed() < Duration::from_secs(10), "after {:?}", begun.elapsed());
     assert_eq!(status.code(), Some(130));
     assert!(!lives(&project.read("child")));
-    assert!(project.read_journal().contains("\"run_finished\""));
+    assert!(project.read_journal().contains("\"run-finished\""));
 }
 
 #[test]
