@@ -1,4 +1,4 @@
-//! What must not be waited for, and what must be able to go on: named pipes, and the output of processes that stay.
+//! What must not be waited for, and what must be able to go on: named pipes, the output of processes that stay, limits.
 
 use std::process::Command;
 
@@ -81,4 +81,23 @@ fn programs_start_with_the_folder_that_they_run_in_as_pwd() {
     command.current_dir("/").env("PWD", "/").env("OLDPWD", "/tmp");
     let here = project.path().display().to_string();
     crate::kit::said(&mut command).ends(0, &[&format!("│ {here}/sub\n"), &format!("│ {here}/sub/x\n"), "│ old none\n"]);
+}
+
+#[test]
+fn a_time_limit_of_zero_is_an_error() {
+    let stage = "stage: a\nsteps: { s: { timeout: 0s, shell: { run: 'true' } } }\n\
+        gate: [{ within: 0ms, file: { path: a.yaml } }, { shell: { run: 'true', timeout: \"${{ 0 }}\" } }]\n";
+    let project = Project::of(&[("a.yaml", stage)]);
+    let words = ["`0s` leaves no time, expected more than 0s", "`0ms` leaves no time", "`0` leaves no time"];
+    project.run(&["check"]).ends(2, &words);
+}
+
+#[test]
+fn the_result_of_a_run_goes_to_stdout_and_its_progress_to_stderr() {
+    let project = Project::of(&[("a.yaml", "stage: a\nsteps: { s: { shell: { run: 'echo hi; exit 141' } } }\n")]);
+    let said = crate::kit::said(&mut project.command(&["run"]));
+    assert!(said.out.starts_with("\u{2718} a ") && said.out.contains("test failed in"), "{}", said.out);
+    assert!(said.out.contains("exit code 141 is 128 + 13: SIGPIPE ended a command of it"), "{}", said.out);
+    assert!(!said.out.contains("\u{2502} hi\n  ") && said.err.contains("a.s \u{2502} hi"), "{}{}", said.out, said.err);
+    assert!(!said.err.contains("test failed in"), "{}", said.err);
 }

@@ -155,7 +155,8 @@ impl Ready {
             exit = Exit::Report;
         }
         // the result is data: it goes to stdout, and a terminal shows it below the progress
-        out::styled(&format!("\n{}\n", crate::report::text::summary(&story).trim_end()));
+        out::say("");
+        out::styled(&format!("{}\n", crate::report::text::summary(&story).trim_end()));
         if passed_unkept {
             let help = "make room on the disk and run it again; the exit code is 4";
             out::error("all of it passed, but its record is not whole: see `not written` above", Some(help));
