@@ -1,4 +1,4 @@
-//! The command line: one file a command. Data goes to stdout, all else to stderr.
+//! The command line: one file a command. Data and the result of a run go to stdout, all else to stderr.
 
 mod aftermath;
 mod args;
