@@ -93,8 +93,7 @@ impl Assertion for File {
         let found = files::look(&cx.project, &self.path)?;
         let shown = match &found {
             None => "absent",
-            Some(Found { is_folder: true, .. }) => "a folder",
-            Some(_) => "a file",
+            Some(found) => found.kind,
         };
         let expected = if self.is_absent() { "absent" } else { "there" };
         let mut measures = vec![Measure::new("path", shown, expected, found.is_none() == self.is_absent())];
@@ -126,9 +125,9 @@ impl File {
             measures.push(Measure::new("mode", format!("{:04o}", found.mode), mode, holds));
         }
         let text = self.text();
-        if found.is_folder {
+        if !found.is_plain {
             if self.size.is_some() || self.sha256.is_some() || text != TextExpect::default() {
-                measures.push(Measure::new("path", "a folder", "a file", false));
+                measures.push(Measure::new("path", found.kind, "a file", false));
             }
             return Ok(());
         }
@@ -145,7 +144,10 @@ impl File {
             measures.push(Measure::new("sha256", digest, wanted, holds));
         }
         if text != TextExpect::default() {
-            let content = files::read(found)?;
+            let found = found.clone();
+            let content = tokio::task::spawn_blocking(move || files::read(&found))
+                .await
+                .map_err(|error| Fault::unknown(format!("the file was not read: {error}")))??;
             measures.extend(text.measures("content", &Sample::new(&content, false), cx)?);
         }
         Ok(())
@@ -204,6 +206,27 @@ mod tests {
         assert_eq!(measured(&trial, json!({ "path": "a", "exists": false })).await, Verdict::Unmet { measures });
         let measures = vec![Measure::new("path", "absent", "there", false)];
         assert_eq!(measured(&trial, json!({ "path": "a/c" })).await, Verdict::Unmet { measures });
+    }
+
+    #[tokio::test]
+    async fn content_of_a_pipe_a_socket_or_a_device_is_not_waited_for() {
+        let trial = Trial::new();
+        let pipe = trial.project().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+            .expect("writable");
+        for asked in [
+            json!({ "path": "pipe", "contains": "x" }),
+            json!({ "path": "pipe", "lacks": "x" }),
+            json!({ "path": "pipe", "matches": "x" }),
+            json!({ "path": "pipe", "json": "true" }),
+            json!({ "path": "pipe", "size": "< 1kB" }),
+            json!({ "path": "pipe", "sha256": "0".repeat(64) }),
+        ] {
+            let measures =
+                vec![Measure::new("path", "a pipe", "there", true), Measure::new("path", "a pipe", "a file", false)];
+            assert_eq!(measured(&trial, asked).await, Verdict::Unmet { measures });
+        }
+        assert!(measured(&trial, json!({ "path": "pipe" })).await.holds());
     }
 
     #[tokio::test]

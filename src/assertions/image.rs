@@ -27,6 +27,9 @@ pub const KIND: AssertionKind = AssertionKind::assertion::<Image>(
     "name: todo-backend:dev\nsize: \"< 300MB\"\nnon_root: true\nsecrets: none\n",
 );
 
+/// Bytes of a Dockerfile that are read.
+const DOCKERFILE_LIMIT: u64 = 1 << 20;
+
 /// An image as far as it was looked at.
 struct Seen {
     facts: Facts,
@@ -57,7 +60,7 @@ impl Assertion for Image {
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
         let mut measures = Vec::new();
         if let (Some(expected), Some(path)) = (&self.stages, &self.dockerfile) {
-            let text = std::fs::read(path.below(&cx.project))
+            let text = crate::drivers::plain::read(&path.below(&cx.project), DOCKERFILE_LIMIT)
                 .map_err(|error| Fault::invalid(format!("{} cannot be read: {error}", path.0.display())))?;
             let stages = Dockerfile::parse(&String::from_utf8_lossy(&text)).stages().len();
             measures.push(expected.measure("stages", &crate::units::Count(i64::try_from(stages).unwrap_or(i64::MAX))));

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::diagnostic::{Code, did_you_mean};
+use crate::drivers::clock;
 use crate::drivers::process::{Output, Stop, capture};
 use crate::drivers::script;
 use crate::expect::Expect;
@@ -97,10 +98,13 @@ impl Assertion for Shell {
         let said = tokio::select! {
             biased;
             said = &mut run => said?,
-            () = tokio::time::sleep(timeout) => {
+            () = clock::sleep(timeout) => {
                 stop.cancel.cancel();
                 // its end is waited for: nothing of it may run on
-                let _ = run.await;
+                if let Ok(said) = run.await {
+                    // it had ended before
+                    return Ok(Verdict::of(self.measures(&said, cx)?));
+                }
                 let words = format!("not measured (timed out after {})", TimeSpan(timeout));
                 return Ok(Verdict::of(vec![Measure::new("exit_code", words, self.expected(), false)]));
             }
@@ -117,7 +121,10 @@ impl Shell {
     fn measures(&self, said: &Output, cx: &Context) -> Result<Vec<Measure>, Fault> {
         let mut all = vec![match said.code {
             Some(code) => self.expected().measure("exit_code", &Count(code.into())),
-            None => Measure::new("exit_code", "none (killed by a signal)", self.expected(), false),
+            None => {
+                let by = said.signal.map_or_else(|| "a signal".to_owned(), script::signal_name);
+                Measure::new("exit_code", format!("none (killed by {by})"), self.expected(), false)
+            }
         }];
         let stderr = Sample::new(&said.stderr, said.stderr.is_cut());
         // an exit code that does not hold is an answer, whatever the output is

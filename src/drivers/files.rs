@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
+use super::plain;
 use crate::outcome::Fault;
 
 /// Bytes of a file that can be searched: 64 MiB.
@@ -16,6 +17,10 @@ pub struct Found {
     pub path: PathBuf,
     /// Whether it is a folder.
     pub is_folder: bool,
+    /// Its kind in words: `a file`, `a pipe`.
+    pub kind: &'static str,
+    /// Whether it is a regular file, whose content can be read without waiting.
+    pub is_plain: bool,
     /// Bytes, of a file.
     pub size: u64,
     /// The permission bits, `0o644`.
@@ -59,6 +64,8 @@ pub fn look(project: &Path, path: &Path) -> Result<Option<Found>, Fault> {
     let found = real.metadata().map_err(|error| unreadable(&error))?;
     Ok(Some(Found {
         is_folder: found.is_dir(),
+        kind: plain::kind_name(found.file_type()),
+        is_plain: found.is_file(),
         size: found.len(),
         mode: found.permissions().mode() & 0o7777,
         path: real,
@@ -97,7 +104,7 @@ pub fn read(found: &Found) -> Result<Vec<u8>, Fault> {
             found.size
         )));
     }
-    std::fs::read(&found.path).map_err(|error| Fault::unknown(format!("`{shown}` cannot be read: {error}")))
+    plain::read(&found.path, SEARCHED).map_err(|error| Fault::unknown(format!("`{shown}` cannot be read: {error}")))
 }
 
 /// The SHA-256 of a file of any size, in hexadecimal.
@@ -107,7 +114,7 @@ pub fn read(found: &Found) -> Result<Vec<u8>, Fault> {
 pub fn sha256(path: &Path) -> Result<String, Fault> {
     use std::fmt::Write;
     let unreadable = |error: io::Error| Fault::unknown(format!("`{}` cannot be read: {error}", path.display()));
-    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut file = plain::open(path).map_err(unreadable)?;
     let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
     let mut chunk = vec![0; 1 << 16];
     loop {

@@ -202,7 +202,7 @@ impl Images {
             if path.is_dir() {
                 return archive::read_layout(&path, &choice, &wanted, limits);
             }
-            let file = pipe::Cancellable { inner: std::fs::File::open(&path)?, cancel };
+            let file = pipe::Cancellable { inner: super::plain::open(&path)?, cancel };
             archive::read_archive(file, &choice, &wanted, limits)
         });
         let read = reading.await.map_err(|error| Fault::unknown(format!("reading {shown} broke off: {error}")))?;

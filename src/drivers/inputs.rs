@@ -143,7 +143,7 @@ fn put(hasher: &mut blake3::Hasher, project: &Path, path: &Path) -> io::Result<(
 }
 
 fn content(hasher: &mut blake3::Hasher, path: &Path) -> io::Result<()> {
-    let file = fs::File::open(path)?;
+    let file = super::plain::open(path)?;
     let mut inner = blake3::Hasher::new();
     inner.update_reader(file)?;
     hasher.update(b"f").update(inner.finalize().as_bytes());

@@ -8,6 +8,9 @@ use serde::de::DeserializeOwned;
 
 use crate::outcome::Fault;
 
+/// Bytes of a record that are read.
+const RECORD_LIMIT: u64 = 8 << 20;
+
 /// Writes a record down, and its folder where there is none.
 ///
 /// # Errors
@@ -24,5 +27,5 @@ pub fn save(path: &Path, record: &impl Serialize) -> Result<(), Fault> {
 
 /// Reads a record; `None` where there is none, or none that can be read.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
+    serde_json::from_str(&super::plain::read_text(path, RECORD_LIMIT).ok()?).ok()
 }

@@ -1,17 +1,21 @@
 //! Where secret values lie or are made: files, the operating system's random source, values kept for later runs.
 //! Shows no value, in no message.
 
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::plain;
 use crate::mask::SecretText;
 use crate::outcome::Fault;
 
 /// The largest file that is taken for a secret: 1 MiB.
 const LIMIT: u64 = 1 << 20;
+/// The longest that a pipe with a secret (`<(pass show token)`) may stay open.
+const PIPE_LIMIT: Duration = Duration::from_secs(30);
 const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// A text from bytes, without the line end at its end.
@@ -37,16 +41,15 @@ pub fn text(bytes: Vec<u8>) -> Result<SecretText, &'static str> {
 pub fn file(project: &Path, path: &Path) -> Result<Option<SecretText>, Fault> {
     let shown = path.display();
     let unreadable = |error: io::Error| Fault::environment(format!("`{shown}` cannot be read: {error}"));
-    let open = match std::fs::File::open(project.join(path)) {
-        Ok(open) => open,
+    // a pipe as well: `<(pass show token)`
+    let bytes = match plain::read_or_drain(&project.join(path), LIMIT, PIPE_LIMIT) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            return Err(Fault::environment(format!("`{shown}` is larger than 1 MiB: no secret is")));
+        }
         Err(error) => return Err(unreadable(error)),
     };
-    let mut bytes = Vec::new();
-    open.take(LIMIT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > LIMIT {
-        return Err(Fault::environment(format!("`{shown}` is larger than 1 MiB: no secret is")));
-    }
     text(bytes).map(Some).map_err(|words| Fault::environment(format!("`{shown}` {words}")))
 }
 
@@ -96,7 +99,7 @@ pub fn keep(project: &Path, name: &str, make: impl FnOnce() -> Result<SecretText
 
 fn tempfile_in(folder: &Path, name: &str) -> io::Result<(PathBuf, std::fs::File)> {
     let path = folder.join(format!(".{name}.{}", std::process::id()));
-    let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    let file = plain::create(&path)?;
     Ok((path, file))
 }
 

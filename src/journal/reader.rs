@@ -41,7 +41,7 @@ impl Reader {
     /// # Errors
     /// The file cannot be read, is of another format, or does not begin with the start of a run. An empty one is fine.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        let file = File::open(path).map_err(|error| JournalError::io("open", path, error))?;
+        let file = crate::drivers::plain::open(path).map_err(|error| JournalError::io("open", path, error))?;
         Reader::of(path, file)
     }
 

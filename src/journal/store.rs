@@ -209,6 +209,11 @@ impl RunFolder {
         self.logs().join(format!("{}.log", file_name(node)))
     }
 
+    /// What processes printed after their step, by the step's name.
+    pub fn leftover_log(&self, node: &str) -> PathBuf {
+        self.logs().join(format!("{}.left.log", file_name(node)))
+    }
+
     /// The folder of what explains its failures.
     pub fn evidence(&self) -> PathBuf {
         self.path.join("evidence")
@@ -241,7 +246,7 @@ impl RunFolder {
 
     /// Whether some process is writing its journal.
     pub fn is_running(&self) -> bool {
-        let Ok(file) = std::fs::File::open(self.journal()) else { return false };
+        let Ok(file) = crate::drivers::plain::open(&self.journal()) else { return false };
         matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))
     }
 }

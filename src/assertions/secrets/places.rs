@@ -1,7 +1,6 @@
 //! The places that are looked at, one after the other, and what each makes of a measure.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use crate::drivers::images::glob::Glob;
 use crate::drivers::images::layer::{Limits, Wanted};
 use crate::drivers::images::leaks::Leaks;
 use crate::drivers::images::unpacked;
+use crate::drivers::plain;
 use crate::drivers::traces::{Trace, Traces};
 use crate::drivers::tree;
 use crate::kind::Context;
@@ -215,7 +215,7 @@ async fn searched(cx: &Context, root: PathBuf, paths: Vec<PathBuf>) -> Result<BT
 
 /// What stands in a file; where it is compressed, in what it holds. A file that went away meanwhile holds nothing.
 fn in_file(traces: &Traces, path: &Path) -> io::Result<BTreeSet<Trace>> {
-    let open = || match File::open(path) {
+    let open = || match plain::open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

@@ -1,8 +1,10 @@
 //! Where a run is kept: its folder, its journal, its logs and evidence; and the reports written at its end.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -11,18 +13,23 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
+use crate::cli::leftover;
 use crate::cli::record::Beside;
 use crate::cli::scratch::scratch;
+use crate::drivers::plain;
 use crate::drivers::process::LineSink;
 use crate::engine::{NodeFiles, NoticeSender, Recorder, RunFiles};
 use crate::event::{Event, Live, LogSize, NodeId, Record};
 use crate::journal::{LOG_LIMIT, RunFolder, StepLog, Store, Writer};
 use crate::kind::Evidence;
-use crate::mask::Masker;
+use crate::mask::{Masker, SecretText};
 use crate::outcome::Fault;
 use crate::report::story::Story;
 
 const WRITES: &str = "a run needs to write to .pipeline/ in the project's folder";
+
+/// The run's secrets, by name.
+type Secrets = Arc<BTreeMap<String, SecretText>>;
 
 /// A run's place, made before anything runs.
 pub(super) struct Kept {
@@ -33,7 +40,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    pub fn create(project: &Path, masker: &Masker) -> Result<Self, Fault> {
+    pub fn create(project: &Path, masker: &Masker, secrets: &Secrets) -> Result<Self, Fault> {
         let now = Timestamp::now();
         let folder = Store::new(project)
             .create(now)
@@ -42,7 +49,7 @@ impl Kept {
         let writer = Writer::create(&folder.journal(), move || begun.elapsed())
             .map_err(|error| Fault::unknown(error.to_string()).help(WRITES))?
             .masked_by(masker.clone());
-        let files = Files::new(folder.clone(), masker.clone())?;
+        let files = Files::new(folder.clone(), masker.clone(), Arc::clone(secrets))?;
         Ok(Kept { folder, started: now.to_string(), recorder: Box::new(Journal(writer)), files: Arc::new(files) })
     }
 }
@@ -52,7 +59,7 @@ pub(super) fn reports(folder: &RunFolder, story: &Story) -> Result<(), Fault> {
     type Out<'o> = &'o mut BufWriter<File>;
     let write = |path: PathBuf, report: &dyn Fn(Out<'_>) -> io::Result<()>| {
         let draft = path.with_extension("part");
-        let written = File::create(&draft).map(BufWriter::new).and_then(|mut out| report(&mut out));
+        let written = plain::create(&draft).map(BufWriter::new).and_then(|mut out| report(&mut out));
         written.and_then(|()| fs::rename(&draft, &path)).map_err(|error| {
             let _ = fs::remove_file(&draft);
             Fault::unknown(format!("cannot write {}: {error}", path.display()))
@@ -105,14 +112,16 @@ pub(super) struct Files {
 struct Shared {
     folder: RunFolder,
     masker: Masker,
+    /// What `masker` hides.
+    secrets: Secrets,
     /// What could not be kept, in words.
     lost: Mutex<Vec<String>>,
 }
 
 impl Files {
-    fn new(folder: RunFolder, masker: Masker) -> Result<Self, Fault> {
+    fn new(folder: RunFolder, masker: Masker, secrets: Secrets) -> Result<Self, Fault> {
         let scratch = scratch(folder.id())?;
-        Ok(Files { shared: Arc::new(Shared { folder, masker, lost: Mutex::default() }), scratch })
+        Ok(Files { shared: Arc::new(Shared { folder, masker, secrets, lost: Mutex::default() }), scratch })
     }
 
     /// The folder for temporary files.
@@ -188,6 +197,15 @@ impl LineSink for OfNode {
     fn ends(&self) {
         self.log().ends();
     }
+
+    fn adopt(&self, pipe: OwnedFd) {
+        let file = self.shared.folder.leftover_log(&self.name);
+        let words = match leftover::start(pipe, &file, &self.shared.secrets) {
+            Ok(()) => format!("left running; what it prints from now on goes to {}", shown(&file)),
+            Err(error) => format!("warning: left running, but what it prints from now on cannot be kept: {error}"),
+        };
+        self.line(words.as_bytes());
+    }
 }
 
 impl NodeFiles for OfNode {
@@ -215,7 +233,7 @@ impl Evidence for OfNode {
             use io::Write;
             let folder = path.parent().unwrap_or(&folder);
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-            let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+            let mut file = plain::create(&path)?;
             file.write_all(self.shared.masker.mask(text).as_bytes())
         };
         if let Err(error) = write() {

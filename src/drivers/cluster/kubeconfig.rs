@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use kube::config::{Kubeconfig, KubeconfigError};
 
+use crate::drivers::plain;
 use crate::outcome::Fault;
 
 /// The merged kubeconfig of `$KUBECONFIG` (a list) or `~/.kube/config`, paths in it absolute.
@@ -32,6 +33,8 @@ fn read_files(files: &[PathBuf]) -> Result<Option<Kubeconfig>, Fault> {
     for file in files.iter().filter(|file| file.exists()) {
         // An absolute file makes the paths in it absolute as well.
         let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        // read_from would wait for the end of a pipe
+        plain::open(&file).map_err(|error| not_opened(&file, &error))?;
         let next = Kubeconfig::read_from(&file).map_err(|error| unreadable(&file, &error))?;
         merged = Some(match merged {
             Some(before) => before.merge(next).map_err(|error| unreadable(&file, &error))?,
@@ -39,6 +42,11 @@ fn read_files(files: &[PathBuf]) -> Result<Option<Kubeconfig>, Fault> {
         });
     }
     Ok(merged)
+}
+
+fn not_opened(file: &Path, error: &std::io::Error) -> Fault {
+    Fault::environment(format!("kubeconfig {} cannot be read: {error}", file.display()))
+        .help("point KUBECONFIG at a regular file")
 }
 
 /// The decoder's own words quote the file, credentials and all: they are not repeated.

@@ -13,6 +13,10 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::{HttpError, Trust};
+use crate::drivers::plain;
+
+/// Bytes of a file with certificates: the system's own has 200 kB.
+const PEM_LIMIT: u64 = 16 << 20;
 
 /// Connects with TLS where the URL says `https`.
 pub fn connector<C>(config: ClientConfig, connector: C) -> HttpsConnector<C> {
@@ -54,9 +58,11 @@ fn builder() -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
 
 fn roots(file: &Path) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), HttpError> {
     let shown = file.display();
-    let all = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| HttpError::Ca(format!("the certificates in `{shown}` cannot be read: {error}")))?;
+    let unreadable =
+        |error: &dyn std::fmt::Display| HttpError::Ca(format!("the certificates in `{shown}` cannot be read: {error}"));
+    let pem = plain::read(file, PEM_LIMIT).map_err(|error| unreadable(&error))?;
+    let all =
+        CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().map_err(|error| unreadable(&error))?;
     let mut roots = RootCertStore::empty();
     if roots.add_parsable_certificates(all.iter().cloned()).0 == 0 {
         return Err(HttpError::Ca(format!("`{shown}` holds no certificate (-----BEGIN CERTIFICATE-----)")));

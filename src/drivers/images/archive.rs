@@ -2,7 +2,6 @@
 //! to back, layers before the manifest that orders them; nothing is unpacked and little is kept.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -14,6 +13,7 @@ use super::glob::normalize;
 use super::layer::{Budget, Layer, Layers, Limits, Sighting, Wanted};
 use super::manifest::Image;
 use super::tarball::{Kind, Tarball};
+use crate::drivers::plain;
 use crate::units::ByteSize;
 
 /// Bytes of one JSON document (a manifest, a configuration) before the archive is refused: 4 MiB.
@@ -137,7 +137,7 @@ pub fn read_layout(folder: &Path, choice: &Choice, wanted: &Wanted, limits: Limi
         if parts.documents.contains_key(path) || parts.layers.contains_key(path) {
             return Ok(());
         }
-        match File::open(folder.join(path)) {
+        match plain::open(&folder.join(path)) {
             Ok(file) => parts.take(path, &mut &file, wanted, &budget, &mut kept).map_err(ArchiveError::from),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error.into()),

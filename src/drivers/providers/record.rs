@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::drivers::kept;
+use crate::drivers::{kept, plain};
 use crate::outcome::Fault;
 
 /// What was brought up.
@@ -30,7 +30,7 @@ impl Record {
     /// [`Fault`] when it is there and cannot be read.
     pub fn load(project: &Path) -> Result<Option<Self>, Fault> {
         let path = path(project);
-        let text = match fs::read_to_string(&path) {
+        let text = match plain::read_text(&path, 1 << 20) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Fault::environment(format!("{} cannot be read: {error}", path.display()))),

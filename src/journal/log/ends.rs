@@ -9,6 +9,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::drivers::plain;
 use crate::event::LogSize;
 use crate::units::ByteSize;
 
@@ -107,8 +108,8 @@ impl Ends {
 /// # Errors
 /// When there is none, or it cannot be read.
 pub fn open(log: &Path) -> io::Result<Box<dyn Read>> {
-    let head = File::open(log)?;
-    let part = |path: PathBuf| match File::open(path) {
+    let head = plain::open(log)?;
+    let part = |path: PathBuf| match plain::open(&path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -137,7 +138,7 @@ pub fn mend(log: &Path, limit: u64) -> io::Result<()> {
 fn join(log: &Path, limit: u64, all: Option<u64>) -> io::Result<(u64, u64)> {
     let mut last = Vec::new();
     for part in [older(log), newer(log)] {
-        match File::open(&part) {
+        match plain::open(&part) {
             Ok(mut file) => _ = file.read_to_end(&mut last)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
@@ -179,7 +180,7 @@ fn gap(dropped: Option<u64>) -> String {
 
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.create(true).write(true).mode(0o600);
+    plain::nonblocking(options.create(true).write(true).mode(0o600));
     options
 }
 

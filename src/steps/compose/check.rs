@@ -8,6 +8,9 @@ use crate::document::{Node, Segment, Value, parse};
 use crate::kind::CheckContext;
 use crate::source::SourceMap;
 
+/// Bytes of a Compose file that are read.
+const FILE_LIMIT: u64 = 8 << 20;
+
 pub fn check(step: &Compose, cx: &mut CheckContext<'_>) {
     let verbs = [("up", step.up.is_some()), ("down", step.down.is_some()), ("ps", step.ps.is_some())];
     let written: Vec<&str> = verbs.iter().filter(|(_, written)| *written).map(|(name, _)| *name).collect();
@@ -87,7 +90,7 @@ fn services_of(file: &Path) -> Result<Option<Vec<String>>, String> {
 
 /// The file's tree; `None` where it is written in Compose's own tags.
 fn tree(file: &Path) -> Result<Option<Node>, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+    let text = crate::drivers::plain::read_text(file, FILE_LIMIT).map_err(|error| error.to_string())?;
     if text.contains("!reset") || text.contains("!override") {
         return Ok(None);
     }

@@ -66,7 +66,7 @@ fn check_build(build: &BuildSpec, cx: &mut CheckContext<'_>) {
         return;
     }
     let small = file.metadata().is_ok_and(|facts| facts.len() <= DOCKERFILE_LIMIT);
-    let Some(text) = small.then(|| std::fs::read(&file).ok()).flatten() else { return };
+    let Some(text) = small.then(|| crate::drivers::plain::read(&file, DOCKERFILE_LIMIT).ok()).flatten() else { return };
     let dockerfile = Dockerfile::parse(&String::from_utf8_lossy(&text));
     if dockerfile.stages().is_empty() {
         let message = format!("`{}` has no FROM line, so there is nothing to build", path.display());

@@ -1,7 +1,6 @@
 //! `config_map`: a ConfigMap from values and files.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -15,8 +14,12 @@ use super::Verb;
 use super::on::On;
 use super::secret::write;
 use super::several::Several;
+use crate::drivers::plain;
 use crate::kind::ExistingPath;
 use crate::outcome::{Fault, Outcome};
+
+/// Bytes of one file: the API server takes 1 MiB for the whole object, and says so itself.
+const FILE_LIMIT: u64 = 4 << 20;
 
 /// Writes a ConfigMap.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -58,7 +61,7 @@ impl ConfigMap {
         let (mut data, mut binary) = (Map::new(), Map::new());
         for file in &self.files.0 {
             let path = file.below(project);
-            let content = fs::read(&path)
+            let content = plain::read(&path, FILE_LIMIT)
                 .map_err(|error| Fault::invalid(format!("{} cannot be read: {error}", file.0.display())))?;
             let key = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             match String::from_utf8(content) {
@@ -79,6 +82,7 @@ impl ConfigMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn files_stand_under_their_names_and_bytes_apart_from_text() {
