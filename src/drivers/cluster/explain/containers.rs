@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Snapshot;
 use super::causes::{Cause, Rank};
-use super::json::{items, name, text};
+use super::json::{condition, items, name, text};
 
 /// Why a container is not begun because of its image.
 const IMAGE: &[&str] = &[
@@ -124,14 +124,22 @@ impl<'a> Container<'a> {
         };
         let lines = self.snapshot.logs.get(&(name(self.pod).to_owned(), self.name().to_owned()));
         if reason == "OOMKilled" {
-            let limit = items(&self.pod["spec"]["containers"]).iter().find(|it| it["name"] == self.status["name"]);
-            let limit = limit.map(|it| text(&it["resources"]["limits"]["memory"])).filter(|limit| !limit.is_empty());
-            let limit = limit.map(|limit| format!(" (limit {limit})")).unwrap_or_default();
-            let message = format!("used more memory than it may{limit}{restarts}");
+            let message = format!("out of memory{}{restarts}", self.memory_limit().map(limited).unwrap_or_default());
             return self.told(Rank::Crash, "OOMKilled", &message).lines(lines);
         }
-        if let Some(probe) = self.failed_probe(&["Liveness", "Startup"]).filter(|_| matches!(code, 137 | 143)) {
-            return self.told(Rank::Probe, probe.0, &format!("{}{restarts}", probe.1)).lines(lines);
+        if matches!(code, 137 | 143)
+            && let Some((cause, message)) = self.failed_probe(&["Liveness", "Startup"])
+            && (self.was_stopped() || self.memory_limit().is_none() || code == 143)
+        {
+            return self.told(Rank::Probe, cause, &format!("{message}{restarts}")).lines(lines);
+        }
+        if let Some(limit) = self.likely_out_of_memory(ended) {
+            let message = format!(
+                "exit code 137: most likely out of memory{}; \
+                 the Pod's cgroup ran out first, so the kubelet reports only 137{restarts}",
+                limited(limit)
+            );
+            return self.told(Rank::Crash, "OOMKilled", &message).lines(lines);
         }
         let cause = match reason {
             "StartError" | "ContainerCannotRun" => reason,
@@ -143,6 +151,32 @@ impl<'a> Container<'a> {
             (words, _) => format!(": {words}"),
         };
         self.told(Rank::Crash, cause, &format!("exited with code {code}{restarts}{words}")).lines(lines)
+    }
+
+    /// The memory limit of the container, or of its Pod as a whole.
+    fn memory_limit(&self) -> Option<&'a str> {
+        let spec = &self.pod["spec"];
+        let containers = items(&spec["containers"]).iter().chain(items(&spec["initContainers"]));
+        let own = containers.filter(|it| it["name"] == self.status["name"]);
+        let mut limits = own.chain([spec]).map(|it| text(&it["resources"]["limits"]["memory"]));
+        limits.find(|limit| !limit.is_empty())
+    }
+
+    /// Whether the kubelet stopped the container itself: after a failed probe or hook, or because the Pod had to end.
+    fn was_stopped(&self) -> bool {
+        self.own_events().any(|event| event["reason"] == "Killing")
+    }
+
+    /// The memory limit, where only the lack of memory explains a SIGKILL. The Pod's cgroup also counts the pause
+    /// process. If it runs out before the container's own cgroup, the runtime reports no `OOMKilled`.
+    fn likely_out_of_memory(&self, ended: &Value) -> Option<&'a str> {
+        let killed = ended["exitCode"] == 137 && matches!(text(&ended["reason"]), "Error" | "");
+        let pod_ended = !text(&self.pod["status"]["reason"]).is_empty()
+            || condition(self.pod, "DisruptionTarget").is_some_and(|it| it["status"] == "True");
+        if !killed || pod_ended || self.was_stopped() {
+            return None;
+        }
+        self.memory_limit()
     }
 
     /// Running, but a probe keeps it from being ready.
@@ -172,6 +206,11 @@ impl<'a> Container<'a> {
             field.is_empty() || field.ends_with(&mine)
         })
     }
+}
+
+/// `, limit 16Mi`.
+fn limited(limit: &str) -> String {
+    format!(", limit {limit}")
 }
 
 /// What an exit code usually means.

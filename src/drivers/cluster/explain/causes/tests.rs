@@ -99,6 +99,48 @@ fn a_crash_loop_comes_with_its_last_lines() {
     );
 }
 
+/// A Pod that was killed with exit code 137 and reason `Error`.
+fn killed(events: &[Value]) -> Snapshot {
+    let mut snapshot = web(&[json!({"state": {"terminated": {"exitCode": 137, "reason": "Error"}}})]);
+    snapshot.events = events.to_vec();
+    snapshot
+}
+
+#[test]
+fn exit_code_137_with_a_memory_limit_and_no_other_killer_is_out_of_memory() {
+    let oom = "pod/web-1-a · OOMKilled · container app: exit code 137: most likely out of memory, limit 16Mi; \
+               the Pod's cgroup ran out first, so the kubelet reports only 137";
+    assert_eq!(told(&killed(&[])), [oom]);
+    // A starved process fails its probe before it is killed; without a kill event the probe did not end it.
+    let unhealthy = event("Pod", "web-1-a", "Unhealthy", "Liveness probe failed: timeout");
+    assert_eq!(told(&killed(std::slice::from_ref(&unhealthy))), [oom]);
+    let mut of_pod = killed(&[]);
+    of_pod.pods[0]["spec"]["containers"][0]["resources"] = json!({});
+    of_pod.pods[0]["spec"]["resources"] = json!({"limits": {"memory": "32Mi"}});
+    assert_eq!(told(&of_pod), [oom.replace("16Mi", "32Mi")]);
+}
+
+#[test]
+fn exit_code_137_that_something_else_explains_is_not_out_of_memory() {
+    let plain = ["pod/web-1-a · Error · container app: exited with code 137 (killed)"];
+    let mut unlimited = killed(&[]);
+    unlimited.pods[0]["spec"]["containers"][0]["resources"] = json!({});
+    assert_eq!(told(&unlimited), plain);
+    assert_eq!(told(&killed(&[event("Pod", "web-1-a", "Killing", "Stopping container app")])), plain);
+    let killing = event("Pod", "web-1-a", "Killing", "Container app failed liveness probe, will be restarted");
+    let unhealthy = event("Pod", "web-1-a", "Unhealthy", "Liveness probe failed: timeout");
+    assert_eq!(
+        told(&killed(&[killing, unhealthy])),
+        ["pod/web-1-a · LivenessProbeFailed · container app: Liveness probe failed: timeout"]
+    );
+    let mut disrupted = killed(&[]);
+    disrupted.pods[0]["status"]["conditions"] = json!([{"type": "DisruptionTarget", "status": "True"}]);
+    assert_eq!(told(&disrupted), plain);
+    let mut lost = killed(&[]);
+    lost.pods[0]["status"]["containerStatuses"][0]["state"]["terminated"]["reason"] = json!("ContainerStatusUnknown");
+    assert_eq!(told(&lost), plain);
+}
+
 #[test]
 fn a_container_that_ran_out_of_memory_or_never_began_says_so() {
     let mut loops = waiting("CrashLoopBackOff", "back-off");
@@ -111,7 +153,7 @@ fn a_container_that_ran_out_of_memory_or_never_began_says_so() {
     assert_eq!(
         told(&web(&[loops, cannot, ended])),
         [
-            "pod/web-1-a · OOMKilled · container app: used more memory than it may (limit 16Mi), restarted once",
+            "pod/web-1-a · OOMKilled · container app: out of memory, limit 16Mi, restarted once",
             "pod/web-1-b · StartError · container app: exited with code 128: exec: \"nope\": executable file not \
              found in $PATH",
             "pod/web-1-c · Error · container app: exited with code 127 (command not found)",
@@ -194,7 +236,8 @@ fn a_container_killed_by_its_liveness_probe_blames_the_probe() {
     state["lastState"] = json!({"terminated": {"exitCode": 137, "reason": "Error"}});
     state["restartCount"] = json!(2);
     let mut snapshot = web(&[state]);
-    snapshot.events = vec![event("Pod", "web-1-a", "Unhealthy", "Liveness probe failed: connection refused")];
+    let killing = event("Pod", "web-1-a", "Killing", "Container app failed liveness probe, will be restarted");
+    snapshot.events = vec![killing, event("Pod", "web-1-a", "Unhealthy", "Liveness probe failed: connection refused")];
     assert_eq!(
         told(&snapshot),
         ["pod/web-1-a · LivenessProbeFailed · container app: Liveness probe failed: connection refused, \
