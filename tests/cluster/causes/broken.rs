@@ -1,0 +1,511 @@
+//! The broken deployments, one fault each.
+
+use super::{Case, pod_spec, script, web};
+
+const ROLLOUT: &str = "rollout: { workload: deployment/web }";
+const READY: &str = "pods: { selector: app=web, ready: all, count: 1 }";
+const SERVICE: &str = "\n---\napiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec:\n  type: NodePort\n  ";
+const HTTPD: &str = "command: [/bin/httpd, -f, -p, '8080']\nports: [{ name: http, containerPort: 8080 }]\n";
+
+fn case(
+    name: &'static str,
+    manifests: String,
+    gate: &'static str,
+    cause: &'static str,
+    words: &'static [&'static str],
+    early: bool,
+) -> Case {
+    Case { name, manifests, gate, cause, words, early }
+}
+
+fn service(port: u32, rest: &str) -> String {
+    format!("{SERVICE}ports: [{{ port: 80, nodePort: {port}, {rest} }}]\n")
+}
+
+fn job(container: &str, spec: &str) -> String {
+    let spec: String = spec.lines().map(|line| format!("  {line}\n")).collect();
+    format!(
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {{ name: migrate }}\nspec:\n{spec}  template:\n    spec:\n{}",
+        pod_spec(container, "restartPolicy: Never", 6)
+    )
+}
+
+const JOB: &str = "resource: { kind: Job, name: migrate, assert: self.status.succeeded > 0 }";
+
+pub fn cases() -> Vec<Case> {
+    let mut all = images_and_starts();
+    all.extend(crashes());
+    all.extend(probes_and_waits());
+    all.extend(admission());
+    all.extend(workloads());
+    all.extend(networks());
+    all
+}
+
+fn images_and_starts() -> Vec<Case> {
+    let never = "imagePullPolicy: Never\n";
+    vec![
+        case(
+            "never-pull",
+            web(&format!("image: kubecause-nowhere:1\n{never}"), ""),
+            ROLLOUT,
+            "ErrImageNeverPull",
+            &["of 60s: ErrImageNeverPull cannot recover"],
+            true,
+        ),
+        case("image-name", web("image: 'Not//An:Image'\n", ""), READY, "InvalidImageName", &[], true),
+        case("image-host", web("image: registry.invalid/app:1\n", ""), READY, "ImagePull", &["registry.invalid"], true),
+        case("no-command", web("command: [/no/such/program]\n", ""), READY, "/no/such/program", &[], true),
+        case("not-executable", web("command: [/tmp]\n", ""), READY, "container app", &["permission denied"], true),
+        case(
+            "root-refused",
+            web(&script("sleep 1000"), "securityContext: { runAsNonRoot: true }"),
+            READY,
+            "CreateContainerConfigError",
+            &["runAsNonRoot"],
+            true,
+        ),
+        case(
+            "config-map",
+            web(&format!("{}envFrom: [{{ configMapRef: {{ name: settings }} }}]\n", script("sleep 1000")), ""),
+            READY,
+            "CreateContainerConfigError",
+            &["configmap \"settings\" not found"],
+            false,
+        ),
+        case(
+            "secret-key",
+            format!(
+                "apiVersion: v1\nkind: Secret\nmetadata: {{ name: db }}\nstringData: {{ URL: x }}\n---\n{}",
+                web(
+                    &format!(
+                        "{}env: [{{ name: P, valueFrom: {{ secretKeyRef: {{ name: db, key: PASSWORD }} }} }}]\n",
+                        script("sleep 1000")
+                    ),
+                    ""
+                )
+            ),
+            READY,
+            "CreateContainerConfigError",
+            &["couldn't find key PASSWORD"],
+            false,
+        ),
+        case(
+            "volume",
+            web(
+                &format!("{}volumeMounts: [{{ name: tls, mountPath: /tls }}]\n", script("sleep 1000")),
+                "volumes: [{ name: tls, secret: { secretName: tls } }]",
+            ),
+            READY,
+            "FailedMount",
+            &["secret \"tls\" not found"],
+            false,
+        ),
+        case(
+            "architecture",
+            format!(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: bin }}\nbinaryData: {{ app: {FOREIGN} }}\n---\n{}",
+                web(
+                    "command: [/bin-of/app]\nvolumeMounts: [{ name: bin, mountPath: /bin-of }]\n",
+                    "volumes: [{ name: bin, configMap: { name: bin, defaultMode: 493 } }]"
+                )
+            ),
+            READY,
+            "format error",
+            &[],
+            true,
+        ),
+    ]
+}
+
+/// The head of a program for a processor that no node has (ELF, machine 0xf3ff).
+const FOREIGN: &str = "f0VMRgIBAQAAAAAAAAAAAAIA//MBAAAAAAAAAAAAAABAAAAAAAAAAAAAAAAAAAAAAAAAAEAAOAAAAAAAAAAAAA==";
+
+fn crashes() -> Vec<Case> {
+    let crash = script("echo no DATABASE_URL; exit 3");
+    vec![
+        case(
+            "crash",
+            web(&crash, ""),
+            READY,
+            "exited with code 3",
+            &["no DATABASE_URL", "RepeatedFailure", "restarted"],
+            true,
+        ),
+        case("ends-well", web(&script("echo done"), ""), READY, "exited with code 0", &["restarted"], true),
+        case(
+            "init-crash",
+            web(
+                &script("sleep 1000"),
+                "initContainers:\n- name: migrate\n  image: pipeline-busybox:local\n  \
+                 command: [/bin/sh, -c, 'echo table is locked; exit 5']",
+            ),
+            READY,
+            "init container migrate: exited with code 5",
+            &["table is locked"],
+            true,
+        ),
+        case(
+            "out-of-memory",
+            web(
+                &format!(
+                    "{}resources: {{ limits: {{ memory: 24Mi }} }}\n",
+                    script("x=aaaaaaaaaaaaaaaa; while true; do x=$x$x; done")
+                ),
+                "",
+            ),
+            READY,
+            "OOMKilled",
+            &["out of memory, limit 24Mi"],
+            true,
+        ),
+        case(
+            "between-crashes",
+            web(
+                &format!(
+                    "{}readinessProbe: {{ tcpSocket: {{ port: 8080 }}, periodSeconds: 1 }}\n",
+                    script("sleep 8; echo lost the database; exit 4")
+                ),
+                "",
+            ),
+            READY,
+            "exited with code 4",
+            &["lost the database", "restarted"],
+            false,
+        ),
+        case(
+            "post-start",
+            web(
+                &format!(
+                    "{}lifecycle: {{ postStart: {{ exec: {{ command: [/bin/sh, -c, 'exit 7'] }} }} }}\n\
+                     resources: {{ limits: {{ memory: 64Mi }} }}\n",
+                    script("sleep 1000")
+                ),
+                "",
+            ),
+            READY,
+            "PostStartHookError",
+            &[],
+            true,
+        ),
+        case(
+            "bare-pod",
+            format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{ name: web, labels: {{ app: web }} }}\nspec:\n{}",
+                pod_spec(&crash, "restartPolicy: Never", 2)
+            ),
+            READY,
+            "exited with code 3",
+            &["no DATABASE_URL"],
+            true,
+        ),
+    ]
+}
+
+fn probes_and_waits() -> Vec<Case> {
+    let sleeps = script("sleep 1000");
+    let probe =
+        |kind: &str, rest: &str| format!("{sleeps}{kind}: {{ tcpSocket: {{ port: 8080 }}, periodSeconds: 1{rest} }}\n");
+    vec![
+        case(
+            "readiness",
+            web(&probe("readinessProbe", ""), ""),
+            READY,
+            "ReadinessProbeFailed",
+            &["container app"],
+            false,
+        ),
+        case(
+            "liveness",
+            web(
+                &format!(
+                    "{}resources: {{ limits: {{ memory: 64Mi }} }}\n",
+                    probe("livenessProbe", ", failureThreshold: 1")
+                ),
+                "",
+            ),
+            "pods: { selector: app=web, restarts: '< 0' }",
+            "LivenessProbeFailed",
+            &[],
+            false,
+        ),
+        case(
+            "startup",
+            web(&probe("startupProbe", ", failureThreshold: 100"), ""),
+            READY,
+            "StartupProbeFailed",
+            &[],
+            false,
+        ),
+        case(
+            "sidecar",
+            web(
+                &sleeps,
+                "initContainers:\n- name: proxy\n  restartPolicy: Always\n  image: pipeline-busybox:local\n  \
+                 command: [/bin/sleep, '1000']\n  startupProbe: { tcpSocket: { port: 9 }, periodSeconds: 1, failureThreshold: 100 }",
+            ),
+            READY,
+            "sidecar container proxy",
+            &["StartupProbeFailed"],
+            false,
+        ),
+        case(
+            "init-hangs",
+            web(
+                &sleeps,
+                "initContainers:\n- name: wait-for-db\n  image: pipeline-busybox:local\n  \
+                 command: [/bin/sh, -c, 'echo waiting for db:5432; sleep 1000']",
+            ),
+            ROLLOUT,
+            "init container wait-for-db is still running",
+            &["waiting for db:5432"],
+            false,
+        ),
+        case(
+            "cpu",
+            web(&format!("{sleeps}resources: {{ requests: {{ cpu: '1000' }} }}\n"), ""),
+            READY,
+            "Unschedulable",
+            &["Insufficient cpu"],
+            false,
+        ),
+        case(
+            "node-selector",
+            web(&sleeps, "nodeSelector: { gpu: 'yes' }"),
+            READY,
+            "Unschedulable",
+            &["node selector"],
+            false,
+        ),
+        case(
+            "scheduler",
+            web(&sleeps, "schedulerName: mine"),
+            READY,
+            "NotScheduled",
+            &["schedulerName is mine"],
+            false,
+        ),
+        case(
+            "scheduling-gate",
+            web(&sleeps, "schedulingGates: [{ name: todo.dev/hold }]"),
+            READY,
+            "SchedulingGated",
+            &[],
+            false,
+        ),
+        case(
+            "readiness-gate",
+            web(&sleeps, "readinessGates: [{ conditionType: todo.dev/ok }]"),
+            READY,
+            "ReadinessGatesNotReady",
+            &[],
+            false,
+        ),
+        case(
+            "claim",
+            format!(
+                "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {{ name: data }}\nspec:\n  storageClassName: none-such\n  \
+                 accessModes: [ReadWriteOnce]\n  resources: {{ requests: {{ storage: 1Gi }} }}\n---\n{}",
+                web(&sleeps, "volumes: [{ name: data, persistentVolumeClaim: { claimName: data } }]")
+            ),
+            READY,
+            "PVCUnbound",
+            &["none-such"],
+            false,
+        ),
+        case(
+            "claim-missing",
+            web(&sleeps, "volumes: [{ name: data, persistentVolumeClaim: { claimName: data } }]"),
+            READY,
+            "persistentvolumeclaim \"data\" not found",
+            &[],
+            false,
+        ),
+        case(
+            "min-ready",
+            web(&sleeps, "").replace("  replicas: 1", "  minReadySeconds: 600\n  replicas: 1"),
+            ROLLOUT,
+            "MinReadySeconds",
+            &["600"],
+            false,
+        ),
+    ]
+}
+
+fn admission() -> Vec<Case> {
+    let sleeps = web(&script("sleep 1000"), "");
+    vec![
+        case(
+            "quota",
+            format!(
+                "apiVersion: v1\nkind: ResourceQuota\nmetadata: {{ name: small }}\nspec: {{ hard: {{ pods: '0' }} }}\n---\n{sleeps}"
+            ),
+            ROLLOUT,
+            "QuotaExceeded",
+            &["small"],
+            true,
+        ),
+        case(
+            "limit-range",
+            format!(
+                "apiVersion: v1\nkind: LimitRange\nmetadata: {{ name: small }}\nspec: {{ limits: [{{ type: Container, max: {{ memory: 16Mi }} }}] }}\n---\n{}",
+                web(&format!("{}resources: {{ limits: {{ memory: 64Mi }} }}\n", script("sleep 1000")), "")
+            ),
+            ROLLOUT,
+            "LimitRangeExceeded",
+            &["16Mi"],
+            true,
+        ),
+        case(
+            "service-account",
+            web(&script("sleep 1000"), "serviceAccountName: nobody"),
+            ROLLOUT,
+            "FailedCreate",
+            &["serviceaccount \"nobody\" not found"],
+            false,
+        ),
+        case(
+            "priority-class",
+            web(&script("sleep 1000"), "priorityClassName: none-such"),
+            ROLLOUT,
+            "FailedCreate",
+            &["none-such"],
+            false,
+        ),
+    ]
+}
+
+fn workloads() -> Vec<Case> {
+    let sleeps = script("sleep 1000");
+    let daemon = |pod: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {{ name: agent }}\nspec:\n  selector: {{ matchLabels: {{ app: web }} }}\n  \
+             template:\n    metadata: {{ labels: {{ app: web }} }}\n    spec:\n{}",
+            pod_spec(&sleeps, pod, 6)
+        )
+    };
+    vec![
+        case(
+            "daemon-no-node",
+            daemon("nodeSelector: { gpu: 'true' }"),
+            READY,
+            "NoNodes",
+            &["no node has gpu=true"],
+            true,
+        ),
+        case(
+            "daemon-image",
+            daemon("")
+                .replace("image: pipeline-busybox:local", "image: kubecause-nowhere:1\n        imagePullPolicy: Never"),
+            "rollout: { workload: daemonset/agent }",
+            "ErrImageNeverPull",
+            &[],
+            true,
+        ),
+        case(
+            "paused",
+            web(&sleeps, "").replace("  replicas: 1", "  paused: true\n  replicas: 1"),
+            ROLLOUT,
+            "Paused",
+            &["kubectl rollout resume deployment/web -n kubecause-paused"],
+            true,
+        ),
+        case(
+            "progress-deadline",
+            web(&format!("{sleeps}readinessProbe: {{ tcpSocket: {{ port: 9 }} }}\n"), "")
+                .replace("  replicas: 1", "  progressDeadlineSeconds: 2\n  replicas: 1"),
+            ROLLOUT,
+            "ProgressDeadlineExceeded",
+            &[],
+            true,
+        ),
+        case(
+            "job-fails",
+            job(&script("echo table is locked; exit 5"), "backoffLimit: 0"),
+            JOB,
+            "BackoffLimitExceeded",
+            &["table is locked"],
+            true,
+        ),
+        case("job-deadline", job(&sleeps, "activeDeadlineSeconds: 2"), JOB, "DeadlineExceeded", &[], true),
+        case("job-suspended", job(&sleeps, "suspend: true"), JOB, "Suspended", &[], false),
+        case(
+            "stateful",
+            format!(
+                "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{ name: db }}\nspec:\n  serviceName: db\n  selector: {{ matchLabels: {{ app: web }} }}\n  \
+                 template:\n    metadata: {{ labels: {{ app: web }} }}\n    spec:\n{}",
+                pod_spec("image: kubecause-nowhere:1\nimagePullPolicy: Never\n", "", 6)
+            ),
+            "rollout: { workload: statefulset/db }",
+            "ErrImageNeverPull",
+            &["pod/db-0"],
+            true,
+        ),
+        case(
+            "never",
+            job(&script("sleep 1; exit 1"), "backoffLimit: 6"),
+            "resource: { kind: Job, name: migrate, assert: self.status.succeeded > 0, never: self.status.failed > 0 }",
+            "self.status.failed > 0 is true",
+            &["the condition under `never` is true"],
+            false,
+        ),
+    ]
+}
+
+fn networks() -> Vec<Case> {
+    let httpd = web(HTTPD, "");
+    vec![
+        case(
+            "http-no-endpoints",
+            format!("{httpd}{}  selector: {{ app: wbe }}\n", service(31_811, "targetPort: 8080")),
+            "http: { url: 'http://127.0.0.1:31811/' }",
+            "NoEndpoints",
+            &["port 31811 is its node port", "selector app=wbe matches no pod"],
+            true,
+        ),
+        case(
+            "http-port-name",
+            format!("{httpd}{}  selector: {{ app: web }}\n", service(31_812, "targetPort: web")),
+            "http: { url: 'http://127.0.0.1:31812/' }",
+            "WrongTargetPort",
+            &["targetPort web", "http"],
+            true,
+        ),
+        case(
+            "tcp-port",
+            format!("{httpd}{}  selector: {{ app: web }}\n", service(31_813, "targetPort: 8081")),
+            "tcp: { address: '127.0.0.1:31813' }",
+            "WrongTargetPort",
+            &["targetPort 8081", "8080"],
+            false,
+        ),
+        case(
+            "endpoint-slices",
+            format!("{httpd}{}  selector: {{ app: wbe }}\n", service(31_814, "targetPort: 8080")),
+            "resource: { kind: EndpointSlice, selector: kubernetes.io/service-name=web, assert: 'self.endpoints.size() > 0' }",
+            "NoEndpoints",
+            &["selector app=wbe matches no pod"],
+            true,
+        ),
+        case(
+            "balancer",
+            format!(
+                "{httpd}\n---\napiVersion: v1\nkind: Service\nmetadata: {{ name: web }}\nspec: {{ type: LoadBalancer, selector: {{ app: web }}, ports: [{{ port: 80, targetPort: 8080 }}] }}\n"
+            ),
+            "resource: { kind: Service, name: web, assert: 'self.status.loadBalancer.ingress.size() > 0' }",
+            "LoadBalancerPending",
+            &[],
+            false,
+        ),
+        case(
+            "ingress",
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: { name: web }\nspec:\n  ingressClassName: none-such\n  \
+             defaultBackend: { service: { name: web, port: { number: 80 } } }\n"
+                .to_owned(),
+            "resource: { kind: Ingress, name: web, assert: 'self.status.loadBalancer.ingress.size() > 0' }",
+            "NoIngressClass",
+            &["BackendNotFound"],
+            false,
+        ),
+    ]
+}
