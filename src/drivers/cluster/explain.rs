@@ -62,6 +62,10 @@ pub enum Target {
 }
 
 impl Target {
+    fn is_job(&self) -> bool {
+        matches!(self, Target::Workload { kind, .. } | Target::Object { kind, .. } if kind == "Job")
+    }
+
     /// Whether it is the Service of this name.
     fn names_service(&self, wanted: &str) -> bool {
         match self {
@@ -121,7 +125,15 @@ impl Cluster {
         self.add_object(&client, &mut all, target, deadline).await;
         self.recent.note_exits(&mut all);
         let mut about = related::related(&all, target);
-        let logs = gather::logs(&client, namespace, &about.pods, deadline).await;
+        let remembered = about.pods.is_empty().then(|| self.recent.ended(namespace, target)).flatten();
+        let logs = match remembered {
+            // The Job controller removes the Pod of a Job that has failed.
+            Some(ended) => {
+                about.pods = ended.pods;
+                ended.logs
+            }
+            None => gather::logs(&client, namespace, &about.pods, deadline).await,
+        };
         about.logs = logs.iter().map(|log| (log.container(), log.last_lines())).collect();
         evidence::keep_all(&about, &logs, target, keep);
         if let Some(missing) = related::missing(&all, &about, namespace, target) {
@@ -149,6 +161,13 @@ impl Cluster {
         if !crashed.is_empty() {
             let logs = gather::logs(&client, namespace, &crashed, deadline).await;
             about.logs = logs.iter().map(|log| (log.container(), log.last_lines())).collect();
+        }
+        if target.is_job() {
+            let ended: Vec<Value> = about.pods.iter().filter(|pod| gather::has_failed(pod)).cloned().collect();
+            if self.recent.is_new(namespace, target, &ended) {
+                let logs = gather::logs(&client, namespace, &ended, deadline).await;
+                self.recent.remember(namespace, target, ended, logs);
+            }
         }
         // What a controller has not seen yet may still change everything.
         if about.workloads.iter().any(|workload| !json::is_observed(workload)) {

@@ -427,6 +427,15 @@ fn workloads() -> Vec<Case> {
             &["table is locked"],
             true,
         ),
+        case(
+            "job-restarts",
+            job(&script("echo table is locked; exit 6"), "backoffLimit: 1")
+                .replace("restartPolicy: Never", "restartPolicy: OnFailure"),
+            JOB,
+            "exited with code 6",
+            &["BackoffLimitExceeded", "table is locked"],
+            true,
+        ),
         case("job-deadline", job(&sleeps, "activeDeadlineSeconds: 2"), JOB, "DeadlineExceeded", &[], true),
         case("job-suspended", job(&sleeps, "suspend: true"), JOB, "Suspended", &[], false),
         case(

@@ -115,6 +115,19 @@ pub(super) async fn ingress_classes(client: &kube::Client, all: &mut Snapshot, d
     }
 }
 
+/// Whether a container of the Pod has ended with an exit code other than 0.
+pub(super) fn has_failed(pod: &Value) -> bool {
+    // One that is being deleted may have been stopped.
+    if !pod["metadata"]["deletionTimestamp"].is_null() {
+        return false;
+    }
+    let all = ["initContainerStatuses", "containerStatuses"].map(|list| items(&pod["status"][list]));
+    all.into_iter().flatten().any(|status| {
+        let ends = [&status["state"]["terminated"], &status["lastState"]["terminated"]];
+        ends.into_iter().any(|ended| ended["exitCode"].as_i64().is_some_and(|code| code != 0))
+    })
+}
+
 /// Whether a container of the Pod ended within a second, as one does whose program the node cannot execute.
 pub(super) fn crashed_at_once(pod: &Value) -> bool {
     let all = ["initContainerStatuses", "containerStatuses"].map(|list| items(&pod["status"][list]));

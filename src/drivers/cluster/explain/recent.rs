@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::Snapshot;
-use super::gather;
+use super::gather::{self, Log};
 use super::json::{items, text};
+use super::{Snapshot, Target};
 
 /// How old a snapshot may be. One that took long to take may be as old as that, several times.
 const FRESH: Duration = Duration::from_millis(600);
@@ -20,6 +20,13 @@ const REMEMBERED: usize = 10_000;
 /// Exit codes by Pod uid and container, with the number of restarts before each.
 type Exits = BTreeMap<(String, String), BTreeMap<i64, i64>>;
 
+/// Pods of a Job that have failed, with their logs.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ended {
+    pub pods: Vec<Value>,
+    pub logs: Vec<Log>,
+}
+
 /// A namespace's newest snapshot.
 #[derive(Debug, Default)]
 struct Newest(tokio::sync::Mutex<Option<(Instant, Duration, Arc<Snapshot>)>>);
@@ -28,6 +35,7 @@ struct Newest(tokio::sync::Mutex<Option<(Instant, Duration, Arc<Snapshot>)>>);
 #[derive(Debug, Default)]
 pub struct Recent {
     namespaces: Mutex<HashMap<String, Arc<Newest>>>,
+    ended: Mutex<HashMap<String, Ended>>,
     exits: Mutex<Exits>,
 }
 
@@ -58,6 +66,23 @@ impl Recent {
         snapshot
     }
 
+    /// Whether these failed Pods are not the ones that are remembered of a Job.
+    pub(super) fn is_new(&self, namespace: &str, target: &Target, pods: &[Value]) -> bool {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        !pods.is_empty() && ended.get(&key(namespace, target)).is_none_or(|ended| ended.pods != pods)
+    }
+
+    /// Remembers the failed Pods of a Job: they may be removed before anything asks about them.
+    pub(super) fn remember(&self, namespace: &str, target: &Target, pods: Vec<Value>, logs: Vec<Log>) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.insert(key(namespace, target), Ended { pods, logs });
+    }
+
+    /// The failed Pods of a Job that were seen last.
+    pub(super) fn ended(&self, namespace: &str, target: &Target) -> Option<Ended> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).get(&key(namespace, target)).cloned()
+    }
+
     /// Remembers the exit codes in a snapshot, and adds those of before.
     pub(super) fn note_exits(&self, snapshot: &mut Snapshot) {
         let mut exits = self.exits.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,6 +96,14 @@ impl Recent {
             }
         }
         snapshot.exits.clone_from(&exits);
+    }
+}
+
+fn key(namespace: &str, target: &Target) -> String {
+    match target {
+        Target::Workload { kind, name } | Target::Object { kind, name } => format!("{namespace}/{kind}/{name}"),
+        Target::Service { name } => format!("{namespace}/Service/{name}"),
+        Target::Selector(selector) => format!("{namespace}/{selector}"),
     }
 }
 
