@@ -202,7 +202,11 @@ impl std::fmt::Display for EndedEarly {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "ended after {:.1}s", self.after.as_secs_f64())?;
         if let Some(of) = self.of {
-            write!(f, " of {}", crate::units::TimeSpan(of))?;
+            match of.as_secs() {
+                // as people write a limit: 60s, not 1m
+                seconds @ 1..=600 if of.subsec_millis() == 0 => write!(f, " of {seconds}s")?,
+                _ => write!(f, " of {}", crate::units::TimeSpan(of))?,
+            }
         }
         match self.cause.as_str() {
             "Never" => f.write_str(": the condition under `never` is true"),

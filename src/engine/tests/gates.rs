@@ -52,7 +52,7 @@ async fn a_wait_ends_when_a_cause_that_cannot_recover_was_seen_twice() {
         "
          0s one.gate starts
          1s one.gate #1 holds after 2 looks
-         1.3s one.gate #0 unmet: state is hopeless, expected good (ErrImagePull, CrashLoopBackOff), ended after 1.3s of 1m: ErrImagePull cannot recover, after 2 looks
+         1.3s one.gate #0 unmet: state is hopeless, expected good (ErrImagePull, CrashLoopBackOff), ended after 1.3s of 60s: ErrImagePull cannot recover, after 2 looks
          2s one.gate #3 unmet: state is refuted, expected good (Never, CrashLoopBackOff), ended after 2.0s of 9s: the condition under `never` is true, after 2 looks
          3s one.gate #4 holds after 5 looks
          4s one.gate #2 unmet: state is hopeless, expected good (CrashLoopBackOff) after 2 looks

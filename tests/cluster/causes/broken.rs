@@ -103,7 +103,9 @@ fn images_and_starts() -> Vec<Case> {
 const FOREIGN: &str = "f0VMRgIBAQAAAAAAAAAAAAIA//MBAAAAAAAAAAAAAABAAAAAAAAAAAAAAAAAAAAAAAAAAEAAOAAAAAAAAAAAAA==";
 
 fn crashes() -> Vec<Case> {
-    let crash = script("echo no DATABASE_URL; exit 3");
+    // Never ready, also in the moment between two crashes.
+    let unready = "readinessProbe: { exec: { command: [/bin/false] } }\n";
+    let crash = script("echo no DATABASE_URL; exit 3") + unready;
     vec![
         case(
             "crash",
@@ -113,7 +115,7 @@ fn crashes() -> Vec<Case> {
             &["no DATABASE_URL", "CrashLoopBackOff cannot recover", "restarted"],
             true,
         ),
-        case("ends-well", web(&script("echo done"), ""), READY, "exited with code 0", &["restarted"], true),
+        case("ends-well", web(&(script("echo done") + unready), ""), READY, "exited with code 0", &["restarted"], true),
         case(
             "init-crash",
             web(
@@ -255,7 +257,7 @@ fn probes_and_waits() -> Vec<Case> {
             web(&sleeps, "nodeSelector: { gpu: 'yes' }"),
             READY,
             "Unschedulable",
-            &["node selector"],
+            &["affinity/selector"],
             false,
         ),
         case(
@@ -304,7 +306,8 @@ fn probes_and_waits() -> Vec<Case> {
         ),
         case(
             "min-ready",
-            web(&sleeps, "").replace("  replicas: 1", "  minReadySeconds: 600\n  replicas: 1"),
+            web(&sleeps, "")
+                .replace("  replicas: 1", "  minReadySeconds: 600\n  progressDeadlineSeconds: 1200\n  replicas: 1"),
             ROLLOUT,
             "MinReadySeconds",
             &["600"],

@@ -34,8 +34,11 @@ pub fn seconds_between(from: &Value, to: Option<&str>) -> Option<i64> {
     Some(to.as_second().saturating_sub(from.as_second()).max(0))
 }
 
-/// Whether the controller has seen the object as it is now.
+/// Whether the controller has seen the object as it is now. A Job does not say.
 pub fn is_observed(workload: &Value) -> bool {
+    if text(&workload["kind"]) == "Job" {
+        return true;
+    }
     workload["metadata"]["generation"]
         .as_i64()
         .is_none_or(|generation| workload["status"]["observedGeneration"].as_i64().unwrap_or_default() >= generation)

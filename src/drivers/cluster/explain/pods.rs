@@ -20,7 +20,7 @@ pub(super) fn causes(pod: &Value, snapshot: &Snapshot) -> Vec<Cause> {
     }
     let mut causes: Vec<Cause> = evicted(pod).into_iter().chain(unschedulable(pod, &events)).collect();
     causes.extend(containers::causes(pod, &events, snapshot));
-    if causes.is_empty() {
+    if causes.is_empty() && !has_started(pod) {
         causes.extend(setup(pod, &events));
     }
     if causes.is_empty() {
@@ -96,6 +96,13 @@ fn unschedulable(pod: &Value, events: &[&Value]) -> Option<Cause> {
         message => message,
     };
     Some(Cause::new(Rank::Scheduling, pod, reason, message))
+}
+
+/// Whether a container of it has started: what kept it from that before is over.
+fn has_started(pod: &Value) -> bool {
+    let all = ["initContainerStatuses", "containerStatuses"].map(|list| items(&pod["status"][list]));
+    let mut states = all.into_iter().flatten().map(|status| &status["state"]);
+    states.any(|state| state["running"].is_object() || state["terminated"].is_object())
 }
 
 /// Volumes or the sandbox cannot be made.

@@ -117,6 +117,21 @@ fn a_refused_pod_is_final_unless_the_quota_may_be_freed() {
 }
 
 #[test]
+fn a_failed_job_is_final_and_a_mount_that_failed_before_the_start_is_over() {
+    let job = json!({"kind": "Job", "metadata": {"name": "migrate", "generation": 1}, "status": {"conditions":
+        [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "Job has failed"}]}});
+    let snapshot = Snapshot { workloads: vec![job], ..Snapshot::default() };
+    let target = Target::Workload { kind: "Job".to_owned(), name: "migrate".to_owned() };
+    assert!(snapshot.workloads.iter().all(crate::drivers::cluster::explain::json::is_observed));
+    assert_eq!(fatal(&related(&snapshot, &target), &target).len(), 1);
+    let mut gated = web(&[json!({"state": {"running": {}}, "ready": true})]);
+    gated.pods[0]["status"]["conditions"] =
+        json!([{"type": "Ready", "status": "False", "reason": "ReadinessGatesNotReady", "message": "x"}]);
+    gated.events = vec![event("Pod", "web-1-a", "FailedMount", "failed to sync configmap cache")];
+    assert_eq!(told(&gated), ["pod/web-1-a · ReadinessGatesNotReady · x"]);
+}
+
+#[test]
 fn an_init_container_that_does_not_end_shows_what_it_waits_for() {
     let mut snapshot = web(&[json!({})]);
     snapshot.now = Some("2026-01-01T12:00:20Z".to_owned());
