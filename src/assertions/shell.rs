@@ -101,8 +101,8 @@ impl Assertion for Shell {
             () = clock::sleep(timeout) => {
                 stop.cancel.cancel();
                 // its end is waited for: nothing of it may run on
+                // a command that was stopped gives no answer: this one had ended by itself
                 if let Ok(said) = run.await {
-                    // it had ended before
                     return Ok(Verdict::of(self.measures(&said, cx)?));
                 }
                 let words = format!("not measured (timed out after {})", TimeSpan(timeout));
@@ -136,14 +136,23 @@ impl Shell {
         if let Some(expect) = &self.stdout {
             add(expect.measures("stdout", &Sample::new(&said.stdout, said.stdout.is_cut()), cx))?;
         }
-        match &self.stderr {
-            Some(expect) => add(expect.measures("stderr", &stderr, cx))?,
-            None if !all[0].holds && !stderr.text().trim().is_empty() => {
-                all.push(Measure::new("stderr", excerpt(stderr.text().trim_end(), cx), "", true));
-            }
-            None => {}
+        if let Some(expect) = &self.stderr {
+            add(expect.measures("stderr", &stderr, cx))?;
+        }
+        if all.iter().any(|measure| !measure.holds) {
+            all.extend(self.said(said, cx));
         }
         Ok(all)
+    }
+
+    /// What a command that is not as expected printed, beside what is measured: its standard error, else its output.
+    fn said(&self, said: &Output, cx: &Context) -> Option<Measure> {
+        let all = [("stderr", &said.stderr, self.stderr.is_some()), ("stdout", &said.stdout, self.stdout.is_some())];
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+        let shown = all.into_iter().find(|(_, bytes, _)| !text(bytes).is_empty());
+        shown
+            .filter(|(_, _, measured)| !measured)
+            .map(|(name, bytes, _)| Measure::new(name, excerpt(&text(bytes), cx), "", true))
     }
 }
 

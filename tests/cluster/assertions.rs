@@ -158,7 +158,7 @@ async fn running_out_of_memory_is_named_with_the_limit() {
     let stand = Stand::new("oom", json!({})).await;
     let limits = json!({"resources": {"limits": {"memory": "24Mi"}}});
     stand.apply(web("x=aaaaaaaaaaaaaaaa; while true; do x=$x$x; done", limits, json!({}))).await;
-    explained(&stand, &*never(), "OOMKilled", "container app: used more memory than it may (limit 24Mi)").await;
+    explained(&stand, &*never(), "OOMKilled", "out of memory, limit 24Mi").await;
     stand.down().await;
 }
 

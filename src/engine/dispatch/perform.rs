@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{Anew, Because, Event, Kept, NodeId, Role, State};
-use crate::kind::{Context, Signals};
+use crate::kind::{Context, Signals, Waits};
 use crate::outcome::Fault;
 use crate::plan::StageId;
 
@@ -183,6 +183,7 @@ impl Dispatch {
             output_file: self.common.outputs.file(node),
             steps: Arc::clone(&view.steps),
             patience: Duration::ZERO,
+            waits: Waits { tolerate: plan.node(node).tolerate.clone(), timeout: plan.node(node).timeout },
             signals,
             world: Arc::clone(&parts.world),
         };

@@ -9,11 +9,11 @@ fn target() -> Target {
 }
 
 /// `object · cause · message` of what explains `snapshot`, for the Deployment web.
-fn told(snapshot: &Snapshot) -> Vec<String> {
+pub(super) fn told(snapshot: &Snapshot) -> Vec<String> {
     told_of(snapshot, &target())
 }
 
-fn told_of(snapshot: &Snapshot, target: &Target) -> Vec<String> {
+pub(super) fn told_of(snapshot: &Snapshot, target: &Target) -> Vec<String> {
     let about = Snapshot { logs: snapshot.logs.clone(), ..related(snapshot, target) };
     let findings = missing(snapshot, &about, "todo", target).map_or_else(|| causes(&about, target), |it| vec![it]);
     findings
@@ -26,7 +26,7 @@ fn told_of(snapshot: &Snapshot, target: &Target) -> Vec<String> {
 }
 
 /// The Deployment web, its ReplicaSet, and pods web-1-a, web-1-b … in these container states.
-fn web(states: &[Value]) -> Snapshot {
+pub(super) fn web(states: &[Value]) -> Snapshot {
     let deployment = json!({
         "kind": "Deployment", "metadata": {"name": "web", "uid": "d"},
         "spec": {"replicas": 2, "template": {"metadata": {"labels": {"app": "web"}}}}, "status": {"replicas": 2}
@@ -60,11 +60,11 @@ fn pod(suffix: &str, status: &Value) -> Value {
     })
 }
 
-fn waiting(reason: &str, message: &str) -> Value {
+pub(super) fn waiting(reason: &str, message: &str) -> Value {
     json!({"state": {"waiting": {"reason": reason, "message": message}}})
 }
 
-fn event(kind: &str, name: &str, reason: &str, message: &str) -> Value {
+pub(super) fn event(kind: &str, name: &str, reason: &str, message: &str) -> Value {
     json!({
         "kind": "Event", "type": "Warning", "reason": reason, "message": message,
         "lastTimestamp": "2026-01-01T12:00:00Z", "involvedObject": {"kind": kind, "name": name}
@@ -99,6 +99,48 @@ fn a_crash_loop_comes_with_its_last_lines() {
     );
 }
 
+/// A Pod that was killed with exit code 137 and reason `Error`.
+fn killed(events: &[Value]) -> Snapshot {
+    let mut snapshot = web(&[json!({"state": {"terminated": {"exitCode": 137, "reason": "Error"}}})]);
+    snapshot.events = events.to_vec();
+    snapshot
+}
+
+#[test]
+fn exit_code_137_with_a_memory_limit_and_no_other_killer_is_out_of_memory() {
+    let oom = "pod/web-1-a · OOMKilled · container app: exit code 137: most likely out of memory, limit 16Mi; \
+               the Pod's cgroup ran out first, so the kubelet reports only 137";
+    assert_eq!(told(&killed(&[])), [oom]);
+    // A starved process fails its probe before it is killed; without a kill event the probe did not end it.
+    let unhealthy = event("Pod", "web-1-a", "Unhealthy", "Liveness probe failed: timeout");
+    assert_eq!(told(&killed(std::slice::from_ref(&unhealthy))), [oom]);
+    let mut of_pod = killed(&[]);
+    of_pod.pods[0]["spec"]["containers"][0]["resources"] = json!({});
+    of_pod.pods[0]["spec"]["resources"] = json!({"limits": {"memory": "32Mi"}});
+    assert_eq!(told(&of_pod), [oom.replace("16Mi", "32Mi")]);
+}
+
+#[test]
+fn exit_code_137_that_something_else_explains_is_not_out_of_memory() {
+    let plain = ["pod/web-1-a · Error · container app: exited with code 137 (killed)"];
+    let mut unlimited = killed(&[]);
+    unlimited.pods[0]["spec"]["containers"][0]["resources"] = json!({});
+    assert_eq!(told(&unlimited), plain);
+    assert_eq!(told(&killed(&[event("Pod", "web-1-a", "Killing", "Stopping container app")])), plain);
+    let killing = event("Pod", "web-1-a", "Killing", "Container app failed liveness probe, will be restarted");
+    let unhealthy = event("Pod", "web-1-a", "Unhealthy", "Liveness probe failed: timeout");
+    assert_eq!(
+        told(&killed(&[killing, unhealthy])),
+        ["pod/web-1-a · LivenessProbeFailed · container app: Liveness probe failed: timeout"]
+    );
+    let mut disrupted = killed(&[]);
+    disrupted.pods[0]["status"]["conditions"] = json!([{"type": "DisruptionTarget", "status": "True"}]);
+    assert_eq!(told(&disrupted), plain);
+    let mut lost = killed(&[]);
+    lost.pods[0]["status"]["containerStatuses"][0]["state"]["terminated"]["reason"] = json!("ContainerStatusUnknown");
+    assert_eq!(told(&lost), plain);
+}
+
 #[test]
 fn a_container_that_ran_out_of_memory_or_never_began_says_so() {
     let mut loops = waiting("CrashLoopBackOff", "back-off");
@@ -111,7 +153,7 @@ fn a_container_that_ran_out_of_memory_or_never_began_says_so() {
     assert_eq!(
         told(&web(&[loops, cannot, ended])),
         [
-            "pod/web-1-a · OOMKilled · container app: used more memory than it may (limit 16Mi), restarted once",
+            "pod/web-1-a · OOMKilled · container app: out of memory, limit 16Mi, restarted once",
             "pod/web-1-b · StartError · container app: exited with code 128: exec: \"nope\": executable file not \
              found in $PATH",
             "pod/web-1-c · Error · container app: exited with code 127 (command not found)",
@@ -194,7 +236,8 @@ fn a_container_killed_by_its_liveness_probe_blames_the_probe() {
     state["lastState"] = json!({"terminated": {"exitCode": 137, "reason": "Error"}});
     state["restartCount"] = json!(2);
     let mut snapshot = web(&[state]);
-    snapshot.events = vec![event("Pod", "web-1-a", "Unhealthy", "Liveness probe failed: connection refused")];
+    let killing = event("Pod", "web-1-a", "Killing", "Container app failed liveness probe, will be restarted");
+    snapshot.events = vec![killing, event("Pod", "web-1-a", "Unhealthy", "Liveness probe failed: connection refused")];
     assert_eq!(
         told(&snapshot),
         ["pod/web-1-a · LivenessProbeFailed · container app: Liveness probe failed: connection refused, \
@@ -282,7 +325,7 @@ fn a_pod_held_by_a_finalizer_and_a_paused_rollout_are_told() {
     assert_eq!(
         told(&snapshot),
         [
-            "deployment/web · Paused · its rollout is paused",
+            "deployment/web · Paused · its rollout is paused; kubectl rollout resume deployment/web",
             "pod/web-1-a · Terminating · is being deleted, and held by its finalizers: todo.dev/hold",
         ]
     );
