@@ -26,45 +26,16 @@ const BEGINNINGS: [&str; 11] = [
     "googleapi: ",
 ];
 /// What services of models, and the clients of them, report.
-const SERVICE: [&str; 38] = [
-    "quota",
-    "api key",
-    "api_key",
-    "apikey",
-    "rate limit",
-    "rate_limit",
-    "ratelimit",
-    "too many requests",
-    "billing",
-    "invalid_request_error",
-    "insufficient_quota",
-    "resource_exhausted",
-    "resource exhausted",
-    "model not found",
-    "model_not_found",
-    "unknown model",
-    "no such model",
-    "context deadline exceeded",
-    "deadline exceeded",
-    "context length",
-    "context_length_exceeded",
-    "maximum context",
-    "unauthorized",
-    "unauthenticated",
-    "authentication",
-    "permission_denied",
-    "overloaded",
-    "service unavailable",
-    "bad gateway",
-    "internal server error",
-    "connection refused",
-    "connection reset",
-    "no such host",
-    "i/o timeout",
-    "tls handshake",
-    "status code: 4",
-    "status code: 5",
-    "credentials",
+#[rustfmt::skip]
+const SERVICE: &[&str] = &[
+    "quota", "api key", "api_key", "apikey", "rate limit", "rate_limit", "ratelimit", "too many requests", "billing",
+    "invalid_request_error", "resource_exhausted", "resource exhausted", "model_not_found", "unknown model",
+    "no such model", "no llm", "deadline exceeded", "context length", "context_length", "maximum context",
+    "unauthorized", "unauthenticated", "authentication", "permission_denied", "forbidden", "access denied",
+    "sign in", "signed in", "log in", "logged in", "login required", "subscription", "not enabled", "is disabled",
+    "overloaded", "try again later", "service unavailable", "bad gateway", "gateway timeout", "internal server error",
+    "page not found", "connection refused", "connection reset", "no such host", "network is unreachable", "i/o timeout",
+    "timed out", "tls handshake", "x509", "status code: 4", "status code: 5", "http 4", "http 5", "credentials",
 ];
 /// Words of an answer about objects of a cluster.
 const SUBSTANCE: [&str; 12] = [
@@ -81,33 +52,26 @@ const SUBSTANCE: [&str; 12] = [
     "node",
     "recommend",
 ];
-/// How tools and models say that they did not see the cluster.
-const APOLOGIES: [&str; 24] = [
-    "don't have access",
-    "do not have access",
-    "don't have direct access",
-    "do not have direct access",
-    "don't currently have access",
-    "have no access",
-    "cannot access",
-    "can't access",
-    "can not access",
-    "unable to access",
-    "not able to access",
-    "don't have the ability",
-    "do not have the ability",
-    "unable to connect",
-    "cannot connect",
-    "can't connect",
-    "unable to run",
-    "cannot run commands",
-    "can't run commands",
-    "cannot directly",
-    "can't directly",
-    "unable to directly",
-    "as an ai",
-    "can't help with that",
+/// How a model begins to say that it could not see the cluster, and of what it speaks then.
+#[rustfmt::skip]
+const UNABLE: &[&str] = &[
+    "i cannot", "i can't", "i can not", "i'm unable", "i am unable", "i'm not able", "i am not able", "i don't", "i do not",
+    "i currently", "i lack", "i have no ", "as an ai", "as a language model", "as a large language model",
 ];
+#[rustfmt::skip]
+const TO_SEE: &[&str] = &[
+    "access", "directly", "your cluster", "your kubernetes", "your environment", "real-time", "live ", "ability to",
+    "run commands", "run kubectl", "execute", "interact", "tools to", "connect to", "help with that", "assist with that",
+];
+/// How it asks the user to do so.
+#[rustfmt::skip]
+const ASKS: &[&str] = &[
+    "please provide", "please share", "please run", "you can run", "run the following", "you can use", "you could run",
+    "if you provide", "if you share", "if you run", "could you", "share the output", "provide the output", "paste",
+];
+/// What it says of something that it saw.
+const SAW: &[&str] =
+    &["is healthy", "are healthy", "is running", "are running", "is ready", "are ready", "is available"];
 
 /// The answer in a tool's output, without colours, spinners and the commands that it reports.
 ///
@@ -232,7 +196,10 @@ fn error(body: &str) -> Option<&str> {
     let lower = body.to_lowercase();
     let bare = first.trim_start_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
     let marked = BEGINNINGS.iter().any(|begin| bare.starts_with(begin));
-    let of_service = |text: &str| SERVICE.iter().any(|word| text.contains(word));
+    let unknown_model = |text: &str| {
+        text.contains("model") && ["not found", "does not exist", "not supported"].iter().any(|it| text.contains(it))
+    };
+    let of_service = |text: &str| SERVICE.iter().any(|word| text.contains(word)) || unknown_model(text);
     let short = lines.len() <= SHORT && body.len() <= 800;
     let answers = lower.contains("recommendations");
     let substance = SUBSTANCE.iter().any(|word| lower.contains(word));
@@ -254,21 +221,29 @@ fn last_error<'a>(lines: &[&'a str], answers: bool) -> Option<&'a str> {
 
 /// Whether it says that it could not see the cluster, and reports nothing that it saw.
 fn is_apology(body: &str) -> bool {
-    let lower = body.to_lowercase().replace(['\u{2019}', '`'], "'");
+    let lower = body.to_lowercase().replace('\u{2019}', "'");
     let start: String = lower.chars().take(400).collect();
-    APOLOGIES.iter().any(|phrase| start.contains(phrase)) && !saw_something(&lower)
+    let unable = UNABLE.iter().any(|begin| {
+        start.match_indices(begin).any(|(at, _)| {
+            let next: String = start[at + begin.len()..].chars().take(100).collect();
+            TO_SEE.iter().any(|word| next.contains(word))
+        })
+    });
+    unable && !saw_something(&lower)
 }
 
-/// Whether it names counts of something (`2/2`, `3 replicas`): who did not look has none.
+/// Whether it reports an observation: a count (`2/2`, `3 replicas`), or a state without asking the user to find it out.
 fn saw_something(lower: &str) -> bool {
     let words: Vec<&str> = lower.split(|c: char| c.is_whitespace() || "(),;:".contains(c)).collect();
     let number = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
     let ratio = |word: &str| word.split_once('/').is_some_and(|(left, right)| number(left) && number(right));
     let counted = |pair: &[&str]| {
-        number(pair[0])
-            && ["replica", "pod", "restart", "ready", "of", "container"].iter().any(|it| pair[1].starts_with(it))
+        let things = ["replica", "pod", "restart", "ready", "of", "container"];
+        number(pair[0]) && things.iter().any(|thing| pair[1].starts_with(thing))
     };
-    words.iter().any(|word| ratio(word)) || words.windows(2).any(counted)
+    let counts = words.iter().any(|word| ratio(word)) || words.windows(2).any(counted);
+    let asks = ASKS.iter().any(|phrase| lower.contains(phrase));
+    counts || (!asks && SAW.iter().any(|phrase| lower.contains(phrase)))
 }
 
 #[cfg(test)]

@@ -137,9 +137,8 @@ impl Host for Desk<'_> {
         let cluster = Cluster::new(settings);
         let read = async {
             let client = cluster.client().await?;
-            let namespace = kube::Api::<Namespace>::all(client).get_metadata("kube-system").await;
-            let namespace = namespace
-                .map_err(|error| Fault::environment(format!("namespace kube-system was not read: {error}")))?;
+            let namespaces = kube::Api::<Namespace>::all(client);
+            let namespace = cluster.ask("read namespace kube-system", namespaces.get_metadata("kube-system")).await?;
             namespace.metadata.uid.ok_or_else(|| Fault::environment("namespace kube-system has no UID"))
         };
         tokio::time::timeout(API, read).await.unwrap_or_else(|_| {

@@ -35,11 +35,22 @@ pub struct Found {
     pub engine: String,
 }
 
-/// Finds a cluster; `None` where the provider has none of this name.
+/// Finds a cluster; `None` where the provider has none of this name. "None" is asked twice: what creates or forgets a
+/// cluster depends on it.
 ///
 /// # Errors
 /// [`Fault`] when a call fails, takes too long, or its answer is incomplete or contradicts another.
 pub async fn find(host: &dyn Host, provider: Provider, name: &str) -> Result<Option<Found>, Fault> {
+    if let Some(found) = once(host, provider, name).await? {
+        return Ok(Some(found));
+    }
+    match once(host, provider, name).await? {
+        None => Ok(None),
+        Some(_) => Err(not_measured(&provider.list(), &format!("it listed {name} only when it was asked again"))),
+    }
+}
+
+async fn once(host: &dyn Host, provider: Provider, name: &str) -> Result<Option<Found>, Fault> {
     match provider {
         Provider::Minikube => minikube(host, name).await,
         Provider::Kind | Provider::K3d => containers_only(host, provider, name).await,

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Node;
 use kube::api::ListParams;
 
 use super::{Provider, Record};
-use crate::drivers::cluster::Cluster;
+use crate::drivers::cluster::{Cluster, Trouble};
 use crate::outcome::Fault;
 
 /// A provider, and what it calls the cluster.
@@ -21,13 +21,13 @@ pub type Owner = (Provider, String);
 pub async fn owner_of(project: &Path, cluster: &Cluster, context: &str) -> Result<Option<Owner>, Fault> {
     let client = cluster.client().await?;
     let list = ListParams::default().limit(100);
-    let nodes = match kube::Api::<Node>::all(client).list(&list).await {
+    let nodes = match cluster.ask("list nodes", kube::Api::<Node>::all(client).list(&list)).await {
         Ok(nodes) => nodes.items,
-        // who may not list nodes may load images all the same
-        Err(kube::Error::Api(status)) if status.code == 403 => Vec::new(),
-        Err(error) => {
-            let message = format!("not measured: the nodes of context \"{context}\": {error}");
-            return Err(Fault::environment(message).transient());
+        // a user who may not list nodes may load images all the same
+        Err(Trouble::Refused(refusal)) if refusal.code == 403 => Vec::new(),
+        Err(trouble) => {
+            let message = format!("not measured: the provider of context \"{context}\": {trouble}");
+            return Err(Fault { help: trouble.fault().help, ..Fault::environment(message).transient() });
         }
     };
     let facts = nodes.into_iter().map(|node| {

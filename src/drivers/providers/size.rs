@@ -115,11 +115,13 @@ impl Size {
         let mut size = self.clone();
         let mut words = Vec::new();
         if let (Provider::Minikube, Some(cpus), Some(has)) = (provider, self.cpus, has.cpus) {
+            // an exact amount is the provider's to judge, in its own words
+            let has = if cpus.want == cpus.min { cpus.want } else { has };
             let used = fit("cpus", cpus, has, &mut words, |cpus| cpus.to_string())?;
             size.cpus = Some(Amount::exact(used));
         }
         if let (Provider::Minikube | Provider::K3d, Some(memory), Some(has)) = (provider, self.memory, has.memory) {
-            // a tenth is left to the machine itself; an exact amount is the provider's to judge
+            // a tenth is left to the machine itself
             let free = ByteSize(has.0 / 10 * 9);
             let amount = Amount { want: memory.want.0, min: memory.min.0 };
             let free = if amount.want == amount.min { amount.want } else { free.0 };

@@ -121,10 +121,10 @@ fn an_amount_is_what_the_machine_has_between_the_least_and_the_wanted() {
     let (fitted, words) = size(Amount { want: 4, min: 2 }).fitted(Provider::Minikube, &has).expect("enough");
     assert_eq!(fitted.cpus, Some(Amount::exact(2)));
     assert_eq!(words, ["cpus: 2 of the wanted 4 (at least 2): this machine has no more"]);
-    let failure = size(Amount::exact(4)).fitted(Provider::Minikube, &has).expect_err("too few");
+    let failure = size(Amount { want: 8, min: 4 }).fitted(Provider::Minikube, &has).expect_err("too few");
     assert_eq!(failure.summary, "cpus: this machine has 2, expected at least 4");
-    let unmeasured = size(Amount::exact(4)).fitted(Provider::Minikube, &Capacity::default()).expect("not judged");
-    assert_eq!(unmeasured.0.cpus, Some(Amount::exact(4)));
+    let exact = size(Amount::exact(4)).fitted(Provider::Minikube, &has).expect("the provider judges it");
+    assert_eq!(exact, (size(Amount::exact(4)), Vec::new()));
 }
 
 fn record(act: Act, identity: Option<Identity>) -> Record {
@@ -162,7 +162,8 @@ async fn a_record_without_an_identity_authorizes_nothing() {
     assert_eq!(Record::outlook(Some(&record)), "`down` leaves it as it is");
     let Err(Undone::Fault(fault)) = lower(&fake, folder.path(), &record).await else { panic!("it was taken down") };
     assert!(fault.message.contains("the record of an older version holds no identity"), "{}", fault.message);
-    assert!(fake.state().deleted.is_empty() && fake.state().calls.is_empty());
+    let state = fake.state();
+    assert!(state.deleted.is_empty() && state.calls.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,7 +230,7 @@ async fn a_failed_listing_creates_and_records_nothing() {
 async fn a_creation_that_was_killed_is_explained_and_never_deleted() {
     let folder = tempfile::tempdir().expect("a folder");
     let fake = Fake::default();
-    fake.state().troubles = [(2, Trouble::Hangs)].into();
+    fake.state().troubles = [(4, Trouble::Hangs)].into();
     let size = Size::default();
     let killed = raise(&fake, folder.path(), Provider::Kind, "todo", &size);
     assert!(tokio::time::timeout(Duration::from_secs(60), killed).await.is_err());
@@ -239,7 +240,7 @@ async fn a_creation_that_was_killed_is_explained_and_never_deleted() {
     fake.state().troubles.clear();
     let calls = fake.state().calls.len();
     // the start of its containers fails, as it does for a node that kubeadm never finished
-    fake.state().troubles = [(calls + 3, Trouble::Fails)].into();
+    fake.state().troubles = [(calls + 2, Trouble::Fails)].into();
     let Err(Undone::Fault(fault)) = raise(&fake, folder.path(), Provider::Kind, "todo", &Size::default()).await else {
         panic!("it passed")
     };
@@ -259,7 +260,8 @@ async fn every_addon_that_is_not_enabled_is_named_with_its_reason() {
         "not enabled: addon dashbord: `minikube addons enable dashbord --profile=mine`: exit code 10, expected 0"
     );
     assert!(fake.state().clusters[0].addons.contains("ingress"));
-    fake.state().troubles = [(fake.state().calls.len() + 1, Trouble::Pretends)].into();
+    let calls = fake.state().calls.len();
+    fake.state().troubles = [(calls + 1, Trouble::Pretends)].into();
     enable_addons(&fake, "mine", &["metrics-server".to_owned()]).await.expect("the second call enables it");
 }
 

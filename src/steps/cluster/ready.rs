@@ -51,11 +51,11 @@ pub(super) async fn status(cx: &Context) -> Result<Outcome, Fault> {
 }
 
 async fn version(cx: &Context) -> Result<String, Fault> {
-    let client = cx.world.cluster.client().await?;
-    let version = cx.unless_cancelled(client.apiserver_version()).await?;
-    version
-        .map(|version| version.git_version)
-        .map_err(|error| Fault::environment(format!("the cluster does not tell its version: {error}")).transient())
+    let cluster = &cx.world.cluster;
+    let client = cluster.client().await?;
+    let version = cluster.ask("read the version of the API server", client.apiserver_version());
+    let version = cx.unless_cancelled(version).await?;
+    version.map(|version| version.git_version).map_err(|trouble| trouble.fault().transient())
 }
 
 async fn all_ready(nodes: &Objects) -> usize {

@@ -41,6 +41,10 @@ fn errors_in_an_answer_are_part_of_it() {
         "Error rate is low: todo-backend has 2/2 pods ready.\n\nIt restarted once.\n\nLogs show nothing.\n\nLimits are set.\n\nRecommendations:\n- none",
         "The probe of todo-backend fails with \"context deadline exceeded\": raise timeoutSeconds.",
         "I don't have access to metrics, but 2/2 pods of todo-backend are ready.",
+        "todo-backend cannot access its database: one pod crashes.",
+        "I cannot find a problem with todo-backend.",
+        "I cannot access metrics-server, but todo-backend is healthy.",
+        "I'm sorry to report that the deployment crashes at every start.",
         "The quota of namespace todo is used up, so one pod of the deployment is missing.",
     ] {
         assert_eq!(answer(text).as_deref(), Ok(text));
