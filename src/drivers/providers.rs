@@ -24,7 +24,7 @@ pub use host::{Answer, Host, Ran};
 pub use identity::Identity;
 pub use lower::{Lowered, lower, own_command};
 pub use owner::{Owner, owner_of};
-pub use raise::{How, Raised, raise};
+pub use raise::{How, Raised, incomplete, raise};
 pub use reason::reason;
 pub use record::{Act, Intent, Record};
 pub use size::{Amount, Capacity, Size};

@@ -37,6 +37,8 @@ pub struct Raised {
     pub context: String,
     /// How it came to run.
     pub how: How,
+    /// A creation of it that was begun here and not recorded as done.
+    pub intent: Option<Intent>,
 }
 
 /// Sees to it that a provider's cluster runs and that kubeconfig has its context.
@@ -67,7 +69,7 @@ pub async fn raise(
     if provider == Provider::Minikube {
         addons::enable(host, name, &size.addons).await?;
     }
-    Ok(Raised { context: provider.context(name), how })
+    Ok(Raised { context: provider.context(name), how, intent: Intent::load(project, provider.program(), name) })
 }
 
 /// Starts a cluster that its provider has, where it does not run. It stays what it was: created here, or not ours.
@@ -85,7 +87,21 @@ async fn existing(
     }
     match &found.condition {
         Condition::Running => {
-            run(host, &provider.export(name)).await?;
+            match run(host, &provider.export(name)).await {
+                // kind has nothing to export before kubeadm is done
+                Err(Undone::Failed(failure)) => {
+                    return Err(incomplete(provider, name, &failure.summary, intent.as_ref()).into());
+                }
+                done => done?,
+            }
+            let old = Record::load(project, program, name)?;
+            if let Some((old, identity)) = old.as_ref().and_then(|old| Some((old, old.identity.as_ref()?))) {
+                let uid = host.cluster_uid(&provider.context(name)).await.ok();
+                if let Some(mismatch) = identity.mismatch(found.own.as_deref(), uid.as_deref()) {
+                    host.say(&format!("the recorded cluster {name} is gone, another one has its name: {mismatch}"));
+                    old.forget(project)?;
+                }
+            }
             return Ok(How::Used);
         }
         Condition::Incomplete(why) => return Err(incomplete(provider, name, why, intent.as_ref()).into()),
@@ -201,7 +217,8 @@ pub(super) fn failed(call: &Invocation, ran: &Ran) -> Failure {
     Failure { exit_code: ran.code, ..failure }.help("the step's log has the command's whole output")
 }
 
-fn incomplete(provider: Provider, name: &str, why: &str, intent: Option<&Intent>) -> Fault {
+/// The fault of a cluster whose creation did not finish.
+pub fn incomplete(provider: Provider, name: &str, why: &str, intent: Option<&Intent>) -> Fault {
     let begun = intent.map_or_else(
         || "its creation did not finish".to_owned(),
         |intent| format!("a creation that this project began on {} did not finish", intent.begun),

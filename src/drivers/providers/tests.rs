@@ -296,3 +296,29 @@ async fn runs_the_program_it_finds_with_these_arguments() {
     assert_eq!(fault.message, "`sleep 600` timed out after 20ms");
     assert!(desk.exists(Path::new("/")).expect("readable"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn up_announces_nothing_for_a_cluster_that_took_the_name_of_the_recorded_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fake = Fake::default();
+    raise(&fake, folder.path(), Provider::K3d, "todo", &Size::default()).await.expect("created");
+    fake.state().clusters.clear();
+    fake.foreign(Provider::K3d, "todo", true);
+    fake.state().says.clear();
+    raise(&fake, folder.path(), Provider::K3d, "todo", &Size::default()).await.expect("used");
+    let said = fake.state().says.join("\n");
+    assert!(said.ends_with("k3d cluster todo runs already: `down` leaves it as it is"), "{said}");
+    assert_eq!(Record::all(folder.path()), Ok(Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_cluster_without_a_kubeconfig_is_called_incomplete() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fake = Fake::default();
+    fake.foreign(Provider::Kind, "todo", true);
+    fake.state().troubles = [(2, Trouble::Fails)].into();
+    let Err(Undone::Fault(fault)) = raise(&fake, folder.path(), Provider::Kind, "todo", &Size::default()).await else {
+        panic!("it passed")
+    };
+    assert!(fault.message.starts_with("kind cluster todo is incomplete: `kind export kubeconfig"), "{}", fault.message);
+}

@@ -7,10 +7,14 @@ use serde_json::Value;
 use super::choice::{Choice, Found};
 use super::{ProviderName, Up, addons, desk, outcome, ready};
 use crate::drivers::call::Undone;
-use crate::drivers::providers::{Act, Host, Identity, Provider, Record, own_command, raise, reason};
+use crate::drivers::providers::{
+    Act, Host, Identity, Provider, Record, Size, enable_addons, incomplete, own_command, raise, reason,
+};
 use crate::kind::Context;
 use crate::outcome::{Failure, Fault, FaultKind, Finding, Outcome};
 
+/// How long the nodes of a cluster whose creation was killed may take.
+const HALF: Duration = Duration::from_secs(120);
 /// How long a context is given to answer.
 const ANSWER: Duration = Duration::from_secs(6);
 
@@ -33,7 +37,14 @@ impl Up {
 
     async fn use_it(&self, cx: &Context, context: &str) -> Result<Outcome, Fault> {
         let record = Record::all(&cx.project)?.into_iter().find(|record| record.context == context);
-        cx.say(format!("context {context} answers: {}", Record::outlook(record.as_ref())));
+        let proven = match record.as_ref().and_then(|record| record.identity.as_ref()) {
+            Some(identity) => {
+                let uid = desk(cx).cluster_uid(context).await?;
+                identity.mismatch(None, Some(&uid)).is_none()
+            }
+            None => false,
+        };
+        cx.say(format!("context {context} answers: {}", Record::outlook(record.as_ref().filter(|_| proven))));
         let enabled = match addons::here(&self.addons, context, cx).await {
             Ok(Ok(enabled)) => enabled,
             Ok(Err(why)) => {
@@ -48,15 +59,31 @@ impl Up {
 
     /// Takes the first candidate that starts. Why the others do not is in the log, and in the failure where none does.
     async fn make(&self, cx: &Context, candidates: &[(Provider, String)], command: bool) -> Result<Outcome, Fault> {
-        let (desk, size) = (desk(cx), self.size());
+        let desk = desk(cx);
+        // a cluster whose addons fail has started: another provider is no remedy
+        let size = Size { addons: Vec::new(), ..self.size() };
         let last = candidates.len() + usize::from(command);
         let mut reasons: Vec<Finding> = Vec::new();
         for (at, (provider, name)) in candidates.iter().enumerate() {
             let undone = match raise(&desk, &cx.project, *provider, name, &size).await {
                 Ok(raised) => {
                     cx.world.cluster.use_context(&raised.context)?;
-                    let ready = ready::outputs(cx, provider.program(), &raised.context).await?;
+                    let ready = ready::outputs(cx, provider.program(), &raised.context);
+                    let ready = match &raised.intent {
+                        None => ready.await?,
+                        // its creation was killed: its nodes may never be ready
+                        Some(intent) => tokio::time::timeout(HALF, ready).await.unwrap_or_else(|_| {
+                            let why = format!("its nodes are not ready within {} s", HALF.as_secs());
+                            Err(incomplete(*provider, name, &why, Some(intent)))
+                        })?,
+                    };
                     let enabled = if *provider == Provider::Minikube { self.addons.clone() } else { Vec::new() };
+                    if let Err(undone) = enable_addons(&desk, name, &enabled).await {
+                        return outcome(undone);
+                    }
+                    if enabled.len() < self.addons.len() {
+                        cx.say(format!("{} has no addons: {} not enabled", provider.program(), self.addons.join(", ")));
+                    }
                     return Ok(with_addons(ready, enabled));
                 }
                 Err(undone) => undone,
