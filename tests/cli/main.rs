@@ -17,6 +17,7 @@ mod lease;
 mod pictures;
 mod pipes;
 mod places;
+mod providers;
 mod records;
 mod secrets;
 mod signals;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
+use super::super::cluster::ClusterSettings;
 use super::super::http::tests::{page, serve};
 use super::super::process::LineSink;
 use super::super::process::scripts::executable;
@@ -50,7 +51,7 @@ impl Desk {
             state: Some("2 pods".to_owned()),
             kubeconfig: Some(self.path().join("kubeconfig")),
         };
-        tool.answer(&question, &Http::new(), limit, &call).await
+        tool.answer(&question, (&Http::new(), &Cluster::new(ClusterSettings::default())), limit, &call).await
     }
 }
 
@@ -94,7 +95,46 @@ async fn a_model_that_wants_to_change_something_is_told_as_that() {
 async fn kagent_that_says_its_error_and_ends_well_has_not_answered() {
     let desk = Desk::new(&[("kagent", "echo 'Error starting port-forward: no such service' >&2")]);
     let why = desk.ask(&tool("kagent".into()), LONG).await;
-    assert_eq!(why, Err(Unanswered::Failed("Error starting port-forward: no such service".to_owned())));
+    let Err(Unanswered::Failed(words)) = why else { panic!("{why:?}") };
+    assert!(
+        words.starts_with("Error starting port-forward: no such service (kagent-controller in the run's cluster: "),
+        "{words}"
+    );
+}
+
+#[tokio::test]
+async fn kagent_without_a_way_to_its_controller_reaches_nothing_that_listens_here() {
+    let desk = Desk::new(&[("kagent", "printf '%s\\n' \"$@\"")]);
+    let said = desk.ask(&tool("kagent".into()), LONG).await.expect("its arguments");
+    assert!(said.contains("--kagent-url\nhttp://127.0.0.1:1\n"), "{said}");
+}
+
+#[tokio::test]
+async fn kubectl_ai_that_hangs_behind_its_answer_has_answered() {
+    let desk = Desk::new(&[("kubectl-ai", "echo 'todo-backend: 2/2 ready'; exec sleep 600")]);
+    let limit = Duration::from_secs(4);
+    let said = desk.ask(&tool("kubectl-ai".into()), limit).await;
+    assert_eq!(said.as_deref(), Ok("todo-backend: 2/2 ready"));
+    let desk = Desk::new(&[("kubectl-ai", "echo '  Running: kubectl get pods'; exec sleep 600")]);
+    assert_eq!(desk.ask(&tool("kubectl-ai".into()), limit).await, Err(Unanswered::TimedOut(limit)));
+}
+
+#[tokio::test]
+async fn a_command_that_a_tool_proposes_is_text_and_is_never_run() {
+    for proposed in [
+        "Run `touch PROPOSED` now.",
+        "$(touch PROPOSED) fixes it.",
+        "```bash\ntouch PROPOSED\n```",
+        "; touch PROPOSED #",
+        "{\"answer\":\"$(touch PROPOSED)\"}",
+        "| sh -c 'touch PROPOSED'",
+        "&& touch PROPOSED",
+    ] {
+        let desk = Desk::new(&[("think", &format!("cat >/dev/null; cat <<'END'\n{proposed}\nEND"))]);
+        let said = desk.ask(&tool(serde_json::json!({ "command": ["think"] })), LONG).await;
+        assert_eq!(said.as_deref(), Ok(proposed));
+        assert!(!desk.path().join("PROPOSED").exists(), "{proposed}");
+    }
 }
 
 #[tokio::test]

@@ -125,8 +125,13 @@ impl Running {
         finished
     }
 
-    /// The same with stderr apart, both kept up to `limit` bytes.
-    pub(super) async fn finish_apart(self, stderr: OwnedFd, limit: usize, stop: &Stop) -> Result<Output, Fault> {
+    /// The same with stderr apart, both kept up to `limit` bytes, and whether it was stopped.
+    pub(super) async fn finish_apart(
+        self,
+        stderr: OwnedFd,
+        limit: usize,
+        stop: &Stop,
+    ) -> Result<(Output, bool), Fault> {
         let Running { mut child, stdout, mut feed, .. } = self;
         let mut out = Pump::new(stdout, Into::Kept(Captured::up_to(limit)));
         let mut err = Pump::new(stderr, Into::Kept(Captured::up_to(limit)));
@@ -134,13 +139,14 @@ impl Running {
         let (code, signal) = match finished.exit {
             Exit::Code(code) => (Some(code), None),
             Exit::Signal(signal) => (None, Some(signal)),
-            Exit::Stopped => return Err(Fault::unknown("stopped")),
+            Exit::Stopped => (None, None),
             Exit::Terminal => {
                 let (message, help) = super::waits_for_terminal("the program");
                 return Err(Fault::environment(message).help(help));
             }
         };
-        Ok(Output { code, signal, stdout: out.end(), stderr: err.end() })
+        let stopped = finished.exit == Exit::Stopped;
+        Ok((Output { code, signal, stdout: out.end(), stderr: err.end() }, stopped))
     }
 }
 
