@@ -1,6 +1,8 @@
 //! The stages of a Dockerfile, told from its text alone. Knows instructions, comments, escapes and heredocs;
 //! builds nothing and expands no variable.
 
+mod words;
+
 use crate::diagnostic::did_you_mean;
 
 /// One instruction, its continuation lines joined.
@@ -33,21 +35,20 @@ pub struct Dockerfile {
 }
 
 impl Dockerfile {
-    /// Reads the structure; never fails: what is not an instruction is the builder's to refuse.
+    /// Reads the structure as BuildKit does; never fails: what is not an instruction is the builder's to refuse.
     pub fn parse(text: &str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let escape = escape_character(text);
-        let mut lines = text.lines().enumerate();
+        let mut lines = text.lines().map(|line| line.trim_end_matches('\r')).enumerate();
         let mut instructions = Vec::new();
         while let Some((at, line)) = lines.next() {
             if is_comment(line) || line.trim().is_empty() {
                 continue;
             }
             let mut whole = String::new();
-            let mut current = line;
+            let mut current = line.trim_start();
             loop {
-                let trimmed = current.trim_end();
-                let Some(open) = trimmed.strip_suffix(escape) else {
+                let Some(open) = continued(current, escape) else {
                     whole.push_str(current);
                     break;
                 };
@@ -58,10 +59,10 @@ impl Dockerfile {
                     None => break,
                 }
             }
-            let (keyword, rest) = whole.trim().split_once(char::is_whitespace).unwrap_or((whole.trim(), ""));
+            let Some((keyword, rest)) = split_command(&whole) else { continue };
             let instruction =
-                Instruction { line: at + 1, keyword: keyword.to_ascii_uppercase(), rest: rest.trim().to_owned() };
-            for heredoc in heredocs(&instruction) {
+                Instruction { line: at + 1, keyword: keyword.to_ascii_uppercase(), rest: rest.to_owned() };
+            for heredoc in heredocs(&whole, &instruction, escape) {
                 let ends = |line: &str| {
                     let line = if heredoc.strip_tabs { line.trim_start_matches('\t') } else { line };
                     line == heredoc.word
@@ -105,19 +106,35 @@ fn is_comment(line: &str) -> bool {
     line.trim_start().starts_with('#')
 }
 
-/// The `# escape=` directive, which may stand only before the first instruction, comment or empty line.
+/// A line that goes on in the next one, without its escape character. One that is escaped itself goes on nowhere.
+fn continued(line: &str, escape: char) -> Option<&str> {
+    let open = line.trim_end_matches([' ', '\t']).strip_suffix(escape)?;
+    (!open.ends_with(escape)).then_some(open)
+}
+
+/// The keyword of an instruction and the rest; `None` for nothing.
+fn split_command(line: &str) -> Option<(&str, &str)> {
+    let line = line.trim();
+    let blank = |c: char| matches!(c, '\t' | '\u{b}' | '\u{c}' | '\r' | ' ');
+    let (keyword, rest) = line.split_once(blank).unwrap_or((line, ""));
+    (!keyword.is_empty()).then(|| (keyword, rest.trim()))
+}
+
+/// The `# escape=` directive. Directives come before all else, each once.
 fn escape_character(text: &str) -> char {
+    let mut seen = Vec::new();
     for line in text.lines() {
         let Some((key, value)) = line.trim().strip_prefix('#').and_then(|rest| rest.split_once('=')) else {
             break;
         };
-        let key = key.trim();
-        if key.eq_ignore_ascii_case("escape") {
-            return if value.trim() == "`" { '`' } else { '\\' };
-        }
-        if !["syntax", "check"].iter().any(|known| key.eq_ignore_ascii_case(known)) {
+        let (key, value) = (key.trim().to_ascii_lowercase(), value.trim());
+        if value.is_empty() || !matches!(key.as_str(), "syntax" | "check" | "escape") || seen.contains(&key) {
             break;
         }
+        if key == "escape" {
+            return if value == "`" { '`' } else { '\\' };
+        }
+        seen.push(key);
     }
     '\\'
 }
@@ -127,50 +144,66 @@ struct Heredoc {
     strip_tabs: bool,
 }
 
-/// The heredocs an instruction opens; only `RUN`, `COPY` and `ADD` (also behind `ONBUILD`) can.
-fn heredocs(instruction: &Instruction) -> Vec<Heredoc> {
-    let mut rest = instruction.rest.as_str();
-    let mut keyword = instruction.keyword.clone();
+/// The heredocs an instruction opens; only `RUN`, `COPY` and `ADD` (also behind `ONBUILD`) can, and not in their JSON form.
+fn heredocs(line: &str, instruction: &Instruction, escape: char) -> Vec<Heredoc> {
+    let mut keyword = instruction.keyword.as_str();
+    let mut rest = behind_flags(&instruction.rest, escape);
     if keyword == "ONBUILD" {
-        let (inner, tail) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-        keyword = inner.to_ascii_uppercase();
-        rest = tail;
+        let Some((inner, tail)) = split_command(rest) else { return Vec::new() };
+        (keyword, rest) = (inner, behind_flags(tail, escape));
     }
-    if !matches!(keyword.as_str(), "RUN" | "COPY" | "ADD") {
+    let can = ["RUN", "COPY", "ADD"].iter().any(|known| keyword.eq_ignore_ascii_case(known));
+    if !can || !line.contains("<<") || is_json(rest) {
         return Vec::new();
     }
-    words(rest).iter().filter_map(|word| heredoc(word)).collect()
+    // A line that cannot be split has none.
+    let words = words::split(line, true).unwrap_or_default();
+    words.iter().filter_map(|word| heredoc(word)).collect()
 }
 
+/// Whether what follows is a list of texts, which is run without a shell.
+fn is_json(rest: &str) -> bool {
+    rest.starts_with('[') && serde_json::from_str::<Vec<String>>(rest).is_ok()
+}
+
+/// What follows the flags of an instruction: `--mount=type=cache`.
+fn behind_flags(rest: &str, escape: char) -> &str {
+    let mut rest = rest;
+    while let Some(flag) = Some(rest.trim_start()).filter(|rest| rest.starts_with("--")) {
+        let (mut quote, mut escaped) = (None, false);
+        let end = flag.find(|c: char| {
+            if std::mem::take(&mut escaped) {
+                return false;
+            }
+            match quote {
+                _ if c == escape => escaped = true,
+                Some(open) if c == open => quote = None,
+                None if c == '"' || c == '\'' => quote = Some(c),
+                None => return c.is_whitespace(),
+                Some(_) => {}
+            }
+            false
+        });
+        rest = end.map_or("", |end| &flag[end..]);
+        if end == Some(2) {
+            break;
+        }
+    }
+    rest.trim()
+}
+
+/// `3<<-WORD`: digits, `<<`, `-` for one whose tabs do not count, and the word with its quotes and escapes taken away.
 fn heredoc(word: &str) -> Option<Heredoc> {
     let rest = word.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix("<<")?;
     let (strip_tabs, rest) = rest.strip_prefix('-').map_or((false, rest), |rest| (true, rest));
-    let bare = rest
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .or_else(|| rest.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')))
-        .unwrap_or(rest);
-    let named = !bare.is_empty() && bare.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
-    named.then(|| Heredoc { word: bare.to_owned(), strip_tabs })
-}
-
-/// Words split at blanks outside quotes; quotes stay in the word.
-fn words(text: &str) -> Vec<String> {
-    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
-    for c in text.chars() {
-        match quote {
-            Some(open) if c == open => quote = None,
-            None if c == '"' || c == '\'' => quote = Some(c),
-            None if c.is_whitespace() => {
-                words.push(std::mem::take(&mut word));
-                continue;
-            }
-            _ => {}
-        }
-        word.push(c);
+    let rest = rest.trim_start_matches(['\t', '\n', '\u{c}', '\r', ' ']);
+    if rest.contains('<') {
+        return None;
     }
-    words.push(word);
-    words
+    match <[String; 1]>::try_from(words::split(rest, false).ok()?) {
+        Ok([word]) => Some(Heredoc { word, strip_tabs }),
+        Err(_) => None,
+    }
 }
 
 #[cfg(test)]
@@ -216,6 +249,26 @@ mod tests {
         assert_eq!(file.has_target("Runtime"), Ok(()));
         assert_eq!(file.has_target("1"), Ok(()));
         assert_eq!(file.has_target("runtme"), Err(Some("did you mean \"runtime\"?".into())));
+    }
+
+    /// Where BuildKit (`dockerfile/parser` 0.34) finds a stage.
+    #[derive(serde::Deserialize)]
+    struct Fact {
+        text: String,
+        lines: Vec<usize>,
+    }
+
+    #[test]
+    fn the_stages_are_those_that_buildkit_finds() {
+        let mut wrong = Vec::new();
+        for line in include_str!("../../../tests/facts/dockerfiles.jsonl").lines() {
+            let fact: Fact = serde_json::from_str(line).expect("a fact");
+            let ours: Vec<usize> = Dockerfile::parse(&fact.text).stages().into_iter().map(|stage| stage.line).collect();
+            if ours != fact.lines {
+                wrong.push(format!("{:?}\n  ours {ours:?}, BuildKit's {:?}", fact.text, fact.lines));
+            }
+        }
+        assert!(wrong.is_empty(), "{} files:\n{}", wrong.len(), wrong.join("\n"));
     }
 
     #[test]
