@@ -92,7 +92,7 @@ impl Past {
                 if node.stays(*state) {
                     return;
                 }
-                node.left_out = matches!(because, Some(Because::NotSelected));
+                node.left_out = matches!(because, Some(Because::NotSelected | Because::NotNeeded));
                 let timed_out = matches!(because, Some(Because::TimedOut { .. }));
                 node.stand = if timed_out { Stand::TimedOut } else { Stand::Over(*state) };
                 node.from = None;
