@@ -116,6 +116,7 @@ fn only_structure_keeps_a_secrets_value() {
             "run-started.nodes.name",
             "run-started.pipeline",
             "run-started.profile",
+            "run-started.run",
             "run-started.runner.cookie",
             "run-started.runner.host",
             "run-started.runner.scratch",

@@ -24,6 +24,10 @@ finally:
   tidy: { shell: { run: 'echo cleanup' } }
 "#;
 
+/// For these the record is read by every command; for the others once, here.
+const READ_AGAIN: [&str; 10] =
+    ["host", "failed", "passed", "stage", "node", "true", "first.say", "shell", "node-finished", "\":{\""];
+
 fn project() -> Project {
     Project::headed(HEAD, &[("a.yaml", STAGE)])
 }
@@ -110,6 +114,9 @@ fn a_run_whose_secret_is_a_word_of_its_record_is_recorded_whole() {
             assert!(!shown.iter().any(|text| text.contains(&format!("<{secret}>"))), "{secret}: {shown:?}");
             let log = fs::read_to_string(project.newest().join("logs/first.say.log")).expect("a log");
             assert!(log.contains("<***>") && !log.contains(&format!("<{secret}>")), "{secret}: {log}");
+        }
+        if !READ_AGAIN.contains(&secret.as_str()) {
+            continue;
         }
         let text = with(&["report"]).ends(0, &[]).out;
         assert!(text.contains("1 of 3 assertions hold"), "{secret}: {text}");

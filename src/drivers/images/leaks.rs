@@ -50,6 +50,8 @@ struct Place {
     configuration: bool,
     /// Checksums in it are many.
     checksums: bool,
+    /// It is a manual or a test of a package.
+    manual: bool,
 }
 
 impl Leaks {
@@ -111,7 +113,7 @@ impl Leaks {
     /// What was recognized in a text of a configuration.
     pub fn scan_text(&self, text: &str) -> BTreeSet<Leak> {
         let (bytes, mut found) = (text.as_bytes(), BTreeSet::new());
-        let place = Place { shapes: true, text: true, configuration: true, checksums: false };
+        let place = Place { shapes: true, text: true, configuration: true, checksums: false, manual: false };
         self.shapes(bytes, 0..bytes.len(), place, &mut found);
         self.known(bytes, &mut found);
         found
@@ -140,7 +142,8 @@ impl Leaks {
             let secret = match &table.keys[hit.pattern().as_usize()] {
                 Key::Token(rule, key) if window[start..end] == **key => {
                     let rule = &table.tokens[*rule];
-                    token(table, rule, window, start, end).map(|secret| (&rule.name, secret))
+                    let meant = !(rule.documented && (place.manual || !place.text)) && (place.text || !rule.prose);
+                    token(table, rule, window, start, end).filter(|_| meant).map(|secret| (&rule.name, secret))
                 }
                 Key::Decoded(rule, key) if window[start..end] == **key => {
                     let rule = &table.decoded[*rule];

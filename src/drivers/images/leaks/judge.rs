@@ -41,6 +41,19 @@ const CHECKSUMS: [&str; 12] = [
     "npm-shrinkwrap.json",
 ];
 
+/// Parts of paths below which packages keep manuals and tests.
+const MANUALS: [&str; 9] = [
+    "usr/lib/python",
+    "usr/share/doc/",
+    "usr/share/man/",
+    "usr/share/info/",
+    "usr/share/perl",
+    "dist-info/",
+    "egg-info/",
+    "/man/man",
+    "/share/doc/",
+];
+
 /// What the path says of a file.
 pub(super) fn place(path: &str) -> Place {
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -52,7 +65,18 @@ pub(super) fn place(path: &str) -> Place {
         text: true,
         configuration: !is_packaged && (CONFIGURATION.contains(&ending.as_str()) || name.starts_with(".env")),
         checksums: CHECKSUMS.iter().any(|end| path.ends_with(end)),
+        manual: is_manual(path),
     }
+}
+
+/// Whether it is a manual or a test that a package brings along.
+fn is_manual(path: &str) -> bool {
+    let is_below = |part: &str| path.starts_with(part.trim_start_matches('/')) || path.contains(part);
+    let packages = ["node_modules/", "site-packages/", "dist-packages/"];
+    let is_packaged = packages.iter().any(|part| path.contains(part));
+    let lower = path.to_ascii_lowercase();
+    let shows = ["readme", "changelog", "history", "/test", "/docs/", "/example", ".md"];
+    MANUALS.iter().any(|part| is_below(part)) || is_packaged && shows.iter().any(|part| lower.contains(part))
 }
 
 /// Whether a path belongs to the distribution. Its programs and libraries bring keys along to test themselves with

@@ -93,6 +93,9 @@ pub(super) struct Token {
     /// People write variables and descriptions in its place.
     #[serde(default)]
     pub prose: bool,
+    /// Manuals show it with made-up values.
+    #[serde(default)]
+    pub documented: bool,
     /// It is base64 of `user:password`.
     #[serde(default)]
     pub colon: bool,
