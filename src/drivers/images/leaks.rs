@@ -18,6 +18,8 @@ use rules::{Key, Table};
 const OVERLAP: usize = 16 * 1024;
 /// Bytes behind a key that a token may have.
 const AHEAD: usize = OVERLAP / 2;
+/// Bytes behind a key that is not the beginning of its token.
+const CLOSE: usize = 256;
 /// Bytes behind a word in which its value must end.
 const ASSIGNED: usize = 512;
 /// Text has less than one NUL among this many bytes.
@@ -142,8 +144,9 @@ impl Leaks {
             let secret = match &table.keys[hit.pattern().as_usize()] {
                 Key::Token(rule, key) if window[start..end] == **key => {
                     let rule = &table.tokens[*rule];
-                    let meant = !(rule.documented && (place.manual || !place.text)) && (place.text || !rule.prose);
-                    token(table, rule, window, start, end).filter(|_| meant).map(|secret| (&rule.name, secret))
+                    let is_meant = !(rule.documented && (place.manual || !place.text)) && (place.text || !rule.prose);
+                    let secret = is_meant.then(|| token(table, rule, window, start, end)).flatten();
+                    secret.map(|secret| (&rule.name, secret))
                 }
                 Key::Decoded(rule, key) if window[start..end] == **key => {
                     let rule = &table.decoded[*rule];
@@ -151,8 +154,9 @@ impl Leaks {
                 }
                 Key::Assigned(rule) if place.text && !place.checksums => {
                     let rule = &table.assigned[*rule];
-                    let meant = place.configuration || !rule.generic;
-                    assigned(table, rule, window, start).filter(|_| meant).map(|secret| (&rule.name, secret))
+                    let is_meant = (place.configuration || !rule.generic) && judge::may_be_given(&window[end..]);
+                    let secret = is_meant.then(|| assigned(table, rule, window, start)).flatten();
+                    secret.map(|secret| (&rule.name, secret))
                 }
                 _ => None,
             };
@@ -169,7 +173,9 @@ fn token<'w>(table: &Table, rule: &rules::Token, window: &'w [u8], start: usize,
     if rule.back == 0 && !rule.wide && !judge::may_begin(window, start) {
         return None;
     }
-    let around = &window[first..window.len().min(end + AHEAD)];
+    // only what begins at the key is searched without cost: it fails at the first byte that does not fit
+    let ahead = if rule.back == 0 || rule.back > CLOSE { AHEAD } else { CLOSE };
+    let around = &window[first..window.len().min(end + ahead)];
     let found = rule.shape()?.captures(around)?;
     let whole = found.get(0)?;
     let secret = found.iter().skip(1).flatten().next().unwrap_or(whole);

@@ -103,6 +103,16 @@ pub(super) fn digest(secret: &[u8]) -> String {
     digest.as_ref().iter().take(8).fold(String::from("sha256:"), |text, byte| format!("{text}{byte:02x}"))
 }
 
+/// Whether a value may be given to the name whose word ends here: a cheap look before an expression is tried. The rest of
+/// the name is short, and the value has a digit.
+pub(super) fn may_be_given(rest: &[u8]) -> bool {
+    let rest = &rest[..rest.len().min(160)];
+    let name =
+        rest.iter().take(24).take_while(|byte| is_word(**byte) || matches!(byte, b'.' | b'-' | b' ' | b'\t')).count();
+    let sign = rest.get(name).is_some_and(|byte| b"=:>,?|'\"\r\n".contains(byte));
+    sign && rest[name..].iter().filter(|byte| byte.is_ascii_digit()).nth(1).is_some()
+}
+
 /// Whether a token may begin here: what precedes is not part of its word. An escape (`\n`, `%3D`) is not.
 pub(super) fn may_begin(window: &[u8], at: usize) -> bool {
     let Some(before) = at.checked_sub(1).map(|at| window[at]) else { return true };
