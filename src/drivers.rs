@@ -7,6 +7,7 @@ pub mod clock;
 pub mod cluster;
 pub mod compose;
 pub mod files;
+pub mod glob;
 pub mod helm;
 pub mod http;
 pub mod images;

@@ -3,6 +3,7 @@
 mod answer;
 mod context;
 mod fields;
+mod found;
 mod sample;
 mod text;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use crate::outcome::{Fault, Finding, Outcome, Verdict};
 pub use answer::{AnswerExpect, Asked, Content};
 pub use context::{CheckContext, Context, Covered, Evidence, Mark, RunSecrets, Signals};
 pub use fields::{Cel, ExistingPath, Script, SecretField, StepId};
+pub use found::Found;
 pub use sample::Sample;
 pub use text::{TextExpect, excerpt, finding_lines};
 pub use waits::{Tolerate, Waits, until_fatal};

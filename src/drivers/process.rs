@@ -220,7 +220,7 @@ pub async fn capture_stopped(command: &Command, limit: usize, stop: &Stop) -> Re
 ///
 /// # Errors
 /// [`Fault`] when it cannot be started, was stopped, or did not end in time.
-pub async fn capture_within(command: &Command, bytes: usize, stop: &Stop, limit: Duration) -> Result<Captured, Fault> {
+pub async fn capture_within(command: &Command, bytes: usize, stop: &Stop, limit: Duration) -> Result<Output, Fault> {
     let own = Stop { cancel: stop.cancel.child_token(), grace: stop.grace.min(LEFTOVER_GRACE) };
     let mut work = std::pin::pin!(capture(command, bytes, &own));
     if let Ok(said) = super::clock::timeout(limit, &mut work).await {

@@ -19,6 +19,7 @@ mod pipes;
 mod places;
 mod providers;
 mod records;
+mod secret_words;
 mod secrets;
 mod signals;
 mod terminal;

@@ -12,7 +12,7 @@ use super::calls::Invocation;
 use super::host::{Answer, Host, Ran};
 use crate::drivers::call::Tail;
 use crate::drivers::cluster::{Cluster, ClusterSettings};
-use crate::drivers::process::{self, Command, Exit, Leftovers, LineSink, Running, Stop};
+use crate::drivers::process::{self, Command, Exit, Leftovers, LineSink, Running, Stop, waits_for_terminal};
 use crate::outcome::Fault;
 use crate::units::TimeSpan;
 
@@ -128,6 +128,10 @@ impl Host for Desk<'_> {
             Exit::Code(code) => Some(code),
             Exit::Signal(_) => None,
             Exit::Stopped => return Err(Fault::unknown(format!("`{action}` was stopped"))),
+            Exit::Terminal => {
+                let (message, help) = waits_for_terminal(&action.to_string());
+                return Err(Fault::environment(message).help(help));
+            }
         };
         Ok(Ran { code, lines: tail.lines() })
     }

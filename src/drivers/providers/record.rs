@@ -190,7 +190,7 @@ fn path(project: &Path, provider: &str, name: &str, ending: &str) -> PathBuf {
 }
 
 fn read(path: &Path) -> Result<Option<Record>, Fault> {
-    let text = match fs::read_to_string(path) {
+    let text = match plain::read_text(path, 1 << 20) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(path, &error)),
