@@ -23,6 +23,7 @@ fn pages() -> Vec<(String, String)> {
         format!("# Diagnostic codes\n\n{}", codes.collect::<Vec<_>>().join("\n")),
     ));
     pages.push(("docs/reference/causes.md".into(), reference::causes()));
+    pages.push(("docs/reference/expressions.md".into(), pipeline::expr::page()));
     pages.push(("docs/reference/README.md".into(), reference::overview(REGISTRY)));
     for (name, schema) in
         [("pipeline", schema::pipeline(REGISTRY)), ("stage", schema::stage(REGISTRY)), ("gate", schema::gate(REGISTRY))]

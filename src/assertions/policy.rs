@@ -147,6 +147,7 @@ impl Policy {
         let invalid = |error: &dyn std::fmt::Display| Fault::invalid(format!("rule {}: {error}", rule.name));
         let expression = Expr::parse(&rule.assert.0).map_err(|error| invalid(&error))?;
         let mut scope = scope.clone();
+        let mut stopped = None;
         let mut told = |object: &Object| -> Option<Vec<String>> {
             if !rule.is_for(object.manifest.kind()) {
                 return None;
@@ -155,11 +156,16 @@ impl Policy {
             Some(match expression.truthy(&scope) {
                 Ok(true) => Vec::new(),
                 Ok(false) => vec![rule.message.clone().unwrap_or_else(|| format!("not true: {}", rule.assert.0))],
+                Err(error) if error.stopped => {
+                    stopped = Some(Fault::unknown(format!("not measured: rule {}: {error}", rule.name)));
+                    Vec::new()
+                }
                 // mostly a field that is not there: the object is not as the rule says, and this is why
                 Err(error) => vec![format!("{}: {error}", rule.message.as_deref().unwrap_or(&rule.assert.0))],
             })
         };
-        Ok(self.apply(&rule.name, rule.message.as_deref().unwrap_or(&rule.assert.0), objects, &mut told))
+        let judged = self.apply(&rule.name, rule.message.as_deref().unwrap_or(&rule.assert.0), objects, &mut told);
+        stopped.map_or(Ok(judged), Err)
     }
 
     /// `told` says what is wrong with an object; `None` where the rule is not for it.

@@ -68,7 +68,7 @@ impl Known {
         let mut base = Env::clone(process_env);
         base.insert("PIPELINE_RUN".to_owned(), run.to_owned());
         base.insert("PIPELINE_PROJECT".to_owned(), project);
-        let env = env::over(&Arc::new(base), plan.env(), &Scope { roots: roots.clone() });
+        let env = env::over(&Arc::new(base), plan.env(), &Scope { roots: roots.clone(), ..Scope::default() });
         Known {
             roots,
             env,
@@ -115,7 +115,7 @@ impl Known {
     fn lay(&self, plan: &Plan, stage: StageId) -> Result<Ground, Fault> {
         let written = &plan.stages()[stage.index()];
         let base = self.env.clone()?;
-        let mut scope = Scope { roots: self.roots.clone() };
+        let mut scope = Scope { roots: self.roots.clone(), ..Scope::default() };
         scope.roots.insert("env".to_owned(), env::as_value(&base));
         scope.roots.insert("stages".to_owned(), self.behind(plan, stage));
         let mut env = Env::clone(&*env::over(&base, &written.env, &scope)?);

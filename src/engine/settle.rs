@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::drivers::clock;
 use crate::event::{AssertionResult, Because, EndedEarly, Live, NodeId, State};
-use crate::expr::Scope;
+use crate::expr::{Ended, Scope};
 use crate::kind::{Assertion, Context, Tolerate, Watch, until_fatal};
 use crate::mask::Masker;
 use crate::outcome::{Failure, Fault, Finding, Verdict};
@@ -124,9 +124,22 @@ fn seen<'j>(job: &'j Job, written: &PlanAssertion) -> (Arc<Scope>, Cow<'j, Conte
     (with(&job.view.full), cx)
 }
 
+/// An evaluation ends with the gate: when its time is over, or the run is cancelled. Without a limit in time the cost
+/// limit of an evaluation is enough.
+fn ends_with(job: &Job, written: &PlanAssertion, limit: Option<Instant>) -> Option<Ended> {
+    let within = written.within.filter(|_| !job.only_looks).map(|within| Instant::now() + within);
+    let deadline = [within, limit].into_iter().flatten().min()?;
+    let cancel = job.cx.signals.cancel.clone();
+    Some(Arc::new(move || cancel.is_cancelled() || Instant::now() >= deadline))
+}
+
 async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<Instant>) -> (String, Settled) {
     let name = || written.kind.name.to_owned();
-    let (scope, cx) = seen(job, written);
+    let (scope, mut cx) = seen(job, written);
+    if let Some(ended) = ends_with(job, written, limit) {
+        let cx = cx.to_mut();
+        Arc::make_mut(&mut cx.scope).limits.ended = Some(ended);
+    }
     match written.when.as_ref().map(|when| (when, scope::holds(when, &scope))) {
         Some((_, Err(fault))) => return (name(), Settled::at_once(Err(fault))),
         Some((when, Ok(false))) => {

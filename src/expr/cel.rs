@@ -1,14 +1,15 @@
 //! One CEL expression, with limits on its length and nesting and the names it refers to. Knows no syntax and no values:
-//! `parse` and `eval` do.
+//! `parse` and `run` do.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use kube_cel::cel::IdedExpr;
 use serde_json::Value;
 
-use super::{eval, parse, references};
+use super::meter::Limits;
+use super::tree::Node;
+use super::{compare, lookup, parse, references, run};
 use crate::outcome::Fault;
 
 /// The longest text of an expression, in bytes.
@@ -29,12 +30,14 @@ pub struct ExprError {
     pub message: String,
     /// What to type instead, where the place that makes the error knows.
     pub help: Option<String>,
+    /// Whether the evaluation had to end before it had a value: this says nothing about the values.
+    pub stopped: bool,
 }
 
 impl ExprError {
     /// What is wrong with bytes `start..end` of the text.
     pub(crate) fn at(start: usize, end: usize, message: impl Into<String>) -> Self {
-        ExprError { offset: start, len: end.saturating_sub(start), message: message.into(), help: None }
+        ExprError { offset: start, len: end.saturating_sub(start), message: message.into(), help: None, stopped: false }
     }
 
     /// Says what to type instead.
@@ -77,6 +80,8 @@ pub struct Reference {
 pub struct Scope {
     /// `vars`, `secrets`, `env`, `run`, `stages`, `steps`, `item`, `self` …
     pub roots: BTreeMap<String, Value>,
+    /// What an evaluation may cost, and what ends it.
+    pub limits: Limits,
 }
 
 /// A parsed CEL expression; a clone shares what was parsed.
@@ -95,7 +100,7 @@ enum Body {
     /// Nothing but a dotted reference: looked up without CEL, so that a value of any size is copied once.
     Path,
     /// Anything else.
-    Cel(IdedExpr),
+    Cel(Node),
 }
 
 impl Expr {
@@ -134,9 +139,18 @@ impl Expr {
     /// stands in the words, only types.
     pub fn eval(&self, scope: &Scope) -> Result<Value, ExprError> {
         match (&self.parsed.body, self.references()) {
-            (Body::Path, [reference]) => eval::look_up(scope, reference).cloned(),
-            (Body::Cel(ast), references) => eval::run(ast, references, self.text(), scope),
+            (Body::Path, [reference]) => lookup::look_up(scope, reference).cloned(),
+            (Body::Cel(ast), references) => run::run(ast, references, self.text(), scope),
             (Body::Path, _) => unreachable!("a dotted reference is exactly one reference"),
+        }
+    }
+
+    /// What is wrong with a comparison in it whose result is the same whatever the run brings: of values of types that
+    /// are never equal, as far as `known` and the expression itself say which they are.
+    pub fn never_equal(&self, known: &Scope) -> Option<ExprError> {
+        match &self.parsed.body {
+            Body::Path => None,
+            Body::Cel(tree) => compare::never_equal(tree, self.text(), known),
         }
     }
 
@@ -148,7 +162,7 @@ impl Expr {
         match self.eval(scope)? {
             Value::Bool(truth) => Ok(truth),
             other => {
-                let message = format!("expected true or false, found {}", eval::type_of(&other));
+                let message = format!("expected true or false, found {}", lookup::type_of(&other));
                 Err(ExprError::at(0, self.text().len(), message)
                     .help("compare it: `vars.NAME == \"text\"`, `vars.COUNT > 0`"))
             }
@@ -246,7 +260,7 @@ mod tests {
         assert_eq!(eval_error("has(vars.q) ? 1 : vars.r"), (18, 6, "vars.r: no such key".into()));
         assert_eq!(eval_error("vars.list[7]"), (0, 12, "vars.list[7]: no such item, the list has 3".into()));
         assert_eq!(eval_error("nope.x"), (0, 4, "nope: no such name; known here: item, vars".into()));
-        assert_eq!(eval_error("vars.list.map(n, {'a': n}.b)"), (0, 28, "`b`: no such key".into()));
+        assert_eq!(eval_error("vars.list.map(n, {'a': n}.b)"), (17, 10, "`b`: no such key".into()));
     }
 
     #[test]
@@ -259,10 +273,7 @@ mod tests {
     #[test]
     fn shows_types_and_never_values() {
         assert_eq!(eval_error("vars.name + 1").2, "`+` cannot take a string and an int");
-        assert_eq!(
-            eval_error("vars.name < 1").2,
-            "the types of these values do not fit the operation: `vars.name` is a string"
-        );
+        assert_eq!(eval_error("vars.name < 1").2, "`<` cannot take a string and an int");
         assert_eq!(eval_error("1 / 0").2, "division by zero");
         assert_eq!(eval_error("9223372036854775807 + 1").2, "the result of `+` does not fit into 64 bits");
     }

@@ -1,25 +1,17 @@
-//! CEL's grammar: from tokens to the tree that `cel` evaluates. Nesting and height are bounded, so that neither this
-//! parser nor the evaluator can run out of stack. Knows no names and no values.
-//!
-//! Not `cel`'s own parser: that one takes milliseconds where this takes microseconds, reads `!!x` as `!x`, and can
-//! panic. A node's id holds its place (see [`super::tree::span_of`]); the evaluator never looks at ids.
+//! CEL's grammar: from tokens to a tree. Nesting and height are bounded, so that neither this parser nor the evaluator
+//! can run out of stack. Knows no names and no values; `calls` knows what is called.
 
-use kube_cel::cel::IdedExpr;
-use kube_cel::cel::common::ast::{
-    EntryExpr, Expr, IdedEntryExpr, ListExpr, LiteralValue, MapEntryExpr, MapExpr, operators as op,
-};
-
+use super::calls;
 use super::cel::{ExprError, SHORTER};
-use super::functions;
-use super::macros;
 use super::token::{Lexeme, Token, tokens};
-use super::tree::{MAX_HEIGHT, Tree, balanced, bounded, call, has, highest, id_of, leaf, too_high};
+use super::tree::{Access, Entry, Field, Index, Item, Kind, MAX_HEIGHT, Name, Node, Tree, highest, too_high};
+use super::value::{Value, type_named};
 
 /// How deep brackets, calls and `? :` may stand in each other.
 pub const MAX_NESTING: usize = 32;
 
 /// Reads a whole text.
-pub(super) fn parse(text: &str) -> Result<IdedExpr, ExprError> {
+pub(super) fn parse(text: &str) -> Result<Node, ExprError> {
     let lexemes = tokens(text)?;
     if lexemes.len() == 1 {
         let help = "write one, such as `vars.replicas > 1`, or leave the key out";
@@ -34,18 +26,12 @@ pub(super) fn parse(text: &str) -> Result<IdedExpr, ExprError> {
 }
 
 /// Operators that bind from the left, the weakest first.
-const LEVELS: [&[(&str, &str)]; 3] = [
-    &[
-        ("<", op::LESS),
-        ("<=", op::LESS_EQUALS),
-        (">", op::GREATER),
-        (">=", op::GREATER_EQUALS),
-        ("==", op::EQUALS),
-        ("!=", op::NOT_EQUALS),
-        ("in", op::IN),
-    ],
-    &[("+", op::ADD), ("-", op::SUBSTRACT)],
-    &[("*", op::MULTIPLY), ("/", op::DIVIDE), ("%", op::MODULO)],
+const LEVELS: [&[&str]; 3] = [&["<", "<=", ">", ">=", "==", "!=", "in"], &["+", "-"], &["*", "/", "%"]];
+
+/// Names that CEL keeps for itself; they may be fields, not names.
+const RESERVED: &[&str] = &[
+    "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "namespace",
+    "package", "return", "var", "void", "while",
 ];
 
 struct Parser<'a> {
@@ -125,7 +111,8 @@ impl<'a> Parser<'a> {
             self.expect(":", "after `condition ? value`")?;
             let no = self.expression()?;
             let span = (condition.span().0, no.span().1);
-            call(op::CONDITIONAL, None, vec![condition, yes, no], span)?
+            let height = condition.height.max(yes.height).max(no.height);
+            Tree::over(height, Kind::Choice(Box::new([condition.node, yes.node, no.node])), span)?
         } else {
             condition
         };
@@ -139,7 +126,7 @@ impl<'a> Parser<'a> {
         while self.eat("||") {
             terms.push(self.all()?);
         }
-        balanced(op::LOGICAL_OR, terms)
+        combined(terms, Kind::Or)
     }
 
     /// `a && b && …`
@@ -148,17 +135,17 @@ impl<'a> Parser<'a> {
         while self.eat("&&") {
             terms.push(self.chain(0)?);
         }
-        balanced(op::LOGICAL_AND, terms)
+        combined(terms, Kind::And)
     }
 
     /// Comparisons, then sums, then products.
     fn chain(&mut self, level: usize) -> Parsed {
         let Some(operators) = LEVELS.get(level) else { return self.unary() };
         let mut left = self.chain(level + 1)?;
-        while let Some((_, function)) = operators.iter().find(|(written, _)| self.eat(written)) {
+        while let Some(operator) = operators.iter().find(|written| self.eat(written)) {
             let right = self.chain(level + 1)?;
-            let span = (left.span().0, right.span().1);
-            left = call(function, None, vec![left, right], span)?;
+            let (span, height) = ((left.span().0, right.span().1), left.height.max(right.height));
+            left = Tree::over(height, Kind::Binary(*operator, Box::new([left.node, right.node])), span)?;
         }
         Ok(left)
     }
@@ -168,9 +155,9 @@ impl<'a> Parser<'a> {
         loop {
             let start = self.lexeme().start;
             if self.eat("!") {
-                signs.push((op::LOGICAL_NOT, start));
+                signs.push((true, start));
             } else if self.eat("-") {
-                signs.push((op::NEGATE, start));
+                signs.push((false, start));
             } else {
                 break;
             }
@@ -179,12 +166,13 @@ impl<'a> Parser<'a> {
             }
         }
         // The lowest whole number has no positive twin: its sign belongs to the literal.
-        let negative = matches!(self.peek(), Token::Int(_)) && signs.last().is_some_and(|last| last.0 == op::NEGATE);
+        let number = matches!(self.peek(), Token::Int(_) | Token::Double(_));
+        let negative = number && signs.last().is_some_and(|(not, _)| !not);
         let sign = if negative { signs.pop() } else { None };
         let mut tree = self.member(sign.map(|(_, start)| start))?;
-        while let Some((function, start)) = signs.pop() {
-            let span = (start, tree.span().1);
-            tree = call(function, None, vec![tree], span)?;
+        while let Some((not, start)) = signs.pop() {
+            let (span, height, of) = ((start, tree.span().1), tree.height, Box::new(tree.node));
+            tree = Tree::over(height, if not { Kind::Not(of) } else { Kind::Negate(of) }, span)?;
         }
         Ok(tree)
     }
@@ -196,11 +184,12 @@ impl<'a> Parser<'a> {
             if self.eat(".") {
                 tree = self.field(tree)?;
             } else if self.eat("[") {
-                self.refuse_optional()?;
-                let index = self.expression()?;
+                let optional = self.eat("?");
+                let at = self.expression()?;
                 self.expect("]", "after the index")?;
-                let span = (tree.span().0, self.end());
-                tree = call(op::INDEX, None, vec![tree, index], span)?;
+                let (span, height) = ((tree.span().0, self.end()), tree.height.max(at.height));
+                let index = Index { of: tree.node, at: at.node, optional };
+                tree = Tree::over(height, Kind::Index(Box::new(index)), span)?;
             } else {
                 return Ok(tree);
             }
@@ -208,7 +197,7 @@ impl<'a> Parser<'a> {
     }
 
     fn field(&mut self, target: Tree) -> Parsed {
-        self.refuse_optional()?;
+        let optional = self.eat("?");
         let start = target.span().0;
         let (Token::Name(name) | Token::Quoted(name)) = *self.peek() else {
             return Err(self.unexpected("a field name after `.`"));
@@ -216,36 +205,16 @@ impl<'a> Parser<'a> {
         let name_at = (self.lexeme().start, self.lexeme().end);
         let quoted = matches!(self.peek(), Token::Quoted(_));
         self.at += 1;
-        if !quoted && self.eat("(") {
+        if !quoted && !optional && self.eat("(") {
             let args = self.arguments()?;
-            return self.method(target, name, name_at, args);
+            return calls::method(target, name, name_at, args, self.end());
         }
         let span = (start, name_at.1);
-        let key = leaf(Expr::Literal(LiteralValue::String(name.to_owned().into())), name_at);
-        call(op::INDEX, None, vec![target, key], span)
-    }
-
-    fn method(&mut self, target: Tree, name: &str, name_at: (usize, usize), mut args: Vec<Tree>) -> Parsed {
-        let span = (target.span().0, self.end());
-        if macros::is_loop(name, args.len()) {
-            let variable = args.remove(0);
-            let Expr::Ident(variable) = &variable.node.expr else {
-                let (start, end) = variable.span();
-                let error = ExprError::at(start, end, format!("`{name}` takes a name first"));
-                return Err(error.help(format!("write `list.{name}(x, …)`")));
-            };
-            let height = macros::HEIGHT + highest(&args).max(target.height);
-            let args = args.into_iter().map(|arg| arg.node).collect();
-            return bounded(macros::expand(name, id_of(span), target.node, variable.clone(), args), height);
+        if !optional && let Some(of) = dotted_type(&target.node, name) {
+            return Ok(Tree::leaf(Kind::Literal(of), span));
         }
-        let in_library = match &target.node.expr {
-            Expr::Ident(library) => functions::is_function(&format!("{library}.{name}")),
-            _ => false,
-        };
-        if !in_library && !functions::is_function(name) {
-            return Err(functions::unknown(name, name_at));
-        }
-        call(name, Some(target), args, span)
+        let access = if optional { Access::Optional } else { Access::Value };
+        Tree::over(target.height, Kind::Field(Box::new(Field { of: target.node, name: name.into(), access })), span)
     }
 
     /// What stands between `(` (already read) and `)`.
@@ -273,20 +242,25 @@ impl<'a> Parser<'a> {
                 self.expect(")", "to close the bracket")?;
                 return Ok(tree);
             }
+            Token::Op(".") => return self.global(start),
             Token::Op("[") => return self.list(start),
             Token::Op("{") => return self.map(start),
             Token::Int(magnitude) => match signed(magnitude, minus.is_some()) {
-                Some(value) => LiteralValue::Int(value.into()),
+                Some(value) => Value::Int(value),
                 None => return Err(ExprError::at(start, end, "the number does not fit into 64 bits with a sign")),
             },
-            Token::Uint(value) => LiteralValue::UInt(value.into()),
-            Token::Double(value) => LiteralValue::Double(value.into()),
-            Token::Text(text) => LiteralValue::String(text.into()),
-            Token::Bytes(bytes) => LiteralValue::Bytes(bytes.into()),
-            Token::Name("null") => LiteralValue::Null,
-            Token::Name("true") => LiteralValue::Boolean(true.into()),
-            Token::Name("false") => LiteralValue::Boolean(false.into()),
-            Token::Name(name) if name != "in" => return self.name(name, span),
+            Token::Uint(value) => Value::Uint(value),
+            Token::Double(value) => Value::Double(if minus.is_some() { -value } else { value }),
+            Token::Text(text) => Value::Text(text.into()),
+            Token::Bytes(bytes) => Value::Bytes(bytes.into()),
+            Token::Name("null") => Value::Null,
+            Token::Name("true") => Value::Bool(true),
+            Token::Name("false") => Value::Bool(false),
+            Token::Name(name) if RESERVED.contains(&name) => {
+                let error = ExprError::at(start, end, format!("`{name}` is a reserved word"));
+                return Err(error.help("a field of this name is written `vars.NAME` or `vars[\"NAME\"]`"));
+            }
+            Token::Name(name) if name != "in" => return self.name(name, span, false),
             other => {
                 // Seen from the token itself.
                 self.at -= usize::from(other != Token::End);
@@ -297,65 +271,78 @@ impl<'a> Parser<'a> {
                 });
             }
         };
-        Ok(leaf(Expr::Literal(literal), span))
+        Ok(Tree::leaf(Kind::Literal(literal), span))
+    }
+
+    /// `.name`: a name that no loop binds.
+    fn global(&mut self, start: usize) -> Parsed {
+        let Token::Name(name) = *self.peek() else { return Err(self.unexpected("a name after `.`")) };
+        self.at += 1;
+        self.name(name, (start, self.end()), true)
     }
 
     /// A name, or a call of a function of that name.
-    fn name(&mut self, name: &str, span: (usize, usize)) -> Parsed {
-        if !self.eat("(") {
-            return Ok(leaf(Expr::Ident(name.to_owned()), span));
+    fn name(&mut self, name: &str, span: (usize, usize), global: bool) -> Parsed {
+        if self.eat("(") {
+            let args = self.arguments()?;
+            return calls::function(name, span, args, self.end());
         }
-        let mut args = self.arguments()?;
-        let whole = (span.0, self.end());
-        if name == "has" && args.len() == 1 {
-            return has(args.remove(0), whole);
-        }
-        if !functions::is_function(name) {
-            return Err(functions::unknown(name, span));
-        }
-        call(name, None, args, whole)
+        Ok(Tree::leaf(Kind::Name(Name { text: name.into(), global }), span))
     }
 
     fn list(&mut self, start: usize) -> Parsed {
-        let mut items = Vec::new();
+        let (mut items, mut height) = (Vec::new(), 0);
         while !self.eat("]") {
-            self.refuse_optional()?;
-            items.push(self.expression()?);
+            let optional = self.eat("?");
+            let item = self.expression()?;
+            height = height.max(item.height);
+            items.push(Item { node: item.node, optional });
             if !self.eat(",") {
                 self.expect("]", "or `,` in the list")?;
                 break;
             }
         }
-        let height = 1 + highest(&items);
-        let list = ListExpr::new(items.into_iter().map(|item| item.node).collect());
-        bounded(IdedExpr { id: id_of((start, self.end())), expr: Expr::List(list) }, height)
+        Tree::over(height, Kind::List(items), (start, self.end()))
     }
 
     fn map(&mut self, start: usize) -> Parsed {
-        let (mut entries, mut height) = (Vec::new(), 1);
+        let (mut entries, mut height) = (Vec::new(), 0);
         while !self.eat("}") {
-            self.refuse_optional()?;
+            let optional = self.eat("?");
             let key = self.expression()?;
             self.expect(":", "after the key of a map")?;
             let value = self.expression()?;
-            height = height.max(1 + key.height.max(value.height));
-            let id = key.node.id;
-            let entry = MapEntryExpr { key: key.node, value: value.node, optional: false };
-            entries.push(IdedEntryExpr { id, expr: EntryExpr::MapEntry(entry) });
+            height = height.max(key.height).max(value.height);
+            entries.push(Entry { key: key.node, value: value.node, optional });
             if !self.eat(",") {
                 self.expect("}", "or `,` in the map")?;
                 break;
             }
         }
-        bounded(IdedExpr { id: id_of((start, self.end())), expr: Expr::Map(MapExpr { entries }) }, height)
+        Tree::over(height, Kind::Map(entries), (start, self.end()))
     }
+}
 
-    fn refuse_optional(&self) -> Result<(), ExprError> {
-        if self.peek() == &Token::Op("?") {
-            return Err(self.error("optional access is not known here").help("write `has(a.b) ? a.b : other`"));
-        }
-        Ok(())
+/// `a && b && c` as one node, however many there are.
+fn combined(mut terms: Vec<Tree>, kind: fn(Vec<Node>) -> Kind) -> Parsed {
+    if terms.len() == 1 {
+        return Ok(terms.remove(0));
     }
+    let span = (terms[0].span().0, terms[terms.len() - 1].span().1);
+    let height = highest(&terms);
+    Tree::over(height, kind(terms.into_iter().map(|term| term.node).collect()), span)
+}
+
+/// The type that a dotted name is: `google.protobuf.Duration`.
+fn dotted_type(target: &Node, name: &str) -> Option<Value> {
+    fn path(node: &Node) -> Option<String> {
+        match &node.kind {
+            Kind::Name(name) => Some(name.text.to_string()),
+            Kind::Field(field) => Some(format!("{}.{}", path(&field.of)?, field.name)),
+            _ => None,
+        }
+    }
+    type_named(&format!("{}.{name}", path(target)?))
 }
 
 fn signed(magnitude: u64, negative: bool) -> Option<i64> {

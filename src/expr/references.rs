@@ -1,11 +1,10 @@
 //! The free names of an expression, with their places. Knows no values.
 
-use kube_cel::cel::IdedExpr;
-use kube_cel::cel::common::ast::{CallExpr, EntryExpr, Expr, LiteralValue, operators};
+use std::sync::Arc;
 
 use super::cel::Reference;
-use super::functions::is_function;
-use super::tree::span_of;
+use super::tree::{Access, Kind, Node};
+use super::value::{TYPES, Value};
 
 const KEYWORDS: &[&str] = &["false", "in", "null", "true"];
 
@@ -17,22 +16,23 @@ pub(super) fn dotted(text: &str) -> Option<Reference> {
         name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
             && !KEYWORDS.contains(&name.as_str())
+            && !TYPES.contains(&name.as_str())
     };
     let offset = text.find(trimmed)?;
     path.iter().all(is_name).then_some(Reference { path, offset, len: trimmed.len(), tested: false })
 }
 
 /// Every reference of a parsed expression, in reading order.
-pub(super) fn of(ast: &IdedExpr) -> Vec<Reference> {
+pub(super) fn of(tree: &Node) -> Vec<Reference> {
     let mut walk = Walk { bound: Vec::new(), found: Vec::new() };
-    walk.visit(ast);
+    walk.visit(tree);
     walk.found.sort_by_key(|reference| reference.offset);
     walk.found
 }
 
-struct Walk<'a> {
+struct Walk {
     /// Names bound by the loops around.
-    bound: Vec<&'a str>,
+    bound: Vec<Arc<str>>,
     found: Vec<Reference>,
 }
 
@@ -43,55 +43,45 @@ struct Path {
     open: bool,
 }
 
-impl<'a> Walk<'a> {
-    fn visit(&mut self, node: &'a IdedExpr) {
+impl Walk {
+    fn visit(&mut self, node: &Node) {
         if let Some(path) = self.path(node) {
             self.found.push(path.reference);
             return self.visit_indexes(node);
         }
-        match &node.expr {
-            Expr::Call(call) => {
-                if let Some(target) = call.target.as_deref().filter(|target| !is_library(target, &call.func_name)) {
-                    self.visit(target);
+        match &node.kind {
+            Kind::Loop(the_loop) => {
+                self.visit(&the_loop.range);
+                let depth = self.bound.len();
+                self.bound.push(Arc::clone(&the_loop.first));
+                self.bound.extend(the_loop.second.clone());
+                for part in the_loop.filter.iter().chain([&the_loop.body]) {
+                    self.visit(part);
                 }
-                self.visit_all(&call.args);
+                self.bound.truncate(depth);
             }
-            Expr::Comprehension(the_loop) => {
-                self.visit(&the_loop.iter_range);
-                self.bound.push(&the_loop.iter_var);
-                self.visit(&the_loop.loop_step);
+            Kind::Bind(bind) => {
+                self.visit(&bind.value);
+                self.bound.push(Arc::clone(&bind.name));
+                self.visit(&bind.body);
                 self.bound.pop();
             }
-            Expr::List(list) => self.visit_all(&list.elements),
-            Expr::Map(map) => {
-                for entry in &map.entries {
-                    if let EntryExpr::MapEntry(entry) = &entry.expr {
-                        self.visit(&entry.key);
-                        self.visit(&entry.value);
-                    }
+            _ => {
+                for child in node.children() {
+                    self.visit(child);
                 }
             }
-            Expr::Select(select) => self.visit(&select.operand),
-            Expr::Ident(_) | Expr::Literal(_) | Expr::Struct(_) | Expr::Unspecified => {}
-        }
-    }
-
-    fn visit_all(&mut self, nodes: &'a [IdedExpr]) {
-        for node in nodes {
-            self.visit(node);
         }
     }
 
     /// The indexes of a path that are expressions themselves: `vars.list[item.at]`.
-    fn visit_indexes(&mut self, node: &'a IdedExpr) {
-        match &node.expr {
-            Expr::Select(select) => self.visit_indexes(&select.operand),
-            Expr::Call(call) => {
-                if let Some((target, index)) = indexed(call) {
-                    self.visit_indexes(target);
-                    if constant(index).is_none() {
-                        self.visit(index);
-                    }
+    fn visit_indexes(&mut self, node: &Node) {
+        match &node.kind {
+            Kind::Field(field) => self.visit_indexes(&field.of),
+            Kind::Index(index) => {
+                self.visit_indexes(&index.of);
+                if constant(&index.at).is_none() {
+                    self.visit(&index.at);
                 }
             }
             _ => {}
@@ -99,24 +89,24 @@ impl<'a> Walk<'a> {
     }
 
     /// The path that `node` is, where its root is a free name.
-    fn path(&self, node: &IdedExpr) -> Option<Path> {
-        let (start, end) = span_of(node);
-        let (target, name, tested) = match &node.expr {
-            Expr::Ident(name) => {
-                let free = !name.starts_with('@') && !self.bound.contains(&name.as_str());
-                let reference = Reference { path: vec![name.clone()], offset: start, len: end - start, tested: false };
+    fn path(&self, node: &Node) -> Option<Path> {
+        let (start, end) = node.span;
+        let (target, name, tested) = match &node.kind {
+            Kind::Name(name) => {
+                let bound = !name.global && self.bound.contains(&name.text);
+                let free = !bound && !TYPES.contains(&&*name.text);
+                let path = vec![name.text.to_string()];
+                let reference = Reference { path, offset: start, len: end - start, tested: false };
                 return free.then_some(Path { reference, open: true });
             }
-            Expr::Select(select) => (&*select.operand, Some(select.field.clone()), select.test),
-            Expr::Call(call) => {
-                let (target, index) = indexed(call)?;
-                (target, constant(index), false)
-            }
+            Kind::Field(field) => (&field.of, Some(field.name.to_string()), field.access != Access::Value),
+            Kind::Index(index) => (&index.of, constant(&index.at), index.optional),
             _ => return None,
         };
         let mut path = self.path(target)?;
         match name {
-            Some(name) if path.open => {
+            // What is asked behind an optional is optional too, and the path to the optional says enough.
+            Some(name) if path.open && !path.reference.tested => {
                 path.reference.path.push(name);
                 path.reference.len = end.saturating_sub(path.reference.offset);
                 path.reference.tested = tested;
@@ -127,25 +117,13 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn indexed(call: &CallExpr) -> Option<(&IdedExpr, &IdedExpr)> {
-    match call.args.as_slice() {
-        [target, index] if call.func_name == operators::INDEX => Some((target, index)),
+fn constant(index: &Node) -> Option<String> {
+    match &index.kind {
+        Kind::Literal(Value::Text(text)) => Some(text.to_string()),
+        Kind::Literal(Value::Int(number)) => Some(number.to_string()),
+        Kind::Literal(Value::Uint(number)) => Some(number.to_string()),
         _ => None,
     }
-}
-
-fn constant(index: &IdedExpr) -> Option<String> {
-    match &index.expr {
-        Expr::Literal(LiteralValue::String(text)) => Some(text.inner().to_owned()),
-        Expr::Literal(LiteralValue::Int(number)) => Some(number.inner().to_string()),
-        Expr::Literal(LiteralValue::UInt(number)) => Some(number.inner().to_string()),
-        _ => None,
-    }
-}
-
-/// `sets` in `sets.contains(…)` is a library, not a name.
-fn is_library(target: &IdedExpr, function: &str) -> bool {
-    matches!(&target.expr, Expr::Ident(name) if is_function(&format!("{name}.{function}")))
 }
 
 #[cfg(test)]

@@ -1,86 +1,198 @@
-//! The tree that `cel` evaluates, built bottom-up with its height held in bounds. Knows no text.
+//! The tree of an expression, built bottom-up with its height held in bounds. Knows no text.
 
-use kube_cel::cel::IdedExpr;
-use kube_cel::cel::common::ast::{CallExpr, Expr, LiteralValue, SelectExpr, operators as op};
+use std::sync::Arc;
 
 use super::cel::{ExprError, SHORTER};
+use super::functions::Overload;
+use super::value::Value;
 
 /// How many operations may rest on each other: `a + b + c` is two.
-pub const MAX_HEIGHT: usize = 32;
+pub const MAX_HEIGHT: usize = 48;
 
-/// Where a parsed node stands: its first byte and the one past its last.
-pub(super) fn span_of(node: &IdedExpr) -> (usize, usize) {
-    let half = |bits: u64| usize::try_from(bits & 0xffff_ffff).unwrap_or(usize::MAX);
-    (half(node.id >> 32), half(node.id))
+/// A part of an expression, with its first byte and the one past its last.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub span: (usize, usize),
+    pub kind: Kind,
 }
 
-pub(super) fn id_of((start, end): (usize, usize)) -> u64 {
-    ((start as u64) << 32) | end as u64
+/// What a part of an expression is.
+#[derive(Debug)]
+pub(super) enum Kind {
+    Literal(Value),
+    Name(Name),
+    Field(Box<Field>),
+    Index(Box<Index>),
+    List(Vec<Item>),
+    Map(Vec<Entry>),
+    Not(Box<Node>),
+    Negate(Box<Node>),
+    /// All of them, in order; the first false one decides.
+    And(Vec<Node>),
+    /// Any of them, in order; the first true one decides.
+    Or(Vec<Node>),
+    Choice(Box<[Node; 3]>),
+    Binary(&'static str, Box<[Node; 2]>),
+    Call(Call),
+    Loop(Box<Loop>),
+    Bind(Box<Bind>),
+}
+
+#[derive(Debug)]
+pub(super) struct Name {
+    pub text: Arc<str>,
+    /// Written with a dot before it: no name that a loop binds.
+    pub global: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Field {
+    pub of: Node,
+    pub name: Arc<str>,
+    pub access: Access,
+}
+
+#[derive(Debug)]
+pub(super) struct Index {
+    pub of: Node,
+    pub at: Node,
+    pub optional: bool,
+}
+
+/// How a field is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// `a.b`
+    Value,
+    /// `has(a.b)`
+    Test,
+    /// `a.?b`
+    Optional,
+}
+
+/// An item of a list; `[?x]` leaves it out where there is none.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub node: Node,
+    pub optional: bool,
+}
+
+/// An entry of a map; `{?k: v}` leaves it out where there is none.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub key: Node,
+    pub value: Node,
+    pub optional: bool,
+}
+
+/// A call; the first argument of a method is what it is called on.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub name: String,
+    pub overloads: Vec<&'static Overload>,
+    pub args: Vec<Node>,
+}
+
+/// A loop over a list or a map.
+#[derive(Debug)]
+pub(super) struct Loop {
+    pub kind: LoopKind,
+    pub range: Node,
+    /// The item; the key of a map.
+    pub first: Arc<str>,
+    /// With two names the first is the index or the key, and this one the value.
+    pub second: Option<Arc<str>>,
+    /// Only items for which it is true count.
+    pub filter: Option<Node>,
+    pub body: Node,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LoopKind {
+    All,
+    Exists,
+    ExistsOne,
+    Filter,
+    /// `map` and `transformList`
+    List,
+    TransformMap,
+    TransformMapEntry,
+    SortBy,
+}
+
+/// A name for a value: `cel.bind`, and what an optional holds.
+#[derive(Debug)]
+pub(super) struct Bind {
+    pub kind: BindKind,
+    pub name: Arc<str>,
+    pub value: Node,
+    pub body: Node,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BindKind {
+    Bind,
+    OptMap,
+    OptFlatMap,
 }
 
 /// A node and the number of operations that rest on each other in it.
+#[derive(Debug)]
 pub(super) struct Tree {
-    pub node: IdedExpr,
+    pub node: Node,
     pub height: usize,
 }
 
 impl Tree {
-    pub fn span(&self) -> (usize, usize) {
-        span_of(&self.node)
-    }
-}
-
-/// `has(a.b)`: whether `a` has a field `b`.
-pub(super) fn has(of: Tree, span: (usize, usize)) -> Result<Tree, ExprError> {
-    let height = of.height;
-    let (start, end) = of.span();
-    let refusal = || ExprError::at(span.0, span.1, "`has` takes a field").help("write `has(vars.x)`");
-    let Expr::Call(CallExpr { func_name, args, .. }) = of.node.expr else { return Err(refusal()) };
-    match <[IdedExpr; 2]>::try_from(args) {
-        Ok([target, IdedExpr { expr: Expr::Literal(LiteralValue::String(field)), .. }]) if func_name == op::INDEX => {
-            let select = SelectExpr { operand: Box::new(target), field: field.inner().to_owned(), test: true };
-            bounded(IdedExpr { id: id_of((start, end)), expr: Expr::Select(select) }, height)
+    /// A node above others, of which the highest has this height.
+    ///
+    /// # Errors
+    /// Too many operations rest on each other.
+    pub fn over(height: usize, kind: Kind, span: (usize, usize)) -> Result<Tree, ExprError> {
+        if height >= MAX_HEIGHT {
+            return Err(too_high(span));
         }
-        _ => Err(refusal()),
+        Ok(Tree { node: Node { span, kind }, height: height + 1 })
     }
-}
 
-pub(super) fn leaf(expr: Expr, span: (usize, usize)) -> Tree {
-    Tree { node: IdedExpr { id: id_of(span), expr }, height: 0 }
+    pub fn leaf(kind: Kind, span: (usize, usize)) -> Tree {
+        Tree { node: Node { span, kind }, height: 0 }
+    }
+
+    pub fn span(&self) -> (usize, usize) {
+        self.node.span
+    }
 }
 
 pub(super) fn highest(trees: &[Tree]) -> usize {
     trees.iter().map(|tree| tree.height).max().unwrap_or(0)
 }
 
-pub(super) fn call(name: &str, target: Option<Tree>, args: Vec<Tree>, span: (usize, usize)) -> Result<Tree, ExprError> {
-    let height = 1 + highest(&args).max(target.as_ref().map_or(0, |target| target.height));
-    let expr = Expr::Call(CallExpr {
-        func_name: name.to_owned(),
-        target: target.map(|target| Box::new(target.node)),
-        args: args.into_iter().map(|arg| arg.node).collect(),
-    });
-    bounded(IdedExpr { id: id_of(span), expr }, height)
-}
-
-pub(super) fn bounded(node: IdedExpr, height: usize) -> Result<Tree, ExprError> {
-    if height > MAX_HEIGHT {
-        return Err(too_high(span_of(&node)));
-    }
-    Ok(Tree { node, height })
-}
-
 pub(super) fn too_high((start, end): (usize, usize)) -> ExprError {
     ExprError::at(start, end, format!("more than {MAX_HEIGHT} operations rest on each other")).help(SHORTER)
 }
 
-/// `a && b && c` as a tree of the least height; the order of evaluation stays.
-pub(super) fn balanced(function: &str, mut terms: Vec<Tree>) -> Result<Tree, ExprError> {
-    if terms.len() == 1 {
-        return Ok(terms.remove(0));
+impl Node {
+    /// The children, in reading order; those of a loop without its range see the names that it binds.
+    pub fn children(&self) -> Vec<&Node> {
+        match &self.kind {
+            Kind::Literal(_) | Kind::Name(_) => Vec::new(),
+            Kind::Field(field) => vec![&field.of],
+            Kind::Index(index) => vec![&index.of, &index.at],
+            Kind::List(items) => items.iter().map(|item| &item.node).collect(),
+            Kind::Map(entries) => entries.iter().flat_map(|entry| [&entry.key, &entry.value]).collect(),
+            Kind::Not(node) | Kind::Negate(node) => vec![node],
+            Kind::And(nodes) | Kind::Or(nodes) => nodes.iter().collect(),
+            Kind::Choice(nodes) => nodes.iter().collect(),
+            Kind::Binary(_, nodes) => nodes.iter().collect(),
+            Kind::Call(call) => call.args.iter().collect(),
+            Kind::Loop(the_loop) => {
+                let mut nodes = vec![&the_loop.range];
+                nodes.extend(&the_loop.filter);
+                nodes.push(&the_loop.body);
+                nodes
+            }
+            Kind::Bind(bind) => vec![&bind.value, &bind.body],
+        }
     }
-    let right = terms.split_off(terms.len().div_ceil(2));
-    let (left, right) = (balanced(function, terms)?, balanced(function, right)?);
-    let span = (left.span().0, right.span().1);
-    call(function, None, vec![left, right], span)
 }

@@ -141,7 +141,7 @@ fn quantity<Q: Quantity>(name: &str, expect: &Expect<Q>, text: &str, shown: &str
 /// A text as JSON, as `self` of an expression that must be true.
 ///
 /// # Errors
-/// [`Fault`] of kind invalid when the expression cannot be used.
+/// [`Fault`] of kind invalid when the expression cannot be used, of kind unknown when its evaluation had to end.
 fn json(name: &str, cel: &Cel, text: &str, cx: &Context) -> Result<Measure, Fault> {
     let shown = excerpt(text, cx);
     // some programs put a byte order mark in front
@@ -154,6 +154,9 @@ fn json(name: &str, cel: &Cel, text: &str, cx: &Context) -> Result<Measure, Faul
     scope.roots.insert("self".to_owned(), value);
     Ok(match expr.truthy(&scope) {
         Ok(holds) => Measure::new(name, shown, &cel.0, holds),
+        Err(error) if error.stopped => {
+            return Err(Fault::unknown(format!("not measured: {name}: `{}`: {error}", cel.0)));
+        }
         Err(error) => Measure::new(name, format!("{shown} ({error})"), &cel.0, false),
     })
 }

@@ -100,16 +100,25 @@ impl Judge<'_> {
 
     /// A whole scalar that is an expression; `offset` is where it starts in the scalar's text.
     fn expression(&mut self, text: &str, offset: usize, node: &Node, cel: bool, out: &mut Diagnostics) {
-        match Expr::parse(text) {
-            Ok(expr) => {
-                for reference in expr.references() {
-                    self.reference(reference, offset, node, cel, None, out);
-                }
+        let before = (std::mem::take(&mut self.found.dynamic), out.len());
+        let result = Expr::parse(text).and_then(|expr| {
+            for reference in expr.references() {
+                self.reference(reference, offset, node, cel, None, out);
             }
-            Err(error) => {
-                let place = self.place(node, offset + error.offset, error.len);
-                out.push(broken(&error, Code::InvalidExpression, place));
+            if out.len() > before.1 {
+                return Ok(());
             }
+            match expr.never_equal(self.statics) {
+                Some(error) => Err(error),
+                // A condition whose values are all known is as good as its value.
+                None if !cel && !self.found.dynamic => expr.truthy(self.statics).map(|_| ()),
+                None => Ok(()),
+            }
+        });
+        self.found.dynamic |= before.0;
+        if let Err(error) = result {
+            let place = self.place(node, offset + error.offset, error.len);
+            out.push(broken(&error, Code::InvalidExpression, place));
         }
     }
 

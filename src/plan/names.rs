@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::salvage::LostStages;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::event::Role;
-use crate::expr::Scope;
+use crate::expr::{CHECK_COST, Limits, Scope};
 use crate::source::Span;
 
 /// Every name of a pipeline.
@@ -337,7 +337,8 @@ pub(super) fn static_scope(
     let object = |map: &IndexMap<String, serde_json::Value>| {
         serde_json::Value::Object(map.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
     };
-    let mut scope = Scope::default();
+    let limits = Limits { cost: CHECK_COST, ended: None };
+    let mut scope = Scope { limits, ..Scope::default() };
     scope.roots.insert("vars".to_owned(), object(vars));
     if let Some(item) = item {
         scope.roots.insert("item".to_owned(), item.clone());

@@ -21,7 +21,8 @@ pub fn index(registry: Registry) -> String {
     for kind in registry.assertions {
         let _ = writeln!(text, "  {:<12} {}", kind.name, kind.summary);
     }
-    text.push_str("\ncauses\n  causes       The causes that end a wait before its time, and why.\n");
+    text.push_str("\ncauses\n  causes       the causes that end a wait before its time, and why.\n");
+    text.push_str("\nexpressions\n  expressions  the functions, macros and operators of expressions\n");
     text.push_str("\ndiagnostic codes\n");
     for row in CODES {
         let _ = writeln!(text, "  {}", row.name);
@@ -52,7 +53,10 @@ pub fn overview(registry: Registry) -> String {
     keys::<StageSpec>(&mut text);
     text.push_str("\n## A gate file\n\n");
     keys::<GateSpec>(&mut text);
-    text.push_str("\n[Diagnostic codes](codes.md). [Causes that end a wait](causes.md). Schemas for editors: [`../schema/`](../schema/).\n");
+    text.push_str(
+        "\n[Expressions](expressions.md). [Diagnostic codes](codes.md). [Causes that end a wait](causes.md). Schemas for editors: \
+         [`../schema/`](../schema/).\n",
+    );
     text
 }
 

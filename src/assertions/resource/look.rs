@@ -81,10 +81,13 @@ impl Resource {
                 let object = serde_json::to_value(&**object)
                     .map_err(|error| Fault::unknown(format!("{name} cannot be read as JSON: {error}")))?;
                 let mismatches = self.part.as_ref().map(|part| mismatches(part, &object)).unwrap_or_default();
-                let denied = assert.as_ref().and_then(|assert| {
-                    scope.roots.insert("self".to_owned(), object);
-                    denied(assert, &scope)
-                });
+                let denied = match &assert {
+                    Some(assert) => {
+                        scope.roots.insert("self".to_owned(), object);
+                        denied(assert, &scope)?
+                    }
+                    None => None,
+                };
                 Ok(Look { name, mismatches, denied })
             })
             .collect()
@@ -104,10 +107,14 @@ impl Resource {
 }
 
 /// What the expression gave with the values it looked at, where it is not `true`.
-fn denied(assert: &Expr, scope: &Scope) -> Option<String> {
+///
+/// # Errors
+/// [`Fault`] of kind unknown when the evaluation had to end.
+fn denied(assert: &Expr, scope: &Scope) -> Result<Option<String>, Fault> {
     let gave = match assert.eval(scope) {
-        Ok(Value::Bool(true)) => return None,
+        Ok(Value::Bool(true)) => return Ok(None),
         Ok(value) => shown(&value),
+        Err(error) if error.stopped => return Err(Fault::unknown(format!("not measured: `assert`: {error}"))),
         // A field that is not there makes it fail; that is an answer about the object.
         Err(error) => error.message,
     };
@@ -122,7 +129,7 @@ fn denied(assert: &Expr, scope: &Scope) -> Option<String> {
             }
         }
     }
-    if seen.is_empty() { Some(gave) } else { Some(format!("{gave}, where {}", seen.join(", "))) }
+    Ok(Some(if seen.is_empty() { gave } else { format!("{gave}, where {}", seen.join(", ")) }))
 }
 
 #[cfg(test)]
@@ -140,7 +147,7 @@ mod tests {
 
     fn measure(assertion: &str, objects: &[Arc<DynamicObject>]) -> Vec<String> {
         let assertion: Resource = serde_yaml::from_str(assertion).expect("well formed");
-        let scope = Scope { roots: [("vars".to_owned(), json!({"ports": 1}))].into() };
+        let scope = Scope { roots: [("vars".to_owned(), json!({"ports": 1}))].into(), ..Scope::default() };
         let measures = assertion.measures(objects, &scope).expect("measured");
         measures.iter().map(|it| format!("{}: {} / {} / {}", it.name, it.actual, it.expected, it.holds)).collect()
     }

@@ -1,0 +1,43 @@
+//! The reference page of expressions, made from the tables of functions and macros.
+
+use std::fmt::Write as _;
+
+use super::functions::{MACROS, all};
+use super::meter::{CHECK_COST, RUN_COST};
+use super::value::TYPES;
+
+const ABOUT: &str = "# Expressions
+
+`when:`, `assert:`, `json:`, `value:` and `${{ }}` hold expressions in [CEL](https://cel.dev), the expression language of Kubernetes.
+
+- Values: `null`, `true`, `1`, `1u`, `1.5`, `\"text\"`, `r\"raw\"`, `b\"bytes\"`, `[1, 2]`, `{\"key\": 1}`.
+- Operators: `?:`, `||`, `&&`, `== != < <= > >= in`, `+ -`, `* / %`, `!`, `-`; `a.b`, `a[b]`; `a.?b`, `a[?b]`, `[?a]`, `{?key: a}` for values that may be absent.
+- Numbers compare by value whatever their type: `1 == 1.0`. Arithmetic needs numbers of one type, and an overflow is an error.
+- `a && b` is false if one side is false, even if the other side is an error; `a || b` is true if one side is true. `all` and `exists` do the same.
+- The size of a string is its number of code points. Time zones are names (`Europe/Berlin`) or offsets (`+05:30`).
+- `string.format` follows the CEL specification: `%s %d %f %e %b %x %X %o %%`.
+";
+
+/// The page, as Markdown.
+pub fn page() -> String {
+    let mut page = ABOUT.to_owned();
+    let _infallible = write!(
+        page,
+        "- One evaluation may cost {RUN_COST} steps during a run (about a second) and {CHECK_COST} before it. Functions cost by the sizes of what they read and make.\n\n\
+         Types: `{}`.\n\n## Macros\n\n| macro | written | example |\n|---|---|---|\n",
+        TYPES.join("`, `")
+    );
+    for the_macro in MACROS {
+        let (name, signature, example) = (the_macro.name, the_macro.signature, cell(the_macro.example));
+        let _infallible = writeln!(page, "| `{name}` | {signature} | `{example}` |");
+    }
+    page.push_str("\n## Functions\n\nEvery example is true.\n\n| function | example |\n|---|---|\n");
+    for overload in all() {
+        let _infallible = writeln!(page, "| `{}` | `{}` |", overload.signature(), cell(overload.example));
+    }
+    page
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
