@@ -47,8 +47,11 @@ impl Word {
     /// The node that it is about.
     pub fn node(&self) -> NodeId {
         match self {
-            Word::AttemptFailed { node, .. } => *node,
-            Word::Again(node, _) | Word::Up(node) | Word::Settled(node, _) | Word::Ended(node, _) => *node,
+            Word::AttemptFailed { node, .. }
+            | Word::Again(node, _)
+            | Word::Up(node)
+            | Word::Settled(node, _)
+            | Word::Ended(node, _) => *node,
         }
     }
 }
