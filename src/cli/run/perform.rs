@@ -64,7 +64,7 @@ impl Ready {
             }
         };
         let run = kept.folder.id().to_owned();
-        let (sender, interrupts) = signals::interrupts()?;
+        let (sender, mut interrupts) = signals::interrupts()?;
         let runner = Runner {
             pid: std::process::id(),
             host: lock::host(),
@@ -80,13 +80,20 @@ impl Ready {
         let tenure = if self.touches_cluster(&selection, course.as_ref()) {
             let holder = format!("{run}@{}", runner.host);
             let store = Store::new(&self.plan.settings().project);
-            match Tenure::begin(&self.world, &self.plan, holder, &store, wish.patience, sender).await {
-                Ok(tenure) => Some(tenure),
-                Err(fault) => {
+            let begun = Tenure::begin(&self.world, &self.plan, holder, &store, wish.patience, sender);
+            let begun = tokio::select! {
+                biased;
+                _ = interrupts.recv() => None,
+                begun = begun => Some(begun),
+                () = self.tell_of_plugin() => None,
+            };
+            match begun {
+                Some(Ok(tenure)) => Some(tenure),
+                ended => {
                     // It has run nothing: no record of it is worth keeping.
                     drop(kept.recorder);
                     let _ = store.remove(&kept.folder);
-                    return Err(fault);
+                    return ended.map_or(Ok(Exit::Interrupted), |begun| begun.map(|_| Exit::Interrupted));
                 }
             }
         } else {
@@ -157,6 +164,17 @@ impl Ready {
 }
 
 impl Ready {
+    /// Says after a while what the run waits for before it starts, where that is a credential plugin. Never ends.
+    async fn tell_of_plugin(&self) {
+        if let Ok(Some(program)) = self.world.cluster.credential_program() {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            out::say(&format!(
+                "waiting for the credential plugin `{program}`, 60s at most (300s where it may ask you)"
+            ));
+        }
+        std::future::pending().await
+    }
+
     /// Whether what is to run may touch the cluster.
     fn touches_cluster(&self, selection: &Selection, course: Option<&Course>) -> bool {
         let cluster = &self.plan.settings().cluster;

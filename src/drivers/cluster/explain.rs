@@ -68,6 +68,8 @@ pub struct Snapshot {
     pub nodes: Vec<Value>,
     /// Events.
     pub events: Vec<Value>,
+    /// What may not be read, and the API server's words: `pods`, `pods is forbidden: …`.
+    pub unread: Vec<(String, String)>,
     /// The last log lines of containers, by pod and container: of the instance that ended, where one did.
     pub logs: BTreeMap<(String, String), Vec<String>>,
 }
@@ -83,9 +85,19 @@ impl Cluster {
         let logs = gather::logs(&client, namespace, &about.pods, deadline).await;
         about.logs = logs.iter().map(|log| (log.container(), log.last_lines())).collect();
         evidence::keep_all(&about, &logs, target, keep);
-        if let Some(missing) = related::missing(&all, &about, namespace, target) {
+        // Without pods and events no cause is found, and what is not read is not missing.
+        let needed = |plural: &str| matches!(plural, "pods" | "events" | "deployments" | "statefulsets" | "daemonsets");
+        let unread = all.unread.iter().filter(|(plural, _)| needed(plural));
+        let mut unread: Vec<Finding> = unread
+            .map(|(plural, why)| Finding::new(plural.as_str(), "NotMeasured", format!("not read: {why}")))
+            .collect();
+        if unread.is_empty()
+            && let Some(missing) = related::missing(&all, &about, namespace, target)
+        {
             return vec![missing];
         }
-        causes(&about, target)
+        let mut found = causes(&about, target);
+        found.append(&mut unread);
+        found
     }
 }

@@ -1,6 +1,7 @@
 //! Asks the cluster for all that may explain something, within a time limit. What may not be read is left out.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -11,6 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Snapshot;
 use super::json::{items, name, text};
+use crate::drivers::cluster::logs::not_of_the_application;
 
 /// How long one list may take: the logs need their time too.
 const LIST_LIMIT: Duration = Duration::from_millis(2500);
@@ -55,16 +57,22 @@ fn cut(line: &str) -> String {
 
 /// Everything in a namespace that may explain something.
 pub(super) async fn snapshot(client: &kube::Client, namespace: &str, deadline: Instant) -> Snapshot {
+    let unread = Mutex::new(Vec::new());
     let list = async |group: &str, plural: &str, kind: &'static str| -> Vec<Value> {
         let url = match plural {
             "nodes" => format!("/{group}/{plural}"),
             _ => format!("/{group}/namespaces/{namespace}/{plural}"),
         };
         let limit = LIST_LIMIT.min(deadline.saturating_duration_since(Instant::now()));
-        match timeout(limit, get(client, &url)).await {
-            Ok(Some(list)) => named(list, kind),
-            _ => Vec::new(),
-        }
+        let why = match timeout(limit, get(client, &url)).await {
+            Ok(Ok(list)) => return named(list, kind),
+            Ok(Err(Some(why))) => why,
+            // No such kind here, or no answer at all: then there is nothing to say of this one.
+            Ok(Err(None)) => return Vec::new(),
+            Err(_) => "timed out".to_owned(),
+        };
+        unread.lock().unwrap_or_else(PoisonError::into_inner).push((plural.to_owned(), why));
+        Vec::new()
     };
     let workloads = join_all([
         list("apis/apps/v1", "deployments", "Deployment"),
@@ -84,20 +92,26 @@ pub(super) async fn snapshot(client: &kube::Client, namespace: &str, deadline: I
         workloads,
     );
     let workloads = workloads.into_iter().flatten().collect();
-    Snapshot { pods, workloads, services, endpoint_slices, claims, quotas, nodes, events, logs: BTreeMap::new() }
+    let unread = unread.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let logs = BTreeMap::new();
+    Snapshot { pods, workloads, services, endpoint_slices, claims, quotas, nodes, events, logs, unread }
 }
 
 /// The `PodDisruptionBudgets` of a namespace; `None` where they may not be read.
 pub(super) async fn budgets(client: &kube::Client, namespace: &str, deadline: Instant) -> Option<Vec<Value>> {
     let url = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
     let limit = LIST_LIMIT.min(deadline.saturating_duration_since(Instant::now()));
-    let list = timeout(limit, get(client, &url)).await.ok()??;
+    let list = timeout(limit, get(client, &url)).await.ok()?.ok()?;
     Some(named(list, "PodDisruptionBudget"))
 }
 
-async fn get(client: &kube::Client, url: &str) -> Option<Value> {
-    let request = http::Request::get(url).body(Vec::new()).ok()?;
-    client.request(request).await.ok()
+/// A list; where it may not be read, the API server's words.
+async fn get(client: &kube::Client, url: &str) -> Result<Value, Option<String>> {
+    let request = http::Request::get(url).body(Vec::new()).map_err(|_| None)?;
+    client.request(request).await.map_err(|error| match error {
+        kube::Error::Api(status) if matches!(status.code, 401 | 403) => Some(status.message.clone()),
+        _ => None,
+    })
 }
 
 /// Items of a list, each with its kind, without what nobody reads.
@@ -149,6 +163,8 @@ async fn log(client: &kube::Client, namespace: &str, pod: &str, container: &str,
     );
     let request = http::Request::get(url).body(Vec::new()).ok()?;
     let text = client.request_text(request).await.ok()?;
+    // What the node says in a log's place is nothing that the application wrote.
+    let text: String = text.split_inclusive('\n').filter(|line| !not_of_the_application(line)).collect();
     Some(Log { pod: pod.to_owned(), container: container.to_owned(), previous, text })
 }
 
