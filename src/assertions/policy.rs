@@ -98,7 +98,7 @@ impl Assertion for Policy {
             return Ok(Verdict::of(vec![Measure::new("objects", "none", "at least one to look at", false)]));
         }
         let judged = self.judge(&objects, &cx.scope)?;
-        Ok(Verdict::of(judged.iter().flat_map(|judged| judged.measures()).collect()))
+        Ok(Verdict::of(judged.iter().flat_map(Judged::measures).collect()))
     }
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {

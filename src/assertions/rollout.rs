@@ -141,8 +141,12 @@ impl Rollout {
         }
         let (actual, done) = match rollout::state_of(kind, workload) {
             rollout::Rollout::Done => {
-                let ending = rollout::ending(kind, workload, pods.iter().map(AsRef::as_ref));
-                if ending.is_empty() { ("rolled out".to_owned(), true) } else { (rollout::told(&ending), false) }
+                let ending = rollout::terminating_pods(kind, workload, pods.iter().map(AsRef::as_ref));
+                if ending.is_empty() {
+                    ("rolled out".to_owned(), true)
+                } else {
+                    (rollout::terminating_message(&ending), false)
+                }
             }
             rollout::Rollout::Waiting(why) => (why, false),
             rollout::Rollout::Held(held) => (format!("{}: {}", held.cause, held.message), false),

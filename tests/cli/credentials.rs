@@ -10,7 +10,7 @@ use crate::kit::{Project, lives, said};
 
 const STAGE: &str = "stage: one
 steps:
-  look: { kube: { get: { kind: configmaps, value: self.size() } } }
+  apply: { kube: { apply: { objects: [{ apiVersion: v1, kind: ConfigMap, metadata: { name: one }, data: { a: b } }] } } }
 ";
 
 /// A project whose only context signs in with this plugin.
@@ -84,7 +84,6 @@ fn a_hanging_plugin_ends_with_the_first_ctrl_c() {
 
 #[test]
 fn a_token_that_the_cluster_rejects_is_issued_again() {
-    // A token is accepted once: the plugin must be started again for every further request.
     let api = Api::new(|asked: &Asked| match (asked.path.as_str(), asked.before) {
         ("/version", 0) => Reply::Refuse(401, "", "Unauthorized"),
         _ => Reply::Well,

@@ -61,3 +61,53 @@ impl Policy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::diagnostic::Diagnostics;
+    use crate::document::Node;
+    use crate::kind::Assertion;
+    use crate::kind::trial::{Trial, body};
+    use crate::source::{FileId, Span};
+
+    fn complaints(trial: &Trial, json: &Value) -> Vec<(String, Option<String>)> {
+        let node = Node::from_json(json, Span::new(FileId(0), 0, 0));
+        let mut out = Diagnostics::default();
+        let mut cx = CheckContext { body: &node, project: trial.project(), during: false, out: &mut out };
+        body::<Policy>(json).check(&mut cx);
+        out.sorted().into_iter().map(|found| (found.message.clone(), found.help.clone())).collect()
+    }
+
+    #[test]
+    fn an_exception_must_match_an_object_that_its_rule_is_for() {
+        let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: web }\n";
+        let trial = Trial::new().file("m/a.yaml", text);
+        let found = complaints(
+            &trial,
+            &json!({
+                "manifests": ["m"], "builtin": ["probes"],
+                "rules": [{ "name": "services", "kinds": ["Service"], "assert": "true" }],
+                "except": { "probes": ["deployment/web", "Deployment/web"], "services": ["deployment/web"] },
+            }),
+        );
+        let messages: Vec<&str> = found.iter().map(|(message, _)| message.as_str()).collect();
+        assert_eq!(
+            messages,
+            ["`Deployment/web` matches no object", "`deployment/web` is of a kind that rule `services` is not for"]
+        );
+    }
+
+    #[test]
+    fn a_folder_without_objects_is_an_error() {
+        let trial = Trial::new().file("m/readme.txt", "").file("n/empty.yaml", "---\n");
+        let found = complaints(&trial, &json!({ "manifests": ["m", "n"], "builtin": ["probes"] }));
+        let messages: Vec<&str> = found.iter().map(|(message, _)| message.as_str()).collect();
+        assert_eq!(
+            messages,
+            ["m: the folder holds no *.yaml, *.yml or *.json file", "there is no object in these manifests"]
+        );
+    }
+}

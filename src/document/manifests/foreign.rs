@@ -1,4 +1,4 @@
-//! Files that look like manifests and are another tool's: a kustomization, a Helm chart. Applied as they are, they would
+//! Files that resemble manifests and are another tool's: a kustomization, a Helm chart. Applied as they are, they would
 //! give another result than the tool's, or none.
 
 use std::path::Path;
@@ -57,20 +57,20 @@ mod tests {
 
     #[test]
     fn a_kustomization_is_named_and_what_to_do() {
-        let told = "the folder holds a kustomization, which only kustomize reads: render it in a step before \
+        let expected = "the folder holds a kustomization, which only kustomize reads: render it in a step before \
                     (`kubectl kustomize m > out.yaml`) and name that file";
         let text = "resources: [a.yaml]\n";
         for name in ["m/kustomization.yaml", "m/kustomization.yml", "m/Kustomization"] {
-            assert_eq!(refused(&[MAP, (name, text)]), told, "{name}");
+            assert_eq!(refused(&[MAP, (name, text)]), expected, "{name}");
         }
         let by_group = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n";
-        assert_eq!(refused(&[("m/component.yaml", by_group)]), told);
+        assert_eq!(refused(&[("m/component.yaml", by_group)]), expected);
     }
 
     #[test]
     fn a_chart_is_named() {
         let chart = ("m/Chart.yaml", "apiVersion: v2\nname: x\nversion: 1.0.0\n");
-        let told = refused(&[chart, ("m/templates/a.yaml", MAP.1)]);
-        assert!(told.starts_with("the folder is a Helm chart"), "{told}");
+        let expected = refused(&[chart, ("m/templates/a.yaml", MAP.1)]);
+        assert!(expected.starts_with("the folder is a Helm chart"), "{expected}");
     }
 }

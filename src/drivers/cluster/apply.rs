@@ -124,7 +124,7 @@ impl Cluster {
         if !ahead.is_empty() {
             self.apply_phase(ahead, &[], options, each, &mut report).await?;
             if !report.refused.is_empty() {
-                report.untried = total - report.applied.len() - report.refused.len();
+                report.untried = total.saturating_sub(report.applied.len() + report.refused.len());
                 return Ok(report);
             }
             self.established(options, &mut report).await?;
@@ -161,16 +161,6 @@ impl Cluster {
             Err(Trouble::Refused(refusal)) if refusal.cause == "AlreadyExists" => Ok(false),
             Err(trouble) => Err(trouble),
         }
-    }
-
-    /// Whether an object is there.
-    ///
-    /// # Errors
-    /// [`Fault`] when the cluster gives no answer, or does not let it be looked at.
-    pub async fn is_there(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<bool, Fault> {
-        let kind = self.kind_of(api_version, kind).await?;
-        let api = kind.api(self.client().await?, namespace);
-        Ok(self.ask(&format!("get {}", kind.named(name)), api.get_metadata_opt(name)).await?.is_some())
     }
 
     async fn apply_phase(

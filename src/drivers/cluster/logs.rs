@@ -79,9 +79,12 @@ impl Cluster {
                     }
                     Err(trouble) => return Err(trouble),
                 };
-                let each = |text: &str| match read::not_of_the_application(text) {
-                    true => without(name, &container, text),
-                    false => line(name, &container, text),
+                let each = |text: &str| {
+                    if not_of_the_application(text) {
+                        without(name, &container, text);
+                    } else {
+                        line(name, &container, text);
+                    }
                 };
                 read::lines(stream, each).await.map_err(|error| read::broken(&doing, &error))?;
             }
@@ -142,9 +145,9 @@ impl Cluster {
                 let parameters = options.parameters(&life.container, true);
                 readers.spawn(async move {
                     let of = format!("{} {}", life.pod, life.container);
-                    let each = |text: &str| match read::not_of_the_application(text) {
-                        true => sink.line(format!("{of} has no log: {text}").as_bytes()),
-                        false => sink.line(format!("{of}: {text}").as_bytes()),
+                    let each = |text: &str| {
+                        let has = if not_of_the_application(text) { " has no log" } else { "" };
+                        sink.line(format!("{of}{has}: {text}").as_bytes());
                     };
                     let told = match api.log_stream(&life.pod, &parameters).await {
                         Ok(stream) => read::lines(stream, each).await.err().map(|error| error.to_string()),

@@ -21,7 +21,7 @@ pub(super) fn client(error: &kube::Error, endpoint: &Endpoint) -> Fault {
         }
         other => {
             Fault::environment(format!("context \"{context}\" of kubeconfig cannot be used: {}", innermost(other)))
-                .help("look at it with `kubectl config view --minify`")
+                .help("inspect it with `kubectl config view --minify`")
         }
     }
 }
@@ -33,7 +33,7 @@ fn auth(error: &AuthError, endpoint: &Endpoint) -> Fault {
         AuthError::InvalidBasicAuth(_) | AuthError::InvalidBearerToken(_) => {
             "they hold characters that no header can".to_owned()
         }
-        AuthError::MalformedTokenExpirationDate(_) => "their expiry is no RFC 3339 time".to_owned(),
+        AuthError::MalformedTokenExpirationDate(_) => "their expiry is not an RFC 3339 time".to_owned(),
         _ => "the client library refuses them".to_owned(),
     };
     Fault::environment(format!("the credentials of context \"{}\" cannot be used: {why}", endpoint.context))
@@ -54,8 +54,8 @@ pub(super) fn unreachable(error: &kube::Error, endpoint: &Endpoint) -> Fault {
         let (context, server) = (&endpoint.context, endpoint.server.trim_end_matches('/'));
         // The error's own words would repeat what was answered.
         let why = match error.classify() {
-            serde_json::error::Category::Data => "its JSON is no such object",
-            _ => "its answer is no JSON",
+            serde_json::error::Category::Data => "its JSON is another object",
+            _ => "its answer is not JSON",
         };
         let message =
             format!("what answers for context \"{context}\" at {server} does not speak the Kubernetes API: {why}");

@@ -1,11 +1,11 @@
 //! How far a Deployment, StatefulSet or DaemonSet has rolled out, as `kubectl rollout status` judges it. Pure.
 
-mod ending;
+mod terminating;
 
 use kube::api::DynamicObject;
 use serde_json::Value;
 
-pub use ending::{ending, told};
+pub use terminating::{terminating_message, terminating_pods};
 
 /// How far a rollout is.
 #[derive(Debug, Clone, PartialEq, Eq)]

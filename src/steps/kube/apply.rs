@@ -152,12 +152,12 @@ impl Apply {
         }
     }
 
-    /// Makes the namespace where it is not there; a server dry run only looks. The outcome where that fails.
+    /// Makes the namespace where it is not there; a server dry run only checks. The outcome where that fails.
     async fn namespace(&self, on: &On<'_>) -> Result<Option<Outcome>, Fault> {
         if self.dry_run.is_none() {
             return ensure_namespace(on).await;
         }
-        if on.cluster.is_there("v1", "Namespace", "", on.namespace).await? {
+        if on.cluster.has_namespace(on.namespace).await? {
             return Ok(None);
         }
         let summary = format!(
@@ -227,3 +227,6 @@ fn outputs(report: &ApplyReport) -> Outputs {
         ("objects".to_owned(), objects.into()),
     ])
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,7 +136,7 @@ impl Verb for Delete {
     }
 }
 
-/// Whether it says that the cluster serves no such kind, and not that nobody knows.
+/// Whether it says that the cluster serves no such kind, and not that this is unknown.
 fn is_answer(fault: &Fault) -> bool {
     fault.kind != FaultKind::Environment && !fault.transient
 }
@@ -151,7 +151,7 @@ impl Delete {
         for target in &self.target.0 {
             let (kind, name) = match on.cluster.resolve(target).await {
                 Ok(found) => found,
-                // No kind, no objects. Where nobody wrote so, it is more likely a typing error.
+                // No kind, no objects. Where that is not written, a typing error is more likely.
                 Err(fault) if self.ignore_missing == Some(true) && is_answer(&fault) => {
                     on.say(format!("{target}: {}", fault.message));
                     continue;

@@ -9,7 +9,7 @@ use futures::stream::FuturesUnordered;
 use kube::api::DynamicObject;
 
 use crate::drivers::cluster::explain::Target;
-use crate::drivers::cluster::rollout::{Rollout, ending, state_of, told};
+use crate::drivers::cluster::rollout::{Rollout, state_of, terminating_message, terminating_pods};
 use crate::drivers::cluster::{Cluster, Followed, Kind, Trouble, selector_text};
 use crate::kind::Context;
 use crate::outcome::{Failure, Fault, Finding};
@@ -138,11 +138,11 @@ impl On<'_> {
         let Some(selector) = selector_text(&object.data["spec"]["selector"]) else { return Ok(()) };
         let pods = self.cluster.kind_of("v1", "Pod").await?;
         let decide = |pods: &Followed| {
-            let names = ending(&workload.kind.resource.kind, object, pods.values());
+            let names = terminating_pods(&workload.kind.resource.kind, object, pods.values());
             if names.is_empty() {
                 return Some(());
             }
-            note(&told(&names));
+            note(&terminating_message(&names));
             None
         };
         match self.cluster.until_all(&pods, &workload.namespace, &selector, decide).await {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures::StreamExt;
 use futures::stream;
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Api, DynamicObject, ListParams};
 
@@ -98,11 +99,23 @@ impl Cluster {
         Ok(())
     }
 
+    /// Whether a namespace is there; true for a user who may not read it, to whom the API server answers later.
+    ///
+    /// # Errors
+    /// [`Fault`] when the cluster gives no answer.
+    pub async fn has_namespace(&self, name: &str) -> Result<bool, Fault> {
+        let api: Api<Namespace> = Api::all(self.client().await?);
+        match self.ask(&format!("read namespace/{name}"), api.get_metadata_opt(name)).await {
+            Ok(found) => Ok(found.is_some()),
+            Err(Trouble::Refused(_)) => Ok(true),
+            Err(Trouble::Fault(fault)) => Err(fault),
+        }
+    }
+
     /// A namespace's metadata; `None` where it is not there, or may not be looked at.
     async fn namespace_meta(&self, name: &str) -> Result<Option<ObjectMeta>, Fault> {
-        let kind = self.kind_of("v1", "Namespace").await?;
-        let api = kind.api(self.client().await?, "");
-        match self.ask(&format!("look at namespace/{name}"), api.get_metadata_opt(name)).await {
+        let api: Api<Namespace> = Api::all(self.client().await?);
+        match self.ask(&format!("read namespace/{name}"), api.get_metadata_opt(name)).await {
             Ok(found) => Ok(found.map(|found| found.metadata)),
             Err(Trouble::Refused(_)) => Ok(None),
             Err(Trouble::Fault(fault)) => Err(fault),

@@ -44,6 +44,7 @@ impl Cluster {
                             "rename its kind, or delete the CustomResourceDefinition that has the name".to_owned();
                         let help = Some(help);
                         let refusal = Refusal { doing, code: 409, cause, message, help, ..Refusal::default() };
+                        report.applied.retain(|applied| applied.at != crd.at || applied.name != crd.name);
                         report.refused.push((crd.at, shown, refusal));
                     }
                 }

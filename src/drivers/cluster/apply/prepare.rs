@@ -102,7 +102,7 @@ pub fn metadata_fault(object: &Value) -> Option<(String, String)> {
         Some((message, format!("{help}: `{path}` takes text only")))
     };
     if !meta.is_object() && !meta.is_null() {
-        return Some(("metadata is no mapping".to_owned(), "write `metadata: { name: … }`".to_owned()));
+        return Some(("metadata is not a mapping".to_owned(), "write `metadata: { name: … }`".to_owned()));
     }
     for key in ["name", "generateName", "namespace"] {
         let value = &meta[key];
@@ -251,7 +251,7 @@ mod tests {
         let label = fault(json!({ "name": "a", "labels": { "tier": 1.5 } }));
         assert_eq!(label.as_deref(), Some("metadata.labels[tier] is the number 1.5, expected text"));
         assert_eq!(fault(json!({ "name": "a", "namespace": null, "annotations": { "x": null } })), None);
-        assert_eq!(fault(json!("a")).as_deref(), Some("metadata is no mapping"));
+        assert_eq!(fault(json!("a")).as_deref(), Some("metadata is not a mapping"));
         let trouble = prepare(0, json!({ "kind": "Widget", "metadata": { "name": 2026 } }), crd(), &options());
         assert_eq!(
             trouble.expect_err("refused").to_string(),

@@ -114,23 +114,26 @@ pub fn twice(identities: impl IntoIterator<Item = Option<Identity>>) -> Vec<Twic
 
 /// The same among objects whose kinds are known, as refusals.
 pub(super) fn among(prepared: &[Prepared]) -> Vec<(usize, String, Refusal)> {
-    let mut seen: HashMap<(String, String, String), usize> = HashMap::new();
-    let mut found = Vec::new();
+    let mut seen: HashMap<(String, String, String), Vec<&Prepared>> = HashMap::new();
     for one in prepared {
-        let Some(first) = seen.insert(one.key(), one.at) else { continue };
-        let shown = one.kind.named(&one.name);
-        let refusal = Refusal {
-            doing: format!("apply {shown}"),
-            code: 409,
-            cause: "Twice".to_owned(),
-            message: "the same object is there twice: which one the cluster would keep is chance".to_owned(),
-            help: Some("keep one of them, or give each its own name or namespace".to_owned()),
-            ..Refusal::default()
-        };
-        found.push((first, shown.clone(), refusal.clone()));
-        found.push((one.at, shown, refusal));
+        seen.entry(one.key()).or_default().push(one);
     }
+    let mut found: Vec<_> = seen.into_values().filter(|same| same.len() > 1).flatten().map(refused).collect();
+    found.sort_by_key(|(at, ..)| *at);
     found
+}
+
+fn refused(one: &Prepared) -> (usize, String, Refusal) {
+    let shown = one.kind.named(&one.name);
+    let refusal = Refusal {
+        doing: format!("apply {shown}"),
+        code: 409,
+        cause: "Twice".to_owned(),
+        message: "the same object is there more than once: which one the cluster would keep is chance".to_owned(),
+        help: Some("keep one of them, or give each its own name or namespace".to_owned()),
+        ..Refusal::default()
+    };
+    (one.at, shown, refusal)
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub(super) fn exec_credential(stdout: &[u8], api_version: Option<&str>) -> Resul
     let read: ExecCredential = serde_saphyr::from_slice(stdout)
         .map_err(|_| "wrote no ExecCredential object to its standard output".to_owned())?;
     if read.kind.as_deref().is_some_and(|kind| kind != "ExecCredential") {
-        return Err("wrote an object that is no ExecCredential".to_owned());
+        return Err("wrote an object that is not an ExecCredential".to_owned());
     }
     if let (Some(asked), Some(written)) = (api_version, read.api_version.as_deref())
         && asked != written
@@ -64,7 +64,8 @@ pub(super) fn exec_credential(stdout: &[u8], api_version: Option<&str>) -> Resul
         return Err("answered with neither a token nor a client certificate".to_owned());
     }
     check_token(token.as_ref())?;
-    let expires = expires.map_err(|_| "answered with an expirationTimestamp that is no RFC 3339 time".to_owned())?;
+    let expires =
+        expires.map_err(|_| "answered with an expirationTimestamp that is not an RFC 3339 time".to_owned())?;
     Ok(Answer { token, identity, expires })
 }
 
@@ -75,7 +76,7 @@ pub(super) fn exec_credential(stdout: &[u8], api_version: Option<&str>) -> Resul
 /// As [`exec_credential`].
 pub(super) fn provider(stdout: &[u8], token_key: Option<&str>, expiry_key: Option<&str>) -> Result<Answer, String> {
     let Some(token_key) = token_key else {
-        let text = std::str::from_utf8(stdout).map_err(|_| "wrote a token that is no text".to_owned())?;
+        let text = std::str::from_utf8(stdout).map_err(|_| "wrote a token that is not text".to_owned())?;
         let token = Some(text.trim()).filter(|text| !text.is_empty()).map(SecretText::new);
         if token.is_none() {
             return Err("wrote nothing to its standard output".to_owned());
@@ -92,7 +93,7 @@ pub(super) fn provider(stdout: &[u8], token_key: Option<&str>, expiry_key: Optio
     let token = at(token_key).map(SecretText::new).ok_or("answered with no text where token-key says the token is")?;
     check_token(Some(&token))?;
     let expires = expiry_key.and_then(at).map(str::parse).transpose();
-    let expires = expires.map_err(|_| "answered with an expiry that is no RFC 3339 time".to_owned())?;
+    let expires = expires.map_err(|_| "answered with an expiry that is not an RFC 3339 time".to_owned())?;
     Ok(Answer { token: Some(token), identity: None, expires })
 }
 
@@ -135,7 +136,7 @@ mod tests {
             ("", "wrote nothing to its standard output"),
             ("hunter2", "wrote no ExecCredential object to its standard output"),
             (r#"{"status":"hunter2"}"#, "wrote no ExecCredential object to its standard output"),
-            (r#"{"kind":"hunter2"}"#, "wrote an object that is no ExecCredential"),
+            (r#"{"kind":"hunter2"}"#, "wrote an object that is not an ExecCredential"),
             (
                 r#"{"apiVersion":"hunter2","status":{"token":"t"}}"#,
                 "answered with apiVersion another one; kubeconfig asks for client.authentication.k8s.io/v1",
@@ -150,7 +151,7 @@ mod tests {
             (r#"{"status":{"token":"hunter2\nx"}}"#, "answered with a token that holds characters no header can"),
             (
                 r#"{"status":{"token":"t","expirationTimestamp":"hunter2"}}"#,
-                "answered with an expirationTimestamp that is no RFC 3339 time",
+                "answered with an expirationTimestamp that is not an RFC 3339 time",
             ),
         ] {
             assert_eq!(why(stdout), expected, "{stdout}");

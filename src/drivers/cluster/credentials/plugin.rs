@@ -141,7 +141,7 @@ impl Plugin {
         match config.interactive_mode {
             Some(ExecInteractiveMode::Never) => Ok(false),
             Some(ExecInteractiveMode::Always) if !at_a_terminal => Err(self
-                .fault("needs a terminal (interactiveMode: Always), and standard input is none")
+                .fault("needs a terminal (interactiveMode: Always), and standard input is not one")
                 .help("sign in before the run, or use a plugin that needs no person")),
             _ => Ok(at_a_terminal),
         }

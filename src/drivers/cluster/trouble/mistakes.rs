@@ -1,4 +1,4 @@
-//! Mistakes of a manifest that the API server answers with 400 or 500 and with words of its own program: named, and told
+//! Mistakes of a manifest that the API server answers with 400 or 500 and with words of its own program: named, and shown
 //! without Go's notation. Pure.
 
 /// Values longer than this are left out of messages.
@@ -36,7 +36,7 @@ const KNOWN: [(&[&str], &str, &str); 9] = [
             "expected list or map",
         ],
         "WrongType",
-        "correct the type of the value; `kubectl explain KIND` tells it",
+        "correct the type of the value; `kubectl explain KIND` shows it",
     ),
     (
         &[
@@ -57,12 +57,12 @@ const KNOWN: [(&[&str], &str, &str); 9] = [
             "cannot convert",
         ],
         "WrongType",
-        "correct the value; `kubectl explain KIND` tells its type",
+        "correct the value; `kubectl explain KIND` shows its type",
     ),
     (
         &["failed to create typed patch object", "failed to convert new object", "failed to create typed live object"],
         "WrongType",
-        "correct the field; `kubectl explain KIND` tells its type",
+        "correct the field; `kubectl explain KIND` shows its type",
     ),
     (
         &["etcdserver: request is too large", "trying to send message larger than max", "Request entity too large"],
@@ -130,7 +130,7 @@ fn value_end(text: &str) -> Option<usize> {
     None
 }
 
-/// Where `close` stands that ends what was opened before `text`.
+/// The position of `close` that ends what was opened before `text`.
 fn closing(text: &str, close: char) -> Option<usize> {
     let (mut depth, mut quoted) = (0_usize, false);
     for (at, c) in text.char_indices() {
@@ -150,7 +150,7 @@ fn closing(text: &str, close: char) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn told(message: &str) -> (String, String) {
+    fn reported(message: &str) -> (String, String) {
         let (cause, message, _) = of(message).expect("a mistake");
         (cause.to_owned(), message)
     }
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_wrong_type_is_told_without_the_servers_own_types() {
         assert_eq!(
-            told(
+            reported(
                 "failed to create typed patch object (hk-b/envn; apps/v1, Kind=Deployment): \
                  .spec.template.spec.containers[name=\"c\"].env[name=\"PORT\"].value: expected string, got &value.valueUnstructured{Value:8080}"
             ),
@@ -169,7 +169,7 @@ mod tests {
             )
         );
         assert_eq!(
-            told(
+            reported(
                 "failed to create typed patch object (x/y; v1, Kind=ConfigMap): .data.A: expected string, got \
                  &value.valueUnstructured{Value:map[string]interface {}{\"a\":1}}"
             )
@@ -198,7 +198,7 @@ mod tests {
             ("etcdserver: request is too large", "TooLarge"),
             (".spec.ports: expected list, got &{map[]}", "WrongType"),
         ] {
-            assert_eq!(told(message).0, cause, "{message}");
+            assert_eq!(reported(message).0, cause, "{message}");
         }
     }
 

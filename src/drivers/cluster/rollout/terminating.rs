@@ -2,22 +2,22 @@
 
 use kube::api::DynamicObject;
 
-/// The names of the pods among `pods` that `workload` controls and that are still ending.
-pub fn ending<'p>(
+/// The names of the pods among `pods` that `workload` controls and that still terminate.
+pub fn terminating_pods<'p>(
     kind: &str,
     workload: &DynamicObject,
     pods: impl IntoIterator<Item = &'p DynamicObject>,
 ) -> Vec<&'p str> {
-    let is_ending = |pod: &&DynamicObject| {
+    let is_terminating = |pod: &&DynamicObject| {
         pod.metadata.deletion_timestamp.is_some()
             && !matches!(pod.data["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
             && controls(kind, workload, pod)
     };
-    pods.into_iter().filter(is_ending).filter_map(|pod| pod.metadata.name.as_deref()).collect()
+    pods.into_iter().filter(is_terminating).filter_map(|pod| pod.metadata.name.as_deref()).collect()
 }
 
 /// `2 old pods are still running: a, b`.
-pub fn told(names: &[&str]) -> String {
+pub fn terminating_message(names: &[&str]) -> String {
     let are = if names.len() == 1 { "old pod is" } else { "old pods are" };
     let more = if names.len() > 3 { format!(" and {} more", names.len() - 3) } else { String::new() };
     let shown: Vec<&str> = names.iter().take(3).copied().collect();
@@ -66,12 +66,15 @@ mod tests {
             pod("db-0", owner("StatefulSet", "db", "s"), "Running", true),
         ];
         let deployment = object(json!({ "metadata": { "name": "web", "uid": "d" } }));
-        assert_eq!(ending("Deployment", &deployment, &pods), ["ends"]);
+        assert_eq!(terminating_pods("Deployment", &deployment, &pods), ["ends"]);
         let database = object(json!({ "metadata": { "name": "db", "uid": "s" } }));
-        assert_eq!(ending("StatefulSet", &database, &pods), ["db-0"]);
+        assert_eq!(terminating_pods("StatefulSet", &database, &pods), ["db-0"]);
         let recreated = object(json!({ "metadata": { "name": "db", "uid": "t" } }));
-        assert_eq!(ending("StatefulSet", &recreated, &pods), Vec::<&str>::new());
-        assert_eq!(told(&["a"]), "1 old pod is being deleted and still running: a");
-        assert_eq!(told(&["a", "b", "c", "d"]), "4 old pods are being deleted and still running: a, b, c and 1 more");
+        assert_eq!(terminating_pods("StatefulSet", &recreated, &pods), Vec::<&str>::new());
+        assert_eq!(terminating_message(&["a"]), "1 old pod is being deleted and still running: a");
+        assert_eq!(
+            terminating_message(&["a", "b", "c", "d"]),
+            "4 old pods are being deleted and still running: a, b, c and 1 more"
+        );
     }
 }
