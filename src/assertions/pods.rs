@@ -18,8 +18,9 @@ use crate::units::{Count, Text, TimeSpan};
 use fields::{Probes, Ready, Resources};
 pub(super) use measures::full;
 
-/// `pods`: what is true of every pod that the selector means. A pod that is being deleted does not count. Without any
-/// pod the assertion is unmet, unless `count` allows for none.
+/// `pods`: what is true of every pod that the selector means. A pod that is being deleted does not count; where there
+/// is no other, `count` does not hold before it is gone. Without any pod the assertion is unmet, unless `count` allows
+/// for none.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pods {

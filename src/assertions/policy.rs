@@ -1,6 +1,7 @@
 //! The `policy` assertion: rules over manifests and rendered charts, before anything reaches a cluster. Knows no cluster.
 
 mod builtin;
+mod exceptions;
 mod spec;
 
 use std::path::Path;
@@ -41,6 +42,8 @@ struct Violation {
 /// What a rule said of all objects that it is for.
 struct Judged {
     rule: String,
+    /// Exceptions that match no object that the rule is for.
+    unused: Vec<String>,
     expected: String,
     looked_at: usize,
     violations: Vec<Violation>,
@@ -62,6 +65,10 @@ impl Assertion for Policy {
         if self.builtin.is_empty() && self.rules.is_empty() {
             let help = Some("write `builtin: [non-root, probes]`, or CEL under `rules:`".to_owned());
             cx.error(&[], Code::MissingKey, "a policy needs rules: `builtin` or `rules`", help);
+        }
+        let read = self.check_manifests(cx);
+        if let Some(manifests) = read.filter(|_| self.chart.is_none()) {
+            self.check_exceptions(&manifests, cx);
         }
         let names = self.names();
         for rule in self.except.keys().filter(|rule| !names.contains(rule)) {
@@ -90,7 +97,8 @@ impl Assertion for Policy {
         if objects.is_empty() {
             return Ok(Verdict::of(vec![Measure::new("objects", "none", "at least one to look at", false)]));
         }
-        Ok(Verdict::of(self.judge(&objects, &cx.scope)?.iter().map(Judged::measure).collect()))
+        let judged = self.judge(&objects, &cx.scope)?;
+        Ok(Verdict::of(judged.iter().flat_map(Judged::measures).collect()))
     }
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
@@ -117,6 +125,9 @@ impl Policy {
         for path in &self.manifests {
             let read = manifests::read(&path.below(&cx.project), &cx.project)
                 .map_err(|error| Fault::invalid(error.to_string()))?;
+            if read.is_empty() {
+                return Err(Fault::invalid(format!("{} holds no object", path.0.display())));
+            }
             objects.extend(read.into_iter().map(|manifest| Object { place: place(&manifest, &cx.project), manifest }));
         }
         if let Some(chart) = &self.chart {
@@ -177,14 +188,20 @@ impl Policy {
         mut told: impl FnMut(&Object) -> Option<Vec<String>>,
     ) -> Judged {
         let excepted = self.except.get(name).map(Vec::as_slice).unwrap_or_default();
-        let mut judged =
-            Judged { rule: name.to_owned(), expected: expected.to_owned(), looked_at: 0, violations: Vec::new() };
+        let mut judged = Judged {
+            rule: name.to_owned(),
+            unused: excepted.to_vec(),
+            expected: expected.to_owned(),
+            looked_at: 0,
+            violations: Vec::new(),
+        };
         for object in objects {
             let shown = object.manifest.to_string();
-            if excepted.contains(&shown) {
-                continue;
-            }
             if let Some(messages) = told(object) {
+                if excepted.contains(&shown) {
+                    judged.unused.retain(|exception| *exception != shown);
+                    continue;
+                }
                 judged.looked_at += 1;
                 judged.violations.extend(messages.into_iter().map(|message| Violation {
                     place: object.place.clone(),
@@ -198,6 +215,15 @@ impl Policy {
 }
 
 impl Judged {
+    /// What the rule says, and each exception that leaves nothing alone: it may be misspelt, and hides nothing then.
+    fn measures(&self) -> Vec<Measure> {
+        let unused = self.unused.iter().map(|exception| {
+            let expected = "an object that the rule is for";
+            Measure::new(format!("except.{}", self.rule), format!("{exception} matches nothing"), expected, false)
+        });
+        std::iter::once(self.measure()).chain(unused).collect()
+    }
+
     fn measure(&self) -> Measure {
         let actual = match (self.violations.len(), self.looked_at) {
             (0, 0) => "no object that it is for".to_owned(),

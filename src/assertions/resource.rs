@@ -137,23 +137,35 @@ impl Resource {
     /// The kind and its objects; nothing where the cluster serves no such kind.
     async fn objects(&self, cx: &Context) -> Result<Option<(Kind, Arc<Objects>)>, Fault> {
         let cluster = &cx.world.cluster;
-        let kind = match &self.api_version {
-            Some(version) => cluster.kind_of(version, &self.kind).await,
-            None => cluster.kind_named(&self.kind).await,
-        };
-        let kind = match kind {
-            Ok(kind) => kind,
-            // The catalog was read, and it does not stand there; an environment that does not answer is another thing.
-            Err(fault) if fault.kind != FaultKind::Environment && !fault.transient => return Ok(None),
-            Err(fault) => return Err(fault),
-        };
+        let Some(kind) = self.served(cx).await? else { return Ok(None) };
         let namespace = match self.namespace.as_deref() {
             namespace if !kind.namespaced || namespace == Some("*") => None,
             Some(namespace) => Some(namespace),
             None => Some(cluster.namespace()),
         };
-        let objects = cluster.objects(&kind.resource, namespace).await?;
-        Ok(Some((kind, objects)))
+        match cluster.objects(&kind.resource, namespace).await {
+            Ok(objects) => Ok(Some((kind, objects))),
+            // Its CustomResourceDefinition may have gone since the kinds were discovered.
+            Err(fault) => {
+                cluster.forget_kinds();
+                if self.served(cx).await?.is_none() { Ok(None) } else { Err(fault) }
+            }
+        }
+    }
+
+    /// The kind; nothing where the cluster serves none such.
+    async fn served(&self, cx: &Context) -> Result<Option<Kind>, Fault> {
+        let cluster = &cx.world.cluster;
+        let kind = match &self.api_version {
+            Some(version) => cluster.kind_of(version, &self.kind).await,
+            None => cluster.kind_named(&self.kind).await,
+        };
+        match kind {
+            Ok(kind) => Ok(Some(kind)),
+            // The catalog was read, and it is not in it; an environment that does not answer is another thing.
+            Err(fault) if fault.kind != FaultKind::Environment && !fault.transient => Ok(None),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// A measure for each object of which the condition under `never:` is true.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ApiResource, DynamicObject};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -20,7 +21,8 @@ use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Watch};
 use crate::outcome::{Fault, Finding, Measure, Verdict};
 use crate::units::{Count, Text};
 
-/// `rollout`: a workload has rolled out, as `kubectl rollout status` judges it, and what it rolled out.
+/// `rollout`: a workload has rolled out, and what it rolled out. Stricter than `kubectl rollout status`: old pods that a
+/// strategy keeps (`OnDelete`, a partition) or that are still ending count.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rollout {
@@ -28,8 +30,8 @@ pub struct Rollout {
     workload: Reference,
     /// Its namespace; else the pipeline's.
     namespace: Option<String>,
-    /// That every replica is of the newest revision and available, and no old one is left; `true` where nothing is
-    /// said. `false` expects a rollout that is under way or stuck.
+    /// That every replica is of the newest revision and available, and no old one is left, not even one that is being
+    /// deleted and still runs; `true` where nothing is said. `false` expects a rollout that is under way or stuck.
     complete: Option<bool>,
     /// Its revision: 1 when created, one more with each change of its pods and each undo.
     revision: Option<Expect<Count>>,
@@ -73,6 +75,8 @@ impl Assertion for Rollout {
         if self.needs_revisions(kind) {
             objects.push(cluster.objects(&revisions(), Some(self.namespace(cx))).await?);
         }
+        // Where they may not be listed, the measurement says so once it needs them.
+        objects.extend(cluster.objects(&pods(), Some(self.namespace(cx))).await.ok());
         Ok(Box::new(Changes::of(objects)))
     }
 
@@ -86,7 +90,13 @@ impl Assertion for Rollout {
             Vec::new()
         };
         let workload = workloads.iter().find(|it| it.metadata.name.as_ref() == Some(&self.workload.name));
-        Ok(Verdict::of(self.measures(kind, workload, &revisions)))
+        let done = workload.is_some_and(|it| rollout::state_of(kind, it) == rollout::Rollout::Done);
+        let pods = if done && self.complete != Some(false) {
+            current(&*cluster.objects(&pods(), Some(self.namespace(cx))).await?)?
+        } else {
+            Vec::new()
+        };
+        Ok(Verdict::of(self.measures(kind, workload, &revisions, &pods)))
     }
 
     async fn blockers(&self, cx: &Context, verdict: &Verdict) -> Vec<Finding> {
@@ -133,15 +143,27 @@ impl Rollout {
         kind: &str,
         workload: Option<&Arc<DynamicObject>>,
         revisions: &[Arc<DynamicObject>],
+        pods: &[Arc<DynamicObject>],
     ) -> Vec<Measure> {
         let complete = self.complete.unwrap_or(true);
         let expected = if complete { "rolled out" } else { "not rolled out" };
         let Some(workload) = workload else {
             return vec![Measure::new("complete", format!("there is no {}", self.workload), expected, false)];
         };
+        if workload.metadata.deletion_timestamp.is_some() {
+            return vec![Measure::new("complete", "it is being deleted", expected, false)];
+        }
         let (actual, done) = match rollout::state_of(kind, workload) {
-            rollout::Rollout::Done => ("rolled out".to_owned(), true),
+            rollout::Rollout::Done => {
+                let ending = rollout::terminating_pods(kind, workload, pods.iter().map(AsRef::as_ref));
+                if ending.is_empty() {
+                    ("rolled out".to_owned(), true)
+                } else {
+                    (rollout::terminating_message(&ending), false)
+                }
+            }
             rollout::Rollout::Waiting(why) => (why, false),
+            rollout::Rollout::Held(held) => (format!("{}: {}", held.cause, held.message), false),
             rollout::Rollout::Failed { cause, message } => (format!("{cause}: {message}"), false),
         };
         let mut measures = vec![Measure::new("complete", actual, expected, done == complete)];
@@ -188,6 +210,10 @@ fn revision(kind: &str, workload: &DynamicObject, revisions: &[Arc<DynamicObject
 
 fn revisions() -> ApiResource {
     ApiResource::erase::<ControllerRevision>(&())
+}
+
+fn pods() -> ApiResource {
+    ApiResource::erase::<Pod>(&())
 }
 
 /// The kind that a loose name means, of those that roll out. Needs no discovery.

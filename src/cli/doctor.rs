@@ -102,11 +102,22 @@ pub(super) fn run(args: &Args, wanted: &Doctor) -> Result<Exit, Fault> {
         }
     }
     let runtime = super::runtime()?;
-    runtime.block_on(async {
-        tools(&mut sheet, &needs, &folder).await;
-        cluster(&mut sheet, &needs, &World::new(settings).cluster, plan.is_some()).await;
-    });
+    let interrupted = runtime.block_on(async {
+        let (_sender, mut interrupts) = super::run::interrupts()?;
+        // Ended here, a credential plugin ends with us.
+        tokio::select! {
+            biased;
+            _ = interrupts.recv() => Ok::<bool, Fault>(true),
+            () = async {
+                tools(&mut sheet, &needs, &folder).await;
+                cluster(&mut sheet, &needs, &World::new(settings).cluster, plan.is_some()).await;
+            } => Ok(false),
+        }
+    })?;
     runtime.shutdown_timeout(Duration::from_millis(200));
+    if interrupted {
+        return Ok(Exit::Interrupted);
+    }
     disk(&mut sheet, &folder);
     if sheet.bad {
         out::say("something that this pipeline needs is missing");

@@ -1,6 +1,8 @@
 //! Kubernetes manifests: YAML or JSON, many documents a file, many files a folder. Reads them as `kubectl` does
 //! (`defaultMode: 0644` is octal, `yes` is true). Knows objects; no cluster and no schema.
 
+mod foreign;
+
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -105,6 +107,9 @@ pub fn read(path: &Path, root: &Path) -> Result<Vec<Manifest>, ManifestError> {
     }
     let (mut manifests, mut bytes) = (Vec::new(), 0);
     for file in files {
+        if let Some(why) = foreign::file(&file) {
+            return Err(refuse(&file, None, why));
+        }
         let found = std::fs::metadata(&file).map_err(|error| unreadable(&file, &error))?;
         if !found.is_file() {
             return Err(refuse(&file, None, "it is no plain file"));
@@ -222,6 +227,9 @@ fn take_apart(mut manifest: Manifest, depth: usize, out: &mut Vec<Manifest>) -> 
             Some(_) => return Err(here(format!("`{key}` is not a text"))),
             None => return Err(here(format!("the object has no `{key}`; expected `apiVersion` and `kind`"))),
         }
+    }
+    if let Some(why) = foreign::object(manifest.api_version(), &manifest.source) {
+        return Err(here(why));
     }
     let is_list = manifest.kind().ends_with("List") && fields.get("items").is_some_and(Value::is_array);
     if !is_list {

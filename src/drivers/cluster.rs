@@ -3,6 +3,7 @@
 
 mod apply;
 mod connect;
+mod credentials;
 mod discovery;
 mod everything;
 mod exec;
@@ -13,14 +14,17 @@ mod happened;
 mod kubeconfig;
 pub mod labels;
 pub mod lease;
+mod list;
 mod logs;
 pub mod owned;
 mod pods;
 mod portforward;
 pub mod reach;
 mod reference;
+mod refused;
 mod revisions;
 pub mod rollout;
+mod signed;
 mod survey;
 mod trouble;
 pub mod watch;
@@ -31,13 +35,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::outcome::Fault;
 
-pub use apply::{Applied, ApplyOptions, ApplyReport, Change, MANAGER, install_rank};
+pub use apply::{
+    Applied, ApplyOptions, ApplyReport, Change, Identity, MANAGER, Twice, install_rank, metadata_fault, twice,
+};
 pub use discovery::Kind;
 pub use exec::{PodCommand, PodExit};
 pub use follow::Followed;
 pub use guard::{IN_CLUSTER, refuse_system_namespace};
 pub use logs::LogOptions;
-pub use pods::{PodTarget, is_ready};
+pub use pods::{PodTarget, is_ready, selector_text};
 pub use portforward::Forward;
 pub use reference::{Reference, ReferenceError};
 pub use revisions::Undone;

@@ -173,7 +173,12 @@ impl Step for Kube {
                 format!("`kube: {{ {name}: … }}` runs only during other steps"),
                 Some("say which: `during: [STEP]` beside `kube:`".to_owned()),
             ),
-            _ => verb.check(name, cx),
+            _ => {
+                verb.check(name, cx);
+                if let Some(Body(apply)) = &self.apply {
+                    apply.check_twice(name, self.namespace.as_deref(), cx);
+                }
+            }
         }
     }
 
@@ -193,6 +198,8 @@ impl Step for Kube {
         };
         let cluster = &*cx.world.cluster;
         let namespace = cluster.namespace_or(self.namespace.as_deref())?;
+        // Before anything else, so that a credential plugin that hangs ends with the attempt.
+        cx.unless_cancelled(cluster.client()).await??;
         verb.run(&On { cx, cluster, namespace }).await
     }
 }

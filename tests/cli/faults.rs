@@ -72,7 +72,7 @@ fn garbage_instead_of_json_is_no_answer() {
         3,
         &[
             "what answers for context \"fake\" at http://127.0.0.1:",
-            "does not speak the Kubernetes API: expected value",
+            "does not speak the Kubernetes API: its answer is not JSON",
         ],
     );
     let api = Api::new(|asked: &Asked| if asked.path == "/version" { Reply::Garbage("<html>") } else { Reply::Well });
@@ -80,7 +80,7 @@ fn garbage_instead_of_json_is_no_answer() {
         3,
         &[
             "what answers for context \"fake\" at http://127.0.0.1:",
-            "does not speak the Kubernetes API: expected value",
+            "does not speak the Kubernetes API: its answer is not JSON",
         ],
     );
 }

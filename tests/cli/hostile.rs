@@ -164,7 +164,10 @@ fn a_sign_in_program_of_kubeconfig_is_started_by_run_alone_and_said_before() {
     let run = said(project.command(&["run"]).env("KUBECONFIG", &kubeconfig));
     run.ends(
         3,
-        &["the cluster's user signs in with the program `sh`, which kubeconfig names", "credentials of context"],
+        &[
+            "the cluster's user signs in with the program `sh`, which kubeconfig names",
+            "the credential plugin `sh` of context",
+        ],
     );
     assert!(marker.exists());
 }

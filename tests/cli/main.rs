@@ -5,6 +5,7 @@ mod cache;
 mod choices;
 mod commands;
 mod crash;
+mod credentials;
 mod disk;
 mod examples;
 mod faults;

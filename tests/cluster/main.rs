@@ -27,4 +27,5 @@ mod stand;
 mod todo;
 mod todo_whole;
 mod traffic;
+mod verdicts;
 mod world;

@@ -15,14 +15,18 @@ use crate::units::{Count, Text, TimeSpan};
 impl Pods {
     /// One measure for each thing expected of the pods that are meant, in the order of the reference.
     pub(super) fn measures(&self, listed: &[Arc<DynamicObject>]) -> Vec<Measure> {
-        let pods: Vec<&DynamicObject> = listed
+        let (pods, ending): (Vec<&DynamicObject>, Vec<&DynamicObject>) = listed
             .iter()
             .map(AsRef::as_ref)
-            .filter(|pod| pod.metadata.deletion_timestamp.is_none())
             .filter(|pod| self.selector.0.matches(pod.metadata.labels.as_ref()))
-            .collect();
+            .partition(|pod| pod.metadata.deletion_timestamp.is_none());
         let mut measures = Vec::new();
         match &self.count {
+            // Pods that are being deleted still run: there are none only once they are gone.
+            Some(expect) if pods.is_empty() && !ending.is_empty() => {
+                let actual = format!("0, and {} being deleted", ending.len());
+                measures.push(Measure::new("count", actual, expect, false));
+            }
             Some(expect) => measures.push(expect.measure("count", &count(pods.len()))),
             None if pods.is_empty() => return vec![Measure::new("count", 0, ">= 1", false)],
             None => {}

@@ -128,6 +128,23 @@ fn exceptions_leave_an_object_alone() {
 }
 
 #[test]
+fn an_exception_that_matches_nothing_does_not_hold() {
+    let body = json!({"builtin": ["probes"], "except": {"probes": ["deployment/app", "Deployment/app", "service/a"]}});
+    let policy: Policy = serde_json::from_value(body).expect("of the right shape");
+    let service = manifest(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}}));
+    let objects = [deployment(json!({"containers": [{"name": "c"}]})), service];
+    let judged = policy.judge(&objects, &Scope::default()).expect("valid rules");
+    let told: Vec<String> = judged
+        .iter()
+        .flat_map(Judged::measures)
+        .filter(|measure| !measure.holds)
+        .map(|measure| format!("{}: {}", measure.name, measure.actual))
+        .collect();
+    // no pod is in a Service: the rule is not for it
+    assert_eq!(told, ["except.probes: Deployment/app matches nothing", "except.probes: service/a matches nothing"]);
+}
+
+#[test]
 fn objects_of_a_chart_name_their_template() {
     let text = "---\n# Source: todo/templates/a.yaml\napiVersion: v1\nkind: Service\nmetadata: { name: a }\n\
         ---\n# Source: todo/templates/sub/b.yaml\napiVersion: v1\nkind: Service\nmetadata: { name: b }\n";

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::super::live::few;
 use super::Resource;
 use super::matching::{Mismatch, mismatches, shown};
+use crate::expect::Expect;
 use crate::expr::{Expr, Scope};
 use crate::outcome::{Fault, Measure};
 use crate::units::Count;
@@ -18,6 +19,8 @@ const TOLD: usize = 3;
 /// What is wrong with one object.
 struct Look {
     name: String,
+    /// It is being deleted, and the assertion does not ask about that itself.
+    dying: Option<String>,
     mismatches: Vec<Mismatch>,
     /// What the CEL expression gave, where it is not `true`.
     denied: Option<String>,
@@ -28,22 +31,33 @@ impl Resource {
     pub(super) fn measures(&self, objects: &[Arc<DynamicObject>], scope: &Scope) -> Result<Vec<Measure>, Fault> {
         let meant = self.meant();
         if let Some(expect) = &self.count {
-            let count = expect.measure("count", &Count(i64::try_from(objects.len()).unwrap_or(i64::MAX)));
-            let mut measures = vec![count];
-            measures.extend(self.looks(objects, scope)?.iter().flat_map(|look| self.told(look)));
+            let looks = self.looks(objects, scope)?;
+            let mut measures = vec![counted(expect, &looks)];
+            measures.extend(looks.iter().flat_map(|look| self.told(look)));
             return Ok(measures);
         }
         if self.absent {
             let there = self.looks(objects, scope)?;
             let there = there.iter().filter(|look| look.mismatches.is_empty() && look.denied.is_none());
-            let names: Vec<&str> = there.map(|look| look.name.as_str()).collect();
-            let actual = if names.is_empty() { "absent".to_owned() } else { format!("there: {}", few(names.clone())) };
+            let shown = |look: &Look| match &look.dying {
+                Some(dying) => format!("{} ({dying})", look.name),
+                None => look.name.clone(),
+            };
+            let names: Vec<String> = there.map(shown).collect();
+            let listed = few(names.iter().map(String::as_str));
+            let actual = if names.is_empty() { "absent".to_owned() } else { format!("there: {listed}") };
             return Ok(vec![Measure::new(meant, actual, "absent", names.is_empty())]);
         }
         if objects.is_empty() {
             return Ok(vec![Measure::new(meant, "not there", "there", false)]);
         }
         let looks = self.looks(objects, scope)?;
+        let dying: Vec<&Look> = looks.iter().filter(|look| look.dying.is_some()).collect();
+        if dying.len() == looks.len() {
+            let actual = few(dying.iter().map(|look| look.dying.as_deref().unwrap_or_default()));
+            return Ok(vec![Measure::new(meant, actual, "there, and not being deleted", false)]);
+        }
+        let ending = if dying.is_empty() { String::new() } else { format!(", {} being deleted", dying.len()) };
         let mut wrong = looks.iter().filter(|look| !look.mismatches.is_empty() || look.denied.is_some());
         let mut measures: Vec<Measure> = wrong.by_ref().take(TOLD).flat_map(|look| self.told(look)).collect();
         let rest = wrong.count();
@@ -51,7 +65,7 @@ impl Resource {
             measures.push(Measure::new(&meant, format!("{rest} more do not match"), "all match", false));
         }
         if measures.is_empty() {
-            let actual = if looks.len() == 1 { "there".to_owned() } else { format!("{} there", looks.len()) };
+            let actual = if looks.len() == 1 { "there".to_owned() } else { format!("{} there{ending}", looks.len()) };
             let expected = match (&self.part, &self.assert) {
                 (None, None) => "there".to_owned(),
                 (Some(_), None) => "there and matching".to_owned(),
@@ -74,10 +88,12 @@ impl Resource {
         let assert = self.assert.as_ref().map(|assert| Expr::parse(&assert.0)).transpose();
         let assert = assert.map_err(|error| Fault::invalid(format!("`assert` does not parse: {error}")))?;
         let mut scope = if assert.is_some() { scope.clone() } else { Scope::default() };
+        let asks = self.asks_for_deletion();
         objects
             .iter()
             .map(|object| {
                 let name = object.metadata.name.clone().unwrap_or_default();
+                let dying = dying(object).filter(|_| !asks);
                 let object = serde_json::to_value(&**object)
                     .map_err(|error| Fault::unknown(format!("{name} cannot be read as JSON: {error}")))?;
                 let mismatches = self.part.as_ref().map(|part| mismatches(part, &object)).unwrap_or_default();
@@ -88,9 +104,16 @@ impl Resource {
                     }
                     None => None,
                 };
-                Ok(Look { name, mismatches, denied })
+                Ok(Look { name, dying, mismatches, denied })
             })
             .collect()
+    }
+
+    /// Whether `match` or `assert` look at `deletionTimestamp` themselves.
+    fn asks_for_deletion(&self) -> bool {
+        let part = self.part.as_ref().map(Value::to_string).unwrap_or_default();
+        let assert = self.assert.as_ref().map(|assert| assert.0.as_str()).unwrap_or_default();
+        part.contains("deletionTimestamp") || assert.contains("deletionTimestamp")
     }
 
     /// Each mismatch with its path, both sides; what CEL gave.
@@ -104,6 +127,25 @@ impl Resource {
         let denied = look.denied.iter().map(|gave| Measure::new(format!("{object}assert"), gave, expected, false));
         mismatches.chain(denied).collect()
     }
+}
+
+/// How many there are. What is being deleted may count or not: the expectation must hold for both numbers.
+fn counted(expect: &Expect<Count>, looks: &[Look]) -> Measure {
+    let number = |count: usize| Count(i64::try_from(count).unwrap_or(i64::MAX));
+    let dying = looks.iter().filter(|look| look.dying.is_some()).count();
+    if dying == 0 {
+        return expect.measure("count", &number(looks.len()));
+    }
+    let holds = expect.holds(&number(looks.len())) && expect.holds(&number(looks.len() - dying));
+    Measure::new("count", format!("{}, {dying} of them being deleted", looks.len()), expect, holds)
+}
+
+/// That it is being deleted, since when, and what holds it.
+fn dying(object: &DynamicObject) -> Option<String> {
+    let since = object.metadata.deletion_timestamp.as_ref()?.0;
+    let finalizers = object.metadata.finalizers.as_deref().unwrap_or_default();
+    let held = if finalizers.is_empty() { String::new() } else { format!(" (finalizers: {})", finalizers.join(", ")) };
+    Some(format!("being deleted since {}{held}", since.strftime("%Y-%m-%d %H:%M:%SZ")))
 }
 
 /// What the expression gave with the values it looked at, where it is not `true`.
@@ -200,6 +242,39 @@ assert: self.spec.ports.size() > vars.ports
             ["service: absent / absent / true"]
         );
         assert_eq!(measure("{ kind: Service, name: web }", &[]), ["service/web: not there / there / false"]);
+    }
+
+    fn dying(name: &str) -> Arc<DynamicObject> {
+        let service = json!({ "apiVersion": "v1", "kind": "Service", "spec": { "type": "ClusterIP" },
+            "metadata": { "name": name, "deletionTimestamp": "2030-01-01T00:00:00Z", "finalizers": ["example.com/hold"] } });
+        Arc::new(serde_json::from_value(service).expect("an object"))
+    }
+
+    #[test]
+    fn what_is_being_deleted_is_not_there_and_not_absent() {
+        let since = "being deleted since 2030-01-01 00:00:00Z (finalizers: example.com/hold)";
+        assert_eq!(
+            measure("{ kind: Service, name: web, match: { spec: { type: ClusterIP } } }", &[dying("web")]),
+            [format!("service/web: {since} / there, and not being deleted / false")]
+        );
+        assert_eq!(
+            measure("{ kind: Service, name: web, absent: true }", &[dying("web")]),
+            [format!("service/web: there: web ({since}) / absent / false")]
+        );
+        let two = [service("a"), dying("b")];
+        assert_eq!(
+            measure("{ kind: Service, match: { spec: { type: ClusterIP } } }", &two),
+            ["service: 2 there, 1 being deleted / there and matching / true"]
+        );
+        assert_eq!(measure("{ kind: Service, count: 2 }", &two), ["count: 2, 1 of them being deleted / 2 / false"]);
+        assert_eq!(
+            measure("{ kind: Service, count: '>= 1' }", &two),
+            ["count: 2, 1 of them being deleted / >= 1 / true"]
+        );
+        assert_eq!(
+            measure("{ kind: Service, name: web, assert: 'has(self.metadata.deletionTimestamp)' }", &[dying("web")]),
+            ["service/web: there / has(self.metadata.deletionTimestamp) / true"]
+        );
     }
 
     #[test]

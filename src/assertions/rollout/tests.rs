@@ -7,7 +7,7 @@ fn measure(assertion: &str, kind: &str, workload: Option<Value>, revisions: &[Va
     let assertion: Rollout = serde_yaml::from_str(assertion).expect("well formed");
     let object = |it: Value| Arc::new(serde_json::from_value::<DynamicObject>(it).expect("an object"));
     let revisions: Vec<_> = revisions.iter().cloned().map(object).collect();
-    let measures = assertion.measures(kind, workload.map(object).as_ref(), &revisions);
+    let measures = assertion.measures(kind, workload.map(object).as_ref(), &revisions, &[]);
     measures.iter().map(|it| format!("{}: {} / {} / {}", it.name, it.actual, it.expected, it.holds)).collect()
 }
 

@@ -86,20 +86,19 @@ impl Ready {
                 biased;
                 Some(_) = interrupts.recv() => None,
                 begun = begin => Some(begun),
+                () = self.tell_of_plugin() => None,
             };
             match begun {
                 Some(Ok(tenure)) => Some(tenure),
-                None => {
-                    drop(kept.recorder);
-                    let _ = store.remove(&kept.folder);
-                    out::say("interrupted: nothing was run");
-                    return Ok(Exit::Interrupted);
-                }
-                Some(Err(fault)) => {
+                ended => {
                     // It has run nothing: no record of it is worth keeping.
                     drop(kept.recorder);
                     let _ = store.remove(&kept.folder);
-                    return Err(fault);
+                    let Some(begun) = ended else {
+                        out::say("interrupted: nothing was run");
+                        return Ok(Exit::Interrupted);
+                    };
+                    return begun.map(|_| Exit::Interrupted);
                 }
             }
         } else {
@@ -173,6 +172,17 @@ impl Ready {
 }
 
 impl Ready {
+    /// Says after a while what the run waits for before it starts, where that is a credential plugin. Never ends.
+    async fn tell_of_plugin(&self) {
+        if let Ok(Some(program)) = self.world.cluster.credential_program() {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            out::say(&format!(
+                "waiting for the credential plugin `{program}`, 60s at most (300s where it may ask you)"
+            ));
+        }
+        std::future::pending().await
+    }
+
     /// Whether what is to run may touch the cluster.
     fn touches_cluster(&self, selection: &Selection, course: Option<&Course>) -> bool {
         let cluster = &self.plan.settings().cluster;

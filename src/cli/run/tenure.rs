@@ -97,12 +97,14 @@ impl Tenure {
 
 /// Renews it for ever; says so where another run has it.
 async fn keep(world: Arc<World>, claim: Claim, store: Store, mut held: bool, lost: UnboundedSender<Interrupt>) {
-    let mut answers = true;
+    let (mut answers, mut hopeless) = (true, false);
     loop {
-        tokio::time::sleep(if held && answers { RENEWAL } else { SOON }).await;
+        tokio::time::sleep(if (held && answers) || hopeless { RENEWAL } else { SOON }).await;
         let claimed = world.cluster.claim(&claim).await;
         // Who comes back after an outage is asked at once: another may have taken the namespace meanwhile.
         answers = claimed.is_ok();
+        // What no other try changes is not tried every second: a credential plugin is a program of the user's.
+        hopeless = claimed.as_ref().is_err_and(|fault| !fault.transient);
         match claimed {
             Ok(Attempt::Ours) => held = true,
             Ok(Attempt::NoNamespace) => held = false,

@@ -1,23 +1,29 @@
 //! Server-side apply of many objects at once: ordered by need, side by side within an order, every refusal collected.
 
+mod before;
+mod established;
+mod migrate;
 mod order;
 mod prepare;
+mod twice;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
-use kube::api::{Api, DynamicObject};
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::PartialObjectMeta;
 use serde_json::Value;
 
 use super::owned::Owner;
 use super::{Cluster, Kind, Refusal, Trouble};
 use crate::outcome::Fault;
+use before::Before;
 pub use order::install_rank;
 use prepare::Prepared;
+pub use prepare::metadata_fault;
+pub use twice::{Identity, Twice, twice};
 
 /// The field manager of everything this program applies.
 pub const MANAGER: &str = "pipeline";
@@ -25,10 +31,6 @@ pub const MANAGER: &str = "pipeline";
 const IN_FLIGHT: usize = 16;
 /// How long an API server may be away in the middle of an apply.
 const OUTAGE: Duration = Duration::from_secs(15);
-/// Time for a CustomResourceDefinition to be established.
-const ESTABLISHED: Duration = Duration::from_secs(30);
-/// Up to this many objects of a kind and namespace are looked up one by one, more by one list.
-const ONE_BY_ONE: usize = 4;
 
 /// How objects are applied.
 #[derive(Debug, Clone, Default)]
@@ -68,6 +70,8 @@ impl Change {
 /// An applied object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
+    /// Its place among the objects handed in.
+    pub at: usize,
     /// Its kind.
     pub kind: Kind,
     /// Its namespace; empty where its kind has none.
@@ -85,8 +89,10 @@ pub struct ApplyReport {
     pub applied: Vec<Applied>,
     /// The objects refused: their place among those handed in, `deployment.apps/backend`, and the cluster's words.
     pub refused: Vec<(usize, String, Refusal)>,
-    /// How many were not tried, because a Namespace or CustomResourceDefinition was refused.
+    /// How many were not tried, because a Namespace or CustomResourceDefinition was refused, or an object is there twice.
     pub untried: usize,
+    /// What else is worth a line in the log.
+    pub notes: Vec<String>,
 }
 
 impl ApplyReport {
@@ -95,9 +101,6 @@ impl ApplyReport {
         self.applied.iter().filter(|applied| applied.change == change).count()
     }
 }
-
-/// Objects that are there, by kind, namespace and name, with their resource version and labels.
-type Before = HashMap<(String, String, String), (String, BTreeMap<String, String>)>;
 
 impl Cluster {
     /// Applies all of `objects`; `each` hears of every object as it is applied. Namespaces and
@@ -121,10 +124,14 @@ impl Cluster {
         if !ahead.is_empty() {
             self.apply_phase(ahead, &[], options, each, &mut report).await?;
             if !report.refused.is_empty() {
-                report.untried = total - report.applied.len() - report.refused.len();
+                report.untried = total.saturating_sub(report.applied.len() + report.refused.len());
                 return Ok(report);
             }
             self.established(options, &mut report).await?;
+            if !report.refused.is_empty() {
+                report.untried = rest.len();
+                return Ok(report);
+            }
         }
         self.apply_phase(rest, &brought, options, each, &mut report).await?;
         report.refused.sort_by_key(|(at, _, _)| *at);
@@ -139,8 +146,11 @@ impl Cluster {
         let kind = self.kind_of("v1", "Namespace").await?;
         let api = kind.api(self.client().await?, "");
         let doing = format!("make namespace/{name}");
-        if self.ask(&doing, api.get_metadata_opt(name)).await?.is_some() {
-            return Ok(false);
+        if let Some(there) = self.ask(&doing, api.get_metadata_opt(name)).await? {
+            return match there.metadata.deletion_timestamp {
+                Some(_) => Err(Trouble::Refused(Refusal::dying(doing, &kind.named(name), &there.metadata))),
+                None => Ok(false),
+            };
         }
         let mut object = DynamicObject::new(name, &kind.resource);
         object.metadata.labels = owner.map(prepare::labels);
@@ -169,13 +179,22 @@ impl Cluster {
                 Err((_, Trouble::Fault(fault))) => return Err(fault),
             }
         }
+        let twice = twice::among(&prepared);
+        if !twice.is_empty() {
+            report.untried += prepared.len().saturating_sub(twice.len());
+            report.refused.extend(twice);
+            return Ok(());
+        }
         let before = self.before(&prepared).await?;
+        self.refuse_dying(before.as_ref(), &mut prepared, report).await?;
         if let Some(owner) = &options.owner {
+            let none = BTreeMap::new();
             for one in &mut prepared {
                 let there = before.as_ref().and_then(|before| before.get(&one.key()));
-                one.own(owner, there.map(|(_, labels)| labels));
+                one.own(owner, there.map(|there| there.labels.as_ref().unwrap_or(&none)));
             }
         }
+        self.migrate(before.as_ref(), &prepared, options, &mut report.notes).await?;
         prepared.sort_by_key(|one| (install_rank(&one.kind.resource.kind), one.at));
         for rank in prepared.chunk_by(|a, b| install_rank(&a.kind.resource.kind) == install_rank(&b.kind.resource.kind))
         {
@@ -184,9 +203,16 @@ impl Cluster {
             let mut answers = stream::iter(patches).buffer_unordered(IN_FLIGHT);
             while let Some((one, answer)) = answers.next().await {
                 match answer {
+                    // It was deleted in between: nothing that was written to it lasts.
+                    Ok(meta) if meta.metadata.deletion_timestamp.is_some() => {
+                        let shown = one.kind.named(&one.name);
+                        let refusal = Refusal::dying(format!("apply {shown}"), &shown, &meta.metadata);
+                        report.refused.push((one.at, shown, refusal));
+                    }
                     Ok(meta) => {
                         let change = change(before.as_ref(), one, &meta);
                         let applied = Applied {
+                            at: one.at,
                             kind: one.kind.clone(),
                             namespace: one.namespace.clone(),
                             name: one.name.clone(),
@@ -281,85 +307,13 @@ impl Cluster {
             }
         }
     }
-
-    /// What is there of `objects` already; `None` for who may not look.
-    async fn before(&self, objects: &[Prepared]) -> Result<Option<Before>, Fault> {
-        let client = self.client().await?;
-        let mut groups: BTreeMap<(String, String), Vec<&Prepared>> = BTreeMap::new();
-        for one in objects {
-            groups.entry((one.kind.to_string(), one.namespace.clone())).or_default().push(one);
-        }
-        let looks: Vec<_> = groups
-            .into_values()
-            .map(|group| {
-                let api = group[0].kind.api(client.clone(), &group[0].namespace);
-                async move { self.before_of(&api, &group).await }
-            })
-            .collect();
-        let mut all = Before::new();
-        for look in stream::iter(looks).buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await {
-            match look {
-                Ok(found) => all.extend(found),
-                Err(trouble) if trouble.is_missing() => {}
-                Err(Trouble::Refused(_)) => return Ok(None),
-                Err(Trouble::Fault(fault)) => return Err(fault),
-            }
-        }
-        Ok(Some(all))
-    }
-
-    async fn before_of(&self, api: &Api<DynamicObject>, group: &[&Prepared]) -> Result<Before, Trouble> {
-        let kind = &group[0].kind;
-        let doing = format!("look at {}", kind.resource.plural);
-        let found = if group.len() > ONE_BY_ONE {
-            self.ask(&doing, api.list_metadata(&ListParams::default().match_any())).await?.items
-        } else {
-            let mut found = Vec::new();
-            for one in group {
-                found.extend(self.ask(&doing, api.get_metadata_opt(&one.name)).await?);
-            }
-            found
-        };
-        Ok(found
-            .into_iter()
-            .map(|object| {
-                let key = (kind.to_string(), group[0].namespace.clone(), object.metadata.name.unwrap_or_default());
-                let labels = object.metadata.labels.unwrap_or_default();
-                (key, (object.metadata.resource_version.unwrap_or_default(), labels))
-            })
-            .collect())
-    }
-
-    /// Waits until the CustomResourceDefinitions just applied are served.
-    async fn established(&self, options: &ApplyOptions, report: &mut ApplyReport) -> Result<(), Fault> {
-        let crds = report.applied.iter().filter(|applied| applied.kind.resource.kind == "CustomResourceDefinition");
-        let fresh: Vec<Applied> = crds.filter(|crd| crd.change != Change::Unchanged).cloned().collect();
-        if fresh.is_empty() || options.dry_run {
-            return Ok(());
-        }
-        for crd in &fresh {
-            let established = self.until(&crd.kind, "", &crd.name, |object| {
-                let conditions = object?.data["status"]["conditions"].as_array()?.clone();
-                conditions.iter().any(|c| c["type"] == "Established" && c["status"] == "True").then_some(())
-            });
-            match tokio::time::timeout(ESTABLISHED, established).await {
-                Ok(result) => result?,
-                Err(_) => {
-                    return Err(Fault::unknown(format!("{} was not established in 30 s", crd.kind.named(&crd.name)))
-                        .help(format!("see its conditions: `kubectl describe crd {}`", crd.name)));
-                }
-            }
-        }
-        self.forget_kinds();
-        Ok(())
-    }
 }
 
 fn change(before: Option<&Before>, one: &Prepared, meta: &PartialObjectMeta<DynamicObject>) -> Change {
     let Some(before) = before else { return Change::Configured };
     match before.get(&one.key()) {
         None => Change::Created,
-        Some((version, _)) if Some(version) == meta.metadata.resource_version.as_ref() => Change::Unchanged,
+        Some(there) if there.resource_version == meta.metadata.resource_version => Change::Unchanged,
         Some(_) => Change::Configured,
     }
 }

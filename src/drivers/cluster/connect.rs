@@ -8,10 +8,11 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::sync::OnceCell;
 
+use super::credentials::{Credentials, Plugin, Source};
 use super::discovery::Catalog;
 use super::guard::{Choice, Wish, choose};
 use super::trouble::{Trouble, unreachable};
-use super::{Cluster, kubeconfig};
+use super::{Cluster, kubeconfig, refused, signed};
 use crate::outcome::Fault;
 
 /// Time to reach the cluster at all.
@@ -31,19 +32,34 @@ pub(super) struct Endpoint {
 /// One connection and what was learned over it.
 #[derive(Default)]
 pub(super) struct Link {
-    client: OnceCell<(Client, Endpoint)>,
+    client: OnceCell<Connected>,
     catalog: Mutex<Arc<OnceCell<Arc<Catalog>>>>,
+}
+
+struct Connected {
+    client: Client,
+    endpoint: Endpoint,
+    /// Where they come from a credential plugin.
+    credentials: Option<Arc<Credentials>>,
 }
 
 impl Link {
     /// The client, made and tried on the first call.
     pub async fn client(&self, wish: &Wish) -> Result<Client, Fault> {
-        self.client.get_or_try_init(|| connect(wish)).await.map(|(client, _)| client.clone())
+        self.client.get_or_try_init(|| connect(wish)).await.map(|connected| connected.client.clone())
     }
 
     /// What is connected to; empty before the first connection.
     pub fn endpoint(&self) -> Endpoint {
-        self.client.get().map(|(_, endpoint)| endpoint.clone()).unwrap_or_default()
+        self.client.get().map(|connected| connected.endpoint.clone()).unwrap_or_default()
+    }
+
+    /// Renews the credential where it expires: the time that its plugin takes is not the request's.
+    async fn sign_in(&self) -> Result<(), Fault> {
+        match self.client.get().and_then(|connected| connected.credentials.as_ref()) {
+            Some(credentials) => credentials.current().await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// The cell of the current catalog.
@@ -69,6 +85,7 @@ impl Cluster {
     /// # Errors
     /// [`Trouble::Refused`] when the cluster answered that it will not; [`Trouble::Fault`] when it gave no answer.
     pub async fn ask<T>(&self, doing: &str, request: impl Future<Output = kube::Result<T>>) -> Result<T, Trouble> {
+        self.link().sign_in().await?;
         match tokio::time::timeout(REQUEST, request).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(Trouble::of(doing, error, &self.link().endpoint())),
@@ -90,38 +107,46 @@ pub(super) fn inside_a_pod() -> bool {
         && std::path::Path::new("/var/run/secrets/kubernetes.io/serviceaccount/token").exists()
 }
 
-async fn connect(wish: &Wish) -> Result<(Client, Endpoint), Fault> {
+async fn connect(wish: &Wish) -> Result<Connected, Fault> {
     let kubeconfig = kubeconfig::read()?;
     let choice = choose(kubeconfig.as_ref(), wish, inside_a_pod())?;
-    let (mut config, context) = match (choice, kubeconfig) {
-        (Choice::Context(name), Some(kubeconfig)) => (config_of(kubeconfig, &name).await?, name),
+    let (mut config, context, plugin) = match (choice, kubeconfig) {
+        (Choice::Context(name), Some(kubeconfig)) => {
+            let (config, plugin) = config_of(kubeconfig, &name).await?;
+            (config, name, plugin)
+        }
         (Choice::InCluster, _) => {
             let config = Config::incluster()
                 .map_err(|error| Fault::environment(format!("the pod's service account cannot be used: {error}")))?;
-            (config, super::IN_CLUSTER.to_owned())
+            (config, super::IN_CLUSTER.to_owned(), None)
         }
         (choice, _) => return Err(nothing_there(&choice, wish)),
     };
     config.connect_timeout = Some(CONNECT);
     let endpoint = Endpoint { server: config.cluster_url.to_string(), context };
-    // A credential plugin blocks while it runs, so the client is made on a thread that may.
-    let client = tokio::task::spawn_blocking(move || Client::try_from(config))
-        .await
-        .map_err(|_| Fault::unknown("the Kubernetes client could not be made"))?
-        .map_err(|error| credentials(&error, &endpoint))?;
+    let (client, credentials) = match plugin {
+        Some(plugin) => {
+            let credentials = Arc::new(Credentials::new(plugin));
+            credentials.current().await?;
+            (signed::client(config, Arc::clone(&credentials)), Some(credentials))
+        }
+        None => (Client::try_from(config).map_err(|error| refused::client(&error, &endpoint))?, None),
+    };
     match tokio::time::timeout(CONNECT, client.apiserver_version()).await {
-        // Any answer will do, a refusal too: whoever may not ask for the version may still do its work.
-        Ok(Ok(_) | Err(kube::Error::Api(_))) => Ok((client, endpoint)),
-        Ok(Err(kube::Error::Auth(error))) => Err(credentials(&kube::Error::Auth(error), &endpoint)),
+        // Any answer will do, a refusal too: a user who may not ask for the version may still do its work.
+        Ok(Ok(_) | Err(kube::Error::Api(_))) => Ok(Connected { client, endpoint, credentials }),
         Ok(Err(error)) => Err(unreachable(&error, &endpoint)),
-        Err(_) => Err(no_answer(&endpoint, "no answer in 5 s")),
+        Err(_) => Err(no_answer(&endpoint, "timed out after 5s")),
     }
 }
 
-async fn config_of(kubeconfig: Kubeconfig, context: &str) -> Result<Config, Fault> {
-    let own_proxy = kubeconfig::only(kubeconfig.clone(), context, None)
-        .and_then(|config| config.clusters.into_iter().next()?.cluster?.proxy_url)
-        .is_some_and(|url| !url.is_empty());
+async fn config_of(kubeconfig: Kubeconfig, context: &str) -> Result<(Config, Option<Plugin>), Fault> {
+    let mut kubeconfig = kubeconfig::only(kubeconfig, context, None).unwrap_or_default();
+    let cluster = kubeconfig.clusters.first().and_then(|named| named.cluster.clone()).unwrap_or_default();
+    let own_proxy = cluster.proxy_url.as_ref().is_some_and(|url| !url.is_empty());
+    let user = kubeconfig.auth_infos.first_mut().and_then(|named| named.auth_info.as_mut());
+    let source = user.map(|user| Source::take(user, &cluster, context)).transpose()?.flatten();
+    let plugin = source.map(|source| Plugin { source, context: context.to_owned() });
     let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| {
         // The words of this error name files and fields, never their content.
@@ -131,7 +156,7 @@ async fn config_of(kubeconfig: Kubeconfig, context: &str) -> Result<Config, Faul
     if !own_proxy && bypasses_proxy(config.cluster_url.host().unwrap_or(""), &no_proxy()) {
         config.proxy_url = None;
     }
-    Ok(config)
+    Ok((config, plugin))
 }
 
 fn no_proxy() -> String {
@@ -159,11 +184,6 @@ fn nothing_there(choice: &Choice, wish: &Wish) -> Fault {
             "choose one with `kubectl config use-context NAME` or `--context NAME` (allowed here: {listed}), or let a `cluster` step bring one up"
         )),
     }
-}
-
-fn credentials(error: &kube::Error, endpoint: &Endpoint) -> Fault {
-    Fault::environment(format!("the credentials of context \"{}\" cannot be used: {error}", endpoint.context))
-        .help("sign in again with the cluster's own tool, and try `kubectl version`")
 }
 
 /// The fault of a cluster that does not answer.

@@ -31,7 +31,7 @@ pub struct Kind {
 
 impl Kind {
     /// The kinds that a CustomResourceDefinition brings, one a served version: discovery learns of them only later.
-    pub(super) fn of_crd(crd: &serde_json::Value) -> Vec<Kind> {
+    pub fn of_crd(crd: &serde_json::Value) -> Vec<Kind> {
         let (spec, names) = (&crd["spec"], &crd["spec"]["names"]);
         let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
         let versions = spec["versions"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -98,6 +98,8 @@ impl fmt::Display for Kind {
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
     kinds: Vec<Kind>,
+    /// Groups and versions whose own API server did not answer: what they serve is not known.
+    unanswered: Vec<(String, String)>,
 }
 
 impl Catalog {
@@ -113,16 +115,25 @@ impl Catalog {
         first.or_else(|| meant.next())
     }
 
+    /// A group and version that did not answer and may serve what was not found; `group` is none where any may.
+    fn may_be_in(&self, group: Option<&str>) -> Option<String> {
+        let meant = |(name, _): &&(String, String)| group.is_none_or(|group| name == group);
+        self.unanswered.iter().find(meant).map(|(name, version)| format!("{name}/{version}"))
+    }
+
     fn names(&self) -> impl Iterator<Item = &str> {
         self.kinds.iter().filter(|kind| kind.preferred).map(|kind| kind.singular.as_str())
     }
 
     fn of_aggregated(core: APIGroupDiscoveryList, named: APIGroupDiscoveryList) -> Self {
-        let mut kinds = Vec::new();
+        let (mut kinds, mut unanswered) = (Vec::new(), Vec::new());
         for group in core.items.into_iter().chain(named.items) {
             let group_name = group.metadata.and_then(|meta| meta.name).unwrap_or_default();
             for (at, version) in group.versions.into_iter().enumerate() {
                 let version_name = version.version.unwrap_or_default();
+                if version.freshness.as_deref() == Some("Stale") {
+                    unanswered.push((group_name.clone(), version_name.clone()));
+                }
                 for resource in version.resources {
                     let kind = resource.response_kind.and_then(|kind| kind.kind).unwrap_or_default();
                     let plural = resource.resource.unwrap_or_default();
@@ -145,7 +156,7 @@ impl Catalog {
                 }
             }
         }
-        Catalog { kinds }
+        Catalog { kinds, unanswered }
     }
 
     /// For servers before 1.26, whose answer has no short names.
@@ -168,8 +179,15 @@ impl Catalog {
                 }
             }
         }
-        Catalog { kinds }
+        Catalog { kinds, unanswered: Vec::new() }
     }
+}
+
+/// The fault where a kind was not found, and a group that may serve it did not answer.
+fn not_discovered(what: &str, unanswered: &str) -> Fault {
+    Fault::environment(format!("{what} is not known: the API server of {unanswered} does not answer"))
+        .help(format!("see `kubectl get apiservice` for {unanswered}"))
+        .transient()
 }
 
 fn short_names(kind: &str) -> Vec<String> {
@@ -205,11 +223,15 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::discover`].
     pub async fn kind_of(&self, api_version: &str, kind: &str) -> Result<Kind, Fault> {
-        self.look_up(|catalog| catalog.exact(api_version, kind).cloned()).await?.ok_or_else(|| {
-            Fault::unknown(format!("the cluster serves no kind {kind} of {api_version}")).help(
-                "apply its CustomResourceDefinition first, or correct apiVersion and kind (`kubectl api-resources`)",
-            )
-        })
+        if let Some(found) = self.look_up(|catalog| catalog.exact(api_version, kind).cloned()).await? {
+            return Ok(found);
+        }
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        if let Some(unanswered) = self.catalog().await?.may_be_in(Some(group)) {
+            return Err(not_discovered(&format!("kind {kind} of {api_version}"), &unanswered));
+        }
+        Err(Fault::unknown(format!("the cluster serves no kind {kind} of {api_version}"))
+            .help("apply its CustomResourceDefinition first, or correct apiVersion and kind (`kubectl api-resources`)"))
     }
 
     /// The kind that a loose name means, as kubectl reads it: `deploy`, `Deployment`, `pods`,
@@ -222,6 +244,17 @@ impl Cluster {
             return Ok(kind);
         }
         let catalog = self.catalog().await?;
+        // `deployments.v1.apps` names the version as well.
+        let unanswered = match written.split_once('.') {
+            Some((_, group)) => {
+                let bare = group.split_once('.').map_or(group, |(_, bare)| bare);
+                catalog.may_be_in(Some(group)).or_else(|| catalog.may_be_in(Some(bare)))
+            }
+            None => catalog.may_be_in(None),
+        };
+        if let Some(unanswered) = unanswered {
+            return Err(not_discovered(&format!("kind \"{written}\""), &unanswered));
+        }
         let near = crate::diagnostic::did_you_mean(&written.to_ascii_lowercase(), catalog.names());
         let near = near.filter(|help| help.starts_with("did you mean"));
         let help = near.unwrap_or_else(|| "`kubectl api-resources` lists the kinds".to_owned());
@@ -237,20 +270,27 @@ impl Cluster {
     }
 
     /// Every kind that lives in namespaces and can be listed, in the version that the server prefers.
-    pub(super) async fn listable(&self) -> Result<Vec<Kind>, Fault> {
+    /// No answer is whole where a group's API server does not answer, unless the group is among `except`.
+    pub(super) async fn listable(&self, except: &[&str]) -> Result<Vec<Kind>, Fault> {
         let catalog = self.catalog().await?;
+        if let Some((group, version)) = catalog.unanswered.iter().find(|(group, _)| !except.contains(&group.as_str())) {
+            return Err(not_discovered("what the cluster serves", &format!("{group}/{version}")));
+        }
         Ok(catalog.kinds.iter().filter(|kind| kind.namespaced && kind.listed && kind.preferred).cloned().collect())
     }
 
-    /// Every kind whose objects can be listed and deleted, in the version that the server prefers.
+    /// Every kind whose objects can be listed and deleted, in the version that the server prefers; and the groups of which
+    /// that is not known, because their API server does not answer.
     ///
     /// # Errors
     /// [`Fault`] when the cluster does not answer.
-    pub(super) async fn removable_kinds(&self) -> Result<Vec<Kind>, Fault> {
+    pub(super) async fn removable_kinds(&self) -> Result<(Vec<Kind>, Vec<String>), Fault> {
         self.forget_kinds();
         let catalog = self.catalog().await?;
+        let unanswered = catalog.unanswered.iter().map(|(group, version)| format!("everything of {group}/{version}"));
         let kinds = catalog.kinds.iter().filter(|kind| kind.removable && kind.preferred);
-        Ok(kinds.filter(|kind| !super::owned::is_followed(&kind.resource.kind)).cloned().collect())
+        let kinds = kinds.filter(|kind| !super::owned::is_followed(&kind.resource.kind)).cloned();
+        Ok((kinds.collect(), unanswered.collect()))
     }
 
     /// Forgets which kinds are served: after CRDs were applied.
@@ -327,6 +367,22 @@ mod tests {
         let catalog = catalog();
         assert_eq!(catalog.loose("pods").map(|kind| kind.resource.api_version.as_str()), Some("v1"));
         assert_eq!(catalog.loose("pods.metrics.k8s.io").map(|kind| kind.resource.kind.as_str()), Some("PodMetrics"));
+    }
+
+    #[test]
+    fn a_group_that_did_not_answer_may_serve_what_was_not_found() {
+        let named = r#"{ "items": [
+            { "metadata": { "name": "metrics.k8s.io" }, "versions": [{ "version": "v1beta1", "freshness": "Stale", "resources": [] }] },
+            { "metadata": { "name": "apps" }, "versions": [{ "version": "v1", "freshness": "Current", "resources": [] }] } ] }"#;
+        let core = serde_json::from_str(r#"{ "items": [] }"#).expect("well formed");
+        let catalog = Catalog::of_aggregated(core, serde_json::from_str(named).expect("well formed"));
+        assert_eq!(catalog.may_be_in(Some("metrics.k8s.io")).as_deref(), Some("metrics.k8s.io/v1beta1"));
+        assert_eq!(catalog.may_be_in(None).as_deref(), Some("metrics.k8s.io/v1beta1"));
+        assert_eq!(catalog.may_be_in(Some("apps")), None);
+        assert_eq!(
+            not_discovered("kind \"widgets\"", "metrics.k8s.io/v1beta1").message,
+            "kind \"widgets\" is not known: the API server of metrics.k8s.io/v1beta1 does not answer"
+        );
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Cluster {
         mut take: impl FnMut(&Kind, &DynamicObject),
     ) -> Result<usize, Fault> {
         let mut count = 0;
-        for kind in self.listable().await? {
+        for kind in self.listable(&REPEATED).await? {
             let resource = &kind.resource;
             let left_out = resource.group.is_empty() && plurals.contains(&resource.plural.as_str());
             if left_out || REPEATED.contains(&resource.group.as_str()) {

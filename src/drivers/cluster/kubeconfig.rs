@@ -35,7 +35,8 @@ fn read_files(files: &[PathBuf]) -> Result<Option<Kubeconfig>, Fault> {
         let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
         // read_from would wait for the end of a pipe
         plain::open(&file).map_err(|error| not_opened(&file, &error))?;
-        let next = Kubeconfig::read_from(&file).map_err(|error| unreadable(&file, &error))?;
+        let mut next = Kubeconfig::read_from(&file).map_err(|error| unreadable(&file, &error))?;
+        plugins_beside(&mut next, &file);
         merged = Some(match merged {
             Some(before) => before.merge(next).map_err(|error| unreadable(&file, &error))?,
             None => next,
@@ -47,6 +48,17 @@ fn read_files(files: &[PathBuf]) -> Result<Option<Kubeconfig>, Fault> {
 fn not_opened(file: &Path, error: &std::io::Error) -> Fault {
     Fault::environment(format!("kubeconfig {} cannot be read: {error}", file.display()))
         .help("point KUBECONFIG at a regular file")
+}
+
+/// A credential plugin named by a relative path is found from its kubeconfig's folder, as kubectl finds it.
+fn plugins_beside(config: &mut Kubeconfig, file: &Path) {
+    let users = config.auth_infos.iter_mut().filter_map(|named| named.auth_info.as_mut());
+    for command in users.filter_map(|user| user.exec.as_mut()?.command.as_mut()) {
+        if command.contains('/') && Path::new(command.as_str()).is_relative() {
+            let folder = file.parent().unwrap_or(Path::new("/"));
+            *command = folder.join(&*command).to_string_lossy().into_owned();
+        }
+    }
 }
 
 /// The decoder's own words quote the file, credentials and all: they are not repeated.
@@ -151,6 +163,19 @@ users:
             })
         );
         assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_relative_plugin_is_found_beside_its_kubeconfig() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("config");
+        let user =
+            |command: &str| format!("- {{ name: {}, user: {{ exec: {{ command: {command} }} }} }}\n", command.len());
+        fs::write(&path, format!("users:\n{}{}", user("./login"), user("aws"))).expect("written");
+        let config = read_files(&[path]).expect("readable").expect("there");
+        let commands: Vec<_> = config.auth_infos.iter().map(|named| named.auth_info.clone()?.exec?.command).collect();
+        let beside = folder.path().join("./login").to_string_lossy().into_owned();
+        assert_eq!(commands, [Some(beside), Some("aws".to_owned())]);
     }
 
     #[test]

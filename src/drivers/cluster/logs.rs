@@ -1,17 +1,19 @@
 //! Logs of pods: as they are now, or followed as pods come and go.
 
+mod read;
+
 use std::collections::BTreeSet;
 
-use futures::io::AsyncBufReadExt;
-use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DynamicObject, LogParams};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+pub(super) use read::not_of_the_application;
+
 use super::pods::By;
-use super::{Cluster, PodTarget, Trouble};
+use super::{Cluster, PodTarget, Refusal, Trouble};
 use crate::drivers::process::LineSink;
 
 /// Which logs.
@@ -49,16 +51,18 @@ impl LogOptions {
 }
 
 impl Cluster {
-    /// Hands every line of the target's pods to `line`, which hears pod, container and line. Says how many pods.
+    /// Hands every line of the target's pods to `line`, which hears pod, container and line; `without` hears of every
+    /// container that has no log yet, and why. Says how many pods.
     ///
     /// # Errors
-    /// [`Trouble`] when the target or a log is not there.
+    /// [`Trouble`] when the target is not there, or a log breaks off.
     pub async fn logs(
         &self,
         namespace: &str,
         target: &PodTarget,
         options: &LogOptions,
         line: &mut (dyn FnMut(&str, &str, &str) + Send),
+        without: &(dyn Fn(&str, &str, &str) + Sync),
     ) -> Result<usize, Trouble> {
         let pods = self.pods_of(namespace, target).await?;
         let api = self.pods(namespace).await?;
@@ -66,11 +70,23 @@ impl Cluster {
             let name = pod.metadata.name.as_deref().unwrap_or_default();
             for container in containers(pod, options.container.as_deref()) {
                 let doing = format!("read the log of {container} in pod/{name}");
-                let stream = self.ask(&doing, api.log_stream(name, &options.parameters(&container, false))).await?;
-                let mut lines = stream.lines();
-                while let Ok(Some(text)) = lines.try_next().await {
-                    line(name, &container, &text);
-                }
+                let asked = self.ask(&doing, api.log_stream(name, &options.parameters(&container, false))).await;
+                let stream = match asked {
+                    Ok(stream) => stream,
+                    Err(Trouble::Refused(refusal)) if has_none(&refusal) => {
+                        without(name, &container, &refusal.message);
+                        continue;
+                    }
+                    Err(trouble) => return Err(trouble),
+                };
+                let each = |text: &str| {
+                    if not_of_the_application(text) {
+                        without(name, &container, text);
+                    } else {
+                        line(name, &container, text);
+                    }
+                };
+                read::lines(stream, each).await.map_err(|error| read::broken(&doing, &error))?;
             }
         }
         Ok(pods.len())
@@ -128,10 +144,18 @@ impl Cluster {
                 let (api, sink) = (api.clone(), std::sync::Arc::clone(&sink));
                 let parameters = options.parameters(&life.container, true);
                 readers.spawn(async move {
-                    let Ok(stream) = api.log_stream(&life.pod, &parameters).await else { return };
-                    let mut lines = stream.lines();
-                    while let Some(Ok(text)) = lines.next().await {
-                        sink.line(format!("{} {}: {text}", life.pod, life.container).as_bytes());
+                    let of = format!("{} {}", life.pod, life.container);
+                    let each = |text: &str| {
+                        let has = if not_of_the_application(text) { " has no log" } else { "" };
+                        sink.line(format!("{of}{has}: {text}").as_bytes());
+                    };
+                    let told = match api.log_stream(&life.pod, &parameters).await {
+                        Ok(stream) => read::lines(stream, each).await.err().map(|error| error.to_string()),
+                        Err(kube::Error::Api(status)) => Some(status.message.clone()),
+                        Err(_) => Some("the cluster does not answer".to_owned()),
+                    };
+                    if let Some(why) = told {
+                        sink.line(format!("{of}: the log breaks off: {why}").as_bytes());
                     }
                 });
             }
@@ -150,6 +174,12 @@ fn containers(pod: &Pod, only: Option<&str>) -> Vec<String> {
         Some(name) => vec![name.to_owned()],
         None => names.collect(),
     }
+}
+
+/// Whether it says that the container has no log yet: it waits to start, or has no earlier life.
+fn has_none(refusal: &Refusal) -> bool {
+    let words = ["is waiting to start", "waiting to start", "previous terminated container", "is not available"];
+    refusal.code == 400 && words.iter().any(|words| refusal.message.contains(words))
 }
 
 /// The containers of a pod that have started, in their current life.
@@ -174,6 +204,15 @@ fn started(pod: &DynamicObject, only: Option<&str>) -> Vec<Life> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_container_that_waits_is_no_failure_and_a_wrong_name_is() {
+        let refusal = |message: &str| Refusal { code: 400, message: message.to_owned(), ..Refusal::default() };
+        let waiting = "container \"web\" in pod \"web-1\" is waiting to start: trying and failing to pull image";
+        assert!(has_none(&refusal(waiting)));
+        assert!(has_none(&refusal("previous terminated container \"web\" in pod \"web-1\" not found")));
+        assert!(!has_none(&refusal("container wbe is not valid for pod web-1")));
+    }
 
     #[test]
     fn a_container_has_a_log_once_it_has_started() {

@@ -79,9 +79,9 @@ impl Cluster {
     /// # Errors
     /// [`Fault`] when the cluster gives no answer.
     pub async fn owned(&self, owner: &Owner) -> Result<(Vec<Owned>, Vec<String>), Fault> {
-        let kinds = self.removable_kinds().await?;
+        let (kinds, mut unseen) = self.removable_kinds().await?;
         let looks: Vec<_> = kinds.iter().map(|kind| async move { (kind, self.owned_of(kind, owner).await) }).collect();
-        let (mut found, mut unseen) = (Vec::new(), Vec::new());
+        let mut found = Vec::new();
         for (kind, look) in stream::iter(looks).buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await {
             match look {
                 Ok(objects) => found.extend(objects),
@@ -100,14 +100,14 @@ impl Cluster {
         let wanted = ListParams::default().labels(&owner.selector());
         let doing = format!("list {}", kind.resource.plural);
         let everywhere = kube::Api::<DynamicObject>::all_with(client.clone(), &kind.resource);
-        let listed = match self.ask(&doing, everywhere.list_metadata(&wanted)).await {
+        let listed = match self.list_metadata(&doing, &everywhere, wanted.clone()).await {
             Err(Trouble::Refused(refusal)) if refusal.code == 403 && kind.namespaced => {
                 let here = kind.api(client, &owner.home);
-                self.ask(&doing, here.list_metadata(&wanted)).await?
+                self.list_metadata(&doing, &here, wanted).await?
             }
             other => other?,
         };
-        let objects = listed.items.into_iter().filter(|object| {
+        let objects = listed.into_iter().filter(|object| {
             let labels = object.metadata.labels.clone().unwrap_or_default();
             let is_helms = labels.get("owner").is_some_and(|owner| owner == "helm");
             owner.owns(&labels) && !is_helms && object.metadata.owner_references.as_ref().is_none_or(Vec::is_empty)

@@ -51,8 +51,8 @@ impl Cluster {
         let mut pods = match &found.by {
             By::Name(name) => vec![self.ask(&format!("get pod/{name}"), api.get(name)).await?],
             By::Labels(selector) => {
-                let list = api.list(&ListParams::default().labels(selector)).await;
-                self.ask(&format!("list pods {selector}"), async { list }).await?.items
+                let wanted = ListParams::default().labels(selector);
+                self.list(&format!("list pods {selector}"), &api, wanted).await?
             }
         };
         if matches!(found.by, By::Labels(_)) {
@@ -98,7 +98,7 @@ impl Cluster {
 }
 
 /// A workload's or a Service's selector in kubectl's notation; `None` where it selects nothing.
-pub(super) fn selector_text(selector: &Value) -> Option<String> {
+pub fn selector_text(selector: &Value) -> Option<String> {
     let structured = selector.get("matchLabels").is_some() || selector.get("matchExpressions").is_some();
     let pairs = if structured { selector.get("matchLabels") } else { Some(selector) };
     let mut parts: Vec<String> = pairs

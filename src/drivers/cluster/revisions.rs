@@ -86,7 +86,7 @@ impl Cluster {
         let selector = selector_text(&object.data["spec"]["selector"]).unwrap_or_default();
         let api = kind.api(self.client().await?, namespace);
         let list = ListParams::default().labels(&selector);
-        let all = self.ask(&format!("list {}", kind.resource.plural), api.list(&list)).await?.items;
+        let all = self.list(&format!("list {}", kind.resource.plural), &api, list).await?;
         let mut kept: Vec<Kept> = all
             .into_iter()
             .filter(|one| {

@@ -1,7 +1,11 @@
 //! How far a Deployment, StatefulSet or DaemonSet has rolled out, as `kubectl rollout status` judges it. Pure.
 
+mod terminating;
+
 use kube::api::DynamicObject;
 use serde_json::Value;
+
+pub use terminating::{terminating_message, terminating_pods};
 
 /// How far a rollout is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +14,8 @@ pub enum Rollout {
     Done,
     /// Not yet, because of this: `1 of 3 updated replicas is available`.
     Waiting(String),
+    /// Its own strategy ends here, and old replicas stay: `OnDelete`, a partition.
+    Held(Held),
     /// It will not get there by itself.
     Failed {
         /// The cause by its name: `ProgressDeadlineExceeded`.
@@ -17,6 +23,17 @@ pub enum Rollout {
         /// The cluster's words.
         message: String,
     },
+}
+
+/// What keeps old replicas, as the workload's strategy says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// `OnDelete` or `Partition`.
+    pub cause: &'static str,
+    /// How many replicas are new.
+    pub message: String,
+    /// Whether all replicas that the strategy updates are updated and available, and it updates some.
+    pub as_asked: bool,
 }
 
 /// Whether objects of this kind roll out.
@@ -34,6 +51,9 @@ pub fn state(object: &DynamicObject) -> Rollout {
 pub fn state_of(kind: &str, object: &DynamicObject) -> Rollout {
     if !rolls_out(kind) {
         return Rollout::Done;
+    }
+    if object.metadata.deletion_timestamp.is_some() {
+        return Rollout::Failed { cause: "Terminating".to_owned(), message: "it is being deleted".to_owned() };
     }
     let (spec, status) = (&object.data["spec"], &object.data["status"]);
     if status["observedGeneration"].as_i64().unwrap_or(0) < object.metadata.generation.unwrap_or(1) {
@@ -64,13 +84,16 @@ fn deployment(spec: &Value, status: &Value) -> Rollout {
     let wanted = spec["replicas"].as_i64().unwrap_or(1);
     let (all, updated, available) =
         (number(&status["replicas"]), number(&status["updatedReplicas"]), number(&status["availableReplicas"]));
-    if spec["paused"] == true && updated < wanted {
+    // Without replicas nothing shows which template a paused Deployment has rolled out.
+    if spec["paused"] == true && (updated < wanted || wanted == 0) {
         return waiting("it is paused".to_owned());
     }
     if updated < wanted {
         waiting(format!("{updated} of {wanted} replicas updated"))
     } else if all > updated {
         waiting(format!("{} old replicas still there", all - updated))
+    } else if updated > wanted {
+        waiting(format!("{} replicas too many", updated - wanted))
     } else if available < updated {
         waiting(format!("{available} of {updated} updated replicas available"))
     } else {
@@ -80,29 +103,57 @@ fn deployment(spec: &Value, status: &Value) -> Rollout {
 
 fn stateful_set(spec: &Value, status: &Value) -> Rollout {
     let wanted = spec["replicas"].as_i64().unwrap_or(1);
-    let (ready, updated) = (number(&status["readyReplicas"]), number(&status["updatedReplicas"]));
+    let (all, ready, updated) =
+        (number(&status["replicas"]), number(&status["readyReplicas"]), number(&status["updatedReplicas"]));
+    let available = status["availableReplicas"].as_i64().unwrap_or(ready);
+    let strategy = &spec["updateStrategy"];
+    let by_hand = strategy["type"] == "OnDelete";
+    let partition = if by_hand { 0 } else { number(&strategy["rollingUpdate"]["partition"]) };
+    let due = if by_hand { 0 } else { (wanted - partition).max(0) };
+    // Old replicas that the strategy does not replace: those there are, less the updated ones.
+    let kept = all - updated;
+    if kept > 0 && updated >= due && (by_hand || partition > 0) {
+        let message = format!("{updated} of {wanted} replicas at the newest revision");
+        return Rollout::Held(if by_hand {
+            Held {
+                cause: "OnDelete",
+                message: format!("{message}; the others stay until their pods are deleted"),
+                as_asked: false,
+            }
+        } else {
+            let as_asked = due > 0 && ready >= wanted && available >= wanted;
+            Held { cause: "Partition", message: format!("{message}; partition {partition} keeps the others"), as_asked }
+        });
+    }
     if ready < wanted {
         return waiting(format!("{ready} of {wanted} replicas ready"));
     }
-    if spec["updateStrategy"]["type"] == "OnDelete" {
-        return Rollout::Done;
+    if updated < wanted {
+        return waiting(format!("{updated} of {wanted} replicas updated"));
     }
-    let partition = number(&spec["updateStrategy"]["rollingUpdate"]["partition"]);
-    if partition > 0 {
-        let due = (wanted - partition).max(0);
-        return if updated < due { waiting(format!("{updated} of {due} replicas updated")) } else { Rollout::Done };
+    if all > wanted {
+        return waiting(format!("{} replicas too many", all - wanted));
     }
-    if status["updateRevision"] != status["currentRevision"] {
+    // The current revision follows once a rolling update is over; with OnDelete it never does.
+    if !by_hand && partition == 0 && status["updateRevision"] != status["currentRevision"] {
         return waiting(format!("{updated} of {wanted} replicas at the new revision"));
     }
-    let available = status["availableReplicas"].as_i64().unwrap_or(ready);
     if available < wanted { waiting(format!("{available} of {wanted} replicas available")) } else { Rollout::Done }
 }
 
 fn daemon_set(spec: &Value, status: &Value) -> Rollout {
     let wanted = number(&status["desiredNumberScheduled"]);
-    let (updated, available) = (number(&status["updatedNumberScheduled"]), number(&status["numberAvailable"]));
-    if updated < wanted && spec["updateStrategy"]["type"] != "OnDelete" {
+    let (there, updated, available) = (
+        number(&status["currentNumberScheduled"]),
+        number(&status["updatedNumberScheduled"]),
+        number(&status["numberAvailable"]),
+    );
+    let kept = there - updated;
+    if kept > 0 && spec["updateStrategy"]["type"] == "OnDelete" {
+        let message =
+            format!("{updated} of {wanted} pods at the newest revision; the others stay until they are deleted");
+        Rollout::Held(Held { cause: "OnDelete", message, as_asked: false })
+    } else if updated < wanted {
         waiting(format!("{updated} of {wanted} pods updated"))
     } else if available < wanted {
         waiting(format!("{available} of {wanted} pods available"))
@@ -112,75 +163,4 @@ fn daemon_set(spec: &Value, status: &Value) -> Rollout {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn state_of_json(json: &str) -> Rollout {
-        state(&serde_json::from_str(json).expect("an object"))
-    }
-
-    #[test]
-    fn a_deployment_is_done_when_all_replicas_are_new_and_available() {
-        let with = |status: &str| {
-            state_of_json(&format!(
-                r#"{{ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {{ "name": "web", "generation": 2 }},
-                     "spec": {{ "replicas": 2 }}, "status": {{ {status} }} }}"#
-            ))
-        };
-        let waits = |text: &str| Rollout::Waiting(text.to_owned());
-        assert_eq!(
-            with(r#""observedGeneration": 1, "replicas": 2, "updatedReplicas": 2"#),
-            waits("the change is not observed yet")
-        );
-        assert_eq!(
-            with(r#""observedGeneration": 2, "replicas": 3, "updatedReplicas": 1"#),
-            waits("1 of 2 replicas updated")
-        );
-        assert_eq!(
-            with(r#""observedGeneration": 2, "replicas": 3, "updatedReplicas": 2"#),
-            waits("1 old replicas still there")
-        );
-        assert_eq!(
-            with(r#""observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 1"#),
-            waits("1 of 2 updated replicas available")
-        );
-        assert_eq!(
-            with(r#""observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2"#),
-            Rollout::Done
-        );
-    }
-
-    #[test]
-    fn a_deployment_past_its_deadline_has_failed() {
-        let state = state_of_json(
-            r#"{ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "web", "generation": 1 }, "spec": { "replicas": 1 },
-                 "status": { "observedGeneration": 1, "conditions": [ { "type": "Progressing", "status": "False",
-                   "reason": "ProgressDeadlineExceeded", "message": "ReplicaSet \"web-1\" has timed out progressing." } ] } }"#,
-        );
-        assert_eq!(
-            state,
-            Rollout::Failed {
-                cause: "ProgressDeadlineExceeded".to_owned(),
-                message: "ReplicaSet \"web-1\" has timed out progressing.".to_owned()
-            }
-        );
-    }
-
-    #[test]
-    fn a_stateful_set_waits_for_its_new_revision() {
-        let state = state_of_json(
-            r#"{ "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": { "name": "db", "generation": 2 }, "spec": { "replicas": 2 },
-                 "status": { "observedGeneration": 2, "readyReplicas": 2, "updatedReplicas": 1, "currentRevision": "a", "updateRevision": "b" } }"#,
-        );
-        assert_eq!(state, Rollout::Waiting("1 of 2 replicas at the new revision".to_owned()));
-    }
-
-    #[test]
-    fn a_daemon_set_waits_for_every_node() {
-        let state = state_of_json(
-            r#"{ "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": { "name": "log", "generation": 1 }, "spec": {},
-                 "status": { "observedGeneration": 1, "desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberAvailable": 2 } }"#,
-        );
-        assert_eq!(state, Rollout::Waiting("2 of 3 pods available".to_owned()));
-    }
-}
+mod tests;

@@ -1,10 +1,12 @@
 //! What the API server says no with, and what keeps it from answering, in plain words. Pure.
 
-use std::io::ErrorKind;
+mod mistakes;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::Status;
 
-use super::connect::{Endpoint, no_answer};
+use super::connect::Endpoint;
+pub(super) use super::refused::unreachable;
 use crate::outcome::{Failure, Fault, Finding, Outcome};
 
 /// Why something on the cluster did not come about.
@@ -37,6 +39,25 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// That an object, or its namespace, is being deleted: nothing that is done to it lasts.
+    pub fn dying(doing: String, shown: &str, meta: &ObjectMeta) -> Self {
+        let since =
+            meta.deletion_timestamp.as_ref().map(|time| time.0.strftime(" since %Y-%m-%d %H:%M:%SZ").to_string());
+        let finalizers = meta.finalizers.as_deref().unwrap_or_default();
+        let held = match finalizers {
+            [] => String::new(),
+            names => format!("; its finalizers have not let go: {}", names.join(", ")),
+        };
+        Refusal {
+            doing,
+            code: 409,
+            cause: "Terminating".to_owned(),
+            message: format!("{shown} is being deleted{}{held}", since.unwrap_or_default()),
+            help: Some("wait until it is gone, then run again".to_owned()),
+            ..Refusal::default()
+        }
+    }
+
     /// Whether it says that the thing is not there.
     pub fn is_missing(&self) -> bool {
         self.code == 404
@@ -134,6 +155,12 @@ fn cause(status: &Status) -> (String, String, Option<String>) {
             Some(help.to_owned()),
         );
     }
+    if !status.is_invalid()
+        && matches!(status.code, 400 | 413 | 415 | 422 | 500)
+        && let Some((cause, message, help)) = mistakes::of(message)
+    {
+        return (cause.to_owned(), shortened(&message), Some(help.to_owned()));
+    }
     if message.contains("admission webhook") && message.contains("denied the request") {
         return said("WebhookDenied", None);
     }
@@ -158,14 +185,11 @@ fn cause(status: &Status) -> (String, String, Option<String>) {
     if message.contains("is being terminated") {
         return said("NamespaceTerminating", Some("wait until the namespace is gone, then run again"));
     }
-    if message.contains("field not declared in schema") || message.contains("unknown field") {
-        return said("UnknownField", Some("correct the field's name or place; `kubectl explain KIND` lists them"));
-    }
     if status.is_conflict() {
         return conflict(status);
     }
-    if status.is_invalid() {
-        let help = message.contains("field is immutable").then_some("delete the object first, then apply it anew");
+    if status.is_invalid() || is_immutable(message) {
+        let help = is_immutable(message).then_some("delete the object first, then apply it anew");
         return (
             if help.is_some() { "Immutable" } else { "Invalid" }.to_owned(),
             fields(status),
@@ -179,6 +203,13 @@ fn cause(status: &Status) -> (String, String, Option<String>) {
         );
     }
     (status.reason.clone(), shortened(message), None)
+}
+
+/// Whether a field was to change that never changes.
+fn is_immutable(message: &str) -> bool {
+    ["field is immutable", "may not change fields other than", "spec for fields other than", "may not change once set"]
+        .iter()
+        .any(|words| message.contains(words))
 }
 
 /// The managers that hold the fields: `conflict with "kubectl" using apps/v1`.
@@ -209,10 +240,12 @@ fn conflict(status: &Status) -> (String, String, Option<String>) {
 fn fields(status: &Status) -> String {
     let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
     if causes.is_empty() {
-        return shortened(status.message.trim());
+        return shortened(&mistakes::without_value(status.message.trim()));
     }
-    let each: Vec<String> =
-        causes.iter().map(|cause| format!("{}: {}", cause.field, shortened(&cause.message))).collect();
+    let each: Vec<String> = causes
+        .iter()
+        .map(|cause| format!("{}: {}", cause.field, shortened(&mistakes::without_value(&cause.message))))
+        .collect();
     each.join("; ")
 }
 
@@ -226,40 +259,6 @@ fn shortened(message: &str) -> String {
     let start: String = message.chars().take(LIMIT / 2).collect();
     let end: String = message.chars().skip(length - LIMIT / 2).collect();
     format!("{start} … {end}")
-}
-
-/// The fault of an error that is no answer of the API server.
-pub(super) fn unreachable(error: &kube::Error, endpoint: &Endpoint) -> Fault {
-    if let kube::Error::SerdeError(error) = error {
-        let (context, server) = (&endpoint.context, endpoint.server.trim_end_matches('/'));
-        let message =
-            format!("what answers for context \"{context}\" at {server} does not speak the Kubernetes API: {error}");
-        return Fault::environment(message).help("is a proxy in between, or is the server in kubeconfig another one?");
-    }
-    let mut chain: Vec<String> = Vec::new();
-    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            match io.kind() {
-                ErrorKind::ConnectionRefused => return no_answer(endpoint, "connection refused"),
-                ErrorKind::TimedOut => return no_answer(endpoint, "no answer in time"),
-                ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => return no_answer(endpoint, "it hung up"),
-                _ => {}
-            }
-        }
-        chain.push(error.to_string());
-        next = error.source();
-    }
-    let innermost = chain.last().cloned().unwrap_or_default();
-    if chain.iter().any(|words| words.contains("certificate")) {
-        return Fault::environment(format!(
-            "the certificate of {} does not fit context \"{}\": {innermost}",
-            endpoint.server.trim_end_matches('/'),
-            endpoint.context
-        ))
-        .help("the cluster may have been made anew: refresh kubeconfig with the cluster's own tool");
-    }
-    no_answer(endpoint, &innermost)
 }
 
 #[cfg(test)]
@@ -351,18 +350,5 @@ mod tests {
                     .transient()
             )
         );
-    }
-
-    #[test]
-    fn a_refused_connection_is_the_environments_fault() {
-        let error = kube::Error::Service(Box::new(std::io::Error::from(ErrorKind::ConnectionRefused)));
-        let endpoint = Endpoint { context: "local".to_owned(), server: "https://127.0.0.1:6443/".to_owned() };
-        let fault = unreachable(&error, &endpoint);
-        assert_eq!(fault.kind, FaultKind::Environment);
-        assert_eq!(
-            fault.message,
-            "the cluster behind context \"local\" does not answer at https://127.0.0.1:6443: connection refused"
-        );
-        assert!(fault.transient);
     }
 }

@@ -14,7 +14,7 @@ use super::several::{Several, Short};
 use crate::diagnostic::Code;
 use crate::drivers::cluster::owned::Owner;
 use crate::drivers::cluster::rollout::rolls_out;
-use crate::drivers::cluster::{ApplyOptions, ApplyReport, Change};
+use crate::drivers::cluster::{ApplyOptions, ApplyReport, Change, Identity, metadata_fault, twice};
 use crate::kind::{CheckContext, ExistingPath};
 use crate::outcome::{Failure, Fault, Outcome, Outputs};
 
@@ -29,7 +29,7 @@ pub struct Apply {
     /// Takes over fields that another manager holds (kubectl, Helm, an autoscaler). Without it a conflict is an error
     /// that names them.
     force: bool,
-    /// Makes the namespace first, where it is not there.
+    /// Makes the namespace first, where it is not there. With `dry_run` it must be there already.
     create_namespace: bool,
     /// Waits until every Deployment, StatefulSet and DaemonSet among them has rolled out.
     wait: bool,
@@ -59,13 +59,20 @@ impl Verb for Apply {
             let help = "name files or folders: `apply: manifests/`, or write `objects:`".to_owned();
             cx.error(&[at.into()], Code::MissingKey, "there is nothing to apply", Some(help));
         }
+        // A missing file is reported by its format already.
         for (index, file) in self.files.0.iter().enumerate() {
-            // A missing file is reported by its format already.
             if file.below(cx.project).exists()
                 && let Err(fault) = manifests::checked(cx.project, file)
             {
                 let path = [at.into(), "files".into(), index.into()];
                 cx.error(&path, Code::InvalidValue, fault.message, fault.help);
+            }
+        }
+        for (index, object) in self.objects.iter().enumerate() {
+            let object = Value::Object(object.clone().into_iter().collect());
+            if let Some((message, help)) = metadata_fault(&object) {
+                let path = [at.into(), "objects".into(), index.into()];
+                cx.error(&path, Code::InvalidValue, message, Some(help));
             }
         }
     }
@@ -87,10 +94,8 @@ impl Verb for Apply {
             self.objects.iter().map(|object| Value::Object(object.clone().into_iter().collect())).collect();
         let manifests = manifests::read(&on.cx.project, &self.files.0, &inline)?;
         let places: Vec<String> = manifests.iter().map(|manifest| manifest.place.clone()).collect();
-        if self.create_namespace
-            && self.dry_run.is_none()
-            && let Some(failed) = ensure_namespace(on).await?
-        {
+        let namespace = if self.create_namespace { self.namespace(on).await? } else { None };
+        if let Some(failed) = namespace {
             return Ok(failed);
         }
         let options = ApplyOptions { force: self.force, dry_run: self.dry_run.is_some(), ..options(on) };
@@ -100,6 +105,7 @@ impl Verb for Apply {
             on.say(format!("{} {}{suffix}", applied.kind.named(&applied.name), applied.change.word()));
         };
         let report = on.cx.unless_cancelled(on.cluster.apply(objects, &options, &each)).await??;
+        report.notes.iter().for_each(|note| on.say(note));
         if !report.refused.is_empty() {
             return Ok(Outcome::Failed(refused(on, &report, &places)));
         }
@@ -119,6 +125,47 @@ impl Verb for Apply {
             }
         }
         Ok(Outcome::Passed(outputs(&report)))
+    }
+}
+
+impl Apply {
+    /// Complains of objects that are there twice, as far as that is known without a cluster.
+    pub(super) fn check_twice(&self, at: &str, namespace: Option<&str>, cx: &mut CheckContext<'_>) {
+        let inline: Vec<Value> =
+            self.objects.iter().map(|object| Value::Object(object.clone().into_iter().collect())).collect();
+        let Ok(all) = manifests::read(cx.project, &self.files.0, &inline) else { return };
+        // What names none goes to the step's namespace, which may not be known yet.
+        let namespace = namespace.unwrap_or_default();
+        for twice in twice(all.iter().map(|manifest| Identity::of(&manifest.object, namespace))) {
+            let place = |index: usize| match all[index].place.as_str() {
+                "" => format!("objects[{}]", index + inline.len() - all.len()),
+                place => place.to_owned(),
+            };
+            let (first, later) = (place(twice.first), place(twice.later));
+            let message = if first == later {
+                format!("{} is applied twice: {first} is named more than once", twice.shown)
+            } else {
+                format!("{} is there twice: {first} and {later}", twice.shown)
+            };
+            let help = "keep one of them, or give each its own name or namespace".to_owned();
+            cx.error(&[at.into()], Code::InvalidValue, message, Some(help));
+        }
+    }
+
+    /// Makes the namespace where it is not there; a server dry run only checks. The outcome where that fails.
+    async fn namespace(&self, on: &On<'_>) -> Result<Option<Outcome>, Fault> {
+        if self.dry_run.is_none() {
+            return ensure_namespace(on).await;
+        }
+        if on.cluster.has_namespace(on.namespace).await? {
+            return Ok(None);
+        }
+        let summary = format!(
+            "namespace/{} does not exist, and a server dry run makes none: the cluster cannot check what belongs into it",
+            on.namespace
+        );
+        let help = "make the namespace in a step before, or leave `dry_run` out: `create_namespace` then makes it";
+        Ok(Some(Outcome::Failed(Failure::new(summary).help(help))))
     }
 }
 
@@ -148,7 +195,10 @@ pub(super) async fn ensure_namespace(on: &On<'_>) -> Result<Option<Outcome>, Fau
 fn refused(on: &On<'_>, report: &ApplyReport, places: &[String]) -> Failure {
     let total = report.applied.len() + report.refused.len() + report.untried;
     let summary = match report.refused.as_slice() {
-        [(_, _, only)] if total == 1 => only.to_string(),
+        [(at, _, only)] if total == 1 => match places.get(*at).filter(|place| !place.is_empty()) {
+            Some(place) => format!("{place}: {only}"),
+            None => only.to_string(),
+        },
         refused => format!(
             "{} of {total} objects were refused: {}",
             refused.len(),
@@ -177,3 +227,6 @@ fn outputs(report: &ApplyReport) -> Outputs {
         ("objects".to_owned(), objects.into()),
     ])
 }
+
+#[cfg(test)]
+mod tests;

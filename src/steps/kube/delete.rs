@@ -17,7 +17,7 @@ use crate::diagnostic::Code;
 use crate::drivers::cluster::owned::holding;
 use crate::drivers::cluster::{Reference, Trouble, install_rank, refuse_system_namespace};
 use crate::kind::{CheckContext, ExistingPath};
-use crate::outcome::{Failure, Fault, Finding, Outcome, Outputs};
+use crate::outcome::{Failure, Fault, FaultKind, Finding, Outcome, Outputs};
 
 /// Objects whose Pods are asked about when the attempt must stop, and how long each may take.
 const EXPLAINED: usize = 3;
@@ -40,9 +40,9 @@ pub struct Delete {
     kind: Several<String>,
     /// With `kind`: the labels that the objects carry, as `app=todo`.
     selector: Option<String>,
-    /// Whether an object that is not there is as good as deleted.
-    #[serde(default = "yes")]
-    ignore_missing: bool,
+    /// Whether an object that is not there is as good as deleted: `true` where nothing is said. Written out, it holds for
+    /// a kind that the cluster does not serve as well.
+    ignore_missing: Option<bool>,
     /// Whether to wait until they are gone.
     #[serde(default = "yes")]
     wait: bool,
@@ -74,7 +74,7 @@ impl Short for Delete {
             files: Several::default(),
             kind: Several::default(),
             selector: None,
-            ignore_missing: true,
+            ignore_missing: None,
             wait: true,
             grace_period: None,
             cascade: Cascade::default(),
@@ -123,7 +123,7 @@ impl Verb for Delete {
             Err((object, trouble)) => return trouble.outcome(object.shown()),
         };
         let mut missing = objects.iter().zip(&doomed).filter(|(_, doomed)| doomed.is_none());
-        if !self.ignore_missing
+        if !self.ignores_missing()
             && let Some((object, _)) = missing.next()
         {
             let failure = Failure::new(format!("{} is not there", object.shown()));
@@ -140,11 +140,28 @@ impl Verb for Delete {
     }
 }
 
+/// Whether it says that the cluster serves no such kind, and not that this is unknown.
+fn is_answer(fault: &Fault) -> bool {
+    fault.kind != FaultKind::Environment && !fault.transient
+}
+
 impl Delete {
+    fn ignores_missing(&self) -> bool {
+        self.ignore_missing.unwrap_or(true)
+    }
+
     async fn named(&self, on: &On<'_>) -> Result<Vec<Workload>, Fault> {
         let mut objects = Vec::new();
         for target in &self.target.0 {
-            let (kind, name) = on.cluster.resolve(target).await?;
+            let (kind, name) = match on.cluster.resolve(target).await {
+                Ok(found) => found,
+                // No kind, no objects. Where that is not written, a typing error is more likely.
+                Err(fault) if self.ignore_missing == Some(true) && is_answer(&fault) => {
+                    on.say(format!("{target}: {}", fault.message));
+                    continue;
+                }
+                Err(fault) => return Err(fault),
+            };
             objects.push(Workload { kind, namespace: on.namespace.to_owned(), name });
         }
         if !self.files.0.is_empty() {
@@ -154,7 +171,7 @@ impl Delete {
                 let kind = match on.cluster.kind_of(&api_version, &kind).await {
                     Ok(kind) => kind,
                     // A kind whose CustomResourceDefinition is gone has no objects any more.
-                    Err(fault) if self.ignore_missing && !fault.transient => {
+                    Err(fault) if self.ignores_missing() && is_answer(&fault) => {
                         on.say(format!("{}: {}", manifest.place, fault.message));
                         continue;
                     }
@@ -171,7 +188,7 @@ impl Delete {
                 let api = kind.api(on.cluster.client().await?, on.namespace);
                 let list = ListParams::default().labels(selector);
                 let doing = format!("list {} {selector}", kind.resource.plural);
-                for found in on.cluster.ask(&doing, api.list_metadata(&list)).await?.items {
+                for found in on.cluster.list_metadata(&doing, &api, list).await? {
                     let name = found.metadata.name.unwrap_or_default();
                     objects.push(Workload { kind: kind.clone(), namespace: on.namespace.to_owned(), name });
                 }
@@ -191,7 +208,22 @@ impl Delete {
         let with = |trouble: Trouble| (object.clone(), trouble);
         let api = object.kind.api(on.cluster.client().await.map_err(|fault| with(fault.into()))?, &object.namespace);
         let doing = format!("delete {}", object.shown());
-        let there = on.cluster.ask(&doing, api.get_metadata_opt(&object.name)).await.map_err(with)?;
+        let there = match on.cluster.ask(&doing, api.get_metadata_opt(&object.name)).await {
+            // The kinds were discovered earlier in the run: its CustomResourceDefinition may have gone since.
+            Err(Trouble::Refused(refusal)) if refusal.code == 404 => {
+                on.cluster.forget_kinds();
+                let resource = &object.kind.resource;
+                match on.cluster.kind_of(&resource.api_version, &resource.kind).await {
+                    Err(fault) if is_answer(&fault) => {
+                        on.say(format!("{}: {}", object.shown(), fault.message));
+                        return Ok(None);
+                    }
+                    Ok(_) => return Err(with(Trouble::Refused(refusal))),
+                    Err(fault) => return Err(with(fault.into())),
+                }
+            }
+            other => other.map_err(with)?,
+        };
         let Some(uid) = there.and_then(|there| there.metadata.uid) else {
             on.say(format!("{} is not there", object.shown()));
             return Ok(None);
@@ -226,7 +258,11 @@ async fn gone(on: &On<'_>, doomed: &[Doomed]) -> Result<Option<Failure>, Fault> 
             *held.lock().unwrap_or_else(PoisonError::into_inner) = there.cloned();
             there.is_none().then_some(())
         };
-        on.cluster.until(&doomed.object.kind, &doomed.object.namespace, &doomed.object.name, decide).await
+        match on.cluster.until(&doomed.object.kind, &doomed.object.namespace, &doomed.object.name, decide).await {
+            // A CustomResourceDefinition that goes takes its objects with it, and their kind.
+            Err(Trouble::Refused(refusal)) if refusal.code == 404 => Ok(()),
+            other => other,
+        }
     });
     let waits: Vec<_> = waits.collect();
     let all = stream::iter(waits).buffer_unordered(IN_FLIGHT).try_collect::<Vec<()>>();

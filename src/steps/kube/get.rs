@@ -64,10 +64,10 @@ impl Verb for Get {
                 refuse_secrets(&kind)?;
                 let api = kind.api(on.cluster.client().await?, on.namespace);
                 let parameters = ListParams { label_selector: self.selector.clone(), ..ListParams::default() };
-                let listed =
-                    on.cx.unless_cancelled(on.cluster.ask(&format!("list {written}"), api.list(&parameters))).await?;
+                let doing = format!("list {written}");
+                let listed = on.cx.unless_cancelled(on.cluster.list(&doing, &api, parameters)).await?;
                 return match listed {
-                    Ok(list) => Ok(self.published(on, list.items.len(), list.items.iter().map(json).collect())),
+                    Ok(list) => Ok(self.published(on, list.len(), list.iter().map(json).collect())),
                     Err(trouble) => trouble.outcome(self.shown()),
                 };
             }

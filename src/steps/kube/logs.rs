@@ -77,7 +77,9 @@ impl Verb for Logs {
                 on.say(format!("{pod} {container}: {text}"));
             };
             let options = self.options();
-            let read = on.cluster.logs(on.namespace, &target, &options, &mut line);
+            let without =
+                |pod: &str, container: &str, why: &str| on.say(format!("{pod} {container} has no log: {why}"));
+            let read = on.cluster.logs(on.namespace, &target, &options, &mut line, &without);
             if let Err(trouble) = Box::pin(on.cx.unless_cancelled(read)).await? {
                 return trouble.outcome(target.to_string());
             }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::document::manifests;
-use crate::drivers::cluster::refuse_system_namespace;
+use crate::drivers::cluster::{metadata_fault, refuse_system_namespace};
 use crate::kind::ExistingPath;
 use crate::outcome::Fault;
 
@@ -51,6 +51,9 @@ pub fn checked(project: &Path, file: &ExistingPath) -> Result<(), Fault> {
         let own = if manifest.object["kind"] == "Namespace" { &meta["name"] } else { &meta["namespace"] };
         if let Err(fault) = refuse_system_namespace(own.as_str().unwrap_or_default()) {
             return Err(Fault { message: format!("{}: {}", manifest.place, fault.message), ..fault });
+        }
+        if let Some((message, help)) = metadata_fault(&manifest.object) {
+            return Err(Fault::invalid(format!("{}: {message}", manifest.place)).help(help));
         }
     }
     Ok(())

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
+use kube::api::DynamicObject;
 
 use crate::drivers::cluster::explain::Target;
-use crate::drivers::cluster::rollout::{Rollout, rolls_out, state_of};
-use crate::drivers::cluster::{Cluster, Kind, Trouble};
+use crate::drivers::cluster::rollout::{Rollout, rolls_out, state_of, terminating_message, terminating_pods};
+use crate::drivers::cluster::{Cluster, Followed, Kind, Trouble, selector_text};
 use crate::event::EndedEarly;
 use crate::kind::{Context, until_fatal};
 use crate::outcome::{Failure, Fault, Finding};
@@ -96,11 +97,13 @@ impl On<'_> {
             Waited::Decided(Ok(Ok(()))) => Ok(Ok(())),
             Waited::Decided(Ok(Err((workload, cause, message)))) => {
                 let summary = format!("{} did not roll out: {message}", workload.shown());
-                let mut findings = self.explain(workload).await;
+                // What its own strategy keeps has no other cause.
+                let by_strategy = by_strategy(&cause);
+                let mut findings = if by_strategy.is_some() { Vec::new() } else { self.explain(workload).await };
                 if !findings.iter().any(|finding| finding.cause == cause) {
                     findings.push(Finding::new(workload.shown(), cause, message));
                 }
-                Ok(Err(Failure::new(summary).because(findings)))
+                Ok(Err(Failure { help: by_strategy.map(str::to_owned), ..Failure::new(summary).because(findings) }))
             }
             Waited::Decided(Err(fault)) => Err(fault),
             Waited::Stopped => {
@@ -156,24 +159,59 @@ impl On<'_> {
                 pending.insert(shown.clone(), text.to_owned());
             }
         };
-        let decide = |object: Option<&kube::api::DynamicObject>| {
+        let decide = |object: Option<&DynamicObject>| {
             let Some(object) = object else {
                 return Some(Err(("Gone".to_owned(), "it is gone".to_owned())));
             };
             match state_of(&workload.kind.resource.kind, object) {
-                Rollout::Done => Some(Ok(())),
+                Rollout::Done => Some(Ok(object.clone())),
                 Rollout::Failed { cause, message } => Some(Err((cause, message))),
+                Rollout::Held(held) if held.as_asked => {
+                    note(&held.message);
+                    Some(Ok(object.clone()))
+                }
+                Rollout::Held(held) => Some(Err((held.cause.to_owned(), held.message))),
                 Rollout::Waiting(text) => {
                     note(&text);
                     None
                 }
             }
         };
-        let result = self.cluster.until(&workload.kind, &workload.namespace, &workload.name, decide).await;
+        let result = match self.cluster.until(&workload.kind, &workload.namespace, &workload.name, decide).await {
+            Ok(Ok(object)) => self.old_pods_gone(workload, &object, &note).await.map(Ok),
+            Ok(Err(failed)) => Ok(Err(failed)),
+            Err(trouble) => Err(trouble),
+        };
         if result.is_ok() {
             pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&shown);
         }
         (workload, result)
+    }
+
+    /// Waits until no pod of the workload is being deleted any more: it may still answer.
+    async fn old_pods_gone(
+        &self,
+        workload: &Workload,
+        object: &DynamicObject,
+        note: &(dyn Fn(&str) + Sync),
+    ) -> Result<(), Trouble> {
+        let Some(selector) = selector_text(&object.data["spec"]["selector"]) else { return Ok(()) };
+        let pods = self.cluster.kind_of("v1", "Pod").await?;
+        let decide = |pods: &Followed| {
+            let names = terminating_pods(&workload.kind.resource.kind, object, pods.values());
+            if names.is_empty() {
+                return Some(());
+            }
+            note(&terminating_message(&names));
+            None
+        };
+        match self.cluster.until_all(&pods, &workload.namespace, &selector, decide).await {
+            Err(Trouble::Refused(refusal)) if refusal.code == 403 => {
+                self.say(format!("{}: not looked for old pods: {}", workload.shown(), refusal.message));
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     async fn stopped_waiting(&self, workloads: &[Workload], pending: &BTreeMap<String, String>) -> Failure {
@@ -196,5 +234,14 @@ impl On<'_> {
     pub async fn explain_target(&self, namespace: &str, target: &Target) -> Vec<Finding> {
         let keep = |name: &str, text: &str| self.cx.evidence.keep(name, text);
         tokio::time::timeout(LAST_WORDS, self.cluster.explain(namespace, target, &keep)).await.unwrap_or_default()
+    }
+}
+
+/// What to do where a workload's own strategy keeps old pods.
+fn by_strategy(cause: &str) -> Option<&'static str> {
+    match cause {
+        "OnDelete" => Some("delete its pods, or write `wait: false` and wait for them in a later step"),
+        "Partition" => Some("lower `updateStrategy.rollingUpdate.partition`, or write `wait: false`"),
+        _ => None,
     }
 }

@@ -10,7 +10,7 @@ use super::Verb;
 use super::on::{On, Workload};
 use super::several::{Several, Short};
 use crate::drivers::cluster::rollout::rolls_out;
-use crate::drivers::cluster::{MANAGER, Reference, Trouble};
+use crate::drivers::cluster::{MANAGER, Reference, Refusal, Trouble};
 use crate::outcome::{Fault, Outcome, Outputs};
 
 /// Restarts the pods of Deployments, StatefulSets and DaemonSets.
@@ -85,7 +85,11 @@ pub(super) async fn change(
     let api = workload.kind.api(on.cluster.client().await?, &workload.namespace);
     let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let doing = format!("{verb} {}", workload.shown());
-    on.cluster.ask(&doing, api.patch(&workload.name, &parameters, &Patch::Strategic(patch))).await.map(drop)
+    let changed = on.cluster.ask(&doing, api.patch(&workload.name, &parameters, &Patch::Strategic(patch))).await?;
+    match changed.metadata.deletion_timestamp {
+        Some(_) => Err(Trouble::Refused(Refusal::dying(doing, &workload.shown(), &changed.metadata))),
+        None => Ok(()),
+    }
 }
 
 /// Waits for the rollouts, where it is wanted, and publishes the revision of a single one.

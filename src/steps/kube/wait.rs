@@ -1,5 +1,7 @@
 //! `wait`: until objects are as described, by watch.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use kube::api::DynamicObject;
 use schemars::JsonSchema;
@@ -75,19 +77,28 @@ impl Until {
     /// Whether the object is so; else how it is.
     fn holds(&self, kind: &Kind, object: Option<&DynamicObject>) -> Result<bool, (String, String)> {
         let Some(object) = object else { return Ok(matches!(self, Until::Deleted)) };
+        // What is being deleted is there no more for long: it is nothing to go on with.
+        if object.metadata.deletion_timestamp.is_some() && !self.asks_for_deletion() {
+            return Ok(false);
+        }
         match self {
             Until::Deleted => Ok(false),
             Until::Exists => Ok(true),
             Until::Condition { name, status } => {
-                let conditions = object.data["status"]["conditions"].as_array();
-                let found = conditions.into_iter().flatten().find(|condition| is_named(condition, name));
+                let of = &object.data["status"];
+                let found = of["conditions"].as_array().into_iter().flatten().find(|it| is_named(it, name));
+                // A condition of an earlier generation says nothing of the object as it is wanted now.
+                let generation = object.metadata.generation.unwrap_or(0);
+                let observed = |it: &Value| it["observedGeneration"].as_i64().is_none_or(|seen| seen >= generation);
                 Ok(found.is_some_and(|condition| {
-                    condition["status"].as_str().is_some_and(|found| found.eq_ignore_ascii_case(status))
+                    observed(of)
+                        && observed(condition)
+                        && condition["status"].as_str().is_some_and(|found| found.eq_ignore_ascii_case(status))
                 }))
             }
             Until::Rollout => match state_of(&kind.resource.kind, object) {
                 Rollout::Done => Ok(true),
-                Rollout::Waiting(_) => Ok(false),
+                Rollout::Waiting(_) | Rollout::Held(_) => Ok(false),
                 Rollout::Failed { cause, message } => Err((cause, message)),
             },
             Until::Expression(expression) => {
@@ -96,6 +107,18 @@ impl Until {
                 // A field that is not there yet is no error: it may come.
                 Ok(expression.eval(&scope).is_ok_and(|value| value == Value::Bool(true)))
             }
+        }
+    }
+}
+
+impl Until {
+    fn asks_for_deletion(&self) -> bool {
+        match self {
+            Until::Deleted => true,
+            Until::Expression(expression) => {
+                expression.references().iter().any(|it| it.path.iter().any(|part| part == "deletionTimestamp"))
+            }
+            Until::Condition { .. } | Until::Exists | Until::Rollout => false,
         }
     }
 }
@@ -138,7 +161,9 @@ impl Verb for Wait {
         };
         let found = async {
             if let Some(name) = &name {
-                let decide = |object: Option<&DynamicObject>| match until.holds(&kind, object) {
+                let mut first = None;
+                let decide = |object: Option<&DynamicObject>| match until.holds(&kind, same(&until, object, &mut first))
+                {
                     Ok(false) => None,
                     Ok(true) => Some(Ok(())),
                     Err(failed) => Some(Err(failed)),
@@ -146,7 +171,14 @@ impl Verb for Wait {
                 on.cluster.until(&kind, on.namespace, name, decide).await
             } else {
                 let selector = self.selector.as_deref().unwrap_or_default();
-                on.cluster.until_all(&kind, on.namespace, selector, |objects| all(&until, &kind, objects)).await
+                let mut first = None;
+                let decide = |objects: &Followed| {
+                    if matches!(until, Until::Deleted) {
+                        return none_left(objects, &mut first).then_some(Ok(()));
+                    }
+                    all(&until, &kind, objects)
+                };
+                on.cluster.until_all(&kind, on.namespace, selector, decide).await
             }
         };
         let begun = std::time::Instant::now();
@@ -189,12 +221,34 @@ impl Verb for Wait {
     }
 }
 
-/// All of a set that is not empty; for `deleted`, until it is empty.
-fn all(until: &Until, kind: &Kind, objects: &Followed) -> Option<Result<(), (String, String)>> {
-    if objects.is_empty() {
-        return matches!(until, Until::Deleted).then_some(Ok(()));
+/// The object; for `deleted` only while it is the one that was there first: a later one of its name is another.
+fn same<'o>(
+    until: &Until,
+    object: Option<&'o DynamicObject>,
+    first: &mut Option<Option<String>>,
+) -> Option<&'o DynamicObject> {
+    if !matches!(until, Until::Deleted) {
+        return object;
     }
-    for object in objects.values() {
+    let first = first.get_or_insert_with(|| object.and_then(|object| object.metadata.uid.clone()));
+    object.filter(|object| object.metadata.uid == *first)
+}
+
+/// Whether none of the objects that were there first is there any more.
+fn none_left(objects: &Followed, first: &mut Option<BTreeSet<String>>) -> bool {
+    let now: BTreeSet<String> = objects.values().filter_map(|object| object.metadata.uid.clone()).collect();
+    let first = first.get_or_insert_with(|| now.clone());
+    first.is_disjoint(&now)
+}
+
+/// All of a set that is not empty. What is being deleted belongs to it no more.
+fn all(until: &Until, kind: &Kind, objects: &Followed) -> Option<Result<(), (String, String)>> {
+    let stays = |object: &&DynamicObject| object.metadata.deletion_timestamp.is_none() || until.asks_for_deletion();
+    let objects: Vec<&DynamicObject> = objects.values().filter(stays).collect();
+    if objects.is_empty() {
+        return None;
+    }
+    for object in objects {
         match until.holds(kind, Some(object)) {
             Ok(true) => {}
             Ok(false) => return None,
@@ -250,5 +304,55 @@ mod tests {
         ] {
             assert_eq!(format!("{:?}", Until::parse(text).expect("well formed")), read);
         }
+    }
+
+    fn object(value: Value) -> DynamicObject {
+        serde_json::from_value(value).expect("an object")
+    }
+
+    fn deployments() -> Kind {
+        let crd = serde_json::json!({ "spec": { "group": "example.com", "scope": "Namespaced",
+            "names": { "kind": "Widget", "plural": "widgets" }, "versions": [{ "name": "v1", "served": true }] } });
+        Kind::of_crd(&crd).remove(0)
+    }
+
+    fn holds(until: &str, value: Value) -> bool {
+        Until::parse(until).expect("well formed").holds(&deployments(), Some(&object(value))).expect("no failure")
+    }
+
+    #[test]
+    fn a_condition_of_an_earlier_generation_is_none() {
+        use serde_json::json;
+        let with = |of_condition: Value, of_status: Value| {
+            json!({ "metadata": { "name": "w", "generation": 3 }, "status": { "observedGeneration": of_status,
+                "conditions": [{ "type": "Ready", "status": "True", "observedGeneration": of_condition }] } })
+        };
+        assert!(holds("condition=Ready", with(json!(3), json!(3))));
+        assert!(holds("condition=Ready", with(Value::Null, Value::Null)));
+        assert!(!holds("condition=Ready", with(json!(2), json!(3))));
+        assert!(!holds("condition=Ready", with(Value::Null, json!(2))));
+    }
+
+    #[test]
+    fn what_is_being_deleted_is_only_awaited_by_those_who_ask_for_it() {
+        let dying = serde_json::json!({ "metadata": { "name": "w", "deletionTimestamp": "2030-01-01T00:00:00Z" },
+            "status": { "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }] } });
+        for until in ["exists", "condition=Ready", "self.status.phase == \"Running\""] {
+            assert!(!holds(until, dying.clone()), "{until}");
+        }
+        assert!(holds("has(self.metadata.deletionTimestamp)", dying));
+    }
+
+    #[test]
+    fn deleted_means_the_object_that_was_there_and_no_later_one() {
+        let with = |uid: &str| object(serde_json::json!({ "metadata": { "name": "w", "uid": uid } }));
+        let mut first = None;
+        assert!(same(&Until::Deleted, Some(&with("a")), &mut first).is_some());
+        assert!(same(&Until::Deleted, Some(&with("b")), &mut first).is_none());
+        let mut first = None;
+        let set = |uid: &str| Followed::from([("w".to_owned(), with(uid))]);
+        assert!(!none_left(&set("a"), &mut first));
+        assert!(none_left(&set("b"), &mut first));
+        assert!(none_left(&Followed::new(), &mut None));
     }
 }

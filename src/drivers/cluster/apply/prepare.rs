@@ -85,10 +85,54 @@ pub(super) fn shown(object: &Value) -> String {
     format!("{}{group}/{name}", kind.to_ascii_lowercase())
 }
 
+/// What of an object's metadata is of a type that no cluster takes, and what to do: a name that YAML reads as a number,
+/// a label's value that it reads as true or false.
+pub fn metadata_fault(object: &Value) -> Option<(String, String)> {
+    let meta = &object["metadata"];
+    let wrong = |path: String, value: &Value| {
+        let (what, help) = match value {
+            Value::Number(number) => (format!("the number {number}"), "quote it"),
+            Value::Bool(truth) => (format!("the boolean {truth}"), "quote it"),
+            Value::Null => ("empty".to_owned(), "write a text"),
+            Value::Array(_) => ("a list".to_owned(), "write a text"),
+            Value::Object(_) => ("a mapping".to_owned(), "write a text"),
+            Value::String(_) => return None,
+        };
+        let message = format!("{path} is {what}, expected text");
+        Some((message, format!("{help}: `{path}` takes text only")))
+    };
+    if !meta.is_object() && !meta.is_null() {
+        return Some(("metadata is not a mapping".to_owned(), "write `metadata: { name: … }`".to_owned()));
+    }
+    for key in ["name", "generateName", "namespace"] {
+        let value = &meta[key];
+        if !value.is_null()
+            && let Some(found) = wrong(format!("metadata.{key}"), value)
+        {
+            return Some(found);
+        }
+    }
+    for key in ["labels", "annotations"] {
+        let pairs = meta[key].as_object().into_iter().flatten();
+        // An empty value is text without a character; the server reads it so.
+        let found = pairs
+            .filter(|(_, value)| !value.is_null())
+            .find_map(|(name, value)| wrong(format!("metadata.{key}[{name}]"), value));
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
 /// Makes it ready.
 #[expect(clippy::result_large_err, reason = "a refusal is rare, and read at once")]
 pub(super) fn prepare(at: usize, mut object: Value, kind: Kind, options: &ApplyOptions) -> Result<Prepared, Trouble> {
     let doing = format!("apply {}", shown(&object));
+    if let Some((message, help)) = metadata_fault(&object) {
+        let (code, cause) = (422, "WrongType".to_owned());
+        return Err(Trouble::Refused(Refusal { doing, code, cause, message, help: Some(help), ..Refusal::default() }));
+    }
     let Some(name) = object["metadata"]["name"].as_str().filter(|name| !name.is_empty()).map(str::to_owned) else {
         return Err(Trouble::Refused(Refusal {
             doing,
@@ -197,6 +241,22 @@ mod tests {
         for theirs in [json!({}), json!({ "pipeline.dev/pipeline": "todo", "pipeline.dev/namespace": "other" })] {
             assert_eq!(owned(object.clone(), Some(theirs))["metadata"]["labels"], Value::Null);
         }
+    }
+
+    #[test]
+    fn metadata_that_yaml_reads_as_another_type_is_named() {
+        let fault = |metadata| metadata_fault(&json!({ "metadata": metadata })).map(|(message, _)| message);
+        assert_eq!(fault(json!({ "name": 2026 })).as_deref(), Some("metadata.name is the number 2026, expected text"));
+        assert_eq!(fault(json!({ "name": true })).as_deref(), Some("metadata.name is the boolean true, expected text"));
+        let label = fault(json!({ "name": "a", "labels": { "tier": 1.5 } }));
+        assert_eq!(label.as_deref(), Some("metadata.labels[tier] is the number 1.5, expected text"));
+        assert_eq!(fault(json!({ "name": "a", "namespace": null, "annotations": { "x": null } })), None);
+        assert_eq!(fault(json!("a")).as_deref(), Some("metadata is not a mapping"));
+        let trouble = prepare(0, json!({ "kind": "Widget", "metadata": { "name": 2026 } }), crd(), &options());
+        assert_eq!(
+            trouble.expect_err("refused").to_string(),
+            "could not apply widget/(without a name): metadata.name is the number 2026, expected text"
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Snapshot;
 use super::json::{items, name, seconds_between, text};
+use crate::drivers::cluster::logs::not_of_the_application;
 
 /// How long one list may take: the logs need their time too.
 const LIST_LIMIT: Duration = Duration::from_millis(2500);
@@ -207,6 +208,8 @@ async fn log(client: &kube::Client, namespace: &str, pod: &str, container: &str,
     );
     let request = http::Request::get(url).body(Vec::new()).ok()?;
     let text = client.request_text(request).await.ok()?;
+    // what the node writes in place of a log is not from the application
+    let text: String = text.split_inclusive('\n').filter(|line| !not_of_the_application(line)).collect();
     Some(Log { pod: pod.to_owned(), container: container.to_owned(), previous, text })
 }
 
