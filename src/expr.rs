@@ -14,6 +14,7 @@ mod template;
 mod token;
 mod tree;
 
+pub use crate::document::Spelled;
 pub use cel::{Expr, ExprError, MAX_TEXT, Reference, Scope};
 pub use parse::MAX_NESTING;
 pub use render::{RenderError, has_template, render};

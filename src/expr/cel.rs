@@ -9,6 +9,7 @@ use kube_cel::cel::IdedExpr;
 use serde_json::Value;
 
 use super::{eval, parse, references};
+use crate::document::Spelled;
 use crate::outcome::Fault;
 
 /// The longest text of an expression, in bytes.
@@ -77,6 +78,17 @@ pub struct Reference {
 pub struct Scope {
     /// `vars`, `secrets`, `env`, `run`, `stages`, `steps`, `item`, `self` …
     pub roots: BTreeMap<String, Value>,
+    /// How numbers in them are written, by root name: `${{ vars.v }}` in a text is `1.10` where the file has `1.10`.
+    pub spelled: Arc<Spelled>,
+}
+
+impl Scope {
+    /// Sets how the numbers of a root are written.
+    pub fn spell(&mut self, root: &str, spelled: &Spelled) {
+        if !(spelled.is_empty() && self.spelled.is_empty()) {
+            Arc::make_mut(&mut self.spelled).set(root, spelled);
+        }
+    }
 }
 
 /// A parsed CEL expression; a clone shares what was parsed.
@@ -120,6 +132,14 @@ impl Expr {
     /// The text as written.
     pub fn text(&self) -> &str {
         &self.parsed.text
+    }
+
+    /// The path, where the whole expression is nothing but a reference.
+    pub(super) fn path(&self) -> Option<&[String]> {
+        match self.references() {
+            [only] if only.offset == 0 && only.len == self.text().len() && !only.tested => Some(&only.path),
+            _ => None,
+        }
     }
 
     /// Every free name it refers to, in reading order (names bound by `all`, `exists`, `map`, `filter` are not free).

@@ -19,6 +19,7 @@ const SHOWN: usize = 200;
 /// What a text must be; everything written must hold. Line ends at its end do not count.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-some" = true))]
 pub struct TextExpect {
     /// It is exactly this.
     #[serde(default)]

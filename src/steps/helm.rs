@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use crate::document::manifests;
 use crate::drivers::call::{Call, Undone};
 use crate::drivers::cluster::explain::Target;
+use crate::drivers::cluster::labels::label_value;
 use crate::drivers::cluster::rollout::rolls_out;
 use crate::drivers::files;
 use crate::drivers::helm::Author;
@@ -136,7 +137,7 @@ async fn act(verb: &Verb<'_>, cx: &Context, call: &Call<'_>) -> Result<Outputs, 
 /// Whose act it is.
 fn author(cx: &Context) -> Author {
     let pipeline = cx.scope.roots.get("run").and_then(|run| run["pipeline"].as_str()).unwrap_or_default();
-    Author { pipeline: pipeline.to_owned(), run: cx.run.to_string() }
+    Author { pipeline: label_value(pipeline), run: cx.run.to_string() }
 }
 
 /// Release and namespace of a verb that acts on the cluster.

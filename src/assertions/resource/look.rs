@@ -140,7 +140,7 @@ mod tests {
 
     fn measure(assertion: &str, objects: &[Arc<DynamicObject>]) -> Vec<String> {
         let assertion: Resource = serde_yaml::from_str(assertion).expect("well formed");
-        let scope = Scope { roots: [("vars".to_owned(), json!({"ports": 1}))].into() };
+        let scope = Scope { roots: [("vars".to_owned(), json!({"ports": 1}))].into(), ..Scope::default() };
         let measures = assertion.measures(objects, &scope).expect("measured");
         measures.iter().map(|it| format!("{}: {} / {} / {}", it.name, it.actual, it.expected, it.holds)).collect()
     }

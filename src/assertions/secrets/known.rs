@@ -58,6 +58,7 @@ mod tests {
                 ),
             ]
             .into(),
+            ..Scope::default()
         };
         assert_eq!(images(&scope).into_iter().collect::<Vec<_>>(), ["todo-a:dev", "x:1", "y:1"]);
         assert_eq!(namespaces(&scope).into_iter().collect::<Vec<_>>(), ["todo"]);
