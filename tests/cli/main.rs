@@ -19,4 +19,5 @@ mod places;
 mod records;
 mod secrets;
 mod signals;
+mod values;
 mod volume;

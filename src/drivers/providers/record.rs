@@ -21,6 +21,9 @@ pub struct Record {
     /// The user's own script that takes it down, where one brought it up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down: Option<String>,
+    /// The pipeline that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<String>,
 }
 
 impl Record {
@@ -63,6 +66,11 @@ impl Record {
             contexts.join(", ")
         ))
         .help("allow it in cluster.contexts, or take it down by hand"))
+    }
+
+    /// Whether another pipeline of the project made it.
+    pub fn is_of_another(&self, pipeline: &str) -> bool {
+        self.pipeline.as_deref().is_some_and(|maker| maker != pipeline)
     }
 
     /// Removes the one of this project.

@@ -112,8 +112,13 @@ async fn runs_the_program_it_finds_with_these_arguments() {
 #[test]
 fn remembers_what_was_made_until_it_is_forgotten() {
     let folder = tempfile::tempdir().expect("a folder");
-    let record =
-        Record { provider: "kind".to_owned(), name: "todo".to_owned(), context: "kind-todo".to_owned(), down: None };
+    let record = Record {
+        provider: "kind".to_owned(),
+        name: "todo".to_owned(),
+        context: "kind-todo".to_owned(),
+        down: None,
+        pipeline: None,
+    };
     assert_eq!(Record::load(folder.path()), Ok(None));
     record.save(folder.path()).expect("saved");
     assert_eq!(Record::load(folder.path()), Ok(Some(record)));

@@ -49,6 +49,7 @@ impl Up {
                 name: name.to_owned(),
                 context: context.clone(),
                 down: None,
+                pipeline: pipeline(cx),
             };
             // Written first: what is half made can be taken down too.
             record.save(&cx.project)?;
@@ -73,6 +74,7 @@ impl Up {
                 name: String::new(),
                 context: command.context.clone().unwrap_or_default(),
                 down: Some(down.0.clone()),
+                pipeline: pipeline(cx),
             };
             record.save(&cx.project)?;
         }
@@ -142,4 +144,9 @@ pub(super) fn failed(what: &str, exit: Exit, help: &str) -> Outcome {
         Exit::Stopped => ("was stopped".to_owned(), None),
     };
     Outcome::Failed(Failure { exit_code: code, ..Failure::new(format!("{what} {how}")).help(help) })
+}
+
+/// The name of the pipeline that runs.
+fn pipeline(cx: &Context) -> Option<String> {
+    cx.scope.roots.get("run").and_then(|run| run["pipeline"].as_str()).map(str::to_owned)
 }
