@@ -8,13 +8,17 @@ mod parse;
 mod repaired;
 mod scalar;
 mod shape;
+mod spelling;
 mod syntax;
 mod tabs;
 pub mod template;
 mod text;
 
 pub use decode::{DecodeError, decode};
+pub(crate) use decode::{MANIFEST, WRITTEN};
 pub use node::{Entry, Node, Segment, Value};
 pub use parse::parse;
+pub(crate) use scalar::resolve as resolve_scalar;
 pub use shape::{Field, Format, Formats, Found, Shape};
+pub use spelling::{Spelled, Written};
 pub use text::{MAX_BYTES, TextError, bytes_of, text_of};

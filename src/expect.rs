@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer};
 
 use crate::outcome::Measure;
-use crate::units::{Quantity, ScalarText, UnitError};
+use crate::units::{Quantity, ScalarText, Text, UnitError, as_written};
 
 /// What is expected of a measured quantity.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,7 +133,12 @@ pub enum ExpectError {
 
 impl<'de, Q: Quantity> Deserialize<'de> for Expect<Q> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = deserializer.deserialize_any(ScalarText)?;
+        // An expected text is as it is written; a number is compared as a number.
+        let text = if Q::FORMAT == Text::FORMAT {
+            as_written(deserializer)?
+        } else {
+            deserializer.deserialize_any(ScalarText)?
+        };
         Expect::parse(&text).map_err(de::Error::custom)
     }
 }

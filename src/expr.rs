@@ -27,6 +27,7 @@ mod token;
 mod tree;
 mod value;
 
+pub use crate::document::Spelled;
 pub use cel::{Expr, ExprError, MAX_TEXT, Reference, Scope};
 pub use meter::{CHECK_COST, Ended, Limits, RUN_COST};
 pub use parse::MAX_NESTING;

@@ -24,7 +24,7 @@ use crate::outcome::{Fault, Finding, Outcome, Verdict};
 
 pub use answer::{AnswerExpect, Asked, Content};
 pub use context::{CheckContext, Context, Covered, Evidence, Mark, RunSecrets, Signals};
-pub use fields::{Cel, ExistingPath, Script, SecretField, StepId};
+pub use fields::{Cel, ExistingPath, ManifestValue, Script, SecretField, StepId, WrittenValue};
 pub use found::Found;
 pub use sample::Sample;
 pub use text::{TextExpect, excerpt, finding_lines};

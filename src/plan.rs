@@ -21,7 +21,9 @@ mod stage;
 mod stage_files;
 mod step;
 mod step_keys;
+mod step_labels;
 mod step_names;
+mod typed;
 mod vars;
 
 pub(crate) use definition::Definer;
@@ -32,12 +34,13 @@ pub use single::GateFile;
 pub use node::{Body, Gate, PlanAssertion, PlanNode, PlanStage, Retry, StageId, StepPlan, Work, decode_rendered};
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use crate::drivers::Settings;
 use crate::event::{NodeId, StageOutline};
-use crate::expr::Template;
+use crate::expr::{Spelled, Template};
 use crate::kind::Registry;
 
 /// A plan: everything in it was checked, every name in it resolves, the graph has no cycle.
@@ -48,6 +51,7 @@ pub struct Plan {
     pub(crate) registry: Registry,
     pub(crate) settings: Settings,
     pub(crate) vars: IndexMap<String, serde_json::Value>,
+    pub(crate) spelled: Arc<Spelled>,
     pub(crate) env: Vec<(String, Template)>,
     pub(crate) pools: Vec<(String, u32)>,
     pub(crate) stages: Vec<PlanStage>,
@@ -78,6 +82,11 @@ impl Plan {
     /// The vars, after profile and `--var`.
     pub fn vars(&self) -> &IndexMap<String, serde_json::Value> {
         &self.vars
+    }
+
+    /// How numbers in vars are written: paths start with `vars`.
+    pub fn spelled(&self) -> &Arc<Spelled> {
+        &self.spelled
     }
 
     /// The stages, as events tell them.

@@ -1,13 +1,14 @@
 //! What a user writes, as types: pipeline, stage and gate files, the keys every step and assertion has. Checks nothing.
 
 mod common;
+mod editor;
 mod gate;
 mod pipeline;
 pub mod schema;
 pub mod secret;
 mod stage;
 
-pub use common::{Any, EnvText, StageNames, When, name_problem};
+pub use common::{Any, EnvText, MAX_NAME, StageNames, When, name_problem};
 pub use gate::{AssertionKeys, GateSpec, RetrySpec, SeveritySpec, UseSpec};
 pub use pipeline::{ClusterSpec, PipelineSpec, ProfileSpec};
 pub use secret::SecretSource;

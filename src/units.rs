@@ -285,10 +285,10 @@ impl fmt::Display for Text {
     }
 }
 
-/// A scalar visitor that hands text, whole numbers and fractions on as text.
+/// A scalar visitor that hands text, whole numbers and fractions on as text. See [`as_written`].
 pub(crate) struct ScalarText;
 
-impl Visitor<'_> for ScalarText {
+impl<'de> Visitor<'de> for ScalarText {
     type Value = Cow<'static, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -309,6 +309,20 @@ impl Visitor<'_> for ScalarText {
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<Self::Value, E> {
         Ok(Cow::Borrowed(if value { "true" } else { "false" }))
     }
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+/// A newtype of this name asks for a scalar as text, as it is written: `3.10` and not 3.1.
+pub(crate) const TEXT: &str = "$text";
+
+/// A scalar as text, as it is written.
+///
+/// # Errors
+/// A list or a mapping.
+pub(crate) fn as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'static, str>, D::Error> {
+    deserializer.deserialize_newtype_struct(TEXT, ScalarText)
 }
 
 macro_rules! scalar_quantity {

@@ -16,7 +16,7 @@ use crate::drivers::cluster::labels::LabelSelector;
 use crate::drivers::cluster::watch::Objects;
 use crate::kind::Watch;
 use crate::outcome::Fault;
-use crate::units::ScalarText;
+use crate::units::as_written;
 
 /// Wakes up on any change of the objects it holds.
 pub struct Changes {
@@ -98,7 +98,7 @@ struct Scalar(String);
 
 impl<'de> Deserialize<'de> for Scalar {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ScalarText).map(|text| Scalar(text.into_owned()))
+        as_written(deserializer).map(|text| Scalar(text.into_owned()))
     }
 }
 

@@ -304,8 +304,12 @@ pub(super) struct Runs {
 /// What to do with runs.
 #[derive(Debug, Subcommand)]
 pub(super) enum RunsCommand {
-    /// A line for each run, the newest first
-    List,
+    /// A line for each run of this pipeline, the newest first
+    List {
+        /// The runs of every pipeline in this folder
+        #[arg(long)]
+        all: bool,
+    },
     /// Everything about a run
     Show {
         /// The run's id, or a part of it [default: the newest]

@@ -6,11 +6,13 @@ use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Args, Clean};
+use super::record::Runs;
 use super::run::perform::{Ready, Wish};
 use super::scratch::scratch;
 use super::{aftermath, find, out, raised, record};
 use crate::drivers::World;
 use crate::drivers::call::{Call, Undone};
+use crate::drivers::cluster::labels::label_value;
 use crate::drivers::cluster::owned::Owner;
 use crate::drivers::compose::Raised;
 use crate::drivers::helm::{Installed, Remove};
@@ -36,13 +38,15 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
     let Loaded { plan: Some(plan), secrets, .. } = loaded else { return Ok(Exit::Invalid) };
     let plan = Arc::new(plan);
     let world = Arc::new(World::new(plan.settings().clone()));
-    let store = record::store(args)?;
+    let runs = record::runs(args)?;
+    let store = runs.store.clone();
     let runtime = super::runtime()?;
     runtime.block_on(async {
         let mut lock = Lock::take(&plan.settings().project, Duration::ZERO, |_| {}).await?;
         let since = jiff::Timestamp::now().to_string();
         lock.sign(&Holder { run: "pipeline clean".to_owned(), pid: std::process::id(), host: host(), since });
-        let dead = aftermath::dead(&store)?;
+        let mut dead = aftermath::dead(&store)?;
+        dead.retain(|dead| dead.past.pipeline == plan.pipeline());
         if wanted.dry_run {
             for dead in &dead {
                 out::data(&format!("run {} died; it owes: {}", dead.past.run, dead.past.owes().join(", ")));
@@ -58,7 +62,7 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
         }
         let mut swept = sweep(&world, &plan, &store, wanted.dry_run, wanted.timeout.unwrap_or(LIMIT)).await?;
         if let Some(age) = wanted.runs {
-            swept.found |= forget(&store, age, wanted.dry_run)?;
+            swept.found |= forget(&runs, age, wanted.dry_run)?;
         }
         if !swept.found && dead.is_empty() {
             out::say("nothing to remove: no run has left anything");
@@ -93,8 +97,11 @@ pub(super) async fn sweep(
     limit: Duration,
 ) -> Result<Swept, Fault> {
     let project = &plan.settings().project;
-    let mut found = !Raised::all(project).is_empty();
-    let down = raised::take_down(world, project, |_| true, dry_run).await?;
+    // What a run of another pipeline in this folder brought up is not ours.
+    let own = Runs::of(store.clone(), plan.pipeline());
+    let ours = |raised: &Raised| store.find(&raised.run).map_or(true, |run| own.is_own(&run));
+    let mut found = Raised::all(project).iter().any(ours);
+    let down = raised::take_down(world, project, ours, dry_run).await?;
     let env = super::run::environment();
     let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(10) };
     let records = Record::all(project)?;
@@ -139,7 +146,7 @@ async fn objects(
         return Ok(Swept { gone: true, found });
     }
     let owner =
-        Owner { pipeline: plan.pipeline().to_owned(), home: cluster.namespace().to_owned(), run: String::new() };
+        Owner { pipeline: label_value(plan.pipeline()), home: cluster.namespace().to_owned(), run: String::new() };
     let known = |run: &str| store.find(run).is_ok_and(|folder| folder.id() == run);
     let (releases, foreign) = world.helm.installed_by(&owner.pipeline, &owner.home, &known).await?;
     found |= !releases.is_empty();
@@ -192,20 +199,19 @@ async fn take_down(record: &Record, plan: &Plan, desk: &Desk<'_>, dry_run: bool)
     Ok(())
 }
 
-/// Removes the records of runs that are older than this; whether there were any.
-fn forget(store: &Store, age: Duration, dry_run: bool) -> Result<bool, Fault> {
+/// Removes the records of this pipeline's runs that are older than this; whether there were any.
+fn forget(runs: &Runs, age: Duration, dry_run: bool) -> Result<bool, Fault> {
     let old = |run: &crate::journal::RunFolder| {
         let written = std::fs::metadata(run.path()).and_then(|folder| folder.modified()).ok();
         written.and_then(|written| SystemTime::now().duration_since(written).ok()).is_some_and(|since| since >= age)
     };
-    let runs = store.list().map_err(|error| record::unfound(&error))?;
     let mut found = false;
-    for run in runs.iter().filter(|run| old(run) && !run.is_running()) {
+    for run in runs.own()?.iter().filter(|run| old(run) && !run.is_running()) {
         found = true;
         if dry_run {
             out::data(&format!("the record of run {}", run.id()));
         } else {
-            store.remove(run).map_err(|error| record::unfound(&error))?;
+            runs.store.remove(run).map_err(|error| record::unfound(&error))?;
             out::say(&format!("removed the record of run {}", run.id()));
         }
     }

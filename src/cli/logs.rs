@@ -11,14 +11,14 @@ use crate::outcome::Fault;
 
 /// Prints the log of a step, or lists the steps that have one.
 pub(super) fn run(args: &Args, wanted: &Logs) -> Result<Exit, Fault> {
-    let store = record::store(args)?;
+    let runs = record::runs(args)?;
     // `logs STEP` means the newest run; `logs RUN STEP` names one.
     let (run, step) = match (&wanted.run, &wanted.step) {
         (Some(run), Some(step)) => (Some(run.as_str()), Some(step.as_str())),
-        (Some(one), None) if store.find(one).is_ok() => (Some(one.as_str()), None),
+        (Some(one), None) if runs.find(Some(one)).is_ok() => (Some(one.as_str()), None),
         (one, _) => (None, one.as_deref()),
     };
-    let run = record::folder(&store, run)?;
+    let run = runs.find(run)?;
     let story = record::story(&run)?;
     let names: Vec<&str> = story.nodes.iter().map(|node| node.outline.name.as_str()).collect();
     let Some(step) = step else {

@@ -19,7 +19,7 @@ pub(super) fn run(args: &Args, wanted: &Plan) -> Result<Exit, Fault> {
         Err(exit) => return Ok(exit),
     };
     if let Some(plan) = loaded.plan.as_ref().filter(|_| wanted.diff) {
-        let run = record::folder(&record::store(args)?, None)?;
+        let run = record::runs(args)?.find(None)?;
         let old = Definition::of(&record::story(&run)?);
         let changes = diff::definitions(&old, &definition(plan));
         if wanted.format == PlanFormat::Json {

@@ -1,23 +1,91 @@
 //! The record of a run, found and replayed: what `report`, `runs` and `logs` have in common.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use super::args::Args;
 use super::{find, out};
+use crate::diagnostic::Diagnostics;
+use crate::document::{Node, bytes_of, parse, text_of};
+use crate::event::Event;
 use crate::journal::{End, JournalError, Reader, RunFolder, Store, StoreError};
 use crate::outcome::Fault;
 use crate::report::html;
 use crate::report::story::Story;
+use crate::source::SourceMap;
 
-/// The runs of the project at hand.
-pub(super) fn store(args: &Args) -> Result<Store, Fault> {
-    let file = find::pipeline_file(args)?;
-    Ok(Store::new(file.parent().unwrap_or(&file)))
+/// The runs of the project at hand. Several pipeline files in one folder share it: the newest run is the newest of the
+/// pipeline that the command line names.
+pub(super) struct Runs {
+    pub store: Store,
+    /// The pipeline's name; `None` where its file cannot be read, and then every run counts.
+    pipeline: Option<String>,
 }
 
-/// The run of this id; `latest`, or nothing, is the newest.
-pub(super) fn folder(store: &Store, wanted: Option<&str>) -> Result<RunFolder, Fault> {
-    store.find(wanted.unwrap_or("latest")).map_err(|error| unfound(&error))
+/// The runs of the project at hand, and the name of the pipeline at hand.
+pub(super) fn runs(args: &Args) -> Result<Runs, Fault> {
+    let file = find::pipeline_file(args)?;
+    Ok(Runs { store: Store::new(file.parent().unwrap_or(&file)), pipeline: pipeline_name(&file) })
+}
+
+/// The name that a pipeline file gives, whatever else is wrong with it.
+fn pipeline_name(file: &Path) -> Option<String> {
+    let text = text_of(bytes_of(file).ok()?.ok()?).ok()?;
+    let (mut sources, mut problems) = (SourceMap::default(), Diagnostics::default());
+    let id = sources.add("pipeline", file, text);
+    let tree = parse(&sources, id, &mut problems)?;
+    tree.get("pipeline").and_then(Node::scalar_text).map(Cow::into_owned)
+}
+
+/// The pipeline that a run is of; `None` where its record does not say.
+pub(super) fn pipeline_of(run: &RunFolder) -> Option<String> {
+    match Reader::open(&run.journal()).ok()?.next()?.event {
+        Event::RunStarted { pipeline, .. } => Some(pipeline),
+        _ => None,
+    }
+}
+
+impl Runs {
+    /// The runs of one pipeline.
+    pub fn of(store: Store, pipeline: &str) -> Self {
+        Runs { store, pipeline: Some(pipeline.to_owned()) }
+    }
+
+    /// Whether a run is one of this pipeline. One whose record does not say counts.
+    pub fn is_own(&self, run: &RunFolder) -> bool {
+        let Some(own) = &self.pipeline else { return true };
+        pipeline_of(run).is_none_or(|pipeline| pipeline == *own)
+    }
+
+    /// Every run of the project, newest first.
+    pub fn all(&self) -> Result<Vec<RunFolder>, Fault> {
+        self.store.list().map_err(|error| unfound(&error))
+    }
+
+    /// The runs of this pipeline, newest first.
+    pub fn own(&self) -> Result<Vec<RunFolder>, Fault> {
+        Ok(self.all()?.into_iter().filter(|run| self.is_own(run)).collect())
+    }
+
+    /// The run of this id, of any pipeline; `latest`, or nothing, is the newest of this one.
+    pub fn find(&self, wanted: Option<&str>) -> Result<RunFolder, Fault> {
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != "latest") {
+            return self.store.find(wanted).map_err(|error| unfound(&error));
+        }
+        let all = self.all()?;
+        if all.is_empty() {
+            return Err(unfound(&StoreError::Empty { root: self.store.root().to_owned() }));
+        }
+        all.into_iter().find(|run| self.is_own(run)).ok_or_else(|| self.nothing())
+    }
+
+    /// There are runs, but none of this pipeline.
+    fn nothing(&self) -> Fault {
+        let name = self.pipeline.as_deref().unwrap_or_default();
+        let root = self.store.root().display();
+        Fault::invalid(format!("no run of pipeline `{name}` has been recorded in {root}"))
+            .help("start one with `pipeline run`; `pipeline runs list --all` shows the runs of other pipelines")
+    }
 }
 
 /// A store's error for people.

@@ -8,7 +8,7 @@ use crate::report::{html, json, junit, text};
 
 /// Prints a report.
 pub(super) fn run(args: &Args, wanted: &Report) -> Result<Exit, Fault> {
-    let run = record::folder(&record::store(args)?, wanted.run.as_deref())?;
+    let run = record::runs(args)?.find(wanted.run.as_deref())?;
     let story = record::story(&run)?;
     match wanted.format {
         ReportFormat::Text => out::styled(&text::summary(&story)),

@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
         tools::present(&plan, &selection, &environment())?;
     }
     let past = match &run.resume {
-        Some(wanted) => Some(resume::past(&record::store(args)?, wanted, &plan)?),
+        Some(wanted) => Some(resume::past(&record::runs(args)?, wanted, &plan)?),
         None => None,
     };
     let runtime = super::runtime()?;
@@ -110,7 +110,7 @@ async fn go(
     warn_of_short(&ready);
     let jobs = run.jobs.unwrap_or_else(default_jobs).max(1);
     let wish = Wish { cached: !run.fresh, jobs, mode: mode(run), output: run.output, patience, called: args.called() };
-    let store = record::store(args)?;
+    let store = record::runs(args)?.store;
     let resumed = past.as_ref().map(|(folder, _)| folder.id());
     if let Some(exit) = aftermath::settle(&store, &ready, &wish, resumed, &mut lock).await? {
         return Ok(exit);

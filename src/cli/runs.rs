@@ -12,12 +12,16 @@ use crate::units::TimeSpan;
 
 /// Lists, shows or removes runs.
 pub(super) fn run(args: &Args, wanted: &Runs) -> Result<Exit, Fault> {
-    let store = record::store(args)?;
-    match wanted.command.as_ref().unwrap_or(&RunsCommand::List) {
-        RunsCommand::List => {
-            let runs = store.list().map_err(|error| record::unfound(&error))?;
+    let all = record::runs(args)?;
+    match wanted.command.as_ref().unwrap_or(&RunsCommand::List { all: false }) {
+        RunsCommand::List { all: every } => {
+            let runs = if *every { all.all()? } else { all.own()? };
             if runs.is_empty() {
                 out::say("no runs yet: `pipeline run` makes one");
+            }
+            let others = all.all()?.len().saturating_sub(runs.len());
+            if others > 0 {
+                out::say(&format!("not shown: {others} runs of other pipelines; `--all` lists them"));
             }
             let mut lines = String::new();
             for run in runs {
@@ -30,7 +34,7 @@ pub(super) fn run(args: &Args, wanted: &Runs) -> Result<Exit, Fault> {
             out::data(&lines);
         }
         RunsCommand::Show { run } => {
-            let run = record::folder(&store, run.as_deref())?;
+            let run = all.find(run.as_deref())?;
             let story = record::story(&run)?;
             let aftermath = if run.is_running() { String::new() } else { past::aftermath(&story) };
             let earlier = story.continues.iter().flat_map(|continues| {
@@ -41,22 +45,22 @@ pub(super) fn run(args: &Args, wanted: &Runs) -> Result<Exit, Fault> {
             out::styled(&format!("{earlier}{}\n{}{aftermath}", text::summary(&story), text::every_node(&story)));
         }
         RunsCommand::Diff { old, new } => {
-            let newest = store.list().map_err(|error| record::unfound(&error))?;
+            let newest = all.own()?;
             let old = match (old, newest.get(1)) {
-                (Some(old), _) => record::folder(&store, Some(old))?,
+                (Some(old), _) => all.find(Some(old))?,
                 (None, Some(before)) => before.clone(),
                 (None, None) => {
                     let help = "`pipeline run` makes one; `pipeline runs` lists them";
                     return Err(Fault::invalid("there are no two runs to compare").help(help));
                 }
             };
-            let new = record::folder(&store, new.as_deref())?;
+            let new = all.find(new.as_deref())?;
             out::styled(&diff::runs(&record::story(&old)?, &record::story(&new)?));
         }
         RunsCommand::Rm { runs } => {
             for wanted in runs {
-                let run = record::folder(&store, Some(wanted))?;
-                store.remove(&run).map_err(|error| record::unfound(&error))?;
+                let run = all.find(Some(wanted))?;
+                all.store.remove(&run).map_err(|error| record::unfound(&error))?;
                 out::say(&format!("removed {}", run.id()));
             }
         }

@@ -48,7 +48,7 @@ codes! {
     InvalidExpression "invalid-expression"
         "The CEL expression does not parse. See <https://cel.dev> for the language; `pipeline explain expressions` lists the names it may use."
     InvalidName "invalid-name"
-        "Names of stages, steps, vars and secrets are letters, digits, `-` and `_`, start with a letter, and are at most 63 characters long. Some names are reserved. Names of outputs are letters, digits, `-` and `_`; those of environment variables are not empty and hold no `=`."
+        "Names of stages, steps, vars and secrets are letters, digits, `-` and `_`, start with a letter, and are at most 255 characters long. Some names are reserved. Names of outputs are letters, digits, `-` and `_`; those of environment variables are not empty and hold no `=`."
     InvalidReference "invalid-reference"
         "A file reference leaves the project's folder, by `..`, an absolute path or a symbolic link, or names a file of another sort: a stage file where a gate file belongs. Keep what a pipeline uses inside the project."
     InvalidTemplate "invalid-template"

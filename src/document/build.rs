@@ -59,7 +59,7 @@ enum Key {
     /// The next node is a key.
     Awaited,
     /// The next node is this key's value.
-    Written(String, Span),
+    Written { key: String, span: Span, plain: bool },
     /// The next node is what `<<` merges in.
     Merge,
     /// The next node belongs to a key that was refused.
@@ -125,7 +125,7 @@ impl<'a> Builder<'a> {
                     Diagnostic::error(Code::Syntax, span, format!("`*{name}` refers to an anchor that does not exist"))
                         .help(format!("mark the value to repeat with `&{name}` above, or quote the text: \"*{name}\"")),
                 );
-                self.add(Node { span, value: Value::Null }, None, false);
+                self.add(Node::new(span, Value::Null), None, false);
             }
             _ => {}
         }
@@ -157,7 +157,7 @@ impl<'a> Builder<'a> {
             _ => span,
         };
         if let Some(broken) = self.broken.iter().find(|broken| broken.contains(&(span.start as usize))) {
-            return Node { span: self.span(broken.start, broken.end), value: Value::Null };
+            return Node::new(self.span(broken.start, broken.end), Value::Null);
         }
         if style == ScalarStyle::Folded
             && text.is_empty()
@@ -170,12 +170,14 @@ impl<'a> Builder<'a> {
         {
             return node;
         }
+        let plain = style == ScalarStyle::Plain && tag.is_none();
         let value = match tag {
             None if style == ScalarStyle::Plain => scalar::resolve(text),
             None => Value::Text(text.to_owned()),
             Some((tag, tag_span)) => self.tagged(text, tag, tag_span),
         };
-        Node { span, value }
+        let spelling = if plain { scalar::spelling(text, &value) } else { None };
+        Node { span, value, spelling }
     }
 
     /// `size: >5` is a folded text without any text; nobody means that.
@@ -197,7 +199,7 @@ impl<'a> Builder<'a> {
             )
             .help(format!("quote it: {}\"{value}\"", before[line..header].trim_start())),
         );
-        Some(Node { span, value: Value::Null })
+        Some(Node::new(span, Value::Null))
     }
 
     fn open(&mut self, span: Span, style: StructureStyle, anchor: usize, items: Items) -> Next {
@@ -250,7 +252,7 @@ impl<'a> Builder<'a> {
                 Value::Map(entries)
             }
         };
-        let node = Node { span, value };
+        let node = Node::new(span, value);
         self.anchor(frame.anchor, &node);
         self.add(node, None, false);
     }
@@ -274,7 +276,7 @@ impl<'a> Builder<'a> {
                 let empty = node.span.start == node.span.end && plain;
                 *key = match text.or(node.as_text()) {
                     Some("<<") if plain => Key::Merge,
-                    Some(text) if !empty => Key::Written(text.to_owned(), node.span),
+                    Some(text) if !empty => Key::Written { key: text.to_owned(), span: node.span, plain },
                     _ => {
                         let in_template = frame.flow && self.text[frame.start..].starts_with("{{");
                         *spoilt = true;
@@ -290,13 +292,13 @@ impl<'a> Builder<'a> {
                     }
                 };
             }
-            Key::Written(name, key_span) => {
+            Key::Written { key, span: key_span, plain } => {
                 let mut node = node;
                 // `timeout:` with nothing behind it: the key is all there is to point at.
                 if node.span.start == node.span.end && node.value == Value::Null {
                     node.span = key_span;
                 }
-                entries.push(Entry { key: name, key_span, node });
+                entries.push(Entry { key, key_span, plain, node });
             }
             Key::Merge => merges.push(node),
             Key::Refused => {}

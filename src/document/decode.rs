@@ -1,13 +1,20 @@
 //! From a checked tree to a typed value, straight through serde: no other value type in between.
 //!
-//! A text is expected where a number or a truth value was put in by a template: it is taken as its text. `null` in a
+//! A text is expected where a number or a truth value was put in by a template: it is taken as it is written. `null` in a
 //! struct is as good as a missing key. Enums are texts (`always`) or mappings of one key (`apply: …`).
 
 use serde::de::value::{Error, MapDeserializer, SeqDeserializer, StrDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, VariantAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
+use super::manifests::{self, scalar::Resolved};
 use super::node::{Entry, Node, Segment, Value};
+use crate::units::TEXT;
+
+/// A newtype of this name takes a scalar as JSON where JSON shows it as it is written, and as text elsewhere.
+pub(crate) const WRITTEN: &str = "$written";
+/// A newtype of this name takes a scalar as a Kubernetes manifest reads it.
+pub(crate) const MANIFEST: &str = "$manifest";
 
 /// Why a tree is not the wanted type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +61,25 @@ fn map<'de, I: Iterator<Item = &'de Entry>, V: Visitor<'de>>(entries: I, visitor
     Ok(value)
 }
 
+/// A mapping whose keys are read as in a manifest: `yes` without quotes is `true`.
+fn manifest_map<'de, V: Visitor<'de>>(entries: &'de [Entry], visitor: V) -> Result<V::Value, Error> {
+    let mut pairs: Vec<(String, &Node)> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let key = if entry.plain { manifests::scalar::key(&entry.key) } else { Some(entry.key.clone()) };
+        let Some(key) = key else {
+            return Err(serde::de::Error::custom(format!("`{}` cannot be a key; quote it", entry.key)));
+        };
+        if pairs.iter().any(|(other, _)| *other == key) {
+            return Err(serde::de::Error::custom(format!("the key `{key}` is there twice, as a manifest reads it")));
+        }
+        pairs.push((key, &entry.node));
+    }
+    let mut access = MapDeserializer::new(pairs.into_iter());
+    let value = visitor.visit_map(&mut access)?;
+    access.end()?;
+    Ok(value)
+}
+
 impl<'de> IntoDeserializer<'de, Error> for &'de Node {
     type Deserializer = Self;
 
@@ -72,7 +98,8 @@ impl<'de> Deserializer<'de> for &'de Node {
             Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
                 (Some(whole), _, _) => visitor.visit_u64(whole),
                 (_, Some(whole), _) => visitor.visit_i64(whole),
-                (_, _, fraction) => visitor.visit_f64(fraction.unwrap_or(f64::NAN)),
+                (_, _, Some(fraction)) if fraction.is_finite() => visitor.visit_f64(fraction),
+                _ => Err(serde::de::Error::custom(self.not_finite())),
             },
             Value::Text(text) => visitor.visit_borrowed_str(text),
             Value::List(items) => {
@@ -91,8 +118,9 @@ impl<'de> Deserializer<'de> for &'de Node {
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match &self.value {
-            Value::Bool(value) => visitor.visit_string(value.to_string()),
-            Value::Number(number) => visitor.visit_string(number.to_string()),
+            Value::Bool(_) | Value::Number(_) => {
+                visitor.visit_string(self.scalar_text().unwrap_or_default().into_owned())
+            }
             _ => self.deserialize_any(visitor),
         }
     }
@@ -101,8 +129,25 @@ impl<'de> Deserializer<'de> for &'de Node {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self)
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
+        match (name, &self.spelling) {
+            (TEXT, _) => self.deserialize_str(visitor),
+            (MANIFEST, Some(spelling)) => match manifests::scalar::resolve(spelling) {
+                Resolved::Null => visitor.visit_unit(),
+                Resolved::Bool(value) => visitor.visit_bool(value),
+                Resolved::Whole(value) => visitor.visit_i64(value),
+                Resolved::Fraction(value) if value.is_finite() => visitor.visit_f64(value),
+                Resolved::Fraction(_) => Err(serde::de::Error::custom(self.not_finite())),
+                Resolved::Text => visitor.visit_str(spelling),
+            },
+            (MANIFEST, None) => match &self.value {
+                Value::Map(entries) => manifest_map(entries, visitor),
+                _ => self.deserialize_any(visitor),
+            },
+            (WRITTEN, Some(spelling)) if self.changes_as_json(spelling) => visitor.visit_str(spelling),
+            (WRITTEN, _) => self.deserialize_any(visitor),
+            _ => visitor.visit_newtype_struct(self),
+        }
     }
 
     fn deserialize_struct<V: Visitor<'de>>(

@@ -1,5 +1,10 @@
 //! Kubernetes manifests: YAML or JSON, many documents a file, many files a folder. Reads them as `kubectl` does
-//! (`defaultMode: 0644` is octal, `yes` is true). Knows objects; no cluster and no schema.
+//! (`defaultMode: 0644` is octal, `yes` is true), or refuses them. Knows objects; no cluster and no schema.
+
+mod chunks;
+pub(crate) mod scalar;
+mod tree;
+mod yaml;
 
 mod foreign;
 
@@ -8,16 +13,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use serde_saphyr::{Options, SnippetMode, Spanned};
 
 /// How many documents one call reads.
 pub const MAX_DOCUMENTS: usize = 10_000;
 
 /// How many bytes one call reads, over all files.
 pub const MAX_BYTES: u64 = 50_000_000;
-
-/// How many values the aliases of one file may stand for.
-const MAX_ALIASED: usize = 100_000;
 
 /// How deep folders and lists may stand in each other.
 const MAX_FOLDERS: usize = 32;
@@ -130,8 +131,8 @@ pub fn read(path: &Path, root: &Path) -> Result<Vec<Manifest>, ManifestError> {
     Ok(manifests)
 }
 
-/// All manifests of a text; `source` says where it is from, and by its ending whether it is JSON. Empty documents are
-/// left out, lists (`kind: List`) are taken apart.
+/// All manifests of a text; `source` says where it is from. Empty documents are left out, lists (`kind: List`) are taken
+/// apart.
 ///
 /// # Errors
 /// Not well-formed, a document that is no object, or one without `apiVersion` or `kind`.
@@ -139,80 +140,12 @@ pub fn parse(text: &str, source: &Path) -> Result<Vec<Manifest>, ManifestError> 
     if text.len() as u64 > MAX_BYTES {
         return Err(refuse(source, None, format!("more than {} MB of manifests", MAX_BYTES / 1_000_000)));
     }
-    let json = source.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    let documents = if json { json_documents(text, source)? } else { yaml_documents(text, source)? };
+    let documents = chunks::documents(text, source)?;
     let mut manifests = Vec::new();
     for (line, object) in documents {
         take_apart(Manifest { object, source: source.to_owned(), line }, 0, &mut manifests)?;
     }
     Ok(manifests)
-}
-
-fn yaml_documents(text: &str, source: &Path) -> Result<Vec<(usize, Value)>, ManifestError> {
-    let documents = serde_saphyr::from_multiple_with_options::<Spanned<Value>>(text, options());
-    let documents = documents.map_err(|error| {
-        let line = error.location().and_then(|location| usize::try_from(location.line()).ok());
-        let words = error.render_with_options(serde_saphyr::render_options! { snippets: SnippetMode::Off });
-        refuse(source, line.filter(|line| *line > 0), plain_words(&words))
-    })?;
-    let line = |document: &Spanned<Value>| usize::try_from(document.defined.line()).unwrap_or(1).max(1);
-    Ok(documents.into_iter().map(|document| (line(&document), document.value)).collect())
-}
-
-fn options() -> Options {
-    let budget = serde_saphyr::budget! {
-        max_documents: MAX_DOCUMENTS,
-        max_events: 10_000_000,
-        max_nodes: 5_000_000,
-        max_depth: 64,
-    };
-    let aliases = serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIASED };
-    serde_saphyr::options! { legacy_octal_numbers: true, budget: budget, alias_limits: aliases }
-}
-
-/// The parser's words without the place, which is shown before them.
-fn plain_words(words: &str) -> String {
-    if words.contains("budget breached: Documents") {
-        return format!("more than {MAX_DOCUMENTS} documents");
-    }
-    if words.contains("alias replay limit exceeded") {
-        return format!("its aliases stand for more than {MAX_ALIASED} values");
-    }
-    let first = words.lines().next().unwrap_or("not well-formed YAML");
-    let without_place = match (first.strip_prefix("error: ").unwrap_or(first), first.rfind(" at line ")) {
-        (_, Some(at)) => &first[..at],
-        (rest, None) => rest,
-    };
-    // The parser speaks to programmers there.
-    let without_place = without_place.split(", set DuplicateKeyPolicy").next().unwrap_or(without_place);
-    let mut letters = without_place.chars();
-    match letters.next() {
-        Some(letter) if !without_place.starts_with("YAML") => letter.to_lowercase().chain(letters).collect(),
-        _ => without_place.to_owned(),
-    }
-}
-
-fn json_documents(text: &str, source: &Path) -> Result<Vec<(usize, Value)>, ManifestError> {
-    let line_at = |offset: usize| 1 + text[..offset].matches('\n').count();
-    let mut documents = Vec::new();
-    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    loop {
-        let start = stream.byte_offset();
-        let start = start + (text[start..].len() - text[start..].trim_start().len());
-        match stream.next() {
-            None => return Ok(documents),
-            Some(Ok(Value::Null)) => {}
-            Some(Ok(document)) => documents.push((line_at(start), document)),
-            Some(Err(error)) => {
-                let words = error.to_string();
-                let words = words.split(" at line ").next().unwrap_or("not well-formed JSON");
-                return Err(refuse(source, Some(error.line().max(1)), words.to_owned()));
-            }
-        }
-        if documents.len() > MAX_DOCUMENTS {
-            return Err(refuse(source, None, format!("more than {MAX_DOCUMENTS} documents")));
-        }
-    }
 }
 
 /// Puts an object, or the objects of a list, into `out`.
@@ -231,10 +164,20 @@ fn take_apart(mut manifest: Manifest, depth: usize, out: &mut Vec<Manifest>) -> 
     if let Some(why) = foreign::object(manifest.api_version(), &manifest.source) {
         return Err(here(why));
     }
-    let is_list = manifest.kind().ends_with("List") && fields.get("items").is_some_and(Value::is_array);
-    if !is_list {
-        out.push(manifest);
-        return Ok(());
+    match fields.get("items") {
+        None => {
+            out.push(manifest);
+            return Ok(());
+        }
+        Some(Value::Array(_) | Value::Null) if manifest.kind().ends_with("List") => {}
+        // kubectl takes everything that has `items` for a list.
+        Some(Value::Array(_) | Value::Null) => {
+            return Err(here(format!(
+                "a `{}` with `items` at its top; only a kind that ends in `List` has them",
+                manifest.kind()
+            )));
+        }
+        Some(_) => return Err(here("`items` is not a list".to_owned())),
     }
     if depth >= MAX_FOLDERS {
         return Err(here(format!("lists stand in each other deeper than {MAX_FOLDERS} levels")));
@@ -243,12 +186,15 @@ fn take_apart(mut manifest: Manifest, depth: usize, out: &mut Vec<Manifest>) -> 
     let api_version = manifest.api_version().to_owned();
     let Some(Value::Array(items)) = manifest.object.get_mut("items").map(Value::take) else { return Ok(()) };
     for mut object in items {
-        // The objects of a typed list (`PodList`) may leave out what the list says.
+        // The objects of a typed list (`PodList`) may leave out both that the list says.
         if let Value::Object(fields) = &mut object
             && !kind.is_empty()
+            && depth == 0
+            && !fields.contains_key("apiVersion")
+            && !fields.contains_key("kind")
         {
-            fields.entry("apiVersion").or_insert_with(|| api_version.clone().into());
-            fields.entry("kind").or_insert_with(|| kind.clone().into());
+            fields.insert("apiVersion".to_owned(), api_version.clone().into());
+            fields.insert("kind".to_owned(), kind.clone().into());
         }
         take_apart(Manifest { object, source: manifest.source.clone(), line: manifest.line }, depth + 1, out)?;
     }

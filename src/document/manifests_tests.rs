@@ -31,12 +31,12 @@ fn empty_documents_are_left_out_and_lines_are_kept() {
 
 #[test]
 fn lists_are_taken_apart() {
-    let text = "---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: A}\n- {apiVersion: v1, kind: PodList, items: [{metadata: {name: p}}]}\n";
+    let text = "---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: A}\n- {apiVersion: v1, kind: PodList, items: [{apiVersion: v1, kind: Pod, metadata: {name: p}}]}\n";
     assert_eq!(
         parsed(text),
         [
             (2, json!({"apiVersion": "v1", "kind": "A"})),
-            (2, json!({"metadata": {"name": "p"}, "apiVersion": "v1", "kind": "Pod"})),
+            (2, json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}})),
         ]
     );
 }
@@ -72,7 +72,7 @@ fn refuses_with_file_line_and_plain_words() {
         ("a: 1\na: 2\n", "a.yaml:2: duplicate mapping key: a"),
         ("a: b: c\n", "a.yaml:1: mapping values are not allowed in this context"),
         ("a:\n\t- b\n", "a.yaml:2: tabs disallowed within this context (block indentation)"),
-        ("a: *x\n", "a.yaml:1: alias references unknown anchor"),
+        ("a: *x\n", "a.yaml:1: the alias `*x` has no anchor in this document"),
         ("a: \"x\n", "a.yaml:1: unclosed quote"),
     ] {
         assert_eq!(refusal("a.yaml", text), expected);
@@ -124,4 +124,35 @@ fn reads_a_folder_and_those_in_it_in_order() {
     let empty = folder.path().join("empty");
     std::fs::create_dir(&empty).expect("may be made");
     assert!(read(&empty, folder.path()).expect_err("empty").message.starts_with("the folder holds no"));
+}
+
+/// What kubectl (apimachinery 0.34, sigs.k8s.io/yaml 1.6) makes of a file: its objects, or its refusal.
+#[derive(serde::Deserialize)]
+struct Fact {
+    text: String,
+    docs: Option<Vec<Value>>,
+}
+
+/// Files are read as kubectl reads them, or refused; never read as something else.
+#[test]
+fn a_file_is_read_as_kubectl_reads_it_or_refused() {
+    let (mut wrong, mut taken, mut refused, mut read) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    for line in include_str!("../../tests/facts/kubectl.jsonl").lines() {
+        let mut fact: Fact = serde_json::from_str(line).expect("a fact");
+        fact.docs.iter_mut().flatten().for_each(tree::settle);
+        let ours = parse(&fact.text, Path::new("a.yaml"))
+            .map(|manifests| manifests.into_iter().map(|manifest| manifest.object).collect::<Vec<_>>());
+        match (ours, fact.docs) {
+            (Ok(ours), Some(theirs)) if ours == theirs => read += 1,
+            (Err(_), None) => {}
+            (Ok(_), None) => taken.push(format!("{:?}", fact.text)),
+            (Err(error), Some(_)) => refused.push(format!("{:?}: {error}", fact.text)),
+            (Ok(ours), theirs) => wrong.push(format!("{:?}\n  ours   {ours:?}\n  theirs {theirs:?}", fact.text)),
+        }
+    }
+    assert!(wrong.is_empty(), "{} read differently:\n{}", wrong.len(), wrong.join("\n"));
+    // What kubectl refuses, and has one meaning: names of anchors, and lists in lists.
+    assert!(taken.len() <= 4, "{} taken:\n{}", taken.len(), taken.join("\n"));
+    // What kubectl takes, and we refuse with a reason.
+    assert!(read > 800 && refused.len() < 60, "{read} read, {} refused:\n{}", refused.len(), refused.join("\n"));
 }

@@ -1,5 +1,7 @@
 //! The span tree: one node a YAML node, with the place it stands at.
 
+use std::borrow::Cow;
+
 use crate::source::{SourceMap, Span};
 
 /// A YAML value with its place.
@@ -9,6 +11,9 @@ pub struct Node {
     pub span: Span,
     /// What it is.
     pub value: Value,
+    /// How a plain scalar is written, where its value does not show it: `3.10`, `0x1F`, `True`; also a plain text that
+    /// Kubernetes manifests read as another type (`0644`, `yes`).
+    pub spelling: Option<Box<str>>,
 }
 
 /// What a node is.
@@ -28,6 +33,20 @@ pub enum Value {
     Map(Vec<Entry>),
 }
 
+impl Value {
+    /// What it is in a word, for messages: `a mapping`, `a list`, `text`.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Value::Null => "nothing",
+            Value::Bool(_) => "true or false",
+            Value::Number(_) => "a number",
+            Value::Text(_) => "text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a mapping",
+        }
+    }
+}
+
 /// One `key: value` of a mapping.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
@@ -35,6 +54,8 @@ pub struct Entry {
     pub key: String,
     /// Where the key stands.
     pub key_span: Span,
+    /// Whether the key is written without quotes.
+    pub plain: bool,
     /// The value.
     pub node: Node,
 }
@@ -61,6 +82,45 @@ impl From<usize> for Segment {
 }
 
 impl Node {
+    /// A node without a spelling of its own.
+    pub fn new(span: Span, value: Value) -> Self {
+        Node { span, value, spelling: None }
+    }
+
+    /// A scalar as text: a number or a truth value as it is written; `None` for null and collections.
+    pub fn scalar_text(&self) -> Option<Cow<'_, str>> {
+        let written = |value: String| self.spelling.as_deref().map_or(Cow::Owned(value), Cow::Borrowed);
+        match &self.value {
+            Value::Text(text) => Some(Cow::Borrowed(text)),
+            Value::Number(number) => Some(written(number.to_string())),
+            Value::Bool(value) => Some(written(value.to_string())),
+            Value::Null | Value::List(_) | Value::Map(_) => None,
+        }
+    }
+
+    /// Why a number that is not finite cannot be a value.
+    pub(super) fn not_finite(&self) -> String {
+        let written = self.scalar_text().unwrap_or_default();
+        format!("`{written}` is not a finite number, and JSON holds no other; quote it if it is text: \"{written}\"")
+    }
+
+    /// Whether a scalar reads differently once it went through JSON: `2.0` may become 2.
+    pub(super) fn changes_as_json(&self, spelling: &str) -> bool {
+        let json = self.to_json();
+        let shown = json.to_string();
+        shown != spelling || (json.is_f64() && json.as_f64().is_some_and(|value| value.fract() == 0.0))
+    }
+
+    /// The first number below that is not finite, which has no JSON value.
+    pub fn non_finite(&self) -> Option<&Node> {
+        match &self.value {
+            Value::Number(number) => number.as_f64().is_some_and(|value| !value.is_finite()).then_some(self),
+            Value::List(items) => items.iter().find_map(Node::non_finite),
+            Value::Map(entries) => entries.iter().find_map(|entry| entry.node.non_finite()),
+            _ => None,
+        }
+    }
+
     /// The value under `key`, in a mapping.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.entry(key).map(|entry| &entry.node)
@@ -128,14 +188,7 @@ impl Node {
 
     /// What it is in a word, for messages: `a mapping`, `a list`, `text`.
     pub fn type_name(&self) -> &'static str {
-        match self.value {
-            Value::Null => "nothing",
-            Value::Bool(_) => "true or false",
-            Value::Number(_) => "a number",
-            Value::Text(_) => "text",
-            Value::List(_) => "a list",
-            Value::Map(_) => "a mapping",
-        }
+        self.value.type_name()
     }
 
     /// The same value for CEL and templates: without places.
@@ -175,10 +228,15 @@ impl Node {
             serde_json::Value::Object(fields) => Value::Map(
                 fields
                     .iter()
-                    .map(|(key, value)| Entry { key: key.clone(), key_span: span, node: Node::from_json(value, span) })
+                    .map(|(key, value)| Entry {
+                        key: key.clone(),
+                        key_span: span,
+                        plain: false,
+                        node: Node::from_json(value, span),
+                    })
                     .collect(),
             ),
         };
-        Node { span, value }
+        Node::new(span, value)
     }
 }

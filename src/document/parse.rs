@@ -154,6 +154,7 @@ impl Reading {
                 entries
                     .into_iter()
                     .map(|entry| Entry {
+                        plain: entry.plain,
                         key_span: self.place(entry.key_span, original),
                         node: self.placed(entry.node, original),
                         key: entry.key,
@@ -162,7 +163,7 @@ impl Reading {
             ),
             value => value,
         };
-        Node { span, value }
+        Node { span, value, spelling: tree.spelling }
     }
 }
 

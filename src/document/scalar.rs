@@ -1,9 +1,10 @@
 //! What a scalar is: the YAML 1.2 core schema, as `serde_yaml` resolves it. Knows no places and no trees.
 
+use super::manifests;
 use super::node::Value;
 
 /// What a plain scalar is. `yes`, `on`, `0644` and numbers no machine word holds are text.
-pub(super) fn resolve(text: &str) -> Value {
+pub(crate) fn resolve(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
         "true" | "True" | "TRUE" => return Value::Bool(true),
@@ -15,6 +16,17 @@ pub(super) fn resolve(text: &str) -> Value {
         return Value::Text(text.to_owned());
     }
     number(text).map_or_else(|| Value::Text(text.to_owned()), Value::Number)
+}
+
+/// The spelling of a plain scalar, where it is needed beside its value: of every number and truth value, and of a text that
+/// manifests read as another type.
+pub(super) fn spelling(text: &str, value: &Value) -> Option<Box<str>> {
+    let kept = match value {
+        Value::Number(_) | Value::Bool(_) => true,
+        Value::Text(_) => !matches!(manifests::scalar::resolve(text), manifests::scalar::Resolved::Text),
+        _ => false,
+    };
+    kept.then(|| text.into())
 }
 
 /// The number that a plain scalar is, if it is one.

@@ -71,9 +71,9 @@ impl Cache {
         &self.plan.node(self.node).outline.name
     }
 
-    /// A name may hold what no file's name can.
+    /// A name may hold what no file's name can. Pipelines in one folder have records of their own.
     fn path(&self) -> PathBuf {
-        let name = blake3::hash(self.name().as_bytes()).to_hex();
+        let name = blake3::hash(format!("{}\0{}", self.plan.pipeline(), self.name()).as_bytes()).to_hex();
         self.plan.settings().project.join(".pipeline/cache").join(format!("{}.json", &name[..16]))
     }
 

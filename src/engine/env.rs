@@ -21,35 +21,18 @@ pub(crate) fn over(base: &Arc<Env>, layer: &[(String, Template)], scope: &Scope)
     }
     let mut env = Env::clone(base);
     for (name, template) in layer {
-        let value = value(template, scope)
-            .map_err(|error| error.into_fault(format_args!("env {name}")))
-            .and_then(|value| as_text(value).ok_or_else(|| Fault::invalid(format!("env {name}: it holds a NUL"))))?;
+        let value = template.text(scope).map_err(|error| error.into_fault(format_args!("env {name}")))?;
+        if value.contains('\0') {
+            return Err(Fault::invalid(format!("env {name}: it holds a NUL")));
+        }
         env.insert(name.clone(), value);
     }
     Ok(Arc::new(env))
 }
 
-fn value(template: &Template, scope: &Scope) -> Result<Value, crate::expr::ExprError> {
-    match template.parts.as_slice() {
-        [] => Ok(Value::String(String::new())),
-        [Part::Literal(text)] => Ok(Value::String(text.clone())),
-        _ => template.eval(scope),
-    }
-}
-
 /// Whether any of the values waits for the run.
 pub(crate) fn is_templated(layer: &[(String, Template)]) -> bool {
     layer.iter().any(|(_, template)| template.parts.iter().any(|part| matches!(part, Part::Expr { .. })))
-}
-
-/// A value as a variable holds it: text as it is, nothing for null, JSON for all else.
-fn as_text(value: Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text,
-        Value::Null => String::new(),
-        other => other.to_string(),
-    };
-    (!text.contains('\0')).then_some(text)
 }
 
 /// A scope in which `env` is this.
@@ -77,6 +60,5 @@ mod tests {
         let layer = [("B".to_owned(), Template { parts: vec![Part::Literal("3".to_owned())] })];
         let env = over(&base, &layer, &scope).expect("a literal");
         assert_eq!(format!("{env:?}"), r#"{"A": "1", "B": "3"}"#);
-        assert_eq!(as_text(serde_json::json!({"a": [1, true]})).as_deref(), Some(r#"{"a":[1,true]}"#));
     }
 }

@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
-use crate::document::Node;
+use crate::document::{Node, Written};
 use crate::drivers::inputs;
 use crate::expr::Template;
 use crate::outcome::Fault;
 use crate::plan::{Definer, Plan, PlanNode, Work};
+use crate::source::{FileId, Span};
 
 use super::env::Env;
 
@@ -43,7 +44,9 @@ pub(crate) fn of(key: &[u8; 32], made: &Made<'_>) -> Result<String, Fault> {
     if let Work::Gate(_) = made.node.work {
         // Its assertions are rendered one by one, later: any var may decide them.
         for (name, value) in made.plan.vars() {
-            hasher.update(&Definer::default().word(name).word(&value.to_string()).finish());
+            let spelled = made.plan.spelled().below("vars").below(name);
+            let value = Written { value: value.clone(), spelled };
+            hasher.update(&Definer::default().word(name).tree(&value.node(Span::new(FileId(0), 0, 0))).finish());
         }
     }
     if !made.node.inputs.is_empty() || !made.reads.is_empty() {

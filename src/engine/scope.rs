@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use crate::event::{NodeId, Role, State};
-use crate::expr::{Expr, Scope};
+use crate::expr::{Expr, Scope, Spelled};
 use crate::mask::SecretText;
 use crate::outcome::{Fault, Outputs};
 use crate::plan::{Body, Plan, PlanNode, StageId, Work};
@@ -38,6 +38,8 @@ pub(crate) struct View {
 #[derive(Debug)]
 pub(crate) struct Known {
     roots: BTreeMap<String, Value>,
+    /// How the numbers of vars are written.
+    spelled: Arc<Spelled>,
     env: Result<Arc<Env>, Fault>,
     states: Vec<State>,
     /// Only of nodes that have some.
@@ -68,9 +70,11 @@ impl Known {
         let mut base = Env::clone(process_env);
         base.insert("PIPELINE_RUN".to_owned(), run.to_owned());
         base.insert("PIPELINE_PROJECT".to_owned(), project);
-        let env = env::over(&Arc::new(base), plan.env(), &Scope { roots: roots.clone(), ..Scope::default() });
+        let scope = Scope { roots: roots.clone(), spelled: plan.spelled().clone(), ..Scope::default() };
+        let env = env::over(&Arc::new(base), plan.env(), &scope);
         Known {
             roots,
+            spelled: Arc::clone(plan.spelled()),
             env,
             states: vec![State::Waiting; plan.nodes().len()],
             outputs: BTreeMap::new(),
@@ -115,7 +119,8 @@ impl Known {
     fn lay(&self, plan: &Plan, stage: StageId) -> Result<Ground, Fault> {
         let written = &plan.stages()[stage.index()];
         let base = self.env.clone()?;
-        let mut scope = Scope { roots: self.roots.clone(), ..Scope::default() };
+        let mut scope =
+            Scope { roots: self.roots.clone(), spelled: Arc::clone(&self.spelled), ..Scope::default() };
         scope.roots.insert("env".to_owned(), env::as_value(&base));
         scope.roots.insert("stages".to_owned(), self.behind(plan, stage));
         let mut env = Env::clone(&*env::over(&base, &written.env, &scope)?);
@@ -182,7 +187,8 @@ impl Known {
             let mut scope = scope.clone();
             scope.roots.insert("steps".to_owned(), Value::Object(steps.clone()));
             if let Some(item) = &node.item {
-                scope.roots.insert("item".to_owned(), item.clone());
+                scope.roots.insert("item".to_owned(), item.value.clone());
+                scope.spell("item", &item.spelled);
             }
             Arc::new(scope)
         };

@@ -117,7 +117,8 @@ fn seen<'j>(job: &'j Job, written: &PlanAssertion) -> (Arc<Scope>, Cow<'j, Conte
     let Some(params) = &written.params else { return (Arc::clone(&job.view.full), cx) };
     let with = |scope: &Scope| {
         let mut scope = scope.clone();
-        scope.roots.insert("params".to_owned(), params.as_ref().clone());
+        scope.roots.insert("params".to_owned(), params.value.clone());
+        scope.spell("params", &params.spelled);
         Arc::new(scope)
     };
     cx.to_mut().scope = with(&job.cx.scope);

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::meter::Limits;
 use super::tree::Node;
 use super::{compare, lookup, parse, references, run};
+use crate::document::Spelled;
 use crate::outcome::Fault;
 
 /// The longest text of an expression, in bytes.
@@ -82,6 +83,17 @@ pub struct Scope {
     pub roots: BTreeMap<String, Value>,
     /// What an evaluation may cost, and what ends it.
     pub limits: Limits,
+    /// How numbers in them are written, by root name: `${{ vars.v }}` in a text is `1.10` where the file has `1.10`.
+    pub spelled: Arc<Spelled>,
+}
+
+impl Scope {
+    /// Sets how the numbers of a root are written.
+    pub fn spell(&mut self, root: &str, spelled: &Spelled) {
+        if !(spelled.is_empty() && self.spelled.is_empty()) {
+            Arc::make_mut(&mut self.spelled).set(root, spelled);
+        }
+    }
 }
 
 /// A parsed CEL expression; a clone shares what was parsed.
@@ -125,6 +137,14 @@ impl Expr {
     /// The text as written.
     pub fn text(&self) -> &str {
         &self.parsed.text
+    }
+
+    /// The path, where the whole expression is nothing but a reference.
+    pub(super) fn path(&self) -> Option<&[String]> {
+        match self.references() {
+            [only] if only.offset == 0 && only.len == self.text().len() && !only.tested => Some(&only.path),
+            _ => None,
+        }
     }
 
     /// Every free name it refers to, in reading order (names bound by `all`, `exists`, `map`, `filter` are not free).

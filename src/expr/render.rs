@@ -32,22 +32,21 @@ pub fn has_template(node: &Node) -> bool {
 pub fn render(node: &Node, scope: &Scope) -> Result<Node, RenderError> {
     let value = match &node.value {
         Value::Text(text) if Template::is_in(text) => {
-            let value = Template::parse(text)
-                .and_then(|template| template.eval(scope))
-                .map_err(|error| RenderError { span: node.span, error })?;
-            return Ok(Node::from_json(&value, node.span));
+            return Template::parse(text)
+                .and_then(|template| template.node(scope, node.span))
+                .map_err(|error| RenderError { span: node.span, error });
         }
         Value::List(items) => Value::List(items.iter().map(|item| render(item, scope)).collect::<Result<_, _>>()?),
         Value::Map(entries) => {
             let rendered = |entry: &Entry| {
                 let node = render(&entry.node, scope)?;
-                Ok(Entry { key: entry.key.clone(), key_span: entry.key_span, node })
+                Ok(Entry { key: entry.key.clone(), key_span: entry.key_span, plain: entry.plain, node })
             };
             Value::Map(entries.iter().map(rendered).collect::<Result<_, _>>()?)
         }
         other => other.clone(),
     };
-    Ok(Node { span: node.span, value })
+    Ok(Node { span: node.span, value, spelling: node.spelling.clone() })
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use super::cel::{Expr, ExprError, Reference, Scope};
 use super::token::CLOSE_QUOTE;
+use crate::document::Node;
 use crate::document::template::{ESCAPED, OPEN, has_mark};
+use crate::source::Span;
 use serde_json::Value;
 
 /// A text with expressions in it.
@@ -82,6 +84,29 @@ impl Template {
         if let [Part::Expr { expr, offset }] = self.parts.as_slice() {
             return expr.eval(scope).map_err(|error| error.shifted(*offset));
         }
+        self.text(scope).map(Value::String)
+    }
+
+    /// Its value as a node; a number that is nothing but a reference is written as it is in the file.
+    ///
+    /// # Errors
+    /// Those of [`Expr::eval`].
+    pub fn node(&self, scope: &Scope, span: Span) -> Result<Node, ExprError> {
+        let mut node = Node::from_json(&self.eval(scope)?, span);
+        if let [Part::Expr { expr, .. }] = self.parts.as_slice()
+            && let Some(path) = expr.path()
+        {
+            scope.spelled.apply(path, &mut node);
+        }
+        Ok(node)
+    }
+
+    /// Its value as text: `null` is nothing, lists and maps are JSON, and a number that is nothing but a reference is
+    /// written as it is in the file.
+    ///
+    /// # Errors
+    /// Those of [`Expr::eval`].
+    pub fn text(&self, scope: &Scope) -> Result<String, ExprError> {
         let mut text = String::new();
         for part in &self.parts {
             match part {
@@ -89,11 +114,14 @@ impl Template {
                 Part::Expr { expr, offset } => match expr.eval(scope).map_err(|error| error.shifted(*offset))? {
                     Value::Null => {}
                     Value::String(value) => text.push_str(&value),
-                    other => text.push_str(&other.to_string()),
+                    other => match expr.path().and_then(|path| scope.spelled.get(path)) {
+                        Some(spelling) if !other.is_object() && !other.is_array() => text.push_str(spelling),
+                        _ => text.push_str(&other.to_string()),
+                    },
                 },
             }
         }
-        Ok(Value::String(text))
+        Ok(text)
     }
 
     /// Every free name its expressions refer to, in reading order; offsets count from the start of the template's text.

@@ -138,8 +138,8 @@ impl Workshop<'_> {
     fn with_known_values(&self, node: &Node, statics: &Scope) -> Node {
         let value = match &node.value {
             Value::Text(text) if Template::is_in(text) && !self.out.covers(node.span) => {
-                let known = Template::parse(text).and_then(|template| template.eval(statics));
-                return known.map_or_else(|_| node.clone(), |value| Node::from_json(&value, node.span));
+                let known = Template::parse(text).and_then(|template| template.node(statics, node.span));
+                return known.unwrap_or_else(|_| node.clone());
             }
             Value::List(items) => Value::List(items.iter().map(|item| self.with_known_values(item, statics)).collect()),
             Value::Map(entries) => {
@@ -149,7 +149,7 @@ impl Workshop<'_> {
             }
             other => other.clone(),
         };
-        Node { span: node.span, value }
+        Node { span: node.span, value, spelling: node.spelling.clone() }
     }
 
     /// A rendered tree holds no templates any more: text that still looks like one was escaped.
@@ -162,16 +162,10 @@ impl Workshop<'_> {
 
     /// The templates of an `env:` mapping, and what they refer to. Shape and names were checked.
     pub fn env(node: Option<&Node>) -> Vec<(String, Template)> {
-        let text = |node: &Node| match &node.value {
-            Value::Text(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            Value::Bool(value) => Some(value.to_string()),
-            _ => None,
-        };
         let entries = node.map(Node::entries).unwrap_or_default();
         entries
             .iter()
-            .filter_map(|entry| Some((entry.key.clone(), Template::parse(&text(&entry.node)?).ok()?)))
+            .filter_map(|entry| Some((entry.key.clone(), Template::parse(&entry.node.scalar_text()?).ok()?)))
             .collect()
     }
 }
@@ -183,5 +177,5 @@ pub(super) fn as_written(kind: &str) -> String {
 
 /// A mapping with only the entries that `keep` chooses; the place stays.
 pub(super) fn only(node: &Node, keep: impl Fn(&Entry) -> bool) -> Node {
-    Node { span: node.span, value: Value::Map(node.entries().iter().filter(|entry| keep(entry)).cloned().collect()) }
+    Node::new(node.span, Value::Map(node.entries().iter().filter(|entry| keep(entry)).cloned().collect()))
 }

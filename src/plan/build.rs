@@ -44,7 +44,7 @@ pub(super) struct Input {
     pub context: Option<String>,
     pub profile: Option<String>,
     /// Vars with a value from the command line.
-    pub set: Vec<String>,
+    pub set: Vec<(String, String)>,
     /// Whether it is a gate file alone, whose parameters the command line gives.
     pub lone_gate: bool,
     pub registry: Registry,
@@ -84,7 +84,7 @@ fn check_loaders(spec: &PipelineSpec, node: &Node, out: &mut Diagnostics) {
 pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> Option<Plan> {
     let Input { spec, node, stages, lost, context, profile, set, lone_gate, registry } = input;
     let all = Vars { spec: &spec, node: &node, profile: profile.as_deref(), set: &set, sources: &files.sources };
-    let Settled { vars, unsettled } = all.settle(out);
+    let Settled { vars, spelled, unsettled } = all.settle(out);
     check_loaders(&spec, &node, out);
     let shapes = Shapes::new(registry);
     let lost = Lost {
@@ -96,6 +96,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     };
     let names = Names {
         vars: vars.clone(),
+        spelled,
         unsettled,
         secrets: written(&node, "secrets")
             .chain(spec.secrets.keys().cloned())
@@ -105,11 +106,12 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         stages: stages.iter().map(|stage| (stage.name.clone(), step_names(&stage.node, &shapes, out))).collect(),
         lost,
     };
-    let statics = Arc::new(static_scope(&vars, None, None));
+    let statics = Arc::new(static_scope(&vars, &names.spelled, None, None));
     let mut pools: Vec<(String, u32)> =
         spec.pools.iter().map(|(name, places)| (name.clone(), (*places).max(1))).collect();
     // Those whose size is wrong are there all the same.
     pools.extend(written(&node, "pools").filter(|name| !spec.pools.contains_key(name)).map(|name| (name, 1)));
+    let spelled = Arc::clone(&statics.spelled);
     let mut shop = Workshop { names, statics, files, shapes, pools, lone_gate, circular: HashSet::new(), out };
 
     // Gate files are kept from here on: each is read once, whoever uses it.
@@ -160,6 +162,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         registry,
         settings,
         vars,
+        spelled,
         env: outer.env,
         pools,
         stages: parts.stages,

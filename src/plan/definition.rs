@@ -21,7 +21,8 @@ impl Definer {
         match &node.value {
             Value::Null => _ = self.0.update(b"n"),
             Value::Bool(value) => _ = self.0.update(if *value { b"t" } else { b"f" }),
-            Value::Number(number) => _ = self.word("#").word(&number.to_string()),
+            // `3.10` and `3.1` are the same number, but not the same text.
+            Value::Number(_) => _ = self.word("#").word(&node.scalar_text().unwrap_or_default()),
             Value::Text(text) => _ = self.word("s").word(text),
             Value::List(items) => {
                 self.0.update(b"[");

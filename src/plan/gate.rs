@@ -12,7 +12,7 @@ use super::node::{Gate, PlanAssertion, PlanNode, Retry, Work};
 use super::salvage::is_told;
 use super::stage::{UNPLACED, condition};
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
-use crate::document::{Node, Value};
+use crate::document::{Node, Value, Written};
 use crate::event::{NodeOutline, Role};
 use crate::expr::Scope;
 use crate::kind::{AssertionKind, Tolerate};
@@ -142,7 +142,7 @@ impl Workshop<'_> {
         }
         let kinds = self.assertion_kinds(item);
         reading.definer.tree(item);
-        let statics = static_scope(&self.names.vars, None, params);
+        let statics = static_scope(&self.names.vars, &self.names.spelled, None, params);
         let place = Place::new(Site { params, ..reading.site }, &statics);
         let shape = Arc::clone(&self.shapes.assertion_keys);
         let fixed = only(item, |field| field.key != "when" && shape.has_key(&field.key));
@@ -174,7 +174,10 @@ impl Workshop<'_> {
             otherwise: spec.otherwise,
             tolerate: spec.tolerate,
             warning: spec.severity == SeveritySpec::Warning,
-            params: statics.roots.get("params").cloned().map(Arc::new),
+            params: statics
+                .roots
+                .get("params")
+                .map(|values| Arc::new(Written { value: values.clone(), spelled: statics.spelled.below("params") })),
         })
     }
 

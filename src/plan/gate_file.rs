@@ -10,8 +10,9 @@ use super::load::render_static;
 use super::names::{Params, Site, static_scope};
 use super::node::PlanAssertion;
 use super::salvage::{is_partial, is_told};
+use super::typed::{fit, typed};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
-use crate::document::{Entry, Node, Value};
+use crate::document::{Entry, Node, Spelled, Value, Written};
 use crate::expr::{Scope, Template, has_template};
 use crate::source::Span;
 
@@ -32,7 +33,7 @@ const OF_VALUES: [Code; 7] = [
 impl Workshop<'_> {
     /// The assertions of a gate file, with the parameters that `with:` gives.
     pub fn used(&mut self, item: &Node, params: Option<&Params>, reading: &mut Reading) -> Vec<PlanAssertion> {
-        let statics = static_scope(&self.names.vars, None, params);
+        let statics = static_scope(&self.names.vars, &self.names.spelled, None, params);
         let place = Place::new(Site { params, ..reading.site }, &statics);
         let shape = Arc::clone(&self.shapes.use_keys);
         let found = self.inspect(item, &shape, place);
@@ -57,7 +58,9 @@ impl Workshop<'_> {
         let by_option = self.lone_gate && reading.open.is_empty();
         let params = if list { None } else { Some(self.params(&file, item, &path, with, by_option)) };
         for (name, value) in params.iter().flat_map(|params| &params.values) {
-            reading.definer.word(name).word(&value.to_string());
+            let spelled = params.iter().map(|params| params.spelled.below(name)).next().unwrap_or_default();
+            let value = Written { value: value.clone(), spelled };
+            reading.definer.word(name).tree(&value.node(using.span));
         }
         reading.open.push(OpenFile { file: file.span.file, name: path, span: using.span });
         let assertions = if list { &*file } else { file.get("assertions").unwrap_or(&*file) };
@@ -138,7 +141,11 @@ impl Workshop<'_> {
         let known: Vec<String> = params.names().map(str::to_owned).collect();
         for name in with.names() {
             if known.iter().any(|known| known == name) {
-                params.take(name, &with);
+                let declared = file.get("params").and_then(|params| params.get(name)).map(|node| node.span);
+                let how = Typing { by_option, path, declared: declared.unwrap_or(span) };
+                if let Some(problem) = params.take(name, &with, &how) {
+                    self.out.push(problem);
+                }
             } else if !params.partial {
                 let at = item.get("with").and_then(|with| with.entry(name)).map_or(span, |entry| entry.key_span);
                 let help = did_you_mean(name, known.iter().map(String::as_str));
@@ -194,20 +201,58 @@ impl Workshop<'_> {
     }
 }
 
+/// How a parameter's value takes its type.
+struct Typing<'a> {
+    /// Whether it is from the command line.
+    by_option: bool,
+    /// The gate file.
+    path: &'a str,
+    /// Where the parameter is declared.
+    declared: Span,
+}
+
 impl Params {
     fn names(&self) -> impl Iterator<Item = &str> {
         self.places.keys().map(String::as_str)
     }
 
-    /// Takes over what `other` says of a parameter.
-    fn take(&mut self, name: &str, other: &Params) {
+    /// Takes over what `other` says of a parameter, as a value of the parameter's type; what is wrong with it.
+    fn take(&mut self, name: &str, other: &Params, how: &Typing<'_>) -> Option<Diagnostic> {
+        // Of a parameter whose own value is wrong the type is not known.
+        let declared = self.values.get(name).map(|value| Node::from_json(value, how.declared).value);
         self.lost.retain(|lost| lost != name);
-        match other.values.get(name) {
-            Some(value) => _ = self.values.insert(name.to_owned(), value.clone()),
-            None => self.lost.push(name.to_owned()),
+        let place = other.places.get(name).copied();
+        if let Some(place) = place {
+            self.places.insert(name.to_owned(), place);
         }
-        if let Some(place) = other.places.get(name) {
-            self.places.insert(name.to_owned(), *place);
+        let Some(value) = other.values.get(name) else {
+            self.lost.push(name.to_owned());
+            return None;
+        };
+        let given = Written { value: value.clone(), spelled: other.spelled.below(name) };
+        let given = given.node(place.unwrap_or(how.declared));
+        let declared = declared.unwrap_or(Value::Null);
+        let fitted = match given.as_text() {
+            Some(text) if how.by_option => typed(text, &declared, given.span),
+            _ => fit(given.clone(), &declared),
+        };
+        match fitted {
+            Ok(node) => {
+                self.values.insert(name.to_owned(), node.to_json());
+                self.spelled.set(name, &Spelled::of(&node));
+                None
+            }
+            Err(misfit) => {
+                self.lost.push(name.to_owned());
+                let (gives, path) = (if how.by_option { "--param" } else { "with" }, how.path);
+                let message = format!(
+                    "`{gives}` gives {} for the parameter `{name}`, which is {} in `{path}`",
+                    misfit.given, misfit.declared
+                );
+                let help = format!("give {}, or change the value in the gate file's `params:`", misfit.declared);
+                let problem = Diagnostic::error(Code::WrongType, given.span, message).help(help);
+                Some(problem.also(how.declared, "declared here"))
+            }
         }
     }
 }
@@ -220,7 +265,18 @@ fn given(node: Option<&Node>, statics: &Scope, aloud: bool, out: &mut Diagnostic
     for Entry { key, node, .. } in entries {
         params.places.insert(key.clone(), node.span);
         match render_quietly(node, statics, aloud, out).filter(|_| !is_told(node, out)) {
-            Some(value) => _ = params.values.insert(key.clone(), value.to_json()),
+            Some(value) => {
+                if let Some(number) = value.non_finite() {
+                    let help = "JSON holds no such number; quote it if it is text";
+                    let message =
+                        format!("`{key}`: `{}` is not a finite number", number.scalar_text().unwrap_or_default());
+                    out.push(Diagnostic::error(Code::InvalidValue, number.span, message).help(help));
+                    params.lost.push(key.clone());
+                } else {
+                    params.values.insert(key.clone(), value.to_json());
+                    params.spelled.set(key, &Spelled::of(&value));
+                }
+            }
             None => params.lost.push(key.clone()),
         }
     }

@@ -10,7 +10,7 @@ use crate::document::{Format, Formats, Node, Value};
 use crate::expect::Expect;
 use crate::expr::{Expr, ExprError, Part, Reference, Scope, Template};
 use crate::source::{SourceMap, Span};
-use crate::spec::{When, name_problem};
+use crate::spec::{MAX_NAME, When, name_problem};
 use crate::units::{ByteSize, Count, Percent, Quantity, Rate, Text, TimeSpan};
 
 /// The format of a duration in which something must end.
@@ -54,10 +54,11 @@ pub(super) struct Judge<'a> {
 impl Formats for Judge<'_> {
     fn judge(&mut self, format: Format<'_>, out: &mut Diagnostics) {
         let text = match &format.node.value {
-            Value::Text(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
-            Value::Bool(value) => value.to_string(),
-            _ => return,
+            Value::Number(number) if format.name != "expect-text" => number.to_string(),
+            _ => match format.node.scalar_text() {
+                Some(text) => text.into_owned(),
+                None => return,
+            },
         };
         let name = match (format.name, format.key) {
             ("duration", "timeout" | "within") => TIME_LIMIT,
@@ -264,7 +265,7 @@ pub(super) fn broken(error: &ExprError, code: Code, span: Span) -> Diagnostic {
 /// What to type for a name that is none: the same with what does not belong in it replaced.
 pub(super) fn name_help(written: &str) -> String {
     let tame = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
-    let fixed: String = written.trim().chars().map(tame).take(63).collect();
+    let fixed: String = written.trim().chars().map(tame).take(MAX_NAME).collect();
     let fixed = fixed.trim_start_matches(|c: char| !c.is_ascii_alphabetic()).trim_end_matches('-');
     match fixed {
         "" => "names start with a letter, such as `build-1`".to_owned(),

@@ -29,7 +29,7 @@ pub struct Options {
     pub file: PathBuf,
     /// `--profile`.
     pub profile: Option<String>,
-    /// `--var NAME=VALUE`, in order; a value is read as a YAML scalar.
+    /// `--var NAME=VALUE`, in order; a value takes the type of the var.
     pub vars: Vec<(String, String)>,
     /// `--context`.
     pub context: Option<String>,
@@ -86,7 +86,7 @@ pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
         lost,
         context: options.context.clone(),
         profile: options.profile.clone(),
-        set: options.vars.iter().map(|(name, _)| name.clone()).collect(),
+        set: options.vars.clone(),
         lone_gate: options.gate.is_some(),
         registry,
     };
@@ -116,7 +116,7 @@ fn with_name(mut node: Node) -> Node {
         for (key, value) in [("pipeline", serde_json::json!("pipeline")), ("version", serde_json::json!(1))] {
             if !entries.iter().any(|entry| entry.key == key) {
                 let node = Node::from_json(&value, span);
-                entries.push(crate::document::Entry { key: key.to_owned(), key_span: span, node });
+                entries.push(crate::document::Entry { key: key.to_owned(), key_span: span, plain: true, node });
             }
         }
     }
@@ -144,7 +144,7 @@ pub(super) fn undecoded(node: &Node, error: &DecodeError, kind: Option<&str>) ->
     Diagnostic::error(Code::InvalidValue, node.span_at(&error.path), message).help(help)
 }
 
-/// Puts the profile's and the command line's values in place.
+/// Puts the profile's values in place; the vars of the command line must exist.
 fn apply(spec: &mut PipelineSpec, options: &Options) -> Result<(), Fault> {
     if let Some(name) = &options.profile {
         let Some(profile) = spec.profiles.get(name).cloned() else {
@@ -155,14 +155,12 @@ fn apply(spec: &mut PipelineSpec, options: &Options) -> Result<(), Fault> {
         spec.vars.extend(profile.vars);
         spec.env.extend(profile.env);
     }
-    for (name, text) in &options.vars {
+    for (name, _) in &options.vars {
         if !spec.vars.contains_key(name) {
             let help = did_you_mean(name, spec.vars.keys().map(String::as_str))
                 .unwrap_or_else(|| "pipeline.yaml declares no `vars:`".to_owned());
             return Err(Fault::invalid(format!("--var {name}: there is no var `{name}`")).help(help));
         }
-        let value = serde_saphyr::from_str(text).unwrap_or_else(|_| serde_json::Value::String(text.clone()));
-        spec.vars.insert(name.clone(), crate::spec::Any(value));
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use super::salvage::LostStages;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::document::{Spelled, Written};
 use crate::event::Role;
 use crate::expr::{CHECK_COST, Limits, Scope};
 use crate::source::Span;
@@ -13,6 +14,8 @@ use crate::source::Span;
 pub(super) struct Names {
     /// Vars with their values.
     pub vars: IndexMap<String, serde_json::Value>,
+    /// How numbers in them are written: paths start with the name of the var.
+    pub spelled: Spelled,
     /// Vars whose value is wrong, which was told: nothing is said of who uses them.
     pub unsettled: Vec<String>,
     /// Names of secrets.
@@ -58,6 +61,8 @@ pub(super) struct StepName {
 #[derive(Debug, Default)]
 pub(super) struct Params {
     pub values: IndexMap<String, serde_json::Value>,
+    /// How numbers in them are written.
+    pub spelled: Spelled,
     /// Where the values are written.
     pub places: IndexMap<String, Span>,
     /// Those whose value is wrong or missing, which was told.
@@ -331,7 +336,8 @@ fn roots(site: Site<'_>, cel: bool) -> Vec<&'static str> {
 /// The values that are known before the run, for expressions that need no other.
 pub(super) fn static_scope(
     vars: &IndexMap<String, serde_json::Value>,
-    item: Option<&serde_json::Value>,
+    spelled: &Spelled,
+    item: Option<&Written>,
     params: Option<&Params>,
 ) -> Scope {
     let object = |map: &IndexMap<String, serde_json::Value>| {
@@ -340,11 +346,14 @@ pub(super) fn static_scope(
     let limits = Limits { cost: CHECK_COST, ended: None };
     let mut scope = Scope { limits, ..Scope::default() };
     scope.roots.insert("vars".to_owned(), object(vars));
+    scope.spell("vars", spelled);
     if let Some(item) = item {
-        scope.roots.insert("item".to_owned(), item.clone());
+        scope.roots.insert("item".to_owned(), item.value.clone());
+        scope.spell("item", &item.spelled);
     }
     if let Some(params) = params {
         scope.roots.insert("params".to_owned(), object(&params.values));
+        scope.spell("params", &params.spelled);
     }
     scope
 }

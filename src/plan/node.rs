@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::definition::Definition;
 use super::paths;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::document::{Format, Formats, Node};
+use crate::document::{Format, Formats, Node, Written};
 use crate::event::{NodeId, NodeOutline, Role};
 use crate::expr::{Expr, Template};
 use crate::kind::{Assertion, AssertionKind, CheckContext, Kind, Step, StepKind, Tolerate};
@@ -54,7 +54,7 @@ pub struct PlanNode {
     /// The id the file gives it; `gate` for a gate.
     pub step: String,
     /// The value of `item`, with `for_each`.
-    pub item: Option<serde_json::Value>,
+    pub item: Option<Written>,
     /// Nodes of the same stage and role that must have passed before it starts: `needs` and implied edges. A gate
     /// waits for all steps of its stage without being told.
     pub needs: Vec<NodeId>,
@@ -175,7 +175,7 @@ pub struct PlanAssertion {
     /// Its failure only warns.
     pub warning: bool,
     /// The values of the parameters of the gate file that it stands in: a mapping, as `params` in expressions.
-    pub params: Option<Arc<serde_json::Value>>,
+    pub params: Option<Arc<Written>>,
 }
 
 /// What was written under a kind's key: decoded already, or waiting for values that only the run knows.

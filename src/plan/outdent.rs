@@ -175,6 +175,6 @@ fn put(below: &mut Node, entry: Entry) {
         below.span.end = end;
         entries.push(entry);
     } else {
-        *below = Node { span: Span { end, ..entry.key_span }, value: Value::Map(vec![entry]) };
+        *below = Node::new(Span { end, ..entry.key_span }, Value::Map(vec![entry]));
     }
 }

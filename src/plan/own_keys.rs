@@ -9,11 +9,7 @@ use crate::document::template::{has_mark, takes_value};
 use crate::document::{Entry, Format, Formats, Found as Fit, Node, Shape, Value};
 use crate::expr::Scope;
 use crate::spec::name_problem;
-
-/// Keys of pipeline.yaml in which values can be put.
-pub(super) const OPEN_IN_PIPELINE: &[&str] = &["vars", "env", "profiles", "gate", "finally"];
-/// Keys of a stage file in which values can be put.
-pub(super) const OPEN_IN_STAGE: &[&str] = &["when", "env", "steps", "on_failure", "finally", "gate"];
+pub(super) use crate::spec::schema::{OPEN_IN_PIPELINE, OPEN_IN_STAGE};
 
 /// Holds a file against its shape. What lies in its steps, gates and values is looked at later.
 pub(super) fn fits(shape: &Shape, node: &Node, open: &[&str], files: &Files, out: &mut Diagnostics) -> bool {
@@ -21,6 +17,12 @@ pub(super) fn fits(shape: &Shape, node: &Node, open: &[&str], files: &Files, out
     let plain = |entry: &&Entry| shape.has_key(&entry.key) && !open.contains(&entry.key.as_str());
     for entry in node.entries().iter().filter(plain) {
         refuse_templates(&entry.node, &entry.key, out);
+    }
+    // `when` is an expression; of all others only the parts can be values.
+    let whole =
+        |entry: &&Entry| open.contains(&entry.key.as_str()) && entry.key != "when" && holds_template(&entry.node);
+    for entry in node.entries().iter().filter(whole) {
+        out.push(whole_template(&entry.key, &entry.node));
     }
     env_names(node.get("env"), out);
     let sound = out.len() == before;
@@ -59,6 +61,13 @@ pub(super) fn template_in(node: &Node) -> Option<&Node> {
         Value::Map(entries) => entries.iter().find_map(|entry| template_in(&entry.node)),
         _ => Some(node).filter(|node| holds_template(node)),
     }
+}
+
+/// A key whose parts can hold values, but that cannot be one itself.
+pub(super) fn whole_template(key: &str, node: &Node) -> Diagnostic {
+    let message = format!("`{key}` cannot be a `${{{{ }}}}` as a whole: its keys must be known");
+    let help = format!("write it out; its values can hold `${{{{ }}}}`: `{key}: {{ NAME: \"${{{{ vars.name }}}}\" }}`");
+    Diagnostic::error(Code::InvalidTemplate, node.span, message).help(help)
 }
 
 fn refuse_templates(node: &Node, path: &str, out: &mut Diagnostics) {

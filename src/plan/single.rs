@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::build::StageFile;
 use super::files::Files;
 use crate::diagnostic::Diagnostics;
+use crate::document::template::{ESCAPED, OPEN};
 use crate::document::{Node, Value};
 use crate::spec::name_problem;
 
@@ -13,7 +14,7 @@ use crate::spec::name_problem;
 pub struct GateFile {
     /// The file, relative to the project's folder.
     pub path: String,
-    /// Parameters in order; a value is read as a YAML scalar.
+    /// Parameters in order; a value takes the type that the gate file's `params:` gives it.
     pub params: Vec<(String, String)>,
 }
 
@@ -23,11 +24,10 @@ impl GateFile {
     pub(super) fn stage(&self, files: &mut Files, out: &mut Diagnostics) -> Option<StageFile> {
         let stem = self.path.rsplit('/').next().unwrap_or_default().split('.').next().unwrap_or_default();
         let name = if name_problem(stem).is_none() { stem } else { "checked" };
-        let value = |text: &str| -> serde_json::Value {
-            serde_saphyr::from_str(text).unwrap_or_else(|_| serde_json::Value::String(text.to_owned()))
-        };
+        // As it was typed: the command line holds no templates.
+        let literal = |text: &str| serde_json::Value::String(text.replace(OPEN, ESCAPED));
         let with: serde_json::Map<String, serde_json::Value> =
-            self.params.iter().map(|(name, text)| (name.clone(), value(text))).collect();
+            self.params.iter().map(|(name, text)| (name.clone(), literal(text))).collect();
         let path = serde_json::Value::String(self.path.clone());
         let text = format!("stage: {name}\ngate:\n  - use: {path}\n    with: {}\n", serde_json::Value::Object(with));
         let node = files.take("command line", std::path::Path::new("command line"), Ok(text.into_bytes()), out)?;

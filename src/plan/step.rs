@@ -13,8 +13,9 @@ use super::node::{Body, PlanNode, Retry, StepPlan, Work};
 use super::own_keys::template_in;
 use super::salvage::{is_cut_off, is_told, is_torn};
 use super::stage::{UNPLACED, condition};
+use super::step_labels::labels;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
-use crate::document::{Entry, Node, Value};
+use crate::document::{Entry, Node, Value, Written};
 use crate::event::{NodeOutline, Role};
 use crate::kind::StepKind;
 use crate::source::Span;
@@ -93,11 +94,11 @@ impl Workshop<'_> {
             [Stands::Gate(list)] => self.check_gate(stage, role, entry, list),
             _ => {}
         }
-        let several = items.is_some();
-        let items: Vec<Option<serde_json::Value>> =
+        let mut labels = items.as_deref().map(labels).unwrap_or_default().into_iter();
+        let items: Vec<Option<Written>> =
             items.map_or_else(|| vec![None], |items| items.into_iter().map(Some).collect());
-        for (at, item) in items.into_iter().enumerate() {
-            let label = item.as_ref().filter(|_| several).map(|item| label(item, at));
+        for item in items {
+            let label = labels.next();
             for stands in &kinds {
                 let node = match stands {
                     Stands::Kind(kind, body) => {
@@ -199,12 +200,12 @@ impl Workshop<'_> {
         kind: &'static StepKind,
         body: &Node,
         keys: &StepKeys,
-        item: Option<serde_json::Value>,
+        item: Option<Written>,
         label: Option<String>,
         parts: &mut StepParts,
     ) -> Option<PlanNode> {
         let statics = if item.is_some() {
-            Arc::new(static_scope(&self.names.vars, item.as_ref(), None))
+            Arc::new(static_scope(&self.names.vars, &self.names.spelled, item.as_ref(), None))
         } else {
             Arc::clone(&self.statics)
         };
@@ -269,28 +270,12 @@ impl Workshop<'_> {
 }
 
 /// What a step was written as: that which decides what it does. When, how often and how long it is tried does not.
-fn defined(kind: &StepKind, body: &Node, keys: &StepKeys, item: Option<&serde_json::Value>) -> Definition {
+fn defined(kind: &StepKind, body: &Node, keys: &StepKeys, item: Option<&Written>) -> Definition {
     let mut definer = Definer::default();
     definer.word(kind.name).tree(body);
     keys.outputs.iter().for_each(|output| _ = definer.word(output));
     if let Some(item) = item {
-        definer.word("item").word(&item.to_string());
+        definer.word("item").tree(&item.node(body.span));
     }
     definer.finish()
-}
-
-/// How an item shows in a node's name: its text where it is a short scalar, else its position.
-fn label(item: &serde_json::Value, at: usize) -> String {
-    let text = match item {
-        serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Number(number) => number.to_string(),
-        serde_json::Value::Bool(value) => value.to_string(),
-        serde_json::Value::Object(fields) => match fields.get("name").and_then(|name| name.as_str()) {
-            Some(name) => name.to_owned(),
-            None => at.to_string(),
-        },
-        _ => at.to_string(),
-    };
-    let tame = |c: char| c.is_ascii_alphanumeric() || "-_.:@".contains(c);
-    if text.is_empty() || text.len() > 40 || !text.chars().all(tame) { at.to_string() } else { text }
 }

@@ -6,9 +6,10 @@ use super::body::{Place, only};
 use super::build::{Workshop, site};
 use super::gate::GATE;
 use super::judge::{Found, name_help};
-use super::own_keys::{env_names, template_in};
+use super::own_keys::{env_names, template_in, whole_template};
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
-use crate::document::{Entry, Node, Value};
+use crate::document::template::takes_value;
+use crate::document::{Entry, Node, Value, Written};
 use crate::event::Role;
 use crate::kind::StepKind;
 use crate::spec::StepKeys;
@@ -54,7 +55,7 @@ impl Workshop<'_> {
         stage: Option<usize>,
         role: Role,
         entry: &Entry,
-    ) -> Option<(StepKeys, Option<Vec<serde_json::Value>>)> {
+    ) -> Option<(StepKeys, Option<Vec<Written>>)> {
         let shape = Arc::clone(&self.shapes.step_keys);
         // Most steps have none: nothing is copied, looked at and decoded for them.
         if !entry.node.entries().iter().any(|field| shape.has_key(&field.key)) {
@@ -120,13 +121,17 @@ impl Workshop<'_> {
         if !plain {
             return None;
         }
-        let items = keys.for_each.as_ref().map(|items| items.iter().map(|item| item.0.clone()).collect());
+        let items = rendered.get("for_each").filter(|_| keys.for_each.is_some()).map(Node::items);
+        let items = items.map(|items| items.iter().map(Written::of).collect());
         Some((keys, items))
     }
 
     /// Whether the keys that name other steps and outputs are written out; told where they are not.
     fn plain_keys(&mut self, entry: &Entry) -> bool {
         let before = self.out.len();
+        if let Some(env) = entry.node.get("env").filter(|env| env.as_text().is_some_and(takes_value)) {
+            self.out.push(whole_template("env", env));
+        }
         for field in entry.node.entries().iter().filter(|field| PLAIN.contains(&field.key.as_str())) {
             if let Some(template) = template_in(&field.node) {
                 let message = format!("`{}` cannot hold `${{{{ }}}}`: it is read as it is written", field.key);

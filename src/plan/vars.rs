@@ -5,8 +5,9 @@ use indexmap::IndexMap;
 use super::judge::broken;
 use super::names::static_scope;
 use super::salvage::is_torn;
+use super::typed::typed;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, closest};
-use crate::document::{Node, Value};
+use crate::document::{Node, Spelled, Value};
 use crate::expr::{Reference, Scope, Template, has_template, render};
 use crate::source::{SourceMap, Span};
 use crate::spec::PipelineSpec;
@@ -15,6 +16,8 @@ use crate::spec::PipelineSpec;
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     pub vars: IndexMap<String, serde_json::Value>,
+    /// How numbers in them are written: paths start with the name of the var.
+    pub spelled: Spelled,
     pub unsettled: Vec<String>,
 }
 
@@ -24,8 +27,8 @@ pub(super) struct Vars<'a> {
     /// pipeline.yaml.
     pub node: &'a Node,
     pub profile: Option<&'a str>,
-    /// Vars with a value from the command line.
-    pub set: &'a [String],
+    /// Vars with a value from the command line, in order.
+    pub set: &'a [(String, String)],
     pub sources: &'a SourceMap,
 }
 
@@ -34,7 +37,7 @@ impl Vars<'_> {
     pub fn settle(&self, out: &mut Diagnostics) -> Settled {
         let environment = environment();
         let own = self.spec.vars.keys().map(|name| (name.clone(), self.tree(name, self.profile)));
-        let settled = self.each(own.collect(), &environment, true, out);
+        let settled = self.each(own.collect(), self.set, &environment, true, out);
         let others = self.node.get("profiles").map(Node::entries).unwrap_or_default();
         for other in others.iter().filter(|other| Some(other.key.as_str()) != self.profile) {
             let Some(over) = other.node.get("vars").filter(|vars| !vars.entries().is_empty()) else { continue };
@@ -42,33 +45,63 @@ impl Vars<'_> {
             let mut trees: IndexMap<String, Node> = base.map(|entry| (entry.key.clone(), entry.node.clone())).collect();
             trees.extend(over.entries().iter().map(|entry| (entry.key.clone(), entry.node.clone())));
             // The environment here need not be that of where the profile is used.
-            self.each(trees, &environment, false, out);
+            self.each(trees, &[], &environment, false, out);
         }
         settled
     }
 
-    /// The value of a var as it is written: of the command line, of the profile, or of `vars:`.
+    /// The value of a var as it is written: of the profile, or of `vars:`.
     fn tree(&self, name: &str, profile: Option<&str>) -> Node {
         let base = self.node.get("vars").and_then(|vars| vars.get(name));
         let over = profile.and_then(|profile| self.node.get("profiles")?.get(profile)?.get("vars")?.get(name));
-        let written = over.or(base);
-        let set = self.set.iter().any(|set| set == name);
-        if let Some(node) = written.filter(|_| !set) {
+        if let Some(node) = over.or(base) {
             return node.clone();
         }
         let value = self.spec.vars.get(name).map(|value| value.0.clone()).unwrap_or_default();
-        Node::from_json(&value, written.map_or(self.node.span, |node| node.span))
+        Node::from_json(&value, self.node.span)
+    }
+
+    /// The value that the command line gives a var, of the type of the value that it overrides.
+    fn typed(
+        &self,
+        name: &str,
+        text: &str,
+        tree: &Node,
+        above: &Settled,
+        environment: &serde_json::Value,
+    ) -> Result<Node, Box<Diagnostic>> {
+        // Of a profile's value and the pipeline's own, the latter is the declaration.
+        let base = self.node.get("vars").and_then(|vars| vars.get(name)).filter(|base| base.value != Value::Null);
+        let declared = base.unwrap_or(tree);
+        // A value that cannot be computed here (it may need the environment) is text.
+        let known = render(declared, &above.scope(environment)).map_or(Value::Null, |node| node.value);
+        typed(text, &known, declared.span).map_err(|misfit| {
+            let message = format!("`--var {name}` gives {}, but the var `{name}` is {}", misfit.given, misfit.declared);
+            let help = format!("give {}, or change the value in `vars:`", misfit.declared);
+            Box::new(Diagnostic::error(Code::WrongType, declared.span, message).label("declared here").help(help))
+        })
     }
 
     fn each(
         &self,
         trees: IndexMap<String, Node>,
+        set: &[(String, String)],
         environment: &serde_json::Value,
         here: bool,
         out: &mut Diagnostics,
     ) -> Settled {
         let mut settled = Settled::default();
         for (name, tree) in &trees {
+            if let Some((_, text)) = set.iter().rev().find(|(set, _)| set == name) {
+                match self.typed(name, text, tree, &settled, environment) {
+                    Ok(value) => settled.add(name, &value),
+                    Err(problem) => {
+                        out.push(*problem);
+                        settled.unsettled.push(name.clone());
+                    }
+                }
+                continue;
+            }
             let mut seen = Seen { name, trees: &trees, settled: &settled, environment: false, lost: false };
             let before = out.len();
             seen.tree(tree, self.sources, out);
@@ -76,11 +109,10 @@ impl Vars<'_> {
             let sound = out.len() == before && !lost && !(tree.value == Value::Null && is_torn(tree.span, out));
             let mut scope = Scope::default();
             if sound && has_template(tree) {
-                scope = static_scope(&settled.vars, None, None);
-                scope.roots.insert("env".to_owned(), environment.clone());
+                scope = settled.scope(environment);
             }
             match render(tree, &scope) {
-                Ok(tree) if sound => _ = settled.vars.insert(name.clone(), tree.to_json()),
+                Ok(tree) if sound => settled.add(name, &tree),
                 Err(error) if sound && (here || !uses_environment) => {
                     out.push(broken(&error.error, Code::InvalidExpression, error.span));
                     settled.unsettled.push(name.clone());
@@ -89,6 +121,20 @@ impl Vars<'_> {
             }
         }
         settled
+    }
+}
+
+impl Settled {
+    fn add(&mut self, name: &str, value: &Node) {
+        self.vars.insert(name.to_owned(), value.to_json());
+        self.spelled.set(name, &Spelled::of(value));
+    }
+
+    /// What the vars below see.
+    fn scope(&self, environment: &serde_json::Value) -> Scope {
+        let mut scope = static_scope(&self.vars, &self.spelled, None, None);
+        scope.roots.insert("env".to_owned(), environment.clone());
+        scope
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
-use crate::units::ScalarText;
+use crate::units::as_written;
 
 /// Anything at all; looked at later, by the kind it belongs to.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -30,7 +30,7 @@ pub struct EnvText(pub String);
 
 impl<'de> Deserialize<'de> for EnvText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(EnvText(deserializer.deserialize_any(ScalarText)?.into_owned()))
+        Ok(EnvText(as_written(deserializer)?.into_owned()))
     }
 }
 
@@ -64,7 +64,7 @@ impl When {
 
 impl<'de> Deserialize<'de> for When {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(When(When::bare(&deserializer.deserialize_any(ScalarText)?).1.to_owned()))
+        Ok(When(When::bare(&as_written(deserializer)?).1.to_owned()))
     }
 }
 
@@ -97,6 +97,9 @@ impl StageNames {
     }
 }
 
+/// The longest name of a stage, step, var or secret. Where a format takes less, a name is cut and ends in a digest.
+pub const MAX_NAME: usize = 255;
+
 /// What is wrong with a name of a stage, step, var or secret; `None` where it is right.
 pub fn name_problem(name: &str) -> Option<&'static str> {
     let mut chars = name.chars();
@@ -105,8 +108,8 @@ pub fn name_problem(name: &str) -> Option<&'static str> {
         Some(first) if !first.is_ascii_alphabetic() => return Some("does not start with a letter"),
         Some(_) => {}
     }
-    if name.len() > 63 {
-        return Some("is longer than 63 characters");
+    if name.len() > MAX_NAME {
+        return Some("is longer than 255 characters");
     }
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     (!chars.all(fits)).then_some("holds characters other than letters, digits, `-` and `_`")
@@ -125,6 +128,8 @@ mod tests {
     #[test]
     fn names_start_with_a_letter() {
         assert_eq!(name_problem("build-1_x"), None);
+        assert_eq!(name_problem(&"x".repeat(MAX_NAME)), None);
+        assert_eq!(name_problem(&"x".repeat(MAX_NAME + 1)), Some("is longer than 255 characters"));
         assert_eq!(name_problem("1st"), Some("does not start with a letter"));
         assert_eq!(name_problem("a.b"), Some("holds characters other than letters, digits, `-` and `_`"));
     }

@@ -4,22 +4,24 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use super::editor;
 use super::{AssertionKeys, GateSpec, PipelineSpec, StageSpec, StepKeys, UseSpec};
 use crate::kind::{Kind, Registry};
 
+/// Keys of pipeline.yaml in which values can be put.
+pub const OPEN_IN_PIPELINE: &[&str] = &["vars", "env", "profiles", "gate", "finally"];
+/// Keys of a stage file in which values can be put.
+pub const OPEN_IN_STAGE: &[&str] = &["when", "env", "steps", "on_failure", "finally", "gate"];
+
 /// The schema of pipeline.yaml.
 pub fn pipeline(registry: Registry) -> Value {
-    file::<PipelineSpec>(registry, "pipeline.yaml", &[("finally", "Steps")], &["gate"])
+    editor::of(file::<PipelineSpec>(registry, "pipeline.yaml", &[("finally", "Steps")], &["gate"]), OPEN_IN_PIPELINE)
 }
 
 /// The schema of a stage file.
 pub fn stage(registry: Registry) -> Value {
-    file::<StageSpec>(
-        registry,
-        "a stage file of pipeline",
-        &[("steps", "Steps"), ("on_failure", "Steps"), ("finally", "Steps")],
-        &["gate"],
-    )
+    let steps = [("steps", "Steps"), ("on_failure", "Steps"), ("finally", "Steps")];
+    editor::of(file::<StageSpec>(registry, "a stage file of pipeline", &steps, &["gate"]), OPEN_IN_STAGE)
 }
 
 /// The schema of a gate file: a mapping with parameters, or a bare list.
@@ -30,12 +32,13 @@ pub fn gate(registry: Registry) -> Value {
     let meta = ["$schema", "title"]
         .map(|key| (key, mapping.as_object_mut().and_then(|schema| schema.remove(key)).unwrap_or_default()));
     let [(_, draft), (_, title)] = meta;
-    json!({
+    let either = json!({
         "$schema": draft,
         "title": title,
         "oneOf": [mapping, { "type": "array", "items": { "$ref": "#/definitions/Assertion" } }],
         "definitions": definitions,
-    })
+    });
+    editor::of(either, &["params", "assertions"])
 }
 
 /// A file's schema: that of `T`, with the free parts replaced by steps and assertions.
@@ -108,6 +111,8 @@ fn one_of<T: ?Sized>(
     if !choices.is_empty() {
         schema["oneOf"] = choices.into();
     }
+    let kinds = kinds.iter().map(|kind| kind.name).chain(instead).chain(["for_each"]);
+    schema[editor::NOT_NULL] = kinds.collect();
     schema
 }
 

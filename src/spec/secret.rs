@@ -6,6 +6,7 @@ use serde::Deserialize;
 /// Where a secret comes from: exactly one of `env`, `file`, `command`, `generate`, `any`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-one-of" = ["env", "file", "command", "generate", "any"]))]
 pub struct SecretSource {
     /// An environment variable of the process that runs the pipeline.
     #[serde(default)]

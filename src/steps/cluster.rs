@@ -21,6 +21,7 @@ use crate::units::ByteSize;
 /// `cluster`: one of `up`, `down`, `addons`, `status`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-one-of" = ["up", "down", "addons", "status"]))]
 pub struct Cluster {
     /// Sees to it that a cluster is there, and that its nodes are ready.
     up: Option<Up>,

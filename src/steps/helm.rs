@@ -9,6 +9,7 @@ use async_trait::async_trait;
 
 use crate::document::manifests;
 use crate::drivers::call::{Call, Undone};
+use crate::drivers::cluster::labels::label_value;
 use crate::drivers::files;
 use crate::drivers::helm::Author;
 use crate::drivers::helm::release::Release;
@@ -131,7 +132,7 @@ async fn act(verb: &Verb<'_>, cx: &Context, call: &Call<'_>) -> Result<Outputs, 
 /// Whose act it is.
 fn author(cx: &Context) -> Author {
     let pipeline = cx.scope.roots.get("run").and_then(|run| run["pipeline"].as_str()).unwrap_or_default();
-    Author { pipeline: pipeline.to_owned(), run: cx.run.to_string() }
+    Author { pipeline: label_value(pipeline), run: cx.run.to_string() }
 }
 
 /// Release and namespace of a verb that acts on the cluster.

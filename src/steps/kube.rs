@@ -60,6 +60,9 @@ const OUTPUTS: &[OutputRow] = &[
 /// One thing done on the cluster. Exactly one verb.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-one-of" = [
+    "apply", "delete", "secret", "config_map", "restart", "undo", "scale", "set_image", "wait", "get", "exec", "logs", "port_forward"
+]))]
 pub struct Kube {
     /// The namespace for objects that name none; else the pipeline's `cluster.namespace`.
     namespace: Option<String>,

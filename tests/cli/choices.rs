@@ -194,7 +194,7 @@ fn a_var_without_a_value_is_told_once_where_a_list_belongs() {
     let project = Project::headed("vars: { l: [x] }\n", &[("a.yaml", stage)]);
     project.run(&["check"]).ends(0, &[]);
     let said = project.run(&["check", "--var", "l="]);
-    let said = said.ends(2, &["`for_each` is empty, expected a list of values", "1 error in 1 file"]);
+    let said = said.ends(2, &["`--var l` gives nothing, but the var `l` is a list", "1 error in 1 file"]);
     assert!(!said.err.contains("`item` has a value only"), "{}", said.err);
 }
 

@@ -115,7 +115,7 @@ fn what_is_too_large_or_never_ends_is_told_and_not_read() {
         2,
         &[
             "large.yaml: more than 50 MB of manifests",
-            "many.yaml:30001: more than 10000 documents",
+            "many.yaml:30002: more than 10000 documents",
             "bomb.yaml:7: its aliases stand for more than 100000 values",
             "pipe.yaml: it is no plain file",
             "are more than 50 MB",

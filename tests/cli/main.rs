@@ -24,4 +24,5 @@ mod secret_words;
 mod secrets;
 mod signals;
 mod terminal;
+mod values;
 mod volume;

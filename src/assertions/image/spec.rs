@@ -11,7 +11,7 @@ use crate::drivers::files;
 use crate::drivers::images::{EngineName, name_problem};
 use crate::expect::Expect;
 use crate::kind::{CheckContext, ExistingPath, Found};
-use crate::units::{ByteSize, Count, ScalarText, Text};
+use crate::units::{ByteSize, Count, Text, as_written};
 
 /// The image and what is expected of it.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -107,7 +107,7 @@ pub struct Port(pub String);
 
 impl<'de> Deserialize<'de> for Port {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ScalarText).map(|text| Port(text.into_owned()))
+        as_written(deserializer).map(|text| Port(text.into_owned()))
     }
 }
 

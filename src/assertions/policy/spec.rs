@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::builtin::Builtin;
 use crate::drivers::helm::Chart;
-use crate::kind::{Cel, ExistingPath};
+use crate::kind::{Cel, ExistingPath, WrittenValue};
 
 /// Rules over manifests and charts before they reach a cluster. Every rule has to hold for every object that it is for.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -49,7 +49,7 @@ pub struct ChartSpec {
     pub values: BTreeMap<String, Value>,
     /// Single values on top of those, by dotted path: `{ image.tag: v2 }`.
     #[serde(default)]
-    pub set: BTreeMap<String, Value>,
+    pub set: BTreeMap<String, WrittenValue>,
 }
 
 /// A rule in CEL.
@@ -87,7 +87,7 @@ impl ChartSpec {
             chart: self.path.below(project).to_string_lossy().into_owned(),
             files: self.values_files.iter().map(|file| file.below(project)).collect(),
             values: self.values.clone().into_iter().collect(),
-            set: self.set.clone().into_iter().collect(),
+            set: self.set.iter().map(|(path, value)| (path.clone(), value.0.clone())).collect(),
             ..Chart::default()
         }
     }

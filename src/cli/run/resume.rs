@@ -15,10 +15,10 @@ use crate::report::past as words;
 
 /// The run that is meant, and what its record says. `latest` is the newest that ran the pipeline, and did not only
 /// clean up behind another.
-pub(super) fn past(store: &Store, wanted: &str, plan: &Plan) -> Result<(RunFolder, Past), Fault> {
+pub(super) fn past(runs: &record::Runs, wanted: &str, plan: &Plan) -> Result<(RunFolder, Past), Fault> {
     let candidates = match wanted {
-        "latest" => store.list().map_err(|error| record::unfound(&error))?,
-        named => vec![record::folder(store, Some(named))?],
+        "latest" => runs.own()?,
+        named => vec![runs.find(Some(named))?],
     };
     for folder in candidates {
         let mut past = of(&folder)?;
@@ -44,7 +44,7 @@ pub(super) fn past(store: &Store, wanted: &str, plan: &Plan) -> Result<(RunFolde
                 plan.pipeline()
             )));
         }
-        recall(store, &mut past, &folder);
+        recall(&runs.store, &mut past, &folder);
         return Ok((folder, past));
     }
     Err(Fault::invalid("there is no run to go on with").help("type: pipeline run"))

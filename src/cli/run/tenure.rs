@@ -141,11 +141,20 @@ fn taken(claim: &Claim, held: &Held) -> Fault {
         .help(format!("wait for it with `--wait 10m`; it is lease/{} in that namespace", claim.name))
 }
 
+/// The longest name of a pipeline in the name of its Lease.
+const LONGEST: usize = 63;
+
 /// `pipeline-NAME`, as an object may be called.
 fn name(pipeline: &str) -> String {
     let tame: String =
         pipeline.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-    format!("pipeline-{}", tame.trim_matches('-'))
+    let tame = tame.trim_matches('-');
+    // Names of objects have up to 253 characters.
+    if tame.len() <= LONGEST {
+        return format!("pipeline-{tame}");
+    }
+    let digest = blake3::hash(pipeline.as_bytes()).to_hex();
+    format!("pipeline-{}-{}", tame[..LONGEST - 11].trim_end_matches('-'), &digest[..10])
 }
 
 #[cfg(test)]

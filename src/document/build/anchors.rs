@@ -117,7 +117,7 @@ impl Builder<'_> {
             return self.too_deep(span);
         }
         if let Some(Anchor::Done(node, ..)) = self.anchors.get(&id) {
-            let node = Node { span, value: node.value.clone() };
+            let node = Node { span, ..node.clone() };
             self.add(node, None, false);
         }
         Next::Go

@@ -25,7 +25,7 @@ impl Builder<'_> {
             Diagnostic::error(Code::Syntax, span, format!("`!` starts a tag here, which `{written}` is not"))
                 .help(format!("quote it: {lead}\"{}\"", written.replace('"', ""))),
         );
-        Some(Node { span, value: Value::Null })
+        Some(Node::new(span, Value::Null))
     }
 
     pub(super) fn tagged(&mut self, text: &str, tag: &Tag, span: Span) -> Value {

@@ -1,5 +1,7 @@
 //! What a tree lacks of its rule, in words, with what to type.
 
+use std::borrow::Cow;
+
 use serde_json::Value as Json;
 
 use super::check::{Check, Step, is_template, types_of};
@@ -22,7 +24,10 @@ impl<'a> Check<'a> {
             Value::Text(text) if text.len() <= 40 && !text.contains('\n') => {
                 format!("{} is the text `{text}`, expected {wanted}", self.place())
             }
-            Value::Number(number) => format!("{} is the number {number}, expected {wanted}", self.place()),
+            Value::Number(_) => {
+                let written = node.scalar_text().unwrap_or_default();
+                format!("{} is the number {written}, expected {wanted}", self.place())
+            }
             Value::Bool(value) => format!("{} is {value}, expected {wanted}", self.place()),
             _ => format!("{} is {}, expected {wanted}", self.place(), node.type_name()),
         };
@@ -33,16 +38,11 @@ impl<'a> Check<'a> {
     pub(super) fn how_to_write(&self, id: RuleId, node: &'a Node) -> Option<String> {
         let types = self.rules.types(id);
         let scalar = match &node.value {
-            Value::Number(number) => Some(number.to_string()),
-            Value::Bool(value) => Some(value.to_string()),
+            Value::Number(_) | Value::Bool(_) => node.scalar_text().map(Cow::into_owned),
             Value::Text(text) if text.len() <= 60 && !text.contains('\n') => Some(text.clone()),
             _ => None,
         };
         match (&node.value, scalar) {
-            // `1.10` is 1.1 by now: what was written is not known here.
-            (Value::Number(number), _) if number.is_f64() && types.name(Types::TEXT) => {
-                Some("put quotes around it".to_owned())
-            }
             (Value::Number(_) | Value::Bool(_), Some(scalar)) if types.name(Types::TEXT) => {
                 Some(format!("quote it: \"{scalar}\""))
             }

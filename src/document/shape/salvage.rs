@@ -29,5 +29,5 @@ pub(super) fn salvage(rules: &Rules, id: RuleId, node: &Node) -> Option<Node> {
         }
         _ => return None,
     };
-    Some(Node { span: node.span, value })
+    Some(Node { span: node.span, value, spelling: node.spelling.clone() })
 }

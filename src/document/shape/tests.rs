@@ -119,8 +119,8 @@ fn a_mapping_in_the_place_of_a_list_is_told_how_to_become_one() {
 fn wrong_types_show_both_sides() {
     let text = "kind: 1.10\nneeds: b\ntimeout: [30s]\nretry: 3\ndry: yes\nany: [1]\nenv: { A: 1, B: [c] }\n";
     let expected = "\
-1:7 wrong-type: `kind` is the number 1.1, expected text
-  put quotes around it
+1:7 wrong-type: `kind` is the number 1.10, expected text
+  quote it: \"1.10\"
 2:8 wrong-type: `needs` is the text `b`, expected a list of texts
   make it a list: [b]
 3:10 wrong-type: `timeout` is a list, expected a duration such as 500ms, 30s or 2m

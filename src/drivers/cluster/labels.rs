@@ -3,6 +3,22 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// The longest value of a label, in bytes.
+const LONGEST: usize = 63;
+
+/// A name as the value of a label. One that is too long, or does not end in a letter or a digit, is cut and ends in a
+/// digest of the whole.
+pub fn label_value(name: &str) -> String {
+    let ends = |c: Option<char>| c.is_none_or(|c| c.is_ascii_alphanumeric());
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.len() <= LONGEST && ends(name.chars().next()) && ends(name.chars().next_back()) && name.chars().all(fits) {
+        return name.to_owned();
+    }
+    let digest = blake3::hash(name.as_bytes()).to_hex();
+    let kept: String = name.chars().filter(|c| fits(*c)).take(LONGEST - 11).collect();
+    format!("{}-{}", kept.trim_start_matches(|c: char| !c.is_ascii_alphanumeric()), &digest[..10])
+}
+
 /// What labels an object must have.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LabelSelector {
@@ -160,6 +176,17 @@ impl fmt::Display for LabelSelector {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_too_long_for_a_label_is_cut_and_stays_apart_from_others() {
+        assert_eq!(label_value("todo"), "todo");
+        assert_eq!(label_value(&"a".repeat(63)), "a".repeat(63));
+        let (one, other) = (label_value(&"a".repeat(64)), label_value(&"a".repeat(65)));
+        assert_eq!((one.len(), other.len()), (63, 63));
+        assert_ne!(one, other);
+        assert_ne!(label_value("todo_"), "todo_");
+        assert!(label_value("todo_").ends_with(|c: char| c.is_ascii_alphanumeric()));
+    }
     use serde_json::json;
 
     #[test]

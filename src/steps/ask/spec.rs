@@ -41,6 +41,7 @@ pub struct Ask {
 /// The manual way to an answer: what these commands print. Exactly one of `commands` and `run`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-one-of" = ["commands", "run"]))]
 pub struct Fallback {
     /// Commands without a shell, one after the other; those that fail are told and passed over.
     #[serde(default)]

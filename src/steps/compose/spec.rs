@@ -21,6 +21,7 @@ const WITHIN: Duration = Duration::from_secs(120);
 /// used where it answers, else `docker-compose` (version 2), else `podman compose`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-one-of" = ["up", "down", "ps"]))]
 pub struct Compose {
     /// The project's file; else `compose.yaml` or `docker-compose.yml` beside pipeline.yaml.
     pub file: Option<ExistingPath>,

@@ -8,12 +8,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::drivers::helm::{Author, Back, Chart, Deploy, LEFT_AFTER, Presence, Remove, Repair};
-use crate::kind::{ExistingPath, SecretField};
+use crate::kind::{ExistingPath, SecretField, WrittenValue};
 use crate::units::TimeSpan;
 
 /// Exactly one of `lint`, `template`, `install`, `upgrade`, `rollback`, `test` and `uninstall`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-one-of" = ["lint", "template", "install", "upgrade", "rollback", "test", "uninstall"]))]
 pub struct Helm {
     /// Checks a chart; asks no cluster.
     pub lint: Option<LintSpec>,
@@ -50,9 +51,10 @@ macro_rules! chart_spec {
             /// Values on top of the files, as a map.
             #[serde(default)]
             pub values: BTreeMap<String, Value>,
-            /// Single values on top of those, by dotted path: `{ image.tag: v2 }`. `\.` is a dot in a name.
+            /// Single values on top of those, by dotted path: `{ image.tag: v2 }`. `\.` is a dot in a name. A number that
+            /// would change is text: `1.10`.
             #[serde(default)]
-            pub set: BTreeMap<String, Value>,
+            pub set: BTreeMap<String, WrittenValue>,
             /// Secret values on top of all, by dotted path: `{ api.token: "${{ secrets.token }}" }`. They reach helm in a
             /// file that only this user can read, never as arguments.
             #[serde(default)]
@@ -259,7 +261,7 @@ pub struct ChartFields<'a> {
     pub version: Option<&'a str>,
     pub values_files: &'a [ExistingPath],
     pub values: &'a BTreeMap<String, Value>,
-    pub set: &'a BTreeMap<String, Value>,
+    pub set: &'a BTreeMap<String, WrittenValue>,
     pub secret_values: &'a BTreeMap<String, SecretField>,
     pub dependency_update: bool,
 }
@@ -285,7 +287,7 @@ impl ChartFields<'_> {
             version: self.version.map(str::to_owned),
             files: self.values_files.iter().map(|file| file.below(project)).collect(),
             values: self.values.clone().into_iter().collect::<Map<String, Value>>(),
-            set: self.set.clone().into_iter().collect(),
+            set: self.set.iter().map(|(path, value)| (path.clone(), value.0.clone())).collect(),
             secret_values: self.secret_values.iter().map(|(path, value)| (path.clone(), value.0.clone())).collect(),
             dependency_update: self.dependency_update,
         }

@@ -9,11 +9,12 @@ use serde::{Deserialize, Deserializer};
 use crate::drivers::images::{Build, Engine, EngineName, Format, Provider};
 use crate::kind::ExistingPath;
 use crate::outcome::Failure;
-use crate::units::ScalarText;
+use crate::units::as_written;
 
 /// Exactly one of `build`, `load`, `tag`, `save` and `pull`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-one-of" = ["build", "load", "tag", "save", "pull"]))]
 pub struct Image {
     /// Builds an image from a Dockerfile.
     pub build: Option<BuildSpec>,
@@ -138,7 +139,7 @@ pub struct Plain(pub String);
 
 impl<'de> Deserialize<'de> for Plain {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ScalarText).map(|text| Plain(text.into_owned()))
+        as_written(deserializer).map(|text| Plain(text.into_owned()))
     }
 }
 

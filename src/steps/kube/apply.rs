@@ -12,10 +12,11 @@ use super::manifests;
 use super::on::{On, Workload};
 use super::several::{Several, Short};
 use crate::diagnostic::Code;
+use crate::drivers::cluster::labels::label_value;
 use crate::drivers::cluster::owned::Owner;
 use crate::drivers::cluster::rollout::rolls_out;
 use crate::drivers::cluster::{ApplyOptions, ApplyReport, Change, Identity, metadata_fault, twice};
-use crate::kind::{CheckContext, ExistingPath};
+use crate::kind::{CheckContext, ExistingPath, ManifestValue};
 use crate::outcome::{Failure, Fault, Outcome, Outputs};
 
 /// Applies manifests. Namespaces and CustomResourceDefinitions go first, the rest in the order of need.
@@ -24,8 +25,8 @@ use crate::outcome::{Failure, Fault, Outcome, Outputs};
 pub struct Apply {
     /// Files and folders with manifests.
     files: Several<ExistingPath>,
-    /// Objects written here.
-    objects: Vec<BTreeMap<String, Value>>,
+    /// Objects written here. Their values are read as in a manifest file: `0644` is octal, and `yes` is true.
+    objects: Vec<BTreeMap<String, ManifestValue>>,
     /// Takes over fields that another manager holds (kubectl, Helm, an autoscaler). Without it a conflict is an error
     /// that names them.
     force: bool,
@@ -90,8 +91,11 @@ impl Verb for Apply {
     }
 
     async fn run(&self, on: &On<'_>) -> Result<Outcome, Fault> {
-        let inline: Vec<Value> =
-            self.objects.iter().map(|object| Value::Object(object.clone().into_iter().collect())).collect();
+        let inline: Vec<Value> = self
+            .objects
+            .iter()
+            .map(|object| object.iter().map(|(key, value)| (key.clone(), value.0.clone())).collect())
+            .collect();
         let manifests = manifests::read(&on.cx.project, &self.files.0, &inline)?;
         let places: Vec<String> = manifests.iter().map(|manifest| manifest.place.clone()).collect();
         let namespace = if self.create_namespace { self.namespace(on).await? } else { None };
@@ -179,7 +183,7 @@ fn owner(on: &On<'_>) -> Option<Owner> {
     let pipeline = on.cx.scope.roots.get("run").and_then(|run| run["pipeline"].as_str());
     let pipeline = pipeline.filter(|name| !name.is_empty())?;
     let home = on.cluster.namespace().to_owned();
-    Some(Owner { pipeline: pipeline.to_owned(), home, run: on.cx.run.to_string() })
+    Some(Owner { pipeline: label_value(pipeline), home, run: on.cx.run.to_string() })
 }
 
 /// Makes the namespace where it is not there; the outcome where it may not.

@@ -12,7 +12,7 @@ use super::on::On;
 use super::{During, Verb, exec};
 use crate::drivers::cluster::{Forward, PodTarget, Reference};
 use crate::outcome::{Failure, Fault, Outcome, Outputs};
-use crate::units::ScalarText;
+use crate::units::as_written;
 
 /// Forwards a port of 127.0.0.1 to a pod or Service. When its pod goes, another ready one takes over.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -30,7 +30,7 @@ pub struct PortForward {
 }
 
 fn scalar<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    deserializer.deserialize_any(ScalarText).map(std::borrow::Cow::into_owned)
+    as_written(deserializer).map(std::borrow::Cow::into_owned)
 }
 
 fn number_or_name(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

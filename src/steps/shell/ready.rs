@@ -22,6 +22,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// When a script is up: exactly one of `log`, `tcp`, `http`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-one-of" = ["log", "tcp", "http"]))]
 pub struct Ready {
     /// A line of its output contains this text, as it is shown: without colours. A line without its end counts.
     #[serde(default)]

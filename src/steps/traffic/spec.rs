@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::drivers::cluster::reach;
 use crate::kind::{AnswerExpect, ExistingPath, SecretField};
 use crate::spec::Any;
-use crate::units::{Rate, ScalarText, TimeSpan};
+use crate::units::{Rate, TimeSpan, as_written};
 
 /// Load on a server. With `rate`, requests start at that rate whatever the server does, and latency runs from when a
 /// request was due: a server that stands still is not spared. With `connections` alone, each connection asks again
@@ -200,7 +200,7 @@ impl Via {
 }
 
 fn scalar<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    deserializer.deserialize_any(ScalarText).map(|text| Some(text.into_owned()))
+    as_written(deserializer).map(|text| Some(text.into_owned()))
 }
 
 fn number_or_name(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

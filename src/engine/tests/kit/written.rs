@@ -1,11 +1,12 @@
 //! The little language that tests write plans in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
 use super::fakes::{Claim, FAKE, FAKE_CLAIM, Fake, KINDS};
-use crate::document::{Entry, Node, Value};
+use crate::document::{Entry, Node, Value, Written};
 use crate::drivers::Settings;
 use crate::event::{NodeId, NodeOutline, Role};
 use crate::expr::{Expr, Template};
@@ -21,6 +22,7 @@ pub fn plan(text: &str) -> Plan {
         registry: KINDS,
         settings: Settings { project: "/project".into(), ..Settings::default() },
         vars: IndexMap::from([("replicas".to_owned(), 2.into()), ("yes".to_owned(), true.into())]),
+        spelled: Arc::default(),
         env: Vec::new(),
         pools: Vec::new(),
         stages: Vec::new(),
@@ -71,7 +73,7 @@ fn node(plan: &mut Plan, line: &str) {
     };
     let stage = u32::try_from(plan.stages.len() - 1).expect("a stage above");
     let (step, item) = match name.split_once('[') {
-        Some((step, item)) => (step, Some(item.trim_end_matches(']').into())),
+        Some((step, item)) => (step, Some(Written { value: item.trim_end_matches(']').into(), ..Written::default() })),
         None => (name, None),
     };
     let id = NodeId(u32::try_from(plan.nodes.len()).expect("few nodes"));
@@ -168,8 +170,8 @@ fn tree(text: &str) -> Node {
 
 fn mapping(key: &str, text: &str) -> Node {
     let span = Span::new(FileId(0), 0, 0);
-    let node = Node { span, value: Value::Text(text.to_owned()) };
-    Node { span, value: Value::Map(vec![Entry { key: key.to_owned(), key_span: span, node }]) }
+    let node = Node::new(span, Value::Text(text.to_owned()));
+    Node::new(span, Value::Map(vec![Entry { key: key.to_owned(), key_span: span, plain: true, node }]))
 }
 
 /// A real script.
