@@ -1,0 +1,10 @@
+// Keeps the commands below in go.mod; never compiled itself.
+
+//go:build tools
+
+package tools
+
+import (
+	_ "k8s.io/minikube/cmd/minikube"
+	_ "k8s.io/minikube/cmd/storage-provisioner"
+)
