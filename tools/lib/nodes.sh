@@ -75,6 +75,16 @@ nodes_residue_remove() {
   folder_remove "$nodes_run"
 }
 
+# nodes_forget: the clusters go, the images stay.
+nodes_forget() {
+  local ids
+  rm -rf --one-file-system "$tools_home/minikube/.minikube/profiles" "$tools_home/minikube/.minikube/machines" "$nodes_kubeconfig"
+  daemon_alive nodes-dockerd || return 0
+  mapfile -t ids < <(nodes_docker ps --all --quiet)
+  ((${#ids[@]} == 0)) || nodes_docker rm --force --volumes "${ids[@]}" >/dev/null
+  nodes_docker volume prune --all --force >/dev/null 2>&1 || nodes_docker volume prune --force >/dev/null
+}
+
 # nodes_have IMAGE: whether that Docker has it.
 nodes_have() { nodes_docker image inspect "$1" >/dev/null 2>&1; }
 
