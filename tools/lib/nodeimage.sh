@@ -111,11 +111,11 @@ nodeimage_ensure() {
   nodeimage_base_ensure "$recipe"
   over=$(mktemp -d)
   "nodeimage_$variant" "$over"
-  container=$(nodes_docker create "pipeline-node:$recipe")
+  container=$(nodes_docker create --stop-signal SIGRTMIN+3 "pipeline-node:$recipe")
   {
     nodes_docker cp "$over/." "$container:/" &&
       nodes_docker commit --change 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' --change 'ENV container=docker' \
-        --change 'STOPSIGNAL SIGRTMIN+3' --change 'EXPOSE 22' --change "LABEL pipeline.recipe=$recipe" "$container" "$name"
+        --change 'EXPOSE 22' --change "LABEL pipeline.recipe=$recipe" "$container" "$name"
   } >"$log/nodeimage.log" 2>&1 || fail "$variant" "image $name was not made" "$log/nodeimage.log"
   nodes_docker rm "$container" >/dev/null
   rm -rf "$over"
