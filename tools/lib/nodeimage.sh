@@ -45,7 +45,7 @@ nodeimage_system() {
   sed -i -E 's/^(hosts:[[:space:]]*).*/\1files dns/' "$folder/etc/nsswitch.conf"
   sed -i -E '/^Limit/d; s/^OOMScoreAdjust=.*/OOMScoreAdjust=0/' "$folder/lib/systemd/system/containerd.service"
   install -m 755 "$repo/tools/images/nodes/runc" "$folder/usr/local/sbin/runc"
-  mkdir -p "$folder/etc/kubernetes/manifests" "$folder/kind/manifests" "$folder/opt/cni" "$folder/var/lib/kubelet"
+  mkdir -p "$folder/etc/kubernetes/manifests" "$folder/kind/manifests" "$folder/opt/cni" "$folder/etc/cni/net.d" "$folder/var/lib/kubelet"
   ln -sfn /usr/lib/cni "$folder/opt/cni/bin"
 }
 

@@ -7,7 +7,7 @@ nodeimages_names() { "$bin/kubeadm" config images list --kubernetes-version "$(n
 # nodeimages_addon ADDON: the image that minikube's addon names.
 nodeimages_addon() {
   MINIKUBE_HOME=$tools_home/minikube "$bin/minikube" addons images "$1" 2>>"$log/nodeimage.log" |
-    awk -F '[│|]' '{ gsub(/ /, "") } $3 ~ /:/ { print $4 "/" $3; exit }'
+    sed 's/│/|/g' | awk -F '|' '{ gsub(/ /, "") } $3 ~ /:/ { print $4 "/" $3; exit }'
 }
 
 # nodeimages_import WORK TREE
