@@ -8,12 +8,14 @@ netns_network=10.250.0.0/30
 netns_machine=10.250.0.1       # this machine, as nodes and their pods reach it
 netns_inside=10.250.0.2
 
-# netns_rules: the iptables rules of this machine, each inserted before the one above it.
+# netns_rules: the iptables rules of this machine, each inserted before the one above it. What is meant for a Service
+# of a node that has no rules for it yet never takes the way out: a proxy there would be taken for the Service.
 netns_rules() {
   cat <<RULES
 nat POSTROUTING -s $netns_network ! -o $netns_link -j MASQUERADE
 filter FORWARD -i $netns_link -j ACCEPT
 filter FORWARD -o $netns_link -j ACCEPT
+filter FORWARD -i $netns_link -d 10.96.0.0/12 -j REJECT
 RULES
 }
 
