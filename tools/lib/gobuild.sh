@@ -68,8 +68,8 @@ minikube_ensure() {
   local variables=k8s.io/minikube/pkg/version
   go_cgo=1 go_tags=libvirt_dlopen go_ensure minikube k8s.io/minikube \
     "-X $variables.version=@version@ -X $variables.isoVersion=@version@ -X $variables.storageProvisionerVersion=v5" k8s.io/minikube/cmd/minikube
-  go_ensure minikube k8s.io/minikube "" k8s.io/minikube/cmd/storage-provisioner
 }
+storage_provisioner_ensure() { go_ensure storage-provisioner k8s.io/minikube "" k8s.io/minikube/cmd/storage-provisioner; }
 buildx_ensure() {
   go_ensure buildx github.com/docker/buildx "-X github.com/docker/buildx/version.Version=@version@" \
     github.com/docker/buildx/cmd/buildx

@@ -17,6 +17,7 @@ nodeimage_programs_ensure() {
   crictl_ensure
   kind_ensure
   minikube_ensure
+  storage_provisioner_ensure
 }
 
 nodeimage_debian() {
@@ -92,7 +93,7 @@ TOML
 nodeimage_recipe() {
   {
     cat "$repo"/tools/lib/node{image,images}.sh "$repo"/tools/images/nodes/* "$repo/tools/images/pause/pause.c"
-    cat "$repo"/tools/go/{kubernetes,etcd,crictl,coredns,metrics-server,kind,minikube}/go.mod
+    cat "$repo"/tools/go/{kubernetes,etcd,crictl,coredns,metrics-server,kind,minikube,storage-provisioner}/go.mod
   } | sha256sum | cut -c1-12
 }
 

@@ -1,10 +1,7 @@
-// Keeps the commands below in go.mod; never compiled itself.
+// Keeps the command below in go.mod; never compiled itself.
 
 //go:build tools
 
 package tools
 
-import (
-	_ "k8s.io/minikube/cmd/minikube"
-	_ "k8s.io/minikube/cmd/storage-provisioner"
-)
+import _ "k8s.io/minikube/cmd/minikube"
