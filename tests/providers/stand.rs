@@ -90,8 +90,13 @@ impl Stand {
     /// The step that brings its cluster up, with more options.
     pub fn up(&self, more: &str) -> String {
         let provider = self.program();
-        let version = std::env::var("MINIKUBE_KUBERNETES_VERSION").map(|version| format!(", kubernetes_version: \"{version}\""));
-        format!("cluster: {{ up: {{ provider: {provider}, name: {}{}{more} }} }}", self.cluster, version.unwrap_or_default())
+        let version =
+            std::env::var("MINIKUBE_KUBERNETES_VERSION").map(|version| format!(", kubernetes_version: \"{version}\""));
+        format!(
+            "cluster: {{ up: {{ provider: {provider}, name: {}{}{more} }} }}",
+            self.cluster,
+            version.unwrap_or_default()
+        )
     }
 
     /// `pipeline run` of these steps.
