@@ -9,6 +9,6 @@ mod stage;
 
 pub use common::{Any, EnvText, StageNames, When, name_problem};
 pub use gate::{AssertionKeys, GateSpec, RetrySpec, SeveritySpec, UseSpec};
-pub use pipeline::{ClusterSpec, LoadSpec, PipelineSpec, ProfileSpec};
+pub use pipeline::{ClusterSpec, PipelineSpec, ProfileSpec};
 pub use secret::SecretSource;
 pub use stage::{StageSpec, StepKeys};

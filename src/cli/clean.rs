@@ -15,8 +15,8 @@ use crate::drivers::cluster::owned::Owner;
 use crate::drivers::compose::Raised;
 use crate::drivers::helm::{Installed, Remove};
 use crate::drivers::lock::{Holder, Lock, host};
-use crate::drivers::process::{Exit as Ended, LineSink, Stop};
-use crate::drivers::providers::{Desk, Provider, Record};
+use crate::drivers::process::{LineSink, Stop};
+use crate::drivers::providers::{Act, Desk, Intent, Lowered, Record, lower};
 use crate::engine::Mode;
 use crate::exit_code::Exit;
 use crate::journal::Store;
@@ -95,16 +95,48 @@ pub(super) async fn sweep(
     let project = &plan.settings().project;
     let mut found = !Raised::all(project).is_empty();
     let down = raised::take_down(world, project, |_| true, dry_run).await?;
-    let scratch = scratch("clean")?;
     let env = super::run::environment();
     let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(10) };
-    if let Some(record) = Record::load(project)? {
-        let desk = Desk { env: &env, dir: project, sink: &Voice, stop };
-        return take_down(&record, plan, &desk, dry_run).await.map(|()| Swept { gone: down, found: true });
+    let records = Record::all(project)?;
+    let desk = Desk { env: &env, dir: project, sink: &Voice, stop: stop.clone(), settings: &plan.settings().cluster };
+    for intent in Intent::all(project) {
+        out::say(&format!(
+            "a creation of {} cluster {} that began on {} was not recorded as done: it stays",
+            intent.provider, intent.name, intent.begun
+        ));
     }
+    let (created, started): (Vec<&Record>, Vec<&Record>) =
+        records.iter().partition(|record| record.act != Some(Act::Started));
+    let mut whole = false;
+    for record in created {
+        take_down(record, plan, &desk, dry_run).await?;
+        found = true;
+        whole |= world.cluster.context().ok().flatten().is_none_or(|context| context == record.context);
+    }
+    let swept =
+        if whole { Swept { gone: true, found } } else { objects(world, plan, store, dry_run, limit, &desk).await? };
+    found |= swept.found || !started.is_empty();
+    for record in started {
+        take_down(record, plan, &desk, dry_run).await?;
+    }
+    Ok(Swept { gone: down && swept.gone, found })
+}
+
+/// Removes what runs of this pipeline have made in the cluster in use.
+async fn objects(
+    world: &World,
+    plan: &Plan,
+    store: &Store,
+    dry_run: bool,
+    limit: Duration,
+    desk: &Desk<'_>,
+) -> Result<Swept, Fault> {
+    let project = &plan.settings().project;
+    let mut found = false;
+    let scratch = scratch("clean")?;
     let cluster = &world.cluster;
     if cluster.settings().contexts.is_empty() || cluster.context()?.is_none() {
-        return Ok(Swept { gone: down, found });
+        return Ok(Swept { gone: true, found });
     }
     let owner =
         Owner { pipeline: plan.pipeline().to_owned(), home: cluster.namespace().to_owned(), run: String::new() };
@@ -114,7 +146,8 @@ pub(super) async fn sweep(
     for Installed { release, namespace } in foreign {
         out::say(&format!("release {release} in {namespace} was there before this pipeline upgraded it: it stays"));
     }
-    let call = Call { env: &env, dir: project.clone(), scratch: scratch.path().to_owned(), log: &Voice, stop };
+    let (env, stop) = (desk.env, desk.stop.clone());
+    let call = Call { env, dir: project.clone(), scratch: scratch.path().to_owned(), log: &Voice, stop };
     for Installed { release, namespace } in releases {
         if dry_run {
             out::data(&format!("helm release {release} in {namespace}"));
@@ -133,34 +166,29 @@ pub(super) async fn sweep(
         for object in &objects {
             out::data(&object.shown());
         }
-        return Ok(Swept { gone: down, found });
+        return Ok(Swept { gone: true, found });
     }
     let held = cluster.remove(&objects, limit, &|object| out::say(&format!("removed {}", object.shown()))).await?;
     for finding in &held {
         out::error(&format!("{} is still there: {}", tame(&finding.object), tame(&finding.message)), None);
     }
-    Ok(Swept { gone: down && held.is_empty(), found })
+    Ok(Swept { gone: held.is_empty(), found })
 }
 
-/// Takes down a cluster that a run made.
+/// Takes back what a run did to a cluster.
 async fn take_down(record: &Record, plan: &Plan, desk: &Desk<'_>, dry_run: bool) -> Result<(), Fault> {
     record.allowed_by(&plan.settings().cluster.contexts)?;
     let shown = format!("the {} cluster {}", record.provider, record.context);
     if dry_run {
-        out::data(&shown);
+        out::data(&format!("{shown}: {}", Record::outlook(Some(record))));
         return Ok(());
     }
-    let provider = Provider::ALL.into_iter().find(|provider| provider.program() == record.provider);
-    let ended = match (provider, &record.down) {
-        (Some(provider), _) => desk.run(provider, &provider.delete(&record.name)).await?,
-        (None, Some(script)) => desk.script(script).await?,
-        (None, None) => return Ok(()),
+    let words = match lower(desk, &plan.settings().project, record).await.map_err(Undone::into_fault)? {
+        Lowered::Deleted | Lowered::ByCommand => "removed",
+        Lowered::Stopped => "stopped",
+        Lowered::Gone => "gone already:",
     };
-    if ended != Ended::Code(0) {
-        return Err(Fault::unknown(format!("{shown} could not be taken down")).help("its own words stand above"));
-    }
-    Record::forget(&plan.settings().project);
-    out::say(&format!("removed {shown}"));
+    out::say(&format!("{words} {shown}"));
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 mod command;
 mod docker_ai;
+mod judge;
 mod kagent;
 mod kubectl_ai;
 mod openai;
@@ -12,9 +13,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::call::{Call, last_line};
+use super::call::{Call, last_line, plain};
+use super::cluster::Cluster;
 use super::http::Http;
-use super::process::{Captured, Command, Stop, capture};
+use super::process::{Captured, Command, Stop, capture_stopped};
 use crate::outcome::{Fault, FaultKind};
 use crate::units::TimeSpan;
 
@@ -49,6 +51,8 @@ pub enum Unanswered {
     Failed(String),
     /// It ended well and said nothing.
     Empty,
+    /// It ended well, and what it printed is not an answer: why.
+    NoAnswer(String),
     /// Its time was over.
     TimedOut(Duration),
     /// The attempt was stopped.
@@ -61,6 +65,7 @@ impl fmt::Display for Unanswered {
             Unanswered::Missing(words) => f.write_str(words),
             Unanswered::Failed(words) => write!(f, "it failed: {words}"),
             Unanswered::Empty => f.write_str("it said nothing"),
+            Unanswered::NoAnswer(why) => write!(f, "it gave no answer: {why}"),
             Unanswered::TimedOut(limit) => write!(f, "it gave no answer within {}", TimeSpan(*limit)),
             Unanswered::Stopped => f.write_str("it was stopped"),
         }
@@ -75,20 +80,28 @@ impl Tool {
     pub async fn answer(
         &self,
         question: &Question,
-        http: &Http,
+        (http, cluster): (&Http, &Cluster),
         limit: Duration,
         call: &Call<'_>,
     ) -> Result<String, Unanswered> {
         let answer = match self {
             Tool::KubectlAi(tool) => tool.answer(question, limit, call).await?,
-            Tool::Kagent(tool) => tool.answer(question, limit, call).await?,
+            Tool::Kagent(tool) => tool.answer(question, cluster, limit, call).await?,
             Tool::DockerAi(tool) => tool.answer(question, limit, call).await?,
             Tool::OpenAi(tool) => tool.answer(question, http, limit, call).await?,
             Tool::Command(argv) => command::answer(argv, question, limit, call).await?,
         };
-        let answer = plain(&answer);
-        if answer.is_empty() { Err(Unanswered::Empty) } else { Ok(answer) }
+        judge::answer(&answer)
     }
+}
+
+/// What becomes of a tool whose time is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Late {
+    /// It has not answered, whatever it printed: an answer could be cut.
+    Fails,
+    /// What it printed counts, and has no exit code: it prints whole messages, and may hang behind the last one.
+    Judge,
 }
 
 /// Runs one of the tools' commands; one that failed is no answer.
@@ -96,6 +109,7 @@ async fn said(
     mut command: Command,
     question: &Question,
     limit: Duration,
+    late: Late,
     call: &Call<'_>,
 ) -> Result<Captured, Unanswered> {
     // no other cluster than the run's, and no traces beside the run's own folder
@@ -106,20 +120,24 @@ async fn said(
         command.env.insert(name.into(), value.into());
     }
     let stop = Stop { cancel: call.stop.cancel.child_token(), grace: call.stop.grace.min(GRACE) };
-    let mut run = std::pin::pin!(capture(&command, LIMIT, &stop));
+    let mut run = std::pin::pin!(capture_stopped(&command, LIMIT, &stop));
     let said = tokio::select! {
         biased;
         said = &mut run => said,
         () = tokio::time::sleep(limit) => {
             stop.cancel.cancel();
             // its end is waited for: nothing of it may run on
-            let _ = run.await;
-            return Err(if call.stop.cancel.is_cancelled() { Unanswered::Stopped } else { Unanswered::TimedOut(limit) });
+            let printed = run.await.map(|(said, _)| said).unwrap_or_default();
+            if call.stop.cancel.is_cancelled() {
+                return Err(Unanswered::Stopped);
+            }
+            return if late == Late::Judge { Ok(printed) } else { Err(Unanswered::TimedOut(limit)) };
         }
     };
     match said {
-        Ok(said) if said.code == Some(0) => Ok(said),
-        Ok(said) => {
+        Ok((_, true)) => Err(Unanswered::Stopped),
+        Ok((said, false)) if said.code == Some(0) => Ok(said),
+        Ok((said, false)) => {
             let words = last_line(&said.stderr).or_else(|| last_line(&said.stdout)).map(|words| plain(&words));
             let code = said.code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
             Err(Unanswered::Failed(words.map_or(code.clone(), |words| format!("{code}: {words}"))))
@@ -137,14 +155,6 @@ fn not_started(command: &Command, fault: &Fault) -> Unanswered {
         }
         _ => Unanswered::Missing(fault.message.clone()),
     }
-}
-
-/// A text without colours, control characters and blank ends.
-fn plain(text: &str) -> String {
-    let text = anstream::adapter::strip_str(text).to_string();
-    let kept = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect::<String>();
-    let lines: Vec<&str> = kept.lines().map(str::trim_end).collect();
-    lines.join("\n").trim_matches('\n').trim_end().to_owned()
 }
 
 /// The first bytes of a text, whole characters only.

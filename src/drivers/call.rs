@@ -83,3 +83,14 @@ impl Undone {
 pub fn last_line(bytes: &[u8]) -> Option<String> {
     String::from_utf8_lossy(bytes).lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
 }
+
+/// A text without colours, control characters and blank ends. What a carriage return overwrote is left out.
+pub fn plain(text: &str) -> String {
+    let text = anstream::adapter::strip_str(text).to_string();
+    let shown = |line: &str| {
+        let line = line.trim_end_matches('\r');
+        line.rsplit('\r').next().unwrap_or(line).chars().filter(|c| !c.is_control() || *c == '\t').collect::<String>()
+    };
+    let lines: Vec<String> = text.split('\n').map(|line| shown(line).trim_end().to_owned()).collect();
+    lines.join("\n").trim_matches('\n').trim_end().to_owned()
+}

@@ -53,8 +53,10 @@ pub struct ClusterSettings {
     /// A context chosen on the command line (`--context`); must be among `contexts`.
     pub context: Option<String>,
     /// A command that takes a docker-archive on its standard input and puts it into the cluster's runtime,
-    /// for clusters that are none of minikube, kind and k3d.
+    /// for any context that is none of minikube, kind and k3d and has no command of its own in `loads`.
     pub load: Option<Vec<String>>,
+    /// Such commands by context.
+    pub loads: std::collections::BTreeMap<String, Vec<String>>,
 }
 
 /// The cluster, connected on first use.

@@ -181,6 +181,17 @@ pub async fn run(command: &Command, sink: &dyn LineSink, stop: &Stop) -> Result<
 /// # Errors
 /// [`Fault`] when it cannot be started, or was stopped.
 pub async fn capture(command: &Command, limit: usize, stop: &Stop) -> Result<Captured, Fault> {
+    match capture_stopped(command, limit, stop).await? {
+        (captured, false) => Ok(captured),
+        (_, true) => Err(Fault::unknown("stopped")),
+    }
+}
+
+/// Like [`capture`], but also hands back what a command that was stopped had said by then, and whether it was stopped.
+///
+/// # Errors
+/// [`Fault`] when it cannot be started.
+pub async fn capture_stopped(command: &Command, limit: usize, stop: &Stop) -> Result<(Captured, bool), Fault> {
     let (running, stderr) = Running::start_apart(command)?;
     running.finish_apart(stderr, limit, stop).await
 }

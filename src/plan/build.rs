@@ -25,7 +25,7 @@ use crate::event::Role;
 use crate::expr::Scope;
 use crate::kind::Registry;
 use crate::source::Span;
-use crate::spec::{PipelineSpec, SecretSource, StageNames};
+use crate::spec::{ClusterSpec, PipelineSpec, SecretSource, StageNames};
 
 /// A stage file as far as it could be read.
 pub(super) struct StageFile {
@@ -64,11 +64,28 @@ pub(super) struct Workshop<'a> {
     pub out: &'a mut Diagnostics,
 }
 
+/// That every command under `cluster.load` is bound to a context that may be touched.
+fn check_loaders(spec: &PipelineSpec, node: &Node, out: &mut Diagnostics) {
+    let Some(cluster) = &spec.cluster else { return };
+    for (context, command) in &cluster.load {
+        let span = node.span_at(&["cluster".into(), "load".into(), context.as_str().into()]);
+        if context != ClusterSpec::ANY && !cluster.contexts.contains(context) {
+            let message = format!("`load` names context \"{context}\", which is not in `contexts`");
+            let help = did_you_mean(context, cluster.contexts.iter().map(String::as_str));
+            out.push(Diagnostic::error(Code::InvalidReference, span, message).maybe_help(help));
+        } else if command.first().is_none_or(String::is_empty) {
+            let help = Some("write `[program, argument]`".to_owned());
+            out.push(Diagnostic::error(Code::InvalidValue, span, "this command names no program").maybe_help(help));
+        }
+    }
+}
+
 /// Builds the plan; `None` when something kept it from being built. Everything that is wrong goes to `out`.
 pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> Option<Plan> {
     let Input { spec, node, stages, lost, context, profile, set, lone_gate, registry } = input;
     let all = Vars { spec: &spec, node: &node, profile: profile.as_deref(), set: &set, sources: &files.sources };
     let Settled { vars, unsettled } = all.settle(out);
+    check_loaders(&spec, &node, out);
     let shapes = Shapes::new(registry);
     let lost = Lost {
         vars: may_miss(&node, "vars", out),
@@ -128,11 +145,13 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     let plain =
         |file: &str| Path::new(file).components().filter(|part| *part != Component::CurDir).collect::<PathBuf>();
     let secret_files = spec.secrets.values().flat_map(SecretSource::files).map(plain).collect();
-    let load = spec.cluster.as_ref().and_then(|cluster| cluster.load.as_ref()).map(|load| load.command.clone());
-    let cluster = spec.cluster.unwrap_or_default();
+    let mut cluster = spec.cluster.unwrap_or_default();
+    let any_is_context = cluster.contexts.iter().any(|context| context == ClusterSpec::ANY);
+    let load = if any_is_context { None } else { cluster.load.shift_remove(ClusterSpec::ANY) };
+    let loads = cluster.load.into_iter().collect();
     let settings = Settings {
         project: files.root.canonicalize().unwrap_or_else(|_| files.root.clone()),
-        cluster: ClusterSettings { contexts: cluster.contexts, namespace: cluster.namespace, context, load },
+        cluster: ClusterSettings { contexts: cluster.contexts, namespace: cluster.namespace, context, load, loads },
         secret_files,
     };
     Some(Plan {

@@ -57,17 +57,15 @@ pub struct ClusterSpec {
     /// The namespace for whatever names none; `default` where absent.
     #[serde(default)]
     pub namespace: Option<String>,
-    /// How images get into a cluster that is none of minikube, kind and k3d.
+    /// How images get into clusters that are none of minikube, kind and k3d, which have loaders of their own: a command
+    /// for each context, which gets a docker-archive on its standard input: `load: { local: [tools/cluster-load] }`.
     #[serde(default)]
-    pub load: Option<LoadSpec>,
+    pub load: IndexMap<String, Vec<String>>,
 }
 
-/// How images get into a cluster's container runtime.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LoadSpec {
-    /// A program and its arguments; it is given a docker-archive on its standard input.
-    pub command: Vec<String>,
+impl ClusterSpec {
+    /// The key under `load` of older files: one command for every context that no provider loads.
+    pub const ANY: &'static str = "command";
 }
 
 /// Overrides that `--profile` chooses.

@@ -65,7 +65,7 @@ impl Step for Ask {
         cx.evidence.keep("question.txt", &masker.mask(&question.text));
         let tool = self.tool.0.name();
         cx.say(format!("asking {tool}, at most {}", TimeSpan(self.limit())));
-        let asked = self.tool.0.answer(&question, &cx.world.http, self.limit(), &call).await;
+        let asked = self.tool.0.answer(&question, (&cx.world.http, &cx.world.cluster), self.limit(), &call).await;
         let why = match asked {
             Ok(answer) => return Ok(self.answered(&answer, tool, "", begun, &masker, cx)),
             Err(Unanswered::Stopped) => return Err(Fault::unknown("stopped")),

@@ -1,4 +1,4 @@
-//! The `cluster` step: brings a cluster up, takes down the one it made, enables addons, tells its state.
+//! The `cluster` step: brings a cluster up, takes back what it did to one, enables addons, reports its state.
 
 mod addons;
 mod choice;
@@ -12,7 +12,8 @@ use serde::Deserialize;
 
 use crate::diagnostic::Code;
 use crate::document::Segment;
-use crate::drivers::providers::{Desk, Provider, Size};
+use crate::drivers::call::Undone;
+use crate::drivers::providers::{Amount, Desk, Provider, Size};
 use crate::kind::{CheckContext, Context, OutputRow, Script, Step, StepKind};
 use crate::outcome::{Fault, Outcome};
 use crate::units::ByteSize;
@@ -23,12 +24,14 @@ use crate::units::ByteSize;
 pub struct Cluster {
     /// Sees to it that a cluster is there, and that its nodes are ready.
     up: Option<Up>,
-    /// Takes down the cluster that `up` made, and no other: one that was there before is left as it is, or stopped
-    /// where `up` started it.
+    /// Deletes the cluster that `up` created, stops one that `up` started, and leaves any other as it is. The cluster's
+    /// identity (the UID of kube-system and the provider's own id) must be the recorded one: if it is not, or cannot be
+    /// measured, nothing is changed.
     down: Option<Nothing>,
-    /// Addons to enable, where the cluster is minikube's.
+    /// Addons to enable, if the cluster is minikube's, whatever its profile is called. Each is enabled side by side with
+    /// the others, and must be listed as enabled afterwards.
     addons: Option<Vec<String>>,
-    /// Tells which cluster is in use, and fails where its nodes are not ready.
+    /// Reports which cluster is in use, and fails if its nodes are not ready.
     status: Option<Nothing>,
 }
 
@@ -42,17 +45,18 @@ pub struct Nothing {}
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Up {
-    /// Who provides it. `auto`: an allowed context that answers, else minikube, kind or k3d where it is installed,
-    /// else `command`.
+    /// Who provides it. `auto`: an allowed context that answers, else the first of minikube, kind and k3d that is
+    /// installed and starts, else `command`.
     #[serde(default)]
     provider: ProviderName,
     /// The cluster's name at its provider; else taken from the allowed contexts (`kind-todo`: todo).
     name: Option<String>,
-    /// Processors of each node (minikube).
-    cpus: Option<u32>,
-    /// Memory of each node (minikube, k3d).
-    memory: Option<ByteSize>,
-    /// Nodes; one where nothing is said.
+    /// Processors of each node (minikube): a number, or `{ want: 4, min: 2 }` for what the machine has between the two.
+    cpus: Option<Amount<u32>>,
+    /// Memory of each node (minikube, k3d): a size, or `{ want: 8GiB, min: 4GiB }` for what the machine has between the
+    /// two, less a tenth of its own.
+    memory: Option<Amount<ByteSize>>,
+    /// Nodes; one by default.
     nodes: Option<u32>,
     /// Its Kubernetes version: `v1.34.0`.
     kubernetes_version: Option<String>,
@@ -101,6 +105,7 @@ pub const KIND: StepKind = StepKind::step::<Cluster>(
     "up: { provider: auto, cpus: 2, memory: 4GiB, addons: [metrics-server] }\n",
 )
 .outputs(&[
+    OutputRow { name: "addons", summary: "up: the addons that are enabled, of those asked for" },
     OutputRow { name: "provider", summary: "who provides it: existing, minikube, kind, k3d, command" },
     OutputRow { name: "context", summary: "its kubeconfig context" },
     OutputRow { name: "version", summary: "its Kubernetes version" },
@@ -121,6 +126,12 @@ impl Step for Cluster {
         if up.provider == ProviderName::Command && up.command.is_none() {
             let help = "write `command: { up: \"./make-cluster\", down: \"./remove-cluster\" }`";
             cx.error(&key("provider"), Code::MissingKey, "provider command has no `command`", Some(help.to_owned()));
+        }
+        if up.cpus.is_some_and(|cpus| cpus.min > cpus.want) {
+            cx.error(&key("cpus"), Code::InvalidValue, "`min` is more than `want`", None);
+        }
+        if up.memory.is_some_and(|memory| memory.min.0 > memory.want.0) {
+            cx.error(&key("memory"), Code::InvalidValue, "`min` is more than `want`", None);
         }
         if up.nodes == Some(0) {
             cx.error(&key("nodes"), Code::InvalidValue, "a cluster has at least one node", None);
@@ -191,7 +202,15 @@ impl Up {
 
 /// Where providers run for this attempt.
 fn desk(cx: &Context) -> Desk<'_> {
-    Desk { env: &cx.env, dir: &cx.project, sink: &*cx.log, stop: cx.stop() }
+    Desk { env: &cx.env, dir: &cx.project, sink: &*cx.log, stop: cx.stop(), settings: cx.world.cluster.settings() }
+}
+
+/// What became of an act of a driver.
+fn outcome(undone: Undone) -> Result<Outcome, Fault> {
+    match undone {
+        Undone::Failed(failure) => Ok(Outcome::Failed(failure)),
+        Undone::Fault(fault) => Err(fault),
+    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,9 @@ pub const KIND: StepKind = StepKind::step::<Image>(
     OutputRow { name: "digest", summary: "build, tag, pull: the image's id, sha256:…" },
     OutputRow { name: "engine", summary: "the engine that answered: docker, podman or buildah" },
     OutputRow { name: "image", summary: "the image's name" },
+    OutputRow { name: "images", summary: "load: the names of all images, a list" },
     OutputRow { name: "layers", summary: "build, pull: the number of its layers" },
+    OutputRow { name: "loaded", summary: "load: those that were loaded, a list; the others were there, unchanged" },
     OutputRow { name: "path", summary: "save: the file that was written" },
     OutputRow { name: "provider", summary: "load: how it got there: minikube, kind, k3d, shared or command" },
     OutputRow { name: "shown_size", summary: "build, pull, save: its size for people, 612 MB" },
@@ -45,7 +47,7 @@ impl Step for Image {
     fn title(&self) -> String {
         match self.verb() {
             Some(Verb::Build(build)) => format!("build {}", build.tag),
-            Some(Verb::Load(load)) => format!("load {}", load.image),
+            Some(Verb::Load(load)) => format!("load {}", load.names().join(", ")),
             Some(Verb::Tag(tag)) => format!("tag {} as {}", tag.image, tag.tag),
             Some(Verb::Save(save)) => format!("save {} to {}", save.image, save.path.display()),
             Some(Verb::Pull(pull)) => format!("pull {}", pull.image),
@@ -120,12 +122,17 @@ async fn built(spec: &BuildSpec, cx: &Context, engine: &Engine, call: &Call<'_>)
 }
 
 async fn loaded(spec: &LoadSpec, cx: &Context, engine: &Engine, call: &Call<'_>) -> Result<Outputs, Undone> {
-    if cx.world.images.inspect(engine, &spec.image, call).await?.is_none() {
-        return Err(Undone::Failed(spec::no_such_image(&spec.image, engine)));
+    let names = spec.names();
+    for name in &names {
+        if cx.world.images.inspect(engine, name, call).await?.is_none() {
+            return Err(Undone::Failed(spec::no_such_image(name, engine)));
+        }
     }
-    let loaded = cx.world.images.load(engine, &spec.image, spec.provider, call).await?;
+    let loaded = cx.world.images.load(engine, &names, spec.provider, call).await?;
     Ok(Outputs::from([
-        ("image".into(), spec.image.clone().into()),
+        ("image".into(), names.join(", ").into()),
+        ("images".into(), json!(names)),
+        ("loaded".into(), json!(loaded.loaded)),
         ("provider".into(), loaded.provider.to_string().into()),
         ("context".into(), loaded.context.into()),
     ]))

@@ -16,6 +16,7 @@ mod kubectl;
 mod lease;
 mod pictures;
 mod places;
+mod providers;
 mod records;
 mod secrets;
 mod signals;

@@ -107,6 +107,7 @@ async fn loads_an_image_through_the_clusters_own_command() {
         context: Some("local".into()),
         namespace: None,
         load: Some(vec![concat!(env!("CARGO_MANIFEST_DIR"), "/tools/cluster-load").into()]),
+        ..ClusterSettings::default()
     };
     let project = Project::with(&[("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")], settings);
     let tag = format!("pipeline-test-load:{}", std::process::id());

@@ -58,6 +58,7 @@ impl Project {
             context: Some("local".into()),
             namespace: Some(namespace.into()),
             load: None,
+            ..ClusterSettings::default()
         };
         Project::with(files, settings)
     }

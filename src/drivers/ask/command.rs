@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Question, Unanswered, argument, said};
+use super::{Late, Question, Unanswered, argument, said};
 use crate::drivers::call::Call;
 
 /// What stands for the question among the arguments.
@@ -26,6 +26,6 @@ pub(super) async fn answer(
         input.push_str(state);
     }
     command.stdin = Some(input.into_bytes());
-    let said = said(command, question, limit, call).await?;
+    let said = said(command, question, limit, Late::Fails, call).await?;
     Ok(String::from_utf8_lossy(&said.stdout).into_owned())
 }

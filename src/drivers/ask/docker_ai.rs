@@ -1,11 +1,12 @@
-//! Docker AI (Gordon), which Docker Desktop brings: `docker ai QUESTION`. It has no terminal to ask for approval on.
+//! Docker AI (Gordon), which Docker Desktop brings: `docker ai QUESTION`. It is documented as a program for terminals: only
+//! one question as an argument is supported, and an answer on its standard output. It gets no terminal to approve on.
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Question, Unanswered, argument, cut, said};
+use super::{Late, Question, Unanswered, argument, cut, said};
 use crate::drivers::call::Call;
 
 /// `docker ai`. It is told how the thing stands: it need not reach the cluster.
@@ -33,7 +34,7 @@ impl DockerAi {
             text.push_str(state);
         }
         let command = call.command(self.program.as_deref().unwrap_or("docker"), ["ai".to_owned(), text]);
-        match said(command, question, limit, call).await {
+        match said(command, question, limit, Late::Fails, call).await {
             Ok(said) => Ok(String::from_utf8_lossy(&said.stdout).into_owned()),
             Err(Unanswered::Failed(words)) if is_unknown(&words) => {
                 Err(Unanswered::Missing("this Docker has no `ai` command (Docker Desktop brings it)".to_owned()))

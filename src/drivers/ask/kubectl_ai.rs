@@ -6,7 +6,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Question, Unanswered, argument, said};
+use super::judge;
+use super::{Late, Question, Unanswered, argument, said};
 use crate::drivers::call::Call;
 
 /// `kubectl-ai --quiet`. What is not written comes from its own configuration file and from the environment
@@ -56,10 +57,13 @@ impl KubectlAi {
                 key.ok_or_else(|| Unanswered::Missing(format!("`{name}`, which should hold its API key, is not set")))?;
             command.env.insert("OPENAI_API_KEY".into(), key.into());
         }
-        let said = said(command, question, limit, call).await.map_err(told)?;
+        let said = said(command, question, limit, Late::Judge, call).await.map_err(told)?;
         let answer = String::from_utf8_lossy(&said.stdout).into_owned();
-        // the words with which it ends when its model gave it none
-        if answer.trim() == "Empty response from LLM" { Err(Unanswered::Empty) } else { Ok(answer) }
+        match (said.code, judge::answer(&answer)) {
+            // it may hang behind its last message, and may as well have been working still
+            (None, Err(_)) => Err(Unanswered::TimedOut(limit)),
+            (_, judged) => judged,
+        }
     }
 
     fn args(&self, question: &Question, call: &Call<'_>) -> Vec<String> {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
+use super::super::cluster::ClusterSettings;
 use super::super::http::tests::{page, serve};
 use super::super::process::LineSink;
 use super::super::process::scripts::executable;
@@ -50,7 +51,7 @@ impl Desk {
             state: Some("2 pods".to_owned()),
             kubeconfig: Some(self.path().join("kubeconfig")),
         };
-        tool.answer(&question, &Http::new(), limit, &call).await
+        tool.answer(&question, (&Http::new(), &Cluster::new(ClusterSettings::default())), limit, &call).await
     }
 }
 

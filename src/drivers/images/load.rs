@@ -1,8 +1,11 @@
-//! Images into the cluster's runtime: minikube, kind and k3d have a command for it, Docker Desktop shares its images,
-//! and any other cluster has the command that pipeline.yaml names.
+//! Images into the cluster's runtime: minikube, kind and k3d have loaders of their own, Docker Desktop shares its images,
+//! and any other cluster has the command that pipeline.yaml names for its context.
+
+mod archive;
+mod runtime;
 
 use std::fmt;
-use std::path::Path;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,7 +15,10 @@ use super::engine::{Engine, EngineName};
 use super::save::Format;
 use super::{Images, pipe};
 use crate::drivers::call::{Call, Tail, Undone};
+use crate::drivers::providers::{self, Desk, Owner, owner_of};
 use crate::outcome::Fault;
+use archive::config_ids;
+use runtime::{Runtime, Wanted};
 
 /// What made the cluster, as far as loading goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -42,42 +48,36 @@ impl fmt::Display for Provider {
     }
 }
 
-/// Where an image went.
+/// Where images went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loaded {
     /// How.
     pub provider: Provider,
     /// The context.
     pub context: String,
+    /// Those that were loaded; the others were there already, unchanged.
+    pub loaded: Vec<String>,
 }
 
-/// The provider of a context, and what that provider calls the cluster. A command in pipeline.yaml goes first.
-fn provider_of(context: &str, has_command: bool) -> Option<(Provider, &str)> {
-    if has_command {
-        return Some((Provider::Command, context));
-    }
-    if let Some(cluster) = context.strip_prefix("kind-") {
-        return Some((Provider::Kind, cluster));
-    }
-    if let Some(cluster) = context.strip_prefix("k3d-") {
-        return Some((Provider::K3d, cluster));
-    }
-    match context {
-        "docker-desktop" | "docker-for-desktop" | "orbstack" | "rancher-desktop" => Some((Provider::Shared, context)),
-        profile if profile.starts_with("minikube") => Some((Provider::Minikube, profile)),
-        _ => None,
-    }
+/// How a cluster is loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Way {
+    Shared,
+    Command(Vec<String>),
+    Tool(providers::Provider, String),
 }
 
 impl Images {
-    /// Puts an image of the engine into the cluster's runtime.
+    /// Puts images of the engine into the cluster's runtime, those that share layers at once. Afterwards every node of
+    /// minikube, kind and k3d must have each of them, by its id.
     ///
     /// # Errors
-    /// [`Undone::Failed`] with the loader's last lines; [`Fault`] when nobody says how this cluster is loaded.
+    /// [`Undone::Failed`] with the loader's last lines, or the images that are not there; [`Fault`] when no method for
+    /// this cluster is configured.
     pub async fn load(
         &self,
         engine: &Engine,
-        image: &str,
+        images: &[String],
         provider: Option<Provider>,
         call: &Call<'_>,
     ) -> Result<Loaded, Undone> {
@@ -85,110 +85,204 @@ impl Images {
         let context = self.cluster().context()?.ok_or_else(|| {
             Fault::environment("there is no cluster to load images into").help("let a `cluster` step come first")
         })?;
-        let load = self.cluster().settings().load.as_deref().filter(|command| !command.is_empty());
-        let (provider, cluster) = match provider {
-            Some(provider) => (provider, context.trim_start_matches("kind-").trim_start_matches("k3d-")),
-            None => match provider_of(&context, load.is_some()) {
-                Some(found) => found,
-                None if self.is_minikube().await => (Provider::Minikube, context.as_str()),
-                None => return Err(unknown_provider(&context).into()),
-            },
+        let way = self.way(&context, provider).await?;
+        let (provider, loaded) = match way {
+            Way::Shared => {
+                call.log.line(format!("{context} shares the images of {}", engine.name).as_bytes());
+                (Provider::Shared, Vec::new())
+            }
+            Way::Command(command) => {
+                self.load_by_command(engine, images, &command, call).await?;
+                (Provider::Command, images.to_vec())
+            }
+            Way::Tool(tool, cluster) => {
+                let loaded = self.load_by_tool(engine, tool, &cluster, images, call).await?;
+                (Provider::of(tool), loaded)
+            }
         };
-        match provider {
-            Provider::Shared => call.log.line(format!("{context} shares the images of {}", engine.name).as_bytes()),
-            Provider::Command => {
-                let load = load.ok_or_else(|| unknown_provider(&context))?;
-                self.load_by_command(engine, image, load, call).await?;
+        Ok(Loaded { provider, context, loaded })
+    }
+
+    async fn way(&self, context: &str, provider: Option<Provider>) -> Result<Way, Undone> {
+        let settings = self.cluster().settings();
+        let own = settings.loads.get(context).filter(|command| !command.is_empty());
+        let any = settings.load.as_ref().filter(|command| !command.is_empty());
+        let owner = match (provider, own) {
+            (Some(Provider::Shared), _) => return Ok(Way::Shared),
+            (None | Some(Provider::Command), Some(command)) => return Ok(Way::Command(command.clone())),
+            (Some(Provider::Command), None) => {
+                return any.cloned().map(Way::Command).ok_or_else(|| unknown_provider(context).into());
             }
-            Provider::Minikube | Provider::Kind | Provider::K3d if engine.name == EngineName::Docker => {
-                self.load_by_tool(engine, provider, cluster, image, None, call).await?;
+            (Some(Provider::Minikube | Provider::Kind | Provider::K3d) | None, _) => {
+                owner_of(self.project(), self.cluster(), context).await?
             }
-            Provider::Minikube | Provider::Kind | Provider::K3d => {
-                // these tools read names from Docker only; from other engines they take a file
-                let file = call.scratch.join("load.tar");
-                self.save(engine, image, &file, Format::DockerArchive, call).await?;
-                let loaded = self.load_by_tool(engine, provider, cluster, image, Some(&file), call).await;
-                let _ = std::fs::remove_file(&file);
-                loaded?;
-            }
-        }
-        Ok(Loaded { provider, context })
+        };
+        chosen(context, provider, owner, any).ok_or_else(|| unknown_provider(context).into())
     }
 
     async fn load_by_tool(
         &self,
         engine: &Engine,
-        provider: Provider,
+        tool: providers::Provider,
         cluster: &str,
-        image: &str,
-        file: Option<&Path>,
+        images: &[String],
         call: &Call<'_>,
-    ) -> Result<(), Undone> {
-        let what = file.map_or_else(|| image.to_owned(), |file| file.to_string_lossy().into_owned());
-        let args = tool_arguments(provider, cluster, &what, file.is_some());
-        let command = call.command(&provider.to_string(), args);
-        self.act(engine, &command, &format!("load of {image} by {provider}"), call).await
+    ) -> Result<Vec<String>, Undone> {
+        let settings = self.cluster().settings();
+        let desk = Desk { env: call.env, dir: &call.dir, sink: call.log, stop: call.stop.clone(), settings };
+        let runtime = Runtime { host: &desk, provider: tool, cluster };
+        let mut wanted = Vec::new();
+        for image in images {
+            // with containerd's image store this is another digest than the runtime's: the archive has that one
+            let id = self.inspect(engine, image, call).await?.map(|(facts, _)| facts.id).unwrap_or_default();
+            wanted.push(Wanted { name: image.clone(), id });
+        }
+        let missing = runtime.missing(&wanted).await?;
+        if missing.is_empty() {
+            call.log.line(format!("{} is in {cluster} already, unchanged", images.join(", ")).as_bytes());
+            return Ok(Vec::new());
+        }
+        let names: Vec<String> = missing.into_iter().map(|missing| missing.name).collect();
+        let files = self.archives(engine, &names, call).await?;
+        let mut loaded = Vec::new();
+        let mut result = Ok(());
+        for (file, names) in &files {
+            let path = file.clone();
+            let ids = tokio::task::spawn_blocking(move || config_ids(&path)).await;
+            let ids = ids.map_err(|error| Fault::unknown(format!("reading the archive broke off: {error}"))).and_then(
+                |ids| {
+                    ids.map_err(|error| {
+                        Fault::unknown(format!("the archive of {} cannot be read: {error}", names.join(", ")))
+                    })
+                },
+            );
+            result = match ids {
+                Ok(ids) => runtime.load(names, &ids, file).await.map(|new| loaded.extend(new)),
+                Err(fault) => Err(fault.into()),
+            };
+            if result.is_err() {
+                break;
+            }
+        }
+        for (file, _) in &files {
+            let _ = std::fs::remove_file(file);
+        }
+        result.map(|()| loaded)
+    }
+
+    /// Archives with these images: one, so that shared layers are in it once. Buildah writes one for each.
+    async fn archives(
+        &self,
+        engine: &Engine,
+        images: &[String],
+        call: &Call<'_>,
+    ) -> Result<Vec<(PathBuf, Vec<String>)>, Undone> {
+        if engine.name == EngineName::Buildah {
+            let mut files = Vec::new();
+            for (at, image) in images.iter().enumerate() {
+                let file = call.scratch.join(format!("load-{at}.tar"));
+                self.save(engine, image, &file, Format::DockerArchive, call).await?;
+                files.push((file, vec![image.clone()]));
+            }
+            return Ok(files);
+        }
+        let file = call.scratch.join("load.tar");
+        let mut args = vec!["image".to_owned(), "save".to_owned()];
+        if engine.name == EngineName::Podman {
+            args.extend(["--format", "docker-archive", "--multi-image-archive"].map(str::to_owned));
+        }
+        args.extend(["--output".to_owned(), file.to_string_lossy().into_owned()]);
+        args.extend(images.iter().cloned());
+        let command = call.command(engine.name.program(), args);
+        self.act(engine, &command, &format!("save of {}", images.join(", ")), call).await?;
+        Ok(vec![(file, images.to_vec())])
     }
 
     async fn load_by_command(
         &self,
         engine: &Engine,
-        image: &str,
+        images: &[String],
         load: &[String],
         call: &Call<'_>,
     ) -> Result<(), Undone> {
-        let tail = Tail::new(call.log);
-        let doing = format!("load of {image} by {}", load[0]);
-        let consumer = call.command(&load[0], &load[1..]);
-        let (saved, status) = if engine.name == EngineName::Buildah {
-            let file = call.scratch.join("load.tar");
-            self.save(engine, image, &file, Format::DockerArchive, call).await?;
-            let producer = call.command("cat", [file.as_os_str()]);
-            let both = pipe::through(&producer, &consumer, &tail, &call.stop).await;
-            let _ = std::fs::remove_file(&file);
-            both?
-        } else {
-            let producer = call.command(engine.name.program(), ["image", "save", image]);
-            pipe::through(&producer, &consumer, &tail, &call.stop).await?
-        };
-        if !status.success() {
-            return Err(Undone::Failed(failure(&doing, status.code(), tail.lines())));
+        let (program, args) =
+            load.split_first().ok_or_else(|| Fault::invalid("the command that loads images names no program"))?;
+        let consumer = call.command(program, args);
+        if engine.name == EngineName::Docker {
+            let saved = ["image".to_owned(), "save".to_owned()].into_iter().chain(images.iter().cloned());
+            return self.piped(engine, &call.command("docker", saved), &consumer, program, images, call).await;
         }
-        if !saved.success {
-            let lines = saved.words.lines().map(str::to_owned).collect();
-            return Err(Undone::Failed(failure(&format!("{} save of {image}", engine.name), None, lines)));
+        for (file, names) in self.archives(engine, images, call).await? {
+            let done =
+                self.piped(engine, &call.command("cat", [file.as_os_str()]), &consumer, program, &names, call).await;
+            let _ = std::fs::remove_file(&file);
+            done?;
         }
         Ok(())
     }
 
-    /// Minikube lets a profile carry any name; its nodes say what they are.
-    async fn is_minikube(&self) -> bool {
-        use k8s_openapi::api::core::v1::Node;
-        use kube::api::ListParams;
-        let Ok(client) = self.cluster().client().await else { return false };
-        let nodes = kube::Api::<Node>::all(client).list_metadata(&ListParams::default().limit(1)).await;
-        nodes.is_ok_and(|nodes| {
-            let labels = nodes.items.into_iter().filter_map(|node| node.metadata.labels);
-            labels.flat_map(std::collections::BTreeMap::into_keys).any(|key| key.starts_with("minikube.k8s.io/"))
-        })
+    async fn piped(
+        &self,
+        engine: &Engine,
+        producer: &crate::drivers::process::Command,
+        consumer: &crate::drivers::process::Command,
+        program: &str,
+        images: &[String],
+        call: &Call<'_>,
+    ) -> Result<(), Undone> {
+        let tail = Tail::new(call.log);
+        let names = images.join(", ");
+        let (saved, status) = pipe::through(producer, consumer, &tail, &call.stop).await?;
+        if !status.success() {
+            return Err(Undone::Failed(failure(&format!("load of {names} by {program}"), status.code(), tail.lines())));
+        }
+        if !saved.success {
+            let lines = saved.words.lines().map(str::to_owned).collect();
+            return Err(Undone::Failed(failure(&format!("{} save of {names}", engine.name), None, lines)));
+        }
+        Ok(())
     }
 }
 
-fn tool_arguments(provider: Provider, cluster: &str, what: &str, is_file: bool) -> Vec<String> {
-    let args: &[&str] = match (provider, is_file) {
-        (Provider::Minikube, _) => &["--profile", cluster, "image", "load", what],
-        (Provider::Kind, true) => &["load", "image-archive", what, "--name", cluster],
-        (Provider::Kind, false) => &["load", "docker-image", what, "--name", cluster],
-        _ => &["image", "import", what, "--cluster", cluster],
-    };
-    args.iter().map(|word| (*word).to_owned()).collect()
+impl Provider {
+    fn of(tool: providers::Provider) -> Self {
+        match tool {
+            providers::Provider::Minikube => Provider::Minikube,
+            providers::Provider::Kind => Provider::Kind,
+            providers::Provider::K3d => Provider::K3d,
+        }
+    }
+
+    fn tool(self) -> Option<providers::Provider> {
+        match self {
+            Provider::Minikube => Some(providers::Provider::Minikube),
+            Provider::Kind => Some(providers::Provider::Kind),
+            Provider::K3d => Some(providers::Provider::K3d),
+            Provider::Shared | Provider::Command => None,
+        }
+    }
+}
+
+/// The way into a cluster without a command of its own: the loader of its provider (the step's choice goes first), shared
+/// images, or the command for any other cluster.
+fn chosen(context: &str, provider: Option<Provider>, owner: Option<Owner>, any: Option<&Vec<String>>) -> Option<Way> {
+    if let Some(tool) = provider.and_then(Provider::tool) {
+        let name = owner.filter(|(it, _)| *it == tool).map(|(_, name)| name);
+        return Some(Way::Tool(tool, name.unwrap_or_else(|| tool.name_in(context).to_owned())));
+    }
+    match (owner, context) {
+        (Some((tool, name)), _) => Some(Way::Tool(tool, name)),
+        (None, "docker-desktop" | "docker-for-desktop" | "orbstack" | "rancher-desktop") => Some(Way::Shared),
+        (None, _) => any.cloned().map(Way::Command),
+    }
 }
 
 fn unknown_provider(context: &str) -> Fault {
-    Fault::environment(format!("nobody says how images get into the cluster of context {context}")).help(
-        "name a command that reads a docker-archive from its standard input: \
-         `cluster: { load: [sudo, ctr, -n, k8s.io, images, import, \"-\"] }`",
-    )
+    Fault::environment(format!("no method for loading images into the cluster of context {context} is configured"))
+        .help(format!(
+            "name a command that reads a docker-archive from its standard input: \
+             `cluster: {{ load: {{ {context}: [sudo, ctr, -n, k8s.io, images, import, \"-\"] }} }}`"
+        ))
 }
 
 #[cfg(test)]
@@ -196,21 +290,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_context_tells_the_provider() {
-        assert_eq!(provider_of("kind-todo", false), Some((Provider::Kind, "todo")));
-        assert_eq!(provider_of("k3d-a", false), Some((Provider::K3d, "a")));
-        assert_eq!(provider_of("minikube", false), Some((Provider::Minikube, "minikube")));
-        assert_eq!(provider_of("docker-desktop", false), Some((Provider::Shared, "docker-desktop")));
-        assert_eq!(provider_of("local", false), None);
-        assert_eq!(provider_of("kind-todo", true), Some((Provider::Command, "kind-todo")));
-    }
-
-    #[test]
-    fn speaks_each_tools_words() {
-        let words = |provider, is_file| tool_arguments(provider, "c", "x", is_file).join(" ");
-        assert_eq!(words(Provider::Minikube, false), "--profile c image load x");
-        assert_eq!(words(Provider::Kind, false), "load docker-image x --name c");
-        assert_eq!(words(Provider::Kind, true), "load image-archive x --name c");
-        assert_eq!(words(Provider::K3d, true), "image import x --cluster c");
+    fn the_provider_of_the_chosen_context_loads_and_the_command_serves_the_others() {
+        let any = vec!["load".to_owned()];
+        let owner = |provider, name: &str| Some((provider, name.to_owned()));
+        let tool = |provider, name: &str| Some(Way::Tool(provider, name.to_owned()));
+        let kind = providers::Provider::Kind;
+        assert_eq!(chosen("kind-a", None, owner(kind, "a"), Some(&any)), tool(kind, "a"));
+        assert_eq!(chosen("local", None, None, Some(&any)), Some(Way::Command(any.clone())));
+        assert_eq!(chosen("local", None, None, None), None);
+        assert_eq!(chosen("docker-desktop", None, None, Some(&any)), Some(Way::Shared));
+        assert_eq!(chosen("kind-kind-a", Some(Provider::Kind), None, None), tool(kind, "kind-a"));
+        let minikube = providers::Provider::Minikube;
+        assert_eq!(chosen("kind-a", None, owner(minikube, "kind-a"), None), tool(minikube, "kind-a"));
     }
 }

@@ -105,18 +105,23 @@ impl Running {
         finished
     }
 
-    /// The same with stderr apart, both kept up to `limit` bytes.
-    pub(super) async fn finish_apart(self, stderr: OwnedFd, limit: usize, stop: &Stop) -> Result<Captured, Fault> {
+    /// The same with stderr apart, both kept up to `limit` bytes, and whether it was stopped.
+    pub(super) async fn finish_apart(
+        self,
+        stderr: OwnedFd,
+        limit: usize,
+        stop: &Stop,
+    ) -> Result<(Captured, bool), Fault> {
         let Running { mut child, stdout, mut feed, .. } = self;
         let mut out = Pump::new(stdout, Into::Kept(Vec::new(), limit));
         let mut err = Pump::new(stderr, Into::Kept(Vec::new(), limit));
         let finished = child.attend(&mut [&mut out, &mut err], &mut feed, stop, Leftovers::End).await?;
         let code = match finished.exit {
             Exit::Code(code) => Some(code),
-            Exit::Signal(_) => None,
-            Exit::Stopped => return Err(Fault::unknown("stopped")),
+            Exit::Signal(_) | Exit::Stopped => None,
         };
-        Ok(Captured { code, stdout: out.end(), stderr: err.end() })
+        let stopped = finished.exit == Exit::Stopped;
+        Ok((Captured { code, stdout: out.end(), stderr: err.end() }, stopped))
     }
 }
 

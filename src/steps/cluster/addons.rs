@@ -1,37 +1,50 @@
 //! `cluster: addons`: enables minikube's addons.
 
-use super::desk;
-use super::up::failed;
-use crate::drivers::process::Exit;
-use crate::drivers::providers::Provider;
+use super::{desk, outcome};
+use crate::drivers::providers::{Host, Provider, enable_addons, owner_of};
 use crate::kind::Context;
-use crate::outcome::{Failure, Fault, Outcome};
+use crate::outcome::{Fault, Outcome, Outputs};
 
 pub(super) async fn enable(addons: &[String], cx: &Context) -> Result<Outcome, Fault> {
-    let context = cx.world.cluster.context()?.unwrap_or_default();
-    let desk = desk(cx);
-    let Some((provider, name)) = Provider::of_context(&context).filter(|(it, _)| it.addon("", "").is_some()) else {
-        return Ok(Outcome::Skipped(format!("context \"{context}\" is not minikube's, which alone has addons")));
+    let Some(context) = cx.world.cluster.context()? else {
+        return Err(Fault::environment(format!(
+            "addons {} need a cluster, and there is no current context",
+            addons.join(", ")
+        ))
+        .help("let a `cluster: { up: … }` step come first, or choose a context with `--context NAME`"));
     };
-    if desk.find(provider).is_none() {
-        return Err(Fault::environment(format!("context \"{context}\" is minikube's, but minikube is not installed"))
-            .help("install minikube, or remove the step"));
-    }
-    for addon in addons {
-        if let Some(failure) = one(cx, provider, name, addon).await? {
-            return Ok(Outcome::Failed(failure));
+    match here(addons, &context, cx).await {
+        Ok(Ok(enabled)) => {
+            let names = enabled.into_iter().map(serde_json::Value::from).collect();
+            Ok(Outcome::Passed(Outputs::from([("addons".to_owned(), names), ("context".to_owned(), context.into())])))
         }
+        Ok(Err(why)) => Ok(Outcome::Skipped(why)),
+        Err(undone) => outcome(undone),
     }
-    Ok(Outcome::passed())
 }
 
-/// Enables one; what came of it where it did not go well.
-pub(super) async fn one(cx: &Context, provider: Provider, name: &str, addon: &str) -> Result<Option<Failure>, Fault> {
-    let Some(call) = provider.addon(name, addon) else { return Ok(None) };
-    let exit = desk(cx).run(provider, &call).await?;
-    let help = "`minikube addons list` names the addons there are";
-    match failed(&format!("minikube addons enable {addon}"), exit, help) {
-        Outcome::Failed(failure) if exit != Exit::Code(0) => Ok(Some(failure)),
-        _ => Ok(None),
+/// Enables the addons of the cluster in use. Those that are enabled; else why this cluster has none.
+pub(super) async fn here(
+    addons: &[String],
+    context: &str,
+    cx: &Context,
+) -> Result<Result<Vec<String>, String>, crate::drivers::call::Undone> {
+    if addons.is_empty() {
+        return Ok(Ok(Vec::new()));
     }
+    let profile = match owner_of(&cx.project, &cx.world.cluster, context).await? {
+        Some((Provider::Minikube, profile)) => profile,
+        _ => {
+            let names = addons.join(", ");
+            return Ok(Err(format!("context \"{context}\" is not minikube's, which alone has addons ({names})")));
+        }
+    };
+    let desk = desk(cx);
+    if !desk.has_program(Provider::Minikube.program()) {
+        return Err(Fault::environment(format!("context \"{context}\" is minikube's, but minikube is not installed"))
+            .help("install minikube, or remove the addons")
+            .into());
+    }
+    enable_addons(&desk, &profile, addons).await?;
+    Ok(Ok(addons.to_vec()))
 }

@@ -9,10 +9,13 @@ use crate::outcome::Fault;
 pub(super) enum Choice {
     /// It is there: this context answers.
     Use(String),
-    /// A provider makes it, or starts it.
-    Make(Provider, String),
-    /// The user's own script makes it.
-    Command,
+    /// One of these providers creates or starts it: the first that can. Else the user's own script, if `command`.
+    Make {
+        /// The providers, and the cluster's name at each.
+        candidates: Vec<(Provider, String)>,
+        /// Whether the user's own script may make it.
+        command: bool,
+    },
 }
 
 /// What was found out about the surroundings.
@@ -41,6 +44,7 @@ impl Up {
             return Ok(Choice::Use(context));
         }
         let mut closed = found.silent.clone();
+        let mut open = Vec::new();
         let candidates: Vec<Provider> = match self.provider {
             ProviderName::Auto => Provider::ALL.to_vec(),
             other => other.program().into_iter().collect(),
@@ -50,15 +54,16 @@ impl Up {
             if !found.installed.contains(&provider) {
                 closed.push(format!("{program} is not installed"));
             } else if let Some(name) = provider.cluster(self.name.as_deref(), allowed) {
-                return Ok(Choice::Make(provider, name));
+                open.push((provider, name));
             } else {
                 let context = provider.context(self.name.as_deref().unwrap_or(default_name(provider)));
                 closed
                     .push(format!("{program} would make context \"{context}\", which cluster.contexts does not allow"));
             }
         }
-        if self.command.is_some() && matches!(self.provider, ProviderName::Auto | ProviderName::Command) {
-            return Ok(Choice::Command);
+        let command = self.command.is_some() && matches!(self.provider, ProviderName::Auto | ProviderName::Command);
+        if command || !open.is_empty() {
+            return Ok(Choice::Make { candidates: open, command });
         }
         let help = if self.provider == ProviderName::Existing {
             "start one of the allowed clusters".to_owned()

@@ -1,34 +1,57 @@
-//! `cluster: down`: takes down the cluster that `up` made, and no other.
+//! `cluster: down`: takes back what `up` did to clusters, and touches no other.
 
-use super::desk;
-use super::up::failed;
-use crate::drivers::process::Exit;
-use crate::drivers::providers::{Provider, Record};
+use super::{desk, outcome};
+use crate::drivers::call::Undone;
+use crate::drivers::providers::{Intent, Lowered, Provider, Record, lower};
 use crate::kind::Context;
 use crate::outcome::{Fault, Outcome, Outputs};
 
 pub(super) async fn run(cx: &Context) -> Result<Outcome, Fault> {
-    let Some(record) = Record::load(&cx.project)? else {
-        return Ok(Outcome::Skipped("this pipeline made no cluster: none is taken down".to_owned()));
-    };
-    record.allowed_by(&cx.world.cluster.settings().contexts)?;
-    let desk = desk(cx);
-    let provider = Provider::ALL.into_iter().find(|provider| provider.program() == record.provider);
-    let (what, exit) = match (provider, &record.down) {
-        (Some(provider), _) => {
-            let call = provider.delete(&record.name);
-            (format!("{} {}", provider.program(), call.args.join(" ")), desk.run(provider, &call).await?)
-        }
-        (None, Some(script)) => ("the command that takes the cluster down".to_owned(), desk.script(script).await?),
-        (None, None) => return Ok(Outcome::Skipped("the command that made the cluster names no `down`".to_owned())),
-    };
-    if exit != Exit::Code(0) {
-        return Ok(failed(&what, exit, "its own words are in the step's log"));
+    let records = Record::all(&cx.project)?;
+    for intent in Intent::all(&cx.project) {
+        let by_hand = Provider::named(&intent.provider).map(|it| format!(": `{}`", it.delete(&intent.name)));
+        cx.say(format!(
+            "a creation of {} cluster {} that began on {} was not recorded as done: it is left as it is, delete it by hand \
+             if it is there and yours{}",
+            intent.provider,
+            intent.name,
+            intent.begun,
+            by_hand.unwrap_or_default()
+        ));
     }
-    Record::forget(&cx.project);
-    cx.world.cluster.forget();
+    if records.is_empty() {
+        return Ok(Outcome::Skipped("this pipeline created or started no cluster: none is taken down".to_owned()));
+    }
+    let desk = desk(cx);
     let mut outputs = Outputs::new();
-    outputs.insert("provider".to_owned(), record.provider.into());
-    outputs.insert("context".to_owned(), record.context.into());
-    Ok(Outcome::Passed(outputs))
+    let mut first: Option<Undone> = None;
+    for record in &records {
+        let lowered = match record.allowed_by(&cx.world.cluster.settings().contexts) {
+            Ok(()) => lower(&desk, &cx.project, record).await,
+            Err(fault) => Err(fault.into()),
+        };
+        match lowered {
+            Ok(lowered) => {
+                cx.say(format!("{} ({}): {}", record.context, record.provider, words(&lowered)));
+                outputs.insert("provider".to_owned(), record.provider.clone().into());
+                outputs.insert("context".to_owned(), record.context.clone().into());
+            }
+            // the others are taken down all the same
+            Err(undone) => first = first.or(Some(undone)),
+        }
+    }
+    cx.world.cluster.forget();
+    match first {
+        Some(undone) => outcome(undone),
+        None => Ok(Outcome::Passed(outputs)),
+    }
+}
+
+fn words(lowered: &Lowered) -> &'static str {
+    match lowered {
+        Lowered::Deleted => "deleted",
+        Lowered::Stopped => "stopped, as it was before `up`",
+        Lowered::ByCommand => "taken down by `command.down`",
+        Lowered::Gone => "it was gone already",
+    }
 }

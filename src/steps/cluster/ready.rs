@@ -1,11 +1,11 @@
-//! Waits for a cluster's nodes, and tells which cluster it is.
+//! Waits for a cluster's nodes, and reports which cluster it is.
 
 use kube::api::{ApiResource, DynamicObject};
 
 use k8s_openapi::api::core::v1::Node;
 
 use crate::drivers::cluster::watch::Objects;
-use crate::drivers::providers::{Provider, Record};
+use crate::drivers::providers::{Record, owner_of};
 use crate::kind::Context;
 use crate::outcome::{Failure, Fault, Finding, Outcome, Outputs};
 
@@ -41,13 +41,13 @@ pub(super) async fn status(cx: &Context) -> Result<Outcome, Fault> {
         let summary = format!("{} of {} nodes of {context} are not ready", findings.len(), nodes.len());
         return Ok(Outcome::Failed(Failure::new(summary).because(findings)));
     }
-    let made = Record::load(&cx.project)?.filter(|record| record.context == context);
-    let provider = match (made, Provider::of_context(&context)) {
-        (Some(record), _) => record.provider,
-        (None, Some((provider, _))) => provider.program().to_owned(),
-        (None, None) => "existing".to_owned(),
+    let by_command = Record::all(&cx.project)?.iter().any(|it| it.context == context && it.down.is_some());
+    let provider = match owner_of(&cx.project, cluster, &context).await? {
+        Some((provider, _)) => provider.program(),
+        None if by_command => "command",
+        None => "existing",
     };
-    outputs(cx, &provider, &context).await
+    outputs(cx, provider, &context).await
 }
 
 async fn version(cx: &Context) -> Result<String, Fault> {

@@ -20,20 +20,34 @@ fn found(answers: Option<&str>, installed: &[Provider]) -> Found {
     }
 }
 
+fn make(candidates: &[(Provider, &str)], command: bool) -> Choice {
+    let candidates = candidates.iter().map(|(provider, name)| (*provider, (*name).to_owned())).collect();
+    Choice::Make { candidates, command }
+}
+
 #[test]
 fn a_cluster_that_answers_goes_before_one_that_would_be_made() {
     let choice = up("up: {}").choose(&allowed(), &found(Some("local"), &Provider::ALL));
     assert_eq!(choice, Ok(Choice::Use("local".to_owned())));
     let choice = up("up: { provider: kind }").choose(&allowed(), &found(Some("local"), &Provider::ALL));
-    assert_eq!(choice, Ok(Choice::Make(Provider::Kind, "todo".to_owned())));
+    assert_eq!(choice, Ok(make(&[(Provider::Kind, "todo")], false)));
 }
 
 #[test]
-fn auto_takes_the_first_installed_provider_whose_context_is_allowed() {
+fn auto_tries_every_installed_provider_whose_context_is_allowed() {
     let choose = |yaml: &str, installed: &[Provider]| up(yaml).choose(&allowed(), &found(None, installed));
-    assert_eq!(choose("up: {}", &Provider::ALL), Ok(Choice::Make(Provider::Minikube, "minikube".to_owned())));
-    assert_eq!(choose("up: {}", &[Provider::K3d, Provider::Kind]), Ok(Choice::Make(Provider::Kind, "todo".to_owned())));
-    assert_eq!(choose("up: { command: { up: ./make } }", &[Provider::K3d]), Ok(Choice::Command));
+    let both = [(Provider::Minikube, "minikube"), (Provider::Kind, "todo")];
+    assert_eq!(choose("up: {}", &Provider::ALL), Ok(make(&both, false)));
+    assert_eq!(choose("up: {}", &[Provider::K3d, Provider::Kind]), Ok(make(&both[1..], false)));
+    assert_eq!(choose("up: { command: { up: ./make } }", &[Provider::K3d]), Ok(make(&[], true)));
+    assert_eq!(choose("up: { command: { up: ./make } }", &[Provider::Kind]), Ok(make(&both[1..], true)));
+}
+
+#[test]
+fn a_plain_amount_is_exact_and_a_range_has_a_least() {
+    let size = up("up: { cpus: 4, memory: { want: 8GiB, min: 4GiB } }").size();
+    assert_eq!(size.cpus, Some(Amount::exact(4)));
+    assert_eq!(size.memory, Some(Amount { want: ByteSize(8 << 30), min: ByteSize(4 << 30) }));
 }
 
 #[test]

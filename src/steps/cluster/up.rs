@@ -1,13 +1,15 @@
-//! `cluster: up`: finds or makes a cluster, switches to it, waits for its nodes.
+//! `cluster: up`: finds a cluster, or creates or starts one; switches to it, waits for its nodes.
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::choice::{Choice, Found};
-use super::{ProviderName, Up, addons, desk, ready};
-use crate::drivers::process::Exit;
-use crate::drivers::providers::{Provider, Record};
+use super::{ProviderName, Up, addons, desk, outcome, ready};
+use crate::drivers::call::Undone;
+use crate::drivers::providers::{Act, Host, Identity, Provider, Record, own_command, raise, reason};
 use crate::kind::Context;
-use crate::outcome::{Failure, Fault, Outcome};
+use crate::outcome::{Failure, Fault, FaultKind, Finding, Outcome};
 
 /// How long a context is given to answer.
 const ANSWER: Duration = Duration::from_secs(6);
@@ -21,94 +23,113 @@ impl Up {
         }
         if found.answers.is_none() {
             let desk = desk(cx);
-            found.installed = Provider::ALL.into_iter().filter(|provider| desk.find(*provider).is_some()).collect();
+            found.installed = Provider::ALL.into_iter().filter(|it| desk.has_program(it.program())).collect();
         }
         match self.choose(allowed, &found)? {
-            Choice::Use(context) => {
-                cx.say(format!("context {context} answers"));
-                self.missing_addons(cx, &context).await?;
-                ready::outputs(cx, ProviderName::Existing.name(), &context).await
-            }
-            Choice::Make(provider, name) => self.make(cx, provider, &name).await,
-            Choice::Command => self.command(cx).await,
+            Choice::Use(context) => self.use_it(cx, &context).await,
+            Choice::Make { candidates, command } => self.make(cx, &candidates, command).await,
         }
     }
 
-    /// Makes the cluster, or starts one that its provider has already; that one is not ours to delete.
-    async fn make(&self, cx: &Context, provider: Provider, name: &str) -> Result<Outcome, Fault> {
-        let (desk, size, context) = (desk(cx), self.size(), provider.context(name));
-        for ignored in provider.ignores(&size) {
-            cx.say(format!("{} has no option for {ignored}: it is passed over", provider.program()));
-        }
-        let calls = if desk.has(provider, name).await? {
-            cx.say(format!("{} has a cluster {name} already: it is started, and kept by `down`", provider.program()));
-            provider.start(name, &size)
-        } else {
-            let record = Record {
-                provider: provider.program().to_owned(),
-                name: name.to_owned(),
-                context: context.clone(),
-                down: None,
-            };
-            // Written first: what is half made can be taken down too.
-            record.save(&cx.project)?;
-            vec![provider.create(name, &size)]
+    async fn use_it(&self, cx: &Context, context: &str) -> Result<Outcome, Fault> {
+        let record = Record::all(&cx.project)?.into_iter().find(|record| record.context == context);
+        cx.say(format!("context {context} answers: {}", Record::outlook(record.as_ref())));
+        let enabled = match addons::here(&self.addons, context, cx).await {
+            Ok(Ok(enabled)) => enabled,
+            Ok(Err(why)) => {
+                cx.say(format!("no addons: {why}"));
+                Vec::new()
+            }
+            Err(undone) => return outcome(undone),
         };
-        for call in calls {
-            let exit = desk.run(provider, &call).await?;
-            if exit != Exit::Code(0) {
-                let what = format!("{} {}", provider.program(), call.args.join(" "));
-                return Ok(failed(&what, exit, "its own words are in the step's log"));
-            }
-        }
-        cx.world.cluster.use_context(&context)?;
-        ready::outputs(cx, provider.program(), &context).await
+        let ready = ready::outputs(cx, ProviderName::Existing.name(), context).await?;
+        Ok(with_addons(ready, enabled))
     }
 
+    /// Takes the first candidate that starts. Why the others do not is in the log, and in the failure where none does.
+    async fn make(&self, cx: &Context, candidates: &[(Provider, String)], command: bool) -> Result<Outcome, Fault> {
+        let (desk, size) = (desk(cx), self.size());
+        let last = candidates.len() + usize::from(command);
+        let mut reasons: Vec<Finding> = Vec::new();
+        for (at, (provider, name)) in candidates.iter().enumerate() {
+            let undone = match raise(&desk, &cx.project, *provider, name, &size).await {
+                Ok(raised) => {
+                    cx.world.cluster.use_context(&raised.context)?;
+                    let ready = ready::outputs(cx, provider.program(), &raised.context).await?;
+                    let enabled = if *provider == Provider::Minikube { self.addons.clone() } else { Vec::new() };
+                    return Ok(with_addons(ready, enabled));
+                }
+                Err(undone) => undone,
+            };
+            if cx.signals.cancel.is_cancelled() || last == 1 {
+                return outcome(undone);
+            }
+            let (message, help) = match undone {
+                Undone::Failed(failure) => (failure.summary, failure.help),
+                Undone::Fault(fault) if fault.kind == FaultKind::Environment => (fault.message, fault.help),
+                Undone::Fault(fault) => return Err(fault),
+            };
+            let next = if at + 1 < last { ", trying the next way" } else { "" };
+            cx.say(format!("{} gives no cluster{next}: {message}", provider.program()));
+            help.into_iter().for_each(|help| cx.say(format!("help: {help}")));
+            reasons.push(Finding::new(provider.program(), "", message));
+        }
+        if command {
+            return self.command(cx).await;
+        }
+        let messages: Vec<&str> = reasons.iter().map(|reason| reason.message.as_str()).collect();
+        let failure = Failure::new(format!("no provider gives a cluster: {}", messages.join("; "))).because(reasons);
+        Ok(Outcome::Failed(failure.help("the step's log has each command's whole output")))
+    }
+
+    /// Runs the user's script; records it once the cluster answers, with its identity.
     async fn command(&self, cx: &Context) -> Result<Outcome, Fault> {
-        let command = self.command.as_ref().expect("chosen only where there is one");
+        let Some(command) = &self.command else {
+            return Err(Fault::invalid("provider command has no `command`"));
+        };
+        let desk = desk(cx);
+        let ran = desk.run(&own_command(&command.up.0), None).await?;
+        if ran.code != Some(0) {
+            let end = ran.code.map_or_else(
+                || "was ended by a signal".to_owned(),
+                |code| format!("exited with code {code}, expected 0"),
+            );
+            let why = reason(&ran.lines).map(|reason| format!(": {reason}")).unwrap_or_default();
+            let failure = Failure::new(format!("the command that makes the cluster {end}{why}"));
+            return Ok(Outcome::Failed(Failure { exit_code: ran.code, ..failure.help("correct `command.up`") }));
+        }
+        let candidates = command.context.clone().map_or_else(|| candidates(cx), |context| vec![context]);
+        let (context, silent) = answering(cx, candidates).await?;
+        let Some(context) = context else {
+            let failure = Failure::new(format!(
+                "the command that makes the cluster ended well, but no allowed context answers: {}",
+                silent.join("; ")
+            ));
+            return Ok(Outcome::Failed(failure.help("let it write one of cluster.contexts into kubeconfig")));
+        };
         if let Some(down) = &command.down {
             let record = Record {
                 provider: ProviderName::Command.name().to_owned(),
-                name: String::new(),
-                context: command.context.clone().unwrap_or_default(),
+                name: context.clone(),
+                context: context.clone(),
                 down: Some(down.0.clone()),
+                act: Some(Act::Created),
+                identity: Some(Identity { uid: desk.cluster_uid(&context).await?, own: String::new() }),
             };
             record.save(&cx.project)?;
         }
-        let exit = desk(cx).script(&command.up.0).await?;
-        if exit != Exit::Code(0) {
-            return Ok(failed("the command that makes the cluster", exit, "correct `command.up`"));
-        }
-        let candidates = command.context.clone().map_or_else(|| candidates(cx), |context| vec![context]);
-        match answering(cx, candidates).await? {
-            (Some(context), _) => ready::outputs(cx, ProviderName::Command.name(), &context).await,
-            (None, silent) => {
-                let failure = Failure::new(format!(
-                    "the command that makes the cluster ended well, but no allowed context answers: {}",
-                    silent.join("; ")
-                ));
-                Ok(Outcome::Failed(failure.help("let it write one of cluster.contexts into kubeconfig")))
-            }
-        }
+        let ready = ready::outputs(cx, ProviderName::Command.name(), &context).await?;
+        Ok(with_addons(ready, Vec::new()))
     }
+}
 
-    /// Addons of a minikube that was there already.
-    async fn missing_addons(&self, cx: &Context, context: &str) -> Result<(), Fault> {
-        if self.addons.is_empty() {
-            return Ok(());
+fn with_addons(outcome: Outcome, enabled: Vec<String>) -> Outcome {
+    match outcome {
+        Outcome::Passed(mut outputs) => {
+            outputs.insert("addons".to_owned(), enabled.into_iter().map(Value::from).collect());
+            Outcome::Passed(outputs)
         }
-        match Provider::of_context(context).filter(|(provider, _)| desk(cx).find(*provider).is_some()) {
-            Some((provider, name)) if provider == Provider::Minikube => {
-                for addon in &self.addons {
-                    if let Some(failure) = addons::one(cx, provider, name, addon).await? {
-                        return Err(Fault::environment(failure.summary));
-                    }
-                }
-            }
-            _ => cx.say(format!("context {context} is not minikube's: no addons ({})", self.addons.join(", "))),
-        }
-        Ok(())
+        other => other,
     }
 }
 
@@ -133,13 +154,4 @@ async fn answering(cx: &Context, contexts: Vec<String>) -> Result<(Option<String
         }
     }
     Ok((None, silent))
-}
-
-pub(super) fn failed(what: &str, exit: Exit, help: &str) -> Outcome {
-    let (how, code) = match exit {
-        Exit::Code(code) => (format!("exited with code {code}, expected 0"), Some(code)),
-        Exit::Signal(signal) => (format!("was ended by signal {signal}"), None),
-        Exit::Stopped => ("was stopped".to_owned(), None),
-    };
-    Outcome::Failed(Failure { exit_code: code, ..Failure::new(format!("{what} {how}")).help(help) })
 }

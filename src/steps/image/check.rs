@@ -28,7 +28,7 @@ pub fn check(image: &Image, cx: &mut CheckContext<'_>) {
         check_build(build, cx);
     }
     for (verb, key, name) in [
-        ("load", "image", image.load.as_ref().map(|load| &load.image)),
+        ("load", "image", image.load.as_ref().and_then(|load| load.image.as_ref())),
         ("tag", "image", image.tag.as_ref().map(|tag| &tag.image)),
         ("tag", "tag", image.tag.as_ref().map(|tag| &tag.tag)),
         ("save", "image", image.save.as_ref().map(|save| &save.image)),
@@ -36,6 +36,18 @@ pub fn check(image: &Image, cx: &mut CheckContext<'_>) {
     ] {
         if let Some(problem) = name.and_then(|name| name_problem(name)) {
             cx.error(&[verb.into(), key.into()], Code::InvalidValue, problem, None);
+        }
+    }
+    if let Some(load) = &image.load {
+        if load.image.is_some() != load.images.is_empty() {
+            let help = Some("write `image: NAME`, or `images: [NAME, NAME]`".to_owned());
+            let message = "`load` has exactly one of `image` and `images`";
+            cx.error(&["load".into()], Code::InvalidValue, message, help);
+        }
+        for (at, name) in load.images.iter().enumerate() {
+            if let Some(problem) = name_problem(name) {
+                cx.error(&["load".into(), "images".into(), at.into()], Code::InvalidValue, problem, None);
+            }
         }
     }
     if let Some(save) = &image.save {

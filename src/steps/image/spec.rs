@@ -17,7 +17,7 @@ use crate::units::ScalarText;
 pub struct Image {
     /// Builds an image from a Dockerfile.
     pub build: Option<BuildSpec>,
-    /// Puts an image into the cluster's runtime.
+    /// Puts images into the runtime of every node of the cluster; what is there unchanged is not loaded again.
     pub load: Option<LoadSpec>,
     /// Gives an image another name.
     pub tag: Option<TagSpec>,
@@ -75,9 +75,25 @@ pub struct BuildSpec {
 #[serde(deny_unknown_fields)]
 pub struct LoadSpec {
     /// The image's name.
-    pub image: String,
-    /// How, where the context does not tell: `minikube`, `kind`, `k3d`, `shared` or `command` (`cluster.load`).
+    pub image: Option<String>,
+    /// Several names: images that share layers are loaded faster together.
+    #[serde(default)]
+    pub images: Vec<String>,
+    /// How, if the cluster's nodes do not show it: `minikube`, `kind`, `k3d`, `shared` or `command` (`cluster.load`).
     pub provider: Option<Provider>,
+}
+
+impl LoadSpec {
+    /// All names, each once.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for name in self.image.iter().chain(&self.images) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
 }
 
 /// What to tag.

@@ -1,0 +1,191 @@
+//! Cluster steps with made-up `kind`, `minikube`, `k3d` and `docker` on PATH, which print what the real ones print. The
+//! programs log each call to `calls`; `fails` names the calls that fail.
+
+use std::fs;
+
+use super::kit::{Project, Said, said};
+
+/// kind 0.33: `get clusters` prints its message for no clusters on stderr.
+const KIND: &str = r#"#!/bin/sh
+echo "kind $*" >> calls
+if [ -f fails ] && grep -qxF "kind $*" fails; then
+  echo 'ERROR: failed to list clusters: command "docker ps -a --filter label=io.x-k8s.kind.cluster" failed with error: exit status 1' >&2
+  exit 1
+fi
+case "$1 $2" in
+  "get clusters") if [ -s clusters ]; then cat clusters; else echo "No kind clusters found." >&2; fi ;;
+  "create cluster") echo 'Creating cluster "todo" ...' >&2; echo todo >> clusters ;;
+  "delete cluster") rm -f clusters ;;
+esac
+"#;
+
+/// Docker: one node container for each cluster in `clusters`, with the id in `id`.
+const DOCKER: &str = r#"#!/bin/sh
+echo "docker $1" >> calls
+case "$1" in
+  ps) if [ -s clusters ]; then printf '%s\ttodo-control-plane\tUp 2 minutes\n' "$(cat id)"; fi ;;
+  info) echo "2 8000000000" ;;
+esac
+"#;
+
+/// minikube 1.38 on a machine with too few processors.
+const MINIKUBE: &str = r#"#!/bin/sh
+echo "minikube $*" >> calls
+case "$1" in
+  profile) printf '{"invalid":[],"valid":[]}' ;;
+  start)
+    printf '* minikube v1.38.1 on Debian 12\n* Using the docker driver\n\n'
+    printf 'X Exiting due to RSRC_INSUFFICIENT_CORES: Docker has less than 2 CPUs available, but Kubernetes requires at least 2 to be available\n\n' >&2
+    exit 29 ;;
+esac
+"#;
+
+const ID: &str = "5f3c0d3bb5a1f0b6a9c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7b8c9d0e1f2a3\n";
+
+struct World(Project);
+
+impl World {
+    fn new(stage: &str, programs: &[(&str, &str)]) -> Self {
+        let head = "cluster: { contexts: [kind-todo, minikube, k3d-todo] }\n";
+        let project = Project::headed(head, &[("a.yaml", stage)]);
+        for (name, text) in programs {
+            project.program(&format!("bin/{name}"), text);
+        }
+        project.write("id", ID);
+        World(project)
+    }
+
+    fn run(&self, args: &[&str]) -> Said {
+        let path = format!("{}:/usr/bin:/bin", self.0.path().join("bin").display());
+        let kubeconfig = self.0.path().join("kubeconfig");
+        said(self.0.command(args).env("PATH", path).env("KUBECONFIG", kubeconfig).env("HOME", self.0.path()))
+    }
+
+    fn calls(&self) -> String {
+        fs::read_to_string(self.0.path().join("calls")).unwrap_or_default()
+    }
+}
+
+fn up(provider: &str) -> String {
+    format!("stage: a\nsteps:\n  up: {{ cluster: {{ up: {{ provider: {provider} }} }}, timeout: 30s }}\n")
+}
+
+const DOWN: &str = "stage: a\nsteps:\n  down: { cluster: { down: {} } }\n";
+
+#[test]
+fn a_failed_listing_is_not_an_absent_cluster() {
+    let world = World::new(&up("kind"), &[("kind", KIND), ("docker", DOCKER)]);
+    world.0.write("clusters", "todo\n");
+    world.0.write("fails", "kind get clusters\n");
+    let ran = world.run(&["run"]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    assert!(
+        ran.err.contains("not measured: `kind get clusters`: exit code 1: ERROR: failed to list clusters"),
+        "{}",
+        ran.err
+    );
+    assert!(!world.0.has(".pipeline/clusters") && world.0.has("clusters"));
+    assert_eq!(world.calls(), "kind get clusters\n");
+}
+
+#[test]
+fn a_listing_that_contradicts_the_container_engine_decides_nothing() {
+    let world = World::new(&up("kind"), &[("kind", &KIND.replace("cat clusters", "echo other")), ("docker", DOCKER)]);
+    world.0.write("clusters", "todo\n");
+    let ran = world.run(&["run"]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    assert!(ran.err.contains("it does not list todo, but docker has a container of it"), "{}", ran.err);
+    assert!(!world.calls().contains("create"), "{}", world.calls());
+}
+
+#[test]
+fn neither_down_nor_clean_delete_a_cluster_that_is_not_the_recorded_one() {
+    let record = r#"{"provider":"kind","name":"todo","context":"kind-todo","act":"created",
+        "identity":{"uid":"11111111-2222-3333-4444-555555555555","own":"aaaaaaaaaaaabbbbbbbbbbbbccccccccccccddddddddddddeeeeeeeeeeeeffff"}}"#;
+    for args in [&["run"][..], &["clean"]] {
+        let world = World::new(DOWN, &[("kind", KIND), ("docker", DOCKER)]);
+        world.0.write("clusters", "todo\n");
+        world.0.write(".pipeline/clusters/kind-todo.json", record);
+        let ran = world.run(args);
+        assert_eq!(ran.code, 3, "{args:?}: {}", ran.err);
+        assert!(ran.err.contains("its node is 5f3c0d3bb5a1, recorded was aaaaaaaaaaaa"), "{args:?}: {}", ran.err);
+        assert!(!world.calls().contains("delete") && world.0.has("clusters"), "{}", world.calls());
+    }
+}
+
+#[test]
+fn an_old_record_without_an_identity_deletes_nothing() {
+    let record = r#"{"provider":"kind","name":"todo","context":"kind-todo"}"#;
+    for args in [&["run"][..], &["clean"]] {
+        let world = World::new(DOWN, &[("kind", KIND), ("docker", DOCKER)]);
+        world.0.write("clusters", "todo\n");
+        world.0.write(".pipeline/cluster.json", record);
+        let ran = world.run(args);
+        assert_eq!(ran.code, 3, "{args:?}: {}", ran.err);
+        assert!(ran.err.contains("the record of an older version holds no identity"), "{args:?}: {}", ran.err);
+        assert!(ran.err.contains("`kind delete cluster --name=todo`"), "{args:?}: {}", ran.err);
+        assert_eq!(world.calls(), "");
+    }
+}
+
+#[test]
+fn the_providers_reason_is_in_the_message_and_auto_tries_the_next_one() {
+    let world = World::new(&up("minikube"), &[("minikube", MINIKUBE), ("docker", DOCKER)]);
+    let ran = world.run(&["run"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let reason = "`minikube start --profile=minikube`: exit code 29, expected 0: Exiting due to RSRC_INSUFFICIENT_CORES: Docker has less than 2 CPUs";
+    assert!(ran.err.contains(reason), "{}", ran.err);
+    assert!(!world.0.has(".pipeline/clusters"), "a creation that came to nothing leaves no intent");
+
+    let fails = KIND.replace(
+        "echo todo >> clusters",
+        "echo 'ERROR: failed to create cluster: no space left on device' >&2; exit 1",
+    );
+    let world = World::new(&up("auto"), &[("minikube", MINIKUBE), ("docker", DOCKER), ("kind", &fails)]);
+    let ran = world.run(&["run"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("minikube gives no cluster, trying the next way: `minikube start"), "{}", ran.err);
+    assert!(
+        ran.err.contains("no provider gives a cluster: ") && ran.err.contains("no space left on device"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn a_number_of_processors_that_the_machine_does_not_have_is_refused_before_anything_starts() {
+    let stage = "stage: a\nsteps:\n  up: { cluster: { up: { provider: minikube, cpus: { want: 8, min: 4 } } } }\n";
+    let world = World::new(stage, &[("minikube", MINIKUBE), ("docker", DOCKER)]);
+    let ran = world.run(&["run"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("cpus: this machine has 2, expected at least 4"), "{}", ran.err);
+    assert!(!world.calls().contains("start"), "{}", world.calls());
+}
+
+#[test]
+fn addons_without_a_cluster_are_an_error() {
+    let world =
+        World::new("stage: a\nsteps:\n  addons: { cluster: { addons: [ingress] } }\n", &[("minikube", MINIKUBE)]);
+    let ran = world.run(&["run"]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    assert!(ran.err.contains("addons ingress need a cluster, and there is no current context"), "{}", ran.err);
+}
+
+#[test]
+fn a_load_command_is_bound_to_a_context_that_may_be_touched() {
+    let stage = "stage: a\nsteps: { a: { shell: { run: 'true' } } }\n";
+    let load = |load: &str| {
+        let head = format!("cluster: {{ contexts: [local, kind-todo], load: {load} }}\n");
+        Project::headed(&head, &[("a.yaml", stage)]).run(&["check"])
+    };
+    assert_eq!(load("{ local: [tools/load] }").code, 0);
+    assert_eq!(load("{ command: [tools/load] }").code, 0, "older files keep working");
+    let wrong = load("{ locl: [tools/load] }");
+    assert_eq!(wrong.code, 2);
+    assert!(
+        wrong.err.contains("`load` names context \"locl\"") && wrong.err.contains("did you mean \"local\"?"),
+        "{}",
+        wrong.err
+    );
+    assert_eq!(load("{ local: [] }").code, 2);
+}
