@@ -10,7 +10,7 @@ nodeimages_addon() {
     sed 's/│/|/g' | awk -F '|' '{ gsub(/ /, "") } $3 ~ /:/ { print $4 "/" $3; exit }'
 }
 
-# nodeimages_import WORK TREE
+# nodeimages_import WORK TREE: all of them, and those of minikube's addons storage-provisioner and metrics-server.
 nodeimages_import() {
   local work=$1 tree=$2 name program
   while read -r name; do
