@@ -10,6 +10,20 @@ nodes_cluster=todo             # the profile of minikube, and the cluster of kin
 
 nodes_docker() { DOCKER_HOST=unix://$nodes_socket DOCKER_CONTEXT='' timeout "${docker_seconds:-600}" docker "$@"; }
 
+# own_program NAME: the user's own, if there is one; not the one built here.
+own_program() { type -P -a "$1" | grep -vF "$bin/" | head -1 || true; }
+
+# nodes_impossible: why such nodes cannot be made on this machine; fails where they can.
+nodes_impossible() {
+  if ((EUID != 0)); then echo "making nodes takes root"
+  elif ! command -v go >/dev/null; then echo "Go is not installed, and nodes are built from Go modules"
+  elif ! command -v apt-get >/dev/null || [[ ! -e /usr/share/debootstrap && -z $(apt-cache policy debootstrap 2>/dev/null) ]]; then
+    echo "debootstrap is not to be had, and nodes are made of Debian's packages"
+  elif ! unshare --net true 2>/dev/null; then echo "no network namespace may be made"
+  else return 1
+  fi
+}
+
 # nodes_environment: what minikube and kind must know to work with that Docker and with our images; NAME=VALUE lines.
 nodes_environment() {
   cat <<LINES
