@@ -6,12 +6,7 @@ go_version() { sed -n "s|^require $2 \(v[^ ]*\).*|\1|p" "$repo/tools/go/$1/go.mo
 
 # go_source NAME MODULE: the folder of the module's source, as tools/go/NAME pins it.
 go_source() {
-  (
-    cd "$repo/tools/go/$1"
-    export GOFLAGS=-mod=readonly
-    go mod download "$2"
-    go list -m -f '{{.Dir}}' "$2"
-  )
+  (cd "$repo/tools/go/$1" && export GOFLAGS=-mod=readonly && go mod download "$2" && go list -m -f '{{.Dir}}' "$2")
 }
 
 # go_ensure NAME MODULE FLAGS PACKAGE...: FLAGS are extra -ldflags; @version@ stands for the module's version.

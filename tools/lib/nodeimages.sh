@@ -47,7 +47,8 @@ nodeimages_pause() {
 
 # kube-proxy calls iptables and conntrack: Debian's, with the libraries they name and the extensions of iptables.
 nodeimages_proxy() {
-  local work=$1 tree=$2 name=$3 libraries=usr/lib/$(uname -m)-linux-gnu file link
+  local work=$1 tree=$2 name=$3 libraries file link
+  libraries=usr/lib/$(uname -m)-linux-gnu
   rm -rf "$work/root"
   install -D -m 755 "$bin/kube-proxy" "$work/root/usr/local/bin/kube-proxy"
   mkdir -p "$work/root/$libraries" "$work/root/usr/sbin" "$work/root/etc" "$work/root/run" "$work/root/tmp"

@@ -1,6 +1,6 @@
 # The Docker whose containers are the nodes of a real minikube or kind: a second dockerd, in a network of its own, with
 # a runtime that does without what this machine does not allow.
-# shellcheck shell=bash source=tools/lib/home.sh disable=SC2154
+# shellcheck shell=bash source=tools/lib/home.sh disable=SC2154,SC2034
 
 nodes_run=$run/nodes
 nodes_socket=$nodes_run/docker.sock
