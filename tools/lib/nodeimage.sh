@@ -112,10 +112,11 @@ nodeimage_ensure() {
   nodeimage_base_ensure "$recipe"
   over=$(mktemp -d)
   "nodeimage_$variant" "$over"
+  install -D -m 755 "$repo/tools/images/nodes/only-mounted-cgroups" "$over/usr/local/bin/only-mounted-cgroups"
   container=$(nodes_docker create --stop-signal SIGRTMIN+3 "pipeline-node:$recipe")
   {
     nodes_docker cp "$over/." "$container:/" &&
-      nodes_docker commit --change 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' --change 'ENV container=docker' \
+      nodes_docker commit --change 'ENTRYPOINT ["/usr/local/bin/only-mounted-cgroups", "/usr/local/bin/entrypoint", "/sbin/init"]' --change 'ENV container=docker' \
         --change 'EXPOSE 22' --change "LABEL pipeline.recipe=$recipe" "$container" "$name"
   } >"$log/nodeimage.log" 2>&1 || fail "$variant" "image $name was not made" "$log/nodeimage.log"
   nodes_docker rm "$container" >/dev/null
