@@ -38,7 +38,7 @@ docker_residue_remove() {
   docker_links_remove
   folder_remove "$run/docker"
   rm -f "$run/dockerd.lock" /var/run/docker.sock
-  cluster_any_alive || cgroup_remove
+  cluster_any_alive || daemon_alive nodes-dockerd || cgroup_remove
 }
 
 docker_links='docker0|br-[0-9a-f]{12}'

@@ -53,7 +53,7 @@ cgroup_processes() {
   done < <(cgroup_hierarchies) | sort -un
 }
 
-# cgroup_end [kubepods|docker]: ends our containers' processes: asks, waits two seconds, insists.
+# cgroup_end [kubepods|docker|nodes]: ends our containers' processes: asks, waits two seconds, insists.
 cgroup_end() {
   local pids signal tries
   for signal in TERM KILL; do
@@ -73,7 +73,7 @@ cgroup_remove() {
   cgroup_unmount
 }
 
-# orphans_end cluster|docker: ends shims, runtimes and daemons that a part's command lines tell are ours,
+# orphans_end cluster|docker|nodes: ends shims, runtimes and daemons that a part's command lines tell are ours,
 # though no pid file knows them. Only for a part none of whose daemons is alive.
 orphans_end() {
   local folder arguments line
@@ -85,8 +85,8 @@ orphans_end() {
     esac
     line="${arguments[*]:1}"
     case $1:$line in
-      docker:*"$run/docker"*) ;;
-      cluster:*"$run/docker"*) continue ;;
+      docker:*"$run/docker"* | nodes:*"$run/nodes"*) ;;
+      cluster:*"$run/docker"* | cluster:*"$run/nodes"*) continue ;;
       cluster:*"$run/"* | cluster:*"$pki/"* | cluster:*"$state/"*) ;;
       *) continue ;;
     esac
@@ -197,5 +197,5 @@ residue_remove() {
   folder_remove "$run/containerd" "$run/runc" "$run/leases" "$run/cni"
   rm -f "$containerd_socket"*
   results_remove
-  daemon_alive dockerd || cgroup_remove
+  daemon_alive dockerd || daemon_alive nodes-dockerd || cgroup_remove
 }
