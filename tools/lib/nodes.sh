@@ -63,6 +63,7 @@ nodes_up() {
   daemon_stop nodes-dockerd 15
   nodes_residue_remove
   netns_up
+  cgroup_mount all
   cgroup_prepare
   mkdir -p "$nodes_run"
   install -m 755 "$repo/tools/images/nodes/runc" "$nodes_run/runc"

@@ -10,9 +10,10 @@ cgroup_hierarchies() {
   done
 }
 
-# cgroup_mount_active: mounts the hierarchies of cgroup v1 that are in use, but not mounted here: systemd in a container
-# activates them. containerd finds no statistics of a container that belongs to one of them, and metrics-server none.
-cgroup_mount_active() {
+# cgroup_mount [all]: mounts the hierarchies of cgroup v1 that are in use, but not mounted here; `all`: also those that
+# systemd in a container would activate. Where one is active and not mounted, containerd finds no statistics of new
+# containers, and metrics-server none.
+cgroup_mount() {
   local controllers folder
   [[ -d /sys/fs/cgroup/memory ]] || return 0
   while IFS=: read -r _ controllers _; do
@@ -23,7 +24,7 @@ cgroup_mount_active() {
     if mkdir -p "$folder" && mount -t cgroup -o "$controllers" cgroup "$folder" 2>/dev/null; then
       echo "$folder" >>"$run/cgroup-mounts"
     fi
-  done </proc/self/cgroup
+  done < <(cat /proc/self/cgroup; [[ ${1:-} != all ]] || printf '0:%s:/\n' hugetlb perf_event net_cls,net_prio)
 }
 
 cgroup_unmount() {
@@ -35,7 +36,7 @@ cgroup_unmount() {
 
 cgroup_prepare() {
   local folder file
-  cgroup_mount_active
+  cgroup_mount
   while read -r folder; do
     mkdir -p "$folder/$cgroup"
     # A new cpuset of cgroup v1 is empty, and then takes no process.
