@@ -165,7 +165,7 @@ pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>)
     match closest(written, known.iter().copied()) {
         Some(name) => Some(format!("did you mean \"{name}\"?")),
         None if known.is_empty() => None,
-        None if known.len() <= 24 => Some(format!("known here: {}", known.join(", "))),
+        None if known.len() <= 32 => Some(format!("known here: {}", known.join(", "))),
         None => None,
     }
 }

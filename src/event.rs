@@ -182,6 +182,37 @@ pub struct AssertionResult {
     pub elapsed: Duration,
     /// Number of measurements taken.
     pub looks: u32,
+    /// Set if the wait ended before `within`, because of a cause that waiting cannot fix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<EndedEarly>,
+}
+
+/// A wait that ended before its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedEarly {
+    /// How long it waited.
+    pub after: Duration,
+    /// How long it could have waited.
+    pub of: Option<Duration>,
+    /// The cause that waiting cannot fix.
+    pub cause: String,
+}
+
+impl std::fmt::Display for EndedEarly {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ended after {:.1}s", self.after.as_secs_f64())?;
+        if let Some(of) = self.of {
+            match of.as_secs() {
+                // as people write a limit: 60s, not 1m
+                seconds @ 1..=600 if of.subsec_millis() == 0 => write!(f, " of {seconds}s")?,
+                _ => write!(f, " of {}", crate::units::TimeSpan(of))?,
+            }
+        }
+        match self.cause.as_str() {
+            "Never" => f.write_str(": the condition under `never` is true"),
+            cause => write!(f, ": {cause} cannot recover"),
+        }
+    }
 }
 
 impl AssertionResult {

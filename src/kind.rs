@@ -6,6 +6,7 @@ mod fields;
 mod text;
 #[cfg(test)]
 pub(crate) mod trial;
+mod waits;
 
 use std::fmt;
 use std::time::Duration;
@@ -16,12 +17,14 @@ use serde::de::DeserializeOwned;
 
 use crate::document::{DecodeError, Node, Shape, decode};
 use crate::drivers::World;
+pub use crate::drivers::cluster::explain::catalog;
 use crate::outcome::{Fault, Finding, Outcome, Verdict};
 
 pub use answer::{AnswerExpect, Asked, Content};
 pub use context::{CheckContext, Context, Covered, Evidence, Mark, RunSecrets, Signals};
 pub use fields::{Cel, ExistingPath, Script, SecretField, StepId};
 pub use text::{TextExpect, excerpt, finding_lines};
+pub use waits::{Tolerate, Waits, until_fatal};
 
 /// A step: what was written under its kind's key, ready to run. Tries once and stops promptly; the engine owns
 /// timeout, retry and cancellation.
@@ -86,6 +89,20 @@ pub trait Assertion: Send + Sync + 'static {
     /// # Errors
     /// [`Fault`] when it could not be found out. A transient fault is looked at again while `within` lasts.
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault>;
+
+    /// The causes seen now that waiting cannot fix, while the verdict is unmet. Asked about once a second as long as
+    /// `within` lasts; the engine ends the wait when a [fatal](Finding::fatal) one that is not tolerated was seen twice
+    /// in a row.
+    async fn blockers(&self, cx: &Context, verdict: &Verdict) -> Vec<Finding> {
+        let _ = (cx, verdict);
+        Vec::new()
+    }
+
+    /// What in the verdict itself ends the wait at once: a condition under `never:`.
+    fn refuted(&self, verdict: &Verdict) -> Option<Finding> {
+        let _ = verdict;
+        None
+    }
 
     /// What in the world explains an unmet verdict. Called once, at the end; may write evidence.
     async fn explain(&self, cx: &Context) -> Vec<Finding> {

@@ -80,12 +80,22 @@ pub struct Finding {
     /// Last log lines or similar, already cut to a readable length.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<String>,
+    /// The class of causes that waiting cannot fix, if this is one of them: `ImageNotFound`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fatal: Option<String>,
 }
 
 impl Finding {
     /// A finding without log lines.
     pub fn new(object: impl Into<String>, cause: impl Into<String>, message: impl Into<String>) -> Self {
-        Finding { object: object.into(), cause: cause.into(), message: message.into(), lines: Vec::new() }
+        Finding { object: object.into(), cause: cause.into(), message: message.into(), lines: Vec::new(), fatal: None }
+    }
+
+    /// Marks it as a cause of this class, which waiting cannot fix.
+    #[must_use]
+    pub fn fatal(mut self, class: &str) -> Self {
+        self.fatal = Some(class.to_owned());
+        self
     }
 }
 

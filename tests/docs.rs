@@ -22,6 +22,7 @@ fn pages() -> Vec<(String, String)> {
         "docs/reference/codes.md".into(),
         format!("# Diagnostic codes\n\n{}", codes.collect::<Vec<_>>().join("\n")),
     ));
+    pages.push(("docs/reference/causes.md".into(), reference::causes()));
     pages.push(("docs/reference/README.md".into(), reference::overview(REGISTRY)));
     for (name, schema) in
         [("pipeline", schema::pipeline(REGISTRY)), ("stage", schema::stage(REGISTRY)), ("gate", schema::gate(REGISTRY))]

@@ -91,14 +91,26 @@ impl Assertion for Helm {
         Ok(Verdict::of(self.measures(record.as_ref())))
     }
 
+    async fn blockers(&self, cx: &Context, _verdict: &Verdict) -> Vec<Finding> {
+        let awaits_deployed = self.status.as_ref().is_none_or(|it| it.holds(&Text("deployed".to_owned())));
+        let Ok(Some(record)) = self.record(cx).await else { return Vec::new() };
+        // Only an act of helm that is under way is kept from its end by the state of Pods.
+        if !awaits_deployed || self.absent || !record.latest.status.starts_with("pending-") {
+            return Vec::new();
+        }
+        let mut findings = Vec::new();
+        for target in workloads(&record.latest) {
+            findings.extend(cx.world.cluster.fatal(&record.latest.namespace, &target).await);
+        }
+        findings
+    }
+
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
         let Ok(Some(record)) = self.record(cx).await else { return Vec::new() };
         let latest = record.latest;
         let object = format!("release/{}", self.release);
         let mut findings = vec![Finding::new(object, latest.status.clone(), latest.description.clone())];
-        let objects = manifests::parse(&latest.manifest, std::path::Path::new("release")).unwrap_or_default();
-        for workload in objects.iter().filter(|object| rolls_out(object.kind())).take(3) {
-            let target = Target::Workload { kind: workload.kind().to_owned(), name: workload.name().to_owned() };
+        for target in workloads(&latest) {
             let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
             findings.extend(cx.world.cluster.explain(&latest.namespace, &target, &keep).await);
         }
@@ -161,6 +173,17 @@ impl Helm {
     }
 }
 
+/// The first workloads of a release.
+fn workloads(release: &Release) -> Vec<Target> {
+    let objects = manifests::parse(&release.manifest, std::path::Path::new("release")).unwrap_or_default();
+    let workloads = objects.iter().filter(|object| rolls_out(object.kind())).take(3);
+    let target = |object: &manifests::Manifest| Target::Workload {
+        kind: object.kind().to_owned(),
+        name: object.name().to_owned(),
+    };
+    workloads.map(target).collect()
+}
+
 /// A measure for each value that is expected: maps in part, anything else as a whole.
 fn compare(name: &str, actual: Option<&Value>, expected: &Value, measures: &mut Vec<Measure>) {
     match (actual, expected) {
@@ -200,6 +223,7 @@ mod tests {
                 app_version: "dev".into(),
                 values,
                 manifest: String::new(),
+                hooks: Vec::new(),
             },
             revisions: 3,
         });

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::drivers::http::host_and_port;
 use crate::expect::Expect;
 use crate::kind::{
     AnswerExpect, Asked, Assertion, AssertionKind, Cel, CheckContext, Content, Context, ExistingPath, TextExpect,
@@ -98,6 +99,15 @@ impl Assertion for Http {
         }
     }
 
+    async fn blockers(&self, cx: &Context, verdict: &Verdict) -> Vec<Finding> {
+        // An answer, of whatever status, is not what a Service without endpoints gives.
+        let answered = verdict.measures().first().is_some_and(|status| status.actual.parse::<u16>().is_ok());
+        match host_and_port(&self.url).filter(|_| !answered) {
+            Some((host, port)) => cx.world.cluster.fatal_address(&host, port).await,
+            None => Vec::new(),
+        }
+    }
+
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
         let Ok((request, trust)) = self.asked().request(&cx.env, &cx.project) else { return Vec::new() };
         // only a request without effects is sent once more to see why
@@ -116,6 +126,14 @@ impl Assertion for Http {
                 vec![Finding { lines, ..Finding::new(self.url.clone(), "", message) }]
             }
             Err(error) => {
+                let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
+                let of_service = match host_and_port(&self.url).filter(|_| error.is_answer()) {
+                    Some((host, port)) => cx.world.cluster.explain_address(&host, port, &keep).await,
+                    None => Vec::new(),
+                };
+                if !of_service.is_empty() {
+                    return of_service;
+                }
                 error.help().map(|help| Finding::new(self.url.clone(), error.to_string(), help)).into_iter().collect()
             }
         }

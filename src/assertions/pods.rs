@@ -76,6 +76,13 @@ impl Assertion for Pods {
         Ok(Verdict::of(self.measures(&current(&objects)?)))
     }
 
+    async fn blockers(&self, cx: &Context, verdict: &Verdict) -> Vec<Finding> {
+        if !self.waits_for_health(verdict) {
+            return Vec::new();
+        }
+        cx.world.cluster.fatal(self.namespace(cx), &Target::Selector(self.selector.to_string())).await
+    }
+
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
         let target = Target::Selector(self.selector.to_string());
         let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
@@ -84,6 +91,25 @@ impl Assertion for Pods {
 }
 
 impl Pods {
+    /// Whether what is unmet comes about only if the Pods get well: not where fewer, failed or restarted ones are
+    /// expected.
+    fn waits_for_health(&self, verdict: &Verdict) -> bool {
+        let none = Count(0);
+        let expects_more = |expect: &Option<Expect<Count>>| expect.as_ref().is_none_or(|expect| !expect.holds(&none));
+        let expects_restarts = self.restarts.as_ref().is_some_and(|expect| !expect.holds(&none));
+        let unmet = |name: &str| match name {
+            "count" => expects_more(&self.count),
+            "ready" => self.ready.as_ref().is_some_and(|ready| !ready.holds(0, 1)),
+            "phase" => {
+                let accepts = |phase: &str| self.phase.as_ref().is_some_and(|it| it.holds(&Text(phase.to_owned())));
+                !["Failed", "Pending", "Unknown"].into_iter().any(accepts)
+            }
+            "time_to_ready" => true,
+            _ => false,
+        };
+        !expects_restarts && verdict.measures().iter().any(|measure| !measure.holds && unmet(&measure.name))
+    }
+
     fn namespace<'a>(&'a self, cx: &'a Context) -> &'a str {
         self.namespace.as_deref().unwrap_or_else(|| cx.world.cluster.namespace())
     }

@@ -2,6 +2,7 @@
 
 mod look;
 mod matching;
+mod why;
 
 use std::sync::Arc;
 
@@ -15,11 +16,12 @@ use super::live::{Changes, Selector, current};
 use crate::diagnostic::Code;
 use crate::document::Segment;
 use crate::drivers::cluster::Kind;
-use crate::drivers::cluster::explain::Target;
+use crate::drivers::cluster::explain::catalog;
 use crate::drivers::cluster::watch::Objects;
 use crate::expect::Expect;
+use crate::expr::{Expr, Scope};
 use crate::kind::{Assertion, AssertionKind, Cel, CheckContext, Context, Poll, Watch};
-use crate::outcome::{Fault, FaultKind, Finding, Verdict};
+use crate::outcome::{Fault, FaultKind, Finding, Measure, Verdict};
 use crate::units::Count;
 
 /// How often we ask whether the cluster serves a kind by now.
@@ -48,6 +50,8 @@ pub struct Resource {
     part: Option<Value>,
     /// CEL over the object as `self`: `self.spec.ports.size() > 0`.
     assert: Option<Cel>,
+    /// A CEL condition over the object as `self` that ends the wait at once: `self.status.failed > 0`.
+    never: Option<Cel>,
     /// How many objects are meant.
     count: Option<Expect<Count>>,
     /// That there is none; with `match` or `assert`, none of which these hold.
@@ -103,24 +107,31 @@ impl Assertion for Resource {
         };
         let objects: Vec<Arc<DynamicObject>> =
             current(&objects)?.into_iter().filter(|object| self.means(object)).collect();
-        Ok(Verdict::of(self.measures(&objects, &cx.scope)?))
+        let mut measures = self.measures(&objects, &cx.scope)?;
+        measures.extend(self.ruled_out(&objects, &cx.scope)?);
+        Ok(Verdict::of(measures))
+    }
+
+    async fn blockers(&self, cx: &Context, _verdict: &Verdict) -> Vec<Finding> {
+        self.fatal(cx).await
+    }
+
+    fn refuted(&self, verdict: &Verdict) -> Option<Finding> {
+        let never = self.never.as_ref()?;
+        let true_now = |measure: &&Measure| !measure.holds && measure.expected == NEVER;
+        let found = verdict.measures().iter().find(true_now)?;
+        let object = found.name.strip_suffix(never.0.trim()).unwrap_or_default().trim();
+        let object = if object.is_empty() { self.meant() } else { object.to_owned() };
+        Some(Finding::new(object, catalog::NEVER, format!("`{}` is true", never.0.trim())).fatal(catalog::NEVER))
     }
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
-        let Ok(Some((kind, _))) = self.objects(cx).await else { return Vec::new() };
-        if self.absent {
-            return Vec::new();
-        }
-        let target = match (&self.name, &self.selector) {
-            (Some(name), _) => Target::Object { kind: kind.resource.kind, name: name.clone() },
-            (None, Some(selector)) => Target::Selector(selector.to_string()),
-            (None, None) => return Vec::new(),
-        };
-        let namespace = self.namespace.as_deref().filter(|it| *it != "*");
-        let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
-        cx.world.cluster.explain(namespace.unwrap_or_else(|| cx.world.cluster.namespace()), &target, &keep).await
+        self.why(cx).await
     }
 }
+
+/// What is expected of a condition under `never:`.
+const NEVER: &str = "never";
 
 impl Resource {
     /// The kind and its objects; nothing where the cluster serves no such kind.
@@ -143,6 +154,24 @@ impl Resource {
         };
         let objects = cluster.objects(&kind.resource, namespace).await?;
         Ok(Some((kind, objects)))
+    }
+
+    /// A measure for each object of which the condition under `never:` is true.
+    fn ruled_out(&self, objects: &[Arc<DynamicObject>], scope: &Scope) -> Result<Vec<Measure>, Fault> {
+        let Some(never) = &self.never else { return Ok(Vec::new()) };
+        let expr = Expr::parse(&never.0).map_err(|error| Fault::invalid(format!("`never` does not parse: {error}")))?;
+        let mut scope = scope.clone();
+        let mut found = Vec::new();
+        for object in objects {
+            scope.roots.insert("self".to_owned(), serde_json::to_value(&**object).unwrap_or_default());
+            // A field that is not there yet makes it no truth.
+            if expr.eval(&scope).is_ok_and(|value| value == Value::Bool(true)) {
+                let name = object.metadata.name.as_deref().filter(|_| self.name.is_none());
+                let shown = name.map(|name| format!("{name} ")).unwrap_or_default() + never.0.trim();
+                found.push(Measure::new(shown, "true", NEVER, false));
+            }
+        }
+        Ok(found)
     }
 
     fn means(&self, object: &DynamicObject) -> bool {

@@ -89,9 +89,18 @@ impl Assertion for Rollout {
         Ok(Verdict::of(self.measures(kind, workload, &revisions)))
     }
 
+    async fn blockers(&self, cx: &Context, verdict: &Verdict) -> Vec<Finding> {
+        // What the objects say of themselves (revision, strategy, image) is not what a cause of Pods keeps from coming.
+        let waits = |name: &str| matches!(name, "complete" | "replicas");
+        let awaited = verdict.measures().iter().any(|measure| !measure.holds && waits(&measure.name));
+        let Some(target) = self.target().filter(|_| awaited && self.complete.unwrap_or(true)) else {
+            return Vec::new();
+        };
+        cx.world.cluster.fatal(self.namespace(cx), &target).await
+    }
+
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
-        let Ok((kind, _)) = self.kind() else { return Vec::new() };
-        let target = Target::Workload { kind: kind.to_owned(), name: self.workload.name.clone() };
+        let Some(target) = self.target() else { return Vec::new() };
         let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
         cx.world.cluster.explain(self.namespace(cx), &target, &keep).await
     }
@@ -100,6 +109,11 @@ impl Assertion for Rollout {
 impl Rollout {
     fn namespace<'a>(&'a self, cx: &'a Context) -> &'a str {
         self.namespace.as_deref().unwrap_or_else(|| cx.world.cluster.namespace())
+    }
+
+    fn target(&self) -> Option<Target> {
+        let (kind, _) = self.kind().ok()?;
+        Some(Target::Workload { kind: kind.to_owned(), name: self.workload.name.clone() })
     }
 
     fn kind(&self) -> Result<(&'static str, ApiResource), Fault> {

@@ -100,9 +100,11 @@ impl Assertion for Shell {
             () = tokio::time::sleep(timeout) => {
                 stop.cancel.cancel();
                 // its end is waited for: nothing of it may run on
-                let _ = run.await;
+                let ended = run.await;
                 let words = format!("still running after {}", TimeSpan(timeout));
-                return Ok(Verdict::of(vec![Measure::new("exit_code", words, self.expected(), false)]));
+                let unmet = Measure::new("exit_code", words, self.expected(), false);
+                let said = ended.ok().and_then(|said| self.said(&said, cx));
+                return Ok(Verdict::of(std::iter::once(unmet).chain(said).collect()));
             }
         };
         Ok(Verdict::of(self.measures(&said, cx)?))
@@ -123,14 +125,23 @@ impl Shell {
         if let Some(expect) = &self.stdout {
             all.extend(expect.measures("stdout", &String::from_utf8_lossy(&said.stdout), cx)?);
         }
-        match &self.stderr {
-            Some(expect) => all.extend(expect.measures("stderr", &stderr, cx)?),
-            None if !all[0].holds && !stderr.trim().is_empty() => {
-                all.push(Measure::new("stderr", excerpt(stderr.trim_end(), cx), "", true));
-            }
-            None => {}
+        if let Some(expect) = &self.stderr {
+            all.extend(expect.measures("stderr", &stderr, cx)?);
+        }
+        if all.iter().any(|measure| !measure.holds) {
+            all.extend(self.said(said, cx));
         }
         Ok(all)
+    }
+
+    /// What a command that is not as expected said, beside what is measured: its standard error, else its output.
+    fn said(&self, said: &Captured, cx: &Context) -> Option<Measure> {
+        let all = [("stderr", &said.stderr, self.stderr.is_some()), ("stdout", &said.stdout, self.stdout.is_some())];
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+        let shown = all.into_iter().find(|(_, bytes, _)| !text(bytes).is_empty());
+        shown
+            .filter(|(_, _, measured)| !measured)
+            .map(|(name, bytes, _)| Measure::new(name, excerpt(&text(bytes), cx), "", true))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::diagnostic::Code;
 use crate::drivers::tcp;
 use crate::expect::Expect;
 use crate::kind::{Assertion, AssertionKind, CheckContext, Context};
-use crate::outcome::{Fault, Measure, Verdict};
+use crate::outcome::{Fault, Finding, Measure, Verdict};
 use crate::units::TimeSpan;
 
 /// The row of `tcp`.
@@ -73,6 +73,29 @@ impl Assertion for Tcp {
             measures.push(expect.measure("time", &time));
         }
         Ok(Verdict::of(measures))
+    }
+
+    async fn blockers(&self, cx: &Context, _verdict: &Verdict) -> Vec<Finding> {
+        match self.host_and_port() {
+            Some((host, port)) => cx.world.cluster.fatal_address(host, port).await,
+            None => Vec::new(),
+        }
+    }
+
+    async fn explain(&self, cx: &Context) -> Vec<Finding> {
+        let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
+        match self.host_and_port() {
+            Some((host, port)) => cx.world.cluster.explain_address(host, port, &keep).await,
+            None => Vec::new(),
+        }
+    }
+}
+
+impl Tcp {
+    /// What should take connections.
+    fn host_and_port(&self) -> Option<(&str, u16)> {
+        let (host, port) = self.address.rsplit_once(':').filter(|_| self.open)?;
+        Some((host.trim_matches(['[', ']']), port.parse().ok()?))
     }
 }
 

@@ -13,6 +13,10 @@ pub(super) fn run(explain: &Explain) -> Result<Exit, Fault> {
         out::data(&reference::index(REGISTRY));
         return Ok(Exit::Passed);
     };
+    if what == "causes" {
+        out::data(&reference::causes());
+        return Ok(Exit::Passed);
+    }
     let pages = reference::pages(REGISTRY, what);
     if !pages.is_empty() {
         out::data(&pages.join("\n"));

@@ -24,6 +24,7 @@ pub mod rollout;
 mod survey;
 mod trouble;
 pub mod watch;
+mod whose;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,6 +43,7 @@ pub use reference::{Reference, ReferenceError};
 pub use revisions::Undone;
 pub use survey::ContextFact;
 pub use trouble::{Refusal, Trouble};
+pub use whose::Owner;
 
 /// Which cluster may be touched, as pipeline.yaml says.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -63,6 +65,7 @@ pub struct Cluster {
     settings: ClusterSettings,
     state: Mutex<State>,
     watches: watch::Watches,
+    recent: explain::Recent,
     /// Local ports that are being forwarded.
     forwarded: Mutex<Vec<u16>>,
 }
@@ -80,7 +83,13 @@ struct State {
 impl Cluster {
     /// Touches nothing yet.
     pub fn new(settings: ClusterSettings) -> Self {
-        Cluster { settings, state: Mutex::default(), watches: watch::Watches::default(), forwarded: Mutex::default() }
+        Cluster {
+            settings,
+            state: Mutex::default(),
+            watches: watch::Watches::default(),
+            recent: explain::Recent::default(),
+            forwarded: Mutex::default(),
+        }
     }
 
     /// What pipeline.yaml says of it.
@@ -147,6 +156,7 @@ impl Cluster {
         state.link = Arc::default();
         state.for_scripts = None;
         self.watches.forget();
+        self.recent.forget();
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Docker Compose as a command: which of its forms answers, what it is told, what it says of a project's services.
 //! Knows no step.
 
+mod health;
 mod record;
 mod service;
 
@@ -15,6 +16,7 @@ use super::process::{self, Command, Exit};
 use crate::outcome::{Failure, Fault};
 use crate::units::TimeSpan;
 
+pub use health::Check;
 pub use record::{Raised, Raising};
 pub use service::{Service, Standing};
 
@@ -235,6 +237,17 @@ impl Compose {
         let Ok(said) = process::capture(&command, 1 << 20, &call.stop).await else { return Vec::new() };
         let (out, err) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
         out.lines().chain(err.lines()).filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
+    }
+
+    /// What the newest health check of a service said; `None` where it has none, or the engine does not say.
+    pub async fn health(&self, service: &Service, call: &Call<'_>) -> Option<health::Check> {
+        let program = if self.form(call).await.ok()? == Form::Podman { "podman" } else { "docker" };
+        if service.container.is_empty() || service.health.is_empty() {
+            return None;
+        }
+        let args = ["inspect", "--format", "{{json .State.Health}}", &service.container];
+        let said = call.ask(program, args).await.ok()?;
+        health::newest(&String::from_utf8_lossy(&said.stdout))
     }
 
     async fn ask(&self, project: &Project, args: &[&str], call: &Call<'_>) -> Result<String, Undone> {

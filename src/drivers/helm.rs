@@ -2,6 +2,7 @@
 
 mod act;
 mod chart;
+mod hooks;
 mod owned;
 mod pending;
 pub mod release;
@@ -20,6 +21,7 @@ use crate::outcome::Fault;
 
 pub use act::{Back, Deploy, Presence, Remove};
 pub use chart::Chart;
+pub use hooks::HookWatch;
 pub use owned::Installed;
 pub use pending::{Author, LEFT_AFTER, Repair};
 

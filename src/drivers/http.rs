@@ -24,7 +24,7 @@ use tokio::net::TcpStream;
 pub use error::HttpError;
 pub use proxy::Proxies;
 use proxy::Proxy;
-pub use url::{is_this_machine, problem};
+pub use url::{host_and_port, is_this_machine, problem};
 
 type Plain = Client<HttpConnector, Full<Bytes>>;
 type Secure = Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>;

@@ -134,6 +134,7 @@ mod tests {
                 findings: failure.findings.clone(),
                 elapsed: Duration::ZERO,
                 looks: 1,
+                ended: None,
             },
         };
         let mut again = Event::AttemptFailed { node: NodeId(0), attempt: 1, failure, retry_in: Duration::ZERO };

@@ -2,18 +2,18 @@
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
-use crate::event::{AssertionResult, Because, Live, NodeId, State};
+use crate::event::{AssertionResult, Because, EndedEarly, Live, NodeId, State};
 use crate::expr::Scope;
-use crate::kind::{Assertion, Context, Watch};
+use crate::kind::{Assertion, Context, Tolerate, Watch, until_fatal};
 use crate::mask::Masker;
-use crate::outcome::{Failure, Fault, Verdict};
+use crate::outcome::{Failure, Fault, Finding, Verdict};
 use crate::plan::{Body, Gate, PlanAssertion, PlanNode, decode_rendered};
 use crate::units::TimeSpan;
 
@@ -93,18 +93,20 @@ async fn assertion_of(job: &Job, index: u32, written: &PlanAssertion, limit: Opt
         findings: settled.findings,
         elapsed: started.elapsed(),
         looks: settled.looks,
+        ended: settled.ended,
     }
 }
 
 struct Settled {
     verdict: Result<Verdict, Fault>,
-    findings: Vec<crate::outcome::Finding>,
+    findings: Vec<Finding>,
     looks: u32,
+    ended: Option<EndedEarly>,
 }
 
 impl Settled {
     fn at_once(verdict: Result<Verdict, Fault>) -> Self {
-        Settled { verdict, findings: Vec::new(), looks: 0 }
+        Settled { verdict, findings: Vec::new(), looks: 0, ended: None }
     }
 }
 
@@ -148,13 +150,24 @@ async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<I
             }
         }
     };
-    let watching = Watching { cx: &cx, node: job.node, index, notices: &job.notices, masker: &job.masker };
+    let (notices, masker) = (&job.notices, &job.masker);
+    let watching = Watching { cx: &cx, node: job.node, index, notices, masker, tolerate: tolerate(job, written) };
     let (within, hold) = if job.only_looks { (None, None) } else { (written.within, written.hold) };
     let mut settled = watching.settle(body, within, hold, limit).await;
     if matches!(settled.verdict, Ok(Verdict::Unmet { .. })) {
+        // The cause that ended the wait is shown, even if it is over by now.
+        let ended = std::mem::take(&mut settled.findings);
         settled.findings = tokio::time::timeout(EXPLAIN, body.explain(&cx)).await.unwrap_or_default();
+        let is_shown = |one: &Finding| settled.findings.iter().any(|it| it.fatal == one.fatal);
+        let hidden: Vec<Finding> = ended.into_iter().filter(|one| !is_shown(one)).collect();
+        settled.findings.splice(0..0, hidden);
     }
     (body.title(), settled)
+}
+
+/// The causes that do not end the wait: the assertion's own, else its step's.
+fn tolerate<'j>(job: &'j Job, written: &'j PlanAssertion) -> &'j Tolerate {
+    if written.tolerate == Tolerate::Nothing { &job.cx.waits.tolerate } else { &written.tolerate }
 }
 
 /// One assertion being looked at.
@@ -164,12 +177,20 @@ struct Watching<'a> {
     index: u32,
     notices: &'a NoticeSender,
     masker: &'a Masker,
+    tolerate: &'a Tolerate,
 }
 
 /// What the looks so far say.
 struct Looks {
     last: Option<Result<Verdict, Fault>>,
     count: u32,
+}
+
+impl Looks {
+    /// The newest verdict, if it is unmet.
+    fn unmet(&self) -> Option<&Verdict> {
+        self.last.as_ref()?.as_ref().ok().filter(|verdict| matches!(verdict, Verdict::Unmet { .. }))
+    }
 }
 
 impl Watching<'_> {
@@ -197,9 +218,25 @@ impl Watching<'_> {
             }
         }
         let mut holds_since: Option<Instant> = None;
+        // What the newest look found unmet: what ends the wait is asked beside the looks.
+        let unmet = Mutex::new(None);
+        let blocked = || until_fatal(self.tolerate, || self.blockers(body, &unmet).boxed());
+        let mut blocking = std::pin::pin!(blocked());
+        let mut cause: Option<Finding> = None;
         loop {
             let holds = self.look(body, &mut looks, deadline.or(limit)).await;
             let now = Instant::now();
+            let seen = looks.unmet().cloned();
+            cause = seen.as_ref().and_then(|verdict| body.refuted(verdict)).or(cause);
+            *unmet.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+            match cause.take() {
+                Some(found) if holds == Look::Unclear && patient(now) => {
+                    cause = Some(found);
+                    break;
+                }
+                Some(_) => blocking.set(blocked()),
+                None => {}
+            }
             match (holds, hold) {
                 (Look::Holds, None) | (Look::Final, _) => break,
                 (Look::Holds, Some(hold)) => {
@@ -227,11 +264,26 @@ impl Watching<'_> {
                         tokio::time::sleep_until(now + GAP).await;
                     } => {}
                     () = tokio::time::sleep_until(until) => {}
+                    found = &mut blocking => cause = Some(found),
                 }
             }
         }
+        let ended = cause.as_ref().map(|cause| EndedEarly {
+            after: begun.elapsed(),
+            of: deadline.map(|deadline| deadline - begun),
+            cause: cause.cause.clone(),
+        });
         let verdict = looks.last.unwrap_or_else(|| Err(Fault::unknown("it was never looked at")));
-        Settled { verdict, findings: Vec::new(), looks: looks.count }
+        Settled { verdict, findings: cause.into_iter().collect(), looks: looks.count, ended }
+    }
+
+    /// The causes that waiting cannot fix, while the newest look is unmet.
+    async fn blockers(&self, body: &dyn Assertion, unmet: &Mutex<Option<Verdict>>) -> Vec<Finding> {
+        let verdict = unmet.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match verdict {
+            Some(verdict) => body.blockers(self.cx, &verdict).await,
+            None => Vec::new(),
+        }
     }
 
     /// Starts to watch; what cannot be reached yet is tried again while there is time.

@@ -19,6 +19,8 @@ use crate::mask::SecretText;
 use crate::outcome::{Fault, Outputs};
 use crate::source::Span;
 
+use super::waits::Waits;
+
 /// For [`super::Step::check`] and [`super::Assertion::check`].
 #[derive(Debug)]
 pub struct CheckContext<'a> {
@@ -129,6 +131,8 @@ pub struct Context {
     pub steps: Arc<BTreeMap<String, Outputs>>,
     /// How long the thread that a step begins on may be held for it: nobody else has work for that thread then.
     pub patience: Duration,
+    /// What a wait of this attempt goes by.
+    pub waits: Waits,
     /// Signals.
     pub signals: Signals,
     /// The drivers.

@@ -57,6 +57,7 @@ impl Trial {
             output_file: project.join("outputs"),
             steps: Arc::default(),
             patience: Duration::ZERO,
+            waits: super::Waits::default(),
             signals: Signals {
                 cancel: token(),
                 stop: token(),

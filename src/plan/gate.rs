@@ -15,7 +15,7 @@ use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::document::{Node, Value};
 use crate::event::{NodeOutline, Role};
 use crate::expr::Scope;
-use crate::kind::AssertionKind;
+use crate::kind::{AssertionKind, Tolerate};
 use crate::source::{FileId, Span};
 use crate::spec::{AssertionKeys, SeveritySpec};
 
@@ -82,6 +82,7 @@ impl Workshop<'_> {
             when: None,
             env: Vec::new(),
             timeout: None,
+            tolerate: Tolerate::default(),
             retry: Retry::default(),
             pool: None,
             continue_on_error: false,
@@ -171,6 +172,7 @@ impl Workshop<'_> {
             hold: spec.r#for.map(|time| time.0),
             when: item.get("when").and_then(condition),
             otherwise: spec.otherwise,
+            tolerate: spec.tolerate,
             warning: spec.severity == SeveritySpec::Warning,
             params: statics.roots.get("params").cloned().map(Arc::new),
         })

@@ -73,6 +73,7 @@ impl Workshop<'_> {
             when: entry.node.get("when").and_then(condition),
             env: Workshop::env(entry.node.get("env")),
             timeout: keys.timeout.map(|time| time.0),
+            tolerate: keys.tolerate.clone(),
             continue_on_error: keys.continue_on_error,
             ..gate
         })

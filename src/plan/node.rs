@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::document::{Format, Formats, Node};
 use crate::event::{NodeId, NodeOutline, Role};
 use crate::expr::{Expr, Template};
-use crate::kind::{Assertion, AssertionKind, CheckContext, Kind, Step, StepKind};
+use crate::kind::{Assertion, AssertionKind, CheckContext, Kind, Step, StepKind, Tolerate};
 use crate::outcome::Fault;
 use crate::spec::RetrySpec;
 
@@ -69,6 +69,8 @@ pub struct PlanNode {
     pub env: Vec<(String, Template)>,
     /// Limit of one attempt.
     pub timeout: Option<Duration>,
+    /// Causes that do not end its waiting before its time.
+    pub tolerate: Tolerate,
     /// How often it is tried.
     pub retry: Retry,
     /// Index into the plan's pools.
@@ -168,6 +170,8 @@ pub struct PlanAssertion {
     pub when: Option<Expr>,
     /// Its `otherwise:`: why it is skipped, in the user's words.
     pub otherwise: Option<String>,
+    /// Causes that do not end `within` before its time.
+    pub tolerate: Tolerate,
     /// Its failure only warns.
     pub warning: bool,
     /// The values of the parameters of the gate file that it stands in: a mapping, as `params` in expressions.

@@ -255,6 +255,7 @@ impl Workshop<'_> {
             when: entry.node.get("when").and_then(condition),
             env: Workshop::env(entry.node.get("env")),
             timeout: keys.timeout.map(|time| time.0),
+            tolerate: keys.tolerate.clone(),
             retry,
             pool: keys.pool.as_ref().and_then(|pool| self.pools.iter().position(|(name, _)| name == pool)),
             continue_on_error: keys.continue_on_error,

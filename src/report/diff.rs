@@ -180,6 +180,7 @@ mod tests {
             findings: Vec::new(),
             elapsed: Duration::ZERO,
             looks: 1,
+            ended: None,
         };
         let record = serde_json::json!({
             "seq": 0, "at": Duration::ZERO, "event": "run-started", "format": 1, "run": run, "pipeline": "p", "time": "",

@@ -177,6 +177,9 @@ fn gate(page: &mut Page, results: &[AssertionResult]) {
         }
     }
     page.close("table");
+    for (result, ended) in results.iter().filter_map(|result| Some((result, result.ended.as_ref()?))) {
+        page.element("p", "why", &format!("{}: {ended}", result.name));
+    }
     let mut told: Vec<&Finding> = Vec::new();
     for finding in results.iter().flat_map(|result| &result.findings) {
         if !told.contains(&finding) {

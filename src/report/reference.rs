@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use crate::diagnostic::CODES;
-use crate::kind::{Kind, Registry};
+use crate::kind::{Kind, Registry, catalog};
 use crate::spec::schema::type_words;
 use crate::spec::{AssertionKeys, GateSpec, PipelineSpec, StageSpec, StepKeys};
 
@@ -21,6 +21,7 @@ pub fn index(registry: Registry) -> String {
     for kind in registry.assertions {
         let _ = writeln!(text, "  {:<12} {}", kind.name, kind.summary);
     }
+    text.push_str("\ncauses\n  causes       The causes that end a wait before its time, and why.\n");
     text.push_str("\ndiagnostic codes\n");
     for row in CODES {
         let _ = writeln!(text, "  {}", row.name);
@@ -51,7 +52,7 @@ pub fn overview(registry: Registry) -> String {
     keys::<StageSpec>(&mut text);
     text.push_str("\n## A gate file\n\n");
     keys::<GateSpec>(&mut text);
-    text.push_str("\n[Diagnostic codes](codes.md). Schemas for editors: [`../schema/`](../schema/).\n");
+    text.push_str("\n[Diagnostic codes](codes.md). [Causes that end a wait](causes.md). Schemas for editors: [`../schema/`](../schema/).\n");
     text
 }
 
@@ -61,6 +62,26 @@ fn keys<T: JsonSchema>(text: &mut String) {
     let definitions = root.get("definitions").cloned().unwrap_or_default();
     text.push_str("| key | takes | |\n|---|---|---|\n");
     fields(text, &root, &definitions, "", 3);
+}
+
+/// The page of the causes that end a wait before its time, and of those that may recover.
+pub fn causes() -> String {
+    let mut text = String::from(
+        "# Causes that end a wait\n\nAn assertion with `within`, and a step that waits for the cluster (`apply`, `restart`, `undo`, `scale`, `set_image` \
+         and `wait`\nof `kube`, `helm` with `wait`, hooks of `helm`, the warm-up of `traffic`), ends before its time as soon as it has seen one of these\ncauses in two \
+         checks in a row, about a second apart. `tolerate: [CAUSE, …]` or `tolerate: all`, on the assertion or the step,\nlets it wait to its end. \
+         An assertion that expects a failure itself (`phase: Failed`, `self.status.failed > 0`) is never ended by one.\n\n\
+         | class | causes | when | why waiting cannot fix it |\n|---|---|---|---|\n",
+    );
+    for class in catalog::CLASSES {
+        let causes: Vec<String> = class.causes.iter().map(|cause| format!("`{cause}`")).collect();
+        let _ = writeln!(text, "| `{}` | {} | {} | {} |", class.name, causes.join(", "), class.when, class.why);
+    }
+    text.push_str("\n## Causes that may recover\n\nA wait goes on to its end, and names them then.\n\n| cause | what may happen |\n|---|---|\n");
+    for (cause, why) in catalog::RECOVERABLE {
+        let _ = writeln!(text, "| `{cause}` | {why} |");
+    }
+    text
 }
 
 /// The pages called `name`: a code's, a step kind's, an assertion kind's (a name can be both kinds').

@@ -108,9 +108,14 @@ pub(super) fn assertion(result: &AssertionResult) -> String {
             format!("{GREEN}✔{OFF} {name}  {DIM}{}{OFF}", shown.join(", "))
         }
         Ok(Verdict::Unmet { measures }) => {
-            let bad: Vec<String> = measures.iter().filter(|measure| !measure.holds).map(self::measure).collect();
+            // What is only shown beside (what a command said) explains it, unless something else does.
+            let shown =
+                |measure: &&Measure| !measure.holds || (measure.expected.is_empty() && result.findings.is_empty());
+            let bad: Vec<String> = measures.iter().filter(shown).map(self::measure).collect();
             let sign = if result.warning { format!("{YELLOW}⚠{OFF}") } else { format!("{RED}✘{OFF}") };
-            format!("{sign} {name}: {}", bad.join("; "))
+            let ended =
+                result.ended.as_ref().map(|ended| format!("; {}", tame(&ended.to_string()))).unwrap_or_default();
+            format!("{sign} {name}: {}{ended}", bad.join("; "))
         }
         Ok(Verdict::Skipped { reason }) => format!("{DIM}○ {name}: skipped: {}{OFF}", tame(reason)),
         Err(fault) => format!("{RED}!{OFF} {name}: could not be measured: {}", tame(&fault.message)),
@@ -235,6 +240,7 @@ mod tests {
             cause: String::new(),
             message: "answered 200 with this body".to_owned(),
             lines: vec!["{}".to_owned()],
+            fatal: None,
         };
         assert_eq!(finding(&said)[0], "http://x/ · answered 200 with this body");
         said.message.clear();

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::common::{Any, When};
+use crate::kind::Tolerate;
 use crate::units::TimeSpan;
 
 /// A gate file: a list of assertions that stages use, with parameters. A bare list is one without parameters.
@@ -52,6 +53,10 @@ pub struct AssertionKeys {
     /// With `when`: why it is skipped, in the user's words; else the condition is told.
     #[serde(default)]
     pub otherwise: Option<String>,
+    /// Causes that do not end `within` before its time, as a list or `all`. A cause that waiting cannot fix ends it
+    /// otherwise: `pipeline explain causes` lists them.
+    #[serde(default)]
+    pub tolerate: Tolerate,
     /// `warning`: its failure is told, but the gate holds.
     #[serde(default)]
     pub severity: SeveritySpec,

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::common::{Any, EnvText, When};
 use super::gate::RetrySpec;
+use crate::kind::Tolerate;
 use crate::units::TimeSpan;
 
 /// A stage file.
@@ -90,6 +91,10 @@ pub struct StepKeys {
     /// where nobody can be asked.
     #[serde(default)]
     pub once: bool,
+    /// Causes that do not end its waiting before its time, as a list or `all`. A step that waits for the cluster ends
+    /// otherwise as soon as it sees a cause that waiting cannot fix: `pipeline explain causes` lists them.
+    #[serde(default)]
+    pub tolerate: Tolerate,
     /// Its failure is told, but does not count.
     #[serde(default)]
     pub continue_on_error: bool,

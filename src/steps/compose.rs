@@ -167,7 +167,16 @@ async fn findings(project: &Project, cx: &Context) -> Vec<Finding> {
         }
         let last = log[log.len().saturating_sub(SHOWN)..].iter().map(String::as_str);
         let lines = finding_lines(last, cx);
-        findings.push(Finding { lines, ..Finding::new(format!("service/{}", service.name), cause, words) });
+        let object = format!("service/{}", service.name);
+        if let Some(check) = compose.health(&service, &call).await {
+            let said = finding_lines(check.lines.iter().map(String::as_str), cx);
+            let words = format!("{words}; its health check ended with exit code {}", check.exit_code);
+            findings.push(Finding { lines: said, ..Finding::new(&object, "health check", words) });
+            if lines.is_empty() {
+                continue;
+            }
+        }
+        findings.push(Finding { lines, ..Finding::new(object, cause, words) });
     }
     findings
 }

@@ -2,14 +2,13 @@
 //! driver's.
 
 mod check;
+mod observed;
 mod spec;
 
 use async_trait::async_trait;
 
 use crate::document::manifests;
 use crate::drivers::call::{Call, Undone};
-use crate::drivers::cluster::explain::Target;
-use crate::drivers::cluster::rollout::rolls_out;
 use crate::drivers::files;
 use crate::drivers::helm::Author;
 use crate::drivers::helm::release::Release;
@@ -36,9 +35,6 @@ pub const KIND: StepKind = StepKind::step::<Helm>(
     OutputRow { name: "status", summary: "install, upgrade, rollback: deployed" },
 ])
 .cluster();
-
-/// Workloads of a failed release that are explained; each takes seconds.
-const EXPLAINED: usize = 4;
 
 #[async_trait]
 impl Step for Helm {
@@ -80,18 +76,17 @@ impl Step for Helm {
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
-        let call = cx.call();
         let Some((_, verb)) = self.verbs().into_iter().next() else {
             return Err(Fault::invalid("a helm step has exactly one verb, such as install"));
         };
-        match act(&verb, cx, &call).await {
-            Ok(outputs) => Ok(Outcome::Passed(outputs)),
-            Err(Undone::Fault(fault)) => Err(fault),
-            Err(Undone::Failed(failure)) => Ok(Outcome::Failed(match released(&verb, cx)? {
-                Some((release, namespace)) => explained(failure, release, namespace, cx).await,
-                None => failure,
-            })),
-        }
+        let Some((release, namespace)) = released(&verb, cx)? else {
+            return match act(&verb, cx, &cx.call()).await {
+                Ok(outputs) => Ok(Outcome::Passed(outputs)),
+                Err(Undone::Fault(fault)) => Err(fault),
+                Err(Undone::Failed(failure)) => Ok(Outcome::Failed(failure)),
+            };
+        };
+        observed::run(&verb, release, namespace, cx).await
     }
 }
 
@@ -185,21 +180,6 @@ async fn rendered(spec: &TemplateSpec, cx: &Context, call: &Call<'_>) -> Result<
         ("namespace".into(), namespace.into()),
         ("manifest_digest".into(), format!("blake3:{}", blake3::hash(text.as_bytes()).to_hex()).into()),
     ]))
-}
-
-/// Adds what the cluster says of the workloads that belong to the release's last revision.
-async fn explained(failure: Failure, release: &str, namespace: &str, cx: &Context) -> Failure {
-    let Ok(Some(recorded)) = cx.world.helm.release(release, namespace).await else { return failure };
-    let objects = manifests::parse(&recorded.manifest, std::path::Path::new("release")).unwrap_or_default();
-    let workloads = objects.iter().filter(|object| rolls_out(object.kind()) || object.kind() == "Job");
-    let mut findings = Vec::new();
-    for object in workloads.take(EXPLAINED) {
-        let target = Target::Workload { kind: object.kind().to_owned(), name: object.name().to_owned() };
-        let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
-        findings.extend(cx.world.cluster.explain(namespace, &target, &keep).await);
-    }
-    findings.dedup();
-    failure.because(findings)
 }
 
 #[cfg(test)]

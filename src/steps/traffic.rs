@@ -5,15 +5,17 @@ mod judge;
 mod reach;
 mod spec;
 mod told;
+mod why;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt;
 
 use crate::drivers::traffic::{self, Broken, Load, PATIENCE, Pace, Protocol, Report, Running, Until};
-use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind};
-use crate::outcome::{Failure, Fault, Outcome};
+use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind, until_fatal};
+use crate::outcome::{Failure, Fault, Finding, Outcome};
 use crate::units::TimeSpan;
 use judge::ExpectJudge;
 use spec::{Arrivals, Stale, Traffic};
@@ -112,7 +114,16 @@ impl Step for Traffic {
             judge: Arc::new(ExpectJudge::new(self.expect.clone(), cx)?),
         })?;
         let cool_down = self.cool_down.map_or(AROUND, |time| time.0);
-        match follow(&mut running, cool_down, cx).await? {
+        let begun = std::time::Instant::now();
+        let followed = match follow(&mut running, cool_down, self, cx).await? {
+            Followed::Over(report) => report,
+            Followed::StoppedBefore => {
+                let failure = Failure::new("stopped before the warm-up came clean");
+                return Ok(Outcome::Failed(failure.because(self.explain(cx).await)));
+            }
+            Followed::Hopeless(cause) => return Ok(Outcome::Failed(self.ended_early(begun, cause, cx).await)),
+        };
+        match followed {
             Ok(report) => {
                 told::keep(&report, cx);
                 if let Some(fault) = report.behind() {
@@ -129,7 +140,8 @@ impl Step for Traffic {
                 told::keep(&report, cx);
                 let words = told::counted(&report.warmup);
                 let summary = format!("the warm-up never came clean within {}: {words}", TimeSpan(PATIENCE));
-                Ok(Outcome::Failed(Failure::new(summary).because(told::findings(&report, cx))))
+                let causes = self.explain(cx).await;
+                Ok(Outcome::Failed(Failure::new(summary).because(causes).because(told::findings(&report, cx))))
             }
             Err(broken) => Err(broken.fault()),
         }
@@ -164,9 +176,20 @@ impl Traffic {
     }
 }
 
+/// How a load was over.
+enum Followed {
+    Over(Result<Report, Broken>),
+    /// The attempt must stop, and the load was not up yet.
+    StoppedBefore,
+    /// It was not up yet, and a cause that waiting cannot fix was seen.
+    Hopeless(Finding),
+}
+
 /// Watches over a load until it is over; says how it stands.
-async fn follow(running: &mut Running, cool_down: Duration, cx: &Context) -> Result<Result<Report, Broken>, Fault> {
+async fn follow(running: &mut Running, cool_down: Duration, step: &Traffic, cx: &Context) -> Result<Followed, Fault> {
     let mut live = running.live();
+    let mut up = false;
+    let mut hopeless = std::pin::pin!(until_fatal(&cx.waits.tolerate, || step.fatal(cx).boxed()));
     let (mut covered_over, mut ends_at) = (false, None);
     loop {
         let cooled = async {
@@ -177,8 +200,11 @@ async fn follow(running: &mut Running, cool_down: Duration, cx: &Context) -> Res
         };
         tokio::select! {
             biased;
-            () = cx.cancelled() => return Err(Fault::unknown("stopped")),
-            report = running.report() => return Ok(report),
+            () = cx.cancelled() => {
+                return if up { Err(Fault::unknown("stopped")) } else { Ok(Followed::StoppedBefore) };
+            }
+            report = running.report() => return Ok(Followed::Over(report)),
+            cause = &mut hopeless, if !up => return Ok(Followed::Hopeless(cause)),
             () = cooled => {
                 running.stop();
                 ends_at = None;
@@ -190,6 +216,7 @@ async fn follow(running: &mut Running, cool_down: Duration, cx: &Context) -> Res
             Ok(()) = live.changed() => {
                 let now = live.borrow_and_update().clone();
                 if now.up {
+                    up = true;
                     cx.up();
                 }
                 cx.pass(now.to_string());

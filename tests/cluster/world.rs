@@ -89,6 +89,7 @@ impl Project {
             scratch: scratch.into(),
             steps: Arc::default(),
             patience: std::time::Duration::ZERO,
+            waits: pipeline::kind::Waits::default(),
             signals: Signals {
                 cancel: CancellationToken::new(),
                 stop: CancellationToken::new(),

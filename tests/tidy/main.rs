@@ -149,7 +149,8 @@ fn only_drivers_touch_the_world() {
 }
 
 /// Files that look at the wall clock: to date, to read what others dated, or for a random seed (`steps/traffic`).
-const DATED: &str = "cli/clean cli/gate cli/run/keep drivers/cluster/lease drivers/helm/pending drivers/traffic/tally \
+const DATED: &str = "cli/clean cli/gate cli/run/keep drivers/cluster/explain/gather \
+    drivers/cluster/lease drivers/helm/pending drivers/traffic/tally \
     kind/context steps/kube/restart steps/traffic";
 
 #[test]

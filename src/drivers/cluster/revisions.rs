@@ -55,11 +55,8 @@ impl Cluster {
             let api = kind.api(self.client().await?, namespace);
             let object = self.ask(&format!("get {shown}"), api.get(name)).await?;
             if object.data["spec"]["paused"] == true {
-                return Err(refused(
-                    "Paused",
-                    "it is paused".to_owned(),
-                    Some("resume it first: `kubectl rollout resume`"),
-                ));
+                let help = format!("resume it first: kubectl rollout resume {shown} -n {namespace}");
+                return Err(refused("Paused", "it is paused".to_owned(), Some(&help)));
             }
             let kept = self.kept(keeper, namespace, &object).await?;
             let numbers: Vec<i64> = kept.iter().map(|kept| kept.number).collect();

@@ -267,11 +267,15 @@ fn complete(mut object: DynamicObject, resource: &ApiResource) -> DynamicObject 
 
 /// Why a watch cannot be had, and whether it is worth another try.
 fn fault(name: &str, error: &kube::Error) -> Fault {
+    let command = match name.split_once(" in namespace ") {
+        Some((plural, namespace)) => format!("{plural} -n {namespace}"),
+        None => format!("{name} --all-namespaces"),
+    };
     match error {
         kube::Error::Api(status) if matches!(status.code, 401 | 403) => Fault {
             kind: FaultKind::Environment,
             message: format!("the cluster does not allow to list and watch {name}: {}", status.message),
-            help: Some(format!("try: kubectl auth can-i watch {name}")),
+            help: Some(format!("see what this user may do: kubectl auth can-i watch {command}")),
             transient: false,
         },
         kube::Error::Api(status) if status.code == 404 => {

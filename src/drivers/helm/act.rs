@@ -297,17 +297,24 @@ fn failure(doing: &str, code: Option<i32>, lines: Vec<String>) -> Failure {
     let mut failure =
         Failure::new(format!("{doing} failed: {}", if cause.is_empty() { "it said nothing" } else { &cause }));
     failure.exit_code = code;
-    failure.help = help(&words);
-    let mut finding = Finding::new("helm", "last words", cause.clone());
+    failure.help = help(doing, &words);
+    // The summary has said the error already; what came before it may explain it.
+    let lines: Vec<String> = lines.into_iter().take(from).filter(|line| !line.starts_with("[ERROR]")).collect();
+    let mut finding = Finding::new("helm", "output", "");
     finding.lines = lines;
-    failure.because(vec![finding])
+    let said = !finding.lines.is_empty();
+    failure.because(said.then_some(finding).into_iter().collect())
 }
 
-fn help(words: &str) -> Option<String> {
+fn help(doing: &str, words: &str) -> Option<String> {
     let lower = words.to_lowercase();
+    let missing = lower.contains("has no deployed releases") || lower.contains("release: not found");
+    if missing && !doing.starts_with("helm upgrade") {
+        return Some("see what there is with `helm list --all --all-namespaces`".to_owned());
+    }
     let help = if lower.contains("cannot re-use a name") {
         "leave `only_new` out to upgrade what is there"
-    } else if lower.contains("has no deployed releases") || lower.contains("release: not found") {
+    } else if missing {
         "write `install:` instead of `upgrade:`, which does either"
     } else if lower.contains("namespaces") && lower.contains("not found") {
         "add `create_namespace: true`"

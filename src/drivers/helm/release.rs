@@ -41,6 +41,19 @@ pub struct Release {
     pub values: Map<String, Value>,
     /// The manifests it consists of, as YAML.
     pub manifest: String,
+    /// The objects that helm makes at certain moments, apart from the manifests.
+    pub hooks: Vec<Hook>,
+}
+
+/// A hook of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Hook {
+    /// The object's name.
+    #[serde(default)]
+    pub name: String,
+    /// Its kind.
+    #[serde(default)]
+    pub kind: String,
 }
 
 /// A revision as its Secret's labels tell it, without opening it.
@@ -68,6 +81,8 @@ struct Recorded {
     config: Option<Map<String, Value>>,
     #[serde(default)]
     manifest: String,
+    #[serde(default)]
+    hooks: Option<Vec<Hook>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -119,6 +134,7 @@ impl Release {
             app_version: metadata.app_version,
             values,
             manifest: recorded.manifest,
+            hooks: recorded.hooks.unwrap_or_default(),
         })
     }
 

@@ -32,6 +32,14 @@ pub fn parse(url: &str) -> Result<Uri, HttpError> {
     }
 }
 
+/// The host and the port that a URL leads to.
+pub fn host_and_port(url: &str) -> Option<(String, u16)> {
+    let uri = parse(url).ok()?;
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let host = uri.host()?.trim_matches(['[', ']']).to_owned();
+    Some((host, uri.port_u16().unwrap_or(usual)))
+}
+
 /// Whether a host, as it stands in a URL, is this machine itself.
 pub fn is_this_machine(host: &str) -> bool {
     let bare = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::event::{Anew, Because, Event, Kept, NodeId, State};
-use crate::kind::{Context, Signals};
+use crate::kind::{Context, Signals, Waits};
 use crate::outcome::Fault;
 use crate::plan::StageId;
 
@@ -182,6 +182,7 @@ impl Dispatch {
             output_file: self.common.outputs.file(node),
             steps: Arc::clone(&view.steps),
             patience: Duration::ZERO,
+            waits: Waits { tolerate: plan.node(node).tolerate.clone(), timeout: plan.node(node).timeout },
             signals,
             world: Arc::clone(&parts.world),
         };

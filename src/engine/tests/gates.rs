@@ -44,6 +44,26 @@ async fn waits_for_a_change_within_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_ends_when_a_cause_that_cannot_recover_was_seen_twice() {
+    let plan = "stage one
+           gate: hopeless within=60s; hopeless,holds@1s within=60s; hopeless within=4s tolerate=all; unmet,refuted@2s within=9s; hopeless,unmet@1s,hopeless@2s,unmet@2.5s,holds@3s within=9s";
+    assert_told(
+        &setup(plan).run().await,
+        "
+         0s one.gate starts
+         1s one.gate #1 holds after 2 looks
+         1.3s one.gate #0 unmet: state is hopeless, expected good (ErrImagePull, CrashLoopBackOff), ended after 1.3s of 60s: ErrImagePull cannot recover, after 2 looks
+         2s one.gate #3 unmet: state is refuted, expected good (Never, CrashLoopBackOff), ended after 2.0s of 9s: the condition under `never` is true, after 2 looks
+         3s one.gate #4 holds after 5 looks
+         4s one.gate #2 unmet: state is hopeless, expected good (CrashLoopBackOff) after 2 looks
+         4s one.gate failed: 3 of 5 assertions do not hold: claim; claim; claim
+         4s [one] failed
+         4s run failed, exit 1
+        ",
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn must_hold_throughout_with_for() {
     let plan = "stage one
            gate: holds for=3s; holds,unmet@1s,holds@2s for=3s; unmet,holds@1s for=3s";

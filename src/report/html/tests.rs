@@ -20,6 +20,7 @@ fn hostile() -> Story {
         findings: vec![Finding { lines: vec![evil.to_owned()], ..Finding::new(evil, "Cause", evil) }],
         elapsed: Duration::from_millis(5),
         looks: 1,
+        ended: None,
     };
     let short = Duration::from_millis(40);
     let failure = Failure::new(evil).help(evil);

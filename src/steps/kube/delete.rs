@@ -1,6 +1,7 @@
 //! `delete`: objects away, and waiting until they are gone.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -18,6 +19,9 @@ use crate::drivers::cluster::{Reference, Trouble, install_rank, refuse_system_na
 use crate::kind::{CheckContext, ExistingPath};
 use crate::outcome::{Failure, Fault, Finding, Outcome, Outputs};
 
+/// Objects whose Pods are asked about when the attempt must stop, and how long each may take.
+const EXPLAINED: usize = 3;
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Requests under way at a time.
 const IN_FLIGHT: usize = 16;
 
@@ -230,13 +234,37 @@ async fn gone(on: &On<'_>, doomed: &[Doomed]) -> Result<Option<Failure>, Fault> 
         biased;
         result = all => result.map(|_| None).map_err(Fault::from),
         () = on.cx.cancelled() => {
-            let held = doomed.iter().zip(&held).filter_map(|(doomed, held)| {
-                let object = held.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-                Some(holding(&doomed.object.shown(), &object))
-            });
-            let findings: Vec<Finding> = held.collect();
-            let names: Vec<&str> = findings.iter().map(|finding| finding.object.as_str()).collect();
+            let mut findings: Vec<Finding> = Vec::new();
+            let mut names: Vec<String> = Vec::new();
+            for (doomed, held) in doomed.iter().zip(&held) {
+                let object = held.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let Some(object) = object else { continue };
+                names.push(doomed.object.shown());
+                match findings.len() {
+                    // Each asks the cluster: there is little time.
+                    0..EXPLAINED => findings.extend(why_held(on, doomed, &object).await),
+                    _ => findings.push(holding(&doomed.object.shown(), &object)),
+                }
+            }
+            findings.dedup();
             Ok(Some(Failure::new(format!("stopped before they were gone: {}", names.join(", "))).because(findings)))
         }
     }
+}
+
+/// What keeps one object from going: the Pods below it that have not ended, or its finalizers.
+async fn why_held(on: &On<'_>, doomed: &Doomed, object: &DynamicObject) -> Vec<Finding> {
+    let finding = holding(&doomed.object.shown(), object);
+    let target = doomed.object.target();
+    let (namespace, target) = match doomed.object.kind.resource.kind.as_str() {
+        "Namespace" => (doomed.object.name.as_str(), None),
+        _ => (doomed.object.namespace.as_str(), Some(&target)),
+    };
+    let below = on.cluster.holds_deletion(namespace, target);
+    let below = tokio::time::timeout(LAST_WORDS, below).await.unwrap_or_default();
+    // The garbage collector's own finalizer says only that something below is still there.
+    let finalizers = object.metadata.finalizers.as_deref().unwrap_or_default();
+    let waits = finalizers.iter().all(|name| name == "foregroundDeletion");
+    let own = (below.is_empty() || !waits).then_some(finding);
+    own.into_iter().chain(below).collect()
 }

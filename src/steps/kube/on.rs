@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 
 use crate::drivers::cluster::explain::Target;
-use crate::drivers::cluster::rollout::{Rollout, state_of};
+use crate::drivers::cluster::rollout::{Rollout, rolls_out, state_of};
 use crate::drivers::cluster::{Cluster, Kind, Trouble};
-use crate::kind::Context;
+use crate::event::EndedEarly;
+use crate::kind::{Context, until_fatal};
 use crate::outcome::{Failure, Fault, Finding};
 
 /// How long an explanation may take once the attempt must stop.
 const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// Workloads that are checked in a row for causes that waiting cannot fix.
+const SIDE_BY_SIDE: usize = 16;
 
 /// One attempt's cluster and namespace.
 pub struct On<'a> {
@@ -36,6 +40,25 @@ impl Workload {
     pub fn shown(&self) -> String {
         self.kind.named(&self.name)
     }
+
+    /// As what explanations are about.
+    pub fn target(&self) -> Target {
+        let (kind, name) = (self.kind.resource.kind.clone(), self.name.clone());
+        if rolls_out(&kind) || kind == "Job" { Target::Workload { kind, name } } else { Target::Object { kind, name } }
+    }
+}
+
+/// How a wait was over.
+enum Waited<T> {
+    Decided(T),
+    Stopped,
+    Hopeless(Finding),
+}
+
+/// The workloads that have not rolled out yet.
+fn unfinished(workloads: &[Workload], pending: &Mutex<BTreeMap<String, String>>) -> Vec<Workload> {
+    let pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
+    workloads.iter().filter(|one| pending.contains_key(&one.shown())).cloned().collect()
 }
 
 impl On<'_> {
@@ -61,26 +84,63 @@ impl On<'_> {
             }
             Ok(Ok(()))
         };
+        let begun = Instant::now();
         let result = tokio::select! {
             biased;
-            result = all => Some(result),
-            () = self.cx.cancelled() => None,
+            result = all => Waited::Decided(result),
+            () = self.cx.cancelled() => Waited::Stopped,
+            cause = self.fatal(workloads, &pending) => Waited::Hopeless(cause),
         };
         drop(waits);
         match result {
-            Some(Ok(Ok(()))) => Ok(Ok(())),
-            Some(Ok(Err((workload, cause, message)))) => {
+            Waited::Decided(Ok(Ok(()))) => Ok(Ok(())),
+            Waited::Decided(Ok(Err((workload, cause, message)))) => {
                 let summary = format!("{} did not roll out: {message}", workload.shown());
                 let mut findings = self.explain(workload).await;
-                findings.push(Finding::new(workload.shown(), cause, message));
+                if !findings.iter().any(|finding| finding.cause == cause) {
+                    findings.push(Finding::new(workload.shown(), cause, message));
+                }
                 Ok(Err(Failure::new(summary).because(findings)))
             }
-            Some(Err(fault)) => Err(fault),
-            None => {
+            Waited::Decided(Err(fault)) => Err(fault),
+            Waited::Stopped => {
                 let pending = pending.into_inner().unwrap_or_else(PoisonError::into_inner);
                 Ok(Err(self.stopped_waiting(workloads, &pending).await))
             }
+            Waited::Hopeless(cause) => {
+                let pending = pending.into_inner().unwrap_or_else(PoisonError::into_inner);
+                let failure = self.stopped_waiting(workloads, &pending).await;
+                Ok(Err(self.ended_early(failure, begun, cause)))
+            }
         }
+    }
+
+    /// Comes back with a cause that waiting cannot fix, seen on one of the workloads that are not finished.
+    async fn fatal(&self, workloads: &[Workload], pending: &Mutex<BTreeMap<String, String>>) -> Finding {
+        until_fatal(&self.cx.waits.tolerate, || self.fatal_now(unfinished(workloads, pending)).boxed()).await
+    }
+
+    async fn fatal_now(&self, workloads: Vec<Workload>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for workload in workloads.iter().take(SIDE_BY_SIDE) {
+            findings.extend(self.cluster.fatal(&workload.namespace, &workload.target()).await);
+        }
+        findings
+    }
+
+    /// The same for one target.
+    pub async fn fatal_of(&self, namespace: &str, target: &Target) -> Finding {
+        until_fatal(&self.cx.waits.tolerate, || self.cluster.fatal(namespace, target).boxed()).await
+    }
+
+    /// The failure of a wait that a cause ended before its time.
+    pub fn ended_early(&self, failure: Failure, begun: Instant, cause: Finding) -> Failure {
+        let ended = EndedEarly { after: begun.elapsed(), of: self.cx.waits.timeout, cause: cause.cause.clone() };
+        let summary = format!("{}; {ended}", failure.summary.replacen("stopped before it had", "has not", 1));
+        let shown = failure.findings.iter().any(|finding| finding.fatal == cause.fatal);
+        let hidden = (!shown).then_some(cause);
+        let findings = hidden.into_iter().chain(failure.findings).collect();
+        Failure { summary, findings, ..failure }
     }
 
     async fn rollout<'w>(
@@ -123,13 +183,13 @@ impl On<'_> {
         for workload in unfinished {
             findings.extend(self.explain(workload).await);
         }
+        findings.dedup();
         Failure::new(format!("stopped before it had rolled out: {}", states.join(", "))).because(findings)
     }
 
     /// What explains that a workload is not as it should be; takes 3 s at most.
     pub async fn explain(&self, workload: &Workload) -> Vec<Finding> {
-        let target = Target::Workload { kind: workload.kind.resource.kind.clone(), name: workload.name.clone() };
-        self.explain_target(&workload.namespace, &target).await
+        self.explain_target(&workload.namespace, &workload.target()).await
     }
 
     /// What explains that a target is not as it should be; takes 3 s at most.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::on::{On, Workload};
 use super::{Verb, exec};
 use crate::diagnostic::Code;
-use crate::drivers::cluster::explain::Target;
+use crate::drivers::cluster::explain::{Target, catalog};
 use crate::drivers::cluster::rollout::{Rollout, state_of};
 use crate::drivers::cluster::{Followed, Kind, Reference};
 use crate::expr::{Expr, ExprError, Scope};
@@ -54,6 +54,21 @@ impl Until {
             "exists" | "create" | "created" => Ok(Until::Exists),
             "rollout" => Ok(Until::Rollout),
             _ => Expr::parse(text).map(Until::Expression),
+        }
+    }
+
+    /// Whether it comes about only if the object gets well.
+    fn expects_health(&self) -> bool {
+        match self {
+            Until::Rollout => true,
+            Until::Condition { name, status } => {
+                status.eq_ignore_ascii_case("true") && !catalog::asks_about_failure(name)
+            }
+            Until::Expression(expression) => {
+                let text = expression.text();
+                text.contains("status") && !catalog::asks_about_failure(text)
+            }
+            Until::Deleted | Until::Exists => false,
         }
     }
 
@@ -134,11 +149,25 @@ impl Verb for Wait {
                 on.cluster.until_all(&kind, on.namespace, selector, |objects| all(&until, &kind, objects)).await
             }
         };
+        let begun = std::time::Instant::now();
+        let target = self.target(&kind, name.as_deref()).filter(|_| until.expects_health());
+        let hopeless = async {
+            match &target {
+                Some(target) => on.fatal_of(on.namespace, target).await,
+                None => std::future::pending().await,
+            }
+        };
         let result = tokio::select! {
             biased;
             result = found => Some(result),
             () = on.cx.cancelled() => None,
+            cause = hopeless => {
+                let findings = self.explain(on, &kind, name.as_deref()).await;
+                let failure = Failure::new(format!("{} is not so: {}", self.shown(), self.until)).because(findings);
+                return Ok(Outcome::Failed(on.ended_early(failure, begun, cause)));
+            }
         };
+        let name = name.as_deref();
         match result {
             Some(Ok(Ok(()))) => {
                 on.say(format!("{}: {}", self.shown(), self.until));
@@ -185,14 +214,24 @@ impl Wait {
         }
     }
 
-    async fn explain(&self, on: &On<'_>, kind: &Kind, name: Option<String>) -> Vec<crate::outcome::Finding> {
-        match name {
-            Some(name) => on.explain(&Workload { kind: kind.clone(), namespace: on.namespace.to_owned(), name }).await,
-            None if kind.resource.kind == "Pod" => {
-                let selector = self.selector.clone().unwrap_or_default();
-                on.explain_target(on.namespace, &Target::Selector(selector)).await
+    async fn explain(&self, on: &On<'_>, kind: &Kind, name: Option<&str>) -> Vec<crate::outcome::Finding> {
+        match self.target(kind, name) {
+            Some(target) if matches!(Until::parse(&self.until), Ok(Until::Deleted)) => {
+                on.cluster.holds_deletion(on.namespace, Some(&target)).await
             }
+            Some(target) => on.explain_target(on.namespace, &target).await,
             None => Vec::new(),
+        }
+    }
+
+    /// What explains that it is not so; nothing for a set of objects other than Pods.
+    fn target(&self, kind: &Kind, name: Option<&str>) -> Option<Target> {
+        match name {
+            Some(name) => {
+                let namespace = String::new();
+                Some(Workload { kind: kind.clone(), namespace, name: name.to_owned() }.target())
+            }
+            None => (kind.resource.kind == "Pod").then(|| Target::Selector(self.selector.clone().unwrap_or_default())),
         }
     }
 }

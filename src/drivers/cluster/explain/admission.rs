@@ -9,6 +9,13 @@ pub(super) fn refusal(message: &str) -> (&'static str, &str) {
         ("failed calling webhook", "WebhookFailed"),
         ("violates PodSecurity", "PodSecurityViolation"),
         ("ValidatingAdmissionPolicy", "PolicyDenied"),
+        ("maximum cpu usage per", "LimitRangeExceeded"),
+        ("minimum cpu usage per", "LimitRangeExceeded"),
+        ("maximum memory usage per", "LimitRangeExceeded"),
+        ("minimum memory usage per", "LimitRangeExceeded"),
+        ("maximum ephemeral-storage usage per", "LimitRangeExceeded"),
+        ("minimum ephemeral-storage usage per", "LimitRangeExceeded"),
+        ("limit to request ratio per", "LimitRangeExceeded"),
     ];
     for (mark, cause) in MARKS {
         if let Some(at) = message.find(mark) {
@@ -17,6 +24,18 @@ pub(super) fn refusal(message: &str) -> (&'static str, &str) {
     }
     let bare = message.strip_prefix("Error creating: ").unwrap_or(message);
     ("FailedCreate", bare)
+}
+
+/// The class of a refusal that asking again with the same Pod does not change.
+pub(super) fn class(cause: &str, message: &str) -> Option<&'static str> {
+    match cause {
+        "QuotaExceeded" => Some("QuotaExceeded"),
+        "WebhookDenied" | "PolicyDenied" => Some("PolicyDenied"),
+        "PodSecurityViolation" => Some("PodSecurity"),
+        "LimitRangeExceeded" => Some("LimitRange"),
+        "FailedCreate" if message.contains(" is invalid: ") => Some("InvalidPod"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::json::{events_of, name, text};
-use super::{Snapshot, Target, pods, services, workloads};
+use super::revisions::is_old;
+use super::{Snapshot, Target, objects, pods, services, workloads};
 use crate::outcome::Finding;
 
 /// How many findings are shown; the rest is in the evidence.
@@ -53,6 +54,17 @@ impl Cause {
         Cause { rank, finding: Finding::new(super::json::label(object), cause, message), likeness }
     }
 
+    /// Whether it says more than that something waits or has happened before.
+    fn explains(&self) -> bool {
+        self.rank < Rank::Waiting
+    }
+
+    /// Marks it as one of a class that waiting cannot fix.
+    pub fn class(mut self, class: Option<&str>) -> Self {
+        self.finding.fatal = class.map(str::to_owned);
+        self
+    }
+
     /// Adds log lines.
     pub fn lines(mut self, lines: Option<&Vec<String>>) -> Self {
         self.finding.lines = lines.cloned().unwrap_or_default();
@@ -63,25 +75,62 @@ impl Cause {
 /// What explains that the objects of a snapshot are not as they should be: most telling first, at most five.
 /// The snapshot holds what has to do with `target`, and no more.
 pub fn causes(snapshot: &Snapshot, target: &Target) -> Vec<Finding> {
+    let mut told = all(snapshot, target);
+    told.truncate(SHOWN);
+    told
+}
+
+/// The causes that waiting cannot fix.
+pub(super) fn fatal(snapshot: &Snapshot, target: &Target) -> Vec<Finding> {
+    all(snapshot, target).into_iter().filter(|finding| finding.fatal.is_some()).collect()
+}
+
+fn all(snapshot: &Snapshot, target: &Target) -> Vec<Finding> {
     let mut causes = workloads::causes(snapshot);
-    for pod in &snapshot.pods {
-        causes.extend(pods::causes(pod, snapshot));
+    // The Pods of an older revision are on their way out: what fails there explains nothing about the new one.
+    let (old, new): (Vec<_>, Vec<_>) = snapshot.pods.iter().partition(|pod| is_old(pod, snapshot));
+    let of_new: Vec<Cause> = new.iter().flat_map(|pod| pods::causes(pod, snapshot)).collect();
+    if causes.is_empty() && !of_new.iter().any(Cause::explains) {
+        let of_old = old.iter().flat_map(|pod| pods::causes(pod, snapshot));
+        causes.extend(of_old.map(|cause| cause.class(None)));
     }
+    causes.extend(of_new);
     causes.extend(pods::node_causes(snapshot));
+    causes.extend(objects::causes(snapshot));
     causes.extend(services::causes(snapshot, target));
     causes.extend(workloads::claim_causes(snapshot));
     if causes.is_empty() {
         causes.extend(last_warning(snapshot, target));
     }
+    if causes.is_empty() {
+        causes.extend(unreadable(snapshot));
+    }
+    if causes.iter().any(Cause::explains) {
+        causes.retain(|cause| cause.finding.cause != "Restarted");
+    }
     causes.sort_by_key(|cause| cause.rank);
-    let mut told = together(causes);
-    told.truncate(SHOWN);
-    told
+    together(causes)
+}
+
+/// What may not be listed, and so explains nothing.
+fn unreadable(snapshot: &Snapshot) -> Vec<Cause> {
+    let needed = ["pods", "events"].into_iter().filter_map(|what| Some((what, snapshot.unreadable.get(what)?)));
+    let cause = |(what, why): (&str, &String)| {
+        let object = json!({"kind": "namespace", "metadata": {"name": snapshot.namespace}});
+        let message =
+            format!("{what} cannot be listed: {why}; kubectl auth can-i list {what} -n {}", snapshot.namespace);
+        Cause::new(Rank::Waiting, &object, "Forbidden", message)
+    };
+    needed.map(cause).collect()
 }
 
 /// The last warning about an object of any kind, where nothing better is known.
 fn last_warning(snapshot: &Snapshot, target: &Target) -> Option<Cause> {
-    let (Target::Object { kind, name } | Target::Workload { kind, name }) = target else { return None };
+    let (kind, name) = match target {
+        Target::Object { kind, name } | Target::Workload { kind, name } => (kind.as_str(), name),
+        Target::Service { name } => ("Service", name),
+        Target::Selector(_) => return None,
+    };
     let object = json!({"kind": kind, "metadata": {"name": name}});
     let event = events_of(&snapshot.events, &object).into_iter().find(|event| event["type"] == "Warning")?;
     Some(Cause::new(Rank::Waiting, &object, text(&event["reason"]), text(&event["message"])))
@@ -95,6 +144,9 @@ fn together(causes: Vec<Cause>) -> Vec<Finding> {
             Some((first, _)) if first.finding.object == cause.finding.object => {}
             Some((first, more)) => {
                 *more += 1;
+                if first.finding.fatal.is_none() {
+                    first.finding.fatal = cause.finding.fatal;
+                }
                 if first.finding.lines.is_empty() {
                     first.finding.lines = cause.finding.lines;
                 }
@@ -110,5 +162,7 @@ fn together(causes: Vec<Cause>) -> Vec<Finding> {
         .collect()
 }
 
+#[cfg(test)]
+mod fatal_tests;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,11 @@
-//! What is wrong with a pod's containers: the image, the configuration, the process, the probes. Pure.
+//! What is wrong with a pod's containers: the image, the configuration, the probes. Pure. How one ended is in `ended`.
 
 use serde_json::Value;
 
 use super::Snapshot;
 use super::causes::{Cause, Rank};
-use super::json::{condition, items, name, text};
+use super::ended;
+use super::json::{items, name, seconds_between, text};
 
 /// Why a container is not begun because of its image.
 const IMAGE: &[&str] = &[
@@ -22,26 +23,52 @@ const USUAL: &[&str] = &["ContainerCreating", "PodInitializing", ""];
 const PROBES: &[(&str, &str)] =
     &[("Startup", "StartupProbeFailed"), ("Liveness", "LivenessProbeFailed"), ("Readiness", "ReadinessProbeFailed")];
 
+/// What a pull fails with if the image does not exist, or may not be had.
+const NOT_FOUND: &[&str] = &[
+    "not found",
+    "manifest unknown",
+    "does not exist",
+    "no such host",
+    "denied",
+    "unauthorized",
+    "authentication required",
+    "no basic auth credentials",
+    "401 ",
+    "403 ",
+];
+/// What the kubelet cannot create a container for, whatever happens around it.
+const NEVER_CREATED: &[&str] = &[
+    "runAsNonRoot",
+    "non-root",
+    "no command specified",
+    "unable to find user",
+    "no users found",
+    "unable to find group",
+];
+
 /// One container of a pod, with what is known of it.
-struct Container<'a> {
-    pod: &'a Value,
-    status: &'a Value,
-    init: bool,
-    events: &'a [&'a Value],
-    snapshot: &'a Snapshot,
+pub(super) struct Container<'a> {
+    pub pod: &'a Value,
+    pub status: &'a Value,
+    /// Runs before the others, and ends.
+    pub init: bool,
+    /// An init container that keeps running beside the others.
+    pub sidecar: bool,
+    pub events: &'a [&'a Value],
+    pub snapshot: &'a Snapshot,
 }
 
 /// The causes seen on the containers of a pod that is not well. `events` are the pod's, the last one seen first.
 pub(super) fn causes(pod: &Value, events: &[&Value], snapshot: &Snapshot) -> Vec<Cause> {
-    each(pod, events, snapshot).filter_map(|container| container.cause()).collect()
+    each(pod, events, snapshot).flat_map(|container| container.causes()).collect()
 }
 
 /// Containers of a pod that is well now and has crashed before.
 pub(super) fn past_crashes(pod: &Value, events: &[&Value], snapshot: &Snapshot) -> Vec<Cause> {
     let crashed = |container: Container<'_>| {
         let ended = container.last_end().filter(|ended| ended["exitCode"] != 0)?;
-        let mut cause = container.crash("Restarted", ended);
-        cause.rank = Rank::Waiting;
+        let mut cause = ended::cause(&container, "Restarted", ended);
+        (cause.rank, cause.finding.fatal) = (Rank::Waiting, None);
         Some(cause)
     };
     each(pod, events, snapshot).filter_map(crashed).collect()
@@ -50,14 +77,23 @@ pub(super) fn past_crashes(pod: &Value, events: &[&Value], snapshot: &Snapshot) 
 fn each<'a>(pod: &'a Value, events: &'a [&'a Value], snapshot: &'a Snapshot) -> impl Iterator<Item = Container<'a>> {
     let of = move |list: &str, init: bool| {
         let statuses = items(&pod["status"][list]).iter();
-        statuses.map(move |status| Container { pod, status, init, events, snapshot })
+        statuses.map(move |status| {
+            let spec = items(&pod["spec"]["initContainers"]).iter().find(|it| it["name"] == status["name"]);
+            let sidecar = init && spec.is_some_and(|spec| spec["restartPolicy"] == "Always");
+            Container { pod, status, init: init && !sidecar, sidecar, events, snapshot }
+        })
     };
     of("initContainerStatuses", true).chain(of("containerStatuses", false))
 }
 
 impl<'a> Container<'a> {
-    fn name(&self) -> &'a str {
+    pub fn name(&self) -> &'a str {
         text(&self.status["name"])
+    }
+
+    /// Its last log lines.
+    pub fn lines(&self) -> Option<&'a Vec<String>> {
+        self.snapshot.logs.get(&(name(self.pod).to_owned(), self.name().to_owned()))
     }
 
     /// How it, or its instance before, ended.
@@ -66,33 +102,71 @@ impl<'a> Container<'a> {
         ends.into_iter().find(|ended| !ended.is_null())
     }
 
-    fn cause(&self) -> Option<Cause> {
+    fn causes(&self) -> Vec<Cause> {
         let state = &self.status["state"];
         let reason = text(&state["waiting"]["reason"]);
+        let message = text(&state["waiting"]["message"]);
         if IMAGE.contains(&reason) {
-            return Some(self.image(reason));
+            return vec![self.image(reason)];
         }
         if reason == "CrashLoopBackOff" {
-            return Some(match self.last_end() {
-                Some(ended) => self.crash("CrashLoopBackOff", ended),
-                None => self.told(Rank::Crash, reason, text(&state["waiting"]["message"])),
-            });
+            return vec![match self.last_end() {
+                Some(ended) => ended::cause(self, "CrashLoopBackOff", ended),
+                None => self.told(Rank::Crash, reason, message),
+            }];
         }
         if !USUAL.contains(&reason) {
-            return Some(self.told(Rank::Start, reason, text(&state["waiting"]["message"])));
+            let class = match reason {
+                "CreateContainerConfigError" | "CreateContainerError" if has_one(message, NEVER_CREATED) => {
+                    Some("ConfigInvalid")
+                }
+                "RunContainerError" if !ended::is_passing(message) => Some("StartError"),
+                _ => None,
+            };
+            return vec![self.told(Rank::Start, reason, message).class(class)];
         }
-        if state["terminated"].is_object() && state["terminated"]["exitCode"] != 0 {
-            return Some(self.crash("Error", &state["terminated"]));
+        if let Some(ended) = state.get("terminated").filter(|it| it.is_object()) {
+            // An init container ends, and so does every container of a Pod that is not started again.
+            let should_run = !self.init && matches!(text(&self.pod["spec"]["restartPolicy"]), "Always" | "");
+            return match ended["exitCode"].as_i64() {
+                Some(0) if should_run => vec![ended::cause(self, "Completed", ended)],
+                Some(0) => Vec::new(),
+                _ => vec![ended::cause(self, "Error", ended)],
+            };
         }
-        if state["running"].is_object() && !self.init && self.status["ready"] == false {
-            return Some(self.not_ready());
+        if state["running"].is_object() && self.status["ready"] == false {
+            return self.running();
         }
-        None
+        Vec::new()
+    }
+
+    /// Running and not ready: it has crashed before, a probe fails, or it has to end first.
+    fn running(&self) -> Vec<Cause> {
+        let last = &self.status["lastState"]["terminated"];
+        let crashed = last.is_object().then(|| ended::cause(self, "Error", last));
+        let now = if self.init { self.still_running() } else { self.not_ready() };
+        // The probe of a container that has only just been started again says nothing.
+        crashed.into_iter().chain([now]).collect()
+    }
+
+    /// An init container that has not ended yet keeps all others from starting.
+    fn still_running(&self) -> Cause {
+        let since = seconds_between(&self.status["state"]["running"]["startedAt"], self.snapshot.now.as_deref());
+        let since = since.map(|seconds| format!(" ({seconds}s)")).unwrap_or_default();
+        let cause = self.told(Rank::Probe, "InitContainerRunning", "");
+        let message = format!("{} is still running{since}", cause.finding.message);
+        let mut cause = Cause::new(Rank::Probe, self.pod, "InitContainerRunning", message).lines(self.lines());
+        cause.likeness = format!("InitContainerRunning {}", self.name());
+        cause
     }
 
     /// `container app: message`.
-    fn told(&self, rank: Rank, cause: &str, message: &str) -> Cause {
-        let kind = if self.init { "init container" } else { "container" };
+    pub fn told(&self, rank: Rank, cause: &str, message: &str) -> Cause {
+        let kind = match (self.init, self.sidecar) {
+            (_, true) => "sidecar container",
+            (true, _) => "init container",
+            _ => "container",
+        };
         let message = match message {
             "" => format!("{kind} {}", self.name()),
             message => format!("{kind} {}: {message}", self.name()),
@@ -109,88 +183,30 @@ impl<'a> Container<'a> {
             Some(event) if !waiting.contains(": ") => event,
             _ => waiting,
         };
-        self.told(Rank::Start, reason, message)
-    }
-
-    /// How a container ended, and its last words.
-    fn crash(&self, cause: &str, ended: &Value) -> Cause {
-        let code = ended["exitCode"].as_i64().unwrap_or_default();
-        let reason = text(&ended["reason"]);
-        let restarts = self.status["restartCount"].as_i64().unwrap_or_default();
-        let restarts = match restarts {
-            0 => String::new(),
-            1 => ", restarted once".to_owned(),
-            times => format!(", restarted {times} times"),
+        let definitive = self.own_events().filter(pulled).filter(|event| has_one(text(&event["message"]), NOT_FOUND));
+        let failures: i64 = definitive.map(|event| times(event)).sum();
+        let class = match reason {
+            "ErrImageNeverPull" => Some("ErrImageNeverPull"),
+            "InvalidImageName" => Some("InvalidImageName"),
+            "ErrImagePull" | "ImagePullBackOff" if failures >= 2 => Some("ImageNotFound"),
+            _ => None,
         };
-        let lines = self.snapshot.logs.get(&(name(self.pod).to_owned(), self.name().to_owned()));
-        if reason == "OOMKilled" {
-            let message = format!("out of memory{}{restarts}", self.memory_limit().map(limited).unwrap_or_default());
-            return self.told(Rank::Crash, "OOMKilled", &message).lines(lines);
-        }
-        if matches!(code, 137 | 143)
-            && let Some((cause, message)) = self.failed_probe(&["Liveness", "Startup"])
-            && (self.was_stopped() || self.memory_limit().is_none() || code == 143)
-        {
-            return self.told(Rank::Probe, cause, &format!("{message}{restarts}")).lines(lines);
-        }
-        if let Some(limit) = self.likely_out_of_memory(ended) {
-            let message = format!(
-                "exit code 137: most likely out of memory{}; \
-                 the Pod's cgroup ran out first, so the kubelet reports only 137{restarts}",
-                limited(limit)
-            );
-            return self.told(Rank::Crash, "OOMKilled", &message).lines(lines);
-        }
-        let cause = match reason {
-            "StartError" | "ContainerCannotRun" => reason,
-            _ => cause,
-        };
-        let words = match (text(&ended["message"]).trim(), meaning(code)) {
-            ("", "") => String::new(),
-            ("", meaning) => format!(" ({meaning})"),
-            (words, _) => format!(": {words}"),
-        };
-        self.told(Rank::Crash, cause, &format!("exited with code {code}{restarts}{words}")).lines(lines)
-    }
-
-    /// The memory limit of the container, or of its Pod as a whole.
-    fn memory_limit(&self) -> Option<&'a str> {
-        let spec = &self.pod["spec"];
-        let containers = items(&spec["containers"]).iter().chain(items(&spec["initContainers"]));
-        let own = containers.filter(|it| it["name"] == self.status["name"]);
-        let mut limits = own.chain([spec]).map(|it| text(&it["resources"]["limits"]["memory"]));
-        limits.find(|limit| !limit.is_empty())
-    }
-
-    /// Whether the kubelet stopped the container itself: after a failed probe or hook, or because the Pod had to end.
-    fn was_stopped(&self) -> bool {
-        self.own_events().any(|event| event["reason"] == "Killing")
-    }
-
-    /// The memory limit, where only the lack of memory explains a SIGKILL. The Pod's cgroup also counts the pause
-    /// process. If it runs out before the container's own cgroup, the runtime reports no `OOMKilled`.
-    fn likely_out_of_memory(&self, ended: &Value) -> Option<&'a str> {
-        let killed = ended["exitCode"] == 137 && matches!(text(&ended["reason"]), "Error" | "");
-        let pod_ended = !text(&self.pod["status"]["reason"]).is_empty()
-            || condition(self.pod, "DisruptionTarget").is_some_and(|it| it["status"] == "True");
-        if !killed || pod_ended || self.was_stopped() {
-            return None;
-        }
-        self.memory_limit()
+        self.told(Rank::Start, reason, message).class(class)
     }
 
     /// Running, but a probe keeps it from being ready.
     fn not_ready(&self) -> Cause {
-        let lines = self.snapshot.logs.get(&(name(self.pod).to_owned(), self.name().to_owned()));
         let probes: &[&str] = if self.status["started"] == false { &["Startup"] } else { &["Readiness", "Liveness"] };
         match self.failed_probe(probes) {
-            Some((cause, message)) => self.told(Rank::Probe, cause, &message).lines(lines),
-            None => self.told(Rank::Waiting, "NotReady", "runs, and its probe has not succeeded yet").lines(lines),
+            Some((cause, message)) => self.told(Rank::Probe, cause, &message).lines(self.lines()),
+            None => {
+                self.told(Rank::Waiting, "NotReady", "runs, and its probe has not succeeded yet").lines(self.lines())
+            }
         }
     }
 
     /// The last failure of one of these probes.
-    fn failed_probe(&self, names: &[&str]) -> Option<(&'static str, String)> {
+    pub fn failed_probe(&self, names: &[&str]) -> Option<(&'static str, String)> {
         self.own_events().filter(|event| event["reason"] == "Unhealthy").find_map(|event| {
             let message = text(&event["message"]);
             let probe = |(name, _): &&(&str, &str)| names.contains(name) && message.starts_with(name);
@@ -199,7 +215,7 @@ impl<'a> Container<'a> {
     }
 
     /// The pod's events about this container, or about no container in particular.
-    fn own_events(&self) -> impl Iterator<Item = &'a &'a Value> {
+    pub fn own_events(&self) -> impl Iterator<Item = &'a &'a Value> {
         let mine = format!("{{{}}}", self.name());
         self.events.iter().filter(move |event| {
             let field = text(&event["involvedObject"]["fieldPath"]);
@@ -208,20 +224,11 @@ impl<'a> Container<'a> {
     }
 }
 
-/// `, limit 16Mi`.
-fn limited(limit: &str) -> String {
-    format!(", limit {limit}")
+/// How often an event was seen.
+fn times(event: &Value) -> i64 {
+    event["series"]["count"].as_i64().or(event["count"].as_i64()).unwrap_or(1)
 }
 
-/// What an exit code usually means.
-fn meaning(code: i64) -> &'static str {
-    match code {
-        126 => "command cannot be executed",
-        127 => "command not found",
-        134 => "aborted",
-        137 => "killed",
-        139 => "segmentation fault",
-        143 => "terminated",
-        _ => "",
-    }
+fn has_one(message: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| message.contains(word))
 }

@@ -53,6 +53,7 @@ impl Cluster {
 pub(super) fn description(about: &Snapshot, namespace: &str, target: &Target, budgets: Option<&[Value]>) -> String {
     let mut out = match target {
         Target::Workload { kind, name } | Target::Object { kind, name } => format!("{}/{name}", kind.to_lowercase()),
+        Target::Service { name } => format!("service/{name}"),
         Target::Selector(selector) => format!("pods with {selector}"),
     };
     if out != format!("namespace/{namespace}") {

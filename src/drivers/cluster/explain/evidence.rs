@@ -26,6 +26,9 @@ pub(super) fn keep_all(seen: &Snapshot, logs: &[Log], target: &Target, keep: &(d
             keep(&format!("{folder}/{name}.yaml"), &yaml(objects));
         }
     }
+    if let Some(object) = &seen.object {
+        keep(&format!("{folder}/object.yaml"), &yaml(std::slice::from_ref(object)));
+    }
     if !seen.events.is_empty() {
         keep(&format!("{folder}/events.txt"), &table(&seen.events));
     }
@@ -40,6 +43,7 @@ fn folder(target: &Target) -> String {
     let name = match target {
         Target::Selector(selector) => format!("pods-{selector}"),
         Target::Workload { kind, name } | Target::Object { kind, name } => format!("{}-{name}", kind.to_lowercase()),
+        Target::Service { name } => format!("service-{name}"),
     };
     let fits = |c: char| if c.is_ascii_alphanumeric() || "-_.=".contains(c) { c } else { '-' };
     name.chars().map(fits).collect()

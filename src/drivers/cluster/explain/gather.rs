@@ -1,6 +1,7 @@
 //! Asks the cluster for all that may explain something, within a time limit. What may not be read is left out.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -10,7 +11,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Snapshot;
-use super::json::{items, name, text};
+use super::json::{items, name, seconds_between, text};
 
 /// How long one list may take: the logs need their time too.
 const LIST_LIMIT: Duration = Duration::from_millis(2500);
@@ -55,15 +56,19 @@ fn cut(line: &str) -> String {
 
 /// Everything in a namespace that may explain something.
 pub(super) async fn snapshot(client: &kube::Client, namespace: &str, deadline: Instant) -> Snapshot {
+    let refused = std::sync::Mutex::new(BTreeMap::new());
     let list = async |group: &str, plural: &str, kind: &'static str| -> Vec<Value> {
         let url = match plural {
             "nodes" => format!("/{group}/{plural}"),
             _ => format!("/{group}/namespaces/{namespace}/{plural}"),
         };
         let limit = LIST_LIMIT.min(deadline.saturating_duration_since(Instant::now()));
-        match timeout(limit, get(client, &url)).await {
-            Ok(Some(list)) => named(list, kind),
-            _ => Vec::new(),
+        match timeout(limit, get(client, &url)).await.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+            Ok(list) => named(list, kind),
+            Err(why) => {
+                refused.lock().unwrap_or_else(PoisonError::into_inner).insert(plural.to_owned(), why);
+                Vec::new()
+            }
         }
     };
     let workloads = join_all([
@@ -84,20 +89,73 @@ pub(super) async fn snapshot(client: &kube::Client, namespace: &str, deadline: I
         workloads,
     );
     let workloads = workloads.into_iter().flatten().collect();
-    Snapshot { pods, workloads, services, endpoint_slices, claims, quotas, nodes, events, logs: BTreeMap::new() }
+    Snapshot {
+        namespace: namespace.to_owned(),
+        now: Some(jiff::Timestamp::now().to_string()),
+        pods,
+        workloads,
+        services,
+        endpoint_slices,
+        claims,
+        quotas,
+        nodes,
+        events,
+        unreadable: refused.into_inner().unwrap_or_else(PoisonError::into_inner),
+        ..Snapshot::default()
+    }
+}
+
+/// Adds the `IngressClasses`.
+pub(super) async fn ingress_classes(client: &kube::Client, all: &mut Snapshot, deadline: Instant) {
+    let limit = LIST_LIMIT.min(deadline.saturating_duration_since(Instant::now()));
+    let listed = timeout(limit, get(client, "/apis/networking.k8s.io/v1/ingressclasses")).await;
+    match listed.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+        Ok(list) => all.ingress_classes = named(list, "IngressClass"),
+        Err(why) => drop(all.unreadable.insert("ingressclasses".to_owned(), why)),
+    }
+}
+
+/// Whether a container of the Pod has ended with an exit code other than 0.
+pub(super) fn has_failed(pod: &Value) -> bool {
+    // One that is being deleted may have been stopped.
+    if !pod["metadata"]["deletionTimestamp"].is_null() {
+        return false;
+    }
+    let all = ["initContainerStatuses", "containerStatuses"].map(|list| items(&pod["status"][list]));
+    all.into_iter().flatten().any(|status| {
+        let ends = [&status["state"]["terminated"], &status["lastState"]["terminated"]];
+        ends.into_iter().any(|ended| ended["exitCode"].as_i64().is_some_and(|code| code != 0))
+    })
+}
+
+/// Whether a container of the Pod ended within a second, as one does whose program the node cannot execute.
+pub(super) fn crashed_at_once(pod: &Value) -> bool {
+    let all = ["initContainerStatuses", "containerStatuses"].map(|list| items(&pod["status"][list]));
+    all.into_iter().flatten().any(|status| {
+        let ends = [&status["state"]["terminated"], &status["lastState"]["terminated"]];
+        ends.into_iter().any(|ended| {
+            let code = ended["exitCode"].as_i64().unwrap_or_default();
+            let lasted = seconds_between(&ended["startedAt"], ended["finishedAt"].as_str());
+            matches!(code, 1 | 126 | 127 | 255) && lasted.is_some_and(|seconds| seconds <= 1)
+        })
+    })
 }
 
 /// The `PodDisruptionBudgets` of a namespace; `None` where they may not be read.
 pub(super) async fn budgets(client: &kube::Client, namespace: &str, deadline: Instant) -> Option<Vec<Value>> {
     let url = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
     let limit = LIST_LIMIT.min(deadline.saturating_duration_since(Instant::now()));
-    let list = timeout(limit, get(client, &url)).await.ok()??;
+    let list = timeout(limit, get(client, &url)).await.ok()?.ok()?;
     Some(named(list, "PodDisruptionBudget"))
 }
 
-async fn get(client: &kube::Client, url: &str) -> Option<Value> {
-    let request = http::Request::get(url).body(Vec::new()).ok()?;
-    client.request(request).await.ok()
+/// What a path of the API answers; else why it does not.
+async fn get(client: &kube::Client, url: &str) -> Result<Value, String> {
+    let request = http::Request::get(url).body(Vec::new()).map_err(|error| error.to_string())?;
+    client.request(request).await.map_err(|error| match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    })
 }
 
 /// Items of a list, each with its kind, without what nobody reads.

@@ -27,6 +27,23 @@ pub fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
     items(&object["status"]["conditions"]).iter().find(|condition| condition["type"] == kind)
 }
 
+/// Whole seconds from one time to another, as the cluster writes times.
+pub fn seconds_between(from: &Value, to: Option<&str>) -> Option<i64> {
+    let from: jiff::Timestamp = from.as_str()?.parse().ok()?;
+    let to: jiff::Timestamp = to?.parse().ok()?;
+    Some(to.as_second().saturating_sub(from.as_second()).max(0))
+}
+
+/// Whether the controller has seen the object as it is now. A Job does not say.
+pub fn is_observed(workload: &Value) -> bool {
+    if text(&workload["kind"]) == "Job" {
+        return true;
+    }
+    workload["metadata"]["generation"]
+        .as_i64()
+        .is_none_or(|generation| workload["status"]["observedGeneration"].as_i64().unwrap_or_default() >= generation)
+}
+
 /// Whether `owner` is among the owners of `object`.
 pub fn is_owned_by(object: &Value, owner: &Value) -> bool {
     items(&object["metadata"]["ownerReferences"]).iter().any(|reference| {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::causes::{Cause, Rank};
-use super::json::{condition, events_of, items, name, text};
+use super::json::{condition, events_of, items, name, seconds_between, text};
 use super::{Snapshot, containers};
 
 /// Events that say why a pod's containers are not even begun.
@@ -12,7 +12,7 @@ const SETUP: &[&str] = &["FailedMount", "FailedAttachVolume", "FailedMapVolume",
 /// The causes seen on `pod`.
 pub(super) fn causes(pod: &Value, snapshot: &Snapshot) -> Vec<Cause> {
     if !pod["metadata"]["deletionTimestamp"].is_null() {
-        return terminating(pod).into_iter().collect();
+        return terminating(pod, snapshot).into_iter().collect();
     }
     let events = events_of(&snapshot.events, pod);
     if is_well(pod) {
@@ -20,7 +20,7 @@ pub(super) fn causes(pod: &Value, snapshot: &Snapshot) -> Vec<Cause> {
     }
     let mut causes: Vec<Cause> = evicted(pod).into_iter().chain(unschedulable(pod, &events)).collect();
     causes.extend(containers::causes(pod, &events, snapshot));
-    if causes.is_empty() {
+    if causes.is_empty() && !has_started(pod) {
         causes.extend(setup(pod, &events));
     }
     if causes.is_empty() {
@@ -28,6 +28,16 @@ pub(super) fn causes(pod: &Value, snapshot: &Snapshot) -> Vec<Cause> {
     }
     if causes.is_empty() {
         causes.extend(any_warning(pod, &events));
+    }
+    if causes.is_empty() {
+        causes.extend(unhandled(pod, snapshot));
+    }
+    let failed = text(&pod["status"]["phase"]) == "Failed";
+    if failed && items(&pod["metadata"]["ownerReferences"]).is_empty() {
+        if causes.is_empty() {
+            causes.push(Cause::new(Rank::Crash, pod, "PodFailed", "its phase is Failed, and nothing replaces it"));
+        }
+        causes = causes.into_iter().map(|cause| cause.class(Some("PodFailed"))).collect();
     }
     causes
 }
@@ -37,11 +47,34 @@ fn is_well(pod: &Value) -> bool {
     text(&pod["status"]["phase"]) == "Succeeded" || condition(pod, "Ready").is_some_and(|it| it["status"] == "True")
 }
 
-/// A pod on its way out says why it stays only by its finalizers.
-fn terminating(pod: &Value) -> Option<Cause> {
+/// Why a Pod that is being deleted is still there: a finalizer, or a process that has not ended yet. The Pods of a
+/// Deployment that end in their own time are nothing that explains its new ones.
+fn terminating(pod: &Value, snapshot: &Snapshot) -> Option<Cause> {
     let finalizers: Vec<&str> = items(&pod["metadata"]["finalizers"]).iter().map(text).collect();
-    let message = format!("is being deleted, and held by its finalizers: {}", finalizers.join(", "));
-    (!finalizers.is_empty()).then(|| Cause::new(Rank::Waiting, pod, "Terminating", message))
+    if !finalizers.is_empty() {
+        let message = format!("is being deleted, and held by its finalizers: {}", finalizers.join(", "));
+        return Some(Cause::new(Rank::Waiting, pod, "Terminating", message));
+    }
+    let replaced = items(&pod["metadata"]["ownerReferences"]).iter().any(|owner| owner["kind"] == "StatefulSet");
+    (snapshot.deleting || replaced).then(|| {
+        let mut cause = Cause::new(Rank::Waiting, pod, "Terminating", ending(pod, snapshot.now.as_deref()));
+        cause.likeness = format!("Terminating {}", name(pod));
+        cause
+    })
+}
+
+/// `terminating for 12s of 600s (preStop of container app)`.
+fn ending(pod: &Value, now: Option<&str>) -> String {
+    let grace = pod["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or_default();
+    // The timestamp is when the grace is over.
+    let left = now.and_then(|now| seconds_between(&Value::from(now), pod["metadata"]["deletionTimestamp"].as_str()));
+    let since = left.map(|left| (grace - left).max(0));
+    let hooked = items(&pod["spec"]["containers"]).iter().find(|it| it["lifecycle"]["preStop"].is_object());
+    let hook = hooked.map(|it| format!(" (preStop of container {})", text(&it["name"]))).unwrap_or_default();
+    match since {
+        Some(since) if since < grace => format!("terminating for {since}s of {grace}s{hook}"),
+        _ => format!("terminating, and its grace period of {grace}s is over{hook}"),
+    }
 }
 
 fn evicted(pod: &Value) -> Option<Cause> {
@@ -65,6 +98,13 @@ fn unschedulable(pod: &Value, events: &[&Value]) -> Option<Cause> {
     Some(Cause::new(Rank::Scheduling, pod, reason, message))
 }
 
+/// Whether a container of it has started: what kept it from that before is over.
+fn has_started(pod: &Value) -> bool {
+    let all = ["initContainerStatuses", "containerStatuses"].map(|list| items(&pod["status"][list]));
+    let mut states = all.into_iter().flatten().map(|status| &status["state"]);
+    states.any(|state| state["running"].is_object() || state["terminated"].is_object())
+}
+
 /// Volumes or the sandbox cannot be made.
 fn setup(pod: &Value, events: &[&Value]) -> Option<Cause> {
     let event = events.iter().find(|event| SETUP.contains(&text(&event["reason"])))?;
@@ -75,6 +115,27 @@ fn setup(pod: &Value, events: &[&Value]) -> Option<Cause> {
 fn gates(pod: &Value) -> Option<Cause> {
     let ready = condition(pod, "Ready").filter(|ready| ready["reason"] == "ReadinessGatesNotReady")?;
     Some(Cause::new(Rank::Waiting, pod, "ReadinessGatesNotReady", text(&ready["message"])))
+}
+
+/// Nothing has taken the Pod up at all: no scheduler, or a node that does not exist.
+fn unhandled(pod: &Value, snapshot: &Snapshot) -> Option<Cause> {
+    let node = text(&pod["spec"]["nodeName"]);
+    let untouched = items(&pod["status"]["containerStatuses"]).is_empty();
+    if !untouched || text(&pod["status"]["phase"]) != "Pending" {
+        return None;
+    }
+    if node.is_empty() && condition(pod, "PodScheduled").is_none() {
+        let scheduler = match text(&pod["spec"]["schedulerName"]) {
+            "" => "default-scheduler",
+            scheduler => scheduler,
+        };
+        let message = format!("no scheduler has taken it up; its schedulerName is {scheduler}");
+        return Some(Cause::new(Rank::Scheduling, pod, "NotScheduled", message));
+    }
+    let missing = !node.is_empty() && !snapshot.nodes.is_empty() && !snapshot.nodes.iter().any(|it| name(it) == node);
+    missing.then(|| {
+        Cause::new(Rank::Scheduling, pod, "NodeNotFound", format!("its nodeName is {node}, which does not exist"))
+    })
 }
 
 /// The last warning, where nothing better is known.

@@ -3,18 +3,22 @@
 use serde_json::Value;
 
 use super::Snapshot;
-use super::admission::refusal;
+use super::admission::{class, refusal};
 use super::causes::{Cause, Rank};
-use super::json::{condition, events_of, is_owned_by, items, name, text};
+use super::json::{condition, events_of, is_observed, is_owned_by, items, last_seen, name, seconds_between, text};
+use super::placement::no_nodes;
+use super::revisions::is_old;
 
 /// The causes seen on workloads.
 pub(super) fn causes(snapshot: &Snapshot) -> Vec<Cause> {
     let mut causes = Vec::new();
-    for workload in &snapshot.workloads {
+    for workload in snapshot.workloads.iter().filter(|workload| !is_old(workload, snapshot)) {
         causes.extend(not_created(workload, snapshot));
         causes.extend(stopped(workload));
         causes.extend(job_failed(workload));
         causes.extend(deadline(workload));
+        causes.extend(no_nodes(workload, snapshot));
+        causes.extend(not_available_yet(workload));
     }
     causes
 }
@@ -28,10 +32,29 @@ fn not_created(workload: &Value, snapshot: &Snapshot) -> Option<Cause> {
         .find(|event| text(&event["reason"]).starts_with("FailedCreate") && lacks_pods(workload));
     let message = event.or(failure).map(|it| text(&it["message"]))?;
     let (cause, words) = refusal(message);
-    let mut cause = Cause::new(Rank::Admission, told_of, cause, words);
+    // An event stays when its reason is gone; only a condition, or a fresh event, says how it is now.
+    let is_now = failure.is_some() || event.is_some_and(|event| is_fresh(event, snapshot));
+    let frees = cause == "QuotaExceeded" && may_free_quota(snapshot);
+    let class = class(cause, message).filter(|_| is_now && !frees && is_observed(told_of));
+    let mut cause = Cause::new(Rank::Admission, told_of, cause, words).class(class);
     // The last one refused names another pod than the one before; the reason is the same.
     cause.likeness = format!("{} {}", cause.finding.object, cause.finding.cause);
     Some(cause)
+}
+
+/// Whether an event was seen in the last half minute.
+fn is_fresh(event: &Value, snapshot: &Snapshot) -> bool {
+    let seen = Value::from(last_seen(event));
+    seconds_between(&seen, snapshot.now.as_deref()).is_some_and(|seconds| seconds < 30)
+}
+
+/// Whether a Pod of the namespace is about to end: one that is being deleted, or that ends by itself.
+fn may_free_quota(snapshot: &Snapshot) -> bool {
+    snapshot.pods.iter().chain(&snapshot.neighbours).any(|pod| {
+        let over = matches!(text(&pod["status"]["phase"]), "Succeeded" | "Failed");
+        let ends = items(&pod["metadata"]["ownerReferences"]).iter().any(|owner| owner["kind"] == "Job");
+        !pod["metadata"]["deletionTimestamp"].is_null() || (ends && !over)
+    })
 }
 
 /// Whether fewer pods are there than wanted: an old event about it is no news otherwise.
@@ -47,21 +70,61 @@ fn lacks_pods(workload: &Value) -> bool {
 
 /// Paused, or asked for no pods at all.
 fn stopped(workload: &Value) -> Option<Cause> {
-    if workload["spec"]["paused"] == true {
-        return Some(Cause::new(Rank::Waiting, workload, "Paused", "its rollout is paused"));
+    let (spec, status) = (&workload["spec"], &workload["status"]);
+    if spec["paused"] == true {
+        let number = |value: &Value, default: i64| value.as_i64().unwrap_or(default);
+        let complete = number(&status["updatedReplicas"], 0) >= number(&spec["replicas"], 1);
+        let class = (!complete && is_observed(workload)).then_some("Paused");
+        let resume = match workload["metadata"]["namespace"].as_str() {
+            Some(namespace) => format!("kubectl rollout resume deployment/{} -n {namespace}", name(workload)),
+            None => format!("kubectl rollout resume deployment/{}", name(workload)),
+        };
+        let message = format!("its rollout is paused; {resume}");
+        return Some(Cause::new(Rank::Waiting, workload, "Paused", message).class(class));
+    }
+    if spec["suspend"] == true && text(&workload["kind"]) == "Job" {
+        return Some(Cause::new(Rank::Waiting, workload, "Suspended", "it is suspended: `spec.suspend` is true"));
     }
     let none = workload["spec"]["replicas"] == 0 && text(&workload["kind"]) != "ReplicaSet";
     none.then(|| Cause::new(Rank::Waiting, workload, "ScaledToZero", "it asks for 0 replicas"))
 }
 
 fn job_failed(workload: &Value) -> Option<Cause> {
-    let failed = condition(workload, "Failed").filter(|failed| failed["status"] == "True")?;
-    Some(Cause::new(Rank::Consequence, workload, text(&failed["reason"]), text(&failed["message"])))
+    if text(&workload["kind"]) != "Job" {
+        return None;
+    }
+    let is_true = |kind: &str| condition(workload, kind).filter(|failed| failed["status"] == "True");
+    let failed = is_true("Failed").or_else(|| is_true("FailureTarget"))?;
+    let class = match text(&failed["reason"]) {
+        "DeadlineExceeded" => "DeadlineExceeded",
+        "PodFailurePolicy" | "FailedIndexes" | "MaxFailedIndexesExceeded" => "PodFailurePolicy",
+        _ => "BackoffLimitExceeded",
+    };
+    let cause = Cause::new(Rank::Consequence, workload, text(&failed["reason"]), text(&failed["message"]));
+    Some(cause.class(Some(class)))
 }
 
 fn deadline(workload: &Value) -> Option<Cause> {
     let late = condition(workload, "Progressing").filter(|it| it["reason"] == "ProgressDeadlineExceeded")?;
-    Some(Cause::new(Rank::Consequence, workload, "ProgressDeadlineExceeded", text(&late["message"])))
+    let class = is_observed(workload).then_some("ProgressDeadlineExceeded");
+    Some(Cause::new(Rank::Consequence, workload, "ProgressDeadlineExceeded", text(&late["message"])).class(class))
+}
+
+/// Ready Pods that are not available until they have been ready for `minReadySeconds`.
+fn not_available_yet(workload: &Value) -> Option<Cause> {
+    let seconds = workload["spec"]["minReadySeconds"].as_i64().filter(|seconds| *seconds > 0)?;
+    let (ready, available) = match text(&workload["kind"]) {
+        "DaemonSet" => (&workload["status"]["numberReady"], &workload["status"]["numberAvailable"]),
+        "Deployment" | "StatefulSet" => {
+            (&workload["status"]["readyReplicas"], &workload["status"]["availableReplicas"])
+        }
+        _ => return None,
+    };
+    let (ready, available) = (ready.as_i64().unwrap_or(0), available.as_i64().unwrap_or(0));
+    (ready > available).then(|| {
+        let message = format!("{available} of {ready} ready Pods have been ready for minReadySeconds: {seconds}");
+        Cause::new(Rank::Waiting, workload, "MinReadySeconds", message)
+    })
 }
 
 /// Claims that are bound to no volume, and those that pods name but that are not there.

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use crate::kind::{Assertion, AssertionKind, Context, Registry, Step, StepKind, Watch};
+use crate::kind::{Assertion, AssertionKind, Context, Registry, Step, StepKind, Watch, catalog};
 use crate::outcome::{Failure, Fault, Finding, Measure, Outcome, Outputs, Verdict};
 
 pub const FAKE: StepKind = StepKind::step::<Fake>("fake", "does as told", "{}").during();
@@ -149,6 +149,16 @@ impl Assertion for Claim {
             "skipped" => Ok(Verdict::Skipped { reason: "not here".to_owned() }),
             other => Ok(Verdict::of(vec![measure(other)])),
         }
+    }
+
+    async fn blockers(&self, _cx: &Context, _verdict: &Verdict) -> Vec<Finding> {
+        let pull = Finding::new("pod/a", "ErrImagePull", "not found").fatal("ImageNotFound");
+        if self.now() == "hopeless" { vec![pull] } else { Vec::new() }
+    }
+
+    fn refuted(&self, verdict: &Verdict) -> Option<Finding> {
+        let refuted = verdict.measures().iter().any(|measure| measure.actual == "refuted");
+        refuted.then(|| Finding::new("job/a", catalog::NEVER, "it failed").fatal(catalog::NEVER))
     }
 
     async fn explain(&self, _cx: &Context) -> Vec<Finding> {

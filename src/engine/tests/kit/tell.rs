@@ -88,5 +88,6 @@ fn settled(result: &AssertionResult) -> String {
     let causes: Vec<&str> = result.findings.iter().map(|finding| finding.cause.as_str()).collect();
     let causes = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
     let warning = if result.warning { "warning, " } else { "" };
-    format!("{warning}{verdict}{causes} after {} looks", result.looks)
+    let ended = result.ended.as_ref().map(|ended| format!(", {ended},")).unwrap_or_default();
+    format!("{warning}{verdict}{causes}{ended} after {} looks", result.looks)
 }

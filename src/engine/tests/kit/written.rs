@@ -101,6 +101,7 @@ fn node(plan: &mut Plan, line: &str) {
         when: if role == Role::Gate { None } else { expression(words) },
         env: option(words, "env").map(|words| vec![variable(words)]).unwrap_or_default(),
         timeout: option(words, "timeout").map(time),
+        tolerate: crate::kind::Tolerate::default(),
         retry: retry.unwrap_or_default(),
         pool: option(words, "pool")
             .map(|pool| plan.pools.iter().position(|(name, _)| name == pool).expect("a pool above")),
@@ -197,6 +198,10 @@ fn gate(words: &str) -> Gate {
                 hold: option(words, "for").map(time),
                 when: expression(words),
                 otherwise: option(words, "otherwise").map(str::to_owned),
+                tolerate: match words.contains("tolerate=all") {
+                    true => crate::kind::Tolerate::All,
+                    false => crate::kind::Tolerate::Nothing,
+                },
                 warning: words.split(' ').any(|word| word == "warning"),
                 params: None,
             })

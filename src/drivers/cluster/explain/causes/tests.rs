@@ -9,11 +9,11 @@ fn target() -> Target {
 }
 
 /// `object · cause · message` of what explains `snapshot`, for the Deployment web.
-fn told(snapshot: &Snapshot) -> Vec<String> {
+pub(super) fn told(snapshot: &Snapshot) -> Vec<String> {
     told_of(snapshot, &target())
 }
 
-fn told_of(snapshot: &Snapshot, target: &Target) -> Vec<String> {
+pub(super) fn told_of(snapshot: &Snapshot, target: &Target) -> Vec<String> {
     let about = Snapshot { logs: snapshot.logs.clone(), ..related(snapshot, target) };
     let findings = missing(snapshot, &about, "todo", target).map_or_else(|| causes(&about, target), |it| vec![it]);
     findings
@@ -26,7 +26,7 @@ fn told_of(snapshot: &Snapshot, target: &Target) -> Vec<String> {
 }
 
 /// The Deployment web, its ReplicaSet, and pods web-1-a, web-1-b … in these container states.
-fn web(states: &[Value]) -> Snapshot {
+pub(super) fn web(states: &[Value]) -> Snapshot {
     let deployment = json!({
         "kind": "Deployment", "metadata": {"name": "web", "uid": "d"},
         "spec": {"replicas": 2, "template": {"metadata": {"labels": {"app": "web"}}}}, "status": {"replicas": 2}
@@ -60,11 +60,11 @@ fn pod(suffix: &str, status: &Value) -> Value {
     })
 }
 
-fn waiting(reason: &str, message: &str) -> Value {
+pub(super) fn waiting(reason: &str, message: &str) -> Value {
     json!({"state": {"waiting": {"reason": reason, "message": message}}})
 }
 
-fn event(kind: &str, name: &str, reason: &str, message: &str) -> Value {
+pub(super) fn event(kind: &str, name: &str, reason: &str, message: &str) -> Value {
     json!({
         "kind": "Event", "type": "Warning", "reason": reason, "message": message,
         "lastTimestamp": "2026-01-01T12:00:00Z", "involvedObject": {"kind": kind, "name": name}
@@ -325,7 +325,7 @@ fn a_pod_held_by_a_finalizer_and_a_paused_rollout_are_told() {
     assert_eq!(
         told(&snapshot),
         [
-            "deployment/web · Paused · its rollout is paused",
+            "deployment/web · Paused · its rollout is paused; kubectl rollout resume deployment/web",
             "pod/web-1-a · Terminating · is being deleted, and held by its finalizers: todo.dev/hold",
         ]
     );
