@@ -142,3 +142,44 @@ async fn a_policy_looks_at_a_rendered_chart() {
         ]
     );
 }
+
+const HOOK: &str = "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: {{ .Release.Name }}-migrate\n  annotations:\n    \
+    helm.sh/hook: pre-install\n    helm.sh/hook-delete-policy: hook-failed\nspec:\n  backoffLimit: 0\n  template:\n    spec:\n      \
+    restartPolicy: Never\n      terminationGracePeriodSeconds: 0\n      containers:\n        \
+    - { name: migrate, image: \"pipeline-busybox:local\", command: [/bin/sh, -c, 'echo table users is locked; exit 5'] }\n";
+const TEST: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Release.Name }}-probe\n  annotations: { helm.sh/hook: test }\nspec:\n  \
+    restartPolicy: Never\n  containers:\n    - { name: probe, image: \"pipeline-test-nowhere:1\", imagePullPolicy: Never }\n";
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_failed_hook_shows_its_last_lines_though_helm_removes_it() {
+    super::busybox::loaded();
+    let namespace = Namespace::new("helm-hook");
+    let files = [("chart/Chart.yaml", CHART), ("chart/templates/migrate.yaml", HOOK)];
+    let project = Project::new(&files, &namespace.0);
+    let install = json!({"install": {"release": "demo", "chart": "chart", "create_namespace": true, "timeout": "60s"}});
+    let Ok(Outcome::Failed(failure)) = project.step("helm", install).await else { panic!("the hook fails") };
+    let hook = failure.findings.iter().find(|finding| finding.object.starts_with("pod/demo-migrate-"));
+    let hook = hook.unwrap_or_else(|| panic!("{failure:#?}"));
+    assert!(hook.message.contains("exited with code 5"), "{hook:?}");
+    assert_eq!(hook.lines, ["table users is locked"]);
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_test_pod_without_an_image_ends_helm_test_before_its_time() {
+    let namespace = Namespace::new("helm-test");
+    let files = [
+        ("chart/Chart.yaml", CHART),
+        ("chart/templates/notes.yaml", "kind: ConfigMap\napiVersion: v1\nmetadata: { name: n }\n"),
+        ("chart/templates/probe.yaml", TEST),
+    ];
+    let project = Project::new(&files, &namespace.0);
+    project.passes("helm", json!({"install": {"release": "demo", "chart": "chart", "create_namespace": true}})).await;
+    let begun = std::time::Instant::now();
+    let test = json!({"test": {"release": "demo", "timeout": "120s"}});
+    let Ok(Outcome::Failed(failure)) = project.step("helm", test).await else { panic!("the test fails") };
+    assert!(failure.summary.contains("of 120s: ErrImageNeverPull cannot recover"), "{failure:#?}");
+    assert!(failure.findings.iter().any(|finding| finding.cause == "ErrImageNeverPull"), "{failure:#?}");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "it did not wait for its time");
+}

@@ -5,6 +5,7 @@ mod ask;
 mod assertions;
 mod broken;
 mod busybox;
+mod causes;
 mod compose;
 mod costly;
 mod disk;
