@@ -58,9 +58,15 @@ impl Event {
                 log: _,
                 fingerprint: _,
             } => {
-                because.iter_mut().for_each(|because| of_because(because, each));
-                failure.iter_mut().for_each(|failure| of_failure(failure, each));
-                fault.iter_mut().for_each(|fault| of_fault(fault, each));
+                if let Some(because) = because {
+                    of_because(because, each);
+                }
+                if let Some(failure) = failure {
+                    of_failure(failure, each);
+                }
+                if let Some(fault) = fault {
+                    of_fault(fault, each);
+                }
                 of_outputs(outputs, each);
             }
             Event::Warned { message } => each(Text::Whole(message)),
@@ -128,14 +134,20 @@ fn of_because(because: &mut Because, each: Each<'_>) {
 
 /// The names of outputs are keys; what is below a name comes from outside.
 fn of_outputs(outputs: &mut Outputs, each: Each<'_>) {
-    outputs.values_mut().for_each(|value| each(Text::Json(value)));
+    for value in outputs.values_mut() {
+        each(Text::Json(value));
+    }
 }
 
 fn of_failure(failure: &mut Failure, each: Each<'_>) {
     let Failure { summary, exit_code: _, findings, help } = failure;
     each(Text::Whole(summary));
-    findings.iter_mut().for_each(|finding| of_finding(finding, each));
-    help.iter_mut().for_each(|help| each(Text::Whole(help)));
+    for finding in findings {
+        of_finding(finding, each);
+    }
+    if let Some(help) = help {
+        each(Text::Whole(help));
+    }
 }
 
 fn of_finding(finding: &mut Finding, each: Each<'_>) {
@@ -151,14 +163,18 @@ fn of_finding(finding: &mut Finding, each: Each<'_>) {
 fn of_fault(fault: &mut Fault, each: Each<'_>) {
     let Fault { kind: _, message, help, transient: _ } = fault;
     each(Text::Whole(message));
-    help.iter_mut().for_each(|help| each(Text::Whole(help)));
+    if let Some(help) = help {
+        each(Text::Whole(help));
+    }
 }
 
 fn of_result(result: &mut AssertionResult, each: Each<'_>) {
     let AssertionResult { index: _, name, kind: _, warning: _, verdict, findings, elapsed: _, looks: _ } = result;
     each(Text::Whole(name));
     of_verdict(verdict, each);
-    findings.iter_mut().for_each(|finding| of_finding(finding, each));
+    for finding in findings {
+        of_finding(finding, each);
+    }
 }
 
 fn of_verdict(verdict: &mut Result<Verdict, Fault>, each: Each<'_>) {

@@ -93,7 +93,9 @@ fn spanned(names: &[&str], into: &mut Vec<Vec<Part>>) -> Result<(), String> {
         let pieces: Vec<&str> = name.split("**").collect();
         if *name == "**" || pieces.len() == 1 {
             let part = if *name == "**" { Part::Any } else { self::part(name)? };
-            forms.iter_mut().for_each(|form| form.push(part.clone()));
+            for form in &mut forms {
+                form.push(part.clone());
+            }
             continue;
         }
         let within = part(&pieces.join("*"))?;
@@ -107,7 +109,9 @@ fn spanned(names: &[&str], into: &mut Vec<Vec<Part>>) -> Result<(), String> {
         }
         let wide = forms.iter().map(|form| form.iter().cloned().chain(across.iter().cloned()).collect());
         let wide: Vec<Vec<Part>> = wide.collect();
-        forms.iter_mut().for_each(|form| form.push(within.clone()));
+        for form in &mut forms {
+            form.push(within.clone());
+        }
         forms.extend(wide);
         if forms.len() + into.len() > MOST {
             return Err(format!("it stands for more than {MOST} paths"));

@@ -30,7 +30,7 @@ impl<W: io::Write> io::Write for WithoutTotal<W> {
         if let Some(start) = memchr::memmem::find(tag, ATTRIBUTE).map(|at| root + at)
             && let Some(value) = memchr::memchr(b'"', &head[start + ATTRIBUTE.len()..])
         {
-            head.drain(start..start + ATTRIBUTE.len() + value + 1);
+            head.drain(start..=start + ATTRIBUTE.len() + value);
         }
         let head = self.head.take().unwrap_or_default();
         self.out.write_all(&head)?;

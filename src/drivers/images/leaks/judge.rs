@@ -92,7 +92,9 @@ pub(super) fn is_of_the_system(path: &str) -> bool {
 #[expect(clippy::cast_precision_loss, reason = "secrets are short")]
 pub(super) fn entropy(bytes: &[u8]) -> f64 {
     let mut counts = [0_usize; 256];
-    bytes.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
+    for byte in bytes {
+        counts[usize::from(*byte)] += 1;
+    }
     let all = bytes.len() as f64;
     counts.iter().filter(|count| **count > 0).map(|count| *count as f64 / all).map(|part| -part * part.log2()).sum()
 }
