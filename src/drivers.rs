@@ -6,6 +6,7 @@ pub mod call;
 pub mod cluster;
 pub mod compose;
 pub mod files;
+pub mod glob;
 pub mod helm;
 pub mod http;
 pub mod images;

@@ -1,6 +1,7 @@
 //! What happened in a run, as facts: owned, versioned, in the order the engine decided. No sentences, no colours.
 
 mod origin;
+mod texts;
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::outcome::{Failure, Fault, Finding, Outputs, Verdict};
 
 pub use origin::{Again, Anew, Continues, How, Kept, Runner};
+pub use texts::Text;
 
 /// The version of the event format; a journal of another version is refused.
 pub const FORMAT_VERSION: u32 = 1;
@@ -136,8 +138,10 @@ pub enum Because {
         /// Its reason.
         reason: String,
     },
-    /// Not asked for (`--stage`, `--until`), or reserved for a case that did not come (`on_failure`).
+    /// Not asked for (`--stage`, `--until`).
     NotSelected,
+    /// Nothing that it is for has happened: nothing failed (`on_failure`), nothing was started (`finally`).
+    NotNeeded,
     /// Ctrl-C or SIGTERM.
     Interrupted,
     /// The run could not go on: its journal broke, or it lost its place on the cluster.

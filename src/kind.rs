@@ -3,6 +3,7 @@
 mod answer;
 mod context;
 mod fields;
+mod found;
 mod text;
 #[cfg(test)]
 pub(crate) mod trial;
@@ -21,6 +22,7 @@ use crate::outcome::{Fault, Finding, Outcome, Verdict};
 pub use answer::{AnswerExpect, Asked, Content};
 pub use context::{CheckContext, Context, Covered, Evidence, Mark, RunSecrets, Signals};
 pub use fields::{Cel, ExistingPath, Script, SecretField, StepId};
+pub use found::Found;
 pub use text::{TextExpect, excerpt, finding_lines};
 
 /// A step: what was written under its kind's key, ready to run. Tries once and stops promptly; the engine owns

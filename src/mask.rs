@@ -137,11 +137,15 @@ impl Masker {
             }
             serde_json::Value::Array(items) => items.iter_mut().for_each(|item| self.mask_json(item)),
             serde_json::Value::Object(fields) => {
-                let masked = std::mem::take(fields).into_iter().map(|(key, mut value)| {
+                for (key, mut value) in std::mem::take(fields) {
                     self.mask_json(&mut value);
-                    (self.mask(&key).into_owned(), value)
-                });
-                *fields = masked.collect();
+                    let mut key = self.mask(&key).into_owned();
+                    // two keys that differ in what is masked stay two
+                    while fields.contains_key(&key) {
+                        key.push('*');
+                    }
+                    fields.insert(key, value);
+                }
             }
             serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
         }

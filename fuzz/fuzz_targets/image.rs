@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 use pipeline::drivers::images::archive::{Choice, read_archive};
-use pipeline::drivers::images::glob::Glob;
+use pipeline::drivers::glob::Glob;
 use pipeline::drivers::images::layer::{Limits, Wanted};
 use pipeline::drivers::images::leaks::Leaks;
 use pipeline::mask::SecretText;

@@ -9,11 +9,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::drivers::files::look;
+use crate::drivers::glob::Glob;
 use crate::drivers::images::archive::{Choice, Contents};
 use crate::drivers::images::dockerfile::Dockerfile;
 use crate::drivers::images::facts::{Facts, User};
-use crate::drivers::images::glob::Glob;
-use crate::drivers::images::layer::{Limits, Wanted};
+use crate::drivers::images::layer::{Limits, Sighting, Wanted};
 use crate::drivers::images::leaks::Leaks;
 use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Poll, Watch};
 use crate::outcome::{Fault, Finding, Measure, Verdict};
@@ -37,6 +37,8 @@ struct Seen {
     contents: Option<Contents>,
     /// Names of secrets too short to look for.
     too_short: Vec<String>,
+    /// Entries of `allow_secrets` that fit nothing.
+    stale: Vec<String>,
 }
 
 #[async_trait]
@@ -64,7 +66,11 @@ impl Assertion for Image {
         }
         if self.has_source() {
             match self.look(cx).await? {
-                Some(seen) => measures.extend(measure::all(self, &seen)),
+                Some(mut seen) => {
+                    seen.stale = self.allow(&mut seen);
+                    self.note(&seen, cx);
+                    measures.extend(measure::all(self, &seen));
+                }
                 None => {
                     measures.push(Measure::new("image", format!("no such image: {}", self.shown()), "present", false));
                 }
@@ -79,6 +85,10 @@ impl Assertion for Image {
             let missing = !cx.project.join(path).exists();
             let finding = || Finding::new(format!("file {}", path.display()), "NoSuchFile", message);
             return missing.then(finding).into_iter().collect();
+        }
+        let secrets = self.found.all();
+        if !secrets.is_empty() {
+            return secrets;
         }
         let Some(name) = &self.name else { return Vec::new() };
         let call = cx.call();
@@ -123,7 +133,8 @@ impl Image {
         let named = self.non_root.is_some() && matches!(user, User::Named(_));
         let unsized_image = self.size.is_some() && size.is_none();
         if !(self.reads_layers() || named || unsized_image) {
-            return Ok(Some(Seen { facts, size: size.unwrap_or_default(), user, contents: None, too_short }));
+            let size = size.unwrap_or_default();
+            return Ok(Some(Seen { facts, size, user, contents: None, too_short, stale: Vec::new() }));
         }
         let contents = images.read(engine, name, wanted, Limits::default(), &call).await?;
         let mut seen = Seen::of_contents(contents, too_short);
@@ -132,12 +143,40 @@ impl Image {
         Ok(Some(seen))
     }
 
+    /// Takes the allowed findings away. The entries that fit nothing.
+    fn allow(&self, seen: &mut Seen) -> Vec<String> {
+        let Some(contents) = seen.contents.as_mut().filter(|_| self.secrets.is_some()) else { return Vec::new() };
+        let is_found = |digest: &String| contents.sightings.iter().any(|seen| seen.digest.as_ref() == Some(digest));
+        let mut stale: Vec<String> = self.allowed_digests().filter(|digest| !is_found(digest)).cloned().collect();
+        let unused = self.allowed_paths().enumerate().filter(|(at, _)| !contents.allowed.contains(at));
+        stale.extend(unused.map(|(_, path)| path.clone()));
+        contents.sightings.retain(|seen| !self.allowed_digests().any(|digest| seen.digest.as_ref() == Some(digest)));
+        stale
+    }
+
+    /// Keeps what was found, for the evidence and the explanation.
+    fn note(&self, seen: &Seen, cx: &Context) {
+        let found = seen.contents.as_ref().filter(|_| self.secrets.is_some()).map(|contents| &contents.sightings);
+        let finding = |seen: &Sighting| {
+            let allow = |digest: &String| format!("if it is not a secret, add {digest} to allow_secrets");
+            Finding::new(&seen.place, &seen.what, seen.digest.as_ref().map(allow).unwrap_or_default())
+        };
+        let findings: Vec<Finding> = found.into_iter().flatten().map(finding).collect();
+        let line =
+            |it: &Finding| format!("{}: {}: {}", it.object, it.cause, it.message).trim_end_matches(": ").to_owned();
+        if !findings.is_empty() {
+            let lines: Vec<String> = findings.iter().map(line).collect();
+            cx.evidence.keep("image-secrets.txt", &(lines.join("\n") + "\n"));
+        }
+        self.found.keep(findings);
+    }
+
     fn wanted(&self, cx: &Context) -> Wanted {
         let globs = |texts: &[String]| texts.iter().map(|text| Glob::new(text)).collect::<Vec<_>>();
         let mut files = globs(&self.files.absent);
         files.extend(globs(&self.files.present));
         let leaks = self.secrets.map(|_| Leaks::new(cx.secrets.iter().map(|(name, value)| (name.as_str(), value))));
-        Wanted { files, leaks, allowed: globs(&self.allow_secrets) }
+        Wanted { files, leaks, allowed: self.allowed_paths().map(|text| Glob::new(text)).collect() }
     }
 }
 
@@ -149,6 +188,7 @@ impl Seen {
             user: contents.user.clone(),
             contents: Some(contents),
             too_short,
+            stale: Vec::new(),
         }
     }
 }

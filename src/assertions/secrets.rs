@@ -2,6 +2,7 @@
 
 mod known;
 mod places;
+mod record;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,8 +16,8 @@ use crate::drivers::World;
 use crate::drivers::files::problem;
 use crate::drivers::images::{EngineName, name_problem};
 use crate::drivers::traces::Traces;
-use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Poll, RunSecrets, Watch};
-use crate::outcome::{Fault, Verdict};
+use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Found, Poll, RunSecrets, Watch};
+use crate::outcome::{Fault, Finding, Verdict};
 
 /// The row of `secrets`. It asks the guard itself, where it looks at a cluster: a pipeline without one has secrets too.
 pub const KIND: AssertionKind = AssertionKind::assertion::<Secrets>(
@@ -54,6 +55,10 @@ pub struct Secrets {
     /// The image engines to ask, in this order: `docker`, `podman`, `buildah` (also the default).
     #[serde(default)]
     pub engine: Vec<EngineName>,
+    /// What the newest measurement found.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub found: Found,
 }
 
 #[async_trait]
@@ -104,10 +109,15 @@ impl Assertion for Secrets {
         if !found.is_empty() {
             cx.evidence.keep("secrets.txt", &(found.join("\n") + "\n"));
         }
+        self.found.keep(places.iter().flat_map(places::Place::explained).collect());
         if let Some(last) = places.last_mut() {
             last.too_short = traces.too_short().to_vec();
         }
         Ok(Verdict::of(places.iter().map(places::Place::measure).collect()))
+    }
+
+    async fn explain(&self, _: &Context) -> Vec<Finding> {
+        self.found.all()
     }
 }
 

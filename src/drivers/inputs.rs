@@ -1,37 +1,37 @@
 //! The content that a step is made from, as one digest: files, folders and patterns below the project. Knows no step.
 
+mod walk;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use regex::bytes::Regex;
-
 use super::files;
-
-/// Folders that are nobody's input, wherever they lie.
-const PASSED_OVER: [&str; 2] = [".git", ".pipeline"];
-/// Links and folders deeper than this are not followed.
-const DEPTH: usize = 64;
+use super::glob::Glob;
 
 /// What is wrong with a pattern: it leads out of the project, or cannot be read.
 pub fn problem(pattern: &str) -> Option<String> {
     if pattern.trim().is_empty() {
         return Some("an empty text names no file".to_owned());
     }
-    files::problem(Path::new(pattern))
-        .or_else(|| expression(pattern).err().map(|_| format!("`{pattern}` is no pattern that can be read")))
+    let unreadable = |why| format!("`{pattern}` is not a pattern that can be read: {why}");
+    files::problem(Path::new(pattern)).or_else(|| Glob::parse(pattern).err().map(unreadable))
 }
 
-/// One digest over the names and the content of all that `patterns` name below `project`. A folder stands for every file
-/// below it; `*` and `?` stay within a name, `**` goes through folders. What is not there counts as not there.
+/// One digest over the names, the content and the owner's execute bit of all that `patterns` name below `project`. A folder
+/// stands for every file below it, also behind links to folders of the project. `*` and `?` stay within a name, `**` goes
+/// through folders. What is not there counts as not there.
 ///
 /// # Errors
-/// A file cannot be read.
+/// A file cannot be read, or a link leads out of the project, where changes cannot be noticed.
 pub fn digest<'p>(project: &Path, patterns: impl IntoIterator<Item = &'p str>) -> io::Result<[u8; 32]> {
     let mut named = BTreeSet::new();
     for pattern in patterns {
-        named.extend(expanded(project, pattern)?);
+        let walk::Named { found, followed } = walk::named(project, pattern)?;
+        named.extend(found);
+        named.extend(followed);
     }
     of(project, named)
 }
@@ -39,18 +39,19 @@ pub fn digest<'p>(project: &Path, patterns: impl IntoIterator<Item = &'p str>) -
 /// As [`digest`], where every pattern has to name something; else the first that names nothing that is there.
 ///
 /// # Errors
-/// A file cannot be read.
+/// As those of [`digest`].
 pub fn digest_of_all<'p>(
     project: &Path,
     patterns: impl IntoIterator<Item = &'p str>,
 ) -> io::Result<Result<[u8; 32], &'p str>> {
     let mut named = BTreeSet::new();
     for pattern in patterns {
-        let found = expanded(project, pattern)?;
+        let walk::Named { found, followed } = walk::named(project, pattern)?;
         if !found.iter().any(|path| project.join(path).exists()) {
             return Ok(Err(pattern));
         }
         named.extend(found);
+        named.extend(followed);
     }
     of(project, named).map(Ok)
 }
@@ -63,75 +64,21 @@ fn of(project: &Path, named: BTreeSet<PathBuf>) -> io::Result<[u8; 32]> {
     Ok(*hasher.finalize().as_bytes())
 }
 
-/// The files that a pattern names, relative to the project; the path itself where it is no pattern and nothing lies there.
-fn expanded(project: &Path, pattern: &str) -> io::Result<BTreeSet<PathBuf>> {
-    let mut found = BTreeSet::new();
-    let plain = Path::new(pattern);
-    if !is_pattern(pattern) || project.join(plain).symlink_metadata().is_ok() {
-        let before = found.len();
-        walk(project, plain, 0, &mut |path| _ = found.insert(path.to_owned()))?;
-        if found.len() == before {
-            found.insert(plain.to_owned());
-        }
-        return Ok(found);
-    }
-    let Ok(expression) = expression(pattern) else { return Ok(found) };
-    let base: PathBuf =
-        plain.components().take_while(|part| !is_pattern(&part.as_os_str().to_string_lossy())).collect();
-    walk(project, &base, 0, &mut |path| {
-        if expression.is_match(path.as_os_str().as_encoded_bytes()) {
-            found.insert(path.to_owned());
-        }
-    })?;
-    Ok(found)
-}
-
-fn is_pattern(text: &str) -> bool {
-    text.contains(['*', '?', '[', '{'])
-}
-
-/// Every file and link below `path`, relative to the project.
-fn walk(project: &Path, path: &Path, depth: usize, each: &mut dyn FnMut(&Path)) -> io::Result<()> {
-    let whole = project.join(path);
-    let Ok(meta) = whole.symlink_metadata() else { return Ok(()) };
-    if !meta.is_dir() {
-        each(path);
-        return Ok(());
-    }
-    if depth > DEPTH {
-        return Ok(());
-    }
-    for entry in fs::read_dir(&whole)? {
-        let name = entry?.file_name();
-        if !PASSED_OVER.iter().any(|passed| name == *passed) {
-            // `.` as a folder adds nothing to a name
-            let below = if path == Path::new(".") { PathBuf::from(&name) } else { path.join(&name) };
-            walk(project, &below, depth + 1, each)?;
-        }
-    }
-    Ok(())
-}
-
-/// A name and what lies there.
+/// A name and what is there. Links were found to stay in the project.
 fn put(hasher: &mut blake3::Hasher, project: &Path, path: &Path) -> io::Result<()> {
     let name = path.as_os_str().as_encoded_bytes();
     hasher.update(&(name.len() as u64).to_le_bytes()).update(name);
     let whole = project.join(path);
     match whole.symlink_metadata() {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+        Err(error) if walk::is_absent(&error) => {
             hasher.update(b"-");
         }
         Err(error) => return Err(error),
         Ok(meta) if meta.is_symlink() => {
             let to = fs::read_link(&whole)?;
             hasher.update(b"l").update(to.as_os_str().as_encoded_bytes());
-            // what a link within the project leads to counts; what lies outside is not ours to read
-            let real = whole.canonicalize().ok().zip(project.canonicalize().ok());
-            if let Some((real, root)) = real
-                && real.starts_with(root)
-                && real.is_file()
-            {
-                content(hasher, &real)?;
+            if whole.is_file() {
+                content(hasher, &whole)?;
             }
         }
         Ok(meta) if meta.is_file() => content(hasher, &whole)?,
@@ -144,64 +91,18 @@ fn put(hasher: &mut blake3::Hasher, project: &Path, path: &Path) -> io::Result<(
 
 fn content(hasher: &mut blake3::Hasher, path: &Path) -> io::Result<()> {
     let file = fs::File::open(path)?;
+    // as in git: of the mode, only whether its owner may execute it
+    let is_executable = file.metadata()?.permissions().mode() & 0o100 != 0;
     let mut inner = blake3::Hasher::new();
     inner.update_reader(file)?;
-    hasher.update(b"f").update(inner.finalize().as_bytes());
+    hasher.update(if is_executable { b"x" } else { b"f" }).update(inner.finalize().as_bytes());
     Ok(())
-}
-
-/// A pattern as a regular expression over whole paths.
-fn expression(pattern: &str) -> Result<Regex, regex::Error> {
-    let mut text = String::from("(?s-u)^");
-    let mut rest = pattern.strip_prefix("./").unwrap_or(pattern).chars().peekable();
-    let mut depth = 0;
-    while let Some(c) = rest.next() {
-        match c {
-            '*' if rest.peek() == Some(&'*') => {
-                rest.next();
-                if rest.peek() == Some(&'/') {
-                    rest.next();
-                    text.push_str("(?:.*/)?");
-                } else {
-                    text.push_str(".*");
-                }
-            }
-            '*' => text.push_str("[^/]*"),
-            '?' => text.push_str("[^/]"),
-            '[' => {
-                text.push('[');
-                if rest.peek() == Some(&'!') {
-                    rest.next();
-                    text.push('^');
-                }
-                for c in rest.by_ref() {
-                    if matches!(c, '\\' | '[' | '&' | '~') {
-                        text.push('\\');
-                    }
-                    text.push(c);
-                    if c == ']' {
-                        break;
-                    }
-                }
-            }
-            '{' => {
-                depth += 1;
-                text.push_str("(?:");
-            }
-            '}' if depth > 0 => {
-                depth -= 1;
-                text.push(')');
-            }
-            ',' if depth > 0 => text.push('|'),
-            c => text.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
-        }
-    }
-    text.push('$');
-    Regex::new(&text)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
     use super::*;
 
     fn project(names: &[&str]) -> tempfile::TempDir {
@@ -215,8 +116,8 @@ mod tests {
     }
 
     fn named(folder: &Path, pattern: &str) -> Vec<String> {
-        let found = expanded(folder, pattern).expect("readable");
-        found.iter().map(|path| path.display().to_string()).collect()
+        let named = walk::named(folder, pattern).expect("readable");
+        named.found.iter().map(|path| path.display().to_string()).collect()
     }
 
     #[test]
@@ -250,19 +151,123 @@ mod tests {
         assert_ne!(of(&["a"]), of(&["a", "missing"]));
     }
 
+    fn link(folder: &Path, to: &str, at: &str) {
+        std::os::unix::fs::symlink(to, folder.join(at)).expect("a link");
+    }
+
+    fn of(folder: &Path, pattern: &str) -> [u8; 32] {
+        digest(folder, [pattern]).expect("readable")
+    }
+
     #[test]
-    fn a_link_out_of_the_project_is_not_followed() {
-        let (outside, folder) = (project(&["secret"]), project(&[]));
-        std::os::unix::fs::symlink(outside.path().join("secret"), folder.path().join("link")).expect("a link");
-        let before = digest(folder.path(), ["link"]).expect("readable");
-        fs::write(outside.path().join("secret"), "changed").expect("written");
-        assert_eq!(before, digest(folder.path(), ["link"]).expect("readable"));
+    fn what_is_behind_a_link_to_a_folder_of_the_project_counts() {
+        let folder = project(&["lib/a.rs", "lib/deep/b.rs", "src/x", "build/out"]);
+        link(folder.path(), "../lib", "src/lib");
+        link(folder.path(), "build", "dist");
+        link(folder.path(), "src/lib/deep/b.rs", "file");
+        for (pattern, file) in [
+            ("src", "lib/a.rs"),
+            ("src/**", "lib/a.rs"),
+            ("src/*", "lib/deep/b.rs"),
+            ("src/lib", "lib/a.rs"),
+            ("src/lib/a.rs", "lib/a.rs"),
+            ("**/*.rs", "lib/deep/b.rs"),
+            ("src/*/*.rs", "lib/a.rs"),
+            ("s*/lib/**/b.rs", "lib/deep/b.rs"),
+            ("dist", "build/out"),
+            ("dist/out", "build/out"),
+            ("file", "lib/deep/b.rs"),
+            (".", "lib/a.rs"),
+        ] {
+            let before = of(folder.path(), pattern);
+            fs::write(folder.path().join(file), format!("changed {pattern}")).expect("written");
+            let changed = of(folder.path(), pattern);
+            assert_ne!(before, changed, "{pattern} {file}");
+            fs::rename(folder.path().join(file), folder.path().join("aside")).expect("moved");
+            let gone = of(folder.path(), pattern);
+            assert!(gone != changed && gone != before, "{pattern} {file}");
+            fs::rename(folder.path().join("aside"), folder.path().join(file)).expect("moved");
+            assert_eq!(changed, of(folder.path(), pattern), "{pattern} {file}");
+        }
+    }
+
+    #[test]
+    fn links_in_circles_end_and_links_that_share_folders_are_walked_once() {
+        let folder = project(&["a/x", "a/b/y"]);
+        link(folder.path(), "..", "a/b/up");
+        link(folder.path(), ".", "a/here");
+        link(folder.path(), "self", "a/self");
+        link(folder.path(), "missing", "a/broken");
+        for pattern in [".", "a", "**/y", "**", "a/**/x"] {
+            let before = of(folder.path(), pattern);
+            assert_eq!(before, of(folder.path(), pattern), "{pattern}");
+            let file = if pattern == "**/y" { "a/b/y" } else { "a/x" };
+            fs::write(folder.path().join(file), pattern).expect("written");
+            assert_ne!(before, of(folder.path(), pattern), "{pattern}");
+        }
+        // each folder has two links to the next: 2^40 paths
+        let folder = project(&["d40/x"]);
+        for at in 0..40 {
+            fs::create_dir(folder.path().join(format!("d{at}"))).expect("made");
+            link(folder.path(), &format!("../d{}", at + 1), &format!("d{at}/l"));
+            link(folder.path(), &format!("../d{}", at + 1), &format!("d{at}/r"));
+        }
+        for pattern in ["d0", "d0/**/x", "**/x"] {
+            let before = of(folder.path(), pattern);
+            fs::write(folder.path().join("d40/x"), pattern).expect("written");
+            assert_ne!(before, of(folder.path(), pattern), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn where_a_link_leads_out_of_the_project_changes_cannot_be_noticed() {
+        let (outside, folder) = (project(&["in/secret"]), project(&["src/a"]));
+        let out = |name: &str| outside.path().join(name).display().to_string();
+        link(folder.path(), &out("in"), "src/conf");
+        link(folder.path(), &out("in/secret"), "file");
+        let refused = |pattern: &str| digest(folder.path(), [pattern]).expect_err("leads out").to_string();
+        let words = |path: &str| format!("`{path}` leads out of the project, where changes are not noticed");
+        for pattern in ["src", "src/*", "src/conf", "**/secret", "src/conf/**"] {
+            assert_eq!(refused(pattern), words("src/conf"), "{pattern}");
+        }
+        assert_eq!(refused("src/conf/secret"), words("src/conf/secret"));
+        assert_eq!(refused("f*"), words("file"));
+        digest(folder.path(), ["src/a", "*.rs"]).expect("no link is needed for these");
+    }
+
+    #[test]
+    fn the_owners_execute_bit_counts() {
+        let folder = project(&["tool"]);
+        let mode = |mode| {
+            fs::set_permissions(folder.path().join("tool"), fs::Permissions::from_mode(mode)).expect("own file");
+            of(folder.path(), "tool")
+        };
+        let plain = mode(0o644);
+        assert_ne!(plain, mode(0o744));
+        assert_eq!(plain, mode(0o600), "no other bit does");
+        link(folder.path(), "tool", "link");
+        let before = of(folder.path(), "link");
+        mode(0o755);
+        assert_ne!(before, of(folder.path(), "link"));
+    }
+
+    #[test]
+    fn names_are_matched_by_character() {
+        let folder = project(&["data-é.csv", "data-a.csv"]);
+        assert_eq!(named(folder.path(), "data-?.csv"), ["data-a.csv", "data-é.csv"]);
+        assert_eq!(named(folder.path(), "data-[é].csv"), ["data-é.csv"]);
+        let odd = std::ffi::OsStr::from_bytes(b"data-\xff.csv");
+        fs::write(folder.path().join(odd), "x").expect("written");
+        assert_eq!(named(folder.path(), "data-?.csv").len(), 3);
+        assert_eq!(named(folder.path(), "data-??.csv"), Vec::<String>::new());
     }
 
     #[test]
     fn what_leads_out_of_the_project_is_told() {
         assert_eq!(problem("../x").as_deref(), Some("`../x` leads out of the project's folder"));
-        assert_eq!(problem("a[").as_deref(), Some("`a[` is no pattern that can be read"));
+        let open = "`a[` is not a pattern that can be read: its `[` is not closed";
+        assert_eq!(problem("a[").as_deref(), Some(open));
         assert_eq!(problem("src/**/*.rs"), None);
+        assert_eq!(problem("data-[é].csv"), None);
     }
 }

@@ -190,9 +190,17 @@ impl Job {
         let (plan, id, env) = (Arc::clone(&self.plan), self.node, Arc::clone(&self.cx.env));
         let reading = tokio::task::spawn_blocking(move || {
             let made = Made { plan: &plan, node: plan.node(id), env: &env, rendered: rendered.as_ref(), reads: &reads };
-            fingerprint::of(&key, &made).ok()
+            fingerprint::of(&key, &made)
         });
-        reading.await.ok().flatten()
+        match reading.await.ok()? {
+            Ok(print) => Some(print),
+            Err(fault) => {
+                if !(node.inputs.is_empty() && node.cache.is_empty()) {
+                    self.cx.say(format!("{}, so it runs", fault.message));
+                }
+                None
+            }
+        }
     }
 
     /// Renders the node's own environment and makes its private folder.

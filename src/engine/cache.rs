@@ -1,6 +1,7 @@
 //! What steps with `cache:` left behind: a record for each, by which a later run knows that it need not run them again.
 //! What a step is made from is its fingerprint's business.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -43,18 +44,18 @@ impl Cache {
     /// What it left, where what it made is still there and would be made from the same.
     pub async fn find(&self) -> Option<Left> {
         let left: Left = kept::read(&self.path())?;
-        let same = left.fingerprint == self.fingerprint && self.files().await?.as_ref() == Ok(&left.files);
+        let same = left.fingerprint == self.fingerprint && self.files().await.ok()?.as_ref() == Ok(&left.files);
         same.then_some(left)
     }
 
     /// Notes down what it made. Where that cannot be done, it is only done again.
     pub async fn keep(&self, cx: &Context, outputs: &Outputs) {
         let files = match self.files().await {
-            Some(Ok(files)) => files,
-            Some(Err(missing)) => {
+            Ok(Ok(files)) => files,
+            Ok(Err(missing)) => {
                 return cx.say(format!("`{missing}` of `cache:` is not there, so it runs again the next time"));
             }
-            None => return,
+            Err(error) => return cx.say(format!("`cache:`: {error}, so it runs again the next time")),
         };
         let left = Left {
             step: self.name().to_owned(),
@@ -76,14 +77,14 @@ impl Cache {
         self.plan.settings().project.join(".pipeline/cache").join(format!("{}.json", &name[..16]))
     }
 
-    /// Digest of what it makes, or the pattern that names nothing; `None` where a file cannot be read.
-    async fn files(&self) -> Option<Result<String, String>> {
+    /// Digest of what it makes, or the pattern that names nothing.
+    async fn files(&self) -> io::Result<Result<String, String>> {
         let (plan, node) = (Arc::clone(&self.plan), self.node);
         let reading = tokio::task::spawn_blocking(move || {
             let patterns = plan.node(node).cache.iter().map(String::as_str);
-            let digest = inputs::digest_of_all(&plan.settings().project, patterns).ok()?;
-            Some(digest.map(|digest| blake3::Hash::from_bytes(digest).to_hex().to_string()).map_err(str::to_owned))
+            let digest = inputs::digest_of_all(&plan.settings().project, patterns)?;
+            Ok(digest.map(|digest| blake3::Hash::from_bytes(digest).to_hex().to_string()).map_err(str::to_owned))
         });
-        reading.await.ok().flatten()
+        reading.await.map_err(io::Error::other)?
     }
 }

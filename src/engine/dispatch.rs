@@ -372,6 +372,7 @@ impl Dispatch {
             }
             Why::NotHere => Because::NotHere { reason: String::new() },
             Why::NotSelected => Because::NotSelected,
+            Why::NotNeeded => Because::NotNeeded,
             Why::Interrupted => Because::Interrupted,
             Why::Stopped => Because::Stopped { reason: self.stopped.clone().unwrap_or_default() },
         }

@@ -49,7 +49,7 @@ pub(crate) fn of(key: &[u8; 32], made: &Made<'_>) -> Result<String, Fault> {
     if !made.node.inputs.is_empty() || !made.reads.is_empty() {
         let patterns = made.node.inputs.iter().chain(made.reads).map(String::as_str);
         let digest = inputs::digest(project(made.plan), patterns)
-            .map_err(|error| Fault::unknown(format!("what it is made from cannot be read: {error}")))?;
+            .map_err(|error| Fault::unknown(format!("its inputs cannot be compared: {error}")))?;
         hasher.update(&digest);
     }
     Ok(hasher.finalize().to_hex()[..DIGITS].to_owned())

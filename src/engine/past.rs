@@ -92,7 +92,7 @@ impl Past {
                 if node.stays(*state) {
                     return;
                 }
-                node.left_out = matches!(because, Some(Because::NotSelected));
+                node.left_out = matches!(because, Some(Because::NotSelected | Because::NotNeeded));
                 let timed_out = matches!(because, Some(Because::TimedOut { .. }));
                 node.stand = if timed_out { Stand::TimedOut } else { Stand::Over(*state) };
                 node.from = None;
@@ -232,7 +232,9 @@ impl PastNode {
             match value {
                 serde_json::Value::String(text) => text.contains(crate::mask::MASK),
                 serde_json::Value::Array(items) => items.iter().any(hidden),
-                serde_json::Value::Object(fields) => fields.values().any(hidden),
+                serde_json::Value::Object(fields) => {
+                    fields.iter().any(|(key, value)| key.contains(crate::mask::MASK) || hidden(value))
+                }
                 _ => false,
             }
         }

@@ -129,7 +129,7 @@ impl Resumption<'_> {
         if self.again.contains(name) {
             return Turn::Again(Anew::Asked);
         }
-        let mut print = || self.fingerprint(node, known).ok();
+        let mut print = || self.fingerprint(node, known);
         if self.done.contains(name) {
             let outputs = self.past.node(name).map(|past| past.outputs.clone()).unwrap_or_default();
             return Turn::Keeps(self.kept(node, None, outputs, print().unwrap_or_default()));
@@ -150,14 +150,15 @@ impl Resumption<'_> {
             return Turn::Again(Anew::FinallyRan);
         }
         match print() {
-            Some(now) if past.fingerprint.as_ref() == Some(&now) => {
+            Ok(now) if past.fingerprint.as_ref() == Some(&now) => {
                 let gone = self.gone.iter().find(|gone| self.plan.node(gone.node).stage == planned.stage);
                 match gone {
                     Some(gone) => Turn::Again(gone.why.clone()),
                     None => Turn::Keeps(self.kept(node, past.from.as_deref(), past.outputs.clone(), now)),
                 }
             }
-            _ => Turn::Again(Anew::Changed),
+            Ok(_) => Turn::Again(Anew::Changed),
+            Err(fault) => Turn::Again(Anew::NotCompared { reason: fault.message }),
         }
     }
 

@@ -45,8 +45,10 @@ pub(crate) enum Why {
     When,
     /// Nothing to do here.
     NotHere,
-    /// Not asked for, or kept for a case that did not come.
+    /// Not asked for.
     NotSelected,
+    /// Nothing that it is for has happened.
+    NotNeeded,
     /// Ctrl-C or SIGTERM.
     Interrupted,
     /// The run itself cannot go on.

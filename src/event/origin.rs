@@ -85,6 +85,11 @@ pub enum Anew {
     Ended(State),
     /// What it is made from is another: definition, inputs, variables, outputs of others.
     Changed,
+    /// Whether that has changed cannot be found out.
+    NotCompared {
+        /// Why.
+        reason: String,
+    },
     /// It was not part of that run.
     New,
     /// This node, which it builds on, runs again.

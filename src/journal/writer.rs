@@ -9,7 +9,6 @@ use std::time::Duration;
 use super::reader::{End, Reader};
 use super::{JournalError, frame};
 use crate::event::{Event, Record};
-use crate::mask::Masker;
 
 /// Time since the run's start.
 type Clock = Box<dyn FnMut() -> Duration + Send>;
@@ -19,7 +18,6 @@ pub struct Writer {
     path: PathBuf,
     file: File,
     clock: Clock,
-    masker: Masker,
     /// The number of the next record.
     seq: u64,
     /// Length of the file up to the last whole batch.
@@ -57,7 +55,6 @@ impl Writer {
             path: path.to_owned(),
             file,
             clock: Box::new(clock),
-            masker: Masker::default(),
             seq: 0,
             length: 0,
             gates: Vec::new(),
@@ -85,7 +82,6 @@ impl Writer {
             path: path.to_owned(),
             file,
             clock: Box::new(clock),
-            masker: Masker::default(),
             seq: records.len() as u64,
             length,
             gates: Vec::new(),
@@ -97,13 +93,6 @@ impl Writer {
             writer.learn(&record.event);
         }
         Ok(Reopened { writer, records, cut })
-    }
-
-    /// Masks every text in the events from now on.
-    #[must_use]
-    pub fn masked_by(mut self, masker: Masker) -> Self {
-        self.masker = masker;
-        self
     }
 
     /// The file.
@@ -120,7 +109,7 @@ impl Writer {
     }
 
     /// Numbers and dates the events and writes them in one call; start and end of the run and the ends of gates are
-    /// on the disk when it comes back. What it hands back is what stands in the journal, masked.
+    /// on the disk when it comes back. What it hands back is what the journal holds.
     ///
     /// # Errors
     /// The words name the file. None of the events is in the journal then: half a batch is cut off again, and where
@@ -137,7 +126,8 @@ impl Writer {
             self.learn(&event);
             durable |= self.must_last(&event);
             let record = Record { seq, at, event };
-            records.push(self.put(record).map_err(|error| self.explain(&error.into()))?);
+            frame::put(&record, &mut self.batch).map_err(|error| self.explain(&error.into()))?;
+            records.push(record);
         }
         let written = self.file.write_all(&self.batch);
         let written = written.and_then(|()| if durable { self.file.sync_data() } else { Ok(()) });
@@ -148,25 +138,6 @@ impl Writer {
         self.length += self.batch.len() as u64;
         self.seq += records.len() as u64;
         Ok(records)
-    }
-
-    /// Puts one record into the batch, masked.
-    fn put(&mut self, record: Record) -> serde_json::Result<Record> {
-        let start = self.batch.len();
-        frame::put(&record, &mut self.batch)?;
-        if self.masker.is_empty() || self.masker.find_any(&self.batch[start..]).is_none() {
-            return Ok(record);
-        }
-        let mut value = serde_json::to_value(&record.event)?;
-        self.masker.mask_json(&mut value);
-        // A secret such as "failed" would mask the vocabulary itself: then only words are left of the event.
-        let event = serde_json::from_value(value).unwrap_or_else(|_| Event::Warned {
-            message: "an event was left out: its secrets could not be masked".to_owned(),
-        });
-        let record = Record { event, ..record };
-        self.batch.truncate(start);
-        frame::put(&record, &mut self.batch)?;
-        Ok(record)
     }
 
     fn learn(&mut self, event: &Event) {

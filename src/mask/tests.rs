@@ -346,3 +346,10 @@ proptest! {
         prop_assert!(masked.len() <= 3 + (before.len() + after.len()).div_ceil(3) * 4 + 8, "{masked}");
     }
 }
+
+#[test]
+fn keys_that_become_equal_by_masking_stay_apart() {
+    let mut value = serde_json::json!({ "a-abcdef": 1, "a-ghijkl": 2, "b": ["abcdef", 3] });
+    masker(&["abcdef", "ghijkl"]).mask_json(&mut value);
+    assert_eq!(value, serde_json::json!({ "a-***": 1, "a-****": 2, "b": ["***", 3] }));
+}

@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::source::{FileId, SourceMap};
 use excerpt::{Excerpt, visible};
 
-/// How many are shown; the rest is counted.
+/// How many are shown with their source lines; each of the rest takes one line.
 const MAX_SHOWN: usize = 20;
 
 /// How the report looks.
@@ -33,8 +33,8 @@ impl Default for Style {
     }
 }
 
-/// All of `diagnostics` in one text, by file and place; of more than 20 the errors come first and the rest is
-/// counted. Ends with a summary such as `3 errors in 2 files; nothing was run`. Empty for an empty list.
+/// All of `diagnostics` in one text, by file and place; of more than 20 the errors come first, and each of the rest takes
+/// one line. Ends with a summary such as `3 errors in 2 files; nothing was run`. Empty for an empty list.
 pub fn render(mut diagnostics: Vec<Diagnostic>, sources: &SourceMap, style: Style) -> String {
     if diagnostics.is_empty() {
         return String::new();
@@ -49,8 +49,11 @@ pub fn render(mut diagnostics: Vec<Diagnostic>, sources: &SourceMap, style: Styl
         one(diagnostic, sources, &handler, style, &mut text);
         text.push('\n');
     }
-    if let Some(hidden) = hidden {
-        let _ = writeln!(text, "{hidden}\n");
+    for diagnostic in &hidden {
+        let _ = writeln!(text, "{}", in_one_line(diagnostic, sources, style));
+    }
+    if !hidden.is_empty() {
+        text.push('\n');
     }
     text.push_str(&summary);
     text.push('\n');
@@ -81,26 +84,35 @@ fn place(diagnostic: &Diagnostic) -> (Option<crate::source::Span>, &'static str)
     (diagnostic.labels.first().map(|label| label.span), diagnostic.code.row().name)
 }
 
-/// Leaves those that are shown, and says how many are not.
-fn take_shown(diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
+/// `stages/a.yaml:2:1: error[unknown-key]: unknown key "need"`.
+fn in_one_line(diagnostic: &Diagnostic, sources: &SourceMap, style: Style) -> String {
+    let place = diagnostic.labels.first().map(|label| {
+        let (line, column) = sources.line_column(label.span);
+        format!("{}:{line}:{column}: ", visible(&sources.file(label.span.file).name))
+    });
+    let word = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let message = drawable(&diagnostic.message, style);
+    format!("{}{word}[{}]: {message}", place.unwrap_or_default(), diagnostic.code.row().name)
+}
+
+/// Leaves those that are shown with their source lines, and hands back the others.
+fn take_shown(diagnostics: &mut Vec<Diagnostic>) -> Vec<Diagnostic> {
     if diagnostics.len() <= MAX_SHOWN {
-        return None;
+        return Vec::new();
     }
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     let mut room = [errors.min(MAX_SHOWN), MAX_SHOWN.saturating_sub(errors)];
-    let warnings = diagnostics.len() - errors;
-    let hidden = [errors - room[0], warnings - room[1].min(warnings)];
-    diagnostics.retain(|diagnostic| {
+    let (shown, hidden) = std::mem::take(diagnostics).into_iter().partition(|diagnostic| {
         let left = &mut room[usize::from(diagnostic.severity == Severity::Warning)];
         let shown = *left > 0;
         *left = left.saturating_sub(1);
         shown
     });
-    Some(match hidden {
-        [errors, 0] => format!("and {} more", count(errors, "error")),
-        [0, warnings] => format!("and {} more", count(warnings, "warning")),
-        [errors, warnings] => format!("and {} and {} more", count(errors, "error"), count(warnings, "warning")),
-    })
+    *diagnostics = shown;
+    hidden
 }
 
 fn handler(style: Style) -> GraphicalReportHandler {
@@ -261,16 +273,20 @@ error[duplicate-name]
     }
 
     #[test]
-    fn of_more_than_twenty_the_errors_come_first_and_the_rest_is_counted() {
+    fn of_more_than_twenty_the_errors_come_first_and_the_rest_takes_a_line_each() {
         let (sources, file) = one_file(&"a: 1\n".repeat(60));
         let at = |line: usize| Span::new(file, line * 5, line * 5 + 1);
         let mut all: Vec<Diagnostic> = (0..10).map(|line| Diagnostic::warning(Code::Tab, at(line), "w")).collect();
         all.extend((10..40).map(|line| Diagnostic::error(Code::Tab, at(line), "e")));
         let text = plain(all, &sources);
-        assert_eq!((text.matches("error[tab]").count(), text.matches("warning[tab]").count()), (20, 0));
-        assert!(text.ends_with(
-            "\nand 10 errors and 10 warnings more\n\n30 errors and 10 warnings in 1 file; nothing was run\n"
-        ));
+        assert_eq!((text.matches("error[tab]\n").count(), text.matches("warning[tab]\n").count()), (20, 0));
+        assert_eq!((text.matches("error[tab]: e\n").count(), text.matches("warning[tab]: w\n").count()), (10, 10));
+        assert!(text.contains("\nstages/a.yaml:1:1: warning[tab]: w\n"), "{text}");
+        assert!(
+            text.ends_with(
+                "stages/a.yaml:40:1: error[tab]: e\n\n30 errors and 10 warnings in 1 file; nothing was run\n"
+            )
+        );
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub fn runs(old: &Story, new: &Story) -> String {
         if old.state != new.state {
             let name = tame(&new.outline.name);
             let _ = writeln!(outcomes, "{name}: {} → {}", words::state(old.state), words::state(new.state));
-            for line in words::explanation(new).into_iter().take(3) {
+            for line in words::explanation(new, words::SUMMARIZED).into_iter().take(3) {
                 let _ = writeln!(outcomes, "    {line}");
             }
         }

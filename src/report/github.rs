@@ -34,13 +34,13 @@ impl<W: Write + Send> Reporter for GitHub<W> {
                 };
                 let title = story.node(*node).map_or("gate", |node| &node.outline.name);
                 let mut lines = vec![words::assertion(result)];
-                lines.extend(result.findings.iter().flat_map(words::finding));
+                lines.extend(words::findings(&result.findings, words::LISTED));
                 annotation(&mut self.to, level, title, &lines)
             }
             Event::NodeFinished { node, state: State::Failed | State::Errored, .. } => match story.node(*node) {
                 Some(node) if !node.outline.is_gate() => {
                     let level = if node.tolerated { "warning" } else { "error" };
-                    annotation(&mut self.to, level, &node.outline.name, &words::explanation(node))
+                    annotation(&mut self.to, level, &node.outline.name, &words::explanation(node, words::LISTED))
                 }
                 _ => Ok(()),
             },

@@ -33,11 +33,13 @@ const BRIEF: usize = 2000;
 pub fn write(story: &Story, beside: &dyn Beside, out: &mut dyn io::Write) -> io::Result<()> {
     let mut page = Page::new(&format!("{} · {}", story.pipeline, story.run));
     head(&mut page, story);
+    page.open("main", "");
     timeline::draw(&mut page, story);
     for stage in &story.stages {
         self::stage(&mut page, story, stage, beside);
         page.hand_over(out)?;
     }
+    page.close("main");
     page.end();
     page.hand_over(out)
 }
@@ -137,6 +139,7 @@ fn node(page: &mut Page, node: &NodeStory, beside: &dyn Beside) {
     }
     if !node.outputs.is_empty() {
         page.open("table", "outputs");
+        page.header(&["output", "value"]);
         for (name, value) in &node.outputs {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             page.row(&[name, &shortened(&value)]);
@@ -149,7 +152,7 @@ fn node(page: &mut Page, node: &NodeStory, beside: &dyn Beside) {
 
 fn gate(page: &mut Page, results: &[AssertionResult]) {
     page.open("table", "gate");
-    page.header(&["", "assertion", "measure", "is", "expected"]);
+    page.header(&["result", "assertion", "measure", "is", "expected"]);
     for result in results {
         let (mark, class) = match &result.verdict {
             Ok(Verdict::Holds { .. }) => ("✔", "passed"),

@@ -42,6 +42,7 @@ pub fn anew(why: &Anew) -> String {
         Anew::TimedOut => "its time was over before it had ended".to_owned(),
         Anew::Ended(state) => format!("it {}", ended(*state)),
         Anew::Changed => "what it is made from has changed".to_owned(),
+        Anew::NotCompared { reason } => tame(reason),
         Anew::New => "it is new".to_owned(),
         Anew::Follows(node) => format!("{} runs again", tame(node)),
         Anew::OutputsHidden => "what it handed on held a secret, and was not recorded".to_owned(),

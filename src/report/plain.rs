@@ -117,7 +117,8 @@ impl<W: Write + Send> Reporter for Plain<W> {
                 {
                     writeln!(self.to, "      help: {}", tame(help))?;
                 }
-                result.findings.iter().flat_map(words::finding).try_for_each(|line| writeln!(self.to, "      {line}"))
+                let lines = words::findings(&result.findings, words::LISTED);
+                lines.iter().try_for_each(|line| writeln!(self.to, "      {line}"))
             }
             Event::Interrupted { .. } => writeln!(self.to, "{}", words::interrupted(story.interrupts)),
             Event::Warned { message } => writeln!(self.to, "warning: {}", tame(message)),

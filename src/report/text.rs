@@ -64,7 +64,7 @@ pub fn gates(story: &Story) -> String {
             all += 1;
             held += usize::from(matches!(&result.verdict, Ok(verdict) if verdict.holds()));
             let _ = writeln!(text, "{}", words::assertion(result));
-            let mut lines: Vec<String> = result.findings.iter().flat_map(words::finding).collect();
+            let mut lines = words::findings(&result.findings, words::LISTED);
             lines.extend(
                 result.verdict.as_ref().err().and_then(|fault| fault.help.as_ref()).map(|help| format!("help: {help}")),
             );
@@ -72,7 +72,7 @@ pub fn gates(story: &Story) -> String {
                 let _ = writeln!(text, "    {line}");
             }
         }
-        for line in words::explanation(node).iter().filter(|_| node.assertions.is_empty()) {
+        for line in words::explanation(node, words::LISTED).iter().filter(|_| node.assertions.is_empty()) {
             let _ = writeln!(text, "{line}");
         }
     }

@@ -56,6 +56,7 @@ pub(super) fn because(because: &Because) -> String {
         Because::When { expression } => format!("`when: {expression}` is false"),
         Because::NotHere { reason } => tame(reason),
         Because::NotSelected => "not selected".to_owned(),
+        Because::NotNeeded => "not needed".to_owned(),
         Because::Interrupted => "interrupted".to_owned(),
         Because::Stopped { reason } => format!("the run was stopped: {reason}"),
         Because::Kept { run } => format!("done by run {run}"),
@@ -129,15 +130,30 @@ pub(super) fn finding(finding: &Finding) -> Vec<String> {
     std::iter::once(first).chain(lines).collect()
 }
 
-/// Everything that explains why a node ended badly, a line each.
-pub(super) fn explanation(node: &NodeStory) -> Vec<String> {
+/// Findings that a summary lists, of one failure or assertion.
+pub(super) const SUMMARIZED: usize = 5;
+/// Findings that are listed when an assertion has its result.
+pub(super) const LISTED: usize = 20;
+
+/// The lines of the first findings, and how many are left out.
+pub(super) fn findings<'f>(findings: impl IntoIterator<Item = &'f Finding>, most: usize) -> Vec<String> {
+    let all: Vec<&Finding> = findings.into_iter().collect();
+    let mut lines: Vec<String> = all.iter().take(most).flat_map(|one| finding(one)).collect();
+    if all.len() > most {
+        lines.push(format!("{DIM}and {} more: report.html and summary.json list all{OFF}", all.len() - most));
+    }
+    lines
+}
+
+/// What explains why a node ended badly, a line each: of each list of findings the first `most`.
+pub(super) fn explanation(node: &NodeStory, most: usize) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(failure) = &node.failure {
         // A gate's own words only count what its assertions say below.
         if !failure.summary.is_empty() && node.assertions.is_empty() {
             lines.extend(tame_lines(&failure.summary));
         }
-        lines.extend(failure.findings.iter().flat_map(finding));
+        lines.extend(findings(&failure.findings, most));
         lines.extend(failure.help.iter().map(|help| format!("help: {}", tame(help))));
     }
     // A gate's fault is that of an assertion, which is told below.
@@ -154,7 +170,7 @@ pub(super) fn explanation(node: &NodeStory) -> Vec<String> {
             }
             // One cause keeps several assertions from holding: it is told under the first of them.
             let fresh: Vec<&Finding> = result.findings.iter().filter(|finding| !told.contains(finding)).collect();
-            lines.extend(fresh.iter().flat_map(|fresh| finding(fresh)).map(|line| format!("  {line}")));
+            lines.extend(findings(fresh.iter().copied(), most).into_iter().map(|line| format!("  {line}")));
             told.extend(fresh);
         }
     }
@@ -163,7 +179,7 @@ pub(super) fn explanation(node: &NodeStory) -> Vec<String> {
 
 /// The explanation as it stands below a node's own line: without the words that [`end`] put there already.
 pub(super) fn explanation_below(node: &NodeStory) -> Vec<String> {
-    let mut lines = explanation(node);
+    let mut lines = explanation(node, SUMMARIZED);
     let said = node.because.as_ref().map(because);
     if lines.first().is_some_and(|first| Some(first) == said.as_ref()) {
         lines.remove(0);
@@ -198,11 +214,19 @@ pub(super) fn tamed(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let stripped = anstream::adapter::strip_str(text).to_string();
-    Cow::Owned(if stripped.chars().any(|c| c.is_control() || is_bidi(c)) {
-        stripped.chars().filter(|c| !is_bidi(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect()
-    } else {
-        stripped
-    })
+    let harmless = |c: char| !(c.is_control() || is_bidi(c) || is_noncharacter(c));
+    if stripped.chars().all(harmless) {
+        return Cow::Owned(stripped);
+    }
+    let mut text = String::with_capacity(stripped.len());
+    for c in stripped.chars().filter(|c| !is_bidi(*c)) {
+        match c {
+            c if c.is_control() => text.push(' '),
+            c if is_noncharacter(c) => text.extend(c.escape_unicode()),
+            c => text.push(c),
+        }
+    }
+    Cow::Owned(text)
 }
 
 /// The same with line ends left in: for files, whose lines are no commands.
@@ -212,6 +236,11 @@ pub(super) fn tame_keeping_lines(text: &str) -> String {
 
 fn tame_lines(text: &str) -> impl Iterator<Item = String> {
     text.lines().map(tame)
+}
+
+/// Code points that are no characters: XML forbids some of them, HTML all.
+pub(crate) fn is_noncharacter(c: char) -> bool {
+    matches!(u32::from(c), 0xfdd0..=0xfdef) || u32::from(c) & 0xfffe == 0xfffe
 }
 
 /// Characters that reorder text on a terminal (Unicode bidirectional controls).
@@ -242,7 +271,23 @@ mod tests {
     }
 
     #[test]
+    fn a_long_list_of_findings_is_cut_and_counted() {
+        let all: Vec<Finding> = (0..7).map(|at| Finding::new(format!("a{at}"), "", "b")).collect();
+        let lines = findings(&all, 5);
+        assert_eq!((lines.len(), tame(&lines[5])), (6, "and 2 more: report.html and summary.json list all".to_owned()));
+        assert_eq!(findings(&all, 7).len(), 7);
+    }
+
+    #[test]
     fn lets_no_escape_sequence_through() {
         assert_eq!(tame("a\u{1b}[31mred\u{1b}[0m\u{7}b\u{202e}c"), "aredbc");
+    }
+
+    #[test]
+    fn writes_code_points_that_are_no_characters_as_escapes() {
+        assert_eq!(
+            tame("a\u{fffe}b\u{ffff}\u{fdd0}\u{1ffff}\u{fffd}"),
+            "a\\u{fffe}b\\u{ffff}\\u{fdd0}\\u{1ffff}\u{fffd}"
+        );
     }
 }

@@ -79,9 +79,11 @@ pub struct StepKeys {
     pub outputs: Vec<String>,
     /// Files, folders and patterns below the project (`src`, `**/*.lock`) that it is made from: where they changed,
     /// `run --resume` runs it again. What a kind reads by itself (manifests, charts, build contexts) needs no mention.
+    /// Content behind links to folders of the project counts; with a link that leads out of it the step always runs.
     #[serde(default)]
     pub inputs: Vec<String>,
-    /// Files and patterns below the project that it makes (`dist`, `bin/*`). While they are as it left them, and its
+    /// Files and patterns below the project that it makes (`dist`, `bin/*`), also behind links to folders of the project.
+    /// While content and the owner's execute bit are as it left them, and its
     /// `inputs:`, definition, values and environment are the same, no run does it again: its outputs are those of then.
     /// `run --fresh` does it all the same.
     #[serde(default)]

@@ -110,3 +110,98 @@ fn the_plan_says_which_steps_a_run_may_leave_out() {
     let cache: Vec<_> = nodes.iter().map(|node| &node["cache"]).collect();
     assert_eq!(cache, [&serde_json::json!(["dist"]), &serde_json::Value::Null], "{json}");
 }
+
+/// A stage with one cached step; it appends to `times`.
+fn cached(inputs: &str, cache: &str, run: &str) -> String {
+    format!(
+        "stage: a\nsteps:\n  gen: {{ inputs: [{inputs}], cache: [{cache}], shell: {{ run: '{run}; echo x >> times' }} }}\n"
+    )
+}
+
+#[test]
+fn content_behind_links_to_folders_of_the_project_counts() {
+    let project = Project::of(&[("a.yaml", &cached("src", "dist", "cat src/lib/* > dist/out"))]);
+    project.write("lib/a", "1");
+    project.write("build/keep", "");
+    std::fs::create_dir(project.path().join("src")).expect("made");
+    std::os::unix::fs::symlink("../lib", project.path().join("src/lib")).expect("a link");
+    std::os::unix::fs::symlink("build", project.path().join("dist")).expect("a link");
+    let times = |args: &[&str]| {
+        project.run(args).ends(0, &[]);
+        project.read("times").lines().count()
+    };
+    assert_eq!((times(&["run"]), times(&["run"])), (1, 1));
+    project.write("lib/a", "2");
+    assert_eq!((times(&["run"]), times(&["run"])), (2, 2), "an input behind a link");
+    std::fs::remove_file(project.path().join("build/out")).expect("there");
+    assert_eq!((times(&["run"]), times(&["run"])), (3, 3), "an output behind a link");
+    project.write("lib/a", "3");
+    project.run(&["run", "--resume"]).ends(0, &["what it is made from has changed"]);
+    assert_eq!(project.read("times").lines().count(), 4);
+}
+
+#[test]
+fn a_step_whose_inputs_lead_out_of_the_project_says_so_and_runs() {
+    let outside = tempfile::tempdir().expect("a folder");
+    std::fs::write(outside.path().join("x"), "1").expect("written");
+    for (inputs, cache, said) in [
+        (
+            "src",
+            "out",
+            "its inputs cannot be compared: `src/conf` leads out of the project, where changes are not noticed, so it runs",
+        ),
+        (
+            "a.yaml",
+            "made",
+            "`cache:`: `made` leads out of the project, where changes are not noticed, so it runs again the next time",
+        ),
+    ] {
+        let project = Project::of(&[("a.yaml", &cached(inputs, cache, "echo made > out"))]);
+        project.write("src/a", "");
+        std::os::unix::fs::symlink(outside.path(), project.path().join("src/conf")).expect("a link");
+        std::os::unix::fs::symlink(outside.path(), project.path().join("made")).expect("a link");
+        project.run(&["run"]).ends(0, &[said]);
+        project.run(&["run"]).ends(0, &[said]);
+        assert_eq!(project.read("times").lines().count(), 2, "{inputs}");
+        if inputs == "src" {
+            let reason = "↻ a.gen  its inputs cannot be compared: `src/conf` leads out of the project";
+            project.run(&["run", "--resume"]).ends(0, &[reason]);
+        }
+    }
+}
+
+#[test]
+fn the_execute_bit_of_what_it_made_and_of_its_inputs_counts() {
+    use std::os::unix::fs::PermissionsExt;
+    let project =
+        Project::of(&[("a.yaml", &cached("tool.sh", "bin", "mkdir -p bin; cp tool.sh bin/tool; chmod 755 bin/tool"))]);
+    project.write("tool.sh", "#!/bin/sh\n");
+    let mode = |path: &str, mode| {
+        let path = project.path().join(path);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("own file");
+    };
+    let times = || {
+        project.run(&["run"]).ends(0, &[]);
+        project.read("times").lines().count()
+    };
+    assert_eq!((times(), times()), (1, 1));
+    mode("bin/tool", 0o644);
+    assert_eq!((times(), times()), (2, 2));
+    mode("tool.sh", 0o755);
+    assert_eq!((times(), times()), (3, 3));
+}
+
+#[test]
+fn patterns_match_characters() {
+    for pattern in ["data-?.csv", "data-[é].csv", "data-[à-ü].csv", "data-[!a].csv"] {
+        let project = Project::of(&[("a.yaml", &cached(&format!("\"{pattern}\""), "out", "cat data-*.csv > out"))]);
+        let times = || {
+            project.run(&["run"]).ends(0, &[]);
+            project.read("times").lines().count()
+        };
+        project.write("data-é.csv", "1");
+        assert_eq!((times(), times()), (1, 1), "{pattern}");
+        project.write("data-é.csv", "2");
+        assert_eq!((times(), times()), (2, 2), "{pattern}");
+    }
+}

@@ -17,6 +17,7 @@ mod lease;
 mod pictures;
 mod places;
 mod records;
+mod secret_words;
 mod secrets;
 mod signals;
 mod volume;

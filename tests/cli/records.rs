@@ -51,7 +51,9 @@ fn the_junit_report_counts_steps_and_assertions() {
         fs::read_to_string(project.newest().join("junit.xml")).expect("written")
     };
     for part in [
-        r#"<testsuites name="test" tests="7" skipped="1" failures="1" errors="0""#,
+        r#"<testsuites name="test" tests="7" failures="1" errors="0""#,
+        r#"<testsuite name="a" tests="6" skipped="2" errors="0" failures="1""#,
+        r#"<skipped message="failed, does not count (continue_on_error): "#,
         r#"<testcase name="a.gate: small" classname="file""#,
         "size is 0 B, expected &gt; 1kB",
         r#"<skipped message="a.gate failed"/>"#,
@@ -141,5 +143,52 @@ fn a_step_that_takes_too_long_says_so_once_in_each_report() {
     let run = project.run(&["run", "--output", "quiet"]).ends(1, &["✘ a.slow  timed out after 50ms"]);
     assert_eq!(run.err.matches("timed out after").count(), 1, "{}", run.err);
     let junit = project.run(&["report", "--format", "junit"]).out;
-    assert!(junit.contains(r#"<failure message="timed out after 50ms">"#), "{junit}");
+    assert!(junit.contains(r#"<failure message="timed out after 50ms" type="failure">"#), "{junit}");
+}
+
+#[test]
+fn a_junit_report_is_well_formed_whatever_a_file_holds() {
+    let stage = "stage: a
+steps: { x: { shell: { run: \"printf 'a\\\\357\\\\277\\\\277b\\\\357\\\\277\\\\276' > n.txt; printf 'c\\\\001\\\\357\\\\277\\\\277'; exit 0\" } } }
+gate: [{ file: { path: n.txt, contains: zzz } }, { shell: { run: cat n.txt, stdout: { equals: x } } }]
+";
+    let project = Project::of(&[("a.yaml", stage)]);
+    project.run(&["run"]).ends(1, &[]);
+    let junit = fs::read_to_string(project.newest().join("junit.xml")).expect("written");
+    assert!(!junit.contains(['\u{fffe}', '\u{ffff}']), "{junit}");
+    assert!(junit.contains("a\\u{ffff}b\\u{fffe}"), "{junit}");
+    let html = fs::read_to_string(project.newest().join("report.html")).expect("written");
+    assert!(!html.contains(['\u{fffe}', '\u{ffff}']) && html.contains("<main>"), "{html}");
+}
+
+#[test]
+fn what_was_not_needed_is_not_called_not_selected() {
+    let stage = "stage: a
+steps: { x: { shell: { run: 'true' } } }
+on_failure: { list: { shell: { run: 'true' } } }
+";
+    let idle = "stage: b
+needs: [a]
+when: 'false'
+steps: { y: { shell: { run: 'true' } } }
+finally: { tidy: { shell: { run: 'true' } } }
+";
+    let project = Project::of(&[("a.yaml", stage), ("b.yaml", idle)]);
+    let said = project.run(&["run"]).ends(0, &["skipped: not needed"]).err;
+    assert!(!said.contains("not selected"), "{said}");
+    let said = project.run(&["run", "--stage", "b"]).ends(0, &["not selected"]).err;
+    assert!(!said.contains("a.list"), "{said}");
+    project.run(&["report", "--format", "junit"]).ends(0, &[]);
+}
+
+#[test]
+fn every_error_of_many_is_shown() {
+    let steps: String = (0..30).map(|at| format!("  s{at}: {{ shel: {{ run: 'true' }} }}\n")).collect();
+    let project = Project::of(&[("a.yaml", &format!("stage: a\nsteps:\n{steps}"))]);
+    let said = project.run(&["check"]).ends(2, &[]);
+    let text = format!("{}{}", said.out, said.err);
+    for at in 0..30 {
+        assert!(text.contains(&format!("a.yaml:{}:", at + 3)), "line {} is missing in:\n{text}", at + 3);
+    }
+    assert!(!text.contains(" more\n"), "{text}");
 }

@@ -79,6 +79,13 @@ fn in_layers(image: &Image, seen: &Seen) -> Vec<Measure> {
     }
     if image.secrets.is_some() {
         measures.push(secrets(seen, contents));
+        if !image.allow_secrets.is_empty() {
+            let actual = match seen.stale.as_slice() {
+                [] => "every entry fits".to_owned(),
+                stale => format!("fits nothing: {}", stale.join(", ")),
+            };
+            measures.push(Measure::new("allow_secrets", actual, "every entry fits", seen.stale.is_empty()));
+        }
     }
     measures
 }
@@ -89,7 +96,7 @@ fn secrets(seen: &Seen, contents: &crate::drivers::images::archive::Contents) ->
     let shown = match sightings.len() {
         0 => "none".to_owned(),
         count if count <= NAMED => format!("{count}: {}", sightings.join("; ")),
-        count => format!("{count}: {}; and {} more", sightings[..NAMED].join("; "), count - NAMED),
+        count => format!("{count}: {}; and {} more in evidence", sightings[..NAMED].join("; "), count - NAMED),
     };
     let actual = match seen.too_short.len() {
         0 => shown,
@@ -149,7 +156,9 @@ mod tests {
             size: ByteSize(1),
             found: vec![Some("/app/.env".into()), None],
             user: User::Id(1001),
-            sightings: [Sighting { what: "private key".into(), place: "/root/id (layer 2 of 7)".into() }].into(),
+            sightings: [Sighting { what: "private key".into(), place: "/root/id (layer 2 of 7)".into(), digest: None }]
+                .into(),
+            allowed: [].into(),
         };
         let seen = Seen {
             facts,
@@ -157,6 +166,7 @@ mod tests {
             user: User::Id(1001),
             contents: Some(contents),
             too_short: vec!["pin".into()],
+            stale: vec!["sha256:00".into()],
         };
         let line = |measure: Measure| {
             let mark = if measure.holds { "holds" } else { "unmet" };
@@ -172,7 +182,7 @@ mod tests {
                 "name": "x", "size": "< 500MB", "non_root": true, "ports": [8000], "layers": "<= 10", "healthcheck": true,
                 "cmd": ["node", "server.js"], "architecture": "arm64", "env": {"NODE_ENV": "production", "X": "1"},
                 "env_absent": ["DEBUG", "NODE_ENV"], "files": {"absent": ["/app/.env"], "present": ["/app/main"]},
-                "secrets": "none"
+                "secrets": "none", "allow_secrets": ["sha256:00"]
             })),
             [
                 "unmet size: 612 MB / < 500MB",
@@ -189,6 +199,7 @@ mod tests {
                 "unmet file /app/.env: /app/.env is there / absent",
                 "unmet file /app/main: absent / present",
                 "unmet secrets: 1: private key in /root/id (layer 2 of 7) (too short to look for: pin) / none",
+                "unmet allow_secrets: fits nothing: sha256:00 / every entry fits",
             ]
         );
     }

@@ -10,7 +10,7 @@ use crate::diagnostic::Code;
 use crate::drivers::files;
 use crate::drivers::images::{EngineName, name_problem};
 use crate::expect::Expect;
-use crate::kind::{CheckContext, ExistingPath};
+use crate::kind::{CheckContext, ExistingPath, Found};
 use crate::units::{ByteSize, Count, ScalarText, Text};
 
 /// The image and what is expected of it.
@@ -67,11 +67,17 @@ pub struct Image {
     #[serde(default)]
     pub files: Files,
     /// `none`: no layer, not even a covered one, and nothing in its configuration or history looks like a secret (private
-    /// keys, cloud and forge tokens, `.env`, `.npmrc` and similar credentials) or is one of this run's secret values.
+    /// keys, tokens of about 200 services, passwords in URLs, `.env`, `.npmrc` and similar files) or is one of this run's
+    /// secret values. The evidence and summary.json list every finding.
     pub secrets: Option<Secrets>,
-    /// Paths in which something that looks like a secret is expected, such as a library's test keys.
+    /// What is not a secret although it looks like one: paths such as a library's test keys, or single findings by the
+    /// digest that the report shows (`sha256:0123456789abcdef`). An entry that fits nothing does not hold.
     #[serde(default)]
     pub allow_secrets: Vec<String>,
+    /// What the newest measurement found.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub found: Found,
 }
 
 /// Patterns of paths: `/app/.env`, `**/*.pem`. `*` stays within one name, `**` spans folders; a folder stands for all
@@ -128,6 +134,16 @@ impl Image {
         self.secrets.is_some() || !self.files.absent.is_empty() || !self.files.present.is_empty()
     }
 
+    /// The digests among what is allowed.
+    pub fn allowed_digests(&self) -> impl Iterator<Item = &String> {
+        self.allow_secrets.iter().filter(|entry| is_digest(entry))
+    }
+
+    /// The paths among what is allowed.
+    pub fn allowed_paths(&self) -> impl Iterator<Item = &String> {
+        self.allow_secrets.iter().filter(|entry| !is_digest(entry))
+    }
+
     /// What is looked at, for people.
     pub fn shown(&self) -> String {
         let path = self.archive.as_ref().or(self.layout.as_ref()).map(|path| path.display().to_string());
@@ -157,6 +173,10 @@ impl Image {
     }
 }
 
+fn is_digest(entry: &str) -> bool {
+    entry.starts_with("sha256:")
+}
+
 /// What can be said of it before anything runs.
 pub fn check(image: &Image, cx: &mut CheckContext<'_>) {
     for (key, path) in [("archive", &image.archive), ("layout", &image.layout)] {
@@ -183,6 +203,14 @@ pub fn check(image: &Image, cx: &mut CheckContext<'_>) {
     if image.dockerfile.is_some() && image.stages.is_none() {
         let help = Some("add `stages: \">= 2\"`".to_owned());
         cx.error(&["dockerfile".into()], Code::MissingKey, "nothing is expected of this Dockerfile", help);
+    }
+    for (at, entry) in image.allow_secrets.iter().enumerate().filter(|(_, entry)| is_digest(entry)) {
+        let digits = entry.trim_start_matches("sha256:");
+        if digits.len() != 16 || !digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            let message = format!("`{entry}` is not a digest of a finding: expected sha256: and 16 digits");
+            let help = Some("copy it from the finding in the report".to_owned());
+            cx.error(&["allow_secrets".into(), at.into()], Code::InvalidValue, message, help);
+        }
     }
     if !image.allow_secrets.is_empty() && image.secrets.is_none() {
         let help = Some("add `secrets: none`".to_owned());

@@ -5,15 +5,15 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::{Secrets, known, traces};
-use crate::drivers::images::glob::Glob;
+use super::{Secrets, known, record, traces};
+use crate::drivers::glob::{Glob, characters};
 use crate::drivers::images::layer::{Limits, Wanted};
 use crate::drivers::images::leaks::Leaks;
 use crate::drivers::images::unpacked;
 use crate::drivers::traces::{Trace, Traces};
 use crate::drivers::tree;
 use crate::kind::Context;
-use crate::outcome::{Fault, FaultKind, Measure};
+use crate::outcome::{Fault, FaultKind, Finding, Measure};
 
 /// Findings named in a measure; the rest is counted, and stands in the evidence.
 const NAMED: usize = 5;
@@ -41,6 +41,11 @@ impl Place {
     /// `images: secret token in /app/.env (layer 1 of 2) of todo:dev`, each.
     pub fn findings(&self) -> impl Iterator<Item = String> {
         self.found.iter().map(|(what, place)| format!("{}: {what} in {place}", self.name))
+    }
+
+    /// The same as findings.
+    pub fn explained(&self) -> impl Iterator<Item = Finding> {
+        self.found.iter().map(|(what, place)| Finding::new(place, what, ""))
     }
 
     /// Both sides.
@@ -113,11 +118,12 @@ pub async fn files(body: &Secrets, cx: &Context) -> Result<Place, Fault> {
     };
     let allowed: Vec<Glob> = body.allow.iter().map(|text| Glob::new(text)).collect();
     let is_meant = |path: &PathBuf| {
-        !cx.world.secret_files.contains(path) && !allowed.iter().any(|glob| glob.matches(&path.to_string_lossy()))
+        !cx.world.secret_files.contains(path)
+            && !allowed.iter().any(|glob| glob.covers(&characters(path.as_os_str().as_encoded_bytes())))
     };
     let paths: Vec<PathBuf> = paths.into_iter().filter(is_meant).collect();
     let looked = Ok(counted(paths.len(), "file"));
-    let found = searched(cx, cx.project.to_path_buf(), paths).await?;
+    let found = searched(cx, cx.project.to_path_buf(), paths, Of::Project).await?;
     Ok(Place { found, ..Place::new("files", looked) })
 }
 
@@ -161,13 +167,13 @@ pub async fn run(body: &Secrets, cx: &Context) -> Result<Place, Fault> {
     if body.run == Some(false) {
         return Ok(Place::left_out("run"));
     }
-    let record = cx.record();
-    if !record.is_dir() {
+    let folder = cx.record();
+    if !folder.is_dir() {
         return Ok(Place::new("run", Err("this run keeps no record".to_owned())));
     }
-    let paths = tree::all(&record)?;
+    let paths = tree::all(&folder)?;
     let looked = Ok(format!("{} of the run's record", counted(paths.len(), "file")));
-    let found = searched(cx, record, paths).await?;
+    let found = searched(cx, folder, paths, Of::Run).await?;
     Ok(Place { found, ..Place::new("run", looked) })
 }
 
@@ -189,8 +195,21 @@ pub fn argv(body: &Secrets, cx: &Context) -> Result<Place, Fault> {
     }
 }
 
-/// Which secrets stand in which of these files, their names included.
-async fn searched(cx: &Context, root: PathBuf, paths: Vec<PathBuf>) -> Result<BTreeSet<(String, String)>, Fault> {
+/// Whose files are searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Project,
+    /// The record of the run: its structure and the names of its steps are not text from outside.
+    Run,
+}
+
+/// Which secrets are in which of these files, their names included.
+async fn searched(
+    cx: &Context,
+    root: PathBuf,
+    paths: Vec<PathBuf>,
+    of: Of,
+) -> Result<BTreeSet<(String, String)>, Fault> {
     let (traces, cancel) = (traces(cx), cx.signals.cancel.clone());
     let work = move || {
         let mut found = BTreeSet::new();
@@ -199,11 +218,21 @@ async fn searched(cx: &Context, root: PathBuf, paths: Vec<PathBuf>) -> Result<BT
                 return Err(Fault::unknown("stopped"));
             }
             let shown = path.display().to_string();
-            let seen = in_file(&traces, &root.join(&path)).map_err(|error| match error.kind() {
+            let whole = root.join(&path);
+            let seen = match of {
+                Of::Run if path == Path::new("journal.ndjson") => record::in_journal(&traces, &whole),
+                _ => in_file(&traces, &whole),
+            };
+            let seen = seen.map_err(|error| match error.kind() {
                 io::ErrorKind::PermissionDenied => Fault::environment(format!("`{shown}` cannot be read: {error}")),
                 _ => Fault::unknown(format!("`{shown}` cannot be searched: {error}")),
             })?;
-            let named = traces.within(shown.as_bytes());
+            let name: PathBuf = match of {
+                Of::Project => path,
+                // `logs/STEP.log` and `evidence/STEP/` are named after steps
+                Of::Run => path.components().skip(2).collect(),
+            };
+            let named = traces.within(name.as_os_str().as_encoded_bytes());
             found.extend(named.iter().map(|trace| (trace.to_string(), "a file's name".to_owned())));
             found.extend(seen.into_iter().map(|trace| (trace.to_string(), shown.clone())));
         }

@@ -141,3 +141,27 @@ fn a_file_out_of_the_project_is_refused() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].1, "`../other` leads out of the project's folder");
 }
+
+#[tokio::test]
+async fn a_secret_that_equals_a_word_of_the_journals_structure_is_no_leak() {
+    let started = |title: &str| {
+        let record = json!({
+            "seq": 0, "at": { "secs": 0, "nanos": 0 }, "event": "run-started", "format": 1, "run": "r", "pipeline": "p",
+            "time": "t", "stages": [{ "name": "build", "needs": [] }],
+            "nodes": [{ "name": "build.assertions", "stage": 0, "role": "step", "kind": "shell", "title": title }],
+        });
+        format!("0000 0000 {record}\n")
+    };
+    let found = async |secret: &str, title: &str| {
+        let trial = Trial::new()
+            .secrets(&[("word", secret)])
+            .file(".pipeline/runs/run/journal.ndjson", started(title))
+            .file(".pipeline/runs/run/logs/build.assertions.log", "fine\n")
+            .file(".pipeline/runs/run/evidence/build.assertions/pods/assertions.txt", "fine\n");
+        shown(only("run", json!(true)), &trial.cx).await.remove(3)
+    };
+    assert_eq!(found("run-started", "make").await, "holds run: none in 3 files of the run's record");
+    assert_eq!(found("pipeline", "make").await, "holds run: none in 3 files of the run's record");
+    assert_eq!(found("pipeline", "the pipeline").await, "unmet run: 1: secret word in journal.ndjson");
+    assert_eq!(found("assertions", "make").await, "unmet run: 1: secret word in a file's name");
+}

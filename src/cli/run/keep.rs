@@ -40,8 +40,7 @@ impl Kept {
             .map_err(|error| Fault::unknown(error.to_string()).help(error.help().unwrap_or(WRITES)))?;
         let begun = Instant::now();
         let writer = Writer::create(&folder.journal(), move || begun.elapsed())
-            .map_err(|error| Fault::unknown(error.to_string()).help(WRITES))?
-            .masked_by(masker.clone());
+            .map_err(|error| Fault::unknown(error.to_string()).help(WRITES))?;
         let files = Files::new(folder.clone(), masker.clone())?;
         Ok(Kept { folder, started: now.to_string(), recorder: Box::new(Journal(writer)), files: Arc::new(files) })
     }

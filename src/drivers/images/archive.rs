@@ -10,10 +10,12 @@ use serde::Deserialize;
 
 use super::compression::{Content, decompressed, recognized};
 use super::facts::{Facts, User};
-use super::glob::normalize;
 use super::layer::{Budget, Layer, Layers, Limits, Sighting, Wanted};
+use super::leaks::Leak;
 use super::manifest::Image;
+use super::paths::normalize;
 use super::tarball::{Kind, Tarball};
+use crate::drivers::glob::shown;
 use crate::units::ByteSize;
 
 /// Bytes of one JSON document (a manifest, a configuration) before the archive is refused: 4 MiB.
@@ -75,6 +77,8 @@ pub struct Contents {
     pub user: User,
     /// What looks like a secret, in any layer or in its configuration.
     pub sightings: BTreeSet<Sighting>,
+    /// Which of the allowed patterns named a file, by their index.
+    pub allowed: BTreeSet<usize>,
 }
 
 /// What stands in an archive, by normalized path.
@@ -219,22 +223,31 @@ impl Parts {
         let layers = Layers(image.layers.iter().map(|path| self.layer(path)).collect::<Result<_, _>>()?);
         let user = User::of(&facts.user).resolved(layers.passwd());
         let mut sightings = in_facts(&facts, wanted);
-        if sightings.is_empty() {
-            sightings = self.in_documents(wanted);
-        }
+        let is_told = |seen: &Sighting| {
+            // the documents are where the facts come from: a secret of the run may be escaped there
+            let secret = |what: &str| what.split(" (").next().unwrap_or_default().to_owned();
+            let same = |told: &Sighting| told.digest == seen.digest && secret(&told.what) == secret(&seen.what);
+            sightings.iter().any(same)
+        };
+        let more: Vec<Sighting> = self.in_documents(wanted).into_iter().filter(|seen| !is_told(seen)).collect();
+        sightings.extend(more);
         for (index, layer) in layers.0.iter().enumerate() {
             sightings.extend(layer.sightings.iter().map(|sighting| {
                 let hidden = !layers.visible(index, sighting.place.trim_start_matches('/'));
                 let deleted = if hidden { ", covered by a later layer but still readable" } else { "" };
-                let place = format!("{} (layer {} of {}{deleted})", sighting.place, index + 1, layers.0.len());
-                Sighting { what: sighting.what.clone(), place }
+                let place = shown(&sighting.place);
+                let place = format!("{place} (layer {} of {}{deleted})", index + 1, layers.0.len());
+                Sighting { place, ..sighting.clone() }
             }));
         }
         Ok(Contents {
             size: ByteSize(layers.0.iter().map(|layer| layer.size).sum()),
-            found: (0..wanted.files.len()).map(|index| layers.find(index).map(|path| format!("/{path}"))).collect(),
+            found: (0..wanted.files.len())
+                .map(|index| layers.find(index).map(|path| format!("/{}", shown(path))))
+                .collect(),
             user,
             sightings,
+            allowed: layers.0.iter().flat_map(|layer| layer.allowed.iter().copied()).collect(),
             facts,
         })
     }
@@ -248,7 +261,8 @@ impl Parts {
         documents
             .flat_map(|(path, bytes)| {
                 let found = leaks.scan_text(&String::from_utf8_lossy(bytes));
-                found.into_iter().map(move |what| Sighting { what, place: format!("the image's own {path}") })
+                let place = format!("the image's own {path}");
+                found.into_iter().map(move |Leak { what, digest }| Sighting { what, place: place.clone(), digest })
             })
             .collect()
     }
@@ -269,8 +283,10 @@ fn in_facts(facts: &Facts, wanted: &Wanted) -> BTreeSet<Sighting> {
         .extend(facts.history.iter().enumerate().map(|(at, text)| (format!("history entry {}", at + 1), text.clone())));
     texts
         .into_iter()
-        .flat_map(|(place, text)| leaks.scan_text(&text).into_iter().map(move |what| (what, place.clone())))
-        .map(|(what, place)| Sighting { what, place })
+        .flat_map(|(place, text)| {
+            let found = leaks.scan_text(&text).into_iter();
+            found.map(move |Leak { what, digest }| Sighting { what, place: place.clone(), digest })
+        })
         .collect()
 }
 

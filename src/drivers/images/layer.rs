@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 
-use super::glob::{Glob, ancestors, normalize};
-use super::leaks::Leaks;
+use super::leaks::{Leak, Leaks};
+use super::paths::{ancestors, normalize};
 use super::tarball::{Kind, Tarball};
+use crate::drivers::glob::Glob;
 
 /// What to look for while the layers pass by.
 #[derive(Default)]
@@ -89,6 +90,8 @@ pub struct Sighting {
     pub what: String,
     /// Where: a path, or `config env NAME`, `history 3`.
     pub place: String,
+    /// By which it can be allowed: a digest of what was found. None for a secret of the run.
+    pub digest: Option<String>,
 }
 
 /// What is remembered of one layer.
@@ -108,6 +111,8 @@ pub struct Layer {
     passwd: Option<Vec<u8>>,
     /// What looks like a secret.
     pub sightings: BTreeSet<Sighting>,
+    /// Which of the allowed patterns named a file, by their index.
+    pub allowed: BTreeSet<usize>,
 }
 
 /// Matches remembered a pattern and sightings a layer; one more says as much as a thousand.
@@ -134,7 +139,7 @@ impl Layer {
                 layer.solid.insert(hash(&path));
             }
             for (index, glob) in wanted.files.iter().enumerate() {
-                if glob.matches(&path) {
+                if glob.covers(&path) {
                     let paths = layer.matches.entry(index).or_default();
                     if paths.len() < REMEMBERED {
                         paths.insert(path.clone());
@@ -172,17 +177,23 @@ impl Layer {
                 self.note(path, leaks.scan(path, &mut &bytes[..])?);
             }
             self.passwd = Some(bytes);
-        } else if let Some(leaks) = &wanted.leaks
-            && self.sightings.len() < REMEMBERED
-            && !wanted.allowed.iter().any(|glob| glob.matches(path))
-        {
-            self.note(path, leaks.scan(path, content)?);
+        } else if let Some(leaks) = &wanted.leaks {
+            let allowed = wanted.allowed.iter().enumerate().filter(|(_, glob)| glob.covers(path));
+            let mut is_allowed = false;
+            for (index, _) in allowed {
+                self.allowed.insert(index);
+                is_allowed = true;
+            }
+            if !is_allowed && self.sightings.len() < REMEMBERED {
+                self.note(path, leaks.scan(path, content)?);
+            }
         }
         Ok(())
     }
 
-    fn note(&mut self, path: &str, found: BTreeSet<String>) {
-        self.sightings.extend(found.into_iter().map(|what| Sighting { what, place: format!("/{path}") }));
+    fn note(&mut self, path: &str, found: BTreeSet<Leak>) {
+        let sighting = |Leak { what, digest }| Sighting { what, place: format!("/{path}"), digest };
+        self.sightings.extend(found.into_iter().map(sighting));
     }
 
     fn hides(&self, path: &str) -> bool {

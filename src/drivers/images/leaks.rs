@@ -1,158 +1,71 @@
-//! What looks like a secret in a stream of bytes: rules for well-known shapes, and given values word for word.
-//! Reads in windows, so memory stays bounded. Never hands a value on, only the name of what was recognized.
+//! What looks like a secret in a stream of bytes: the formats of `leaks/rules.yaml`, and given values word for word. Reads
+//! in windows, so memory stays bounded. Hands on what was recognized and a digest, never a value.
+
+mod judge;
+mod rules;
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 
-use aho_corasick::AhoCorasick;
-use regex::bytes::Regex;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::drivers::traces::{Traces, WINDOW};
 use crate::mask::SecretText;
+use rules::{Key, Table};
 
-/// Bytes kept from one window to the next: no rule's match is longer.
-const OVERLAP: usize = 8 * 1024;
+/// Bytes kept from one window to the next: no rule looks further.
+const OVERLAP: usize = 16 * 1024;
+/// Bytes behind a key that a token may have.
+const AHEAD: usize = OVERLAP / 2;
+/// Bytes behind a key that is not the beginning of its token.
+const CLOSE: usize = 256;
+/// Bytes behind a word in which its value must end.
+const ASSIGNED: usize = 512;
+/// Text has less than one NUL among this many bytes.
+const FEW: usize = 64;
 
-/// A shape: `anchor` is looked for first, `pattern` then decides around it.
-struct Rule {
-    name: &'static str,
-    anchors: &'static [&'static str],
-    pattern: &'static str,
+/// Something that was recognized.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Leak {
+    /// As what: `private key`, `secret database_url`.
+    pub what: String,
+    /// `sha256:` and 16 digits of the digest of what was found; none for a secret of the run.
+    pub digest: Option<String>,
 }
 
-/// In one regex dialect (`regex::bytes`, no Unicode); the anchor must be part of every match.
-const RULES: &[Rule] = &[
-    Rule {
-        name: "private key",
-        anchors: &["PRIVATE KEY"],
-        pattern: r"-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY( BLOCK)?-----(\s|\\n|\\r)*([A-Za-z-]{1,32}: [^\n]{0,200}(\n|\\n))*(\s|\\n)*([A-Za-z0-9+/=]{16,}(\s|\\n|\\r){0,4}){3}",
-    },
-    Rule {
-        name: "AWS access key",
-        anchors: &["AKIA", "ASIA"],
-        pattern: r"(^|[^A-Za-z0-9])A[KS]IA[A-Z2-7]{16}($|[^A-Za-z0-9])",
-    },
-    Rule {
-        name: "AWS secret key",
-        anchors: &["aws_secret_access_key", "AWS_SECRET_ACCESS_KEY"],
-        pattern: r#"(aws_secret_access_key|AWS_SECRET_ACCESS_KEY)["']?\s{0,4}[=:]\s{0,4}["']?[A-Za-z0-9/+]{40}($|[^A-Za-z0-9/+])"#,
-    },
-    Rule {
-        name: "GitHub token",
-        anchors: &["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"],
-        pattern: r"(gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59})",
-    },
-    Rule { name: "GitLab token", anchors: &["glpat-"], pattern: r"glpat-[A-Za-z0-9_-]{20}" },
-    Rule {
-        name: "Slack token",
-        anchors: &["xoxb-", "xoxp-", "xoxa-", "xoxs-"],
-        pattern: r"xox[abps]-[0-9]{9,}-[A-Za-z0-9-]{12,}",
-    },
-    Rule { name: "npm token", anchors: &["npm_"], pattern: r"(^|[^A-Za-z0-9_])npm_[A-Za-z0-9]{36}($|[^A-Za-z0-9_])" },
-    Rule { name: "PyPI token", anchors: &["pypi-AgEI"], pattern: r"pypi-AgEI[A-Za-z0-9_-]{50,}" },
-    Rule {
-        name: "Google API key",
-        anchors: &["AIza"],
-        pattern: r"(^|[^A-Za-z0-9])AIza[A-Za-z0-9_-]{35}($|[^A-Za-z0-9_-])",
-    },
-    Rule { name: "Stripe key", anchors: &["sk_live_", "rk_live_"], pattern: r"[sr]k_live_[A-Za-z0-9]{20,}" },
-    Rule { name: "AI provider key", anchors: &["sk-proj-", "sk-ant-"], pattern: r"sk-(proj|ant)-[A-Za-z0-9_-]{32,}" },
-];
-
-/// Files that hold secrets by their name, where their content says so.
-struct FileRule {
-    name: &'static str,
-    is_meant: fn(&str) -> bool,
-    /// What the content must hold; empty: the file alone is enough.
-    pattern: &'static str,
-}
-
-const FILE_RULES: &[FileRule] = &[
-    FileRule {
-        name: ".env file",
-        is_meant: is_env_file,
-        pattern: r"(?m)^\s*(export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=\s*\S",
-    },
-    FileRule {
-        name: ".npmrc credentials",
-        is_meant: |name| name == ".npmrc",
-        pattern: r"(?m)(_authToken|_auth|_password)\s*=\s*[^\s$]",
-    },
-    FileRule {
-        name: "git credentials",
-        is_meant: |name| name == ".git-credentials",
-        pattern: r"https?://[^\s:/]*:[^\s@]+@",
-    },
-    FileRule {
-        name: ".netrc password",
-        is_meant: |name| name == ".netrc" || name == "_netrc",
-        pattern: r"\bpassword\s+\S",
-    },
-    FileRule { name: ".pypirc password", is_meant: |name| name == ".pypirc", pattern: r"(?m)^\s*password\s*[=:]\s*\S" },
-    FileRule { name: ".pgpass", is_meant: |name| name == ".pgpass", pattern: r"(?m)^[^#\s]+:[^:]+:[^:]+:[^:]+:\S" },
-    FileRule {
-        name: "registry credentials",
-        is_meant: |name| {
-            name == "config.json" || name == ".dockerconfigjson" || name == ".dockercfg" || name == "auth.json"
-        },
-        pattern: r#""auth"\s*:\s*"[A-Za-z0-9+/=]{8,}""#,
-    },
-];
-
-fn is_env_file(name: &str) -> bool {
-    let template = ["example", "sample", "template", "dist", "defaults", "schema"];
-    match name.strip_prefix(".env") {
-        Some("") => true,
-        Some(rest) => rest.strip_prefix('.').is_some_and(|kind| !template.iter().any(|word| kind.contains(word))),
-        None => false,
-    }
-}
-
-/// Compiled rules and values.
+/// The rules and values to look for.
 pub struct Leaks {
-    finder: AhoCorasick,
-    /// The rule of each anchor of the finder.
-    anchors: Vec<usize>,
-    rules: Vec<(&'static str, Regex)>,
-    files: Vec<FileMatcher>,
+    table: Option<&'static Table>,
     /// Finds values in every form that masking knows.
     values: Traces,
 }
 
-/// A file rule, compiled.
-struct FileMatcher {
-    name: &'static str,
-    is_meant: fn(&str) -> bool,
-    pattern: Regex,
+/// What is known of the text that is searched.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Whether formats are looked for.
+    shapes: bool,
+    /// It is text.
+    text: bool,
+    /// Names in it are given values by people.
+    configuration: bool,
+    /// Checksums in it are many.
+    checksums: bool,
+    /// It is a manual or a test of a package.
+    manual: bool,
 }
 
 impl Leaks {
     /// The built-in rules and `values` by name, in every form that masking knows (base64, hexadecimal, …). Values too short
-    /// to look for are told by [`Leaks::too_short`].
+    /// to look for are named by [`Leaks::too_short`].
     pub fn new<'a>(values: impl IntoIterator<Item = (&'a str, &'a SecretText)>) -> Self {
-        Leaks::with(RULES, FILE_RULES, Traces::new(values))
+        Leaks { table: Some(rules::table()), values: Traces::new(values) }
     }
 
-    /// The values alone: no shape is looked for.
+    /// The values alone: no format is looked for.
     pub fn of_values(values: Traces) -> Self {
-        Leaks::with(&[], &[], values)
-    }
-
-    fn with(rules: &[Rule], file_rules: &[FileRule], values: Traces) -> Self {
-        let anchors = rules.iter().enumerate().flat_map(|(at, rule)| rule.anchors.iter().map(move |text| (at, *text)));
-        let (anchors, texts): (Vec<usize>, Vec<&str>) = anchors.unzip();
-        let compile = |pattern: &str| {
-            regex::bytes::RegexBuilder::new(pattern).unicode(false).build().expect("the rules are constants")
-        };
-        let matcher =
-            |rule: &FileRule| FileMatcher { name: rule.name, is_meant: rule.is_meant, pattern: compile(rule.pattern) };
-        Leaks {
-            finder: AhoCorasick::new(&texts).expect("far fewer patterns than the limit"),
-            anchors,
-            rules: rules.iter().map(|rule| (rule.name, compile(rule.pattern))).collect(),
-            files: file_rules.iter().map(matcher).collect(),
-            values,
-        }
+        Leaks { table: None, values }
     }
 
     /// Names of the values that were too short to look for.
@@ -164,119 +77,147 @@ impl Leaks {
     ///
     /// # Errors
     /// The stream's.
-    pub fn scan(&self, path: &str, content: &mut dyn Read) -> io::Result<BTreeSet<String>> {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        let file_rules: Vec<_> = self.files.iter().filter(|rule| (rule.is_meant)(name)).collect();
-        let mut found = BTreeSet::new();
-        let mut window = Vec::with_capacity(WINDOW);
-        let mut shapes = true;
+    pub fn scan(&self, path: &str, content: &mut dyn Read) -> io::Result<BTreeSet<Leak>> {
+        let files: Vec<_> =
+            self.table.iter().flat_map(|table| &table.files).filter(|rule| rule.is_meant(path)).collect();
+        let (mut found, mut window, mut done) = (BTreeSet::new(), Vec::with_capacity(WINDOW), 0);
+        let mut place = Place { shapes: true, text: true, ..judge::place(path) };
         loop {
             let kept = window.len();
-            content.take(WINDOW as u64).read_to_end(&mut window)?;
-            if window.len() == kept {
+            content.take((WINDOW - kept.min(WINDOW / 2)) as u64).read_to_end(&mut window)?;
+            let is_last = window.len() == kept;
+            if is_last && kept == 0 {
                 return Ok(found);
             }
-            shapes = shapes && !(window.starts_with(b"\x7fELF") && is_of_the_system(path));
-            self.scan_window(&window, shapes, &mut found);
-            let matching = file_rules.iter().filter(|rule| rule.pattern.is_match(&window));
-            found.extend(matching.map(|rule| rule.name.to_owned()));
+            place.shapes &= !(window.starts_with(b"\x7fELF") && judge::is_of_the_system(path));
+            place.text = memchr::memchr_iter(0, &window).take(window.len() / FEW + 1).count() * FEW <= window.len();
+            // what begins close to the end is looked at again with what follows
+            let until = if is_last { window.len() } else { window.len().saturating_sub(AHEAD) };
+            self.shapes(&window, done..until, place, &mut found);
+            for rule in &files {
+                let is_new = !found.iter().any(|leak: &Leak| leak.what == rule.name);
+                if let Some(first) = rule.shape().filter(|_| is_new).and_then(|shape| shape.find(&window)) {
+                    let rest = window[first.end()..].split(|byte| *byte == b'\n').next().unwrap_or_default();
+                    let secret = &window[first.start()..first.end() + rest.len()];
+                    found.insert(Leak { what: rule.name.clone(), digest: Some(judge::digest(secret)) });
+                }
+            }
+            if is_last {
+                return Ok(found);
+            }
+            self.known(&window, &mut found);
             let keep = OVERLAP.max(self.values.overlap()).min(window.len());
+            done = until.saturating_sub(window.len() - keep);
             window.drain(..window.len() - keep);
         }
     }
 
-    /// What was recognized in a text.
-    pub fn scan_text(&self, text: &str) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
-        self.scan_window(text.as_bytes(), true, &mut found);
+    /// What was recognized in a text of a configuration.
+    pub fn scan_text(&self, text: &str) -> BTreeSet<Leak> {
+        let (bytes, mut found) = (text.as_bytes(), BTreeSet::new());
+        let place = Place { shapes: true, text: true, configuration: true, checksums: false, manual: false };
+        self.shapes(bytes, 0..bytes.len(), place, &mut found);
+        self.known(bytes, &mut found);
         found
     }
 
-    /// Looks for values, and where `shapes` says so for shapes.
-    fn scan_window(&self, window: &[u8], shapes: bool, found: &mut BTreeSet<String>) {
-        let shapes = shapes && !self.rules.is_empty();
-        for hit in self.finder.find_overlapping_iter(window).take_while(|_| shapes) {
-            let (name, pattern) = &self.rules[self.anchors[hit.pattern().as_usize()]];
-            let around = &window[hit.start().saturating_sub(64)..window.len().min(hit.end() + OVERLAP / 2)];
-            let real = |found: regex::bytes::Match<'_>| !is_placeholder(found.as_bytes());
-            if !found.contains(*name) && pattern.find_iter(around).any(real) {
-                found.insert((*name).to_owned());
-            }
-        }
+    /// Adds the values that are there.
+    fn known(&self, window: &[u8], found: &mut BTreeSet<Leak>) {
         if !self.values.is_empty() {
-            found.extend(self.values.within(window).iter().map(ToString::to_string));
+            let traces = self.values.within(window);
+            found.extend(traces.iter().map(|trace| Leak { what: trace.to_string(), digest: None }));
+        }
+    }
+
+    /// Adds the formats that begin within `range`.
+    fn shapes(&self, window: &[u8], range: std::ops::Range<usize>, place: Place, found: &mut BTreeSet<Leak>) {
+        let Some(table) = self.table.filter(|_| place.shapes) else { return };
+        let from = range.start.saturating_sub(64);
+        for hit in table.finder.find_overlapping_iter(&window[from..]) {
+            let (start, end) = (from + hit.start(), from + hit.end());
+            if start < range.start {
+                continue;
+            }
+            if start >= range.end {
+                break;
+            }
+            let secret = match &table.keys[hit.pattern().as_usize()] {
+                Key::Token(rule, key) if window[start..end] == **key => {
+                    let rule = &table.tokens[*rule];
+                    let is_meant = !(rule.documented && (place.manual || !place.text)) && (place.text || !rule.prose);
+                    let secret = is_meant.then(|| token(table, rule, window, start, end)).flatten();
+                    secret.map(|secret| (&rule.name, secret))
+                }
+                Key::Decoded(rule, key) if window[start..end] == **key => {
+                    let rule = &table.decoded[*rule];
+                    decoded(rule, &window[start..]).map(|secret| (&rule.name, secret))
+                }
+                Key::Assigned(rule) if place.text && !place.checksums => {
+                    let rule = &table.assigned[*rule];
+                    let is_meant = (place.configuration || !rule.generic) && judge::may_be_given(&window[end..]);
+                    let secret = is_meant.then(|| assigned(table, rule, window, start)).flatten();
+                    secret.map(|secret| (&rule.name, secret))
+                }
+                _ => None,
+            };
+            if let Some((what, secret)) = secret {
+                found.insert(Leak { what: what.clone(), digest: Some(judge::digest(secret)) });
+            }
         }
     }
 }
 
-/// Whether a path belongs to the distribution. Its programs and libraries bring keys along to test themselves with
-/// (libgnutls does); programs elsewhere are the project's own.
-fn is_of_the_system(path: &str) -> bool {
-    let folders = ["usr/lib", "usr/bin", "usr/sbin", "lib", "bin", "sbin"];
-    folders.iter().any(|folder| path.starts_with(folder))
+/// The secret of a token whose key was found.
+fn token<'w>(table: &Table, rule: &rules::Token, window: &'w [u8], start: usize, end: usize) -> Option<&'w [u8]> {
+    let first = start.saturating_sub(rule.back);
+    if rule.back == 0 && !rule.wide && !judge::may_begin(window, start) {
+        return None;
+    }
+    // only what begins at the key is searched without cost: it fails at the first byte that does not fit
+    let ahead = if rule.back == 0 || rule.back > CLOSE { AHEAD } else { CLOSE };
+    let around = &window[first..window.len().min(end + ahead)];
+    let found = rule.shape()?.captures(around)?;
+    let whole = found.get(0)?;
+    let secret = found.iter().skip(1).flatten().next().unwrap_or(whole);
+    let (begin, finish) = (first + whole.start(), first + whole.end());
+    if begin > start || finish < end {
+        return None;
+    }
+    let stands_alone = judge::may_begin(window, begin) && judge::may_end(window, finish);
+    if !(rule.wide || stands_alone) {
+        return None;
+    }
+    let text = secret.as_bytes();
+    let is_real = judge::entropy(text) >= rule.entropy
+        && (!rule.mixed || judge::is_mixed(text))
+        && !table.placeholders.is_match(text)
+        && (!rule.url || judge::is_password(table, text))
+        && (!rule.prose || judge::is_written_out(text))
+        && (!rule.colon || judge::decodes(text).is_some_and(|bytes| bytes.contains(&b':')))
+        && rule.near.as_ref().is_none_or(|word| judge::is_near(window, start, word));
+    is_real.then_some(text)
 }
 
-/// Documentation's examples: `AKIAIOSFODNN7EXAMPLE` and the like.
-fn is_placeholder(found: &[u8]) -> bool {
-    found.windows(7).any(|word| word.eq_ignore_ascii_case(b"EXAMPLE"))
-        || found.windows(8).any(|word| word == b"xxxxxxxx")
+/// The base64 whose content has the rule's shape.
+fn decoded<'w>(rule: &rules::Decoded, window: &'w [u8]) -> Option<&'w [u8]> {
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let length = window.iter().take(AHEAD).take_while(|byte| is_base64(byte)).count() / 4 * 4;
+    let content = STANDARD_NO_PAD.decode(&window[..length]).ok()?;
+    rule.shape()?.is_match(&content).then_some(&window[..length])
+}
+
+/// The value given to a name that holds a word.
+fn assigned<'w>(table: &Table, rule: &rules::Assigned, window: &'w [u8], start: usize) -> Option<&'w [u8]> {
+    let value = rule.shape()?.captures(&window[start..window.len().min(start + ASSIGNED)])?.get(1)?.as_bytes();
+    let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let is_real = (rule.digits || letters >= 2 && digits >= 2)
+        && judge::entropy(value) >= rule.entropy
+        && !table.placeholders.is_match(value)
+        && !table.words.is_match(value)
+        && (!rule.generic || judge::is_random(value));
+    is_real.then_some(value)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-
-    fn found(path: &str, content: &str) -> Vec<String> {
-        Leaks::new([]).scan(path, &mut content.as_bytes()).expect("in memory").into_iter().collect()
-    }
-
-    /// Written in two parts, so that this file holds nothing that looks like a secret.
-    fn join(parts: &[&str]) -> String {
-        parts.concat()
-    }
-
-    #[test]
-    fn recognizes_well_known_shapes() {
-        let key = join(&["-----BEGIN ", "OPENSSH PRIVATE KEY-----\n", &"QUJD".repeat(40), "\n"]);
-        assert_eq!(found("root/id", &key), ["private key"]);
-        let aws = join(&["key = AKIA", "QWERTYUIOP234567", "\n"]);
-        assert_eq!(found("a", &aws), ["AWS access key"]);
-        let token = join(&["ghp_", &"a1B2".repeat(9)]);
-        assert_eq!(found("a", &token), ["GitHub token"]);
-        assert_eq!(found("app/.env", "A=b\n"), [".env file"]);
-        assert_eq!(found("root/.npmrc", "//r/:_authToken=abc\n"), [".npmrc credentials"]);
-        assert_eq!(found("root/.git-credentials", "https://me:pw@host\n"), ["git credentials"]);
-    }
-
-    #[test]
-    fn keys_that_a_systems_library_tests_itself_with_are_no_leak() {
-        let key = join(&["\x7fELF", "-----BEGIN ", "RSA PRIVATE KEY-----\n", &"QUJD".repeat(40), "\n"]);
-        assert_eq!(found("usr/lib/libgnutls.so.30", &key), Vec::<String>::new());
-        assert_eq!(found("app/server", &key), ["private key"]);
-    }
-
-    #[test]
-    fn leaves_headers_examples_and_templates_alone() {
-        let header = join(&["if line == '-----BEGIN ", "PRIVATE KEY-----': return\n"]);
-        assert_eq!(found("lib/ssl.py", &header), Vec::<String>::new());
-        assert_eq!(found("doc", &join(&["AKIA", "IOSFODNN7EXAMPLE"])), Vec::<String>::new());
-        assert_eq!(found("app/.env.example", "A=b\n"), Vec::<String>::new());
-        assert_eq!(found("root/.npmrc", "//r/:_authToken=${NPM_TOKEN}\n"), Vec::<String>::new());
-    }
-
-    #[test]
-    fn finds_values_across_windows_and_in_base64() {
-        let value = SecretText::new("correct horse battery");
-        let leaks = Leaks::new([("db", &value), ("pin", &SecretText::new("1234"))]);
-        let mut text = "x".repeat(WINDOW - 10);
-        text.push_str("correct horse battery");
-        assert_eq!(leaks.scan("a", &mut text.as_bytes()).expect("in memory"), BTreeSet::from(["secret db".to_owned()]));
-        for prefix in ["", "a", "ab", "abc"] {
-            let hidden = STANDARD.encode(format!("{prefix}correct horse battery tail"));
-            assert_eq!(leaks.scan_text(&hidden), BTreeSet::from(["secret db (in base64)".to_owned()]), "{prefix}");
-        }
-        assert_eq!(leaks.too_short(), ["pin"]);
-    }
-}
+mod tests;

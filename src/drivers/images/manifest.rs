@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::archive::{ArchiveError, Choice, Parts};
-use super::glob::normalize;
+use super::paths::normalize;
 
 /// An image's parts by their paths.
 #[derive(Debug)]

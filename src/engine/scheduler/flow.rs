@@ -128,7 +128,7 @@ impl Scheduler {
             if self.nodes[during].covers_left == 0 {
                 match self.nodes[during].state {
                     State::Running | State::Up => self.orders.push_back(Order::Stop(id(during))),
-                    _ => self.skip(during, self.nodes[node].why.unwrap_or(Why::NotSelected)),
+                    _ => self.skip(during, self.nodes[node].why.unwrap_or(Why::NotNeeded)),
                 }
             }
         }
@@ -195,7 +195,7 @@ impl Scheduler {
                     if self.stages[stage].failed {
                         self.release(stage, Phase::OnFailure);
                     } else {
-                        self.skip_phase(stage, Phase::OnFailure, Why::NotSelected);
+                        self.skip_phase(stage, Phase::OnFailure, self.unneeded(stage));
                     }
                 }
                 Course::In(Phase::OnFailure) if left[1] == 0 => {
@@ -203,7 +203,7 @@ impl Scheduler {
                     if self.stages[stage].entered {
                         self.release(stage, Phase::Finally);
                     } else {
-                        let why = self.stages[stage].broken.unwrap_or(Why::NotSelected);
+                        let why = self.stages[stage].broken.unwrap_or(self.unneeded(stage));
                         self.skip_phase(stage, Phase::Finally, why);
                     }
                 }
@@ -211,6 +211,13 @@ impl Scheduler {
                 _ => return,
             }
         }
+    }
+
+    /// Why `on_failure` or `finally` has nothing to do: no step of the stage was asked for, or none failed or started.
+    fn unneeded(&self, stage: usize) -> Why {
+        let steps = &self.graph.stages[stage].nodes[Phase::Main as usize];
+        let asked_for = steps.is_empty() || steps.iter().any(|node| self.nodes[*node].why != Some(Why::NotSelected));
+        if asked_for { Why::NotNeeded } else { Why::NotSelected }
     }
 
     /// All of its steps were skipped before it opened. One that is not selected waits all the same, so that the order

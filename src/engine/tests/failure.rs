@@ -135,7 +135,7 @@ async fn a_tolerated_failure_counts_for_nothing() {
          0s one.gate starts
          0s one.gate #0 holds after 1 looks
          0s one.gate passed
-         0s one.no skipped, not selected
+         0s one.no skipped, not needed
          0s [one] passed
          0s run passed, exit 0
         ",

@@ -127,7 +127,7 @@ async fn what_its_own_condition_skips_holds_nothing_up() {
          0s one.gate passed
          0s [one] passed
          0s two.c skipped, when !vars.yes
-         0s two.d skipped, not selected
+         0s two.d skipped, not needed
          0s [two] skipped
          0s three.e starts
          0s three.e passed

@@ -86,3 +86,17 @@ fn shows_both_sides_of_a_measure_and_loads_nothing() {
     assert_eq!(file.matches("<details").count(), file.matches("</details>").count());
     assert_eq!(file.matches("<rect ").count(), 2);
 }
+
+#[test]
+fn has_one_main_part_and_no_header_without_text() {
+    let file = file("");
+    assert_eq!((file.matches("<main>").count(), file.matches("</main>").count()), (1, 1));
+    assert!(file.contains("<th>result</th>") && !file.contains("<th></th>"), "{file}");
+    let shown = "a\u{ffff}b\u{fffe}\u{fdd0}";
+    let mut page = page::Page::new(shown);
+    page.text(shown);
+    let mut out = Vec::new();
+    page.hand_over(&mut out).expect("memory can be written");
+    let text = String::from_utf8(out).expect("UTF-8");
+    assert!(text.ends_with("a\\u{ffff}b\\u{fffe}\\u{fdd0}"), "{text}");
+}

@@ -1,9 +1,9 @@
 //! What is read of image archives, whole and broken ones.
 
-use super::super::glob::Glob;
 use super::super::layer::tests::tar_of;
 use super::super::leaks::Leaks;
 use super::*;
+use crate::drivers::glob::Glob;
 use crate::mask::SecretText;
 
 const CONFIG: &str = r#"{"architecture":"amd64","os":"linux","config":{"User":"app","Env":["DB=s3cret-value-1"]}}"#;

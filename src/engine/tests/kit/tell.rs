@@ -68,6 +68,7 @@ fn reason(because: &Because) -> String {
         Because::When { expression } => format!("when {expression}"),
         Because::NotHere { reason } => reason.clone(),
         Because::NotSelected => "not selected".to_owned(),
+        Because::NotNeeded => "not needed".to_owned(),
         Because::Interrupted => "interrupted".to_owned(),
         Because::Stopped { reason } => format!("the run was stopped: {reason}"),
         Because::Kept { run } => format!("kept from {run}"),
