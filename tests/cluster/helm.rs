@@ -171,7 +171,7 @@ async fn a_test_pod_without_an_image_ends_helm_test_before_its_time() {
     let namespace = Namespace::new("helm-test");
     let files = [
         ("chart/Chart.yaml", CHART),
-        ("chart/templates/notes.yaml", "kind: ConfigMap\napiVersion: v1\nmetadata: { name: n }\n"),
+        ("chart/templates/notes.yaml", "kind: ConfigMap\napiVersion: v1\nmetadata: { name: notes }\n"),
         ("chart/templates/probe.yaml", TEST),
     ];
     let project = Project::new(&files, &namespace.0);

@@ -50,7 +50,7 @@ pub(super) async fn run(verb: &Verb<'_>, release: &str, namespace: &str, cx: &Co
         (Err(Undone::Fault(fault)), None) => Err(fault),
         (Err(_), Some(cause)) => {
             let ended = EndedEarly { after: begun.elapsed(), of: limit(verb, cx), cause: cause.cause.clone() };
-            let failure = Failure::new(format!("helm {} of {release}: {ended}", word(verb)));
+            let failure = Failure::new(format!("helm {} of {release} failed: {ended}", word(verb)));
             let mut failure = explained(failure, release, namespace, &hooks, cx).await;
             if !failure.findings.iter().any(|finding| finding.fatal == cause.fatal) {
                 failure.findings.insert(0, cause);
