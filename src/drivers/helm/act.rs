@@ -299,8 +299,8 @@ fn failure(doing: &str, code: Option<i32>, lines: Vec<String>) -> Failure {
     failure.exit_code = code;
     failure.help = help(doing, &words);
     // The summary has said the error already; what came before it may explain it.
-    let told = |line: &String| line.starts_with("[ERROR]") || line.starts_with("Release \"");
-    let lines: Vec<String> = lines.into_iter().take(from).filter(|line| !told(line)).collect();
+    let routine = |line: &String| line.starts_with("[ERROR]") || line.starts_with("Release \"");
+    let lines: Vec<String> = lines.into_iter().take(from).filter(|line| !routine(line)).collect();
     let mut finding = Finding::new("helm", "output", "");
     finding.lines = lines;
     let said = !finding.lines.is_empty();
