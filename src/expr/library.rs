@@ -23,7 +23,7 @@ pub(super) use self::lists::sorted_by;
 pub(super) use self::named_format::NamedFormat;
 pub(super) use self::quantity::Quantity;
 pub(super) use self::semver::Semver;
-pub(super) use self::time::{arithmetic as time_arithmetic, duration_text, time_text};
+pub(super) use self::time::{arithmetic as time_arithmetic, time_text};
 pub(super) use self::url::Url;
 
 use super::functions::Overload;

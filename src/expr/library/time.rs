@@ -6,7 +6,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::failure::{Error, Out};
 use super::super::functions::{Overload, T, method};
-use super::super::meter::Meter;
 use super::super::value::{Time, Value};
 use super::unexpected;
 
@@ -69,7 +68,7 @@ fn offset(zone: &str, at: Timestamp) -> Out<Offset> {
     };
     let negative = hours.starts_with('-');
     let hours: i32 = hours.parse().map_err(|_| refused())?;
-    let minutes = minutes.parse().ok().filter(|minutes| (0..60).contains(minutes)).ok_or_else(refused)?;
+    let minutes = minutes.parse().ok().filter(|minutes: &i32| (0..60).contains(minutes)).ok_or_else(refused)?;
     let minutes: i32 = if negative { -minutes } else { minutes };
     let seconds = hours.checked_mul(3600).and_then(|hours| hours.checked_add(minutes * 60)).ok_or_else(refused)?;
     Offset::from_seconds(seconds).map_err(|_| refused())
