@@ -134,7 +134,11 @@ impl Runtime<'_> {
         let lines = match answer.code {
             Some(0) if answer.stdout.ends_with('\n') => answer.stdout.lines(),
             _ => {
-                return Err(unlisted(self.cluster, &list, answer.stderr.lines().last().unwrap_or("no complete answer")));
+                return Err(unlisted(
+                    self.cluster,
+                    &list,
+                    answer.stderr.lines().last().unwrap_or("no complete answer"),
+                ));
             }
         };
         let names: Vec<String> = lines.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
