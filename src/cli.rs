@@ -1,4 +1,4 @@
-//! The command line: one file a command. Data goes to stdout, all else to stderr.
+//! The command line: one file a command. Data and the result of a run go to stdout, all else to stderr.
 
 mod aftermath;
 mod args;
@@ -10,6 +10,7 @@ mod explain;
 mod find;
 mod gate;
 mod init;
+mod leftover;
 mod logs;
 mod out;
 mod plan;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::drivers::signals;
 use crate::exit_code::Exit;
 use crate::kind::Registry;
 use crate::outcome::Fault;
@@ -39,7 +41,8 @@ pub const REGISTRY: Registry = Registry { steps: crate::steps::STEPS, assertions
 pub fn main() -> ExitCode {
     let args = Args::parse();
     out::choose_color(args.color);
-    let result = match &args.command {
+    let result = if starts_processes(&args.command) { signals::start() } else { Ok(()) };
+    let result = result.and_then(|()| match &args.command {
         Command::Run(run) => run::run(&args, run),
         Command::Check(check) => check::run(&args, check),
         Command::Clean(clean) => clean::run(&args, clean),
@@ -54,8 +57,14 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => explain::run(explain),
         Command::Init(init) => init::run(&args, init),
         Command::Completions(completions) => completions::run(completions),
-    };
+        Command::KeepOutput(wanted) => leftover::run(wanted),
+    });
     ExitCode::from(out::settled(result.unwrap_or_else(|fault| told(&fault))).code())
+}
+
+/// Whether a command starts processes, which must end with it.
+fn starts_processes(command: &Command) -> bool {
+    matches!(command, Command::Run(_) | Command::Clean(_) | Command::Gate(_) | Command::Doctor(_) | Command::Init(_))
 }
 
 /// What commands wait with: one thread, timers and sockets.

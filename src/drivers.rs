@@ -3,6 +3,7 @@
 pub mod argv;
 pub mod ask;
 pub mod call;
+pub mod clock;
 pub mod cluster;
 pub mod compose;
 pub mod files;
@@ -17,6 +18,7 @@ pub mod plain;
 pub mod process;
 pub mod providers;
 pub mod script;
+pub mod signals;
 pub mod survey;
 pub mod tcp;
 pub mod traces;

@@ -116,6 +116,11 @@ pub fn touches_cluster(plan: &Plan, selection: &Selection) -> bool {
     })
 }
 
+/// Writes the end of the record of this process's run at once, whatever its thread waits for: the program ends next.
+pub fn end_record_now() {
+    dispatch::end_now();
+}
+
 /// Runs a plan to its end, or to the one that `interrupts` brings.
 ///
 /// # Errors

@@ -131,7 +131,7 @@ impl Answers {
         let lines = answer.lines().filter(|line| !line.trim().is_empty()).count();
         all.push(Measure::new(
             "answer",
-            format!("{lines} lines"),
+            crate::units::counted(lines, "line"),
             if lines == 0 { "not empty" } else { "" },
             lines > 0,
         ));

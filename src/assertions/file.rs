@@ -222,10 +222,8 @@ mod tests {
             json!({ "path": "pipe", "size": "< 1kB" }),
             json!({ "path": "pipe", "sha256": "0".repeat(64) }),
         ] {
-            let measures = vec![
-                Measure::new("path", "a pipe", "there", true),
-                Measure::new("path", "a pipe", "a file", false),
-            ];
+            let measures =
+                vec![Measure::new("path", "a pipe", "there", true), Measure::new("path", "a pipe", "a file", false)];
             assert_eq!(measured(&trial, asked).await, Verdict::Unmet { measures });
         }
         assert!(measured(&trial, json!({ "path": "pipe" })).await.holds());

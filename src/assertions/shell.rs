@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::diagnostic::{Code, did_you_mean};
+use crate::drivers::clock;
 use crate::drivers::process::{Captured, Stop, capture};
 use crate::drivers::script;
 use crate::expect::Expect;
@@ -97,10 +98,13 @@ impl Assertion for Shell {
         let said = tokio::select! {
             biased;
             said = &mut run => said?,
-            () = tokio::time::sleep(timeout) => {
+            () = clock::sleep(timeout) => {
                 stop.cancel.cancel();
                 // its end is waited for: nothing of it may run on
-                let _ = run.await;
+                if let Ok(said) = run.await {
+                    // it had ended before
+                    return Ok(Verdict::of(self.measures(&said, cx)?));
+                }
                 let words = format!("still running after {}", TimeSpan(timeout));
                 return Ok(Verdict::of(vec![Measure::new("exit_code", words, self.expected(), false)]));
             }
@@ -117,7 +121,10 @@ impl Shell {
     fn measures(&self, said: &Captured, cx: &Context) -> Result<Vec<Measure>, Fault> {
         let mut all = vec![match said.code {
             Some(code) => self.expected().measure("exit_code", &Count(code.into())),
-            None => Measure::new("exit_code", "killed by a signal", self.expected(), false),
+            None => {
+                let by = said.signal.map_or_else(|| "a signal".to_owned(), script::signal_name);
+                Measure::new("exit_code", format!("killed by {by}"), self.expected(), false)
+            }
         }];
         let stderr = String::from_utf8_lossy(&said.stderr);
         if let Some(expect) = &self.stdout {

@@ -89,6 +89,15 @@ pub(super) enum Command {
     Init(Init),
     /// Print completions for a shell
     Completions(Completions),
+    /// Keep what processes print that a step left running; started by `run`
+    #[command(hide = true)]
+    KeepOutput(KeepOutput),
+}
+
+#[derive(Debug, Group)]
+pub(super) struct KeepOutput {
+    /// The file that it writes
+    pub file: PathBuf,
 }
 
 /// How the command line changes a pipeline.

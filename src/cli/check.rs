@@ -4,6 +4,7 @@ use super::args::{Args, Check};
 use super::{find, out};
 use crate::exit_code::Exit;
 use crate::outcome::Fault;
+use crate::units::counted;
 
 /// Checks the pipeline.
 pub(super) fn run(args: &Args, check: &Check) -> Result<Exit, Fault> {
@@ -12,12 +13,12 @@ pub(super) fn run(args: &Args, check: &Check) -> Result<Exit, Fault> {
         Err(exit) => return Ok(exit),
     };
     if let Some(plan) = &loaded.plan {
-        let files = loaded.sources.files().count();
         out::say(&format!(
-            "{}: {} nodes in {} stages, {files} files, nothing wrong",
+            "{}: {} in {}, {}, nothing wrong",
             plan.pipeline(),
-            plan.nodes().len(),
-            plan.stages().len()
+            counted(plan.nodes().len(), "node"),
+            counted(plan.stages().len(), "stage"),
+            counted(loaded.sources.files().count(), "file")
         ));
     }
     Ok(Exit::Passed)

@@ -125,13 +125,9 @@ fn pipeline_line(sheet: &mut Sheet, loaded: Option<&Loaded>) {
             Some("`pipeline init` writes a small one"),
         ),
         Some(Loaded { plan: Some(plan), .. }) => {
-            let (nodes, stages) = (plan.nodes().len(), plan.stages().len());
-            sheet.line(
-                Mark::Good,
-                "pipeline.yaml",
-                &format!("{}: {nodes} nodes in {stages} stages", plan.pipeline()),
-                None,
-            );
+            let nodes = crate::units::counted(plan.nodes().len(), "node");
+            let stages = crate::units::counted(plan.stages().len(), "stage");
+            sheet.line(Mark::Good, "pipeline.yaml", &format!("{}: {nodes} in {stages}", plan.pipeline()), None);
         }
         Some(Loaded { diagnostics, .. }) => {
             let count = diagnostics.len();

@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
         let secrets = resolve(&secrets, &plan, &env).await?;
         let masker = Masker::new(secrets.values());
         // the sender is for those who have more to say than signals
-        let (_interrupter, interrupts) = interrupts()?;
+        let (_interrupter, interrupts, _listening) = interrupts(None)?;
         let options = engine::Options {
             run: "gate".to_owned(),
             started: jiff::Timestamp::now().to_string(),

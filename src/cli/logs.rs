@@ -40,5 +40,9 @@ pub(super) fn run(args: &Args, wanted: &Logs) -> Result<Exit, Fault> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => out::say(&format!("{step} said nothing")),
         Err(error) => return Err(Fault::unknown(format!("cannot read the log of {step}: {error}"))),
     }
+    // what processes that it left running printed later
+    if let Ok(file) = open_log(&run.leftover_log(step)) {
+        out::copy(file).map_err(|error| Fault::unknown(format!("cannot read the log of {step}: {error}")))?;
+    }
     Ok(Exit::Passed)
 }

@@ -31,6 +31,8 @@ pub struct Shape {
 pub struct Format<'a> {
     /// The schema's `format`; empty where it has none.
     pub name: &'a str,
+    /// The key that it is the value of; empty for an element of a list.
+    pub key: &'a str,
     /// The scalar.
     pub node: &'a Node,
 }

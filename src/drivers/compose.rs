@@ -297,6 +297,10 @@ async fn run(form: Form, project: &Project, args: &[String], call: &Call<'_>) ->
     match exit {
         Exit::Code(0) => Ok(()),
         Exit::Stopped => Err(Fault::unknown("stopped").into()),
+        Exit::Terminal => {
+            let (message, help) = process::waits_for_terminal("docker compose");
+            Err(Undone::Failed(Failure::new(message).help(help)))
+        }
         Exit::Code(_) | Exit::Signal(_) => {
             let lines = tail.lines();
             let words = lines.last().map(String::as_str).unwrap_or_default();

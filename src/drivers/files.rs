@@ -104,8 +104,7 @@ pub fn read(found: &Found) -> Result<Vec<u8>, Fault> {
             found.size
         )));
     }
-    plain::read(&found.path, SEARCHED)
-        .map_err(|error| Fault::unknown(format!("`{shown}` cannot be read: {error}")))
+    plain::read(&found.path, SEARCHED).map_err(|error| Fault::unknown(format!("`{shown}` cannot be read: {error}")))
 }
 
 /// The SHA-256 of a file of any size, in hexadecimal.

@@ -3,16 +3,17 @@
 //!
 //! A child leads a process group of its own. Its standard output and standard error are one pipe, so that their order
 //! is the true one. When it has exited, what the pipe holds is read on until it is closed or was silent for
-//! [`QUIET`]: a daemon that keeps it open holds nobody up. What the child left running in its group is then ended,
-//! unless [`Leftovers::Keep`] is asked for; such a process should write to a file of its own, because nobody reads
-//! the pipe any more.
+//! [`QUIET`]: a daemon that keeps it open does not delay the end. What the child left running in its group is then ended,
+//! unless [`Leftovers::Keep`] is asked for. The pipe of processes that stay goes to [`LineSink::adopt`].
 
 mod environment;
 mod feed;
 mod group;
 mod lines;
+pub(super) mod live;
 mod program;
 mod pump;
+pub(super) mod reap;
 mod refused;
 #[cfg(test)]
 pub(crate) mod scripts;
@@ -27,6 +28,7 @@ mod wait_portable;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +41,8 @@ pub use group::Group;
 pub(super) use lines::Lines;
 pub use spawn::Running;
 
-/// A command to run. Its environment is exactly `base` and `env`: nothing is inherited.
+/// A command to run. Its environment is exactly `base` and `env`, with `PWD` set to `dir` and no `OLDPWD`: nothing is
+/// inherited.
 #[derive(Clone, Default)]
 pub struct Command {
     /// A path, or a name looked up in its environment's PATH.
@@ -100,6 +103,16 @@ pub trait LineSink: Send + Sync {
 
     /// A line that came in pieces ends where the last piece did.
     fn ends(&self) {}
+
+    /// The start of a line whose end has not come yet, such as a prompt. It comes again, with more, when more was read.
+    fn unfinished(&self, start: &[u8]) {
+        let _ = start;
+    }
+
+    /// Takes the pipe that processes which stay still write to. Dropped, their next write fails.
+    fn adopt(&self, pipe: OwnedFd) {
+        drop(pipe);
+    }
 }
 
 /// Lines that are followed by `\n` each, without it.
@@ -126,6 +139,9 @@ pub enum Exit {
     Signal(i32),
     /// Because it was stopped.
     Stopped,
+    /// It was killed, since it waited for a terminal: the system suspends a process in the background that reads from its
+    /// terminal (SIGTTIN) or changes its modes (SIGTTOU).
+    Terminal,
 }
 
 /// What happens to processes that a child left running in its group.
@@ -152,6 +168,8 @@ pub struct Finished {
 pub struct Captured {
     /// Its exit code; `None` when a signal ended it.
     pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
     /// Its standard output, cut at the limit.
     pub stdout: Vec<u8>,
     /// Its standard error, cut at the limit.
@@ -185,6 +203,35 @@ pub async fn capture(command: &Command, limit: usize, stop: &Stop) -> Result<Cap
     running.finish_apart(stderr, limit, stop).await
 }
 
+/// Runs a helper program that must answer soon: as [`capture`], and it is ended when `limit` is over.
+///
+/// # Errors
+/// [`Fault`] when it cannot be started, was stopped, or did not end in time.
+pub async fn capture_within(command: &Command, bytes: usize, stop: &Stop, limit: Duration) -> Result<Captured, Fault> {
+    let own = Stop { cancel: stop.cancel.child_token(), grace: stop.grace.min(LEFTOVER_GRACE) };
+    let mut work = std::pin::pin!(capture(command, bytes, &own));
+    if let Ok(said) = super::clock::timeout(limit, &mut work).await {
+        return said;
+    }
+    own.cancel.cancel();
+    // its end is waited for: nothing of it may stay
+    match work.await {
+        Err(_) => {
+            let program = command.program.to_string_lossy();
+            Err(Fault::unknown(format!("`{program}` did not end within {}", crate::units::TimeSpan(limit))))
+        }
+        said => said,
+    }
+}
+
+/// Why a program that waited for the terminal was ended, and what to do.
+pub fn waits_for_terminal(program: &str) -> (String, String) {
+    let message = format!("{program} waits for input from the terminal, and was ended: steps have no terminal");
+    let help = "use an option that does not ask (`sudo -n`, `ssh -o BatchMode=yes`, `docker login --password-stdin`), or \
+                pass the answer with `stdin:`";
+    (message, help.to_owned())
+}
+
 /// Where `name` is found in a PATH (a colon-separated list of folders): the first executable file of that name.
 /// A name with a slash is a path already, relative to `dir`.
 ///
@@ -196,5 +243,7 @@ pub fn find_program(name: &OsStr, path: Option<&OsStr>, dir: &Path) -> Result<Pa
 
 #[cfg(test)]
 mod cost;
+#[cfg(test)]
+mod stay_tests;
 #[cfg(test)]
 mod tests;

@@ -147,7 +147,7 @@ pub fn folder(project: &Path, dir: Option<&Path>) -> Result<PathBuf, Fault> {
 
 /// A signal by its name: `SIGKILL`.
 pub fn signal_name(signal: i32) -> String {
-    const NAMES: [(i32, &str); 12] = [
+    const NAMES: [(i32, &str); 21] = [
         (1, "SIGHUP"),
         (2, "SIGINT"),
         (3, "SIGQUIT"),
@@ -160,6 +160,15 @@ pub fn signal_name(signal: i32) -> String {
         (14, "SIGALRM"),
         (15, "SIGTERM"),
         (5, "SIGTRAP"),
+        (7, "SIGBUS"),
+        (10, "SIGUSR1"),
+        (12, "SIGUSR2"),
+        (21, "SIGTTIN"),
+        (22, "SIGTTOU"),
+        (24, "SIGXCPU"),
+        (25, "SIGXFSZ"),
+        (26, "SIGVTALRM"),
+        (31, "SIGSYS"),
     ];
     NAMES
         .iter()
@@ -172,6 +181,8 @@ pub fn advice(code: Option<i32>, signal: Option<i32>, last: &[String]) -> Option
     if last.iter().any(|line| line.contains("\r: not found") || line.contains("$'\\r'") || line.contains("^M")) {
         return Some("a script has CRLF line endings; type: sed -i 's/\\r$//' FILE".to_owned());
     }
+    // shells say 128+n for a command that signal n ended
+    let by_shell = code.filter(|code| (129..=159).contains(code)).map(|code| code - 128);
     match (code, signal) {
         (Some(127), _) => Some(match last.iter().rev().find_map(|line| not_found(line)) {
             Some(name) => format!("`{name}` was not found: install it, or add its folder to PATH by `env:`"),
@@ -185,9 +196,37 @@ pub fn advice(code: Option<i32>, signal: Option<i32>, last: &[String]) -> Option
             "SIGKILL usually means out of memory; look at `dmesg | tail`, or give it more memory or fewer jobs"
                 .to_owned(),
         ),
-        (Some(143), _) | (_, Some(15)) => Some("something ended it by SIGTERM".to_owned()),
-        (Some(139), _) | (_, Some(11)) => Some("it crashed by a bad memory access".to_owned()),
-        _ => None,
+        _ => {
+            let meaning = meaning(signal.or(by_shell)?);
+            Some(match by_shell {
+                Some(number) if signal.is_none() => {
+                    let name = signal_name(number);
+                    format!("exit code {} is 128 + {number}: {name} ended a command of it; {meaning}", 128 + number)
+                }
+                _ => meaning.to_owned(),
+            })
+        }
+    }
+}
+
+/// Why a signal usually comes.
+fn meaning(signal: i32) -> &'static str {
+    match signal {
+        1 => "the terminal or the connection was closed",
+        2 => "something interrupted it, as Ctrl-C does",
+        3 => "something ended it, as Ctrl-\\ does",
+        4 => "the program is built for another processor, or is damaged",
+        6 => "it ended itself, for example after a failed assertion",
+        7 => "it crashed by a bad memory access",
+        8 => "it crashed by a division by zero or another wrong calculation",
+        11 => "it crashed by a bad memory access",
+        13 => "it wrote to a pipe that nothing reads any more, such as `… | head`",
+        14 => "a timer of its own was over",
+        15 => "something ended it by SIGTERM",
+        24 => "it used more processor time than `ulimit -t` allows",
+        25 => "it wrote a file larger than `ulimit -f` allows",
+        31 => "a sandbox (seccomp) forbids one of its system calls",
+        _ => "the signal was sent by another process, or by itself",
     }
 }
 
@@ -280,5 +319,20 @@ mod tests {
             assert_eq!(advice(code, signal, &[line.to_owned()]).as_deref(), Some(help));
         }
         assert_eq!(advice(Some(1), None, &["assertion failed".to_owned()]), None);
+        assert_eq!(advice(Some(128), None, &[]), None);
+        assert_eq!(advice(Some(160), None, &[]), None);
+    }
+
+    #[test]
+    fn an_exit_code_above_128_is_explained_as_the_signal_it_stands_for() {
+        let pipe = "exit code 141 is 128 + 13: SIGPIPE ended a command of it; \
+                    it wrote to a pipe that nothing reads any more, such as `… | head`";
+        assert_eq!(advice(Some(141), None, &[]).as_deref(), Some(pipe));
+        let crash = "exit code 139 is 128 + 11: SIGSEGV ended a command of it; it crashed by a bad memory access";
+        assert_eq!(advice(Some(139), None, &[]).as_deref(), Some(crash));
+        assert_eq!(advice(None, Some(13), &[]).map(|help| help.starts_with("it wrote to a pipe")), Some(true));
+        for code in 129..=159 {
+            assert!(advice(Some(code), None, &[]).is_some(), "{code}");
+        }
     }
 }

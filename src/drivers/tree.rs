@@ -4,6 +4,7 @@
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::call::Call;
 use super::files::{look, problem};
@@ -14,6 +15,8 @@ use crate::units::ByteSize;
 const LEFT_OUT: [&str; 2] = [".git", ".pipeline"];
 /// Files of one search before it is refused.
 const LIMIT: usize = 1_000_000;
+/// How long git may take to list the files.
+const GIT_LIMIT: Duration = Duration::from_secs(60);
 /// Folders in each other before one is refused.
 const DEEPEST: usize = 40;
 
@@ -126,7 +129,8 @@ fn below(project: &Path, start: &Path, found: &mut Vec<PathBuf>) -> Result<(), F
 async fn known_to_git(call: &Call<'_>) -> Option<Vec<PathBuf>> {
     // a program that the repository's configuration names (`core.fsmonitor`) is not started
     let args = ["-c", "core.fsmonitor=false", "ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-    let said = super::process::capture(&call.command("git", args), 256 << 20, &call.stop).await.ok()?;
+    let git = call.command("git", args);
+    let said = super::process::capture_within(&git, 256 << 20, &call.stop, GIT_LIMIT).await.ok()?;
     if said.code != Some(0) {
         return None;
     }

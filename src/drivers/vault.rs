@@ -2,7 +2,7 @@
 //! Shows no value, in no message.
 
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -99,7 +99,7 @@ pub fn keep(project: &Path, name: &str, make: impl FnOnce() -> Result<SecretText
 
 fn tempfile_in(folder: &Path, name: &str) -> io::Result<(PathBuf, std::fs::File)> {
     let path = folder.join(format!(".{name}.{}", std::process::id()));
-    let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    let file = plain::create(&path)?;
     Ok((path, file))
 }
 

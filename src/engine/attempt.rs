@@ -43,6 +43,19 @@ pub(crate) enum Word {
     Ended(NodeId, Box<Ending>),
 }
 
+impl Word {
+    /// The node that it is about.
+    pub fn node(&self) -> NodeId {
+        match self {
+            Word::AttemptFailed { node, .. }
+            | Word::Again(node, _)
+            | Word::Up(node)
+            | Word::Settled(node, _)
+            | Word::Ended(node, _) => *node,
+        }
+    }
+}
+
 /// Who is told.
 pub(crate) trait Hear: Send + Sync {
     /// Takes a word in, with all that follows from it.
@@ -247,7 +260,7 @@ impl Job {
                 biased;
                 () = self.cx.signals.cancel.cancelled() => return Ending::of(State::Cancelled),
                 () = self.cx.signals.stop.cancelled() => return Ending::of(State::Passed),
-                () = tokio::time::sleep(retry_in) => {}
+                () = crate::drivers::clock::sleep(retry_in) => {}
             }
             attempt += 1;
             self.ear.hear(Word::Again(self.node, attempt));
@@ -269,7 +282,12 @@ impl Job {
         let (result, cut, was_up) = watched.run(work, || self.ear.hear(Word::Up(self.node))).await;
         let result = result.map(|caught| caught.unwrap_or_else(|panic| Err(broke(step.kind.name, panic.as_ref()))));
         let ending = match cut {
-            Some(Cut::TimedOut(after)) => timed_out(after, result),
+            Some(Cut::TimedOut(after)) => match result {
+                // a process that was stopped gives no answer: this one had ended by itself
+                Some(Ok(Outcome::Passed(outputs))) if ends_itself(node) => self.passed(step, &cx.output_file, outputs),
+                Some(Ok(Outcome::Failed(failure))) if ends_itself(node) => Ending::failed(failure),
+                result => timed_out(after, result),
+            },
             Some(Cut::NotStopped) => Ending::failed(
                 Failure::new(format!("did not end in {} after the steps it covers", TimeSpan(STOP_LIMIT)))
                     .help("a `during` step must end when it is stopped"),
@@ -306,6 +324,11 @@ impl Job {
             Err(failure) => Ending::failed(failure),
         }
     }
+}
+
+/// Whether an answer after a cancellation means that the process had ended before.
+fn ends_itself(node: &PlanNode) -> bool {
+    node.is_light() && node.covers.is_empty()
 }
 
 /// The time before the attempt after this one.

@@ -34,7 +34,7 @@ use super::{Options, Parts};
 use common::Common;
 use crew::{Crew, Place};
 use desk::Desk;
-pub(super) use desk::run;
+pub(super) use desk::{end_now, run};
 
 /// The longest that the end of an aborted task is waited for.
 const DROPPED: Duration = Duration::from_secs(2);
@@ -170,6 +170,10 @@ impl Dispatch {
     }
 
     fn hear(&mut self, word: Word) {
+        // a task that was dropped may finish its last step: the record says already how the node ended
+        if !self.running.contains_key(&word.node()) {
+            return;
+        }
         match word {
             Word::Again(node, attempt) => self.events.push(Event::NodeStarted { node, attempt }),
             Word::AttemptFailed { node, attempt, failure, retry_in } => {
@@ -343,10 +347,25 @@ impl Dispatch {
         }
     }
 
-    async fn close(mut self) -> RunResult {
-        for task in std::mem::take(&mut self.dropped) {
-            let _ = tokio::time::timeout(DROPPED, task).await;
-        }
+    /// Ends all that runs and the record, and waits for nothing.
+    fn end_now(mut self) {
+        self.interrupts = self.interrupts.max(1);
+        self.scheduler.interrupt(Why::Interrupted);
+        self.scheduler.interrupt(Why::Interrupted);
+        self.obey();
+        self.drop_all();
+        self.close();
+        // its threads may be waiting for something: they are not waited for
+        std::mem::forget(self);
+    }
+
+    /// The result of a run whose record another thread has ended.
+    fn ended_already() -> RunResult {
+        RunResult { state: State::Cancelled, exit_code: 130, elapsed: Duration::ZERO, journal_error: None }
+    }
+
+    /// Writes the end of the record.
+    fn close(&mut self) -> RunResult {
         let facts = Facts {
             interrupted: self.interrupts > 0,
             journal_broke: self.journal_error.is_some(),
@@ -358,7 +377,7 @@ impl Dispatch {
         self.events.push(Event::RunFinished { state, exit_code, elapsed });
         self.flush();
         let exit_code = if self.journal_error.is_some() && exit_code != 130 { 4 } else { exit_code };
-        RunResult { state, exit_code, elapsed, journal_error: self.journal_error }
+        RunResult { state, exit_code, elapsed, journal_error: self.journal_error.take() }
     }
 
     fn because(&self, why: Why, node: NodeId) -> Because {

@@ -9,6 +9,7 @@ use futures::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
+use crate::drivers::clock;
 use crate::event::{AssertionResult, Because, Live, NodeId, State};
 use crate::expr::Scope;
 use crate::kind::{Assertion, Context, Watch};
@@ -35,7 +36,7 @@ const WATCH_AGAIN: Duration = Duration::from_millis(250);
 
 /// Measures a gate to its end. Tells the run every assertion's last word; none after a cancellation.
 pub(crate) async fn gate(job: &Job, node: &PlanNode, gate: &Gate) -> Ending {
-    let limit = node.timeout.map(|timeout| Instant::now() + timeout);
+    let limit = node.timeout.map(|timeout| clock::now() + timeout);
     let mut waiting = (0..).zip(&gate.assertions);
     let mut open = FuturesUnordered::new();
     let mut results: Vec<AssertionResult> = Vec::new();
@@ -54,7 +55,7 @@ pub(crate) async fn gate(job: &Job, node: &PlanNode, gate: &Gate) -> Ending {
         job.ear.hear(Word::Settled(job.node, Box::new(result.clone())));
         results.push(result);
     }
-    let timed_out = node.timeout.filter(|_| limit.is_some_and(|limit| Instant::now() >= limit));
+    let timed_out = node.timeout.filter(|_| limit.is_some_and(|limit| clock::now() >= limit));
     verdict(&results, timed_out)
 }
 
@@ -79,7 +80,7 @@ fn verdict(results: &[AssertionResult], timed_out: Option<Duration>) -> Ending {
 }
 
 async fn assertion_of(job: &Job, index: u32, written: &PlanAssertion, limit: Option<Instant>) -> AssertionResult {
-    let started = Instant::now();
+    let started = clock::now();
     let caught = AssertUnwindSafe(settled(job, index, written, limit)).catch_unwind().await;
     let (title, settled) = caught.unwrap_or_else(|panic| {
         (written.kind.name.to_owned(), Settled::at_once(Err(broke(written.kind.name, panic.as_ref()))))
@@ -91,7 +92,7 @@ async fn assertion_of(job: &Job, index: u32, written: &PlanAssertion, limit: Opt
         warning: written.warning || job.only_looks,
         verdict: settled.verdict,
         findings: settled.findings,
-        elapsed: started.elapsed(),
+        elapsed: clock::now() - started,
         looks: settled.looks,
     }
 }
@@ -152,7 +153,7 @@ async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<I
     let (within, hold) = if job.only_looks { (None, None) } else { (written.within, written.hold) };
     let mut settled = watching.settle(body, within, hold, limit).await;
     if matches!(settled.verdict, Ok(Verdict::Unmet { .. })) {
-        settled.findings = tokio::time::timeout(EXPLAIN, body.explain(&cx)).await.unwrap_or_default();
+        settled.findings = clock::timeout(EXPLAIN, body.explain(&cx)).await.unwrap_or_default();
     }
     (body.title(), settled)
 }
@@ -184,7 +185,7 @@ impl Watching<'_> {
         hold: Option<Duration>,
         limit: Option<Instant>,
     ) -> Settled {
-        let begun = Instant::now();
+        let begun = clock::now();
         let earlier = |at: Instant| limit.map_or(at, |limit| limit.min(at));
         let deadline = within.map(|within| earlier(begun + within)).or(limit.filter(|_| hold.is_some()));
         let patient = |now: Instant| within.is_some() && deadline.is_some_and(|deadline| now < deadline);
@@ -199,7 +200,7 @@ impl Watching<'_> {
         let mut holds_since: Option<Instant> = None;
         loop {
             let holds = self.look(body, &mut looks, deadline.or(limit)).await;
-            let now = Instant::now();
+            let now = clock::now();
             match (holds, hold) {
                 (Look::Holds, None) | (Look::Final, _) => break,
                 (Look::Holds, Some(hold)) => {
@@ -224,9 +225,9 @@ impl Watching<'_> {
                     biased;
                     () = async {
                         watch.changed().await;
-                        tokio::time::sleep_until(now + GAP).await;
+                        clock::sleep_until(now + GAP).await;
                     } => {}
-                    () = tokio::time::sleep_until(until) => {}
+                    () = clock::sleep_until(until) => {}
                 }
             }
         }
@@ -240,15 +241,15 @@ impl Watching<'_> {
             let made = match deadline {
                 None => body.watch(self.cx).await,
                 Some(deadline) => {
-                    let begun = Instant::now();
-                    tokio::time::timeout_at(deadline.max(begun + LAST_LOOK), body.watch(self.cx))
+                    let begun = clock::now();
+                    clock::timeout_at(deadline.max(begun + LAST_LOOK), body.watch(self.cx))
                         .await
-                        .unwrap_or_else(|_| Err(no_answer(begun.elapsed())))
+                        .unwrap_or_else(|_| Err(no_answer(clock::now() - begun)))
                 }
             };
             match made {
-                Err(fault) if fault.transient && deadline.is_some_and(|at| Instant::now() + WATCH_AGAIN < at) => {
-                    tokio::time::sleep(WATCH_AGAIN).await;
+                Err(fault) if fault.transient && deadline.is_some_and(|at| clock::now() + WATCH_AGAIN < at) => {
+                    clock::sleep(WATCH_AGAIN).await;
                 }
                 other => return other,
             }
@@ -256,17 +257,17 @@ impl Watching<'_> {
     }
 
     async fn look(&self, body: &dyn Assertion, looks: &mut Looks, deadline: Option<Instant>) -> Look {
-        let begun = Instant::now();
+        let begun = clock::now();
         looks.count += 1;
         let found = match deadline {
             None => body.measure(self.cx).await,
             Some(deadline) => {
                 let limit = deadline.max(begun + LAST_LOOK);
-                match tokio::time::timeout_at(limit, body.measure(self.cx)).await {
+                match clock::timeout_at(limit, body.measure(self.cx)).await {
                     Ok(found) => found,
                     // What was seen before says more than that this look did not come to its end.
                     Err(_) if matches!(looks.last, Some(Ok(Verdict::Unmet { .. }))) => return Look::Unclear,
-                    Err(_) => Err(no_answer(begun.elapsed())),
+                    Err(_) => Err(no_answer(clock::now() - begun)),
                 }
             }
         };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::drivers::clock;
 use crate::kind::Signals;
 
 /// What a cancelled kind may take beyond the grace before it is dropped.
@@ -19,7 +20,7 @@ pub(super) enum Cut {
     NotStopped,
 }
 
-/// The signals and limits around one attempt.
+/// The signals and limits around one attempt. Times do not go on while the program is suspended.
 pub(super) struct Watched<'a> {
     pub signals: &'a Signals,
     pub during: bool,
@@ -31,7 +32,7 @@ impl Watched<'_> {
     /// The answer of `work` (none when it gave none in time), why it was cut short, and whether it came up.
     pub async fn run<T>(&self, work: impl Future<Output = T>, up: impl Fn()) -> (Option<T>, Option<Cut>, bool) {
         let mut work = std::pin::pin!(work);
-        let mut limit = self.timeout.map(|timeout| (Instant::now() + timeout, Cut::TimedOut(timeout)));
+        let mut limit = self.timeout.map(|timeout| (clock::now() + timeout, Cut::TimedOut(timeout)));
         let (mut was_up, mut stopping) = (false, false);
         let cut = loop {
             tokio::select! {
@@ -55,7 +56,7 @@ impl Watched<'_> {
                 }
                 () = self.signals.stop.cancelled(), if self.during && !stopping => {
                     stopping = true;
-                    limit = Some((Instant::now() + STOP_LIMIT, Cut::NotStopped));
+                    limit = Some((clock::now() + STOP_LIMIT, Cut::NotStopped));
                 }
                 cut = reached(limit) => break cut,
             }
@@ -69,7 +70,7 @@ impl Watched<'_> {
 async fn reached(limit: Option<(Instant, Cut)>) -> Cut {
     match limit {
         Some((at, cut)) => {
-            tokio::time::sleep_until(at).await;
+            clock::sleep_until(at).await;
             cut
         }
         None => std::future::pending().await,

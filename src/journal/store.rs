@@ -209,6 +209,11 @@ impl RunFolder {
         self.logs().join(format!("{}.log", file_name(node)))
     }
 
+    /// What processes printed after their step, by the step's name.
+    pub fn leftover_log(&self, node: &str) -> PathBuf {
+        self.logs().join(format!("{}.left.log", file_name(node)))
+    }
+
     /// The folder of what explains its failures.
     pub fn evidence(&self) -> PathBuf {
         self.path.join("evidence")

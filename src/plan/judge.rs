@@ -13,6 +13,9 @@ use crate::source::{SourceMap, Span};
 use crate::spec::{When, name_problem};
 use crate::units::{ByteSize, Count, Percent, Quantity, Rate, Text, TimeSpan};
 
+/// The format of a duration in which something must end.
+const TIME_LIMIT: &str = "time-limit";
+
 /// What the scalars of a tree refer to.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Found {
@@ -56,7 +59,11 @@ impl Formats for Judge<'_> {
             Value::Bool(value) => value.to_string(),
             _ => return,
         };
-        match format.name {
+        let name = match (format.name, format.key) {
+            ("duration", "timeout" | "within") => TIME_LIMIT,
+            (name, _) => name,
+        };
+        match name {
             "script" => self.script(&text, format.node, out),
             "cel" => self.expression(&text, 0, format.node, true, out),
             "when" => {
@@ -64,7 +71,7 @@ impl Formats for Judge<'_> {
                 self.expression(bare, offset, format.node, false, out);
             }
             "step-id" if !has_mark(&text) => self.step(&text, format.node.span, out),
-            _ if has_mark(&text) => self.template(format.name, &text, format.node, out),
+            _ if has_mark(&text) => self.template(name, &text, format.node, out),
             name => self.value(name, &text, format.node.span, out),
         }
     }
@@ -219,6 +226,7 @@ impl Judge<'_> {
             }
             "bytes" => unit(quantity::<ByteSize>(text), out),
             "duration" => unit(quantity::<TimeSpan>(text), out),
+            TIME_LIMIT => unit(time_limit(text), out),
             "rate" => unit(quantity::<Rate>(text), out),
             "percent" => unit(quantity::<Percent>(text), out),
             "expect-bytes" => unit(expectation::<ByteSize>(text), out),
@@ -252,6 +260,17 @@ pub(super) fn name_help(written: &str) -> String {
     match fixed {
         "" => "names start with a letter, such as `build-1`".to_owned(),
         fixed => format!("write `{fixed}`, or another name of letters, digits, `-` and `_`"),
+    }
+}
+
+/// A time in which something must end: 0 would be over before anything begins.
+fn time_limit(text: &str) -> Result<(), (String, String)> {
+    match TimeSpan::parse(text) {
+        Ok(TimeSpan(time)) if time.is_zero() => {
+            let help = "write how long it may take, such as 30s; without it there is no limit of its own";
+            Err((format!("`{text}` leaves no time, expected more than 0s"), help.to_owned()))
+        }
+        _ => quantity::<TimeSpan>(text),
     }
 }
 

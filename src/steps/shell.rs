@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::diagnostic::{Code, did_you_mean};
-use crate::drivers::process::{Command, Exit, Finished, Leftovers, Running};
+use crate::drivers::process::{Command, Exit, Finished, Leftovers, Running, waits_for_terminal};
 use crate::drivers::script;
 use crate::expect::Expect;
 use crate::kind::{CheckContext, Context, ExistingPath, OutputRow, Script, Step, StepKind};
@@ -62,8 +62,9 @@ pub struct Shell {
     /// the steps it covers are over, and fails if it ends before. Without `ready` it is up at once and may end early.
     #[serde(default)]
     pub ready: Option<Ready>,
-    /// Processes that it leaves in the background stay when it is over; else those of its process group are ended with it.
-    /// One that makes a session of its own (`setsid`, a daemon) goes its own way.
+    /// Processes that it leaves in the background stay after the step; otherwise those of its process group are ended with
+    /// it. A process in a session of its own (`setsid`, a daemon) stays in any case. What such processes print after the step
+    /// goes to a file of its own in the run's `logs` folder, also after the run; the step's log names it.
     #[serde(default)]
     pub leave_running: bool,
 }
@@ -161,6 +162,11 @@ impl Shell {
         let (summary, code, signal) = match finished.exit {
             // only a step that was told to end well gets here stopped, and it was alive until then
             Exit::Stopped => return Outcome::passed(),
+            Exit::Terminal => {
+                let (summary, help) = waits_for_terminal(&name);
+                let findings = tail.findings(cx);
+                return Outcome::Failed(Failure { summary, exit_code: None, findings, help: Some(help) });
+            }
             Exit::Code(code) if self.ready.is_some() => {
                 let when = if starting { "it was up" } else { "the steps it covers were over" };
                 (format!("{name} ended with exit code {code} before {when}"), Some(code), None)

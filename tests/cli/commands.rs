@@ -56,7 +56,7 @@ fn a_gate_that_needs_a_cluster_asks_the_guard_first() {
 fn doctor_tells_what_is_missing_for_this_pipeline_and_what_to_do() {
     let project = project();
     let well = project.run(&["doctor"]).ends(0, &["everything that this pipeline needs is there"]);
-    assert!(well.out.contains("✔ pipeline.yaml  test: 1 nodes in 1 stages"), "{}", well.out);
+    assert!(well.out.contains("✔ pipeline.yaml  test: 1 node in 1 stage"), "{}", well.out);
     project.write("stages/a.yaml", "stage: a\nsteps:\n  lint: { helm: { lint: { chart: chart } } }\n");
     project.write("chart/Chart.yaml", "name: chart\nversion: 1.0.0\n");
     let text = "version: 1\npipeline: test\nsecrets: { token: { env: NO_SUCH_TOKEN } }\nstages: [stages/a.yaml]\n";

@@ -107,7 +107,12 @@ impl Project {
 
     /// Runs the program in the project.
     pub fn run(&self, args: &[&str]) -> Said {
-        said(&mut self.command(args))
+        let mut said = said(&mut self.command(args));
+        if args.contains(&"run") {
+            // the result of a run, which follows what it reports while it runs
+            said.err.push_str(&said.out);
+        }
+        said
     }
 
     /// Starts the program in the project.
@@ -118,10 +123,13 @@ impl Project {
     /// Starts this command of the program.
     pub fn started(&self, mut command: Command) -> Live {
         let mut child =
-            command.current_dir(self.path()).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("started");
+            command.current_dir(self.path()).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("started");
         let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         let (sender, lines) = channel();
+        let result = sender.clone();
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| result.send(line)));
         Live { child, lines, seen: Vec::new() }
     }
 
@@ -130,6 +138,11 @@ impl Project {
         let runs = fs::read_dir(self.path().join(".pipeline/runs")).expect("runs");
         let runs = runs.map(|entry| entry.expect("readable").path());
         runs.max_by_key(|run| fs::metadata(run).and_then(|meta| meta.modified()).expect("a time")).expect("a run")
+    }
+
+    /// The newest run's journal.
+    pub fn read_journal(&self) -> String {
+        fs::read_to_string(self.newest().join("journal.ndjson")).expect("a journal")
     }
 
     /// The newest run's summary.json.
@@ -165,12 +178,13 @@ pub fn said(command: &mut Command) -> Said {
 }
 
 impl Said {
-    /// Asserts the exit code, and that these stand on stderr.
+    /// Asserts the exit code, and that it printed these.
     #[track_caller]
     pub fn ends(self, code: i32, words: &[&str]) -> Self {
         assert_eq!(self.code, code, "{}{}", self.out, self.err);
         for word in words {
-            assert!(self.err.contains(word), "no `{word}` in:\n{}", self.err);
+            let printed = self.err.contains(word) || self.out.contains(word);
+            assert!(printed, "no `{word}` in:\n{}{}", self.err, self.out);
         }
         self
     }
@@ -196,6 +210,12 @@ impl Live {
                 return line;
             }
         }
+    }
+
+    /// The state of its process as /proc names it: `T` when it is suspended.
+    pub fn state(&self) -> char {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
+        stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next()).expect("a state")
     }
 
     pub fn signal(&self, signal: Signal) {

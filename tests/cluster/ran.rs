@@ -64,7 +64,8 @@ impl Ran {
         let summary = folder.as_ref().map(|run| fs::read_to_string(run.join("summary.json")).expect("a summary"));
         Ran {
             code: output.status.code().unwrap_or(-1),
-            err: text(&output.stderr),
+            // the result, on stdout, follows what the run reports on stderr
+            err: text(&output.stderr) + &text(&output.stdout),
             out: text(&output.stdout),
             folder,
             summary: summary.map_or(Value::Null, |text| serde_json::from_str(&text).expect("JSON")),

@@ -2,12 +2,16 @@
 //! anew in place.
 
 use std::io::{IsTerminal, stdin};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::process::getpgrp;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 
+/// How the terminal was before, while it is changed.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
 /// As long as it lives, control characters are not shown; then the terminal is as it was.
-pub(super) struct Hushed(Termios);
+pub(super) struct Hushed(());
 
 impl Hushed {
     /// Nothing where there is no terminal to type at, or where it is another job's: a job in the background that changes
@@ -18,13 +22,23 @@ impl Hushed {
         let before = ours.then(|| tcgetattr(&terminal).ok()).flatten()?;
         let mut modes = before.clone();
         modes.local_modes.remove(LocalModes::ECHOCTL);
-        tcsetattr(&terminal, OptionalActions::Now, &modes).ok().map(|()| Hushed(before))
+        tcsetattr(&terminal, OptionalActions::Now, &modes).ok()?;
+        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+        Some(Hushed(()))
+    }
+}
+
+/// Sets the terminal back, where it was changed.
+pub(super) fn restore() {
+    let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(before) = before {
+        // a terminal that is gone needs nothing
+        let _ = tcsetattr(stdin(), OptionalActions::Now, &before);
     }
 }
 
 impl Drop for Hushed {
     fn drop(&mut self) {
-        // a terminal that is gone needs nothing
-        let _ = tcsetattr(stdin(), OptionalActions::Now, &self.0);
+        restore();
     }
 }

@@ -1,7 +1,9 @@
 //! Where a run is kept: its folder, its journal, its logs and evidence; and the reports written at its end.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,6 +13,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
+use crate::cli::leftover;
 use crate::cli::record::Beside;
 use crate::cli::scratch::scratch;
 use crate::drivers::plain;
@@ -19,11 +22,14 @@ use crate::engine::{NodeFiles, NoticeSender, Recorder, RunFiles};
 use crate::event::{Event, Live, LogSize, NodeId, Record};
 use crate::journal::{LOG_LIMIT, RunFolder, StepLog, Store, Writer};
 use crate::kind::Evidence;
-use crate::mask::Masker;
+use crate::mask::{Masker, SecretText};
 use crate::outcome::Fault;
 use crate::report::story::Story;
 
 const WRITES: &str = "a run needs to write to .pipeline/ in the project's folder";
+
+/// The run's secrets, by name.
+type Secrets = Arc<BTreeMap<String, SecretText>>;
 
 /// A run's place, made before anything runs.
 pub(super) struct Kept {
@@ -34,7 +40,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    pub fn create(project: &Path, masker: &Masker) -> Result<Self, Fault> {
+    pub fn create(project: &Path, masker: &Masker, secrets: &Secrets) -> Result<Self, Fault> {
         let now = Timestamp::now();
         let folder = Store::new(project)
             .create(now)
@@ -43,7 +49,7 @@ impl Kept {
         let writer = Writer::create(&folder.journal(), move || begun.elapsed())
             .map_err(|error| Fault::unknown(error.to_string()).help(WRITES))?
             .masked_by(masker.clone());
-        let files = Files::new(folder.clone(), masker.clone())?;
+        let files = Files::new(folder.clone(), masker.clone(), Arc::clone(secrets))?;
         Ok(Kept { folder, started: now.to_string(), recorder: Box::new(Journal(writer)), files: Arc::new(files) })
     }
 }
@@ -106,14 +112,16 @@ pub(super) struct Files {
 struct Shared {
     folder: RunFolder,
     masker: Masker,
+    /// What `masker` hides.
+    secrets: Secrets,
     /// What could not be kept, in words.
     lost: Mutex<Vec<String>>,
 }
 
 impl Files {
-    fn new(folder: RunFolder, masker: Masker) -> Result<Self, Fault> {
+    fn new(folder: RunFolder, masker: Masker, secrets: Secrets) -> Result<Self, Fault> {
         let scratch = scratch(folder.id())?;
-        Ok(Files { shared: Arc::new(Shared { folder, masker, lost: Mutex::default() }), scratch })
+        Ok(Files { shared: Arc::new(Shared { folder, masker, secrets, lost: Mutex::default() }), scratch })
     }
 
     /// The folder for temporary files.
@@ -188,6 +196,15 @@ impl LineSink for OfNode {
 
     fn ends(&self) {
         self.log().ends();
+    }
+
+    fn adopt(&self, pipe: OwnedFd) {
+        let file = self.shared.folder.leftover_log(&self.name);
+        let words = match leftover::start(pipe, &file, &self.shared.secrets) {
+            Ok(()) => format!("left running; what it prints from now on goes to {}", shown(&file)),
+            Err(error) => format!("warning: left running, but what it prints from now on cannot be kept: {error}"),
+        };
+        self.line(words.as_bytes());
     }
 }
 

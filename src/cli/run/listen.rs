@@ -17,7 +17,7 @@ use crate::report::progress::Progress;
 use crate::report::reporter::Reporters;
 use crate::report::story::Story;
 use crate::report::styled::Styled;
-use crate::units::ByteSize;
+use crate::units::{ByteSize, counted};
 
 /// What the reporters leave: the whole story, and what could not be written.
 pub(super) type Heard = (Story, Vec<(&'static str, io::Error)>);
@@ -83,7 +83,10 @@ impl Listener {
                 0 => "them all".to_owned(),
                 bytes => format!("them, but for {} in the middle of long logs", ByteSize(bytes)),
             };
-            out::say(&format!("{dropped} lines came too fast to be shown here; `pipeline logs` has {has}"));
+            out::say(&format!(
+                "{} came too fast to be shown here; `pipeline logs` has {has}",
+                counted(dropped, "line")
+            ));
         }
         heard
     }

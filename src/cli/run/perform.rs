@@ -56,7 +56,7 @@ impl Ready {
         lock: &mut Lock,
         ended: &[RunFolder],
     ) -> Result<Exit, Fault> {
-        let kept = match keep::Kept::create(&self.plan.settings().project, &self.masker) {
+        let kept = match keep::Kept::create(&self.plan.settings().project, &self.masker, &self.secrets) {
             Ok(kept) => kept,
             Err(fault) => {
                 out::error(&fault.message, fault.help.as_deref());
@@ -64,7 +64,8 @@ impl Ready {
             }
         };
         let run = kept.folder.id().to_owned();
-        let (sender, interrupts) = signals::interrupts()?;
+        let last_words = signals::last_words(kept.folder.clone(), kept.files.scratch_folder().to_owned());
+        let (sender, mut interrupts, _listening) = signals::interrupts(Some(last_words))?;
         let runner = Runner {
             pid: std::process::id(),
             host: lock::host(),
@@ -80,9 +81,21 @@ impl Ready {
         let tenure = if self.touches_cluster(&selection, course.as_ref()) {
             let holder = format!("{run}@{}", runner.host);
             let store = Store::new(&self.plan.settings().project);
-            match Tenure::begin(&self.world, &self.plan, holder, &store, wish.patience, sender).await {
-                Ok(tenure) => Some(tenure),
-                Err(fault) => {
+            let begin = Tenure::begin(&self.world, &self.plan, holder, &store, wish.patience, sender);
+            let begun = tokio::select! {
+                biased;
+                Some(_) = interrupts.recv() => None,
+                begun = begin => Some(begun),
+            };
+            match begun {
+                Some(Ok(tenure)) => Some(tenure),
+                None => {
+                    drop(kept.recorder);
+                    let _ = store.remove(&kept.folder);
+                    out::say("interrupted: nothing was run");
+                    return Ok(Exit::Interrupted);
+                }
+                Some(Err(fault)) => {
                     // It has run nothing: no record of it is worth keeping.
                     drop(kept.recorder);
                     let _ = store.remove(&kept.folder);
@@ -141,14 +154,17 @@ impl Ready {
         if passed_unkept {
             exit = Exit::Report;
         }
-        out::say(&format!("\n{}", crate::report::text::summary(&story).trim_end()));
+        // the result is data: it goes to stdout, and a terminal shows it below the progress
+        out::say("");
+        out::styled(&format!("{}\n", crate::report::text::summary(&story).trim_end()));
         if passed_unkept {
             let help = "make room on the disk and run it again; the exit code is 4";
             out::error("all of it passed, but its record is not whole: see `not written` above", Some(help));
         }
         if exit != Exit::Passed {
-            out::say(&format!("logs and evidence: {}", keep::shown(kept.folder.path())));
-            out::say(&keep::where_to_look(&kept.folder, &story, readable, &wish.called));
+            let logs = keep::shown(kept.folder.path());
+            let more = keep::where_to_look(&kept.folder, &story, readable, &wish.called);
+            out::styled(&format!("logs and evidence: {logs}\n{more}\n"));
         }
         // The process ends next: what is known of thousands of steps need not be taken apart before.
         std::mem::forget((story, Arc::clone(&self.plan)));

@@ -1,24 +1,46 @@
-//! SIGINT and SIGTERM, handed to the engine as they come.
+//! Interrupts of a run: its signals, handed to the engine as they come.
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::engine::Interrupt;
+use super::echo;
+use crate::drivers::signals::{self, Listener};
+use crate::engine::{self, Interrupt};
+use crate::journal::RunFolder;
 use crate::outcome::Fault;
 
-/// Signals from now on, by number. A closed terminal (SIGHUP) counts as SIGTERM.
-pub(in crate::cli) fn interrupts() -> Result<(UnboundedSender<Interrupt>, UnboundedReceiver<Interrupt>), Fault> {
-    let (sender, receiver) = unbounded_channel();
-    for (kind, number) in [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15), (SignalKind::hangup(), 15)] {
-        let mut stream = signal(kind).map_err(|error| Fault::unknown(format!("cannot listen for signals: {error}")))?;
-        let sender = sender.clone();
-        tokio::spawn(async move {
-            while stream.recv().await.is_some() {
-                if sender.send(Interrupt::Signal(number)).is_err() {
-                    break;
-                }
-            }
-        });
+/// Interrupts go to a receiver as long as this lives; afterwards they end the program.
+pub(in crate::cli) struct Listening(());
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        signals::forget();
     }
-    Ok((sender, receiver))
+}
+
+/// What interrupts come through.
+type Channel = (UnboundedSender<Interrupt>, UnboundedReceiver<Interrupt>, Listening);
+
+/// Signals from now on, by number. `last_words` are for a program that has to end at once.
+pub(in crate::cli) fn interrupts(last_words: Option<Box<dyn FnOnce() + Send>>) -> Result<Channel, Fault> {
+    signals::start()?;
+    let (sender, receiver) = unbounded_channel();
+    let to = sender.clone();
+    let hear = Box::new(move |signal| to.send(Interrupt::Signal(signal)).is_ok());
+    signals::listen(Listener { hear, last_words });
+    Ok((sender, receiver, Listening(())))
+}
+
+/// Ends the record of a run whose own thread does not answer, and leaves nothing private.
+pub(super) fn last_words(folder: RunFolder, scratch: std::path::PathBuf) -> Box<dyn FnOnce() + Send> {
+    Box::new(move || {
+        engine::end_record_now();
+        echo::restore();
+        let story = if folder.summary().exists() { None } else { crate::cli::record::story(&folder).ok() };
+        if let Some(story) = story {
+            // the record is whole; the reports can be made from it again
+            let _ = super::keep::reports(&folder, &story);
+        }
+        let _ = std::fs::remove_dir_all(scratch);
+        crate::cli::out::say("interrupted: ended at once");
+    })
 }

@@ -24,7 +24,7 @@ pub(super) async fn gone(ready: &Ready, past: &Past, gates: &[NodeId]) -> Result
     if gates.is_empty() {
         return Ok(Some(Vec::new()));
     }
-    let (sender, interrupts) = signals::interrupts()?;
+    let (sender, interrupts, _listening) = signals::interrupts(None)?;
     let slow = Arc::new(AtomicBool::new(false));
     let late = Arc::clone(&slow);
     let limit = tokio::spawn(async move {

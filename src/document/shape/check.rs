@@ -149,7 +149,8 @@ impl<'a> Check<'a> {
         let scalar = !matches!(node.value, Value::Null | Value::List(_) | Value::Map(_));
         if (scalar && !format.is_empty()) || marked {
             let before = self.out.len();
-            self.formats.judge(Format { name: format, node }, self.out);
+            let key = if let Some(Step::Key(key)) = self.path.last() { key } else { "" };
+            self.formats.judge(Format { name: format, key, node }, self.out);
             self.wrong |= self.out.iter().skip(before).any(|new| new.severity == Severity::Error);
         }
     }

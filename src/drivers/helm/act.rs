@@ -6,7 +6,7 @@ use super::pending::{Author, Repair};
 use super::release::Release;
 use super::{Chart, Helm, Version};
 use crate::drivers::call::{Call, Tail, Undone};
-use crate::drivers::process::{Command, Exit, capture, run};
+use crate::drivers::process::{Command, Exit, capture, run, waits_for_terminal};
 use crate::outcome::{Failure, Fault, Finding};
 
 /// Bytes of rendered manifests before they are refused: 64 MiB.
@@ -279,6 +279,10 @@ pub(super) async fn act(command: &Command, doing: &str, call: &Call<'_>) -> Resu
         Exit::Signal(signal) => {
             let summary = format!("{doing} was ended by signal {signal}");
             Err(Undone::Failed(Failure::new(summary)))
+        }
+        Exit::Terminal => {
+            let (message, help) = waits_for_terminal(doing);
+            Err(Undone::Failed(Failure::new(message).help(help)))
         }
         Exit::Stopped => Err(Fault::unknown("stopped").into()),
     }

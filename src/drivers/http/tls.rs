@@ -55,7 +55,8 @@ fn roots(file: &Path) -> Result<RootCertStore, HttpError> {
     let unreadable =
         |error: &dyn std::fmt::Display| HttpError::Ca(format!("the certificates in `{shown}` cannot be read: {error}"));
     let pem = plain::read(file, PEM_LIMIT).map_err(|error| unreadable(&error))?;
-    let all = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().map_err(|error| unreadable(&error))?;
+    let all =
+        CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().map_err(|error| unreadable(&error))?;
     let mut roots = RootCertStore::empty();
     if roots.add_parsable_certificates(all).0 == 0 {
         return Err(HttpError::Ca(format!("`{shown}` holds no certificate (-----BEGIN CERTIFICATE-----)")));

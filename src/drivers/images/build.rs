@@ -7,7 +7,7 @@ use super::Images;
 use super::engine::{Engine, EngineName};
 use super::facts::Facts;
 use crate::drivers::call::{Call, Tail, Undone};
-use crate::drivers::process::{Command, Exit, run};
+use crate::drivers::process::{Command, Exit, run, waits_for_terminal};
 use crate::outcome::{Failure, Fault, Finding};
 use crate::units::ByteSize;
 
@@ -177,6 +177,10 @@ impl Images {
             }
             Exit::Signal(signal) => {
                 Err(Undone::Failed(failure(&format!("{doing} was ended by signal {signal} and"), None, tail.lines())))
+            }
+            Exit::Terminal => {
+                let (message, help) = waits_for_terminal(&doing);
+                Err(Undone::Failed(Failure::new(message).help(help)))
             }
             Exit::Stopped => Err(Fault::unknown("stopped").into()),
         }

@@ -1,12 +1,14 @@
 //! A child's environment: as texts for the kernel, or, for std, as the difference from ours, which std copies faster than
 //! it takes in every variable anew. Starts nothing.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString, c_char};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::ptr::null;
 use std::sync::{Arc, LazyLock, Weak};
@@ -16,8 +18,11 @@ use super::texts::Texts;
 /// Our own, which nothing in this program changes.
 static OURS: LazyLock<BTreeMap<OsString, OsString>> = LazyLock::new(|| std::env::vars_os().collect());
 
-/// Gives `child` exactly the variables of `base` and of `own`, which win.
-pub fn give(child: &mut Command, base: &BTreeMap<String, String>, own: &BTreeMap<OsString, OsString>) {
+/// The folder that a program starts in, for itself, and the one before it: what the caller's are says nothing.
+const FOLDERS: [&str; 2] = ["PWD", "OLDPWD"];
+
+/// Gives `child` exactly the variables of `base` and of `own`, which win, for a start in `dir`.
+pub fn give(child: &mut Command, base: &BTreeMap<String, String>, own: &BTreeMap<OsString, OsString>, dir: &Path) {
     for change in changes(&OURS, base) {
         match change {
             (name, Some(value)) => child.env(name, value),
@@ -25,6 +30,21 @@ pub fn give(child: &mut Command, base: &BTreeMap<String, String>, own: &BTreeMap
         };
     }
     child.envs(own);
+    child.env(FOLDERS[0], written(dir).as_os_str()).env_remove(FOLDERS[1]);
+}
+
+/// A folder as `PWD` names it: absolute, without `.` and `..`; shells do not believe anything else.
+fn written(dir: &Path) -> Cow<'_, Path> {
+    let bytes = dir.as_os_str().as_bytes();
+    let dotted =
+        |bytes: &[u8]| memchr::memmem::find(bytes, b"/.").is_some() || memchr::memmem::find(bytes, b"//").is_some();
+    if bytes.starts_with(b"/") && !dotted(bytes) {
+        return Cow::Borrowed(dir);
+    }
+    let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let climbs = absolute.components().any(|part| part == std::path::Component::ParentDir);
+    let real = if climbs { absolute.canonicalize().ok() } else { None };
+    Cow::Owned(real.unwrap_or_else(|| absolute.components().collect::<PathBuf>()))
 }
 
 /// Variables as `NAME=value` texts. Those that many children share are written down once for all that a thread starts.
@@ -41,6 +61,8 @@ struct Shared {
     #[expect(dead_code, reason = "holds what `list` points to")]
     texts: Texts,
     list: Vec<*const c_char>,
+    /// Where [`FOLDERS`] are among them.
+    folders: Vec<usize>,
 }
 
 thread_local! {
@@ -52,26 +74,38 @@ impl Shared {
     fn new(base: &Arc<BTreeMap<String, String>>) -> io::Result<Self> {
         let mut texts = Texts::default();
         base.iter().try_for_each(|(name, value)| texts.add(&[name.as_bytes(), b"=", value.as_bytes()]))?;
-        Ok(Shared { of: Arc::downgrade(base), list: texts.pointers().collect(), texts })
+        let folders = base.keys().enumerate().filter(|(_, name)| FOLDERS.contains(&name.as_str()));
+        let folders = folders.map(|(at, _)| at).collect();
+        Ok(Shared { of: Arc::downgrade(base), list: texts.pointers().collect(), texts, folders })
     }
 }
 
 impl Block {
-    /// The variables of `base` and of `own`, which win.
+    /// The variables of `base` and of `own`, which win, for a start in `dir`.
     ///
     /// # Errors
     /// Of kind [`io::ErrorKind::InvalidInput`] when there is a NUL in one.
-    pub fn new(base: &Arc<BTreeMap<String, String>>, own: &BTreeMap<OsString, OsString>) -> io::Result<Self> {
+    pub fn new(
+        base: &Arc<BTreeMap<String, String>>,
+        own: &BTreeMap<OsString, OsString>,
+        dir: &Path,
+    ) -> io::Result<Self> {
         let mut shared = LAST.take();
         // its texts are of a map that still lives, so no other can lie there
         if shared.of.strong_count() == 0 || !std::ptr::eq(shared.of.as_ptr(), Arc::as_ptr(base)) {
             shared = Shared::new(base)?;
         }
-        let bytes = own.iter().map(|(name, value)| name.len() + 1 + value.len()).sum();
-        let mut texts = Texts::with_room(own.len(), bytes);
-        own.iter().try_for_each(|(name, value)| texts.add(&[name.as_bytes(), b"=", value.as_bytes()]))?;
+        let bytes: usize = own.iter().map(|(name, value)| name.len() + 1 + value.len()).sum();
+        let dir = written(dir);
+        let dir = dir.as_os_str().as_bytes();
+        let mut texts = Texts::with_room(own.len() + 1, bytes + FOLDERS[0].len() + 1 + dir.len());
+        let is_folder = |name: &OsString| FOLDERS.iter().any(|folder| name == folder);
+        let mut others = own.iter().filter(|(name, _)| !is_folder(name));
+        others.try_for_each(|(name, value)| texts.add(&[name.as_bytes(), b"=", value.as_bytes()]))?;
+        texts.add(&[FOLDERS[0].as_bytes(), b"=", dir])?;
         let twice = own.keys().filter_map(|name| name.to_str()).filter(|name| base.contains_key(*name));
-        let hidden = twice.filter_map(|name| base.keys().position(|other| other == name)).collect();
+        let hidden = twice.filter_map(|name| base.keys().position(|other| other == name));
+        let hidden = hidden.chain(shared.folders.iter().copied()).collect();
         Ok(Block { shared, own: texts, hidden })
     }
 
@@ -137,5 +171,13 @@ mod tests {
             .map(|(name, value)| format!("{}={}", name.display(), value.map_or("gone".into(), OsStr::to_string_lossy)))
             .collect();
         assert_eq!(told, ["A=gone", "C=x", "D=4", "E=gone", "F=6"]);
+    }
+
+    #[test]
+    fn a_folder_is_written_as_shells_take_it() {
+        for (dir, shown) in [("/a/b", "/a/b"), ("/a/./b//c", "/a/b/c"), ("/usr/../usr", "/usr"), ("/", "/")] {
+            assert_eq!(written(Path::new(dir)).to_str(), Some(shown));
+        }
+        assert!(written(Path::new("a")).is_absolute());
     }
 }

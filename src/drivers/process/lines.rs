@@ -35,9 +35,12 @@ impl Lines {
         }
         if start == buffer.len() {
             buffer.clear();
-        } else if start > 0 {
+            return;
+        }
+        if start > 0 {
             buffer.drain(..start);
         }
+        sink.unfinished(buffer);
     }
 
     /// Hands on a last line that has no end.

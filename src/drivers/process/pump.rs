@@ -117,6 +117,27 @@ impl<'a> Pump<'a> {
         }
     }
 
+    /// Reads no further; the pipe, where processes still hold its other end.
+    pub fn end_and_pipe(mut self) -> Option<OwnedFd> {
+        let pipe = match std::mem::replace(&mut self.pipe, Pipe::Over) {
+            Pipe::Unwatched(pipe) => Some(pipe),
+            Pipe::Watched(pipe) => pipe.into_nonblocking_fd().ok(),
+            Pipe::Over => None,
+        };
+        let Some(pipe) = pipe else {
+            self.end();
+            return None;
+        };
+        self.pipe = Pipe::Unwatched(pipe);
+        self.read_rest();
+        let pipe = match std::mem::replace(&mut self.pipe, Pipe::Over) {
+            Pipe::Unwatched(pipe) => Some(pipe),
+            Pipe::Watched(_) | Pipe::Over => None,
+        };
+        self.end();
+        pipe.filter(|pipe| rustix::io::ioctl_fionbio(pipe, false).is_ok())
+    }
+
     /// Reads no further; what was kept.
     pub fn end(mut self) -> Vec<u8> {
         match &mut self.into {

@@ -11,10 +11,11 @@ use tokio::time::Instant;
 use super::feed::Feed;
 use super::group::Group;
 use super::lines::Lines;
+use super::live::{self, Registered};
 use super::pump::{Into, Pump};
 use super::refused::{not_started, out_of};
 use super::start::{Ends, Started};
-use super::wait::{Watcher, Way};
+use super::wait::{Watcher, Way, has_exited, waits_for_terminal};
 use super::{
     Captured, Command, DRAIN_LIMIT, Exit, Finished, LEFTOVER_GRACE, Leftovers, LineSink, QUIET, Stop, program,
 };
@@ -37,6 +38,21 @@ struct Child {
     watcher: Watcher,
     /// Set when it was reaped: its id is free from then on.
     status: Option<ExitStatus>,
+    /// Until it and its group have ended.
+    _registered: Registered,
+}
+
+/// How long a child may wait for a terminal before it is noticed.
+const TERMINAL_CHECK: Duration = Duration::from_millis(500);
+
+/// Why a child is waited for no longer.
+enum Life {
+    /// It has exited by itself.
+    Over,
+    /// It was told to stop; its group has time until then.
+    Stopping(Instant),
+    /// It waits for a terminal.
+    Terminal,
 }
 
 impl Running {
@@ -68,10 +84,12 @@ impl Running {
             let (writer, reader) = Feed::new(bytes.clone()).map_err(|error| out_of(command, &error))?;
             (feed, ends.input) = (writer, Some(reader));
         }
+        let starting = live::begin().map_err(|error| out_of(command, &error))?;
         let started = Started::new(command, &program, ends, way);
         let mut started = started.map_err(|error| not_started(command, &program, &error))?;
         let watcher = Watcher::of(started.pid, started.pidfd.take(), way);
-        let child = Child { watcher, started, status: None };
+        let registered = starting.started(started.pid);
+        let child = Child { watcher, started, status: None, _registered: registered };
         Ok(Running { child, stdout, feed, patience: Duration::ZERO })
     }
 
@@ -101,7 +119,9 @@ impl Running {
             // boxed: a step that is over by now needs no room for it
             None => Box::pin(child.attend(&mut [&mut pump], &mut feed, stop, leftovers)).await,
         };
-        pump.end();
+        if let (Ok(_), Some(pipe)) = (&finished, pump.end_and_pipe()) {
+            sink.adopt(pipe);
+        }
         finished
     }
 
@@ -111,12 +131,16 @@ impl Running {
         let mut out = Pump::new(stdout, Into::Kept(Vec::new(), limit));
         let mut err = Pump::new(stderr, Into::Kept(Vec::new(), limit));
         let finished = child.attend(&mut [&mut out, &mut err], &mut feed, stop, Leftovers::End).await?;
-        let code = match finished.exit {
-            Exit::Code(code) => Some(code),
-            Exit::Signal(_) => None,
+        let (code, signal) = match finished.exit {
+            Exit::Code(code) => (Some(code), None),
+            Exit::Signal(signal) => (None, Some(signal)),
             Exit::Stopped => return Err(Fault::unknown("stopped")),
+            Exit::Terminal => {
+                let (message, help) = super::waits_for_terminal("the program");
+                return Err(Fault::environment(message).help(help));
+            }
         };
-        Ok(Captured { code, stdout: out.end(), stderr: err.end() })
+        Ok(Captured { code, signal, stdout: out.end(), stderr: err.end() })
     }
 }
 
@@ -146,10 +170,16 @@ impl Child {
         leftovers: Leftovers,
     ) -> Result<Finished, Fault> {
         let group = Group::of(self.started.pid);
-        let stopping = if self.status.is_some() { None } else { self.live(pumps, feed, stop).await? };
+        let life = if self.status.is_some() { Life::Over } else { self.live(pumps, feed, stop).await? };
+        let stopping = if let Life::Stopping(until) = life { Some(until) } else { None };
+        let terminal = matches!(life, Life::Terminal);
+        if terminal {
+            group.kill();
+            self.watcher.exited().await.map_err(unseen)?;
+        }
         drain(pumps).await;
         let status = self.reap()?;
-        let end = leftovers == Leftovers::End || stopping.is_some();
+        let end = leftovers == Leftovers::End || stopping.is_some() || terminal;
         let ended_leftovers = end && group.terminate();
         if ended_leftovers {
             let grace = stopping
@@ -160,27 +190,37 @@ impl Child {
                 () = read_on(pumps) => {}
             }
         }
-        let exit = if stopping.is_some() { Exit::Stopped } else { exit(status) };
+        let exit = match life {
+            Life::Stopping(_) => Exit::Stopped,
+            Life::Terminal => Exit::Terminal,
+            Life::Over => exit(status),
+        };
         Ok(Finished { exit, ended_leftovers })
     }
 
-    /// Until the child has exited. When it was told to stop: until when its group has time to.
-    async fn live(
-        &mut self,
-        pumps: &mut [&mut Pump<'_>],
-        feed: &mut Feed,
-        stop: &Stop,
-    ) -> Result<Option<Instant>, Fault> {
+    /// Until the child has exited or waits for a terminal.
+    async fn live(&mut self, pumps: &mut [&mut Pump<'_>], feed: &mut Feed, stop: &Stop) -> Result<Life, Fault> {
         let group = Group::of(self.started.pid);
         let mut cancelled = std::pin::pin!(stop.cancel.cancelled());
+        let mut check = std::pin::pin!(tokio::time::sleep(TERMINAL_CHECK));
         loop {
             tokio::select! {
                 biased;
-                seen = self.watcher.exited() => return seen.map(|()| None).map_err(unseen),
+                seen = self.watcher.exited() => return seen.map(|()| Life::Over).map_err(unseen),
                 () = &mut cancelled => break,
-                () = any(pumps) => if self.is_over(pumps)? { return Ok(None) },
+                () = any(pumps) => if self.is_over(pumps)? { return Ok(Life::Over) },
                 () = feed.next() => {}
+                () = &mut check => {
+                    if waits_for_terminal(self.started.pid) {
+                        return Ok(Life::Terminal);
+                    }
+                    check.as_mut().reset(Instant::now() + TERMINAL_CHECK);
+                }
             }
+        }
+        // it may have ended by itself before the time was over that ends it
+        if has_exited(self.started.pid) {
+            return Ok(Life::Over);
         }
         let deadline = Instant::now() + stop.grace;
         group.terminate();
@@ -189,12 +229,12 @@ impl Child {
         loop {
             tokio::select! {
                 biased;
-                seen = self.watcher.exited() => return seen.map(|()| Some(deadline)).map_err(unseen),
+                seen = self.watcher.exited() => return seen.map(|()| Life::Stopping(deadline)).map_err(unseen),
                 () = &mut grace, if !killed => {
                     group.kill();
                     killed = true;
                 }
-                () = any(pumps) => if self.is_over(pumps)? { return Ok(Some(deadline)) },
+                () = any(pumps) => if self.is_over(pumps)? { return Ok(Life::Stopping(deadline)) },
                 () = feed.next() => {}
             }
         }

@@ -95,7 +95,7 @@ fn by_duct(command: &Command, program: &Path, ends: Ends) -> io::Result<duct::Ha
     let mut own = std::process::Command::new(program);
     own.args(&command.args).current_dir(&command.dir).process_group(0);
     own.stdin(ends.input.map_or_else(Stdio::null, Stdio::from)).stdout(ends.out).stderr(err);
-    environment::give(&mut own, &command.base, &command.env);
+    environment::give(&mut own, &command.base, &command.env, &command.dir);
     let own = Mutex::new(Some(own));
     let nothing: [(OsString, OsString); 0] = [];
     duct::cmd(program, None::<OsString>)

@@ -40,7 +40,16 @@ mod here {
     /// Signals that this program or its runtime handles, or std ignores for it alone (SIGPIPE): in the child they mean
     /// what they mean to everybody. Others are inherited, so that `nohup` does what it is for. `execve` would put
     /// handlers away too, but the signals must be let through before.
-    const HANDLED: [c_int; 5] = [libc::SIGHUP, libc::SIGINT, libc::SIGTERM, libc::SIGCHLD, libc::SIGPIPE];
+    const HANDLED: [c_int; 8] = [
+        libc::SIGHUP,
+        libc::SIGINT,
+        libc::SIGQUIT,
+        libc::SIGTERM,
+        libc::SIGTSTP,
+        libc::SIGCONT,
+        libc::SIGCHLD,
+        libc::SIGPIPE,
+    ];
 
     /// Bytes of a child's stack; what runs on it is [`child`] alone.
     const STACK: usize = 32 * 1024;
@@ -88,7 +97,7 @@ mod here {
         texts.add(&[dir])?;
         texts.add(&[program])?;
         command.args.iter().try_for_each(|arg| texts.add(&[arg.as_bytes()]))?;
-        let block = Block::new(&command.base, &command.env)?;
+        let block = Block::new(&command.base, &command.env, &command.dir)?;
         let (list, env) = (texts.list(), block.list());
         let task = Task {
             dir: list[0],
@@ -210,9 +219,11 @@ mod here {
 
         #[tokio::test]
         async fn every_signal_that_is_caught_is_put_away_in_children() {
-            // what the program listens to: `cli::run::signals`, and `wait_portable`
-            for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::child()] {
-                let _listening = signal(kind).expect("it can be listened to");
+            // what the program listens to: `drivers::signals`, and `wait_portable`
+            for number in
+                [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP, libc::SIGCONT, libc::SIGCHLD]
+            {
+                let _listening = signal(SignalKind::from_raw(number)).expect("it can be listened to");
             }
             // std's, for a stack that has overflown: they come from the child's own doing alone, and end it; 32 to 34 are
             // glibc's own, which it keeps from everybody

@@ -51,7 +51,7 @@ impl LineSink for Counted {
     }
 }
 
-fn sh(script: &str) -> Command {
+pub(super) fn sh(script: &str) -> Command {
     let env = std::env::var_os("PATH").map(|path| (OsString::from("PATH"), path));
     Command {
         program: "sh".into(),
@@ -62,7 +62,7 @@ fn sh(script: &str) -> Command {
     }
 }
 
-fn never() -> Stop {
+pub(super) fn never() -> Stop {
     Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(5) }
 }
 
@@ -125,7 +125,8 @@ async fn the_environment_is_exactly_what_was_given() {
     for _ in 0..2 {
         let (exit, mut lines) = lines_of(&command).await;
         lines.sort();
-        assert_eq!((exit, lines), (Exit::Code(0), vec!["A=b c".to_owned(), "B=d".to_owned()]));
+        let given = ["A=b c", "B=d", "PWD=/"].map(str::to_owned);
+        assert_eq!((exit, lines), (Exit::Code(0), given.to_vec()));
     }
 }
 
@@ -287,7 +288,7 @@ async fn no_descriptor_leaks_into_another_child() {
 #[tokio::test]
 async fn captures_both_streams_apart_and_cut() {
     let script = "printf hello; printf 'oh dear' >&2; exit 4";
-    let Captured { code, stdout, stderr } = capture(&sh(script), 5, &never()).await.expect("sh is everywhere");
+    let Captured { code, stdout, stderr, .. } = capture(&sh(script), 5, &never()).await.expect("sh is everywhere");
     assert_eq!((code, &stdout[..], &stderr[..]), (Some(4), &b"hello"[..], &b"oh de"[..]));
 }
 

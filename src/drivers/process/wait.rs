@@ -89,6 +89,14 @@ impl Watcher {
     }
 }
 
+/// Whether the child is suspended because it reads from a terminal, or changes its modes.
+pub fn waits_for_terminal(pid: Pid) -> bool {
+    let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let stopped = waitid(WaitId::Pid(pid), options).ok().flatten();
+    let signal = stopped.and_then(|status| status.stopping_signal());
+    signal.is_some_and(|signal| [libc::SIGTTIN, libc::SIGTTOU].contains(&signal))
+}
+
 /// Whether the child has exited. A child that somebody else reaped counts: it will not exit again.
 pub fn has_exited(pid: Pid) -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;

@@ -1,12 +1,14 @@
 //! The one lock of a run: whoever has something to say takes it, and carries the turn out that follows from it, on its
 //! own thread. Nobody is woken to decide.
 
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError, Weak};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
 
-use super::Dispatch;
+use super::{DROPPED, Dispatch};
 use crate::engine::attempt::{Hear, Word};
 use crate::engine::finish::RunResult;
 use crate::engine::outputs::OutputFolder;
@@ -20,6 +22,28 @@ pub(super) struct Desk {
     over: Notify,
 }
 
+/// The run of this process, for [`end_now`].
+static CURRENT: Mutex<Weak<Desk>> = Mutex::new(Weak::new());
+/// How long [`end_now`] waits for a turn to end.
+const TURN_LIMIT: Duration = Duration::from_millis(100);
+/// Between two checks whether a turn has ended.
+const TURN_CHECK: Duration = Duration::from_millis(5);
+
+/// Writes the end of the run's record at once, on this thread: the run's own thread does not answer. Nothing where no run
+/// is going on.
+pub(in crate::engine) fn end_now() {
+    let Some(desk) = CURRENT.lock().unwrap_or_else(PoisonError::into_inner).upgrade() else { return };
+    let until = Instant::now() + TURN_LIMIT;
+    loop {
+        match desk.dispatch.try_lock() {
+            Ok(mut held) => return held.take().into_iter().for_each(Dispatch::end_now),
+            Err(TryLockError::Poisoned(_)) => return,
+            Err(TryLockError::WouldBlock) if Instant::now() >= until => return,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(TURN_CHECK),
+        }
+    }
+}
+
 /// Runs a plan to its end.
 pub(in crate::engine) async fn run(
     options: Options,
@@ -31,8 +55,9 @@ pub(in crate::engine) async fn run(
         dispatch: Mutex::new(Some(Dispatch::new(options, parts, outputs, desk.clone()))),
         over: Notify::new(),
     });
+    *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&desk);
     desk.turn(Dispatch::begin);
-    let dispatch = loop {
+    loop {
         tokio::select! {
             biased;
             Some(interrupt) = interrupts.recv() => desk.turn(|dispatch| match interrupt {
@@ -41,11 +66,15 @@ pub(in crate::engine) async fn run(
             }),
             () = desk.over.notified() => {}
         }
-        if let Some(dispatch) = desk.end() {
-            break dispatch;
+        if desk.is_over() {
+            break;
         }
-    };
-    dispatch.close().await
+    }
+    // the record ends when what was dropped is gone; until then the run stays where `end_now` finds it
+    for task in desk.dropped() {
+        let _ = tokio::time::timeout(DROPPED, task).await;
+    }
+    desk.end().map_or_else(Dispatch::ended_already, |mut dispatch| dispatch.close())
 }
 
 impl Desk {
@@ -60,10 +89,21 @@ impl Desk {
         bell.rings = dispatch.is_over();
     }
 
-    /// Takes the run from the desk if it is over.
-    fn end(&self) -> Option<Dispatch> {
+    /// Whether the run is over.
+    fn is_over(&self) -> bool {
+        let held = self.dispatch.lock().expect("a turn broke, and has said why");
+        held.as_ref().is_none_or(Dispatch::is_over)
+    }
+
+    /// Tasks that were aborted.
+    fn dropped(&self) -> Vec<JoinHandle<()>> {
         let mut held = self.dispatch.lock().expect("a turn broke, and has said why");
-        held.take_if(|dispatch| dispatch.is_over())
+        held.as_mut().map(|dispatch| std::mem::take(&mut dispatch.dropped)).unwrap_or_default()
+    }
+
+    /// Takes the run from the desk; `None` where another thread has ended it.
+    fn end(&self) -> Option<Dispatch> {
+        self.dispatch.lock().expect("a turn broke, and has said why").take()
     }
 }
 

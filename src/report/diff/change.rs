@@ -41,7 +41,7 @@ pub fn definitions(old: &Definition, new: &Definition) -> Vec<Change> {
         let said = |node: &NodeOutline| match node.assertions {
             0 => format!("{}: {}", node.kind, node.title),
             // a gate's title counts its assertions already
-            _ => format!("{}: {} assertions", node.kind, node.assertions),
+            _ => format!("{}: {}", node.kind, crate::units::counted(node.assertions, "assertion")),
         };
         definition.nodes.iter().map(|node| (node.name.clone(), said(node))).collect()
     };

@@ -19,7 +19,7 @@ pub(super) async fn outputs(cx: &Context, provider: &str, context: &str) -> Resu
     match cx.world.cluster.objects(&nodes(), None).await {
         Ok(nodes) => {
             let count = cx.unless_cancelled(all_ready(&nodes)).await?;
-            cx.say(format!("Kubernetes {version}, {count} nodes ready"));
+            cx.say(format!("Kubernetes {version}, {} ready", crate::units::counted(count, "node")));
             outputs.insert("nodes".to_owned(), count.into());
         }
         // Whoever may not look at nodes may use the cluster all the same.

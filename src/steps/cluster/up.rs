@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::choice::{Choice, Found};
 use super::{ProviderName, Up, addons, desk, ready};
-use crate::drivers::process::Exit;
+use crate::drivers::process::{Exit, waits_for_terminal};
 use crate::drivers::providers::{Provider, Record};
 use crate::kind::Context;
 use crate::outcome::{Failure, Fault, Outcome};
@@ -140,6 +140,10 @@ pub(super) fn failed(what: &str, exit: Exit, help: &str) -> Outcome {
         Exit::Code(code) => (format!("exited with code {code}, expected 0"), Some(code)),
         Exit::Signal(signal) => (format!("was ended by signal {signal}"), None),
         Exit::Stopped => ("was stopped".to_owned(), None),
+        Exit::Terminal => {
+            let (message, help) = waits_for_terminal(what);
+            return Outcome::Failed(Failure::new(message).help(help));
+        }
     };
     Outcome::Failed(Failure { exit_code: code, ..Failure::new(format!("{what} {how}")).help(help) })
 }

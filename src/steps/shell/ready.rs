@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::tail::Tail;
 use crate::diagnostic::Code;
+use crate::drivers::clock;
 use crate::drivers::http::{Request, Trust};
 use crate::drivers::tcp;
 use crate::kind::{CheckContext, Context};
@@ -22,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ready {
-    /// A line of its output holds this text.
+    /// A line of its output contains this text, as it is shown: without colours. A line without its end counts.
     #[serde(default)]
     pub log: Option<String>,
     /// This address takes connections: `127.0.0.1:8080`.
@@ -69,10 +70,10 @@ impl Ready {
             }
             while let Err(problem) = ready.look(cx).await {
                 last = problem;
-                tokio::time::sleep(PAUSE).await;
+                clock::sleep(PAUSE).await;
             }
         };
-        if tokio::time::timeout(within, up).await.is_ok() {
+        if clock::timeout(within, up).await.is_ok() {
             return Ok(());
         }
         let missing = match &ready.log {

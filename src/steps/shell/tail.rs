@@ -1,7 +1,9 @@
 //! The last lines of a script's output, kept for its failure, and the text that says it is up.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
@@ -21,17 +23,58 @@ pub struct Tail<'a> {
     wanted: Option<Wanted<'a>>,
 }
 
-/// A text that is looked for.
+/// A text that is looked for in what is shown of the output: without escape sequences.
 struct Wanted<'a> {
     text: memchr::memmem::Finder<'a>,
     seen: CancellationToken,
+    /// The end of a line that is longer than one piece, as far as the text may begin in it.
+    carried: Mutex<Vec<u8>>,
+}
+
+impl Wanted<'_> {
+    /// Whether the text is in this line, or in this part of one.
+    fn is_in(&self, line: &[u8]) -> bool {
+        let mut carried = self.carried.lock().unwrap_or_else(PoisonError::into_inner);
+        if carried.is_empty() {
+            return self.text.find(&shown(line)).is_some();
+        }
+        carried.extend_from_slice(line);
+        self.text.find(&shown(&carried)).is_some()
+    }
+
+    /// What the next piece of the same line may go on with.
+    fn carry(&self, piece: &[u8]) {
+        let mut carried = self.carried.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = piece.len().saturating_sub(CARRIED.max(self.text.needle().len()));
+        *carried = piece[from..].to_vec();
+    }
+
+    fn line_is_over(&self) {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// Bytes of a long line in which a text may begin that ends in the next piece, escape sequences included.
+const CARRIED: usize = 1024;
+
+/// A line as it is shown: control characters are blanks, and escape sequences are left out.
+fn shown(line: &[u8]) -> Cow<'_, [u8]> {
+    if line.iter().all(|byte| *byte >= b' ' && *byte != 0x7f) {
+        return Cow::Borrowed(line);
+    }
+    let mut text: Vec<u8> = anstream::adapter::strip_bytes(line).flatten().copied().collect();
+    text.iter_mut().filter(|byte| byte.is_ascii_control()).for_each(|byte| *byte = b' ');
+    Cow::Owned(text)
 }
 
 impl<'a> Tail<'a> {
     /// Hands on to `log`; watches for `wanted`.
     pub fn new(log: &'a dyn LineSink, wanted: Option<&'a str>) -> Self {
-        let wanted =
-            wanted.map(|text| Wanted { text: memchr::memmem::Finder::new(text), seen: CancellationToken::new() });
+        let wanted = wanted.map(|text| Wanted {
+            text: memchr::memmem::Finder::new(text),
+            seen: CancellationToken::new(),
+            carried: Mutex::default(),
+        });
         Tail { log, last: Mutex::default(), wanted }
     }
 
@@ -71,12 +114,16 @@ impl LineSink for Tail<'_> {
     fn line(&self, line: &[u8]) {
         self.log.line(line);
         self.remember(line);
+        self.wanted().inspect(|wanted| wanted.line_is_over());
     }
 
     fn lines(&self, lines: &[u8]) {
         self.log.lines(lines);
         if self.wanted.as_ref().is_some_and(|wanted| !wanted.seen.is_cancelled()) {
-            each_line(lines).for_each(|line| self.watch(line));
+            each_line(lines).for_each(|line| {
+                self.watch(line);
+                self.wanted().inspect(|wanted| wanted.line_is_over());
+            });
         }
         let kept = memchr::memrchr_iter(b'\n', lines).nth(KEPT).map_or(0, |end| end + 1);
         each_line(&lines[kept..]).for_each(|line| self.keep(line));
@@ -85,10 +132,25 @@ impl LineSink for Tail<'_> {
     fn piece(&self, piece: &[u8]) {
         self.log.piece(piece);
         self.remember(piece);
+        self.wanted().inspect(|wanted| wanted.carry(piece));
     }
 
     fn ends(&self) {
         self.log.ends();
+        self.wanted().inspect(|wanted| wanted.line_is_over());
+    }
+
+    fn unfinished(&self, start: &[u8]) {
+        // the part is not over: its next look begins where this one did
+        if let Some(wanted) = self.wanted() {
+            let carried = wanted.carried.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            self.watch(start);
+            *wanted.carried.lock().unwrap_or_else(PoisonError::into_inner) = carried;
+        }
+    }
+
+    fn adopt(&self, pipe: OwnedFd) {
+        self.log.adopt(pipe);
     }
 }
 
@@ -98,8 +160,13 @@ impl Tail<'_> {
         self.keep(line);
     }
 
+    /// What is looked for and was not seen yet.
+    fn wanted(&self) -> Option<&Wanted<'_>> {
+        self.wanted.as_ref().filter(|wanted| !wanted.seen.is_cancelled())
+    }
+
     fn watch(&self, line: &[u8]) {
-        if let Some(wanted) = self.wanted.as_ref().filter(|wanted| wanted.text.find(line).is_some()) {
+        if let Some(wanted) = self.wanted().filter(|wanted| wanted.is_in(line)) {
             wanted.seen.cancel();
         }
     }
@@ -118,6 +185,36 @@ impl Tail<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sees(text: &str, says: impl Fn(&Tail<'_>)) -> bool {
+        let log = Log::default();
+        let tail = Tail::new(&log, Some(text));
+        says(&tail);
+        tail.wanted.as_ref().is_some_and(|wanted| wanted.seen.is_cancelled())
+    }
+
+    #[test]
+    fn what_is_looked_for_is_what_is_shown() {
+        assert!(sees("Ready on 8080", |tail| tail.lines(b"Ready on \x1b[1m8080\x1b[0m\n")));
+        assert!(sees("Ready on 8080", |tail| tail.line("\x1b]0;title\x07\u{2713} Ready on\t8080".as_bytes())));
+        assert!(!sees("1m8080", |tail| tail.line(b"Ready on \x1b[1m8080\x1b[0m")));
+    }
+
+    #[test]
+    fn a_line_without_its_end_counts_and_so_does_one_that_comes_in_pieces() {
+        assert!(sees("Ready>", |tail| tail.unfinished(b"Ready>")));
+        assert!(sees("Ready", |tail| {
+            tail.piece(b"x Rea");
+            tail.unfinished(b"d");
+            tail.unfinished(b"dy");
+        }));
+        assert!(!sees("Ready", |tail| {
+            tail.piece(b"x Rea");
+            tail.ends();
+            tail.line(b"dy");
+        }));
+        assert!(!sees("ab", |tail| tail.lines(b"a\nb\n")));
+    }
 
     #[derive(Default)]
     struct Log(Mutex<Vec<u8>>);

@@ -36,7 +36,7 @@ pub fn counted(counts: &Counts) -> String {
         .map(|cause| format!("{} {}", counts.of(*cause), cause.key()))
         .collect();
     let why = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
-    format!("{} requests, {} failed{why}", counts.requests, counts.failed())
+    format!("{}, {} failed{why}", crate::units::counted(counts.requests, "request"), counts.failed())
 }
 
 /// What the step hands on.
