@@ -103,7 +103,7 @@ pub(super) fn run(args: &Args, wanted: &Doctor) -> Result<Exit, Fault> {
     }
     let runtime = super::runtime()?;
     let interrupted = runtime.block_on(async {
-        let (_sender, mut interrupts) = super::run::interrupts()?;
+        let (_sender, mut interrupts, _listening) = super::run::interrupts(None)?;
         // Ended here, a credential plugin ends with us.
         tokio::select! {
             biased;

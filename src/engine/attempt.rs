@@ -49,7 +49,7 @@ impl Word {
         match self {
             Word::AttemptFailed { node, .. }
             | Word::Again(node, _)
-            | Word::Up(node)
+            | Word::Up(node, _)
             | Word::Settled(node, _)
             | Word::Ended(node, _) => *node,
         }

@@ -119,8 +119,7 @@ impl Known {
     fn lay(&self, plan: &Plan, stage: StageId) -> Result<Ground, Fault> {
         let written = &plan.stages()[stage.index()];
         let base = self.env.clone()?;
-        let mut scope =
-            Scope { roots: self.roots.clone(), spelled: Arc::clone(&self.spelled), ..Scope::default() };
+        let mut scope = Scope { roots: self.roots.clone(), spelled: Arc::clone(&self.spelled), ..Scope::default() };
         scope.roots.insert("env".to_owned(), env::as_value(&base));
         scope.roots.insert("stages".to_owned(), self.behind(plan, stage));
         let mut env = Env::clone(&*env::over(&base, &written.env, &scope)?);

@@ -151,7 +151,7 @@ fn of_failure(failure: &mut Failure, each: Each<'_>) {
 }
 
 fn of_finding(finding: &mut Finding, each: Each<'_>) {
-    let Finding { object, cause, message, lines } = finding;
+    let Finding { object, cause, message, lines, fatal: _ } = finding;
     each(Text::Whole(object));
     if !is_name(cause) {
         each(Text::Whole(cause));
@@ -169,7 +169,8 @@ fn of_fault(fault: &mut Fault, each: Each<'_>) {
 }
 
 fn of_result(result: &mut AssertionResult, each: Each<'_>) {
-    let AssertionResult { index: _, name, kind: _, warning: _, verdict, findings, elapsed: _, looks: _ } = result;
+    let AssertionResult { index: _, name, kind: _, warning: _, verdict, findings, elapsed: _, looks: _, ended: _ } =
+        result;
     each(Text::Whole(name));
     of_verdict(verdict, each);
     for finding in findings {

@@ -10,10 +10,9 @@ use super::value::{Key, TextKey, Value};
 /// `of.name`; what an optional holds is asked as if it were optional.
 pub(super) fn field(of: &Value, name: &str) -> Out {
     match of {
-        Value::Map(map) => map
-            .get(&TextKey(name))
-            .cloned()
-            .ok_or_else(|| Error::new(Cause::Key, format!("`{name}`: no such key"))),
+        Value::Map(map) => {
+            map.get(&TextKey(name)).cloned().ok_or_else(|| Error::new(Cause::Key, format!("`{name}`: no such key")))
+        }
         Value::Optional(_) => optional_field(of, name),
         other => Err(no_fields(other, name)),
     }

@@ -163,7 +163,10 @@ mod tests {
     fn values_of_types_that_are_never_equal_are_found() {
         for (text, message) in [
             ("vars.n == \"3\"", "this comparison is never true: `vars.n` is an int, `\"3\"` is a string"),
-            ("self.x && vars.on != 'true'", "this comparison is always true: `vars.on` is a bool, `'true'` is a string"),
+            (
+                "self.x && vars.on != 'true'",
+                "this comparison is always true: `vars.on` is a bool, `'true'` is a string",
+            ),
             ("size(self.x) == '1'", "this comparison is never true: `size(self.x)` is an int, `'1'` is a string"),
             ("[1].exists(x, vars.name == 1)", "this comparison is never true: `vars.name` is a string, `1` is an int"),
             ("vars.list == 1", "this comparison is never true: `vars.list` is a list, `1` is an int"),

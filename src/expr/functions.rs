@@ -174,20 +174,68 @@ static TABLE: LazyLock<Vec<Row>> = LazyLock::new(|| {
 
 /// What the grammar turns into loops, tests and bindings.
 pub(super) const MACROS: &[Macro] = &[
-    Macro { name: "all", signature: "list.all(x, condition), map.all(key, condition), with two names: (index or key, value, condition)", example: "[1, 2].all(x, x > 0)" },
+    Macro {
+        name: "all",
+        signature: "list.all(x, condition), map.all(key, condition), with two names: (index or key, value, condition)",
+        example: "[1, 2].all(x, x > 0)",
+    },
     Macro { name: "cel.bind", signature: "cel.bind(name, value, expression)", example: "cel.bind(x, 2, x * x) == 4" },
-    Macro { name: "exists", signature: "list.exists(x, condition), map.exists(key, condition), with two names: (index or key, value, condition)", example: "[1, 2].exists(x, x == 2)" },
-    Macro { name: "existsOne", signature: "list.existsOne(x, condition), list.existsOne(index, value, condition)", example: "[1, 2].existsOne(i, v, v == 2)" },
-    Macro { name: "exists_one", signature: "list.exists_one(x, condition), map.exists_one(key, condition)", example: "[1, 2].exists_one(x, x == 2)" },
-    Macro { name: "filter", signature: "list.filter(x, condition), map.filter(key, condition)", example: "[1, 2].filter(x, x > 1) == [2]" },
+    Macro {
+        name: "exists",
+        signature: "list.exists(x, condition), map.exists(key, condition), with two names: (index or key, value, condition)",
+        example: "[1, 2].exists(x, x == 2)",
+    },
+    Macro {
+        name: "existsOne",
+        signature: "list.existsOne(x, condition), list.existsOne(index, value, condition)",
+        example: "[1, 2].existsOne(i, v, v == 2)",
+    },
+    Macro {
+        name: "exists_one",
+        signature: "list.exists_one(x, condition), map.exists_one(key, condition)",
+        example: "[1, 2].exists_one(x, x == 2)",
+    },
+    Macro {
+        name: "filter",
+        signature: "list.filter(x, condition), map.filter(key, condition)",
+        example: "[1, 2].filter(x, x > 1) == [2]",
+    },
     Macro { name: "has", signature: "has(value.field)", example: "has({'a': 1}.a)" },
-    Macro { name: "map", signature: "list.map(x, expression), list.map(x, condition, expression)", example: "[1, 2].map(x, x * 10) == [10, 20]" },
-    Macro { name: "optFlatMap", signature: "optional.optFlatMap(x, optional)", example: "{'a': {'b': 1}}.?a.optFlatMap(x, x.?b).value() == 1" },
-    Macro { name: "optMap", signature: "optional.optMap(x, expression)", example: "optional.of(1).optMap(x, x + 1).value() == 2" },
-    Macro { name: "sortBy", signature: "list.sortBy(x, key)", example: "['aaa', 'b'].sortBy(x, size(x)) == ['b', 'aaa']" },
-    Macro { name: "transformList", signature: "list.transformList(index, value, expression), with a condition before the expression", example: "['a', 'b'].transformList(i, v, v + string(i)) == ['a0', 'b1']" },
-    Macro { name: "transformMap", signature: "map.transformMap(key, value, expression), with a condition before the expression", example: "{'a': 1}.transformMap(k, v, v + 1) == {'a': 2}" },
-    Macro { name: "transformMapEntry", signature: "map.transformMapEntry(key, value, map), with a condition before the map", example: "{'a': 1}.transformMapEntry(k, v, {k + k: v}) == {'aa': 1}" },
+    Macro {
+        name: "map",
+        signature: "list.map(x, expression), list.map(x, condition, expression)",
+        example: "[1, 2].map(x, x * 10) == [10, 20]",
+    },
+    Macro {
+        name: "optFlatMap",
+        signature: "optional.optFlatMap(x, optional)",
+        example: "{'a': {'b': 1}}.?a.optFlatMap(x, x.?b).value() == 1",
+    },
+    Macro {
+        name: "optMap",
+        signature: "optional.optMap(x, expression)",
+        example: "optional.of(1).optMap(x, x + 1).value() == 2",
+    },
+    Macro {
+        name: "sortBy",
+        signature: "list.sortBy(x, key)",
+        example: "['aaa', 'b'].sortBy(x, size(x)) == ['b', 'aaa']",
+    },
+    Macro {
+        name: "transformList",
+        signature: "list.transformList(index, value, expression), with a condition before the expression",
+        example: "['a', 'b'].transformList(i, v, v + string(i)) == ['a0', 'b1']",
+    },
+    Macro {
+        name: "transformMap",
+        signature: "map.transformMap(key, value, expression), with a condition before the expression",
+        example: "{'a': 1}.transformMap(k, v, v + 1) == {'a': 2}",
+    },
+    Macro {
+        name: "transformMapEntry",
+        signature: "map.transformMapEntry(key, value, map), with a condition before the map",
+        example: "{'a': 1}.transformMapEntry(k, v, {k + k: v}) == {'aa': 1}",
+    },
 ];
 
 /// The overloads of a name.

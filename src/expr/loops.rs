@@ -120,11 +120,17 @@ fn step(evaluator: &mut Evaluator<'_>, the_loop: &Loop, item: Value, result: &mu
 /// What a loop has gathered so far.
 enum Collected {
     /// `all` and `exists`: the first error counts only if no item decides.
-    Truth { decisive: bool, failed: Option<Error> },
+    Truth {
+        decisive: bool,
+        failed: Option<Error>,
+    },
     Decided(bool),
     One(usize),
     List(Vec<Value>),
-    Sort { items: Vec<Value>, keys: Vec<Value> },
+    Sort {
+        items: Vec<Value>,
+        keys: Vec<Value>,
+    },
     Map(Map),
 }
 

@@ -154,11 +154,7 @@ async fn an_install_and_an_upgrade_that_were_killed_are_explained_and_repaired_w
 async fn a_rollback_left_pending_is_repaired_by_going_back_once() {
     let mut room = Room::new("forged");
     let scope = [("run".to_owned(), json!({"pipeline": "todo"}))].into();
-<<<<<<< ours
-    room.project.context.scope = std::sync::Arc::new(pipeline::expr::Scope { roots: scope, ..pipeline::expr::Scope::default() });
-=======
     room.project.context.scope = std::sync::Arc::new(pipeline::expr::Scope { roots: scope, ..Default::default() });
->>>>>>> theirs
     assert_eq!(room.passes(act("install", json!({"values": {"greeting": "one"}}))).await, 1);
     assert_eq!(room.passes(act("upgrade", json!({"values": {"greeting": "two"}}))).await, 2);
     room.forge(2, "pending-rollback");

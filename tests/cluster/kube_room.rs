@@ -78,6 +78,7 @@ pub fn fresh() -> Signals {
         cancel: CancellationToken::new(),
         stop: CancellationToken::new(),
         up: CancellationToken::new(),
+        up_outputs: std::sync::Arc::default(),
         grace: Duration::from_secs(1),
         covered: std::sync::Arc::default(),
         during: false,

@@ -123,6 +123,7 @@ fn context_of(world: Arc<World>, kept: Arc<Kept>) -> Context {
         cancel: CancellationToken::new(),
         stop: CancellationToken::new(),
         up: CancellationToken::new(),
+        up_outputs: std::sync::Arc::default(),
         grace: Duration::from_secs(2),
         covered: Arc::default(),
         during: false,

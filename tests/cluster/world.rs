@@ -95,6 +95,7 @@ impl Project {
                 cancel: CancellationToken::new(),
                 stop: CancellationToken::new(),
                 up: CancellationToken::new(),
+                up_outputs: std::sync::Arc::default(),
                 grace: Duration::from_secs(2),
                 covered: Arc::default(),
                 during: false,

@@ -264,7 +264,6 @@ fn shortened(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::FaultKind;
 
     fn status(json: &str) -> Status {
         serde_json::from_str(json).expect("a status")

@@ -12,7 +12,7 @@ async fn a_helper_program_that_takes_too_long_is_ended_with_its_group() {
     let fault = capture_within(&sh("sleep 1000 & wait"), 5, &never(), limit).await.expect_err("it takes too long");
     assert_eq!(fault.message, "`sh` did not end within 50ms");
     let said = capture_within(&sh("echo hi"), 5, &never(), Duration::from_secs(60)).await.expect("it ends");
-    assert_eq!(said.stdout, b"hi\n");
+    assert_eq!(&said.stdout[..], b"hi\n");
 }
 
 /// Keeps the pipe that it is given.

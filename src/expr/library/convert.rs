@@ -33,10 +33,22 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     global("string", &[T::Int], T::Text, to_text, "string(1) == '1'"),
     global("string", &[T::Ip], T::Text, to_text, "string(ip('::1')) == '::1'"),
     global("string", &[T::Text], T::Text, to_text, "string('a') == 'a'"),
-    global("string", &[T::Time], T::Text, to_text, "string(timestamp('2026-01-01T00:00:00Z')) == '2026-01-01T00:00:00Z'"),
+    global(
+        "string",
+        &[T::Time],
+        T::Text,
+        to_text,
+        "string(timestamp('2026-01-01T00:00:00Z')) == '2026-01-01T00:00:00Z'",
+    ),
     global("string", &[T::Uint], T::Text, to_text, "string(1u) == '1'"),
     global("timestamp", &[T::Int], T::Time, to_time, "timestamp(60) == timestamp('1970-01-01T00:01:00Z')"),
-    global("timestamp", &[T::Text], T::Time, to_time, "timestamp('2026-01-01T02:00:00+02:00') == timestamp('2026-01-01T00:00:00Z')"),
+    global(
+        "timestamp",
+        &[T::Text],
+        T::Time,
+        to_time,
+        "timestamp('2026-01-01T02:00:00+02:00') == timestamp('2026-01-01T00:00:00Z')",
+    ),
     global("timestamp", &[T::Time], T::Time, to_time, "timestamp(timestamp(0)) == timestamp(0)"),
     global("uint", &[T::Double], T::Uint, to_positive, "uint(1.9) == 1u"),
     global("uint", &[T::Int], T::Uint, to_positive, "uint(1) == 1u"),
@@ -127,21 +139,19 @@ fn to_whole(_: &mut Meter, args: &[Value]) -> Out {
 }
 
 fn to_positive(_: &mut Meter, args: &[Value]) -> Out {
-    let number = match args {
-        [Value::Uint(number)] => Some(*number),
-        [Value::Int(number)] => u64::try_from(*number).ok(),
-        [Value::Double(number)] => to_uint(*number),
-        [Value::Text(text)] => {
-            let digits = !text.starts_with('+');
-            return text
-                .parse()
-                .ok()
-                .filter(|_| digits)
-                .map(Value::Uint)
-                .ok_or_else(|| Error::of("`uint`: the string is not a positive whole number that fits into 64 bits"));
-        }
-        _ => return Err(unexpected("uint", args)),
-    };
+    let number =
+        match args {
+            [Value::Uint(number)] => Some(*number),
+            [Value::Int(number)] => u64::try_from(*number).ok(),
+            [Value::Double(number)] => to_uint(*number),
+            [Value::Text(text)] => {
+                let digits = !text.starts_with('+');
+                return text.parse().ok().filter(|_| digits).map(Value::Uint).ok_or_else(|| {
+                    Error::of("`uint`: the string is not a positive whole number that fits into 64 bits")
+                });
+            }
+            _ => return Err(unexpected("uint", args)),
+        };
     number.map(Value::Uint).ok_or_else(|| Error::overflow("uint"))
 }
 

@@ -18,8 +18,20 @@ pub(in super::super) struct Cidr {
 
 pub(super) const FUNCTIONS: &[Overload] = &[
     global("cidr", &[T::Text], T::Cidr, cidr, "cidr('10.0.0.0/8').prefixLength() == 8 && isCIDR('10.0.0.0/8')"),
-    method("containsCIDR", &[T::Cidr, T::Cidr], T::Bool, contains_cidr, "cidr('10.0.0.0/8').containsCIDR(cidr('10.1.0.0/16'))"),
-    method("containsCIDR", &[T::Cidr, T::Text], T::Bool, contains_cidr, "cidr('10.0.0.0/8').containsCIDR('10.1.0.0/16')"),
+    method(
+        "containsCIDR",
+        &[T::Cidr, T::Cidr],
+        T::Bool,
+        contains_cidr,
+        "cidr('10.0.0.0/8').containsCIDR(cidr('10.1.0.0/16'))",
+    ),
+    method(
+        "containsCIDR",
+        &[T::Cidr, T::Text],
+        T::Bool,
+        contains_cidr,
+        "cidr('10.0.0.0/8').containsCIDR('10.1.0.0/16')",
+    ),
     method("containsIP", &[T::Cidr, T::Ip], T::Bool, contains_ip, "cidr('10.0.0.0/8').containsIP(ip('10.1.2.3'))"),
     method("containsIP", &[T::Cidr, T::Text], T::Bool, contains_ip, "cidr('10.0.0.0/8').containsIP('10.1.2.3')"),
     method("family", &[T::Ip], T::Int, family, "ip('::1').family() == 6"),
@@ -27,13 +39,37 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     method("ip", &[T::Cidr], T::Ip, ip_of, "cidr('10.0.0.1/8').ip() == ip('10.0.0.1')"),
     global("ip.isCanonical", &[T::Text], T::Bool, is_canonical, "!ip.isCanonical('2001:DB8::1')"),
     global("isCIDR", &[T::Text], T::Bool, is_cidr, "!isCIDR('10.0.0.0/33')"),
-    method("isGlobalUnicast", &[T::Ip], T::Bool, |_, args| ask(args, is_global_unicast), "ip('10.0.0.1').isGlobalUnicast()"),
+    method(
+        "isGlobalUnicast",
+        &[T::Ip],
+        T::Bool,
+        |_, args| ask(args, is_global_unicast),
+        "ip('10.0.0.1').isGlobalUnicast()",
+    ),
     global("isIP", &[T::Text], T::Bool, is_ip, "!isIP('10.0.0.256')"),
-    method("isLinkLocalMulticast", &[T::Ip], T::Bool, |_, args| ask(args, is_link_local_multicast), "ip('ff02::1').isLinkLocalMulticast()"),
-    method("isLinkLocalUnicast", &[T::Ip], T::Bool, |_, args| ask(args, is_link_local_unicast), "ip('169.254.1.1').isLinkLocalUnicast()"),
+    method(
+        "isLinkLocalMulticast",
+        &[T::Ip],
+        T::Bool,
+        |_, args| ask(args, is_link_local_multicast),
+        "ip('ff02::1').isLinkLocalMulticast()",
+    ),
+    method(
+        "isLinkLocalUnicast",
+        &[T::Ip],
+        T::Bool,
+        |_, args| ask(args, is_link_local_unicast),
+        "ip('169.254.1.1').isLinkLocalUnicast()",
+    ),
     method("isLoopback", &[T::Ip], T::Bool, |_, args| ask(args, |ip| ip.is_loopback()), "ip('127.0.0.1').isLoopback()"),
     method("isMask", &[T::Cidr], T::Bool, is_mask, "cidr('10.0.0.0/8').isMask()"),
-    method("isUnspecified", &[T::Ip], T::Bool, |_, args| ask(args, |ip| ip.is_unspecified()), "ip('::').isUnspecified()"),
+    method(
+        "isUnspecified",
+        &[T::Ip],
+        T::Bool,
+        |_, args| ask(args, |ip| ip.is_unspecified()),
+        "ip('::').isUnspecified()",
+    ),
     method("masked", &[T::Cidr], T::Cidr, masked, "cidr('10.0.0.1/8').masked() == cidr('10.0.0.0/8')"),
     method("prefixLength", &[T::Cidr], T::Int, prefix_length, "cidr('10.0.0.0/8').prefixLength() == 8"),
 ];
@@ -62,7 +98,8 @@ impl Cidr {
     }
 
     fn contains(self, address: IpAddr) -> bool {
-        width(self.address) == width(address) && Cidr { address, bits: self.bits }.masked().address == self.masked().address
+        width(self.address) == width(address)
+            && Cidr { address, bits: self.bits }.masked().address == self.masked().address
     }
 }
 
@@ -154,9 +191,7 @@ fn is_cidr(_: &mut Meter, args: &[Value]) -> Out {
 fn contains_ip(_: &mut Meter, args: &[Value]) -> Out {
     Ok(Value::Bool(match args {
         [Value::Cidr(cidr), Value::Ip(address)] => cidr.contains(*address),
-        [Value::Cidr(cidr), Value::Text(text)] => {
-            cidr.contains(parse_ip(text).ok_or_else(|| no_ip("containsIP"))?)
-        }
+        [Value::Cidr(cidr), Value::Text(text)] => cidr.contains(parse_ip(text).ok_or_else(|| no_ip("containsIP"))?),
         _ => return Err(unexpected("containsIP", args)),
     }))
 }
@@ -164,9 +199,7 @@ fn contains_ip(_: &mut Meter, args: &[Value]) -> Out {
 fn contains_cidr(_: &mut Meter, args: &[Value]) -> Out {
     let (outer, inner) = match args {
         [Value::Cidr(outer), Value::Cidr(inner)] => (outer, *inner),
-        [Value::Cidr(outer), Value::Text(text)] => {
-            (outer, Cidr::parse(text).ok_or_else(|| no_cidr("containsCIDR"))?)
-        }
+        [Value::Cidr(outer), Value::Text(text)] => (outer, Cidr::parse(text).ok_or_else(|| no_cidr("containsCIDR"))?),
         _ => return Err(unexpected("containsCIDR", args)),
     };
     Ok(Value::Bool(outer.bits <= inner.bits && outer.contains(inner.address)))

@@ -26,11 +26,29 @@ const NANO: i32 = -9;
 
 pub(super) const FUNCTIONS: &[Overload] = &[
     method("add", &[T::Quantity, T::Int], T::Quantity, add, "quantity('1k').add(24) == quantity('1024')"),
-    method("add", &[T::Quantity, T::Quantity], T::Quantity, add, "quantity('1k').add(quantity('1k')) == quantity('2k')"),
+    method(
+        "add",
+        &[T::Quantity, T::Quantity],
+        T::Quantity,
+        add,
+        "quantity('1k').add(quantity('1k')) == quantity('2k')",
+    ),
     method("asApproximateFloat", &[T::Quantity], T::Double, as_double, "quantity('500m').asApproximateFloat() == 0.5"),
     method("asInteger", &[T::Quantity], T::Int, as_integer, "quantity('1Ki').asInteger() == 1024"),
-    method("compareTo", &[T::Quantity, T::Quantity], T::Int, compare_to, "quantity('1G').compareTo(quantity('1Gi')) == -1"),
-    method("isGreaterThan", &[T::Quantity, T::Quantity], T::Bool, is_greater, "quantity('1Gi').isGreaterThan(quantity('1G'))"),
+    method(
+        "compareTo",
+        &[T::Quantity, T::Quantity],
+        T::Int,
+        compare_to,
+        "quantity('1G').compareTo(quantity('1Gi')) == -1",
+    ),
+    method(
+        "isGreaterThan",
+        &[T::Quantity, T::Quantity],
+        T::Bool,
+        is_greater,
+        "quantity('1Gi').isGreaterThan(quantity('1G'))",
+    ),
     method("isInteger", &[T::Quantity], T::Bool, is_integer, "quantity('1k').isInteger()"),
     method("isLessThan", &[T::Quantity, T::Quantity], T::Bool, is_less, "quantity('500m').isLessThan(quantity('1'))"),
     global("isQuantity", &[T::Text], T::Bool, is_quantity, "isQuantity('1.5Gi')"),
@@ -38,7 +56,13 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     global("sign", &[T::Quantity], T::Int, sign, "sign(quantity('-1')) == -1"),
     method("sign", &[T::Quantity], T::Int, sign, "quantity('-1').sign() == -1"),
     method("sub", &[T::Quantity, T::Int], T::Quantity, sub, "quantity('1k').sub(1) == quantity('999')"),
-    method("sub", &[T::Quantity, T::Quantity], T::Quantity, sub, "quantity('1k').sub(quantity('500')) == quantity('500')"),
+    method(
+        "sub",
+        &[T::Quantity, T::Quantity],
+        T::Quantity,
+        sub,
+        "quantity('1k').sub(quantity('500')) == quantity('500')",
+    ),
 ];
 
 impl Quantity {
@@ -91,7 +115,8 @@ impl Quantity {
     }
 
     fn approximately(&self) -> f64 {
-        let value = i64::try_from(self.value).map_or_else(|_| self.value.to_string().parse().unwrap_or(0.0), int_to_double);
+        let value =
+            i64::try_from(self.value).map_or_else(|_| self.value.to_string().parse().unwrap_or(0.0), int_to_double);
         if self.scale == 0 { value } else { value * 10f64.powi(self.scale) }
     }
 

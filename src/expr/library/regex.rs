@@ -1,7 +1,7 @@
 //! Regular expressions, in the syntax that RE2 and the `regex` crate share.
 
 use super::super::failure::Out;
-use super::super::functions::{Overload, T, method, global};
+use super::super::functions::{Overload, T, global, method};
 use super::super::meter::Meter;
 use super::super::value::Value;
 use super::unexpected;

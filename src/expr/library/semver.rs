@@ -25,8 +25,20 @@ enum Part {
 }
 
 pub(super) const FUNCTIONS: &[Overload] = &[
-    method("compareTo", &[T::Semver, T::Semver], T::Int, compare_to, "semver('1.2.3').compareTo(semver('1.10.0')) == -1"),
-    method("isGreaterThan", &[T::Semver, T::Semver], T::Bool, is_greater, "semver('1.0.0').isGreaterThan(semver('1.0.0-rc.1'))"),
+    method(
+        "compareTo",
+        &[T::Semver, T::Semver],
+        T::Int,
+        compare_to,
+        "semver('1.2.3').compareTo(semver('1.10.0')) == -1",
+    ),
+    method(
+        "isGreaterThan",
+        &[T::Semver, T::Semver],
+        T::Bool,
+        is_greater,
+        "semver('1.0.0').isGreaterThan(semver('1.0.0-rc.1'))",
+    ),
     method("isLessThan", &[T::Semver, T::Semver], T::Bool, is_less, "semver('1.2.3').isLessThan(semver('2.0.0'))"),
     global("isSemver", &[T::Text], T::Bool, is_semver, "isSemver('1.0.0')"),
     global("isSemver", &[T::Text, T::Bool], T::Bool, is_semver, "isSemver('v1.0', true)"),
@@ -53,7 +65,8 @@ impl Semver {
 
     /// With a leading `v`, leading zeros and missing parts put right.
     fn parse_tolerantly(text: &str) -> Option<Semver> {
-        let mut fields: Vec<String> = text.strip_prefix('v').unwrap_or(text).splitn(3, '.').map(without_zeros).collect();
+        let mut fields: Vec<String> =
+            text.strip_prefix('v').unwrap_or(text).splitn(3, '.').map(without_zeros).collect();
         if fields.len() < 3 && fields.last()?.contains(['+', '-']) {
             return None;
         }

@@ -65,8 +65,9 @@ fn search(meter: &mut Meter, name: &str, args: &[Value], back: bool) -> Out {
     let from = match from {
         None if back => text.len(),
         None => 0,
-        Some(from) => usize::try_from(from)
-            .map_err(|_| Error::of(format!("`{name}`: the position {from} is negative")))?,
+        Some(from) => {
+            usize::try_from(from).map_err(|_| Error::of(format!("`{name}`: the position {from} is negative")))?
+        }
     };
     if part.is_empty() {
         return Ok(Value::count(from.min(text.len())));
@@ -170,9 +171,7 @@ fn substring(meter: &mut Meter, args: &[Value]) -> Out {
     let len = text.chars().count();
     let (from, to) = match args {
         [_, Value::Int(from)] => (position("substring", *from, len)?, len),
-        [_, Value::Int(from), Value::Int(to)] => {
-            (position("substring", *from, len)?, position("substring", *to, len)?)
-        }
+        [_, Value::Int(from), Value::Int(to)] => (position("substring", *from, len)?, position("substring", *to, len)?),
         _ => return Err(unexpected("substring", args)),
     };
     if from > to {

@@ -68,7 +68,6 @@ fn query(meter: &mut Meter, args: &[Value]) -> Out {
     for (key, value) in url.query_pairs() {
         found.entry(key).or_default().push(Value::text(&value));
     }
-    let map: Map =
-        found.into_iter().map(|(key, values)| (Key::Text(key.into()), Value::list(values))).collect();
+    let map: Map = found.into_iter().map(|(key, values)| (Key::Text(key.into()), Value::list(values))).collect();
     Ok(Value::map(map))
 }

@@ -70,7 +70,7 @@ impl Verb for Apply {
             }
         }
         for (index, object) in self.objects.iter().enumerate() {
-            let object = Value::Object(object.clone().into_iter().collect());
+            let object = inline(object);
             if let Some((message, help)) = metadata_fault(&object) {
                 let path = [at.into(), "objects".into(), index.into()];
                 cx.error(&path, Code::InvalidValue, message, Some(help));
@@ -91,11 +91,7 @@ impl Verb for Apply {
     }
 
     async fn run(&self, on: &On<'_>) -> Result<Outcome, Fault> {
-        let inline: Vec<Value> = self
-            .objects
-            .iter()
-            .map(|object| object.iter().map(|(key, value)| (key.clone(), value.0.clone())).collect())
-            .collect();
+        let inline: Vec<Value> = self.objects.iter().map(inline).collect();
         let manifests = manifests::read(&on.cx.project, &self.files.0, &inline)?;
         let places: Vec<String> = manifests.iter().map(|manifest| manifest.place.clone()).collect();
         let namespace = if self.create_namespace { self.namespace(on).await? } else { None };
@@ -132,11 +128,15 @@ impl Verb for Apply {
     }
 }
 
+/// An object of `objects` as JSON.
+fn inline(object: &BTreeMap<String, ManifestValue>) -> Value {
+    object.iter().map(|(key, value)| (key.clone(), value.0.clone())).collect()
+}
+
 impl Apply {
     /// Complains of objects that are there twice, as far as that is known without a cluster.
     pub(super) fn check_twice(&self, at: &str, namespace: Option<&str>, cx: &mut CheckContext<'_>) {
-        let inline: Vec<Value> =
-            self.objects.iter().map(|object| Value::Object(object.clone().into_iter().collect())).collect();
+        let inline: Vec<Value> = self.objects.iter().map(inline).collect();
         let Ok(all) = manifests::read(cx.project, &self.files.0, &inline) else { return };
         // What names none goes to the step's namespace, which may not be known yet.
         let namespace = namespace.unwrap_or_default();

@@ -5,14 +5,14 @@ use std::process::Stdio;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::drivers::process::{Captured, Command};
+use crate::drivers::process::{Captured, Command, Output};
 use crate::outcome::Fault;
 
 /// Runs it to its end; it is killed when this future is dropped. Its standard error is the terminal's, so none is kept.
 ///
 /// # Errors
 /// [`Fault`] of kind environment when it cannot be started.
-pub(super) async fn capture(command: &Command, limit: usize) -> Result<Captured, Fault> {
+pub(super) async fn capture(command: &Command, limit: usize) -> Result<Output, Fault> {
     let program = command.program.to_string_lossy().into_owned();
     let broken = |error: std::io::Error| {
         Fault::environment(format!("the credential plugin `{program}` cannot be started: {error}"))
@@ -28,23 +28,22 @@ pub(super) async fn capture(command: &Command, limit: usize) -> Result<Captured,
         .kill_on_drop(true)
         .spawn()
         .map_err(broken)?;
-    let mut stdout = Vec::new();
+    let mut stdout = Captured::up_to(limit);
     if let Some(pipe) = child.stdout.take() {
-        read(pipe, &mut stdout, limit).await.map_err(broken)?;
+        read(pipe, &mut stdout).await.map_err(broken)?;
     }
     let status = child.wait().await.map_err(broken)?;
-    Ok(Captured { code: status.code(), stdout, stderr: Vec::new() })
+    Ok(Output { code: status.code(), signal: None, stdout, stderr: Captured::default() })
 }
 
-/// Reads to the end, and keeps up to `limit` bytes.
-async fn read(mut pipe: impl AsyncRead + Unpin, kept: &mut Vec<u8>, limit: usize) -> std::io::Result<()> {
+/// Reads to the end, and keeps what fits.
+async fn read(mut pipe: impl AsyncRead + Unpin, kept: &mut Captured) -> std::io::Result<()> {
     let mut piece = [0; 4096];
     loop {
         let read = pipe.read(&mut piece).await?;
         if read == 0 {
             return Ok(());
         }
-        let room = limit.saturating_sub(kept.len()).min(read);
-        kept.extend_from_slice(&piece[..room]);
+        kept.extend(&piece[..read]);
     }
 }

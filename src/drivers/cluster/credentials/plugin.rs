@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::{self, Answer};
 use super::attended;
-use crate::drivers::process::{Captured, Command, Stop, capture, find_program};
+use crate::drivers::process::{Command, Output, Stop, capture, find_program};
 use crate::mask::{Masker, SecretText};
 use crate::outcome::Fault;
 
@@ -202,7 +202,7 @@ impl Plugin {
     }
 
     /// Its exit status, and the end of its standard error without what is secret.
-    fn failed(&self, captured: &Captured) -> Fault {
+    fn failed(&self, captured: &Output) -> Fault {
         let status = match captured.code {
             Some(code) => format!("failed with exit code {code}"),
             None => "was ended by a signal".to_owned(),
