@@ -4,11 +4,13 @@
 mod attempt;
 mod cache;
 mod dispatch;
+mod ending;
 mod env;
 mod fingerprint;
 mod finish;
 mod graph;
 mod masked;
+mod node_event;
 mod notice;
 mod outputs;
 mod past;

@@ -1,5 +1,6 @@
 //! What happened in a run, as facts: owned, versioned, in the order the engine decided. No sentences, no colours.
 
+mod live;
 mod origin;
 mod texts;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::outcome::{Failure, Fault, Finding, Outputs, Verdict};
 
+pub use live::Live;
 pub use origin::{Again, Anew, Continues, How, Kept, Runner};
 pub use texts::Text;
 
@@ -371,32 +373,4 @@ pub struct Record {
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
-}
-
-/// What passes by while a run goes on; shown, never journaled.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Live {
-    /// Lines of a step's log that came together, masked.
-    Lines {
-        /// Which node.
-        node: NodeId,
-        /// Whole lines, each followed by `\n`; other control characters are the reporter's business.
-        text: String,
-    },
-    /// How a step stands at the moment, masked.
-    Passing {
-        /// Which node.
-        node: NodeId,
-        /// The words; control characters are the reporter's business.
-        text: String,
-    },
-    /// A gate's current measurement.
-    Measured {
-        /// The gate.
-        node: NodeId,
-        /// The assertion's position.
-        index: u32,
-        /// What was measured now.
-        verdict: Result<Verdict, Fault>,
-    },
 }

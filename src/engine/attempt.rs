@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::document::Node;
-use crate::event::{AssertionResult, Because, LogSize, NodeId, State};
+use crate::event::{Because, NodeId, State};
 use crate::kind::{Context, Step};
 use crate::mask::Masker;
 use crate::outcome::{Failure, Fault, FaultKind, Outcome, Outputs};
@@ -19,93 +19,16 @@ use crate::plan::{Body, Plan, PlanNode, Retry, StepPlan, Work, decode_rendered};
 use crate::units::TimeSpan;
 
 use super::cache::Cache;
+use super::ending::Ending;
 use super::env;
 use super::fingerprint::{self, Made};
+use super::node_event::{EventSink, NodeEvent};
 use super::notice::NoticeSender;
 use super::outputs::{self, OutputFolder};
 use super::record::NodeFiles;
 use super::scope::View;
 use super::settle;
 use super::watched::{Cut, STOP_LIMIT, Watched};
-
-/// What a running node tells the run.
-#[derive(Debug)]
-pub(crate) enum Word {
-    /// Another attempt begins.
-    Again(NodeId, u32),
-    /// An attempt failed, another follows.
-    AttemptFailed { node: NodeId, attempt: u32, failure: Failure, retry_in: Duration },
-    /// A `during` node is up, with outputs for the nodes that it covers.
-    Up(NodeId, Outputs),
-    /// An assertion has its last word.
-    Settled(NodeId, Box<AssertionResult>),
-    /// It is over.
-    Ended(NodeId, Box<Ending>),
-}
-
-impl Word {
-    /// The node that it is about.
-    pub fn node(&self) -> NodeId {
-        match self {
-            Word::AttemptFailed { node, .. }
-            | Word::Again(node, _)
-            | Word::Up(node, _)
-            | Word::Settled(node, _)
-            | Word::Ended(node, _) => *node,
-        }
-    }
-}
-
-/// Who is told.
-pub(crate) trait Hear: Send + Sync {
-    /// Takes a word in, with all that follows from it.
-    fn hear(&self, word: Word);
-}
-
-/// How a node ended.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Ending {
-    pub state: State,
-    /// Set for a time that was over and for a kind that had nothing to do; the dispatcher knows the rest.
-    pub because: Option<Because>,
-    pub failure: Option<Failure>,
-    pub fault: Option<Fault>,
-    pub outputs: Outputs,
-    pub log: Option<LogSize>,
-    pub fingerprint: Option<String>,
-}
-
-impl Ending {
-    pub fn of(state: State) -> Self {
-        Ending {
-            state,
-            because: None,
-            failure: None,
-            fault: None,
-            outputs: Outputs::new(),
-            log: None,
-            fingerprint: None,
-        }
-    }
-
-    pub fn failed(failure: Failure) -> Self {
-        Ending { failure: Some(failure), ..Ending::of(State::Failed) }
-    }
-
-    pub fn errored(fault: Fault) -> Self {
-        Ending { fault: Some(fault), ..Ending::of(State::Errored) }
-    }
-
-    /// Whether the node has done something in this run: not where its values turned out invalid, or were there already.
-    pub fn did_something(&self) -> bool {
-        match self.state {
-            State::Skipped => false,
-            State::Passed => !matches!(self.because, Some(Because::Kept { .. } | Because::Unchanged { .. })),
-            State::Errored => self.fault.as_ref().is_none_or(|fault| fault.kind != FaultKind::Invalid),
-            _ => true,
-        }
-    }
-}
 
 /// Everything a node's task works with.
 pub(crate) struct Job {
@@ -116,7 +39,7 @@ pub(crate) struct Job {
     pub view: View,
     pub files: Arc<dyn NodeFiles>,
     pub outputs: Arc<OutputFolder>,
-    pub ear: Arc<dyn Hear>,
+    pub events: Arc<dyn EventSink>,
     pub notices: NoticeSender,
     pub masker: Masker,
     /// Keys its fingerprint.
@@ -143,7 +66,7 @@ impl Job {
             let caught = AssertUnwindSafe(self.ending(node)).catch_unwind().await;
             let mut ending = caught.unwrap_or_else(|panic| Ending::errored(broke(&node.outline.kind, panic.as_ref())));
             ending.log = self.files.close();
-            self.ear.hear(Word::Ended(self.node, Box::new(ending)));
+            self.events.take(NodeEvent::Ended(self.node, Box::new(ending)));
         })
     }
 
@@ -269,7 +192,7 @@ impl Job {
             let retry_in = backoff(node.retry, attempt);
             let failure = told(ending);
             let last = failure.clone();
-            self.ear.hear(Word::AttemptFailed { node: self.node, attempt, failure, retry_in });
+            self.events.take(NodeEvent::AttemptFailed { node: self.node, attempt, failure, retry_in });
             tokio::select! {
                 biased;
                 () = self.cx.signals.cancel.cancelled() => return Ending::of(State::Cancelled),
@@ -278,7 +201,7 @@ impl Job {
                 () = crate::drivers::clock::sleep(retry_in) => {}
             }
             attempt += 1;
-            self.ear.hear(Word::Again(self.node, attempt));
+            self.events.take(NodeEvent::Again(self.node, attempt));
         }
     }
 
@@ -295,7 +218,7 @@ impl Job {
         }
         let watched = Watched { signals: &cx.signals, during: !node.covers.is_empty(), timeout: node.timeout };
         let work = AssertUnwindSafe(body.run(&cx)).catch_unwind();
-        let up = || self.ear.hear(Word::Up(self.node, self.outputs_when_up(&cx)));
+        let up = || self.events.take(NodeEvent::Up(self.node, self.outputs_when_up(&cx)));
         let (result, cut, was_up) = watched.run(work, up).await;
         let result = result.map(|caught| caught.unwrap_or_else(|panic| Err(broke(step.kind.name, panic.as_ref()))));
         let ending = match cut {

@@ -8,6 +8,7 @@ mod common;
 mod crew;
 mod desk;
 mod perform;
+mod reason;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
@@ -18,15 +19,17 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{Because, Event, FORMAT_VERSION, Kept, NodeId, Record, Role, State};
+use crate::event::{Event, FORMAT_VERSION, Kept, NodeId, Record, Role, State};
 use crate::kind::Covered;
 use crate::outcome::{Fault, Verdict};
 use crate::plan::Work;
 
-use super::attempt::{Ending, Job, Word};
+use super::attempt::Job;
+use super::ending::Ending;
 use super::finish::{Facts, RunResult};
 use super::graph::Graph;
 use super::masked;
+use super::node_event::NodeEvent;
 use super::outputs::OutputFolder;
 use super::scheduler::{End, Scheduler, Why};
 use super::scope::Known;
@@ -169,27 +172,27 @@ impl Dispatch {
         }
     }
 
-    fn hear(&mut self, word: Word) {
+    fn take(&mut self, event: NodeEvent) {
         // a task that was dropped may finish its last step: the record says already how the node ended
-        if !self.running.contains_key(&word.node()) {
+        if !self.running.contains_key(&event.node()) {
             return;
         }
-        match word {
-            Word::Again(node, attempt) => self.events.push(Event::NodeStarted { node, attempt }),
-            Word::AttemptFailed { node, attempt, failure, retry_in } => {
+        match event {
+            NodeEvent::Again(node, attempt) => self.events.push(Event::NodeStarted { node, attempt }),
+            NodeEvent::AttemptFailed { node, attempt, failure, retry_in } => {
                 self.did_something = true;
                 self.events.push(Event::AttemptFailed { node, attempt, failure, retry_in });
             }
-            Word::Up(node, outputs) => {
+            NodeEvent::Up(node, outputs) => {
                 self.known.node_up(node, outputs);
                 self.events.push(Event::NodeUp { node });
                 self.scheduler.up(node);
             }
-            Word::Settled(node, result) => {
+            NodeEvent::Settled(node, result) => {
                 self.did_something |= matches!(result.verdict, Ok(Verdict::Holds { .. } | Verdict::Unmet { .. }));
                 self.events.push(Event::AssertionSettled { node, result: *result });
             }
-            Word::Ended(node, ending) => self.ended(node, *ending),
+            NodeEvent::Ended(node, ending) => self.ended(node, *ending),
         }
         self.obey();
     }
@@ -382,22 +385,5 @@ impl Dispatch {
         self.flush();
         let exit_code = if self.journal_error.is_some() && exit_code != 130 { 4 } else { exit_code };
         RunResult { state, exit_code, elapsed, journal_error: self.journal_error.take() }
-    }
-
-    fn because(&self, why: Why, node: NodeId) -> Because {
-        let plan = &self.parts.plan;
-        match why {
-            Why::Failed(root) => Because::Failed { node: plan.node(root).outline.name.clone() },
-            Why::When => {
-                let own = plan.node(node);
-                let when = own.when.as_ref().or(plan.stages()[own.stage.index()].when.as_ref());
-                Because::When { expression: when.map(|when| when.text().to_owned()).unwrap_or_default() }
-            }
-            Why::NotHere => Because::NotHere { reason: String::new() },
-            Why::NotSelected => Because::NotSelected,
-            Why::NotNeeded => Because::NotNeeded,
-            Why::Interrupted => Because::Interrupted,
-            Why::Stopped => Because::Stopped { reason: self.stopped.clone().unwrap_or_default() },
-        }
     }
 }

@@ -18,8 +18,10 @@ use crate::outcome::{Failure, Fault, Finding, Verdict};
 use crate::plan::{Body, Gate, PlanAssertion, PlanNode, decode_rendered};
 use crate::units::TimeSpan;
 
-use super::attempt::{Ending, Job, Word, broke};
+use super::attempt::{Job, broke};
+use super::ending::Ending;
 use super::masked;
+use super::node_event::NodeEvent;
 use super::notice::NoticeSender;
 use super::scope;
 
@@ -52,7 +54,7 @@ pub(crate) async fn gate(job: &Job, node: &PlanNode, gate: &Gate) -> Ending {
             next = open.next() => next,
         };
         let Some(result) = next else { break };
-        job.ear.hear(Word::Settled(job.node, Box::new(result.clone())));
+        job.events.take(NodeEvent::Settled(job.node, Box::new(result.clone())));
         results.push(result);
     }
     let timed_out = node.timeout.filter(|_| limit.is_some_and(|limit| clock::now() >= limit));

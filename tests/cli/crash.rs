@@ -55,7 +55,7 @@ fn a_killed_run_is_gone_on_with_and_its_orphans_are_ended() {
     let states = project.states();
     assert_eq!((states["a.first"].as_str(), states["b.third"].as_str()), ("passed", "passed"));
     // Nothing is owed any more.
-    project.run(&["run", "--stage", "a"]).ends(0, &[]);
+    project.run(&["run", "--stage", "a", "--finally"]).ends(0, &[]);
     assert_eq!(project.read("done"), "first\nsecond v7\nsecond v7\nthird\ntidy\nlast\nfirst\nlast\n");
 }
 

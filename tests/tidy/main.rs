@@ -2,6 +2,7 @@
 //! Reads text, not types: a rule is a table or a line below, and its failure names file and line.
 
 mod source;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -149,8 +150,8 @@ fn only_drivers_touch_the_world() {
 }
 
 /// Files that look at the wall clock: to date, to read what others dated, or for a random seed (`steps/traffic`).
-const DATED: &str = "cli/clean cli/gate cli/run/keep drivers/cluster/explain/gather \
-    drivers/cluster/lease drivers/helm/pending drivers/traffic/tally \
+const DATED: &str = "cli/clean cli/gate cli/run/keep drivers/cluster/credentials drivers/cluster/explain/gather \
+    drivers/cluster/lease drivers/helm/pending drivers/providers/record drivers/traffic/tally \
     kind/context steps/kube/restart steps/traffic";
 
 #[test]

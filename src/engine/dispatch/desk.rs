@@ -9,8 +9,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
 use super::{DROPPED, Dispatch};
-use crate::engine::attempt::{Hear, Word};
 use crate::engine::finish::RunResult;
+use crate::engine::node_event::{EventSink, NodeEvent};
 use crate::engine::outputs::OutputFolder;
 use crate::engine::{Interrupt, Options, Parts};
 
@@ -107,9 +107,9 @@ impl Desk {
     }
 }
 
-impl Hear for Desk {
-    fn hear(&self, word: Word) {
-        self.turn(|dispatch| dispatch.hear(word));
+impl EventSink for Desk {
+    fn take(&self, event: NodeEvent) {
+        self.turn(|dispatch| dispatch.take(event));
     }
 }
 

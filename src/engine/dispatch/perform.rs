@@ -11,7 +11,8 @@ use crate::kind::{Context, Signals, Waits};
 use crate::outcome::Fault;
 use crate::plan::StageId;
 
-use super::super::attempt::{Ending, Job};
+use super::super::attempt::Job;
+use super::super::ending::Ending;
 use super::super::scheduler::{End, Order};
 use super::super::scope::{self, Ground};
 use super::{Dispatch, Running};
@@ -198,7 +199,7 @@ impl Dispatch {
                 Role::Step | Role::Gate => self.common.failing.clone(),
                 Role::OnFailure | Role::Finally => CancellationToken::new(),
             },
-            ear: self.desk.upgrade().expect("a turn is carried out at the desk"),
+            events: self.desk.upgrade().expect("a turn is carried out at the desk"),
             notices: parts.notices.clone(),
             masker: parts.masker.clone(),
             key: self.options.origin.key,

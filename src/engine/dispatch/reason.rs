@@ -1,0 +1,24 @@
+//! The scheduler's reason for not running a node, as the record states it.
+
+use super::Dispatch;
+use crate::engine::scheduler::Why;
+use crate::event::{Because, NodeId};
+
+impl Dispatch {
+    pub(super) fn because(&self, why: Why, node: NodeId) -> Because {
+        let plan = &self.parts.plan;
+        match why {
+            Why::Failed(root) => Because::Failed { node: plan.node(root).outline.name.clone() },
+            Why::When => {
+                let own = plan.node(node);
+                let when = own.when.as_ref().or(plan.stages()[own.stage.index()].when.as_ref());
+                Because::When { expression: when.map(|when| when.text().to_owned()).unwrap_or_default() }
+            }
+            Why::NotHere => Because::NotHere { reason: String::new() },
+            Why::NotSelected => Because::NotSelected,
+            Why::NotNeeded => Because::NotNeeded,
+            Why::Interrupted => Because::Interrupted,
+            Why::Stopped => Because::Stopped { reason: self.stopped.clone().unwrap_or_default() },
+        }
+    }
+}
