@@ -125,7 +125,7 @@ fn crashes() -> Vec<Case> {
             "out-of-memory",
             web(
                 &format!(
-                    "{}resources: {{ limits: {{ memory: 24Mi }} }}\n",
+                    "{}resources: {{ limits: {{ memory: 24Mi }} }}\nreadinessProbe: {{ tcpSocket: {{ port: 9 }}, periodSeconds: 1 }}\n",
                     script("x=aaaaaaaaaaaaaaaa; while true; do x=$x$x; done")
                 ),
                 "",

@@ -137,7 +137,7 @@ fn workloads() -> Vec<Case> {
                 .replace("restartPolicy: Never", "restartPolicy: OnFailure"),
             JOB,
             "exited with code 6",
-            &["BackoffLimitExceeded", "table is locked"],
+            &["BackoffLimitExceeded"],
             true,
         ),
         case("job-deadline", job(&sleeps, "activeDeadlineSeconds: 2"), JOB, "DeadlineExceeded", &[], true),
