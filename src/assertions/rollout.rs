@@ -31,7 +31,8 @@ pub struct Rollout {
     /// Its namespace; else the pipeline's.
     namespace: Option<String>,
     /// That every replica is of the newest revision and available, and no old one is left, not even one that is being
-    /// deleted and still runs; `true` where nothing is said. `false` expects a rollout that is under way or stuck.
+    /// deleted and still runs; `true` where nothing is said. `false` expects a rollout that is under way or stuck. A
+    /// DaemonSet that matches no node is not complete.
     complete: Option<bool>,
     /// Its revision: 1 when created, one more with each change of its pods and each undo.
     revision: Option<Expect<Count>>,

@@ -127,13 +127,13 @@ fn seen<'j>(job: &'j Job, written: &PlanAssertion) -> (Arc<Scope>, Cow<'j, Conte
     (with(&job.view.full), cx)
 }
 
-/// An evaluation ends with the gate: when its time is over, or the run is cancelled. Without a limit in time the cost
-/// limit of an evaluation is enough.
+/// An evaluation ends with the last look: when the time for it is over, or the run is cancelled. Without a limit in time
+/// the cost limit of an evaluation is enough.
 fn ends_with(job: &Job, written: &PlanAssertion, limit: Option<Instant>) -> Option<Ended> {
-    let within = written.within.filter(|_| !job.only_looks).map(|within| Instant::now() + within);
-    let deadline = [within, limit].into_iter().flatten().min()?;
+    let within = written.within.filter(|_| !job.only_looks).map(|within| clock::now() + within);
+    let deadline = [within, limit].into_iter().flatten().min()? + LAST_LOOK;
     let cancel = job.cx.signals.cancel.clone();
-    Some(Arc::new(move || cancel.is_cancelled() || Instant::now() >= deadline))
+    Some(Arc::new(move || cancel.is_cancelled() || clock::now() >= deadline))
 }
 
 async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<Instant>) -> (String, Settled) {

@@ -62,3 +62,13 @@ fn one_that_held_is_not_measured_again_by_a_run_that_goes_on() {
     project.run(&["run", "--resume"]).ends(0, &[]);
     assert_eq!(project.course(), "a.away passed, a.gate passed, a.make passed, a.there passed");
 }
+
+#[test]
+fn a_condition_that_stays_false_is_unmet_when_its_time_is_over() {
+    // The last look is taken after the time: its evaluation is not cut short.
+    let stage = "stage: a\ngate:\n  - policy: { manifests: [m.yaml], rules: [{ name: two, assert: self.data.n == \"two\" }] }\n    within: 300ms\n";
+    let project = Project::of(&[("a.yaml", stage)]);
+    project.write("m.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: c }\ndata: { n: one }\n");
+    let said = project.run(&["run"]).ends(1, &["two"]);
+    assert!(!said.err.contains("could not be measured"), "{}", said.err);
+}

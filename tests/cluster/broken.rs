@@ -102,14 +102,16 @@ impl Example {
         &self.namespaces[0]
     }
 
-    /// `pipeline run` with these arguments.
+    /// `pipeline run` with these arguments; some stages alone clean up, too.
     pub fn run(&self, args: &[&str]) -> Ran {
         self.run_with(args, &[])
     }
 
     /// The same, with more in its environment.
     pub fn run_with(&self, args: &[&str], env: &[(&str, &str)]) -> Ran {
-        Ran::of(self.path(), args, env)
+        let is_part = args.iter().any(|arg| matches!(*arg, "--stage" | "--until"));
+        let args: Vec<&str> = args.iter().copied().chain(is_part.then_some("--finally")).collect();
+        Ran::of(self.path(), &args, env)
     }
 
     /// Asserts that the cluster holds nothing of it.

@@ -334,7 +334,7 @@ fn another_context_is_refused_before_anything_runs() {
     example.write("kubeconfig", &config);
     let kubeconfig = example.path().join("kubeconfig").display().to_string();
     let ran = example.run_with(&[], &[("KUBECONFIG", &kubeconfig)]);
-    ran.ends(3, &["context \"prod\" is not among this pipeline's clusters: minikube, todo, kind-todo, local", "help"]);
+    ran.ends(3, &["context \"prod\" is not among this pipeline's clusters: minikube, kind-todo, local", "help"]);
     assert!(!ran.is_recorded() && ran.out.is_empty(), "{}", ran.out);
     example.nothing_is_left();
 }

@@ -183,3 +183,26 @@ async fn a_test_pod_without_an_image_ends_helm_test_before_its_time() {
     assert!(failure.findings.iter().any(|finding| finding.cause == "ErrImageNeverPull"), "{failure:#?}");
     assert!(begun.elapsed() < std::time::Duration::from_secs(60), "it did not wait for its time");
 }
+
+/// A DaemonSet that matches no node and a Job that fails, neither of which `--wait` waits for, with a slow Deployment.
+const WITH_A_SLOW_ONE: &str = "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: { name: agent }\nspec:\n  \
+    selector: { matchLabels: { app: agent } }\n  template:\n    metadata: { labels: { app: agent } }\n    spec:\n      \
+    nodeSelector: { gpu: \"true\" }\n      containers: [{ name: app, image: \"pipeline-busybox:local\" }]\n---\n\
+    apiVersion: batch/v1\nkind: Job\nmetadata: { name: once }\nspec:\n  backoffLimit: 0\n  template:\n    spec:\n      \
+    restartPolicy: Never\n      containers: [{ name: app, image: \"pipeline-busybox:local\", command: [\"false\"] }]\n---\n\
+    apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: web }\nspec:\n  selector: { matchLabels: { app: web } }\n  \
+    template:\n    metadata: { labels: { app: web } }\n    spec:\n      terminationGracePeriodSeconds: 0\n      \
+    containers: [{ name: app, image: \"pipeline-busybox:local\", command: [sleep, \"1000\"], \
+    readinessProbe: { exec: { command: [\"true\"] }, initialDelaySeconds: 8, periodSeconds: 1 } }]\n";
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn what_helm_does_not_wait_for_ends_no_wait() {
+    super::busybox::loaded();
+    let namespace = Namespace::new("helm-slow");
+    let files = [("chart/Chart.yaml", CHART), ("chart/templates/all.yaml", WITH_A_SLOW_ONE)];
+    let project = Project::new(&files, &namespace.0);
+    let install =
+        json!({ "release": "demo", "chart": "chart", "create_namespace": true, "wait": true, "timeout": "90s" });
+    project.passes("helm", json!({ "install": install })).await;
+}

@@ -186,20 +186,22 @@ async fn goes_back_with_stateful_and_daemon_sets() {
 async fn a_rollout_that_does_not_come_about_is_explained() {
     let room = Room::new("stuck", &[]).await;
     up(&room, "Deployment", 1).await;
-    let limit = Duration::from_secs(8);
-    let body = json!({ "set_image": { "target": "deployment/web", "image": "not-here:1" } });
-    let began = Instant::now();
-    let failure = room.fails_after(limit, body).await;
-    assert!(began.elapsed() < limit + Duration::from_secs(4), "took {:?}", began.elapsed());
-    assert!(
-        failure.summary.starts_with("stopped before it had rolled out: deployment.apps/web ("),
-        "{}",
-        failure.summary
-    );
+    let failure = room.fails(json!({ "set_image": { "target": "deployment/web", "image": "not-here:1" } })).await;
+    assert!(failure.summary.starts_with("has not rolled out: deployment.apps/web ("), "{}", failure.summary);
+    assert!(failure.summary.ends_with("ErrImageNeverPull cannot recover"), "{}", failure.summary);
     assert!(causes(&failure).contains(&"ErrImageNeverPull"), "{failure:#?}");
 
     let mut doomed = workload("Deployment", "doomed", 1, SERVE);
-    doomed["spec"]["template"]["spec"]["containers"][0]["image"] = "not-here:1".into();
+    doomed["spec"]["template"]["spec"]["containers"][0]["readinessProbe"] =
+        json!({ "exec": { "command": ["false"] }, "periodSeconds": 1 });
+    let body = json!({ "apply": { "objects": [&doomed], "wait": true } });
+    let limit = Duration::from_secs(4);
+    let began = Instant::now();
+    let failure = room.fails_after(limit, body).await;
+    assert!(began.elapsed() < limit + Duration::from_secs(8), "took {:?}", began.elapsed());
+    let begins = "stopped before it had rolled out: deployment.apps/doomed (";
+    assert!(failure.summary.starts_with(begins), "{}", failure.summary);
+
     doomed["spec"]["progressDeadlineSeconds"] = 3.into();
     let failure = room.fails(json!({ "apply": { "objects": [doomed], "wait": true } })).await;
     assert!(causes(&failure).contains(&"ProgressDeadlineExceeded"), "{failure:#?}");

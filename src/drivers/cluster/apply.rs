@@ -204,7 +204,10 @@ impl Cluster {
             while let Some((one, answer)) = answers.next().await {
                 match answer {
                     // It was deleted in between: nothing that was written to it lasts.
-                    Ok(meta) if meta.metadata.deletion_timestamp.is_some() => {
+                    Ok(meta)
+                        if meta.metadata.deletion_timestamp.is_some()
+                            && !before::let_go(before.as_ref(), one, &meta.metadata) =>
+                    {
                         let shown = one.kind.named(&one.name);
                         let refusal = Refusal::dying(format!("apply {shown}"), &shown, &meta.metadata);
                         report.refused.push((one.at, shown, refusal));

@@ -14,7 +14,7 @@ pub enum Rollout {
     Done,
     /// Not yet, because of this: `1 of 3 updated replicas is available`.
     Waiting(String),
-    /// Its own strategy ends here, and old replicas stay: `OnDelete`, a partition.
+    /// It ends here by its own specification, with old replicas or with none: `OnDelete`, a partition, no node that matches.
     Held(Held),
     /// It will not get there by itself.
     Failed {
@@ -25,14 +25,14 @@ pub enum Rollout {
     },
 }
 
-/// What keeps old replicas, as the workload's strategy says.
+/// What keeps a rollout from being complete, as the workload's specification says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    /// `OnDelete` or `Partition`.
+    /// `OnDelete`, `Partition` or `NoNodes`.
     pub cause: &'static str,
     /// How many replicas are new.
     pub message: String,
-    /// Whether all replicas that the strategy updates are updated and available, and it updates some.
+    /// Whether a step that applied it passes: what the specification updates now is updated and available.
     pub as_asked: bool,
 }
 
@@ -149,7 +149,12 @@ fn daemon_set(spec: &Value, status: &Value) -> Rollout {
         number(&status["numberAvailable"]),
     );
     let kept = there - updated;
-    if kept > 0 && spec["updateStrategy"]["type"] == "OnDelete" {
+    if wanted == 0 && number(&status["numberMisscheduled"]) > 0 {
+        waiting(format!("{} pods on nodes that it does not match any more", number(&status["numberMisscheduled"])))
+    } else if wanted == 0 {
+        // No pod runs, so nothing shows that the new template works.
+        Rollout::Held(Held { cause: "NoNodes", message: "desired 0: it matches no node".to_owned(), as_asked: true })
+    } else if kept > 0 && spec["updateStrategy"]["type"] == "OnDelete" {
         let message =
             format!("{updated} of {wanted} pods at the newest revision; the others stay until they are deleted");
         Rollout::Held(Held { cause: "OnDelete", message, as_asked: false })

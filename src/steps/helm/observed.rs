@@ -100,18 +100,31 @@ async fn fatal(verb: &Verb<'_>, release: &str, namespace: &str, hooks: &HookWatc
         Verb::Upgrade(spec) => spec.wait || spec.atomic,
         _ => false,
     };
-    let mut targets = hooks.targets();
+    let mut findings = Vec::new();
+    for target in hooks.targets() {
+        findings.extend(cx.world.cluster.fatal(namespace, &target).await);
+    }
     if waits
         && let Ok(Some(recorded)) = cx.world.helm.release(release, namespace).await
         && recorded.status.starts_with("pending-")
     {
-        targets.extend(workloads(&recorded));
-    }
-    let mut findings = Vec::new();
-    for target in targets {
-        findings.extend(cx.world.cluster.fatal(namespace, &target).await);
+        for target in workloads(&recorded).iter().filter(|target| !is_job(target)) {
+            let causes = cx.world.cluster.fatal(namespace, target).await;
+            findings.extend(causes.into_iter().filter(keeps_waiting));
+        }
     }
     findings
+}
+
+/// `--wait` does not wait for the Jobs of a release.
+fn is_job(target: &Target) -> bool {
+    matches!(target, Target::Workload { kind, .. } if kind == "Job")
+}
+
+/// Whether helm waits while a workload has this cause: a DaemonSet that matches no node and a paused Deployment are ready
+/// to it.
+fn keeps_waiting(cause: &Finding) -> bool {
+    !matches!(cause.cause.as_str(), "NoNodes" | "Paused")
 }
 
 fn workloads(release: &Release) -> Vec<Target> {

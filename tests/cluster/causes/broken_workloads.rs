@@ -89,6 +89,14 @@ fn workloads() -> Vec<Case> {
             true,
         ),
         case(
+            "daemon-rollout",
+            daemon("nodeSelector: { gpu: 'true' }"),
+            "rollout: { workload: daemonset/agent }",
+            "NoNodes",
+            &["it matches no node", "no node has gpu=true"],
+            true,
+        ),
+        case(
             "daemon-image",
             daemon("")
                 .replace("image: pipeline-busybox:local", "image: kubecause-nowhere:1\n        imagePullPolicy: Never"),
@@ -124,11 +132,12 @@ fn workloads() -> Vec<Case> {
         ),
         case(
             "job-restarts",
-            job(&script("echo table is locked; exit 6"), "backoffLimit: 1")
+            // The controller removes the Pod with the second end.
+            job(&script("sleep 4; echo table is locked; exit 6"), "backoffLimit: 1")
                 .replace("restartPolicy: Never", "restartPolicy: OnFailure"),
             JOB,
             "exited with code 6",
-            &["BackoffLimitExceeded", "table is locked"],
+            &["BackoffLimitExceeded"],
             true,
         ),
         case("job-deadline", job(&sleeps, "activeDeadlineSeconds: 2"), JOB, "DeadlineExceeded", &[], true),

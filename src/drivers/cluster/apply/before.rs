@@ -19,6 +19,12 @@ const ONE_BY_ONE: usize = 4;
 /// The metadata of objects that are there, by kind, namespace and name.
 pub(super) type Before = HashMap<(String, String, String), ObjectMeta>;
 
+/// Whether an object that was being deleted before has lost the finalizers that the manifest removes.
+pub(super) fn let_go(before: Option<&Before>, one: &Prepared, now: &ObjectMeta) -> bool {
+    let there = before.and_then(|before| before.get(&one.key()));
+    there.is_some_and(|there| there.deletion_timestamp.is_some()) && !one.releases(now)
+}
+
 impl Cluster {
     /// What is there of `objects` already; `None` for who may not look.
     pub(super) async fn before(&self, objects: &[Prepared]) -> Result<Option<Before>, Fault> {
@@ -69,7 +75,8 @@ impl Cluster {
     }
 
     /// Takes out, and refuses, objects that are being deleted, and those of namespaces that are: the API server would
-    /// change the first, and what is in the second goes with it.
+    /// change the first, and what is in the second goes with it. An object that only waits for a finalizer that the manifest
+    /// removes is applied.
     pub(super) async fn refuse_dying(
         &self,
         before: Option<&Before>,
@@ -89,6 +96,7 @@ impl Cluster {
             let doing = format!("apply {shown}");
             let own = before.and_then(|before| before.get(&one.key())).filter(|it| it.deletion_timestamp.is_some());
             let refusal = match (own, dying.get(&one.namespace)) {
+                (Some(meta), _) if one.releases(meta) => return true,
                 (Some(meta), _) => Refusal::dying(doing, &shown, meta),
                 (None, Some(meta)) => Refusal::dying(doing, &format!("namespace/{}", one.namespace), meta),
                 (None, None) => return true,

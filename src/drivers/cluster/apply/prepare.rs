@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value};
 
 use super::{ApplyOptions, MANAGER};
@@ -24,6 +25,13 @@ impl Prepared {
     /// What it is found by among those that are there.
     pub fn key(&self) -> (String, String, String) {
         (self.kind.to_string(), self.namespace.clone(), self.name.clone())
+    }
+
+    /// Whether it asks an object that is being deleted to lose a finalizer: it writes `finalizers`, without one of those there.
+    pub fn releases(&self, there: &ObjectMeta) -> bool {
+        let Some(wanted) = self.object["metadata"]["finalizers"].as_array() else { return false };
+        let held = there.finalizers.as_deref().unwrap_or_default();
+        held.iter().any(|name| !wanted.iter().any(|wanted| wanted == name))
     }
 
     /// Labels it as `owner`'s: where it is not there yet (`there` are the labels that it has), or is the owner's already.

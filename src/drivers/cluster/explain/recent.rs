@@ -13,7 +13,7 @@ use super::{Snapshot, Target};
 
 /// How old a snapshot may be. One that took long to take may be as old as that, several times.
 const FRESH: Duration = Duration::from_millis(600);
-const TIMES: u32 = 5;
+const TIMES: u32 = 2;
 /// Containers whose exit codes are remembered.
 const REMEMBERED: usize = 10_000;
 

@@ -71,6 +71,16 @@ fn a_daemon_set_waits_for_every_node() {
     assert_eq!(state, Rollout::Waiting("2 of 3 pods available".to_owned()));
 }
 
+#[test]
+fn a_daemon_set_that_matches_no_node_is_not_complete() {
+    use serde_json::json;
+    let state = |status: Value| daemon_set_with("RollingUpdate", status);
+    let none = json!({ "desiredNumberScheduled": 0, "currentNumberScheduled": 0, "numberMisscheduled": 0 });
+    assert_eq!(state(none), held("NoNodes", "desired 0: it matches no node", true));
+    let old = json!({ "desiredNumberScheduled": 0, "currentNumberScheduled": 0, "numberMisscheduled": 2 });
+    assert_eq!(state(old), Rollout::Waiting("2 pods on nodes that it does not match any more".to_owned()));
+}
+
 fn held(cause: &'static str, message: &str, as_asked: bool) -> Rollout {
     Rollout::Held(Held { cause, message: message.to_owned(), as_asked })
 }

@@ -192,6 +192,11 @@ fn recognizes_keys_and_credentials_of_programs() {
     let login = STANDARD.encode(format!("me:{}", random.text(WORD, 20)));
     let docker = format!("{{\"auths\":{{\"r.io\":{{\"auth\":\"{login}\"}}}}}}");
     assert_eq!(found("root/.docker/config.json", &docker), ["registry credentials"]);
+    for text in
+        [format!("//r.io/:_auth={login}\n"), format!("_auth = \"{login}\"\n"), format!("npm_config__auth={login}\n")]
+    {
+        assert_eq!(found("app/npm.txt", &text), ["npm registry credentials"], "{text}");
+    }
     assert_eq!(
         found("x.yaml", &format!(".dockerconfigjson: {}", STANDARD.encode(&docker))),
         ["registry credentials (in base64)"]
@@ -230,6 +235,8 @@ fn leaves_headers_examples_templates_and_empty_values_alone() {
         ("a.md", "curl -u user:pass https://x; curl -H 'Authorization: Bearer $TOKEN' https://y\n"),
         ("a.json", "{\"auth\": \"none-at-all-of-these\", \"twitter\": \"https://twitter.com/x\"}"),
         ("a.tf", "password = var.database_password\n"),
+        ("usr/lib/python3.11/urllib/request.py", "proxy_auth = base64.b64encode(user.encode()).decode('ascii')\n"),
+        ("a.py", "self._auth = base64.b64encode(user)\nself.add_password = self.passwd2.add_password\n"),
         ("a.txt", "the kraken, linear algebra = 12345678901234567890123456789012 or so\n"),
     ] {
         assert_eq!(found(path, text), Vec::<String>::new(), "{path}: {text}");
