@@ -197,8 +197,7 @@ fn api(uid: &'static str) -> Api {
     Api::new(move |asked: &Asked| match asked.path.as_str() {
         "/api/v1/namespaces/kube-system" => {
             let metadata = json!({"name": "kube-system", "uid": uid, "resourceVersion": "1"});
-            let object =
-                json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": metadata});
+            let object = json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": metadata});
             Reply::Say(200, object.to_string())
         }
         "/api/v1/nodes" => {
@@ -214,7 +213,7 @@ fn api(uid: &'static str) -> Api {
 fn by_command() -> World {
     let up = "{ provider: command, command: { up: ./up, down: ./down } }";
     let stage = format!("stage: a\nsteps:\n  up: {{ cluster: {{ up: {up} }}, timeout: 30s }}\n");
-    let world = World(Project::headed("cluster: { contexts: [fake] }\n", &[("a.yaml", &stage)]));
+    let world = World(Project::headed("cluster: { contexts: [fake] }\n", &[("a.yaml", stage.as_str())]));
     world.0.program("up", "#!/bin/sh\necho up >> calls\n[ ! -f made ] || cp made kubeconfig\n");
     world.0.program("down", "#!/bin/sh\necho down >> calls\nrm kubeconfig\n");
     world.0.program("bin/none", "#!/bin/sh\n");

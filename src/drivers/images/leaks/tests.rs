@@ -239,7 +239,10 @@ fn leaves_headers_examples_templates_and_empty_values_alone() {
 #[test]
 fn code_that_assigns_credentials_is_no_leak() {
     for (path, text) in [
-        ("usr/lib/python3.11/urllib/request.py", "proxy_auth = base64.b64encode(proxy_passwd.encode()).decode('ascii')\n"),
+        (
+            "usr/lib/python3.11/urllib/request.py",
+            "proxy_auth = base64.b64encode(proxy_passwd.encode()).decode('ascii')\n",
+        ),
         ("app/client.py", "self.basic_auth = requests.auth.HTTPBasicAuth2(user, word)\n"),
         ("app/a.js", "const _auth = createAuthenticator2(options)\n"),
         ("app/a.py", "old_password = read_password_from_file2\n"),
