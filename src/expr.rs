@@ -18,6 +18,7 @@ mod loops;
 mod meter;
 mod number;
 mod parse;
+mod pattern;
 mod reference;
 mod references;
 mod render;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::cel::ExprError;
 use super::functions::{self, Overload};
-use super::meter::compile;
+use super::pattern::compile;
 use super::tree::{Access, Bind, BindKind, Block, Call, INTERNAL, Kind, Loop, LoopKind, Name, Node, Tree};
 use super::tree::{highest, numbered};
 use super::value::Value;

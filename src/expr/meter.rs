@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use regex::Regex;
 
 use super::failure::{Error, Stop};
+use super::pattern::compile;
 use super::value::Value;
 
 /// The cost that one evaluation may have during a run: one to two seconds.
@@ -133,16 +134,4 @@ impl Meter {
         self.regexes.insert(Arc::clone(pattern), regex.clone());
         Ok(regex)
     }
-}
-
-/// A pattern, compiled.
-///
-/// # Errors
-/// What is wrong with it, in one line.
-pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
-    Regex::new(pattern).map_err(|error| {
-        let text = error.to_string();
-        let reason = text.lines().last().unwrap_or("").trim_start_matches("error: ").to_owned();
-        format!("this is not a regular expression: {reason}")
-    })
 }

