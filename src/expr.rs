@@ -18,6 +18,7 @@ mod loops;
 mod meter;
 mod number;
 mod parse;
+mod pattern;
 mod reference;
 mod references;
 mod render;
@@ -29,7 +30,7 @@ mod value;
 
 pub use crate::document::Spelled;
 pub use cel::{Expr, ExprError, MAX_TEXT, Reference, Scope};
-pub use meter::{CHECK_COST, Ended, Limits, RUN_COST};
+pub use meter::{CHECK_COST, Ended, Limits, RUN_COST, interrupt, interrupts};
 pub use parse::MAX_NESTING;
 pub use reference::page;
 pub use render::{RenderError, has_template, render};

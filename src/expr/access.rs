@@ -69,6 +69,7 @@ pub(super) fn optional_index(of: &Value, at: &Value) -> Out {
     match of {
         Value::Optional(None) => Ok(Value::Optional(None)),
         Value::Optional(Some(of)) => optional_index(of, at),
+        of if !matches!(of, Value::Map(_) | Value::List(_)) => Ok(Value::Optional(None)),
         _ => Ok(Value::Optional(find(of, at)?.map(Arc::new))),
     }
 }

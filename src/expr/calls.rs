@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::cel::ExprError;
 use super::functions::{self, Overload};
-use super::meter::compile;
-use super::tree::{Access, Bind, BindKind, Call, Kind, Loop, LoopKind, Node, Tree, highest};
+use super::pattern::compile;
+use super::tree::{Access, Bind, BindKind, Block, Call, INTERNAL, Kind, Loop, LoopKind, Name, Node, Tree};
+use super::tree::{highest, numbered};
 use super::value::Value;
 
 type Parsed = Result<Tree, ExprError>;
@@ -24,6 +25,12 @@ pub(super) fn method(target: Tree, name: &str, name_at: (usize, usize), args: Ve
         let full = format!("{}.{name}", library.text);
         if full == "cel.bind" && args.len() == 3 {
             return bind(&full, BindKind::Bind, None, args, span);
+        }
+        if let Some(kind) = internal(&full, &args) {
+            return Ok(Tree::leaf(kind, span));
+        }
+        if full == "cel.block" && args.len() == 2 {
+            return block(args, span);
         }
         if functions::named(&full, false).is_some() {
             return called(&full, false, name_at, args, span);
@@ -163,4 +170,56 @@ fn bind(name: &str, kind: BindKind, target: Option<Tree>, args: Vec<Tree>, span:
     };
     let bind = Bind { kind, name: taken, value: value.node, body: body.node };
     Tree::over(height, Kind::Bind(Box::new(bind)), span)
+}
+
+/// The names of a block: `cel.index(0)`, and `cel.iterVar(0, 0)` of a loop in it.
+fn internal(name: &str, args: &[Tree]) -> Option<Kind> {
+    let number = |tree: &Tree| match tree.node.kind {
+        Kind::Literal(Value::Int(number)) => usize::try_from(number).ok(),
+        _ => None,
+    };
+    let text = match (name, args) {
+        ("cel.index", [at]) => numbered(number(at)?),
+        ("cel.iterVar", [depth, at]) => format!("{INTERNAL}item{}:{}", number(depth)?, number(at)?).into(),
+        _ => return None,
+    };
+    Some(Kind::Name(Name { text, global: false }))
+}
+
+/// `cel.block([a, b], body)`
+fn block(mut args: Vec<Tree>, span: (usize, usize)) -> Parsed {
+    let height = HEIGHT - 1 + highest(&args);
+    let (Some(body), Some(values)) = (args.pop(), args.pop()) else {
+        return Err(functions::unknown("cel.block", true, span));
+    };
+    let at = values.span();
+    let Kind::List(items) = values.node.kind else {
+        return Err(ExprError::at(at.0, at.1, "`cel.block` takes a list first").help("write `cel.block([…], …)`"));
+    };
+    let block = Block { values: items.into_iter().map(|item| item.node).collect(), body: body.node };
+    Tree::over(height, Kind::Block(Box::new(block)), span)
+}
+
+/// The function that a wrapper message (`Int32Value{value: 1}`) is: the identity of its type.
+pub(super) fn wrapped(name: &str) -> Option<(&'static str, Value)> {
+    Some(match name {
+        "BoolValue" => ("bool", Value::Bool(false)),
+        "BytesValue" => ("bytes", Value::Bytes([].into())),
+        "DoubleValue" | "FloatValue" => ("double", Value::Double(0.0)),
+        "Int32Value" | "Int64Value" => ("int", Value::Int(0)),
+        "StringValue" => ("string", Value::text("")),
+        "UInt32Value" | "UInt64Value" => ("uint", Value::Uint(0)),
+        _ => return None,
+    })
+}
+
+/// A wrapper message: its value, or the zero of its type.
+///
+/// # Errors
+/// Too many operations rest on each other.
+pub(super) fn wrapper((name, zero): (&'static str, Value), value: Option<Tree>, span: (usize, usize)) -> Parsed {
+    let Some(value) = value else { return Ok(Tree::leaf(Kind::Literal(zero), span)) };
+    let overloads = functions::named(name, false).unwrap_or_default();
+    let overloads = overloads.iter().copied().filter(|overload| overload.takes == [overload.gives]).collect();
+    Tree::over(value.height, Kind::Call(Call { name: name.to_owned(), overloads, args: vec![value.node] }), span)
 }

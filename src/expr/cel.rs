@@ -50,7 +50,8 @@ impl ExprError {
 
     /// The fault of what could not be done for it: `what`, the words, and what to type.
     pub fn into_fault(self, what: impl fmt::Display) -> Fault {
-        let fault = Fault::invalid(format!("{what}: {}", self.message));
+        let message = format!("{what}: {}", self.message);
+        let fault = if self.stopped { Fault::unknown(message) } else { Fault::invalid(message) };
         Fault { help: self.help, ..fault }
     }
 

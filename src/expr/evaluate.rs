@@ -68,6 +68,7 @@ impl<'a> Evaluator<'a> {
             Kind::Call(call) => self.call(call),
             Kind::Loop(the_loop) => loops::run(self, the_loop),
             Kind::Bind(bind) => loops::bind(self, bind),
+            Kind::Block(block) => loops::block(self, block),
         }
         .map_err(|error| error.at(node.span))
     }

@@ -7,7 +7,7 @@ use super::access;
 use super::evaluate::{Evaluator, insert};
 use super::failure::{Error, Out};
 use super::library::sorted_by;
-use super::tree::{Bind, BindKind, Loop, LoopKind, Node};
+use super::tree::{Bind, BindKind, Block, Loop, LoopKind, Node, numbered};
 use super::value::{Map, Value};
 
 /// The value of a loop.
@@ -206,4 +206,22 @@ pub(super) fn bind(evaluator: &mut Evaluator<'_>, bind: &Bind) -> Out {
         }
         (_, value) => Ok(value),
     }
+}
+
+/// `cel.block`
+///
+/// # Errors
+/// Whatever the body says; a value that is not used may fail.
+pub(super) fn block(evaluator: &mut Evaluator<'_>, block: &Block) -> Out {
+    let depth = evaluator.bound.len();
+    for (at, node) in block.values.iter().enumerate() {
+        let value = match evaluator.value(node) {
+            Err(stop @ Error::Stopped(_)) => return Err(stop),
+            value => value,
+        };
+        evaluator.bound.push((numbered(at), value));
+    }
+    let result = evaluator.value(&block.body);
+    evaluator.bound.truncate(depth);
+    result
 }

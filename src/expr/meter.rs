@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use regex::Regex;
 
 use super::failure::{Error, Stop};
+use super::pattern::compile;
 use super::value::Value;
 
-/// The cost that one evaluation may have during a run: about a second.
+/// The cost that one evaluation may have during a run: one to two seconds.
 pub const RUN_COST: u64 = 20_000_000;
 
 /// The cost of what is evaluated before the run: a fraction of a second.
@@ -23,6 +25,20 @@ const CHECK_EVERY: u64 = 4096;
 
 /// Whether an evaluation has to end: what needs its value is cancelled or timed out.
 pub type Ended = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// How often evaluations were interrupted.
+static INTERRUPTS: AtomicU64 = AtomicU64::new(0);
+
+/// Ends every evaluation that is under way, on whatever thread. Those that begin later are not affected: a `finally` may
+/// still evaluate.
+pub fn interrupt() {
+    INTERRUPTS.fetch_add(1, Ordering::SeqCst);
+}
+
+/// How often evaluations were interrupted so far.
+pub fn interrupts() -> u64 {
+    INTERRUPTS.load(Ordering::SeqCst)
+}
 
 /// What one evaluation may cost, and what ends it before.
 #[derive(Clone)]
@@ -50,13 +66,15 @@ pub(super) struct Meter {
     spent: u64,
     limits: Limits,
     next_check: u64,
+    /// The interrupts before it began.
+    interrupts: u64,
     /// A pattern is compiled once for all the items of a list.
     regexes: HashMap<Arc<str>, Regex>,
 }
 
 impl Meter {
     pub fn new(limits: &Limits) -> Self {
-        Meter { spent: 0, limits: limits.clone(), next_check: 0, regexes: HashMap::new() }
+        Meter { spent: 0, limits: limits.clone(), next_check: 0, interrupts: interrupts(), regexes: HashMap::new() }
     }
 
     /// Spends `cost`.
@@ -74,10 +92,8 @@ impl Meter {
         if self.spent > self.limits.cost {
             return Err(Stop::Cost(self.limits.cost).into());
         }
-        match &self.limits.ended {
-            Some(ended) if ended() => Err(Stop::Cancelled.into()),
-            _ => Ok(()),
-        }
+        let ended = self.limits.ended.as_ref().is_some_and(|ended| ended());
+        if ended || self.interrupts != interrupts() { Err(Stop::Cancelled.into()) } else { Ok(()) }
     }
 
     /// Spends for reading `len` bytes or items.
@@ -118,16 +134,4 @@ impl Meter {
         self.regexes.insert(Arc::clone(pattern), regex.clone());
         Ok(regex)
     }
-}
-
-/// A pattern, compiled.
-///
-/// # Errors
-/// What is wrong with it, in one line.
-pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
-    Regex::new(pattern).map_err(|error| {
-        let text = error.to_string();
-        let reason = text.lines().last().unwrap_or("").trim_start_matches("error: ").to_owned();
-        format!("this is not a regular expression: {reason}")
-    })
 }

@@ -8,7 +8,7 @@ use super::tree::{Access, Entry, Field, Index, Item, Kind, MAX_HEIGHT, Name, Nod
 use super::value::{Value, type_named};
 
 /// How deep brackets, calls and `? :` may stand in each other.
-pub const MAX_NESTING: usize = 32;
+pub const MAX_NESTING: usize = 33;
 
 /// Reads a whole text.
 pub(super) fn parse(text: &str) -> Result<Node, ExprError> {
@@ -302,7 +302,24 @@ impl<'a> Parser<'a> {
             let args = self.arguments()?;
             return calls::function(name, span, args, self.end());
         }
+        if let Some(wrapped) = calls::wrapped(name).filter(|_| self.eat("{")) {
+            let value = if self.eat("}") { None } else { Some(self.wrapped_value()?) };
+            return calls::wrapper(wrapped, value, (span.0, self.end()));
+        }
         Ok(Tree::leaf(Kind::Name(Name { text: name.into(), global }), span))
+    }
+
+    /// `value: x}`
+    fn wrapped_value(&mut self) -> Parsed {
+        if self.peek() != &Token::Name("value") {
+            return Err(self.unexpected("`value`"));
+        }
+        self.at += 1;
+        self.expect(":", "after `value`")?;
+        let value = self.expression()?;
+        self.eat(",");
+        self.expect("}", "after the value")?;
+        Ok(value)
     }
 
     fn list(&mut self, start: usize) -> Parsed {

@@ -68,7 +68,7 @@ fn refuses_with_place_and_plain_words() {
 #[test]
 fn refuses_what_is_nested_too_deep() {
     let brackets = format!("{}1{}", "(".repeat(40), ")".repeat(40));
-    assert_eq!(refusal(&brackets), (32, 1, "nested deeper than 32 levels".to_owned()));
+    assert_eq!(refusal(&brackets), (33, 1, "nested deeper than 33 levels".to_owned()));
     let sum = format!("1{}", "+1".repeat(80));
     assert_eq!(refusal(&sum).2, "more than 48 operations rest on each other");
     let signs = format!("{}true", "!".repeat(4000));
@@ -76,7 +76,7 @@ fn refuses_what_is_nested_too_deep() {
     let fields = format!("a{}", ".b".repeat(2000));
     assert_eq!(refusal(&fields).2, "more than 48 operations rest on each other");
     let ternaries = format!("{}1", "a?b:".repeat(500));
-    assert_eq!(refusal(&ternaries).2, "nested deeper than 32 levels");
+    assert_eq!(refusal(&ternaries).2, "nested deeper than 33 levels");
 }
 
 #[test]
@@ -166,4 +166,21 @@ proptest::proptest! {
             let _ = expr.eval(&crate::expr::Scope::default());
         }
     }
+}
+
+#[test]
+fn blocks_and_wrappers_are_values() {
+    for (text, expected) in [
+        ("cel.block([1, cel.index(0) + 1], cel.index(1)) == 2", true),
+        ("cel.block([1 / 0], 1) == 1", true),
+        ("[1, 2].map(cel.iterVar(0, 0), cel.iterVar(0, 0) * 2) == [2, 4]", true),
+        ("Int32Value{value: 1} == 1 && StringValue{} == ''", true),
+    ] {
+        let value = Expr::parse(text).expect(text).eval(&Scope::default());
+        assert_eq!(value, Ok(expected.into()), "{text}");
+    }
+    assert_eq!(refusal("cel.block(1, 2)").2, "`cel.block` takes a list first");
+    assert_eq!(refusal("Int32Value{other: 1}").2, "expected `value`, found `other`");
+    let unnumbered = Expr::parse("cel.index(3)").expect("parsed").eval(&Scope::default());
+    assert!(unnumbered.is_err_and(|error| error.message.contains("index3")));
 }

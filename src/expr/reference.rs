@@ -23,7 +23,7 @@ pub fn page() -> String {
     let mut page = ABOUT.to_owned();
     let _infallible = write!(
         page,
-        "- One evaluation may cost {RUN_COST} steps during a run (about a second) and {CHECK_COST} before it. Functions cost by the sizes of what they read and make.\n\n\
+        "- One evaluation may cost {RUN_COST} steps during a run (one to two seconds) and {CHECK_COST} before it. Functions cost by the sizes of what they read and make.\n\n\
          Types: `{}`.\n\n## Macros\n\n| macro | written | example |\n|---|---|---|\n",
         TYPES.join("`, `")
     );

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cel::Reference;
-use super::tree::{Access, Kind, Node};
+use super::tree::{Access, INTERNAL, Kind, Node};
 use super::value::{TYPES, Value};
 
 const KEYWORDS: &[&str] = &["false", "in", "null", "true"];
@@ -94,7 +94,7 @@ impl Walk {
         let (target, name, tested) = match &node.kind {
             Kind::Name(name) => {
                 let bound = !name.global && self.bound.contains(&name.text);
-                let free = !bound && !TYPES.contains(&&*name.text);
+                let free = !bound && !name.text.starts_with(INTERNAL) && !TYPES.contains(&&*name.text);
                 let path = vec![name.text.to_string()];
                 let reference = Reference { path, offset: start, len: end - start, tested: false };
                 return free.then_some(Path { reference, open: true });

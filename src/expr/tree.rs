@@ -36,6 +36,7 @@ pub(super) enum Kind {
     Call(Call),
     Loop(Box<Loop>),
     Bind(Box<Bind>),
+    Block(Box<Block>),
 }
 
 #[derive(Debug)]
@@ -136,6 +137,21 @@ pub(super) enum BindKind {
     OptFlatMap,
 }
 
+/// `cel.block`: values that have numbers; each sees those before it, and the body sees all.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub values: Vec<Node>,
+    pub body: Node,
+}
+
+/// The name that the value of a block has in the tree. Nothing that is written is such a name.
+pub(super) fn numbered(at: usize) -> Arc<str> {
+    format!("{INTERNAL}index{at}").into()
+}
+
+/// The start of every name that is not written in the text.
+pub(super) const INTERNAL: char = '@';
+
 /// A node and the number of operations that rest on each other in it.
 #[derive(Debug)]
 pub(super) struct Tree {
@@ -193,6 +209,7 @@ impl Node {
                 nodes
             }
             Kind::Bind(bind) => vec![&bind.value, &bind.body],
+            Kind::Block(block) => block.values.iter().chain([&block.body]).collect(),
         }
     }
 }

@@ -36,7 +36,8 @@ pub(super) enum Value {
 /// A point in time, and the offset that it was written with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Time {
-    pub at: jiff::Timestamp,
+    /// Nanoseconds since 1970 in UTC.
+    pub at: i128,
     /// Seconds east of UTC; only texts show it.
     pub offset: i32,
 }

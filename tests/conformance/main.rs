@@ -1,6 +1,8 @@
 //! The simple tests of the CEL specification that need no protocol buffers (`cel-spec.jsonl`, from google/cel-spec,
 //! Apache-2.0). All of them run; what differs is listed in `exceptions.txt` with the reason, and nothing else may.
 
+mod kubernetes;
+
 use std::collections::BTreeMap;
 
 use pipeline::expr::{Expr, Scope};
@@ -61,13 +63,17 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// What may differ, with the reason.
+fn listed(text: &str) -> BTreeMap<&str, &str> {
+    text.lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .map(|line| line.rsplit_once(" | ").expect("a name and a reason"))
+        .collect()
+}
+
 #[test]
 fn every_case_of_the_specification_holds_but_for_the_listed_ones() {
-    let exceptions: BTreeMap<&str, &str> = include_str!("exceptions.txt")
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.is_empty())
-        .map(|line| line.split_once(" | ").expect("a name and a reason"))
-        .collect();
+    let exceptions = listed(include_str!("exceptions.txt"));
     let cases: Vec<Case> = include_str!("cel-spec.jsonl")
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))

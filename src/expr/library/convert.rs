@@ -108,9 +108,8 @@ fn to_duration(_: &mut Meter, args: &[Value]) -> Out {
 fn to_time(_: &mut Meter, args: &[Value]) -> Out {
     match args {
         [time @ Value::Time(_)] => Ok(time.clone()),
-        [Value::Int(seconds)] => jiff::Timestamp::from_second(*seconds)
-            .ok()
-            .filter(super::time::in_range)
+        [Value::Int(seconds)] => Some(i128::from(*seconds) * 1_000_000_000)
+            .filter(|at| super::time::TIMES.contains(at))
             .map(|at| Value::Time(Time { at, offset: 0 }))
             .ok_or_else(|| Error::of("`timestamp`: the year is not between 1 and 9999")),
         [Value::Text(text)] => parse_time(text)
@@ -126,7 +125,7 @@ fn to_whole(_: &mut Meter, args: &[Value]) -> Out {
         [Value::Uint(number)] => i64::try_from(*number).ok(),
         [Value::Double(number)] => to_int(*number),
         [Value::Duration(nanoseconds)] => Some(*nanoseconds),
-        [Value::Time(time)] => i64::try_from(time.at.as_nanosecond().div_euclid(1_000_000_000)).ok(),
+        [Value::Time(time)] => i64::try_from(time.at.div_euclid(1_000_000_000)).ok(),
         [Value::Text(text)] => {
             return text
                 .parse()

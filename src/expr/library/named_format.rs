@@ -91,8 +91,9 @@ fn refused(what: &str, examples: &[&str], pattern: &str) -> String {
     format!("{what} (e.g. {}regex used for validation is '{pattern}')", examples.join(" or "))
 }
 
-fn too_long(text: &str, most: usize) -> Option<String> {
-    (text.len() > most).then(|| format!("must be no more than {most} characters"))
+/// Kubernetes counts bytes everywhere, and says so in some places.
+fn too_long(text: &str, most: usize, unit: &str) -> Option<String> {
+    (text.len() > most).then(|| format!("must be no more than {most} {unit}"))
 }
 
 /// A prefix may end with a dash.
@@ -107,7 +108,7 @@ fn masked(text: &str) -> String {
 }
 
 fn label(text: &str) -> Vec<String> {
-    let mut problems: Vec<String> = too_long(text, 63).into_iter().collect();
+    let mut problems: Vec<String> = too_long(text, 63, "characters").into_iter().collect();
     if !is(LABEL, text) {
         problems.push(if is(SUBDOMAIN, text) {
             "must not contain dots".to_owned()
@@ -119,7 +120,7 @@ fn label(text: &str) -> Vec<String> {
 }
 
 fn subdomain(text: &str) -> Vec<String> {
-    let mut problems: Vec<String> = too_long(text, 253).into_iter().collect();
+    let mut problems: Vec<String> = too_long(text, 253, "characters").into_iter().collect();
     if !is(SUBDOMAIN, text) {
         problems.push(refused("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character", &["example.com"], SUBDOMAIN));
     }
@@ -127,7 +128,7 @@ fn subdomain(text: &str) -> Vec<String> {
 }
 
 fn label_1035(text: &str) -> Vec<String> {
-    let mut problems: Vec<String> = too_long(text, 63).into_iter().collect();
+    let mut problems: Vec<String> = too_long(text, 63, "characters").into_iter().collect();
     if !is(LABEL_1035, text) {
         problems.push(refused("a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character", &["my-name", "abc-123"], LABEL_1035));
     }
@@ -135,7 +136,7 @@ fn label_1035(text: &str) -> Vec<String> {
 }
 
 fn label_value(text: &str) -> Vec<String> {
-    let mut problems: Vec<String> = too_long(text, 63).into_iter().collect();
+    let mut problems: Vec<String> = too_long(text, 63, "bytes").into_iter().collect();
     if !is(VALUE, text) {
         problems.push(refused("a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character", &["MyValue", "my_value", "12345"], VALUE));
     }
@@ -157,13 +158,13 @@ fn qualified_name(text: &str) -> Vec<String> {
             *name
         }
         _ => {
-            let what = refused(&format!("a qualified name {WHAT}"), &["MyName", "my.name", "123-abc"], NAME);
+            let what = refused(&format!("a valid label key {WHAT}"), &["MyName", "my.name", "123-abc"], NAME);
             return vec![format!("{what} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')")];
         }
     };
     if name.is_empty() {
         problems.push("name part must be non-empty".to_owned());
-    } else if let Some(problem) = too_long(name, 63) {
+    } else if let Some(problem) = too_long(name, 63, "bytes") {
         problems.push(format!("name part {problem}"));
     }
     if !is(NAME, name) {

@@ -54,7 +54,6 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     global("isQuantity", &[T::Text], T::Bool, is_quantity, "isQuantity('1.5Gi')"),
     global("quantity", &[T::Text], T::Quantity, quantity, "quantity('200M') == quantity('0.2G')"),
     global("sign", &[T::Quantity], T::Int, sign, "sign(quantity('-1')) == -1"),
-    method("sign", &[T::Quantity], T::Int, sign, "quantity('-1').sign() == -1"),
     method("sub", &[T::Quantity, T::Int], T::Quantity, sub, "quantity('1k').sub(1) == quantity('999')"),
     method(
         "sub",
@@ -78,10 +77,6 @@ impl Quantity {
             Some(rest) => rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())),
             None => ("", rest),
         };
-        if whole.is_empty() && fraction.is_empty() {
-            // Kubernetes reads a lone sign or point as zero only where a zero digit was there.
-            return None;
-        }
         let whole = whole.trim_start_matches('0');
         let (base, exponent) = unit(suffix)?;
         let digits = format!("{whole}{fraction}");
@@ -117,7 +112,8 @@ impl Quantity {
     fn approximately(&self) -> f64 {
         let value =
             i64::try_from(self.value).map_or_else(|_| self.value.to_string().parse().unwrap_or(0.0), int_to_double);
-        if self.scale == 0 { value } else { value * 10f64.powi(self.scale) }
+        let factor = if self.scale > 400 { f64::INFINITY } else { format!("1e{}", self.scale).parse().unwrap_or(1.0) };
+        if self.scale == 0 { value } else { value * factor }
     }
 
     fn integer(&self) -> Option<i64> {
@@ -150,10 +146,11 @@ impl Quantity {
         if !self.text.is_empty() {
             return self.text.clone();
         }
-        match self.scale {
-            0 => self.value.to_string(),
-            scale => format!("{}e{scale}", self.value),
+        let (mut value, mut scale) = (self.value, self.scale);
+        while scale < 0 && value % 10 == 0 {
+            (value, scale) = (value / 10, scale + 1);
         }
+        if scale == 0 { value.to_string() } else { format!("{value}e{scale}") }
     }
 }
 
@@ -180,13 +177,14 @@ fn unit(suffix: &str) -> Option<(i32, i32)> {
     })
 }
 
-/// The same, with no part smaller than a billionth: such a part counts as a whole one.
+/// The same in billionths, where it fits: a smaller part counts as a whole one.
 fn rounded(value: i128, scale: i32) -> Option<(i128, i32)> {
+    let factor = 10i128.checked_pow((NANO - scale).unsigned_abs());
     if scale >= NANO {
-        return Some((value, scale));
+        let scaled = factor.and_then(|factor| value.checked_mul(factor));
+        return Some(scaled.map_or((value, scale), |value| (value, NANO)));
     }
-    let divisor = 10i128.checked_pow((NANO - scale).unsigned_abs());
-    let value = match divisor {
+    let value = match factor {
         Some(divisor) => value / divisor + i128::from(value % divisor != 0),
         None => i128::from(value != 0),
     };

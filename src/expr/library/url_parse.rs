@@ -24,7 +24,7 @@ impl Url {
         if unescaped(fragment, false).is_none() {
             return Err("the fragment has a broken escape");
         }
-        read(front, text)
+        read(front, text, false)
     }
 
     /// Whether a text is an absolute URL or path; a fragment is taken as a part of the rest.
@@ -32,7 +32,7 @@ impl Url {
     /// # Errors
     /// What is wrong with it.
     pub fn check(text: &str) -> Result<(), &'static str> {
-        read(text, text).map(|_| ())
+        read(text, text, true).map(|_| ())
     }
 
     /// The host without brackets, and the port.
@@ -69,7 +69,8 @@ impl Url {
     }
 }
 
-fn read(front: &str, text: &str) -> Result<Url, &'static str> {
+/// Reads without the fragment. A text without a scheme may have a host, but not in a request.
+fn read(front: &str, text: &str, request: bool) -> Result<Url, &'static str> {
     if front.bytes().any(|byte| byte < b' ' || byte == 0x7f) {
         return Err("it has a control character");
     }
@@ -92,7 +93,7 @@ fn read(front: &str, text: &str) -> Result<Url, &'static str> {
         return if scheme.is_empty() { Err("it is relative") } else { Ok(url(scheme, String::new(), query, "")) };
     }
     let (host, path) = match rest.strip_prefix("//") {
-        Some(authority) if !scheme.is_empty() => {
+        Some(authority) if !scheme.is_empty() || !request && !authority.starts_with('/') => {
             let at = authority.find('/').unwrap_or(authority.len());
             (host(&scheme.to_ascii_lowercase(), &authority[..at])?, &authority[at..])
         }
