@@ -4,6 +4,7 @@
 mod attempt;
 mod cache;
 mod dispatch;
+mod ending;
 mod env;
 mod fingerprint;
 mod finish;

@@ -11,7 +11,9 @@ use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::document::Node;
-use crate::event::{AssertionResult, Because, LogSize, NodeId, State};
+use crate::drivers::clock;
+use crate::event::{AssertionResult, Because, NodeId, State};
+use crate::expr;
 use crate::kind::{Context, Step};
 use crate::mask::Masker;
 use crate::outcome::{Failure, Fault, FaultKind, Outcome, Outputs};
@@ -19,6 +21,8 @@ use crate::plan::{Body, Plan, PlanNode, Retry, StepPlan, Work, decode_rendered};
 use crate::units::TimeSpan;
 
 use super::cache::Cache;
+pub(crate) use super::ending::Ending;
+use super::ending::{not_again, timed_out, told};
 use super::env;
 use super::fingerprint::{self, Made};
 use super::notice::NoticeSender;
@@ -27,6 +31,9 @@ use super::record::NodeFiles;
 use super::scope::View;
 use super::settle;
 use super::watched::{Cut, STOP_LIMIT, Watched};
+
+/// How long an interrupt takes at most until the nodes hear of it.
+const HEARD: Duration = Duration::from_millis(500);
 
 /// What a running node tells the run.
 #[derive(Debug)]
@@ -62,51 +69,6 @@ pub(crate) trait Hear: Send + Sync {
     fn hear(&self, word: Word);
 }
 
-/// How a node ended.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Ending {
-    pub state: State,
-    /// Set for a time that was over and for a kind that had nothing to do; the dispatcher knows the rest.
-    pub because: Option<Because>,
-    pub failure: Option<Failure>,
-    pub fault: Option<Fault>,
-    pub outputs: Outputs,
-    pub log: Option<LogSize>,
-    pub fingerprint: Option<String>,
-}
-
-impl Ending {
-    pub fn of(state: State) -> Self {
-        Ending {
-            state,
-            because: None,
-            failure: None,
-            fault: None,
-            outputs: Outputs::new(),
-            log: None,
-            fingerprint: None,
-        }
-    }
-
-    pub fn failed(failure: Failure) -> Self {
-        Ending { failure: Some(failure), ..Ending::of(State::Failed) }
-    }
-
-    pub fn errored(fault: Fault) -> Self {
-        Ending { fault: Some(fault), ..Ending::of(State::Errored) }
-    }
-
-    /// Whether the node has done something in this run: not where its values turned out invalid, or were there already.
-    pub fn did_something(&self) -> bool {
-        match self.state {
-            State::Skipped => false,
-            State::Passed => !matches!(self.because, Some(Because::Kept { .. } | Because::Unchanged { .. })),
-            State::Errored => self.fault.as_ref().is_none_or(|fault| fault.kind != FaultKind::Invalid),
-            _ => true,
-        }
-    }
-}
-
 /// Everything a node's task works with.
 pub(crate) struct Job {
     pub plan: Arc<Plan>,
@@ -140,11 +102,21 @@ impl Job {
         Box::pin(async move {
             let plan = Arc::clone(&self.plan);
             let node = plan.node(self.node);
+            let interrupts = expr::interrupts();
             let caught = AssertUnwindSafe(self.ending(node)).catch_unwind().await;
             let mut ending = caught.unwrap_or_else(|panic| Ending::errored(broke(&node.outline.kind, panic.as_ref())));
+            let errored = ending.state == State::Errored;
+            if errored && interrupts != expr::interrupts() && self.is_cancelled_soon().await {
+                ending = Ending::of(State::Cancelled);
+            }
             ending.log = self.files.close();
             self.ear.hear(Word::Ended(self.node, Box::new(ending)));
         })
+    }
+
+    /// An interrupt ends an evaluation before the run hears of it.
+    async fn is_cancelled_soon(&self) -> bool {
+        clock::timeout(HEARD, self.cx.signals.cancel.cancelled()).await.is_ok()
     }
 
     async fn ending(&mut self, node: &PlanNode) -> Ending {
@@ -247,7 +219,7 @@ impl Job {
     }
 
     fn render(&self, step: &StepPlan, written: &Node) -> Result<(Node, Box<dyn Step>), Fault> {
-        let rendered = crate::expr::render(written, &self.view.full)
+        let rendered = expr::render(written, &self.view.full)
             .map_err(|error| Fault::invalid(format!("{}: {error}", step.kind.name)))?;
         let during = !self.plan.node(self.node).covers.is_empty();
         let body = decode_rendered(step.kind, &rendered, &self.cx.project, during)?;
@@ -275,7 +247,7 @@ impl Job {
                 () = self.cx.signals.cancel.cancelled() => return Ending::of(State::Cancelled),
                 () = self.cx.signals.stop.cancelled() => return Ending::of(State::Passed),
                 () = self.failing.cancelled() => return Ending::failed(not_again(last)),
-                () = crate::drivers::clock::sleep(retry_in) => {}
+                () = clock::sleep(retry_in) => {}
             }
             attempt += 1;
             self.ear.hear(Word::Again(self.node, attempt));
@@ -287,6 +259,13 @@ impl Job {
         let mut cx = Cow::Borrowed(&self.cx);
         if node.timeout.is_some() || node.retry.attempts > 1 {
             cx.to_mut().signals.cancel = self.cx.signals.cancel.child_token();
+        }
+        let begun = clock::now();
+        let deadline = node.timeout.map(|timeout| begun + timeout);
+        if let Some(deadline) = deadline.filter(|_| !node.is_light()) {
+            // its evaluations end with it
+            let ended: expr::Ended = Arc::new(move || clock::now() >= deadline);
+            Arc::make_mut(&mut cx.to_mut().scope).limits.ended = Some(ended);
         }
         if again {
             cx.to_mut().signals.up = CancellationToken::new();
@@ -313,6 +292,9 @@ impl Job {
                 Some(Ok(Outcome::Passed(outputs))) => self.passed(step, &cx.output_file, outputs),
                 _ => Ending::of(State::Cancelled),
             },
+            None if matches!(result, Some(Err(_))) && deadline.is_some_and(|deadline| clock::now() >= deadline) => {
+                timed_out(node.timeout.unwrap_or_default(), result)
+            }
             None => match result.unwrap_or_else(|| Err(Fault::unknown("it gave no answer"))) {
                 Ok(Outcome::Passed(outputs)) => self.passed(step, &cx.output_file, outputs),
                 Ok(Outcome::Failed(failure)) => Ending::failed(failure),
@@ -364,30 +346,6 @@ fn ends_itself(node: &PlanNode) -> bool {
 fn backoff(retry: Retry, attempt: u32) -> Duration {
     let factor = 2_u32.saturating_pow(attempt.saturating_sub(1).min(30));
     retry.backoff.saturating_mul(factor).min(retry.max_backoff)
-}
-
-fn timed_out(after: Duration, result: Option<Result<Outcome, Fault>>) -> Ending {
-    let (findings, help) = match result {
-        Some(Ok(Outcome::Failed(failure))) => (failure.findings, failure.help),
-        Some(Err(fault)) => (Vec::new(), fault.help),
-        _ => (Vec::new(), None),
-    };
-    let failure = Failure { findings, help, ..Failure::new(format!("timed out after {}", TimeSpan(after))) };
-    Ending { because: Some(Because::TimedOut { after }), ..Ending::failed(failure) }
-}
-
-/// A bad ending as the failure of an attempt.
-fn told(ending: Ending) -> Failure {
-    match (ending.failure, ending.fault) {
-        (Some(failure), _) => failure,
-        (None, Some(fault)) => Failure { help: fault.help, ..Failure::new(fault.message) },
-        (None, None) => Failure::new("it did not pass"),
-    }
-}
-
-/// The failure of an attempt that is the last one because the run has failed.
-fn not_again(failure: Failure) -> Failure {
-    Failure { summary: format!("{} (not tried again: the run has failed)", failure.summary), ..failure }
 }
 
 /// A panic of a kind, as a fault: the run goes on.
