@@ -176,8 +176,12 @@ impl Resource {
         let mut found = Vec::new();
         for object in objects {
             scope.roots.insert("self".to_owned(), serde_json::to_value(&**object).unwrap_or_default());
-            // A field that is not there yet makes it no truth.
-            if expr.eval(&scope).is_ok_and(|value| value == Value::Bool(true)) {
+            let value = match expr.eval(&scope) {
+                Err(error) if error.stopped => return Err(error.into_fault("not measured: `never`")),
+                // A field that is not there yet makes it no truth.
+                value => value.unwrap_or_default(),
+            };
+            if value == Value::Bool(true) {
                 let name = object.metadata.name.as_deref().filter(|_| self.name.is_none());
                 let shown = name.map(|name| format!("{name} ")).unwrap_or_default() + never.0.trim();
                 found.push(Measure::new(shown, "true", NEVER, false));

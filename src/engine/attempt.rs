@@ -11,7 +11,9 @@ use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::document::Node;
+use crate::drivers::clock;
 use crate::event::{Because, NodeId, State};
+use crate::expr;
 use crate::kind::{Context, Step};
 use crate::mask::Masker;
 use crate::outcome::{Failure, Fault, FaultKind, Outcome, Outputs};
@@ -19,7 +21,7 @@ use crate::plan::{Body, Plan, PlanNode, Retry, StepPlan, Work, decode_rendered};
 use crate::units::TimeSpan;
 
 use super::cache::Cache;
-use super::ending::Ending;
+use super::ending::{Ending, not_again, timed_out, told};
 use super::env;
 use super::fingerprint::{self, Made};
 use super::node_event::{EventSink, NodeEvent};
@@ -29,6 +31,9 @@ use super::record::NodeFiles;
 use super::scope::View;
 use super::settle;
 use super::watched::{Cut, STOP_LIMIT, Watched};
+
+/// How long an interrupt takes at most until the nodes hear of it.
+const HEARD: Duration = Duration::from_millis(500);
 
 /// Everything a node's task works with.
 pub(crate) struct Job {
@@ -63,11 +68,21 @@ impl Job {
         Box::pin(async move {
             let plan = Arc::clone(&self.plan);
             let node = plan.node(self.node);
+            let interrupts = expr::interrupts();
             let caught = AssertUnwindSafe(self.ending(node)).catch_unwind().await;
             let mut ending = caught.unwrap_or_else(|panic| Ending::errored(broke(&node.outline.kind, panic.as_ref())));
+            let errored = ending.state == State::Errored;
+            if errored && interrupts != expr::interrupts() && self.is_cancelled_soon().await {
+                ending = Ending::of(State::Cancelled);
+            }
             ending.log = self.files.close();
             self.events.take(NodeEvent::Ended(self.node, Box::new(ending)));
         })
+    }
+
+    /// An interrupt ends an evaluation before the run hears of it.
+    async fn is_cancelled_soon(&self) -> bool {
+        clock::timeout(HEARD, self.cx.signals.cancel.cancelled()).await.is_ok()
     }
 
     async fn ending(&mut self, node: &PlanNode) -> Ending {
@@ -170,7 +185,7 @@ impl Job {
     }
 
     fn render(&self, step: &StepPlan, written: &Node) -> Result<(Node, Box<dyn Step>), Fault> {
-        let rendered = crate::expr::render(written, &self.view.full)
+        let rendered = expr::render(written, &self.view.full)
             .map_err(|error| Fault::invalid(format!("{}: {error}", step.kind.name)))?;
         let during = !self.plan.node(self.node).covers.is_empty();
         let body = decode_rendered(step.kind, &rendered, &self.cx.project, during)?;
@@ -198,7 +213,7 @@ impl Job {
                 () = self.cx.signals.cancel.cancelled() => return Ending::of(State::Cancelled),
                 () = self.cx.signals.stop.cancelled() => return Ending::of(State::Passed),
                 () = self.failing.cancelled() => return Ending::failed(not_again(last)),
-                () = crate::drivers::clock::sleep(retry_in) => {}
+                () = clock::sleep(retry_in) => {}
             }
             attempt += 1;
             self.events.take(NodeEvent::Again(self.node, attempt));
@@ -210,6 +225,13 @@ impl Job {
         let mut cx = Cow::Borrowed(&self.cx);
         if node.timeout.is_some() || node.retry.attempts > 1 {
             cx.to_mut().signals.cancel = self.cx.signals.cancel.child_token();
+        }
+        let begun = clock::now();
+        let deadline = node.timeout.map(|timeout| begun + timeout);
+        if let Some(deadline) = deadline.filter(|_| !node.is_light()) {
+            // its evaluations end with it
+            let ended: expr::Ended = Arc::new(move || clock::now() >= deadline);
+            Arc::make_mut(&mut cx.to_mut().scope).limits.ended = Some(ended);
         }
         if again {
             cx.to_mut().signals.up = CancellationToken::new();
@@ -236,6 +258,9 @@ impl Job {
                 Some(Ok(Outcome::Passed(outputs))) => self.passed(step, &cx.output_file, outputs),
                 _ => Ending::of(State::Cancelled),
             },
+            None if matches!(result, Some(Err(_))) && deadline.is_some_and(|deadline| clock::now() >= deadline) => {
+                timed_out(node.timeout.unwrap_or_default(), result)
+            }
             None => match result.unwrap_or_else(|| Err(Fault::unknown("it gave no answer"))) {
                 Ok(Outcome::Passed(outputs)) => self.passed(step, &cx.output_file, outputs),
                 Ok(Outcome::Failed(failure)) => Ending::failed(failure),
@@ -287,30 +312,6 @@ fn ends_itself(node: &PlanNode) -> bool {
 fn backoff(retry: Retry, attempt: u32) -> Duration {
     let factor = 2_u32.saturating_pow(attempt.saturating_sub(1).min(30));
     retry.backoff.saturating_mul(factor).min(retry.max_backoff)
-}
-
-fn timed_out(after: Duration, result: Option<Result<Outcome, Fault>>) -> Ending {
-    let (findings, help) = match result {
-        Some(Ok(Outcome::Failed(failure))) => (failure.findings, failure.help),
-        Some(Err(fault)) => (Vec::new(), fault.help),
-        _ => (Vec::new(), None),
-    };
-    let failure = Failure { findings, help, ..Failure::new(format!("timed out after {}", TimeSpan(after))) };
-    Ending { because: Some(Because::TimedOut { after }), ..Ending::failed(failure) }
-}
-
-/// A bad ending as the failure of an attempt.
-fn told(ending: Ending) -> Failure {
-    match (ending.failure, ending.fault) {
-        (Some(failure), _) => failure,
-        (None, Some(fault)) => Failure { help: fault.help, ..Failure::new(fault.message) },
-        (None, None) => Failure::new("it did not pass"),
-    }
-}
-
-/// The failure of an attempt that is the last one because the run has failed.
-fn not_again(failure: Failure) -> Failure {
-    Failure { summary: format!("{} (not tried again: the run has failed)", failure.summary), ..failure }
 }
 
 /// A panic of a kind, as a fault: the run goes on.

@@ -1,7 +1,10 @@
-//! How a node ended.
+//! How a node ended, and the failures of attempts. Knows no kind and no dispatcher.
+
+use std::time::Duration;
 
 use crate::event::{Because, LogSize, State};
-use crate::outcome::{Failure, Fault, FaultKind, Outputs};
+use crate::outcome::{Failure, Fault, FaultKind, Outcome, Outputs};
+use crate::units::TimeSpan;
 
 /// How a node ended.
 #[derive(Debug, PartialEq)]
@@ -46,4 +49,29 @@ impl Ending {
             _ => true,
         }
     }
+}
+
+/// The failure of an attempt that took too long.
+pub(super) fn timed_out(after: Duration, result: Option<Result<Outcome, Fault>>) -> Ending {
+    let (findings, help) = match result {
+        Some(Ok(Outcome::Failed(failure))) => (failure.findings, failure.help),
+        Some(Err(fault)) => (Vec::new(), fault.help),
+        _ => (Vec::new(), None),
+    };
+    let failure = Failure { findings, help, ..Failure::new(format!("timed out after {}", TimeSpan(after))) };
+    Ending { because: Some(Because::TimedOut { after }), ..Ending::failed(failure) }
+}
+
+/// A bad ending as the failure of an attempt.
+pub(super) fn told(ending: Ending) -> Failure {
+    match (ending.failure, ending.fault) {
+        (Some(failure), _) => failure,
+        (None, Some(fault)) => Failure { help: fault.help, ..Failure::new(fault.message) },
+        (None, None) => Failure::new("it did not pass"),
+    }
+}
+
+/// The failure of an attempt that is the last one because the run has failed.
+pub(super) fn not_again(failure: Failure) -> Failure {
+    Failure { summary: format!("{} (not tried again: the run has failed)", failure.summary), ..failure }
 }

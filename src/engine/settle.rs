@@ -138,10 +138,11 @@ fn ends_with(job: &Job, written: &PlanAssertion, limit: Option<Instant>) -> Opti
 
 async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<Instant>) -> (String, Settled) {
     let name = || written.kind.name.to_owned();
-    let (scope, mut cx) = seen(job, written);
+    let (mut scope, mut cx) = seen(job, written);
     if let Some(ended) = ends_with(job, written, limit) {
-        let cx = cx.to_mut();
-        Arc::make_mut(&mut cx.scope).limits.ended = Some(ended);
+        for scope in [&mut scope, &mut cx.to_mut().scope] {
+            Arc::make_mut(scope).limits.ended = Some(Arc::clone(&ended));
+        }
     }
     match written.when.as_ref().map(|when| (when, scope::holds(when, &scope))) {
         Some((_, Err(fault))) => return (name(), Settled::at_once(Err(fault))),

@@ -218,6 +218,13 @@ impl Live {
         stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next()).expect("a state")
     }
 
+    /// The processor time that it has used, in hundredths of a second.
+    pub fn used(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
+        let fields = stat.rsplit(')').next().expect("fields");
+        fields.split_whitespace().nth(11).and_then(|ticks| ticks.parse().ok()).expect("a number")
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(pid(self.child.id()), signal).expect("it runs");
     }

@@ -8,6 +8,7 @@ mod crash;
 mod credentials;
 mod disk;
 mod examples;
+mod expressions;
 mod faults;
 mod files;
 mod gate_steps;

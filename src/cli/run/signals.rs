@@ -5,6 +5,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::echo;
 use crate::drivers::signals::{self, Listener};
 use crate::engine::{self, Interrupt};
+use crate::expr;
 use crate::journal::RunFolder;
 use crate::outcome::Fault;
 
@@ -25,7 +26,12 @@ pub(in crate::cli) fn interrupts(last_words: Option<Box<dyn FnOnce() + Send>>) -
     signals::start()?;
     let (sender, receiver) = unbounded_channel();
     let to = sender.clone();
-    let hear = Box::new(move |signal| to.send(Interrupt::Signal(signal)).is_ok());
+    let hear = Box::new(move |signal| {
+        let heard = to.send(Interrupt::Signal(signal)).is_ok();
+        // the thread that evaluates is the one that receives
+        expr::interrupt();
+        heard
+    });
     signals::listen(Listener { hear, last_words });
     Ok((sender, receiver, Listening(())))
 }

@@ -67,14 +67,14 @@ impl Verb for Get {
                 let doing = format!("list {written}");
                 let listed = on.cx.unless_cancelled(on.cluster.list(&doing, &api, parameters)).await?;
                 return match listed {
-                    Ok(list) => Ok(self.published(on, list.len(), list.iter().map(json).collect())),
+                    Ok(list) => self.published(on, list.len(), list.iter().map(json).collect()),
                     Err(trouble) => trouble.outcome(self.shown()),
                 };
             }
             (None, None) => return Err(Fault::invalid("`get` has neither `target` nor `kind`")),
         };
         match found {
-            Ok(Some(object)) => Ok(self.published(on, 1, json(&object))),
+            Ok(Some(object)) => self.published(on, 1, json(&object)),
             Ok(None) if self.ignore_missing => Ok(Outcome::Passed(outputs(0, Value::Null))),
             Ok(None) => {
                 let failure = Failure::new(format!("{} is not there", self.shown()));
@@ -96,18 +96,22 @@ impl Get {
     }
 
     /// The outputs; a failure where the expression has no value for what was found.
-    fn published(&self, on: &On<'_>, count: usize, found: Value) -> Outcome {
-        let Some(Cel(text)) = &self.value else { return Outcome::Passed(outputs(count, Value::Null)) };
+    ///
+    /// # Errors
+    /// [`Fault`] of kind unknown when the evaluation had to end.
+    fn published(&self, on: &On<'_>, count: usize, found: Value) -> Result<Outcome, Fault> {
+        let Some(Cel(text)) = &self.value else { return Ok(Outcome::Passed(outputs(count, Value::Null))) };
         let mut scope = Scope::clone(&on.cx.scope);
         scope.roots.insert("self".to_owned(), found);
         match Expr::parse(text).and_then(|expression| expression.eval(&scope)) {
             Ok(value) => {
                 on.say(format!("{text}: {value}"));
-                Outcome::Passed(outputs(count, value))
+                Ok(Outcome::Passed(outputs(count, value)))
             }
+            Err(error) if error.stopped => Err(error.into_fault(format_args!("not measured: `{text}`"))),
             Err(error) => {
                 let summary = format!("`{text}` has no value for {}: {}", self.shown(), error.message);
-                Outcome::Failed(Failure::new(summary).help("what may come later: `retry: { attempts: 5 }`"))
+                Ok(Outcome::Failed(Failure::new(summary).help("what may come later: `retry: { attempts: 5 }`")))
             }
         }
     }

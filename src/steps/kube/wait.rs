@@ -14,7 +14,7 @@ use crate::diagnostic::Code;
 use crate::drivers::cluster::explain::{Target, catalog};
 use crate::drivers::cluster::rollout::{Rollout, state_of};
 use crate::drivers::cluster::{Followed, Kind, Reference};
-use crate::expr::{Expr, ExprError, Scope};
+use crate::expr::{Expr, ExprError, Limits, Scope};
 use crate::kind::CheckContext;
 use crate::outcome::{Failure, Fault, Outcome};
 
@@ -43,6 +43,9 @@ enum Until {
     Rollout,
     Expression(Expr),
 }
+
+/// The cause where an evaluation had to end.
+const NOT_MEASURED: &str = "not measured";
 
 impl Until {
     fn parse(text: &str) -> Result<Self, ExprError> {
@@ -75,7 +78,7 @@ impl Until {
     }
 
     /// Whether the object is so; else how it is.
-    fn holds(&self, kind: &Kind, object: Option<&DynamicObject>) -> Result<bool, (String, String)> {
+    fn holds(&self, kind: &Kind, object: Option<&DynamicObject>, limits: &Limits) -> Result<bool, (String, String)> {
         let Some(object) = object else { return Ok(matches!(self, Until::Deleted)) };
         // What is being deleted is there no more for long: it is nothing to go on with.
         if object.metadata.deletion_timestamp.is_some() && !self.asks_for_deletion() {
@@ -102,10 +105,16 @@ impl Until {
                 Rollout::Failed { cause, message } => Err((cause, message)),
             },
             Until::Expression(expression) => {
-                let mut scope = Scope::default();
+                let mut scope = Scope { limits: limits.clone(), ..Scope::default() };
                 scope.roots.insert("self".to_owned(), serde_json::to_value(object).unwrap_or_default());
-                // A field that is not there yet is no error: it may come.
-                Ok(expression.eval(&scope).is_ok_and(|value| value == Value::Bool(true)))
+                match expression.eval(&scope) {
+                    Ok(value) => Ok(value == Value::Bool(true)),
+                    Err(error) if error.stopped => {
+                        Err((NOT_MEASURED.to_owned(), format!("`{}`: {error}", expression.text())))
+                    }
+                    // A field that is not there yet is no error: it may come.
+                    Err(_) => Ok(false),
+                }
             }
         }
     }
@@ -159,15 +168,17 @@ impl Verb for Wait {
             (None, Some(kind)) => (on.cluster.kind_named(kind).await?, None),
             (None, None) => return Err(Fault::invalid("`wait` has neither `target` nor `kind` and `selector`")),
         };
+        let limits = &on.cx.scope.limits;
         let found = async {
             if let Some(name) = &name {
                 let mut first = None;
-                let decide = |object: Option<&DynamicObject>| match until.holds(&kind, same(&until, object, &mut first))
-                {
-                    Ok(false) => None,
-                    Ok(true) => Some(Ok(())),
-                    Err(failed) => Some(Err(failed)),
-                };
+                let decide =
+                    |object: Option<&DynamicObject>| match until.holds(&kind, same(&until, object, &mut first), limits)
+                    {
+                        Ok(false) => None,
+                        Ok(true) => Some(Ok(())),
+                        Err(failed) => Some(Err(failed)),
+                    };
                 on.cluster.until(&kind, on.namespace, name, decide).await
             } else {
                 let selector = self.selector.as_deref().unwrap_or_default();
@@ -176,7 +187,7 @@ impl Verb for Wait {
                     if matches!(until, Until::Deleted) {
                         return none_left(objects, &mut first).then_some(Ok(()));
                     }
-                    all(&until, &kind, objects)
+                    all(&until, &kind, objects, limits)
                 };
                 on.cluster.until_all(&kind, on.namespace, selector, decide).await
             }
@@ -204,6 +215,9 @@ impl Verb for Wait {
             Some(Ok(Ok(()))) => {
                 on.say(format!("{}: {}", self.shown(), self.until));
                 Ok(Outcome::passed())
+            }
+            Some(Ok(Err((cause, message)))) if cause == NOT_MEASURED => {
+                Err(Fault::unknown(format!("{}: {cause}: {message}", self.shown())))
             }
             Some(Ok(Err((cause, message)))) => {
                 let mut findings = self.explain(on, &kind, name).await;
@@ -242,14 +256,14 @@ fn none_left(objects: &Followed, first: &mut Option<BTreeSet<String>>) -> bool {
 }
 
 /// All of a set that is not empty. What is being deleted belongs to it no more.
-fn all(until: &Until, kind: &Kind, objects: &Followed) -> Option<Result<(), (String, String)>> {
+fn all(until: &Until, kind: &Kind, objects: &Followed, limits: &Limits) -> Option<Result<(), (String, String)>> {
     let stays = |object: &&DynamicObject| object.metadata.deletion_timestamp.is_none() || until.asks_for_deletion();
     let objects: Vec<&DynamicObject> = objects.values().filter(stays).collect();
     if objects.is_empty() {
         return None;
     }
     for object in objects {
-        match until.holds(kind, Some(object)) {
+        match until.holds(kind, Some(object), limits) {
             Ok(true) => {}
             Ok(false) => return None,
             Err(failed) => return Some(Err(failed)),
@@ -317,7 +331,10 @@ mod tests {
     }
 
     fn holds(until: &str, value: Value) -> bool {
-        Until::parse(until).expect("well formed").holds(&deployments(), Some(&object(value))).expect("no failure")
+        Until::parse(until)
+            .expect("well formed")
+            .holds(&deployments(), Some(&object(value)), &Limits::default())
+            .expect("no failure")
     }
 
     #[test]
