@@ -139,7 +139,7 @@ impl Images {
         }
         let missing = runtime.missing(&wanted).await?;
         if missing.is_empty() {
-            call.log.line(format!("{} is in {cluster} already, unchanged", images.join(", ")).as_bytes());
+            call.log.line(format!("already in {cluster}, unchanged: {}", images.join(", ")).as_bytes());
             return Ok(Vec::new());
         }
         let names: Vec<String> = missing.into_iter().map(|missing| missing.name).collect();
@@ -179,14 +179,14 @@ impl Images {
     ) -> Result<Vec<(PathBuf, Vec<String>)>, Undone> {
         if engine.name == EngineName::Buildah {
             let mut files = Vec::new();
-            for (at, image) in images.iter().enumerate() {
-                let file = call.scratch.join(format!("load-{at}.tar"));
+            for image in images {
+                let file = call.scratch.join(archive_name(std::slice::from_ref(image)));
                 self.save(engine, image, &file, Format::DockerArchive, call).await?;
                 files.push((file, vec![image.clone()]));
             }
             return Ok(files);
         }
-        let file = call.scratch.join("load.tar");
+        let file = call.scratch.join(archive_name(images));
         let mut args = vec!["image".to_owned(), "save".to_owned()];
         if engine.name == EngineName::Podman {
             args.extend(["--format", "docker-archive", "--multi-image-archive"].map(str::to_owned));
@@ -277,6 +277,13 @@ fn chosen(context: &str, provider: Option<Provider>, owner: Option<Owner>, any: 
     }
 }
 
+/// The file name of an archive. minikube copies it into one folder of the node under this name: two loads at once must
+/// not share it, and the same images replace what an earlier load left there.
+fn archive_name(images: &[String]) -> String {
+    let digest = blake3::hash(images.join("\n").as_bytes()).to_hex();
+    format!("load-{}.tar", &digest[..16])
+}
+
 fn unknown_provider(context: &str) -> Fault {
     Fault::environment(format!("no method for loading images into the cluster of context {context} is configured"))
         .help(format!(
@@ -288,6 +295,14 @@ fn unknown_provider(context: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn archives_of_different_images_have_different_names() {
+        let name = |images: &[&str]| archive_name(&images.iter().map(|image| (*image).to_owned()).collect::<Vec<_>>());
+        assert_eq!(name(&["a:1", "b:1"]), name(&["a:1", "b:1"]));
+        assert_ne!(name(&["a:1", "b:1"]), name(&["a:1"]));
+        assert_ne!(name(&["a:1"]), name(&["b:1"]));
+    }
 
     #[test]
     fn the_provider_of_the_chosen_context_loads_and_the_command_serves_the_others() {

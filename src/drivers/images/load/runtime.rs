@@ -66,7 +66,7 @@ impl Runtime<'_> {
         }
         let missing = self.missing(&wanted).await?;
         if missing.is_empty() {
-            self.host.say(&format!("{} is in {} already, unchanged", names.join(", "), self.cluster));
+            self.host.say(&format!("already in {}, unchanged: {}", self.cluster, names.join(", ")));
             return Ok(Vec::new());
         }
         let call = self.import(archive);
