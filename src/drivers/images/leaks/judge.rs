@@ -42,7 +42,8 @@ const CHECKSUMS: [&str; 12] = [
 ];
 
 /// Parts of paths below which packages keep manuals and tests.
-const MANUALS: [&str; 9] = [
+const MANUALS: [&str; 10] = [
+    "node_modules/",
     "usr/lib/python",
     "usr/share/doc/",
     "usr/share/man/",
@@ -69,11 +70,11 @@ pub(super) fn place(path: &str) -> Place {
     }
 }
 
-/// Whether it is a manual or a test that a package brings along.
+/// Whether it is a manual or a test that a package brings along. A package of npm is never the project itself; in
+/// site-packages, the project's own code may be installed.
 fn is_manual(path: &str) -> bool {
     let is_below = |part: &str| path.starts_with(part.trim_start_matches('/')) || path.contains(part);
-    let packages = ["node_modules/", "site-packages/", "dist-packages/"];
-    let is_packaged = packages.iter().any(|part| path.contains(part));
+    let is_packaged = ["site-packages/", "dist-packages/"].iter().any(|part| path.contains(part));
     let lower = path.to_ascii_lowercase();
     let shows = ["readme", "changelog", "history", "/test", "/docs/", "/example", ".md"];
     MANUALS.iter().any(|part| is_below(part)) || is_packaged && shows.iter().any(|part| lower.contains(part))

@@ -237,6 +237,38 @@ fn leaves_headers_examples_templates_and_empty_values_alone() {
 }
 
 #[test]
+fn code_that_assigns_credentials_is_no_leak() {
+    for (path, text) in [
+        (
+            "usr/lib/python3.11/urllib/request.py",
+            "proxy_auth = base64.b64encode(proxy_passwd.encode()).decode('ascii')\n",
+        ),
+        ("app/client.py", "self.basic_auth = requests.auth.HTTPBasicAuth2(user, word)\n"),
+        ("app/a.js", "const _auth = createAuthenticator2(options)\n"),
+        ("app/a.py", "old_password = read_password_from_file2\n"),
+    ] {
+        assert_eq!(found(path, text), Vec::<String>::new(), "{path}: {text}");
+    }
+    let login = STANDARD.encode(format!("me:{}", Random(11).text(WORD, 20)));
+    for text in [
+        format!("_auth={login}\n"),
+        format!("//r.example.org/:_authToken={login}\n"),
+        format!("export NPM_CONFIG__AUTH={login}"),
+        format!("npm_config__authToken = \"{login}\"\n"),
+    ] {
+        assert_eq!(found("app/setup", &text), ["npm registry credentials"], "{text}");
+    }
+}
+
+#[test]
+fn a_url_with_a_made_up_password_in_a_package_of_npm_is_no_leak() {
+    let text = ["use a URI like dotenv", "://:key_1234@dotenv.org/vault/.env.vault"].concat();
+    assert_eq!(found("app/node_modules/@next/env/dist/index.js", &text), Vec::<String>::new());
+    assert_eq!(found("app/server.js", &text), ["password in a URL"]);
+    assert_eq!(found("usr/lib/site-packages/app/settings.py", &text), ["password in a URL"]);
+}
+
+#[test]
 fn keys_that_a_systems_library_tests_itself_with_are_no_leak() {
     let key = ["\x7fELF", "-----BEGIN ", "RSA PRIVATE KEY-----\n", &"QUJD".repeat(40), "\n"].concat();
     assert_eq!(found("usr/lib/libgnutls.so.30", &key), Vec::<String>::new());
