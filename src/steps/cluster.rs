@@ -74,7 +74,7 @@ pub struct Up {
 pub struct OwnCommand {
     /// Makes the cluster and writes its context into kubeconfig.
     up: Script,
-    /// Takes it down.
+    /// Takes it down. Runs only for a cluster that `up` brought up: one that answered before `up` ran is left as it is.
     down: Option<Script>,
     /// Its context; else the first of `cluster.contexts` that answers.
     context: Option<String>,

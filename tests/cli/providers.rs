@@ -3,7 +3,9 @@
 
 use std::fs;
 
+use super::api::{Api, Asked, Reply};
 use super::kit::{Project, Said, said};
+use serde_json::json;
 
 /// kind 0.33: `get clusters` prints its message for no clusters on stderr.
 const KIND: &str = r#"#!/bin/sh
@@ -188,4 +190,78 @@ fn a_load_command_is_bound_to_a_context_that_may_be_touched() {
         wrong.err
     );
     assert_eq!(load("{ local: [] }").code, 2);
+}
+
+/// An API server whose cluster has this UID.
+fn api(uid: &'static str) -> Api {
+    Api::new(move |asked: &Asked| match asked.path.as_str() {
+        "/api/v1/namespaces/kube-system" => {
+            let metadata = json!({"name": "kube-system", "uid": uid, "resourceVersion": "1"});
+            let object = json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": metadata});
+            Reply::Say(200, object.to_string())
+        }
+        "/api/v1/nodes" => {
+            let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403,
+                "reason": "Forbidden", "message": "nodes is forbidden"});
+            Reply::Say(403, status.to_string())
+        }
+        _ => Reply::Well,
+    })
+}
+
+/// A project whose cluster comes from a script: `./up` copies `made` to kubeconfig, `./down` removes it.
+fn by_command() -> World {
+    let up = "{ provider: command, command: { up: ./up, down: ./down } }";
+    let stage = format!("stage: a\nsteps:\n  up: {{ cluster: {{ up: {up} }}, timeout: 30s }}\n");
+    let world = World(Project::headed("cluster: { contexts: [fake] }\n", &[("a.yaml", stage.as_str())]));
+    world.0.program("up", "#!/bin/sh\necho up >> calls\n[ ! -f made ] || cp made kubeconfig\n");
+    world.0.program("down", "#!/bin/sh\necho down >> calls\nrm kubeconfig\n");
+    world.0.program("bin/none", "#!/bin/sh\n");
+    world
+}
+
+#[test]
+fn a_cluster_that_answered_before_the_command_ran_is_not_taken_down() {
+    let (world, api) = (by_command(), api("11111111-2222-3333-4444-555555555555"));
+    world.0.write("kubeconfig", &api.kubeconfig(&json!({})));
+    let ran = world.run(&["run"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(!world.0.has(".pipeline/clusters"));
+    world.0.write("a.yaml", DOWN);
+    for args in ["run", "clean"] {
+        world.run(&[args]);
+        assert_eq!(world.calls(), "up\n", "{args}");
+    }
+    assert!(world.0.has("kubeconfig"));
+}
+
+#[test]
+fn a_cluster_that_the_command_brought_up_is_taken_down_even_after_a_second_up() {
+    let (world, api) = (by_command(), api("11111111-2222-3333-4444-555555555555"));
+    world.0.write("made", &api.kubeconfig(&json!({})));
+    for _ in 0..2 {
+        let ran = world.run(&["run"]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+    }
+    world.0.write("a.yaml", DOWN);
+    let ran = world.run(&["run"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(world.calls(), "up\nup\ndown\n");
+}
+
+#[test]
+fn a_command_that_replaces_a_cluster_takes_down_its_own() {
+    let world = by_command();
+    let (theirs, ours) = (api("11111111-2222-3333-4444-555555555555"), api("66666666-2222-3333-4444-555555555555"));
+    world.0.write("kubeconfig", &theirs.kubeconfig(&json!({})));
+    world.0.write("made", &ours.kubeconfig(&json!({})));
+    assert_eq!(world.run(&["run"]).code, 0);
+    // the first one is back under the same context
+    world.0.write("kubeconfig", &theirs.kubeconfig(&json!({})));
+    world.0.write("a.yaml", DOWN);
+    let ran = world.run(&["run"]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    world.0.write("kubeconfig", &ours.kubeconfig(&json!({})));
+    assert_eq!(world.run(&["run"]).code, 0);
+    assert_eq!(world.calls(), "up\ndown\n");
 }

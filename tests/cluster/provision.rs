@@ -37,17 +37,15 @@ async fn a_cluster_that_answers_is_used_and_never_taken_down() {
 
 #[tokio::test]
 #[ignore = "needs the cluster"]
-async fn a_command_makes_a_cluster_and_takes_it_down() {
+async fn a_cluster_that_answered_before_a_command_ran_is_not_taken_down_by_it() {
     let mut stand = Stand::new("provcommand", json!({})).await;
     let folder = tempfile::tempdir().expect("a folder");
     stand.cx.project = folder.path().into();
     let up = "up: { provider: command, command: { up: 'touch made', down: 'rm made' } }";
     assert_eq!(outputs(&run(&stand, up).await)["provider"], "command");
-    assert!(folder.path().join("made").exists());
-    assert_eq!(outputs(&run(&stand, "down: {}").await)["provider"], "command");
-    assert!(!folder.path().join("made").exists());
+    assert!(folder.path().join("made").exists(), "the script ran");
     assert!(matches!(run(&stand, "down: {}").await, Outcome::Skipped(_)));
-    assert_eq!(fs::read_dir(folder.path().join(".pipeline")).expect("there").count(), 0);
+    assert!(folder.path().join("made").exists());
     let failing = run(&stand, "up: { provider: command, command: { up: 'exit 3' } }").await;
     let Outcome::Failed(failure) = failing else { panic!("{failing:?}") };
     assert_eq!(failure.summary, "the command that makes the cluster exited with code 3, expected 0");

@@ -109,10 +109,16 @@ impl Up {
         Ok(Outcome::Failed(failure.help("the step's log has each command's whole output")))
     }
 
-    /// Runs the user's script; records it once the cluster answers, with its identity.
+    /// Runs the user's script. Records it once the cluster answers, with its identity, unless the same cluster answered
+    /// before the script ran.
     async fn command(&self, cx: &Context) -> Result<Outcome, Fault> {
         let Some(command) = &self.command else {
             return Err(Fault::invalid("provider command has no `command`"));
+        };
+        let contexts = command.context.clone().map_or_else(|| candidates(cx), |context| vec![context]);
+        let before = match &command.down {
+            Some(_) => cx.unless_cancelled(identities(cx, &contexts)).await?,
+            None => Vec::new(),
         };
         let desk = desk(cx);
         let ran = desk.run(&own_command(&command.up.0), None).await?;
@@ -125,8 +131,7 @@ impl Up {
             let failure = Failure::new(format!("the command that makes the cluster {end}{why}"));
             return Ok(Outcome::Failed(Failure { exit_code: ran.code, ..failure.help("correct `command.up`") }));
         }
-        let candidates = command.context.clone().map_or_else(|| candidates(cx), |context| vec![context]);
-        let (context, silent) = answering(cx, candidates).await?;
+        let (context, silent) = answering(cx, contexts).await?;
         let Some(context) = context else {
             let failure = Failure::new(format!(
                 "the command that makes the cluster ended well, but no allowed context answers: {}",
@@ -135,19 +140,45 @@ impl Up {
             return Ok(Outcome::Failed(failure.help("let it write one of cluster.contexts into kubeconfig")));
         };
         if let Some(down) = &command.down {
-            let record = Record {
-                provider: ProviderName::Command.name().to_owned(),
-                name: context.clone(),
-                context: context.clone(),
-                down: Some(down.0.clone()),
-                act: Some(Act::Created),
-                identity: Some(Identity { uid: desk.cluster_uid(&context).await?, own: String::new() }),
-            };
-            record.save(&cx.project)?;
+            let identity = Identity { uid: desk.cluster_uid(&context).await?, own: String::new() };
+            record_command(cx, &context, &down.0, identity, &before)?;
         }
         let ready = ready::outputs(cx, ProviderName::Command.name(), &context).await?;
         Ok(with_addons(ready, Vec::new()))
     }
+}
+
+/// The UIDs of the clusters of these contexts, as far as they answer.
+async fn identities(cx: &Context, contexts: &[String]) -> Vec<String> {
+    let desk = desk(cx);
+    let uids = contexts.iter().map(|context| desk.cluster_uid(context));
+    futures::future::join_all(uids).await.into_iter().filter_map(Result::ok).collect()
+}
+
+/// Records that the user's script made this cluster. A cluster that answered before the script ran is not recorded: the
+/// script did not make it. If an earlier run of the script made it, that record is kept.
+fn record_command(cx: &Context, context: &str, down: &str, identity: Identity, before: &[String]) -> Result<(), Fault> {
+    let program = ProviderName::Command.name();
+    let old = Record::load(&cx.project, program, context)?;
+    let ours = old.as_ref().and_then(|old| old.identity.as_ref()) == Some(&identity);
+    let answered = before.contains(&identity.uid);
+    let record = (ours || !answered).then(|| Record {
+        provider: program.to_owned(),
+        name: context.to_owned(),
+        context: context.to_owned(),
+        down: Some(down.to_owned()),
+        act: Some(Act::Created),
+        identity: Some(identity),
+    });
+    match (&record, old) {
+        (Some(record), _) => record.save(&cx.project)?,
+        // of another cluster that had this context
+        (None, Some(old)) => old.forget(&cx.project)?,
+        (None, None) => {}
+    }
+    let since = if answered { "answered before `command.up` ran" } else { "was brought up by `command.up`" };
+    cx.say(format!("context {context} {since}: {}", Record::outlook(record.as_ref())));
+    Ok(())
 }
 
 fn with_addons(outcome: Outcome, enabled: Vec<String>) -> Outcome {
