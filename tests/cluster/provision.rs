@@ -1,7 +1,5 @@
 //! The cluster step on the real cluster: one that answers is used, never made or taken down.
 
-use std::fs;
-
 use pipeline::kind::Step;
 use pipeline::outcome::Outcome;
 use serde_json::json;
