@@ -120,19 +120,23 @@ impl Shell {
     }
 
     fn measures(&self, said: &Output, cx: &Context) -> Result<Vec<Measure>, Fault> {
-        let mut all = vec![match said.code {
-            Some(code) => self.expected().measure("exit_code", &Count(code.into())),
-            None => {
-                let by = said.signal.map_or_else(|| "a signal".to_owned(), script::signal_name);
-                Measure::new("exit_code", format!("none (killed by {by})"), self.expected(), false)
-            }
+        let mut all = vec![if let Some(code) = said.code {
+            self.expected().measure("exit_code", &Count(code.into()))
+        } else {
+            let by = said.signal.map_or_else(|| "a signal".to_owned(), script::signal_name);
+            Measure::new("exit_code", format!("none (killed by {by})"), self.expected(), false)
         }];
         let stderr = Sample::new(&said.stderr, said.stderr.is_cut());
         // an exit code that does not hold is an answer, whatever the output is
         let decided = !all[0].holds;
-        let mut add = |measured: Result<Vec<Measure>, Fault>| match measured {
-            Err(fault) if !decided || fault.kind == FaultKind::Invalid => Err(fault),
-            measured => Ok(all.extend(measured.unwrap_or_default())),
+        let mut add = |measured: Result<Vec<Measure>, Fault>| -> Result<(), Fault> {
+            if let Err(fault) = &measured
+                && (!decided || fault.kind == FaultKind::Invalid)
+            {
+                return Err(fault.clone());
+            }
+            all.extend(measured.unwrap_or_default());
+            Ok(())
         };
         if let Some(expect) = &self.stdout {
             add(expect.measures("stdout", &Sample::new(&said.stdout, said.stdout.is_cut()), cx))?;

@@ -181,7 +181,9 @@ impl Cluster {
     pub async fn client(&self) -> Result<kube::Client, Fault> {
         refuse_system_namespace(self.namespace())?;
         let link = self.link();
-        link.client(&self.wish()).await
+        let wish = self.wish();
+        // boxed: connecting is large, and all that needs a client would be
+        Box::pin(link.client(&wish)).await
     }
 
     /// Writes a private kubeconfig (0600) into `folder` that holds only the context in use, for children such as

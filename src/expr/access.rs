@@ -21,7 +21,6 @@ pub(super) fn field(of: &Value, name: &str) -> Out {
 /// `of.?name`
 pub(super) fn optional_field(of: &Value, name: &str) -> Out {
     match of {
-        Value::Optional(None) => Ok(Value::Optional(None)),
         Value::Optional(Some(of)) => optional_field(of, name),
         Value::Map(map) => Ok(Value::Optional(map.get(&TextKey(name)).cloned().map(Arc::new))),
         list @ Value::List(_) => Err(no_fields(list, name)),

@@ -25,7 +25,7 @@ pub(super) fn to_int(number: f64) -> Option<i64> {
 /// The uint that a double is after truncation.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub(super) fn to_uint(number: f64) -> Option<u64> {
-    (number >= 0.0 && number < TWO_64).then_some(number as u64)
+    (0.0..TWO_64).contains(&number).then_some(number as u64)
 }
 
 #[allow(clippy::cast_precision_loss)]

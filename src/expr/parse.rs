@@ -160,7 +160,7 @@ impl<'a> Parser<'a> {
         while let Some(operator) = operators.iter().find(|written| self.eat(written)) {
             let right = self.chain(level + 1)?;
             let (span, height) = ((left.span().0, right.span().1), left.height.max(right.height));
-            left = Tree::over(height, Kind::Binary(*operator, Box::new([left.node, right.node])), span)?;
+            left = Tree::over(height, Kind::Binary(operator, Box::new([left.node, right.node])), span)?;
         }
         Ok(left)
     }

@@ -37,8 +37,8 @@ pub(super) fn run(tree: &Node, references: &[Reference], text: &str, scope: &Sco
 fn explain(failure: &Failure, references: &[Reference], text: &str, scope: &Scope) -> ExprError {
     let (start, end) = failure.span.unwrap_or((0, text.len()));
     if matches!(failure.cause, Cause::Key | Cause::Item | Cause::Field | Cause::Name) {
-        let here = references.iter().filter(|found| found.offset == start && !found.tested);
-        if let Some(error) = here.filter_map(|found| look_up(scope, found).err()).next() {
+        let mut here = references.iter().filter(|found| found.offset == start && !found.tested);
+        if let Some(error) = here.find_map(|found| look_up(scope, found).err()) {
             return error;
         }
     }

@@ -46,21 +46,14 @@ impl<'a> Sample<'a> {
     /// Whether it equals `wanted`; one line end at the end of either does not count. `None`: the cut hides it.
     pub fn equals(&self, wanted: &str) -> Option<bool> {
         let wanted = without_line_end(wanted);
-        match self.cut {
-            None => Some(self.text() == wanted),
-            // a line end may follow, and would not count
-            Some(_) => {
-                let half_line_end = self.text.strip_suffix('\r');
-                if wanted.starts_with(&*self.text)
-                    || without_line_end(&self.text) == wanted
-                    || half_line_end == Some(wanted)
-                {
-                    None
-                } else {
-                    Some(false)
-                }
-            }
+        if self.cut.is_none() {
+            return Some(self.text() == wanted);
         }
+        // a line end may follow, and would not count
+        let half_line_end = self.text.strip_suffix('\r');
+        let may_be =
+            wanted.starts_with(&*self.text) || without_line_end(&self.text) == wanted || half_line_end == Some(wanted);
+        (!may_be).then_some(false)
     }
 
     /// Whether `part` occurs in it. `None`: the cut hides it.

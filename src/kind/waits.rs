@@ -36,10 +36,8 @@ impl Tolerate {
     /// The first finding that ends a wait.
     pub fn ends<'f>(&self, findings: &'f [Finding]) -> Option<&'f Finding> {
         findings.iter().find(|finding| match (&finding.fatal, self) {
-            (None, _) => false,
-            (Some(class), _) if class == catalog::NEVER => true,
-            (Some(_), Tolerate::All) => false,
-            (Some(_), Tolerate::Nothing) => true,
+            (Some(class), tolerate) if class == catalog::NEVER || *tolerate == Tolerate::Nothing => true,
+            (None, _) | (Some(_), Tolerate::All | Tolerate::Nothing) => false,
             (Some(class), Tolerate::Causes(causes)) => {
                 !causes.iter().any(|cause| *cause == finding.cause || cause == class || catalog::covers(cause, class))
             }

@@ -87,7 +87,7 @@ impl Step for Helm {
                 Err(Undone::Failed(failure)) => Ok(Outcome::Failed(failure)),
             };
         };
-        observed::run(&verb, release, namespace, cx).await
+        Box::pin(observed::run(&verb, release, namespace, cx)).await
     }
 }
 

@@ -117,7 +117,7 @@ impl Step for Traffic {
         let cool_down = self.cool_down.map_or(AROUND, |time| time.0);
         let begun = std::time::Instant::now();
         let followed = match follow(&mut running, cool_down, self, cx).await? {
-            Followed::Over(report) => report,
+            Followed::Over(report) => *report,
             Followed::StoppedBefore => {
                 let failure = Failure::new("stopped before the warm-up came clean");
                 return Ok(Outcome::Failed(failure.because(self.explain(cx).await)));
@@ -184,7 +184,7 @@ impl Traffic {
 
 /// How a load was over.
 enum Followed {
-    Over(Result<Report, Broken>),
+    Over(Box<Result<Report, Broken>>),
     /// The attempt must stop, and the load was not up yet.
     StoppedBefore,
     /// It was not up yet, and a cause that waiting cannot fix was seen.
@@ -209,7 +209,7 @@ async fn follow(running: &mut Running, cool_down: Duration, step: &Traffic, cx: 
             () = cx.cancelled() => {
                 return if up { Err(Fault::unknown("stopped")) } else { Ok(Followed::StoppedBefore) };
             }
-            report = running.report() => return Ok(Followed::Over(report)),
+            report = running.report() => return Ok(Followed::Over(Box::new(report))),
             cause = &mut hopeless, if !up => return Ok(Followed::Hopeless(cause)),
             () = cooled => {
                 running.stop();

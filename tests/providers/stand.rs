@@ -199,7 +199,7 @@ impl Stand {
 
     /// Waits until a node's container runs.
     pub fn wait_for_a_node(&self) {
-        let end = Instant::now() + Duration::from_mins(2);
+        let end = Instant::now() + Duration::from_secs(120);
         while self.running().is_empty() {
             assert!(Instant::now() < end, "no node of {} within two minutes", self.cluster);
             std::thread::sleep(Duration::from_millis(100));

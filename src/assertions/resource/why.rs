@@ -116,7 +116,7 @@ fn service_of(slices: &[Arc<DynamicObject>], name: &str) -> Option<String> {
     slice.metadata.labels.as_ref()?.get(SERVICE).cloned()
 }
 
-/// The Service that a selector of EndpointSlices names.
+/// The Service that a selector of `EndpointSlices` names.
 fn named_service(selector: &str) -> Option<String> {
     let value = selector.split(',').find_map(|part| part.trim().strip_prefix(SERVICE))?;
     let value = value.trim_start_matches('=').trim();

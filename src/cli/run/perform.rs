@@ -48,6 +48,7 @@ pub(in crate::cli) struct Wish {
 
 impl Ready {
     /// Runs what is selected. The records in `ended`, of runs that died, are closed when this one has taken them over.
+    #[allow(clippy::too_many_lines, reason = "one sequence: what is opened here is closed here")]
     pub async fn perform(
         &self,
         wish: &Wish,
@@ -180,7 +181,7 @@ impl Ready {
                 "waiting for the credential plugin `{program}`, 60s at most (300s where it may ask you)"
             ));
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Whether what is to run may touch the cluster.

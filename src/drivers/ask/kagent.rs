@@ -18,6 +18,7 @@ use crate::drivers::cluster::{Cluster, Forward, PodTarget, Reference};
 /// that only read.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::unsafe_derive_deserialize, reason = "the unsafe code is in the expansion of a macro of tokio")]
 pub struct Kagent {
     /// The agent's name; `k8s-agent` where nothing is written.
     pub agent: Option<String>,

@@ -84,19 +84,27 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Trouble::Refused`] when the cluster answered that it will not; [`Trouble::Fault`] when it gave no answer.
-    pub async fn ask<T>(&self, doing: &str, request: impl Future<Output = kube::Result<T>>) -> Result<T, Trouble> {
-        self.link().sign_in().await?;
-        match tokio::time::timeout(REQUEST, request).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(Trouble::of(doing, error, &self.link().endpoint())),
-            Err(_) => Err(Trouble::Fault(
-                Fault::environment(format!(
-                    "the cluster behind context \"{}\" did not answer in {} s: could not {doing}",
-                    self.link().endpoint().context,
-                    REQUEST.as_secs()
-                ))
-                .transient(),
-            )),
+    pub fn ask<T>(
+        &self,
+        doing: &str,
+        request: impl Future<Output = kube::Result<T>>,
+    ) -> impl Future<Output = Result<T, Trouble>> {
+        // boxed: a request is large, and everything that waits for one would be
+        let request = Box::pin(request);
+        async move {
+            Box::pin(self.link().sign_in()).await?;
+            match tokio::time::timeout(REQUEST, request).await {
+                Ok(Ok(answer)) => Ok(answer),
+                Ok(Err(error)) => Err(Trouble::of(doing, error, &self.link().endpoint())),
+                Err(_) => Err(Trouble::Fault(
+                    Fault::environment(format!(
+                        "the cluster behind context \"{}\" did not answer in {} s: could not {doing}",
+                        self.link().endpoint().context,
+                        REQUEST.as_secs()
+                    ))
+                    .transient(),
+                )),
+            }
         }
     }
 }

@@ -148,13 +148,12 @@ impl Cluster {
         let deadline = Instant::now() + LIMIT;
         let Ok(Ok(client)) = tokio::time::timeout_at(deadline, self.client()).await else { return Vec::new() };
         let all = self.recent.snapshot(&client, namespace, deadline).await;
-        let mut about = match related::needs_object(target) {
-            true => {
-                let mut all = Snapshot::clone(&all);
-                self.add_object(&client, &mut all, target, deadline).await;
-                related::related(&all, target)
-            }
-            false => related::related(&all, target),
+        let mut about = if related::needs_object(target) {
+            let mut all = Snapshot::clone(&all);
+            self.add_object(&client, &mut all, target, deadline).await;
+            related::related(&all, target)
+        } else {
+            related::related(&all, target)
         };
         let crashed: Vec<Value> =
             about.pods.iter().filter(|pod| gather::crashed_at_once(pod)).take(2).cloned().collect();

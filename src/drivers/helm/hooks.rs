@@ -132,7 +132,7 @@ impl HookWatch {
             keep(&format!("hooks/{name}.yaml"), &yaml);
         }
         for ((pod, container), lines) in &seen.logs {
-            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
             keep(&format!("hooks/{pod}.{container}.log"), &text);
         }
     }

@@ -91,10 +91,10 @@ async fn cuts_the_body_at_the_limit() {
 #[tokio::test]
 async fn reads_a_large_head_and_names_the_limit_of_a_larger_one() {
     fn many(lines: usize) -> Option<String> {
-        page("200 OK", &(0..lines).map(|line| format!("x-{line}: 1\r\n")).collect::<String>(), "")
+        page("200 OK", &"x: 1\r\n".repeat(lines), "")
     }
     let answer = get(serve(|_| many(300)).await).await.expect("it answers");
-    assert_eq!(answer.headers["x-299"], "1");
+    assert_eq!(answer.headers["x"], ["1"; 300].join(", "));
     let answer = get(serve(|_| page("200 OK", &format!("x: {}\r\n", "1".repeat(100_000)), "")).await).await;
     assert_eq!(answer.expect("it answers").headers["x"].len(), 100_000);
     let error = get(serve(|_| many(2000)).await).await.expect_err("too many");

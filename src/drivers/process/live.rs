@@ -39,6 +39,7 @@ pub fn begin() -> io::Result<Starting> {
 
 impl Starting {
     /// The child was started and leads this group.
+    #[allow(clippy::unused_self, reason = "the value is given up: the start is over")]
     pub fn started(self, group: Pid) -> Registered {
         groups().push(group);
         Registered(group)

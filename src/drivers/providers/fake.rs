@@ -111,7 +111,7 @@ impl State {
         let (stdout, stderr) = match (query.program.as_str(), args.as_slice()) {
             ("kind", ["get", "clusters"]) => {
                 let names: String =
-                    self.clusters.iter().filter(of(Provider::Kind)).map(|it| format!("{}\n", it.key.1)).collect();
+                    self.clusters.iter().filter(of(Provider::Kind)).flat_map(|it| [it.key.1.as_str(), "\n"]).collect();
                 let none = if names.is_empty() { "No kind clusters found.\n" } else { "" };
                 (names, none.to_owned())
             }

@@ -142,7 +142,9 @@ async fn create(host: &dyn Host, project: &Path, provider: Provider, name: &str,
     let needs_capacity = size.cpus.is_some() || size.memory.is_some();
     let has = if needs_capacity { Capacity::measure(host).await } else { Capacity::default() };
     let (size, words) = size.fitted(provider, &has).map_err(Undone::Failed)?;
-    words.iter().for_each(|line| host.say(line));
+    for line in &words {
+        host.say(line);
+    }
     if let Some(old) = Record::load(project, program, name)? {
         // the provider has no such cluster any more
         old.forget(project)?;

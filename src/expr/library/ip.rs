@@ -61,15 +61,9 @@ pub(super) const FUNCTIONS: &[Overload] = &[
         |_, args| ask(args, is_link_local_unicast),
         "ip('169.254.1.1').isLinkLocalUnicast()",
     ),
-    method("isLoopback", &[T::Ip], T::Bool, |_, args| ask(args, |ip| ip.is_loopback()), "ip('127.0.0.1').isLoopback()"),
+    method("isLoopback", &[T::Ip], T::Bool, |_, args| ask(args, IpAddr::is_loopback), "ip('127.0.0.1').isLoopback()"),
     method("isMask", &[T::Cidr], T::Bool, is_mask, "cidr('10.0.0.0/8').isMask()"),
-    method(
-        "isUnspecified",
-        &[T::Ip],
-        T::Bool,
-        |_, args| ask(args, |ip| ip.is_unspecified()),
-        "ip('::').isUnspecified()",
-    ),
+    method("isUnspecified", &[T::Ip], T::Bool, |_, args| ask(args, IpAddr::is_unspecified), "ip('::').isUnspecified()"),
     method("masked", &[T::Cidr], T::Cidr, masked, "cidr('10.0.0.1/8').masked() == cidr('10.0.0.0/8')"),
     method("prefixLength", &[T::Cidr], T::Int, prefix_length, "cidr('10.0.0.0/8').prefixLength() == 8"),
 ];

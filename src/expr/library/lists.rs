@@ -48,18 +48,17 @@ fn distinct(meter: &mut Meter, args: &[Value]) -> Out {
     let mut kept = meter.list(items.len())?;
     let (mut keys, mut others) = (Map::new(), Vec::new());
     for item in items {
-        let known = match Key::of(item) {
-            Some(key) => keys.insert(key, Value::Null).is_some(),
-            None => {
-                let mut known = false;
-                for other in &others {
-                    known = known || equal(meter, item, other)?;
-                }
-                if !known {
-                    others.push(item.clone());
-                }
-                known
+        let known = if let Some(key) = Key::of(item) {
+            keys.insert(key, Value::Null).is_some()
+        } else {
+            let mut known = false;
+            for other in &others {
+                known = known || equal(meter, item, other)?;
             }
+            if !known {
+                others.push(item.clone());
+            }
+            known
         };
         if !known {
             kept.push(item.clone());

@@ -26,6 +26,7 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     method("value", &[T::Optional], T::Any, value, "{'a': 1}.?a.value() == 1"),
 ];
 
+#[allow(clippy::unnecessary_wraps, reason = "every function of the table returns a result")]
 fn none(_: &mut Meter, _: &[Value]) -> Out {
     Ok(Value::Optional(None))
 }

@@ -91,7 +91,7 @@ impl Quantity {
         let small = scale >= NANO
             && i64::try_from(value).is_ok()
             && if base == 2 { fraction.is_empty() && 14 - written - exponent * 3 / 10 >= 0 } else { written <= 18 };
-        let (mut value, scale) = if small { (value, scale) } else { rounded(value, scale)? };
+        let (mut value, scale) = if small { (value, scale) } else { rounded(value, scale) };
         if base == 2 && !small {
             value = value.min(i128::from(i64::MAX).checked_mul(10i128.checked_pow(scale.unsigned_abs())?)?);
         }
@@ -178,17 +178,17 @@ fn unit(suffix: &str) -> Option<(i32, i32)> {
 }
 
 /// The same in billionths, where it fits: a smaller part counts as a whole one.
-fn rounded(value: i128, scale: i32) -> Option<(i128, i32)> {
+fn rounded(value: i128, scale: i32) -> (i128, i32) {
     let factor = 10i128.checked_pow((NANO - scale).unsigned_abs());
     if scale >= NANO {
         let scaled = factor.and_then(|factor| value.checked_mul(factor));
-        return Some(scaled.map_or((value, scale), |value| (value, NANO)));
+        return scaled.map_or((value, scale), |value| (value, NANO));
     }
     let value = match factor {
         Some(divisor) => value / divisor + i128::from(value % divisor != 0),
         None => i128::from(value != 0),
     };
-    Some((value, NANO))
+    (value, NANO)
 }
 
 /// Two values at the smaller scale.

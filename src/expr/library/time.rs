@@ -172,7 +172,7 @@ const CYCLE: i128 = 146_097 * 86_400 * SECOND;
 /// The date and time of day at an offset in seconds, and its year; the date of the year 10000 is that of the year 9600.
 fn civil(at: i128, offset: i32) -> (DateTime, i64) {
     let local = at + i128::from(offset) * SECOND;
-    let shift = if local > *TIMES.end() { 1 } else { 0 };
+    let shift = i128::from(local > *TIMES.end());
     let local = local - shift * CYCLE;
     let seconds = i64::try_from(local.div_euclid(SECOND)).unwrap_or_default();
     let nanoseconds = i32::try_from(local.rem_euclid(SECOND)).unwrap_or_default();

@@ -32,12 +32,9 @@ pub(super) async fn here(
     if addons.is_empty() {
         return Ok(Ok(Vec::new()));
     }
-    let profile = match owner_of(&cx.project, &cx.world.cluster, context).await? {
-        Some((Provider::Minikube, profile)) => profile,
-        _ => {
-            let names = addons.join(", ");
-            return Ok(Err(format!("context \"{context}\" is not minikube's, which alone has addons ({names})")));
-        }
+    let Some((Provider::Minikube, profile)) = owner_of(&cx.project, &cx.world.cluster, context).await? else {
+        let names = addons.join(", ");
+        return Ok(Err(format!("context \"{context}\" is not minikube's, which alone has addons ({names})")));
     };
     let desk = desk(cx);
     if !desk.has_program(Provider::Minikube.program()) {

@@ -98,7 +98,9 @@ impl Up {
             };
             let next = if at + 1 < last { ", trying the next way" } else { "" };
             cx.say(format!("{} gives no cluster{next}: {message}", provider.program()));
-            help.into_iter().for_each(|help| cx.say(format!("help: {help}")));
+            if let Some(help) = help {
+                cx.say(format!("help: {help}"));
+            }
             reasons.push(Finding::new(provider.program(), "", message));
         }
         if command {

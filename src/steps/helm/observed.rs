@@ -49,7 +49,7 @@ pub(super) async fn run(verb: &Verb<'_>, release: &str, namespace: &str, cx: &Co
         (Ok(outputs), _) => Ok(Outcome::Passed(outputs)),
         (Err(Undone::Fault(fault)), None) => Err(fault),
         (Err(_), Some(cause)) => {
-            let ended = EndedEarly { after: begun.elapsed(), of: limit(verb, cx), cause: cause.cause.clone() };
+            let ended = EndedEarly { after: begun.elapsed(), of: Some(limit(verb, cx)), cause: cause.cause.clone() };
             let failure = Failure::new(format!("helm {} of {release} failed: {ended}", word(verb)));
             let mut failure = explained(failure, release, namespace, &hooks, cx).await;
             if !failure.findings.iter().any(|finding| finding.fatal == cause.fatal) {
@@ -82,7 +82,7 @@ fn ends_well_when_stopped(verb: &Verb<'_>) -> bool {
 }
 
 /// How long helm would have waited.
-fn limit(verb: &Verb<'_>, cx: &Context) -> Option<std::time::Duration> {
+fn limit(verb: &Verb<'_>, cx: &Context) -> std::time::Duration {
     let own: Option<TimeSpan> = match verb {
         Verb::Install(spec) => spec.timeout,
         Verb::Upgrade(spec) => spec.timeout,
@@ -90,7 +90,7 @@ fn limit(verb: &Verb<'_>, cx: &Context) -> Option<std::time::Duration> {
         _ => None,
     };
     let own = own.map_or(std::time::Duration::from_secs(300), |time| time.0);
-    Some(cx.waits.timeout.map_or(own, |timeout| timeout.min(own)))
+    cx.waits.timeout.map_or(own, |timeout| timeout.min(own))
 }
 
 /// The causes on what helm waits for: its hooks, and the workloads where it waits for these.

@@ -235,12 +235,12 @@ impl Verb for Wait {
     }
 }
 
+/// The uid of the object that was there first: unknown before the first measurement, none where there was no object.
+#[allow(clippy::option_option, reason = "both cases differ from an object that has no uid yet")]
+type FirstUid = Option<Option<String>>;
+
 /// The object; for `deleted` only while it is the one that was there first: a later one of its name is another.
-fn same<'o>(
-    until: &Until,
-    object: Option<&'o DynamicObject>,
-    first: &mut Option<Option<String>>,
-) -> Option<&'o DynamicObject> {
+fn same<'o>(until: &Until, object: Option<&'o DynamicObject>, first: &mut FirstUid) -> Option<&'o DynamicObject> {
     if !matches!(until, Until::Deleted) {
         return object;
     }

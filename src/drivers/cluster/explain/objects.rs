@@ -49,12 +49,12 @@ fn ingress(object: &Value, snapshot: &Snapshot) -> Vec<Cause> {
         backends(object).into_iter().filter_map(|(service, port)| backend(object, service, port, snapshot)).collect();
     let has_address = !items(&object["status"]["loadBalancer"]["ingress"]).is_empty();
     if !has_address {
-        causes.extend(class(object, snapshot));
+        causes.push(class(object, snapshot));
     }
     causes
 }
 
-fn class(object: &Value, snapshot: &Snapshot) -> Option<Cause> {
+fn class(object: &Value, snapshot: &Snapshot) -> Cause {
     let annotations = &object["metadata"]["annotations"];
     let named = [&object["spec"]["ingressClassName"], &annotations["kubernetes.io/ingress.class"]];
     let named = named.into_iter().find_map(Value::as_str);
@@ -66,7 +66,7 @@ fn class(object: &Value, snapshot: &Snapshot) -> Option<Cause> {
         names => format!("the cluster has {names}"),
     };
     if snapshot.unreadable.contains_key("ingressclasses") {
-        return Some(Cause::new(Rank::Waiting, object, "NoIngressController", "no controller has given it an address"));
+        return Cause::new(Rank::Waiting, object, "NoIngressController", "no controller has given it an address");
     }
     let found = match named {
         Some(named) => classes.iter().find(|class| name(class) == named),
@@ -82,7 +82,7 @@ fn class(object: &Value, snapshot: &Snapshot) -> Option<Cause> {
             ("NoIngressClass", format!("it names no ingressClassName, and no IngressClass is the default one; {there}"))
         }
     };
-    Some(Cause::new(Rank::Start, object, cause, message))
+    Cause::new(Rank::Start, object, cause, message)
 }
 
 /// The Services an Ingress leads to, with the port.

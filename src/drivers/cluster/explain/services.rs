@@ -21,7 +21,7 @@ fn causes_of(service: &Value, snapshot: &Snapshot, target: &Target) -> Vec<Cause
     pending.into_iter().chain(no_way(service, snapshot, target, asked)).collect()
 }
 
-/// A Service of type LoadBalancer that has no address yet.
+/// A Service of type `LoadBalancer` that has no address yet.
 fn pending_address(service: &Value, snapshot: &Snapshot) -> Option<Cause> {
     let has_address = !items(&service["status"]["loadBalancer"]["ingress"]).is_empty();
     if service["spec"]["type"] != "LoadBalancer" || has_address {

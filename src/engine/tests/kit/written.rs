@@ -200,9 +200,10 @@ fn gate(words: &str) -> Gate {
                 hold: option(words, "for").map(time),
                 when: expression(words),
                 otherwise: option(words, "otherwise").map(str::to_owned),
-                tolerate: match words.contains("tolerate=all") {
-                    true => crate::kind::Tolerate::All,
-                    false => crate::kind::Tolerate::Nothing,
+                tolerate: if words.contains("tolerate=all") {
+                    crate::kind::Tolerate::All
+                } else {
+                    crate::kind::Tolerate::Nothing
                 },
                 warning: words.split(' ').any(|word| word == "warning"),
                 params: None,
