@@ -183,8 +183,8 @@ finally: { tidy: { shell: { run: 'true' } } }
 
 #[test]
 fn every_error_of_many_is_shown() {
-    let steps: String = (0..30).map(|at| format!("  s{at}: {{ shel: {{ run: 'true' }} }}\n")).collect();
-    let project = Project::of(&[("a.yaml", &format!("stage: a\nsteps:\n{steps}"))]);
+    let steps: Vec<String> = (0..30).map(|at| format!("  s{at}: {{ shel: {{ run: 'true' }} }}\n")).collect();
+    let project = Project::of(&[("a.yaml", &format!("stage: a\nsteps:\n{}", steps.concat()))]);
     let said = project.run(&["check"]).ends(2, &[]);
     let text = format!("{}{}", said.out, said.err);
     for at in 0..30 {

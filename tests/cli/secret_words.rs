@@ -95,7 +95,9 @@ fn a_run_whose_secret_is_a_word_of_its_record_is_recorded_whole() {
     said(plain.command(&["run"]).env("TEST_WORD", "correct horse battery")).ends(1, &["it is <***>"]);
     let (expected, counts) = (outline(&records(&plain)), counts(&plain));
     let mut secrets = BTreeSet::new();
-    records(&plain).iter().for_each(|record| words(record, &mut secrets));
+    for record in &records(&plain) {
+        words(record, &mut secrets);
+    }
     secrets
         .extend(["x", "1", "8080", "{", "\":{\"", "\"},{\"", "true", "null", "first.", "irst.ma"].map(str::to_owned));
     // structure only: what differs from run to run or needs quoting in a shell says nothing more
@@ -110,7 +112,9 @@ fn a_run_whose_secret_is_a_word_of_its_record_is_recorded_whole() {
         assert_eq!(self::counts(&project), counts, "{secret}");
         if secret.len() >= 4 {
             let mut shown = Vec::new();
-            found.iter().for_each(|record| texts(record, "", &mut shown));
+            for record in &found {
+                texts(record, "", &mut shown);
+            }
             assert!(!shown.iter().any(|text| text.contains(&format!("<{secret}>"))), "{secret}: {shown:?}");
             let log = fs::read_to_string(project.newest().join("logs/first.say.log")).expect("a log");
             assert!(log.contains("<***>") && !log.contains(&format!("<{secret}>")), "{secret}: {log}");
@@ -126,7 +130,7 @@ fn a_run_whose_secret_is_a_word_of_its_record_is_recorded_whole() {
     }
 }
 
-/// What JUnit counts.
+/// What `JUnit` counts.
 fn counts(project: &Project) -> String {
     let junit = fs::read_to_string(project.newest().join("junit.xml")).expect("a report");
     let line = junit.lines().find(|line| line.contains("<testsuites")).expect("a root").to_owned();

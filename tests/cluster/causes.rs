@@ -97,7 +97,8 @@ pub fn pod_spec(container: &str, pod: &str, indent: usize) -> String {
     let own = format!("name: app\n{image}{container}");
     let first = own.lines().enumerate().map(|(at, line)| format!("{}{line}", if at == 0 { "- " } else { "  " }));
     lines.extend(first);
-    lines.iter().map(|line| format!("{}{line}\n", " ".repeat(indent))).collect()
+    let margin = " ".repeat(indent);
+    lines.iter().flat_map(|line| [margin.as_str(), line, "\n"]).collect()
 }
 
 /// `command` that runs a script.

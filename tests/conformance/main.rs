@@ -30,9 +30,8 @@ fn evaluated(text: &str) -> Result<Value, String> {
 
 /// What differs from the case.
 fn difference(case: &Case) -> Option<String> {
-    let expected = match &case.value {
-        None => return evaluated(&case.expr).ok().map(|value| format!("an error is due, got {value}")),
-        Some(expected) => expected,
+    let Some(expected) = &case.value else {
+        return evaluated(&case.expr).ok().map(|value| format!("an error is due, got {value}"));
     };
     // Durations and timestamps have no JSON of their own.
     if let Some([Value::String(kind), what]) = expected.as_array().map(Vec::as_slice)
@@ -89,7 +88,4 @@ fn every_case_of_the_specification_holds_but_for_the_listed_ones() {
     let stale: Vec<_> = exceptions.keys().filter(|name| !differ.contains_key(*name)).collect();
     assert!(stale.is_empty(), "listed, but they hold: {stale:#?}");
     assert!(exceptions.len() <= MOST, "{} exceptions of {}", exceptions.len(), cases.len());
-    for (name, reason) in &exceptions {
-        println!("{name}: {reason} ({})", differ[name]);
-    }
 }

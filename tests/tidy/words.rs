@@ -103,13 +103,12 @@ fn markdown_uses_the_words_of_the_field() {
 
 /// Comments and string literals of a source file, in small letters.
 fn has_avoided(file: &File) -> Option<String> {
-    let found = file.text.lines().enumerate().find_map(|(at, line)| {
+    file.text.lines().enumerate().find_map(|(at, line)| {
         let comment = line.find("//").map_or("", |start| &line[start..]);
         let literals: Vec<&str> = line.split('"').skip(1).step_by(2).collect();
         let text = format!("{} {}", prose(comment), literals.join(" ").to_lowercase());
         avoided(&text).map(|(word, instead)| format!("{}:{}: `{word}`: write {instead}", file.path, at + 1))
-    });
-    found
+    })
 }
 
 #[test]
@@ -120,7 +119,7 @@ fn comments_and_messages_use_the_words_of_the_field() {
         match (has_avoided(&file), known.contains(file.path.as_str())) {
             (Some(found), false) => wrong.push(found),
             (None, true) => {
-                wrong.push(format!("{}: is rewritten: take it off tests/tidy/not_rewritten.txt", file.path))
+                wrong.push(format!("{}: is rewritten: take it off tests/tidy/not_rewritten.txt", file.path));
             }
             _ => {}
         }

@@ -1,6 +1,6 @@
 # What a node leaves in the kernel - cgroups, mounts, links, iptables rules, orphaned processes - and its
 # removal. Touches only what carries our folder, our cgroup or our bridge, and Kubernetes' own chains.
-# shellcheck shell=bash source=tools/lib/home.sh disable=SC2154
+# shellcheck shell=bash source=tools/lib/home.sh disable=SC2154,SC2120
 
 # cgroup_hierarchies: every mounted hierarchy, of cgroup v1 or v2.
 cgroup_hierarchies() {

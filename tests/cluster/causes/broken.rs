@@ -178,6 +178,7 @@ fn crashes() -> Vec<Case> {
     ]
 }
 
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn probes_and_waits() -> Vec<Case> {
     let sleeps = script("sleep 1000");
     let probe =

@@ -11,7 +11,7 @@ fn service(port: u32, rest: &str) -> String {
 }
 
 fn job(container: &str, spec: &str) -> String {
-    let spec: String = spec.lines().map(|line| format!("  {line}\n")).collect();
+    let spec: String = spec.lines().flat_map(|line| ["  ", line, "\n"]).collect();
     format!(
         "apiVersion: batch/v1\nkind: Job\nmetadata: {{ name: migrate }}\nspec:\n{spec}  template:\n    spec:\n{}",
         pod_spec(container, "restartPolicy: Never", 6)
