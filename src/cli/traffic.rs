@@ -99,6 +99,10 @@ impl Judge for Expected {
         }
         match &self.contains {
             Some(part) if memchr::memmem::find(told.body, part.as_bytes()).is_none() => {
+                if told.cut {
+                    let message = format!("the body is larger than 1 MiB, and its beginning does not contain `{part}`");
+                    return Err((Cause::Unmeasured, message));
+                }
                 Err((Cause::WrongBody, format!("the body does not contain `{part}`")))
             }
             _ => Ok(()),
