@@ -14,8 +14,8 @@ use crate::document::{MANIFEST, WRITTEN};
 use crate::mask::SecretText;
 use crate::units::as_written;
 
-macro_rules! format_field {
-    ($name:ident, $format:literal) => {
+macro_rules! inline_schema {
+    ($name:ident, $schema:expr) => {
         impl JsonSchema for $name {
             fn inline_schema() -> bool {
                 true
@@ -24,9 +24,15 @@ macro_rules! format_field {
                 stringify!($name).into()
             }
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": ["string"], "format": $format })
+                $schema
             }
         }
+    };
+}
+
+macro_rules! format_field {
+    ($name:ident, $format:literal) => {
+        inline_schema!($name, json_schema!({ "type": ["string"], "format": $format }));
     };
 }
 
@@ -75,17 +81,7 @@ macro_rules! json_field {
                 field.0
             }
         }
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                true.into()
-            }
-        }
+        inline_schema!($name, true.into());
     };
 }
 

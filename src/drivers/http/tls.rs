@@ -36,17 +36,20 @@ pub fn system() -> ClientConfig {
 
 /// Trusts as asked for.
 pub fn config(trust: &Trust) -> Result<ClientConfig, HttpError> {
-    if trust.insecure {
-        let anybody = Arc::new(Anybody(ring::default_provider()));
-        return Ok(builder().dangerous().with_custom_certificate_verifier(anybody).with_no_client_auth());
-    }
-    let Some(file) = &trust.ca else { return Ok(system()) };
-    let (roots, pinned) = roots(file)?;
     let provider = Arc::new(ring::default_provider());
-    let by_issuer = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-        .build()
-        .map_err(|error| HttpError::Ca(format!("the certificates in `{}` cannot be used: {error}", file.display())))?;
-    let verifier = Arc::new(Pinned { by_issuer, pinned });
+    let accepts = match &trust.ca {
+        _ if trust.insecure => Accepts::Any,
+        None => return Ok(system()),
+        Some(file) => {
+            let (roots, pinned) = roots(file)?;
+            let by_issuer = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
+            let by_issuer = by_issuer.map_err(|error| {
+                HttpError::Ca(format!("the certificates in `{}` cannot be used: {error}", file.display()))
+            })?;
+            Accepts::Pinned { by_issuer, pinned }
+        }
+    };
+    let verifier = Arc::new(Verifier { provider, accepts });
     Ok(builder().dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
@@ -70,15 +73,23 @@ fn roots(file: &Path) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), H
     Ok((roots, all))
 }
 
-/// Accepts a certificate whose issuer is in the file, or that is in the file itself. The second is what `openssl req -x509`
-/// makes: it calls itself an authority, which webpki refuses for a server, and curl and Python accept.
+/// Which certificates of a server are accepted. Whatever they are, the server must have the key.
 #[derive(Debug)]
-struct Pinned {
-    by_issuer: Arc<WebPkiServerVerifier>,
-    pinned: Vec<CertificateDer<'static>>,
+struct Verifier {
+    provider: Arc<CryptoProvider>,
+    accepts: Accepts,
 }
 
-impl ServerCertVerifier for Pinned {
+#[derive(Debug)]
+enum Accepts {
+    /// Every certificate.
+    Any,
+    /// One whose issuer is in the file, or that is in the file itself. The second is what `openssl req -x509` makes: it
+    /// calls itself an authority, which webpki refuses for a server, and curl and Python accept.
+    Pinned { by_issuer: Arc<WebPkiServerVerifier>, pinned: Vec<CertificateDer<'static>> },
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         cert: &CertificateDer<'_>,
@@ -87,11 +98,12 @@ impl ServerCertVerifier for Pinned {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self.by_issuer.verify_server_cert(cert, chain, name, ocsp, now);
+        let Accepts::Pinned { by_issuer, pinned } = &self.accepts else { return Ok(ServerCertVerified::assertion()) };
+        let verified = by_issuer.verify_server_cert(cert, chain, name, ocsp, now);
         // webpki checks the dates first, so these errors say that they are right; the name is still to be checked
         match &verified {
             Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::Other(_)))
-                if self.pinned.contains(cert) =>
+                if pinned.contains(cert) =>
             {
                 verify_server_name(&ParsedCertificate::try_from(cert)?, name)?;
                 Ok(ServerCertVerified::assertion())
@@ -106,7 +118,7 @@ impl ServerCertVerifier for Pinned {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.by_issuer.verify_tls12_signature(message, cert, signed)
+        verify_tls12_signature(message, cert, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -115,50 +127,11 @@ impl ServerCertVerifier for Pinned {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.by_issuer.verify_tls13_signature(message, cert, signed)
+        verify_tls13_signature(message, cert, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.by_issuer.supported_verify_schemes()
-    }
-}
-
-/// Accepts every certificate, but only from one who has its key.
-#[derive(Debug)]
-struct Anybody(CryptoProvider);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
