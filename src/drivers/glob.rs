@@ -22,7 +22,7 @@ pub struct Glob {
 /// One name of a pattern.
 #[derive(Debug, Clone)]
 enum Part {
-    /// `**`: any number of names; the last one stands for one name or more.
+    /// `**`: any number of names; the last one matches one name or more.
     Any,
     /// A name without anything special.
     Text(String),
@@ -43,7 +43,7 @@ impl Glob {
         Ok(Glob { written: text.to_owned(), forms: parse::forms(text)? })
     }
 
-    /// Reads a pattern; a text that is not a valid one stands for itself.
+    /// Reads a pattern; a text that is not a valid one matches itself.
     pub fn new(text: &str) -> Self {
         Glob::parse(text).unwrap_or_else(|_| Glob { written: text.to_owned(), forms: vec![parse::literal(text)] })
     }
@@ -53,7 +53,7 @@ impl Glob {
         &self.written
     }
 
-    /// Whether the pattern stands for this path or for a folder above it. The path is relative and normalized, in
+    /// Whether the pattern matches this path or for a folder above it. The path is relative and normalized, in
     /// [`characters`].
     pub fn covers(&self, path: &str) -> bool {
         let mut progress = self.start();
@@ -97,7 +97,7 @@ impl Glob {
         Progress(next)
     }
 
-    /// Whether the names so far are a path that the pattern stands for.
+    /// Whether the names so far are a path that the pattern matches.
     pub fn is_match(&self, progress: &Progress) -> bool {
         progress.0.iter().any(|(form, at)| *at == self.forms[*form].len() && *at > 0)
     }

@@ -21,7 +21,7 @@ pub fn problem(pattern: &str) -> Option<String> {
 }
 
 /// One digest over the names, the content and the owner's execute bit of all that `patterns` name below `project`. A folder
-/// stands for every file below it, also behind links to folders of the project. `*` and `?` stay within a name, `**` goes
+/// means every file below it, also behind links to folders of the project. `*` and `?` stay within a name, `**` goes
 /// through folders. What is not there counts as not there.
 ///
 /// # Errors

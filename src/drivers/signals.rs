@@ -74,7 +74,7 @@ pub fn listen(listener: Listener) {
     *state() = State { listener: Some(listener), count: 0 };
 }
 
-/// Nobody listens any more: the next interrupt ends the program.
+/// Nothing listens any more: the next interrupt ends the program.
 pub fn forget() {
     state().listener = None;
 }

@@ -21,7 +21,7 @@ use crate::plan::{Body, Plan, PlanNode, Retry, StepPlan, Work, decode_rendered};
 use crate::units::TimeSpan;
 
 use super::cache::Cache;
-use super::ending::{Ending, not_again, timed_out, told};
+use super::ending::{Ending, as_failure, not_again, timed_out};
 use super::env;
 use super::fingerprint::{self, Made};
 use super::node_event::{EventSink, NodeEvent};
@@ -202,10 +202,10 @@ impl Job {
                 return ending;
             }
             if self.failing.is_cancelled() {
-                return Ending::failed(not_again(told(ending)));
+                return Ending::failed(not_again(as_failure(ending)));
             }
             let retry_in = backoff(node.retry, attempt);
-            let failure = told(ending);
+            let failure = as_failure(ending);
             let last = failure.clone();
             self.events.take(NodeEvent::AttemptFailed { node: self.node, attempt, failure, retry_in });
             tokio::select! {

@@ -63,7 +63,7 @@ pub(super) fn timed_out(after: Duration, result: Option<Result<Outcome, Fault>>)
 }
 
 /// A bad ending as the failure of an attempt.
-pub(super) fn told(ending: Ending) -> Failure {
+pub(super) fn as_failure(ending: Ending) -> Failure {
     match (ending.failure, ending.fault) {
         (Some(failure), _) => failure,
         (None, Some(fault)) => Failure { help: fault.help, ..Failure::new(fault.message) },

@@ -13,7 +13,7 @@ pub enum Live {
         /// Whole lines, each followed by `\n`; other control characters are the reporter's business.
         text: String,
     },
-    /// How a step stands at the moment, masked.
+    /// The state of a step at the moment, masked.
     Passing {
         /// Which node.
         node: NodeId,

@@ -1,4 +1,4 @@
-//! The table of functions: what each takes and gives, an example, and what runs it. The reference page is made from it,
+//! The table of functions: what each takes and gives, an example, and what runs it. The reference page is generated from it,
 //! and every example is a test.
 
 use std::collections::BTreeMap;

@@ -50,7 +50,7 @@ pub(super) fn look_up<'a>(scope: &'a Scope, reference: &Reference) -> Result<&'a
     Ok(value)
 }
 
-/// A path as one would write it; a last name that indexes a list stands in brackets.
+/// A path as one would write it; a last name that indexes a list is in brackets.
 fn written(path: &[String], last_owner: &Json) -> String {
     let mut text = path[0].clone();
     for (at, name) in path.iter().enumerate().skip(1) {

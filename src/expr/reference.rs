@@ -1,4 +1,4 @@
-//! The reference page of expressions, made from the tables of functions and macros.
+//! The reference page of expressions, generated from the tables of functions and macros.
 
 use std::fmt::Write as _;
 

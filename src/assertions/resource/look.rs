@@ -109,7 +109,7 @@ impl Resource {
             .collect()
     }
 
-    /// Whether `match` or `assert` look at `deletionTimestamp` themselves.
+    /// Whether `match` or `assert` read `deletionTimestamp` themselves.
     fn asks_for_deletion(&self) -> bool {
         let part = self.part.as_ref().map(Value::to_string).unwrap_or_default();
         let assert = self.assert.as_ref().map(|assert| assert.0.as_str()).unwrap_or_default();

@@ -43,7 +43,7 @@ pub(super) fn last_words(folder: RunFolder, scratch: std::path::PathBuf) -> Box<
         echo::restore();
         let story = if folder.summary().exists() { None } else { crate::cli::record::story(&folder).ok() };
         if let Some(story) = story {
-            // the record is whole; the reports can be made from it again
+            // the record is whole; the reports can be built from it again
             let _ = super::keep::reports(&folder, &story);
         }
         let _ = std::fs::remove_dir_all(scratch);

@@ -8,7 +8,7 @@ use kube::client::AuthError;
 use super::connect::{Endpoint, no_answer};
 use crate::outcome::Fault;
 
-/// The fault of a client that cannot be made from kubeconfig.
+/// The fault of a client that kubeconfig cannot describe.
 pub(super) fn client(error: &kube::Error, endpoint: &Endpoint) -> Fault {
     let context = &endpoint.context;
     match error {

@@ -9,7 +9,7 @@ const MOST: usize = 1024;
 /// What has a meaning of its own, unless a backslash precedes it.
 const SPECIAL: [char; 7] = ['*', '?', '[', ']', '{', '}', ','];
 
-/// Every form that the pattern stands for: braces written out, and the text with its braces as they are.
+/// Every form that the pattern matches: braces written out, and the text with its braces as they are.
 pub(super) fn forms(text: &str) -> Result<Vec<Vec<Part>>, String> {
     let mut texts = Vec::new();
     expand(text, &mut texts)?;

@@ -98,7 +98,7 @@ impl HookWatch {
         });
         if belongs && let Ok(mut value) = serde_json::to_value(pod) {
             value["kind"] = "Pod".into();
-            // How it was before it was told to go says more than that it goes.
+            // Its status before the deletion says more than the deletion.
             if let Some(metadata) = value["metadata"].as_object_mut() {
                 metadata.remove("deletionTimestamp");
             }

@@ -49,7 +49,7 @@ const TERMINAL_CHECK: Duration = Duration::from_millis(500);
 enum Life {
     /// It has exited by itself.
     Over,
-    /// It was told to stop; its group has time until then.
+    /// It was asked to stop; its group has time until then.
     Stopping(Instant),
     /// It waits for a terminal.
     Terminal,

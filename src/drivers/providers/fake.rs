@@ -32,7 +32,7 @@ pub(crate) enum Trouble {
 pub(crate) struct Cluster {
     /// What it is at its provider.
     pub key: (Provider, String),
-    /// The id of its first node; made anew with each creation.
+    /// The id of its first node; new with each creation.
     pub id: String,
     /// The UID of its kube-system.
     pub uid: String,
@@ -70,7 +70,7 @@ impl Fake {
         self.0.lock().expect("no panic")
     }
 
-    /// Adds a cluster of somebody else.
+    /// Adds a cluster of another owner.
     pub(crate) fn foreign(&self, provider: Provider, name: &str, running: bool) {
         let mut state = self.state();
         let cluster = state.new_cluster(provider, name, false);

@@ -93,7 +93,7 @@ fn may_help(pod: &Value, time: &str) -> bool {
         return false;
     }
     let all = ["initContainerStatuses", "containerStatuses"].map(|list| items(&pod["status"][list]));
-    // A Pod that fails itself helps nobody.
+    // A Pod that fails itself is no help to the others.
     let fails = all.into_iter().flatten().any(|status| {
         status["restartCount"].as_i64().unwrap_or_default() > 0 || status["state"]["waiting"]["message"].is_string()
     });

@@ -25,7 +25,7 @@ const CONFIGURATION: [&str; 16] = [
     "sh",
     "credentials",
 ];
-/// Files full of checksums, and those that are made from others.
+/// Files full of checksums, and those that are built from others.
 const CHECKSUMS: [&str; 12] = [
     ".lock",
     "-lock.json",
@@ -153,7 +153,7 @@ fn is_variable(bytes: &[u8]) -> bool {
         || bytes.windows(2).any(|pair| matches!(pair, b"${" | b"{{" | b"$(" | b"<%"))
 }
 
-/// Whether the password of a URL is one that somebody would use.
+/// Whether the password of a URL is one that a person would use.
 pub(super) fn is_password(table: &Table, bytes: &[u8]) -> bool {
     let is_port = bytes.iter().all(u8::is_ascii_digit);
     let is_strong = bytes.iter().any(u8::is_ascii_digit) || (bytes.len() >= 10 && entropy(bytes) >= 3.0);
