@@ -23,8 +23,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
 pub use error::HttpError;
+pub(in crate::drivers) use no_proxy::NoProxy;
 pub use proxy::Proxies;
 use proxy::Proxy;
+pub(in crate::drivers) use url::port_problem;
 pub use url::{host_and_port, is_this_machine, problem};
 
 type Plain = Client<HttpConnector, Full<Bytes>>;

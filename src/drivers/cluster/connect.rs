@@ -13,6 +13,7 @@ use super::discovery::Catalog;
 use super::guard::{Choice, Wish, choose};
 use super::trouble::{Trouble, unreachable};
 use super::{Cluster, kubeconfig, refused, signed};
+use crate::drivers::http::{NoProxy, is_this_machine, port_problem};
 use crate::outcome::Fault;
 
 /// Time to reach the cluster at all.
@@ -156,12 +157,16 @@ async fn config_of(kubeconfig: Kubeconfig, context: &str) -> Result<(Config, Opt
     let source = user.map(|user| Source::take(user, &cluster, context)).transpose()?.flatten();
     let plugin = source.map(|source| Plugin { source, context: context.to_owned() });
     let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| {
-        // The words of this error name files and fields, never their content.
-        Fault::environment(format!("context \"{context}\" of kubeconfig cannot be used: {error}"))
-            .help("look at it with `kubectl config view --minify`")
-    })?;
-    if !own_proxy && bypasses_proxy(config.cluster_url.host().unwrap_or(""), &no_proxy()) {
+    let unusable = |why: &dyn std::fmt::Display| {
+        Fault::environment(format!("context \"{context}\" of kubeconfig cannot be used: {why}"))
+            .help("check it with `kubectl config view --minify`")
+    };
+    // The words of this error name files and fields, never their content.
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unusable(&error))?;
+    if let Some(problem) = config.cluster_url.authority().and_then(port_problem) {
+        return Err(unusable(&format!("its server's port: {problem}")));
+    }
+    if !own_proxy && bypasses_proxy(&config.cluster_url, &no_proxy()) {
         config.proxy_url = None;
     }
     Ok((config, plugin))
@@ -171,15 +176,9 @@ fn no_proxy() -> String {
     std::env::var("NO_PROXY").or_else(|_| std::env::var("no_proxy")).unwrap_or_default()
 }
 
-/// Whether `host` is reached directly: this machine itself, or listed in `NO_PROXY`.
-fn bypasses_proxy(host: &str, no_proxy: &str) -> bool {
-    let host = host.trim_matches(['[', ']']);
-    host == "localhost"
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-        || no_proxy.split(',').map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
-            let name = entry.trim_start_matches('.');
-            entry == "*" || host == name || host.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'))
-        })
+/// Whether a server is reached directly: this machine itself, or listed in `NO_PROXY`.
+fn bypasses_proxy(server: &http::Uri, no_proxy: &str) -> bool {
+    is_this_machine(server.host().unwrap_or_default()) || NoProxy::parse(no_proxy).matches(server)
 }
 
 fn nothing_there(choice: &Choice, wish: &Wish) -> Fault {
@@ -211,11 +210,27 @@ mod tests {
 
     #[test]
     fn this_machine_and_what_no_proxy_lists_are_reached_directly() {
+        let bypasses =
+            |host: &str, no_proxy: &str| bypasses_proxy(&format!("https://{host}").parse().expect("a URL"), no_proxy);
         for host in ["127.0.0.1", "[::1]", "localhost", "10.0.0.7", "api.corp", "corp"] {
-            assert!(bypasses_proxy(host, "10.0.0.7, .corp"), "{host}");
+            assert!(bypasses(host, "10.0.0.7, .corp"), "{host}");
         }
-        assert!(!bypasses_proxy("api.example", "10.0.0.7,.corp"));
-        assert!(!bypasses_proxy("notcorp", ".corp"));
+        assert!(!bypasses("api.example", "10.0.0.7,.corp"));
+        assert!(!bypasses("notcorp", ".corp"));
+        assert!(bypasses("10.1.2.3:6443", "10.0.0.0/8"));
+        assert!(bypasses("api.corp:6443", "*.corp:6443") && !bypasses("api.corp:443", "*.corp:6443"));
+    }
+
+    #[tokio::test]
+    async fn a_server_with_an_invalid_port_is_refused_and_not_asked_at_the_default_port() {
+        for port in ["99999", "0", "abc", ""] {
+            let kubeconfig = serde_yaml::from_str(&format!(
+                "clusters: [{{ name: c, cluster: {{ server: \"https://127.0.0.1:{port}\" }} }}]\n\
+                 users: [{{ name: u, user: {{}} }}]\ncontexts: [{{ name: x, context: {{ cluster: c, user: u }} }}]\n"
+            ));
+            let fault = config_of(kubeconfig.expect("a kubeconfig"), "x").await.err().expect("refused");
+            assert!(fault.message.starts_with("context \"x\" of kubeconfig cannot be used: "), "{fault}");
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub fn parse(url: &str) -> Result<Uri, HttpError> {
 
 /// What is wrong with the port of an authority. `http` reads a port that is not a number as none at all, and the default
 /// port would be asked in its place.
-pub(super) fn port_problem(authority: &Authority) -> Option<String> {
+pub(in crate::drivers) fn port_problem(authority: &Authority) -> Option<String> {
     let port = authority.as_str().rsplit('@').next()?.strip_prefix(authority.host())?;
     let written = port.strip_prefix(':')?;
     let valid = written.bytes().all(|byte| byte.is_ascii_digit()) && matches!(written.parse::<u16>(), Ok(1..));
