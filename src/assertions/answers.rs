@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::diagnostic::Code;
 use crate::expect::Expect;
-use crate::kind::{Assertion, AssertionKind, CheckContext, Context, StepId, TextExpect, Watch, finding_lines};
+use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Sample, StepId, TextExpect, Watch, finding_lines};
 use crate::outcome::{Fault, Finding, Measure, Outputs, Verdict};
 use crate::units::{Count, TimeSpan};
 
@@ -135,13 +135,16 @@ impl Answers {
             if lines == 0 { "not empty" } else { "" },
             lines > 0,
         ));
+        let cut = outputs.get("answer_cut").and_then(Value::as_bool) == Some(true);
+        let sample = Sample::new(answer.as_bytes(), cut);
         let lower = answer.to_lowercase();
+        let lower = Sample::new(lower.as_bytes(), cut);
         for word in &self.mentions {
-            let there = lower.contains(&word.to_lowercase());
+            let there = lower.contains(&word.to_lowercase()).ok_or_else(|| sample.fault("the answer"))?;
             let actual = if there { word.clone() } else { format!("no {word}") };
             all.push(Measure::new("mentions", actual, word, there));
         }
-        all.extend(self.text().measures("answer", &answer.into(), cx)?);
+        all.extend(self.text().measures("answer", &sample, cx)?);
         if let Some(expect) = &self.time {
             let time = Duration::from_millis(outputs.get("time_ms").and_then(Value::as_u64).unwrap_or(u64::MAX));
             all.push(expect.measure("time", &TimeSpan(time)));
@@ -211,6 +214,26 @@ mod tests {
         assert_eq!(found[2], "unmet mentions: no frontend / frontend");
         let any = body::<Answers>(&json!({ "of": "ask" })).measure(&fallback.cx).await;
         assert!(any.expect("it can be measured").holds());
+    }
+
+    #[tokio::test]
+    async fn what_the_rest_of_a_cut_answer_could_change_is_not_measured() {
+        let mut trial = trial("kubectl-ai", "");
+        let mut steps = (*trial.cx.steps).clone();
+        steps.get_mut("ask").expect("it is there").insert("answer_cut".to_owned(), json!(true));
+        trial.cx.steps = Arc::new(steps);
+        let found =
+            shown(&trial, json!({ "of": "ask", "mentions": ["Limit", "todo-backend"], "contains": "well" })).await;
+        assert_eq!(found.iter().filter(|line| line.starts_with("unmet")).count(), 0, "{found:?}");
+        for hidden in [
+            json!({ "of": "ask", "lacks": "error" }),
+            json!({ "of": "ask", "mentions": ["frontend"] }),
+            json!({ "of": "ask", "contains": "frontend" }),
+            json!({ "of": "ask", "matches": "limits$" }),
+        ] {
+            let fault = body::<Answers>(&hidden).measure(&trial.cx).await.expect_err("the rest may hold it");
+            assert!(fault.message.starts_with("not measured: "), "{fault}");
+        }
     }
 
     #[tokio::test]

@@ -28,6 +28,7 @@ pub const KIND: StepKind = StepKind::step::<Ask>(
 )
 .outputs(&[
     OutputRow { name: "answer", summary: "the answer, its first 64 KiB; whole in the run's evidence" },
+    OutputRow { name: "answer_cut", summary: "whether the answer is longer than its first 64 KiB" },
     OutputRow { name: "answered_by", summary: "the tool's name, or `fallback`" },
     OutputRow { name: "recommendations", summary: "the recommendations found in the answer, a list" },
     OutputRow { name: "time_ms", summary: "from the question to the answer, in milliseconds" },
@@ -148,6 +149,7 @@ impl Ask {
         let published = cut(&answer, PUBLISHED);
         Outcome::Passed(Outputs::from([
             ("answer".to_owned(), published.into()),
+            ("answer_cut".to_owned(), (published.len() < answer.len()).into()),
             ("answered_by".to_owned(), by.into()),
             ("recommendations".to_owned(), recommendations.into_iter().map(Value::from).collect()),
             ("time_ms".to_owned(), json!(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))),

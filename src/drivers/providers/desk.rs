@@ -107,7 +107,7 @@ impl Host for Desk<'_> {
         let stop = self.own_stop();
         let command = self.command(query);
         let captured = within(query, Some(limit), &stop, process::capture(&command, LIMIT, &stop)).await?;
-        if captured.stdout.len() >= LIMIT {
+        if captured.stdout.is_cut() {
             return Err(Fault::environment(format!("`{query}` printed more than {} MiB", LIMIT >> 20)));
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -24,6 +24,17 @@ async fn publishes_the_tools_answer_and_its_recommendations() {
 }
 
 #[tokio::test]
+async fn says_whether_the_published_answer_was_cut() {
+    for (bytes, cut) in [(64 << 10, false), ((64 << 10) + 1, true)] {
+        let script = format!("head -c {bytes} /dev/zero | tr '\\0' x");
+        let step = json!({ "question": "is it well?", "tool": { "command": ["sh", "-c", script] } });
+        let outputs = outputs(&Trial::new(), step).await;
+        assert_eq!(outputs["answer"].as_str().map(str::len), Some(64 << 10));
+        assert_eq!(outputs["answer_cut"], json!(cut), "{bytes}");
+    }
+}
+
+#[tokio::test]
 async fn falls_back_to_the_manual_commands_and_says_why() {
     let step = json!({
         "question": "is it well?", "tool": { "command": ["no-such-tool"] },
