@@ -6,7 +6,7 @@
 mod access;
 mod calls;
 mod cel;
-mod compare;
+mod check;
 mod equal;
 mod evaluate;
 mod failure;
@@ -26,6 +26,7 @@ mod run;
 mod template;
 mod token;
 mod tree;
+mod types;
 mod value;
 
 pub use crate::document::Spelled;

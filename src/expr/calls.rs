@@ -106,7 +106,7 @@ fn a_loop(name: &str, args: usize) -> Option<(LoopKind, usize)> {
         ("exists", 2) => (LoopKind::Exists, 1),
         ("exists", 3) => (LoopKind::Exists, 2),
         ("exists_one" | "existsOne", 2) => (LoopKind::ExistsOne, 1),
-        ("existsOne", 3) => (LoopKind::ExistsOne, 2),
+        ("exists_one" | "existsOne", 3) => (LoopKind::ExistsOne, 2),
         ("filter", 2) => (LoopKind::Filter, 1),
         ("map", 2 | 3) => (LoopKind::List, 1),
         ("sortBy", 2) => (LoopKind::SortBy, 1),

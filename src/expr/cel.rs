@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::meter::Limits;
 use super::tree::Node;
-use super::{compare, lookup, parse, references, run};
+use super::{check, lookup, parse, references, run};
 use crate::document::Spelled;
 use crate::outcome::Fault;
 
@@ -130,6 +130,7 @@ impl Expr {
             (vec![reference], Body::Path)
         } else {
             let ast = parse::parse(text)?;
+            check::check(&ast, text, &Scope::default())?;
             (references::of(&ast), Body::Cel(ast))
         };
         Ok(Expr { parsed: Arc::new(Parsed { text: text.to_owned(), references, body }) })
@@ -166,12 +167,14 @@ impl Expr {
         }
     }
 
-    /// What is wrong with a comparison in it whose result is the same whatever the run brings: of values of types that
-    /// are never equal, as far as `known` and the expression itself say which they are.
-    pub fn never_equal(&self, known: &Scope) -> Option<ExprError> {
+    /// The first mistake that its types show, where some values are `known` before the run.
+    ///
+    /// # Errors
+    /// A call or an operator that no value fits, or a comparison with one possible result.
+    pub fn check_types(&self, known: &Scope) -> Result<(), ExprError> {
         match &self.parsed.body {
-            Body::Path => None,
-            Body::Cel(tree) => compare::never_equal(tree, self.text(), known),
+            Body::Path => Ok(()),
+            Body::Cel(tree) => check::check(tree, self.text(), known).map(|_| ()),
         }
     }
 

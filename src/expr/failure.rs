@@ -3,6 +3,9 @@
 
 use super::value::Value;
 
+/// What to do with values of types that do not fit.
+pub(super) const ONE_TYPE: &str = "make both of one type: `string(vars.NAME)`, `int(vars.NAME)`";
+
 /// The result of an evaluation.
 pub(super) type Out<T = Value> = Result<T, Error>;
 

@@ -8,6 +8,7 @@ use super::cel::ExprError;
 use super::failure::Out;
 use super::library;
 use super::meter::Meter;
+use super::types::Type;
 use super::value::Value;
 use crate::diagnostic::closest;
 
@@ -140,6 +141,11 @@ impl Overload {
         self.accepts(args.len()) && self.takes.iter().zip(args).all(|(takes, arg)| takes.matches(arg))
     }
 
+    /// Whether values of these types may fit.
+    pub fn may_take(&self, args: &[Type]) -> bool {
+        self.accepts(args.len()) && self.takes.iter().zip(args).all(|(takes, arg)| arg.may_be(*takes))
+    }
+
     /// Whether it can be called with so many arguments.
     fn accepts(&self, count: usize) -> bool {
         if self.takes.last() == Some(&T::Many) { count >= self.takes.len() } else { count == self.takes.len() }
@@ -192,7 +198,7 @@ pub(super) const MACROS: &[Macro] = &[
     },
     Macro {
         name: "exists_one",
-        signature: "list.exists_one(x, condition), map.exists_one(key, condition)",
+        signature: "list.exists_one(x, condition), map.exists_one(key, condition), with two names as `existsOne`",
         example: "[1, 2].exists_one(x, x == 2)",
     },
     Macro {

@@ -166,7 +166,8 @@ fn condition(evaluator: &mut Evaluator<'_>, node: &Node, name: &str) -> Out<bool
     }
 }
 
-fn name(the_loop: &Loop) -> &'static str {
+/// How the loop is written.
+pub(super) fn name(the_loop: &Loop) -> &'static str {
     match the_loop.kind {
         LoopKind::All => "all",
         LoopKind::Exists => "exists",

@@ -91,6 +91,50 @@ pub(super) fn arithmetic(operator: &str, left: &Value, right: &Value) -> Option<
     Some(result)
 }
 
+/// The double that a text is, as Go reads it: `1.5e3`, `1_000`, `0x1.8p3`, `inf`, `NaN`.
+pub(super) fn parse_double(text: &str) -> Option<f64> {
+    let (negative, rest) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let hex = rest.strip_prefix("0x").or_else(|| rest.strip_prefix("0X"));
+    // An underscore is between two digits, or behind the prefix.
+    let bytes = rest.as_bytes();
+    let digit = |at: Option<usize>| {
+        at.and_then(|at| bytes.get(at)).is_some_and(|byte| match hex {
+            Some(_) => byte.is_ascii_hexdigit() || matches!(byte, b'x' | b'X'),
+            None => byte.is_ascii_digit(),
+        })
+    };
+    let misplaced = |at: usize| !(digit(at.checked_sub(1)) && digit(at.checked_add(1)));
+    if bytes.iter().enumerate().any(|(at, byte)| *byte == b'_' && misplaced(at)) {
+        return None;
+    }
+    if let Some(hex) = hex {
+        return parse_hex(&hex.replace('_', "")).map(|number| if negative { -number } else { number });
+    }
+    let digits = rest.bytes().any(|byte| byte.is_ascii_digit());
+    text.replace('_', "").parse().ok().filter(|number: &f64| number.is_finite() || !digits)
+}
+
+/// `1.8p3`: hexadecimal digits, and a power of two.
+fn parse_hex(text: &str) -> Option<f64> {
+    let (mantissa, exponent) = text.split_once(['p', 'P'])?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    // Sixteen digits fill 64 bits; longer ones would be rounded twice.
+    let digits = digits.trim_start_matches('0');
+    if whole.is_empty() && fraction.is_empty() || digits.len() > 13 {
+        return None;
+    }
+    let mantissa = if digits.is_empty() { 0 } else { u64::from_str_radix(digits, 16).ok()? };
+    let exponent: i32 = exponent.parse().ok()?;
+    let shift = i32::try_from(fraction.len()).ok()?.checked_mul(4)?;
+    let number = uint_to_double(mantissa) * 2f64.powi(exponent.checked_sub(shift)?);
+    number.is_finite().then_some(number)
+}
+
 /// A double as Go writes it with `%g`: the shortest digits, with an exponent from 1e6 on and below 1e-4.
 pub(super) fn double_text(number: f64) -> String {
     if number.is_nan() {

@@ -120,7 +120,7 @@ fn operators_bind_as_cel_defines_it() {
         "true || false && false",
         "true ? 1 == 1 : false ? false : false",
         "!false && -1 < -0 && 0x1F == 31 && 1.5e3 > .5",
-        "[1, [2], {'k': 1, 2: [3,],},].size() == 3",
+        "[1, [2], {'k': 1, 2: [3,],},].exists(x, x == [2])",
         "2 in [1, 2] == true",
         "'a\\n\\x41\\u00e9\\101' + \"b\\\"c\" + r'raw\\n' == 'a\\nAéAb\"craw\\\\n'",
         "b'abc\\x00'.size() == 4",

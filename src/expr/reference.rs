@@ -13,6 +13,7 @@ const ABOUT: &str = "# Expressions
 - Values: `null`, `true`, `1`, `1u`, `1.5`, `\"text\"`, `r\"raw\"`, `b\"bytes\"`, `[1, 2]`, `{\"key\": 1}`.
 - Operators: `?:`, `||`, `&&`, `== != < <= > >= in`, `+ -`, `* / %`, `!`, `-`; `a.b`, `a[b]`; `a.?b`, `a[?b]`, `[?a]`, `{?key: a}` for values that may be absent.
 - Numbers compare by value whatever their type: `1 == 1.0`. Arithmetic needs numbers of one type, and an overflow is an error.
+- Types are checked before the run: `'a' + 1`, `size(x) == '1'` and `[1, 2].indexOf('a')` are errors. Values of the run have no types.
 - `a && b` is false if one side is false, even if the other side is an error; `a || b` is true if one side is true. `all` and `exists` do the same.
 - The size of a string is its number of code points. Time zones are names (`Europe/Berlin`) or offsets (`+05:30`).
 - `string.format` follows the CEL specification: `%s %d %f %e %b %x %X %o %%`.

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::cel::{ExprError, Reference, Scope};
 use super::evaluate::Evaluator;
-use super::failure::{Cause, Error, Failure, Stop};
+use super::failure::{Cause, Error, Failure, ONE_TYPE, Stop};
 use super::json::{only, to_json};
 use super::lookup::look_up;
 use super::tree::Node;
@@ -46,7 +46,7 @@ fn explain(failure: &Failure, references: &[Reference], text: &str, scope: &Scop
     match failure.cause {
         Cause::Key => error.help("ask first: `has(vars.NAME) ? vars.NAME : \"\"`"),
         Cause::Item => error.help("ask first: `size(vars.LIST) > 1 ? vars.LIST[1] : \"\"`"),
-        Cause::Types => error.help("make both of one type: `string(vars.NAME)`, `int(vars.NAME)`"),
+        Cause::Types => error.help(ONE_TYPE),
         Cause::Field | Cause::Name | Cause::Other => error,
     }
 }

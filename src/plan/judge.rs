@@ -109,12 +109,9 @@ impl Judge<'_> {
             if out.len() > before.1 {
                 return Ok(());
             }
-            match expr.never_equal(self.statics) {
-                Some(error) => Err(error),
-                // A condition whose values are all known is as good as its value.
-                None if !cel && !self.found.dynamic => expr.truthy(self.statics).map(|_| ()),
-                None => Ok(()),
-            }
+            expr.check_types(self.statics)?;
+            // A condition whose values are all known is as good as its value.
+            if cel || self.found.dynamic { Ok(()) } else { expr.truthy(self.statics).map(|_| ()) }
         });
         self.found.dynamic |= before.0;
         if let Err(error) = result {

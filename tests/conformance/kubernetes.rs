@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::{given, listed, same};
 
+/// How many of a thousand may differ: where the specification and Kubernetes contradict each other.
+const MOST: usize = 14;
+
 #[derive(serde::Deserialize)]
 struct Case {
     expr: String,
@@ -22,6 +25,10 @@ fn evaluated(text: &str) -> Result<Value, String> {
 
 /// An expression that is true if `expr` has the value; nothing where the values can be compared themselves.
 fn comparison(expr: &str, value: &Value) -> Option<String> {
+    // JSON has no such numbers.
+    if let Some(number @ ("+Inf" | "-Inf" | "NaN")) = value.as_str() {
+        return Some(format!("string({expr}) == '{number}'"));
+    }
     let (kind, rest) = value.as_array()?.split_first()?;
     Some(match (kind.as_str()?, rest) {
         ("dur", [Value::Number(nanoseconds)]) => format!("({expr}) == duration('{nanoseconds}ns')"),
@@ -64,4 +71,5 @@ fn kubernetes_gives_the_same_results_but_for_the_listed_ones() {
     assert!(unlisted.is_empty(), "{} differ and are not listed: {unlisted:#?}", unlisted.len());
     let stale: Vec<_> = exceptions.keys().filter(|expr| !differ.iter().any(|(other, _)| other == *expr)).collect();
     assert!(stale.is_empty(), "listed, but they hold: {stale:#?}");
+    assert!(exceptions.len() * 1000 <= cases.len() * MOST, "{} exceptions of {}", exceptions.len(), cases.len());
 }

@@ -3,7 +3,7 @@
 use super::super::failure::{Error, Out};
 use super::super::functions::{Overload, T, global};
 use super::super::meter::Meter;
-use super::super::number::{double_text, int_to_double, to_int, to_uint, uint_to_double};
+use super::super::number::{double_text, int_to_double, parse_double, to_int, to_uint, uint_to_double};
 use super::super::value::{Time, Value};
 use super::time::{duration_text, parse_duration, parse_time, time_text};
 use super::unexpected;
@@ -84,13 +84,7 @@ fn to_double(_: &mut Meter, args: &[Value]) -> Out {
         [Value::Double(number)] => *number,
         [Value::Int(number)] => int_to_double(*number),
         [Value::Uint(number)] => uint_to_double(*number),
-        [Value::Text(text)] => {
-            let number: Option<f64> = text.parse().ok();
-            let digits = text.bytes().any(|byte| byte.is_ascii_digit());
-            number
-                .filter(|number| number.is_finite() || !digits)
-                .ok_or_else(|| Error::of("`double`: the string is not a number"))?
-        }
+        [Value::Text(text)] => parse_double(text).ok_or_else(|| Error::of("`double`: the string is not a number"))?,
         _ => return Err(unexpected("double", args)),
     }))
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::super::failure::{Error, Out};
 use super::super::functions::{Overload, T, method};
 use super::super::meter::Meter;
-use super::super::number::{int_to_double, uint_to_double};
+use super::super::number::{double_text, int_to_double, uint_to_double};
 use super::super::value::{Time, Value};
 use super::time::{duration_text, time_text};
 use super::unexpected;
@@ -58,8 +58,11 @@ fn precision(text: &str) -> Out<(usize, &str)> {
 fn write(out: &mut String, clause: char, precision: usize, value: &Value) -> Out<()> {
     let refused = || Error::overload(&format!("%{clause}"), std::slice::from_ref(value));
     let _infallible = match (clause, value) {
+        // As `string(double)` writes it; in lists and maps the specification has it without an exponent.
+        ('s', Value::Double(number)) if number.is_finite() => write!(out, "{}", double_text(*number)),
         ('s', value) => return plain(out, value).map_err(|_| refused()),
-        ('d', Value::Int(_) | Value::Uint(_) | Value::Double(_)) => return plain(out, value),
+        ('d', Value::Int(_) | Value::Uint(_)) => return plain(out, value),
+        ('d', Value::Double(number)) if !number.is_finite() => return plain(out, value),
         ('f' | 'e', Value::Int(_) | Value::Uint(_) | Value::Double(_)) => {
             let number = match value {
                 Value::Int(number) => int_to_double(*number),
