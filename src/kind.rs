@@ -5,6 +5,7 @@ mod context;
 mod fields;
 mod found;
 mod sample;
+mod tail;
 mod text;
 #[cfg(test)]
 pub(crate) mod trial;
@@ -27,6 +28,7 @@ pub use context::{CheckContext, Context, Covered, Evidence, Mark, RunSecrets, Si
 pub use fields::{Cel, ExistingPath, ManifestValue, Script, SecretField, StepId, WrittenValue};
 pub use found::Found;
 pub use sample::Sample;
+pub use tail::Tail;
 pub use text::{TextExpect, excerpt, finding_lines};
 pub use waits::{Tolerate, Waits, until_fatal};
 

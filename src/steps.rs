@@ -7,6 +7,7 @@ mod helm;
 mod http;
 mod image;
 mod kube;
+mod pod;
 mod shell;
 mod traffic;
 
@@ -22,6 +23,7 @@ pub const STEPS: &[&StepKind] = &[
     &http::KIND,
     &image::KIND,
     &kube::KIND,
+    &pod::KIND,
     &shell::KIND,
     &traffic::KIND,
 ];

@@ -11,6 +11,7 @@ pub mod explain;
 mod follow;
 mod guard;
 mod happened;
+pub mod job;
 mod kubeconfig;
 pub mod labels;
 pub mod lease;

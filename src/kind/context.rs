@@ -12,6 +12,8 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Node, Segment};
 use crate::drivers::World;
 use crate::drivers::call::Call;
+use crate::drivers::cluster::labels::label_value;
+use crate::drivers::cluster::owned::Owner;
 use crate::drivers::process::{LineSink, Stop};
 use crate::event::State;
 use crate::expr::Scope;
@@ -187,6 +189,14 @@ impl Context {
         let written = || self.env.get("KUBECONFIG").map(String::as_str);
         let file = self.world.cluster.kubeconfig_for_scripts(written, &self.scratch)?;
         Some(("KUBECONFIG".into(), file.into()))
+    }
+
+    /// Whose the objects are that this attempt makes in a cluster: this run's, where there is one.
+    pub fn owner(&self) -> Option<Owner> {
+        let pipeline = self.scope.roots.get("run").and_then(|run| run["pipeline"].as_str());
+        let pipeline = pipeline.filter(|name| !name.is_empty())?;
+        let home = self.world.cluster.namespace().to_owned();
+        Some(Owner { pipeline: label_value(pipeline), home, run: self.run.to_string() })
     }
 
     /// The folder in which this run is kept: journal, logs, evidence, reports.

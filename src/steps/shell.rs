@@ -2,7 +2,6 @@
 
 mod ready;
 mod service;
-mod tail;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -12,13 +11,12 @@ use crate::diagnostic::{Code, did_you_mean};
 use crate::drivers::process::{Command, Exit, Finished, Leftovers, Running, waits_for_terminal};
 use crate::drivers::script;
 use crate::expect::Expect;
-use crate::kind::{CheckContext, Context, ExistingPath, OutputRow, Script, Step, StepKind};
+use crate::kind::{CheckContext, Context, ExistingPath, OutputRow, Script, Step, StepKind, Tail};
 use crate::outcome::{Failure, Fault, Outcome, Outputs};
 use crate::units::Count;
 
 use ready::Ready;
 use service::{Served, serve};
-use tail::Tail;
 
 /// The row of `shell`.
 pub const KIND: StepKind = StepKind::step::<Shell>(

@@ -20,6 +20,7 @@ mod kube_room;
 mod mutations;
 mod node;
 mod ownership;
+mod pod;
 mod provision;
 mod ran;
 mod secrets;

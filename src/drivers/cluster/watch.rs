@@ -27,8 +27,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Between two lists of what cannot be watched.
 const LIST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Kind and namespace of a watch; no namespace is all of them, or a kind that has none.
-type Key = (ApiResource, Option<String>);
+/// What a watch is of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    resource: ApiResource,
+    /// None is all of them, or a kind that has none.
+    namespace: Option<String>,
+    /// Labels that the objects must carry.
+    selector: Option<String>,
+}
 
 /// The watches somebody holds.
 #[derive(Debug, Default)]
@@ -48,7 +55,7 @@ impl Watches {
         if let Some(objects) = held.get(&key).and_then(Weak::upgrade) {
             return objects;
         }
-        let objects = Arc::new(Objects::start(client.clone(), key.0.clone(), key.1.as_deref()));
+        let objects = Arc::new(Objects::start(client.clone(), &key));
         held.insert(key, Arc::downgrade(&objects));
         objects
     }
@@ -61,8 +68,26 @@ impl Cluster {
     /// # Errors
     /// [`Fault`] when the cluster cannot be reached, or refuses to list the kind.
     pub async fn objects(&self, resource: &ApiResource, namespace: Option<&str>) -> Result<Arc<Objects>, Fault> {
+        self.objects_labelled(resource, namespace, None).await
+    }
+
+    /// As [`Cluster::objects`], only those that a label selector means.
+    ///
+    /// # Errors
+    /// As those of [`Cluster::objects`].
+    pub async fn objects_labelled(
+        &self,
+        resource: &ApiResource,
+        namespace: Option<&str>,
+        selector: Option<&str>,
+    ) -> Result<Arc<Objects>, Fault> {
         let client = self.client().await?;
-        let objects = self.watches.get((resource.clone(), namespace.map(str::to_owned)), &client);
+        let key = Key {
+            resource: resource.clone(),
+            namespace: namespace.map(str::to_owned),
+            selector: selector.map(str::to_owned),
+        };
+        let objects = self.watches.get(key, &client);
         objects.synced().await?;
         Ok(objects)
     }
@@ -99,14 +124,15 @@ enum Health {
 }
 
 impl Objects {
-    fn start(client: kube::Client, resource: ApiResource, namespace: Option<&str>) -> Self {
+    fn start(client: kube::Client, key: &Key) -> Self {
+        let (resource, namespace) = (&key.resource, key.namespace.as_deref());
         let name = match namespace {
             Some(namespace) => format!("{} in namespace {namespace}", resource.plural),
             None => resource.plural.clone(),
         };
         let api: Api<DynamicObject> = match namespace {
-            Some(namespace) => Api::namespaced_with(client, namespace, &resource),
-            None => Api::all_with(client, &resource),
+            Some(namespace) => Api::namespaced_with(client, namespace, resource),
+            None => Api::all_with(client, resource),
         };
         let shared = Arc::new(Shared {
             name,
@@ -114,7 +140,7 @@ impl Objects {
             version: watch::Sender::new(0),
             health: watch::Sender::new(Health::Syncing),
         });
-        let task = tokio::spawn(follow(api, resource, Arc::clone(&shared)));
+        let task = tokio::spawn(follow(api, key.clone(), Arc::clone(&shared)));
         Objects { shared, task }
     }
 
@@ -181,12 +207,12 @@ impl Shared {
 
 /// Lists and follows for ever. A watch that could not be started is begun anew with a list, so that its recovery is
 /// seen (a watch taken up again says nothing until something changes).
-async fn follow(api: Api<DynamicObject>, resource: ApiResource, shared: Arc<Shared>) {
+async fn follow(api: Api<DynamicObject>, key: Key, shared: Arc<Shared>) {
     let mut pause = FIRST_PAUSE;
     loop {
-        match follow_until_broken(&api, &resource, &shared, &mut pause).await {
+        match follow_until_broken(&api, &key, &shared, &mut pause).await {
             Some(fault) => shared.be(Health::Broken(fault)),
-            None => list_again_and_again(&api, &resource, &shared, &mut pause).await,
+            None => list_again_and_again(&api, &key, &shared, &mut pause).await,
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -194,11 +220,13 @@ async fn follow(api: Api<DynamicObject>, resource: ApiResource, shared: Arc<Shar
 }
 
 /// What cannot be watched (metrics, which are made when asked for) is listed until that fails.
-async fn list_again_and_again(api: &Api<DynamicObject>, resource: &ApiResource, shared: &Shared, pause: &mut Duration) {
+async fn list_again_and_again(api: &Api<DynamicObject>, of: &Key, shared: &Shared, pause: &mut Duration) {
+    let wanted = ListParams { label_selector: of.selector.clone(), ..ListParams::default() };
     loop {
-        match api.list(&ListParams::default()).await {
+        match api.list(&wanted).await {
             Ok(list) => {
-                let listed = list.items.into_iter().map(|object| (key(&object), Arc::new(complete(object, resource))));
+                let complete = |object| Arc::new(complete(object, &of.resource));
+                let listed = list.items.into_iter().map(|object| (key(&object), complete(object)));
                 let listed = listed.collect();
                 shared.change(|objects| *objects = listed);
                 shared.be(Health::Followed);
@@ -213,11 +241,13 @@ async fn list_again_and_again(api: &Api<DynamicObject>, resource: &ApiResource, 
 /// Follows until that fails; `None` where the kind cannot be watched at all.
 async fn follow_until_broken(
     api: &Api<DynamicObject>,
-    resource: &ApiResource,
+    of: &Key,
     shared: &Shared,
     pause: &mut Duration,
 ) -> Option<Fault> {
-    let events = watcher(api.clone(), watcher::Config::default().timeout(WATCH_SECONDS));
+    let resource = &of.resource;
+    let config = watcher::Config { label_selector: of.selector.clone(), ..watcher::Config::default() };
+    let events = watcher(api.clone(), config.timeout(WATCH_SECONDS));
     pin_mut!(events);
     let mut fresh = BTreeMap::new();
     while let Some(event) = events.next().await {

@@ -12,8 +12,6 @@ use super::manifests;
 use super::on::{On, Workload};
 use super::several::{Several, Short};
 use crate::diagnostic::Code;
-use crate::drivers::cluster::labels::label_value;
-use crate::drivers::cluster::owned::Owner;
 use crate::drivers::cluster::rollout::rolls_out;
 use crate::drivers::cluster::{ApplyOptions, ApplyReport, Change, Identity, metadata_fault, twice};
 use crate::kind::{CheckContext, ExistingPath, ManifestValue};
@@ -175,20 +173,12 @@ impl Apply {
 
 /// The options of everything that this program writes: the namespace and the labels it puts on objects.
 pub(super) fn options(on: &On<'_>) -> ApplyOptions {
-    ApplyOptions { namespace: on.namespace.to_owned(), owner: owner(on), ..ApplyOptions::default() }
-}
-
-/// Whose the objects are: this run's, where there is one.
-fn owner(on: &On<'_>) -> Option<Owner> {
-    let pipeline = on.cx.scope.roots.get("run").and_then(|run| run["pipeline"].as_str());
-    let pipeline = pipeline.filter(|name| !name.is_empty())?;
-    let home = on.cluster.namespace().to_owned();
-    Some(Owner { pipeline: label_value(pipeline), home, run: on.cx.run.to_string() })
+    ApplyOptions { namespace: on.namespace.to_owned(), owner: on.cx.owner(), ..ApplyOptions::default() }
 }
 
 /// Makes the namespace where it is not there; the outcome where it may not.
 pub(super) async fn ensure_namespace(on: &On<'_>) -> Result<Option<Outcome>, Fault> {
-    match on.cluster.ensure_namespace(on.namespace, owner(on).as_ref()).await {
+    match on.cluster.ensure_namespace(on.namespace, on.cx.owner().as_ref()).await {
         Ok(true) => on.say(format!("namespace/{} created", on.namespace)),
         Ok(false) => {}
         Err(trouble) => return trouble.outcome(format!("namespace/{}", on.namespace)).map(Some),

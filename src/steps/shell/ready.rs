@@ -5,12 +5,11 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::tail::Tail;
 use crate::diagnostic::Code;
 use crate::drivers::clock;
 use crate::drivers::http::{self, Request, Trust};
 use crate::drivers::tcp;
-use crate::kind::{CheckContext, Context};
+use crate::kind::{CheckContext, Context, Tail};
 use crate::outcome::Failure;
 use crate::units::TimeSpan;
 

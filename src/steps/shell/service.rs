@@ -3,12 +3,11 @@
 use std::pin::pin;
 
 use crate::drivers::process::{Finished, Leftovers, Running, Stop};
-use crate::kind::Context;
+use crate::kind::{Context, Tail};
 use crate::outcome::{Failure, Fault};
 
 use super::Shell;
 use super::ready::Ready;
-use super::tail::Tail;
 
 /// How a service ended.
 pub(super) struct Served {

@@ -51,8 +51,12 @@ fn refusal(code: u16, message: &str) -> (u16, String) {
     (code, status.to_string())
 }
 
+fn key() -> Key {
+    Key { resource: ApiResource::erase::<Pod>(&()), namespace: Some("todo".to_owned()), selector: None }
+}
+
 fn start(client: kube::Client) -> Objects {
-    Objects::start(client, ApiResource::erase::<Pod>(&()), Some("todo"))
+    Objects::start(client, &key())
 }
 
 async fn until(objects: &Objects, names: &[&str]) {
@@ -124,7 +128,6 @@ async fn says_that_the_cluster_was_lost_and_that_it_is_back() {
 async fn one_watch_is_shared_while_anyone_holds_it() {
     let (client, asked) = server(vec![list("1", &[])]);
     let watches = Watches::default();
-    let key = || (ApiResource::erase::<Pod>(&()), Some("todo".to_owned()));
     let (one, other) = (watches.get(key(), &client), watches.get(key(), &client));
     assert!(Arc::ptr_eq(&one, &other));
     one.synced().await.expect("listed");

@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use super::{Context, finding_lines};
 use crate::drivers::process::{LineSink, each_line};
-use crate::kind::{Context, finding_lines};
 use crate::outcome::Finding;
 
 /// Lines shown.
