@@ -36,6 +36,35 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to type.
     pub help: Option<String>,
+    /// What to write in the place of what is wrong, where that is known in full.
+    pub suggestion: Option<Suggestion>,
+}
+
+/// Text that takes the place of what is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suggestion {
+    /// What it replaces.
+    pub span: Span,
+    /// Its lines, without the indentation of the place.
+    pub text: String,
+    /// Columns that every line but the first is indented by at its place.
+    pub indent: usize,
+}
+
+impl Suggestion {
+    /// Whether it fits into a help line, which a terminal may wrap.
+    pub fn is_short(&self) -> bool {
+        !self.text.contains('\n') && self.text.chars().count() <= 70
+    }
+
+    /// The text as it is written in the file.
+    pub fn placed(&self) -> String {
+        let margin = " ".repeat(self.indent);
+        let line = |(at, line): (usize, &str)| {
+            if at == 0 || line.is_empty() { line.to_owned() } else { format!("{margin}{line}") }
+        };
+        self.text.lines().enumerate().map(line).collect::<Vec<_>>().join("\n")
+    }
 }
 
 impl Diagnostic {
@@ -47,6 +76,7 @@ impl Diagnostic {
             message: message.into(),
             labels: vec![Label { span, text: String::new() }],
             help: None,
+            suggestion: None,
         }
     }
 
@@ -75,6 +105,21 @@ impl Diagnostic {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Adds what to write in its place, and says so, with what else is worth knowing.
+    #[must_use]
+    pub fn propose(mut self, suggestion: Suggestion, notes: &[String]) -> Self {
+        let lines = if suggestion.text.contains('\n') { "lines" } else { "line" };
+        let first = if suggestion.is_short() {
+            format!("write `{}`", suggestion.text)
+        } else {
+            format!("write the {lines} below")
+        };
+        let words: Vec<&str> = std::iter::once(first.as_str()).chain(notes.iter().map(String::as_str)).collect();
+        self.help = Some(words.join("; "));
+        self.suggestion = Some(suggestion);
         self
     }
 

@@ -30,10 +30,11 @@ impl NodeId {
 }
 
 /// What a node is to its stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// One of `steps`.
+    #[default]
     Step,
     /// The stage's gate.
     Gate,

@@ -24,6 +24,7 @@ pub const KIND: AssertionKind = AssertionKind::assertion::<Answers>(
 /// What is expected of an answer. It is never empty: a step without an answer has failed.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-short" = "of"))]
 pub struct Answers {
     /// The `ask` step.
     pub of: StepId,

@@ -23,6 +23,7 @@ pub const KIND: AssertionKind = AssertionKind::assertion::<File>(
 /// A file or folder. Its path is relative to the project's folder and stays below it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-short" = "path"))]
 pub struct File {
     /// The path; it need not exist when the files are checked.
     pub path: PathBuf,

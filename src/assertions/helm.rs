@@ -21,6 +21,7 @@ use crate::units::{Count, Text};
 /// `helm`: the latest revision of a release. Where nothing else is said, its status has to be `deployed`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-short" = "release"))]
 pub struct Helm {
     /// The release's name.
     release: String,

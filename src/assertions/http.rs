@@ -29,6 +29,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` of its environment say which.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-short" = "url"))]
 pub struct Http {
     /// `http://…` or `https://…`.
     pub url: String,

@@ -23,6 +23,7 @@ pub(super) use measures::full;
 /// for none.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-short" = "selector"))]
 pub struct Pods {
     /// Which pods: `app=todo,tier in (web, api)`, or a map of labels `{ app: todo }`.
     selector: Selector,

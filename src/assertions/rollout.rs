@@ -25,6 +25,7 @@ use crate::units::{Count, Text};
 /// strategy keeps (`OnDelete`, a partition) or that are still ending count.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-short" = "workload"))]
 pub struct Rollout {
     /// The workload: `deployment/backend`, `statefulset/db`, `daemonset/agent`.
     workload: Reference,

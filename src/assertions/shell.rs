@@ -31,7 +31,7 @@ const LIMIT: usize = 1 << 20;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(clippy::struct_field_names, reason = "`shell` is the word for it in the file")]
-#[schemars(extend("x-one-of" = ["run", "command"]))]
+#[schemars(extend("x-one-of" = ["run", "command"], "x-short" = "run", "x-short-list" = "command"))]
 pub struct Shell {
     /// The script's text, for `sh -eu`.
     #[serde(default)]

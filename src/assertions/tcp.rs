@@ -25,6 +25,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Whether an address takes connections.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-short" = "address"))]
 pub struct Tcp {
     /// Host and port: `127.0.0.1:5432`.
     pub address: String,

@@ -365,6 +365,9 @@ pub(super) struct Explain {
 
 #[derive(Debug, Group)]
 pub(super) struct Init {
+    /// Write everything into one file
+    #[arg(long)]
+    pub single: bool,
     /// The folder to write to [default: this one]
     #[arg(value_name = "DIR")]
     pub folder: Option<PathBuf>,

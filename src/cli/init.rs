@@ -13,15 +13,18 @@ const FILES: [(&str, &str); 3] = [
     ("stages/2-check.yaml", include_str!("init/2-check.yaml")),
 ];
 
+const SINGLE: [(&str, &str); 1] = [("pipeline.yaml", include_str!("init/single.yaml"))];
+
 /// Writes the files; refuses to touch one that exists.
 pub(super) fn run(args: &Args, init: &Init) -> Result<Exit, Fault> {
     let here = find::working_folder(args)?;
     let folder = init.folder.as_ref().map_or_else(|| here.clone(), |folder| here.join(folder));
-    if let Some((name, _)) = FILES.iter().find(|(name, _)| folder.join(name).exists()) {
+    let files: &[(&str, &str)] = if init.single { &SINGLE } else { &FILES };
+    if let Some((name, _)) = files.iter().find(|(name, _)| folder.join(name).exists()) {
         return Err(Fault::invalid(format!("{} exists already", folder.join(name).display()))
             .help("nothing was written; choose another folder: `pipeline init DIR`"));
     }
-    for (name, text) in FILES {
+    for (name, text) in files {
         write(&folder.join(name), text)?;
         out::say(&format!("wrote {name}"));
     }

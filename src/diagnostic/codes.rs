@@ -45,6 +45,8 @@ codes! {
         "The file has no content besides comments. A pipeline file starts with `version: 1`, a stage file with `stage: NAME`, a gate file with a list of assertions."
     FileTooLarge "file-too-large"
         "The file is larger than 8 MiB. A pipeline is written by people; a file this large is usually a wrong path."
+    ForeignSpelling "foreign-spelling"
+        "A key or a structure of another tool: GitHub Actions, GitLab, Taskfile, Tekton, Argo, chainsaw, Skaffold, Compose. What to write is shown; docs/coming-from.md has the table."
     InvalidExpression "invalid-expression"
         "The CEL expression does not parse. See <https://cel.dev> for the language; `pipeline explain expressions` lists the names it may use."
     InvalidName "invalid-name"

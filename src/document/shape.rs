@@ -4,12 +4,14 @@ mod check;
 mod choose;
 mod compile;
 mod complain;
+mod expand;
 mod salvage;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -94,6 +96,18 @@ impl Shape {
     /// Like [`Shape::check`] for a value that messages call `whole`: ``the `image` step `build-backend` ``.
     pub fn check_as(&self, whole: &str, node: &Node, formats: &mut dyn Formats, out: &mut Diagnostics) -> Found {
         check::check(&self.rules, self.root, whole, node, formats, out)
+    }
+
+    /// `node` with every short form written out: `shell: make` for `shell: { run: make }`. A value that is one `${{ }}`
+    /// and nothing else stays, except in the place of a script: what it becomes is not known yet.
+    pub fn expand<'n>(&self, node: &'n Node) -> Cow<'n, Node> {
+        expand::expand(&self.rules, self.root, node).map_or(Cow::Borrowed(node), Cow::Owned)
+    }
+
+    /// The key that a scalar in the place of the mapping stands for, and the key that a list stands for.
+    pub fn short(&self) -> [Option<&str>; 2] {
+        let rule = self.rules.get(self.rules.mapping(self.root).unwrap_or(self.root));
+        [rule.short.as_deref(), rule.short_list.as_deref()]
     }
 
     /// What is left of `node` when everything that does not fit is taken out: unknown keys, values of another type,

@@ -20,7 +20,7 @@ const SHOWN: usize = 200;
 /// is too large is not measured where its rest could change the verdict.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-some" = true))]
+#[schemars(extend("x-some" = true, "x-short" = "equals"))]
 pub struct TextExpect {
     /// It is exactly this.
     #[serde(default)]

@@ -102,6 +102,7 @@ impl Workshop<'_> {
         place: Place<'_>,
     ) -> Option<(Body<T>, Found)> {
         let shape = self.shapes.kind(kind);
+        let node = &*shape.expand(node);
         let Some(found) = self.inspect(node, &shape, place) else {
             if crate::expr::has_template(node) {
                 // One fault must not hide what values do not fit: those that are known are put in all the same.
@@ -113,11 +114,12 @@ impl Workshop<'_> {
         if found.dynamic || found.lost {
             return Some((Body::Template(node.clone()), found));
         }
-        let rendered;
+        let (rendered, rendered_long);
         let node = if found.templates || crate::expr::has_template(node) {
             rendered = render_static(node, place.statics, self.out)?;
-            self.inspect_rendered(&rendered, &shape, place)?;
-            &rendered
+            rendered_long = shape.expand(&rendered);
+            self.inspect_rendered(&rendered_long, &shape, place)?;
+            &*rendered_long
         } else {
             node
         };

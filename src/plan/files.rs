@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::foreign::{self, Place};
 use super::{outdent, paths};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Node, TextError, bytes_of, parse, text_of};
@@ -100,7 +101,10 @@ impl Files {
             Ok(text) => {
                 let file = self.sources.add(name, path, text);
                 let node = parse(&self.sources, file, out)?;
-                Some(outdent::mended(node, self.registry, &self.sources, out))
+                let node = outdent::mended(node, self.registry, &self.sources, out);
+                let is_pipeline = self.pipeline.is_some() && self.pipeline == path.canonicalize().ok();
+                let place = if is_pipeline { Place::Pipeline } else { Place::Other };
+                Some(foreign::understood(node, place, self.registry, &self.sources, out))
             }
             Err(problem) => {
                 let file = self.sources.add(name, path, problem.shown());

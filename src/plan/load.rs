@@ -15,7 +15,7 @@ use super::salvage::{self, LostStages};
 use super::single::{self, GateFile};
 use super::stage_files;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
-use crate::document::{DecodeError, Node, Segment, Shape, bytes_of, decode};
+use crate::document::{DecodeError, Node, Segment, Shape, Value, bytes_of, decode};
 use crate::expr::{Scope, has_template, render};
 use crate::kind::Registry;
 use crate::outcome::Fault;
@@ -66,7 +66,8 @@ pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
         return Ok(Loaded { sources: files.sources, diagnostics: out.sorted(), plan: None, secrets: IndexMap::new() });
     };
     // What is wrong in pipeline.yaml must not hide what is wrong in the stages.
-    let mut spec = read_pipeline(&node, &files, &mut out).unwrap_or_else(|| salvage::pipeline(&node));
+    let own = without_stages(&node);
+    let mut spec = read_pipeline(&own, &files, &mut out).unwrap_or_else(|| salvage::pipeline(&node));
     apply(&mut spec, options)?;
     check_secrets(&spec, &node, &mut out);
     let secrets = spec.secrets.clone();
@@ -94,6 +95,23 @@ pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
     Ok(Loaded { sources: files.sources, diagnostics: out.sorted(), plan, secrets })
 }
 
+/// The file without the stages that are written in it: they are read by themselves.
+fn without_stages(node: &Node) -> Cow<'_, Node> {
+    let inline = |node: &Node| matches!(node.value, Value::Map(_));
+    let Some(stages) = node.get("stages") else { return Cow::Borrowed(node) };
+    if !inline(stages) && !stages.items().iter().any(inline) {
+        return Cow::Borrowed(node);
+    }
+    let items = stages.items().iter().filter(|item| !inline(item)).cloned().collect();
+    let mut node = node.clone();
+    if let Value::Map(entries) = &mut node.value {
+        if let Some(entry) = entries.iter_mut().find(|entry| entry.key == "stages") {
+            entry.node.value = Value::List(items);
+        }
+    }
+    Cow::Owned(node)
+}
+
 /// pipeline.yaml's own keys. What lies in `gate` and `finally` is looked at later.
 fn read_pipeline(node: &Node, files: &Files, out: &mut Diagnostics) -> Option<PipelineSpec> {
     let shape = Shape::of::<PipelineSpec>();
@@ -112,7 +130,7 @@ fn read_pipeline(node: &Node, files: &Files, out: &mut Diagnostics) -> Option<Pi
 /// A pipeline without a name or a version is told off, and looked at under another.
 fn with_name(mut node: Node) -> Node {
     let span = node.span;
-    if let crate::document::Value::Map(entries) = &mut node.value {
+    if let Value::Map(entries) = &mut node.value {
         for (key, value) in [("pipeline", serde_json::json!("pipeline")), ("version", serde_json::json!(1))] {
             if !entries.iter().any(|entry| entry.key == key) {
                 let node = Node::from_json(&value, span);
@@ -169,9 +187,9 @@ fn apply(spec: &mut PipelineSpec, options: &Options) -> Result<(), Fault> {
 fn with_profile_env(mut node: Node, profile: &str) -> Node {
     let profile = node.get("profiles").and_then(|profiles| profiles.get(profile));
     let Some(over) = profile.and_then(|profile| profile.entry("env")).cloned() else { return node };
-    if let crate::document::Value::Map(entries) = &mut node.value {
+    if let Value::Map(entries) = &mut node.value {
         match entries.iter_mut().find(|entry| entry.key == "env").map(|entry| &mut entry.node.value) {
-            Some(crate::document::Value::Map(own)) => {
+            Some(Value::Map(own)) => {
                 own.retain(|entry| over.node.get(&entry.key).is_none());
                 own.extend(over.node.entries().iter().cloned());
             }

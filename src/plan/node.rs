@@ -214,10 +214,12 @@ pub fn decode_rendered<T: ?Sized>(
     during: bool,
 ) -> Result<Box<T>, Fault> {
     let wrong = |message: String| Fault::invalid(format!("{}: {message}", kind.name));
+    let shape = kind.shape();
+    let rendered = &*shape.expand(rendered);
     let body = kind.decode(rendered).map_err(|error| wrong(error.to_string()))?;
     let mut paths = Paths { project, out: Diagnostics::default() };
     // what does not fit its shape was told by decoding
-    kind.shape().check(rendered, &mut paths, &mut Diagnostics::default());
+    shape.check(rendered, &mut paths, &mut Diagnostics::default());
     let mut out = paths.out;
     kind.check(&body, &mut CheckContext { body: rendered, project, during, out: &mut out });
     match out.sorted().into_iter().find(|found| found.severity == Severity::Error) {

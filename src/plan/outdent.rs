@@ -60,7 +60,20 @@ impl Mender<'_> {
                 self.steps(&mut entry.node);
             } else if entry.key == GATE || entry.key == "assertions" {
                 self.assertions(&mut entry.node);
+            } else if entry.key == "stages" {
+                match &mut entry.node.value {
+                    Value::List(stages) => stages.iter_mut().for_each(|stage| self.stage(stage)),
+                    Value::Map(stages) => stages.iter_mut().for_each(|stage| self.stage(&mut stage.node)),
+                    _ => {}
+                }
             }
+        }
+    }
+
+    /// A stage that is written in pipeline.yaml.
+    fn stage(&mut self, stage: &mut Node) {
+        if matches!(stage.value, Value::Map(_)) {
+            self.file(stage);
         }
     }
 

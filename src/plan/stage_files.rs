@@ -1,6 +1,7 @@
-//! The stage files that `stages:` names: read, held against their shape, their names gathered.
+//! The stages that `stages:` names, in files or in place: read, held against their shape, their names gathered.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::body::only;
 use super::build::{GROUPS, StageFile};
@@ -9,6 +10,7 @@ use super::load::decode_or_tell;
 use super::names::nameless;
 use super::own_keys::{self, OPEN_IN_STAGE, template_in};
 use super::salvage::{LostStages, is_torn};
+use super::stage_list::{Listed, listed};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Node, Shape, Value};
 use crate::source::Span;
@@ -16,50 +18,72 @@ use crate::spec::{StageNames, StageSpec};
 
 /// The stage files of a pipeline, and the names that the unreadable ones among them may have.
 pub(super) fn read(pipeline: &Node, files: &mut Files, out: &mut Diagnostics) -> (Vec<StageFile>, LostStages) {
-    let shape = Shape::of::<StageSpec>();
-    let mut stages: Vec<StageFile> = Vec::new();
+    let mut reader = Reader { shape: Shape::of::<StageSpec>(), stages: Vec::new(), files: Vec::new() };
     let mut lost = LostStages::default();
-    let mut listed: Vec<(PathBuf, Span)> = Vec::new();
     if let Some(entry) = pipeline.entry("stages") {
         let twice = |problem: &Diagnostic| {
             problem.code == Code::DuplicateKey && problem.labels.iter().any(|label| label.span == entry.key_span)
         };
-        lost.any =
-            !matches!(entry.node.value, Value::List(_)) || is_torn(entry.node.span, out) || out.iter().any(twice);
+        lost.any = !matches!(entry.node.value, Value::List(_) | Value::Map(_))
+            || is_torn(entry.node.span, out)
+            || out.iter().any(twice);
     }
-    for item in pipeline.get("stages").map(Node::items).unwrap_or_default() {
-        let Some(reference) = item.as_text().filter(|_| template_in(item).is_none()) else {
-            lost.any = true;
-            continue;
-        };
+    let parts = listed(pipeline, &files.root, out);
+    for part in parts {
+        match part {
+            Listed::Lost => lost.any = true,
+            Listed::Inline(node) => {
+                let reference = format!("stages[{}]", reader.stages.len());
+                reader.stage(&reference, Arc::new(node), &mut lost, files, out);
+            }
+            Listed::File { reference, span } => reader.file(&reference, span, &mut lost, files, out),
+        }
+    }
+    (reader.stages, lost)
+}
+
+/// The stages read so far.
+struct Reader {
+    shape: Shape,
+    stages: Vec<StageFile>,
+    files: Vec<(PathBuf, Span)>,
+}
+
+impl Reader {
+    fn file(&mut self, reference: &str, span: Span, lost: &mut LostStages, files: &mut Files, out: &mut Diagnostics) {
         if let Some(path) = files.real(reference) {
-            if let Some((_, first)) = listed.iter().find(|(listed, _)| *listed == path) {
+            if let Some((_, first)) = self.files.iter().find(|(listed, _)| *listed == path) {
                 out.push(
-                    Diagnostic::error(Code::DuplicateName, item.span, format!("`{reference}` is listed twice"))
+                    Diagnostic::error(Code::DuplicateName, span, format!("`{reference}` is listed twice"))
                         .label("here again")
                         .also(*first, "the first time")
                         .help("remove one"),
                 );
-                continue;
+                return;
             }
-            listed.push((path, item.span));
+            self.files.push((path, span));
         }
         if let Some(what) = files.role_of(reference) {
-            out.push(not_a_stage(reference, what, item.span));
+            out.push(not_a_stage(reference, what, span));
             lost.any = true;
-            continue;
+            return;
         }
-        let Some(node) = files.read(reference, item.span, out) else {
+        let Some(node) = files.read(reference, span, out) else {
             lost.add(reference, files.text(reference));
-            continue;
+            return;
         };
         if let Some(what) = other_file(&node) {
-            out.push(not_a_stage(reference, what, item.span));
+            out.push(not_a_stage(reference, what, span));
             lost.any = true;
-            continue;
+            return;
         }
         files.is_stage(reference);
-        if own_keys::fits(&shape, &node, OPEN_IN_STAGE, files, out) {
+        self.stage(reference, node, lost, files, out);
+    }
+
+    /// Takes in a stage whose tree is there; what is wrong with its own keys and its name is reported.
+    fn stage(&mut self, reference: &str, node: Arc<Node>, lost: &mut LostStages, files: &Files, out: &mut Diagnostics) {
+        if own_keys::fits(&self.shape, &node, OPEN_IN_STAGE, files, out) {
             // The steps are decoded one by one, by their kinds.
             let keys = only(&node, |entry| !GROUPS.iter().any(|(group, _)| entry.key == *group));
             decode_or_tell::<StageSpec>(&keys, out);
@@ -71,7 +95,8 @@ pub(super) fn read(pipeline: &Node, files: &mut Files, out: &mut Diagnostics) ->
         };
         let mut name = written.and_then(|entry| entry.node.as_text()).unwrap_or_default().to_owned();
         if name.is_empty() || out.iter().any(twice) {
-            lost.add(reference, files.text(reference));
+            let is_file = files.text(reference).is_some();
+            if is_file { lost.add(reference, files.text(reference)) } else { lost.any = true }
         }
         if name.is_empty() {
             name = nameless(reference);
@@ -81,7 +106,7 @@ pub(super) fn read(pipeline: &Node, files: &mut Files, out: &mut Diagnostics) ->
             let message = format!("the stage name `{name}` is taken by the pipeline's own parts");
             out.push(Diagnostic::error(Code::InvalidName, name_span, message).help("choose another name"));
         }
-        if let Some(other) = stages.iter().find(|other| other.name == name) {
+        if let Some(other) = self.stages.iter().find(|other| other.name == name) {
             out.push(
                 Diagnostic::error(Code::DuplicateName, name_span, format!("two stages are called `{name}`"))
                     .label("the second one")
@@ -91,9 +116,8 @@ pub(super) fn read(pipeline: &Node, files: &mut Files, out: &mut Diagnostics) ->
             // What is wrong in it is told all the same.
             name = nameless(reference);
         }
-        stages.push(StageFile { name, name_span, node });
+        self.stages.push(StageFile { name, name_span, node });
     }
-    (stages, lost)
 }
 
 /// What a file is that is no stage file.

@@ -175,6 +175,13 @@ fn one(
             let _ = writeln!(text, "{}", part.message);
         }
     }
+    // Lines to paste are neither wrapped nor joined.
+    if let Some(suggestion) = diagnostic.suggestion.as_ref().filter(|suggestion| !suggestion.is_short()) {
+        text.push('\n');
+        for line in suggestion.text.lines() {
+            let _ = writeln!(text, "{}", format!("    {}", visible(line)).trim_end());
+        }
+    }
 }
 
 /// One diagnostic as miette wants it.

@@ -106,6 +106,13 @@ pub fn page<T: ?Sized>(kind: &Kind<T>, what: &str) -> String {
     let definitions = Value::Object(generator.take_definitions(true).into_iter().collect());
     text.push_str("\n| key | takes | |\n|---|---|---|\n");
     fields(&mut text, &schema, &definitions, "", 0);
+    let [scalar, list] = kind.shape().short().map(|key| key.map(str::to_owned));
+    if let Some(key) = scalar {
+        let _ = writeln!(text, "\nShort form: `{0}: TEXT` is `{0}: {{ {key}: TEXT }}`.", kind.name);
+    }
+    if let Some(key) = list {
+        let _ = writeln!(text, "\nShort form: `{0}: [A, B]` is `{0}: {{ {key}: [A, B] }}`.", kind.name);
+    }
     if !kind.outputs.is_empty() {
         text.push_str("\n| output | |\n|---|---|\n");
         for output in kind.outputs {

@@ -3,10 +3,16 @@
 
 use serde_json::{Map, Value, json};
 
+use super::schema::OPEN_IN_STAGE;
+
 /// A list of keys of which exactly one is written.
 pub(super) const ONE_OF: &str = "x-one-of";
 /// A list of keys that cannot be empty, although they can be left out.
 pub(super) const NOT_NULL: &str = "x-not-null";
+/// The key whose value a scalar in the place of the mapping is.
+const SHORT: &str = "x-short";
+/// The key whose value a list in the place of the mapping is.
+const SHORT_LIST: &str = "x-short-list";
 /// At least one key is written.
 pub(super) const SOME: &str = "x-some";
 
@@ -36,6 +42,10 @@ pub(super) fn of(mut schema: Value, open: &[&str]) -> Value {
     for (name, definition) in definitions.as_object().into_iter().flatten() {
         // What pipeline.yaml says of the cluster and of secrets is read as it is written.
         let plain = matches!(name.as_str(), "ClusterSpec" | "SecretSource");
+        if matches!(name.as_str(), "Stage" | "NamedStage") {
+            made.insert(name.clone(), all.file(definition, OPEN_IN_STAGE));
+            continue;
+        }
         made.insert(name.clone(), all.inner(definition, if plain { Values::Plain } else { Values::Open }));
     }
     let mut body = all.file(&schema, open);
@@ -137,8 +147,48 @@ impl Definitions<'_> {
             };
             made.insert("oneOf".to_owned(), keys.as_array().into_iter().flatten().map(one).collect());
         }
+        let short = self.short_forms(fields, &mut made, values);
         scalar(&mut made, values);
-        Value::Object(made)
+        if short.is_empty() {
+            return Value::Object(made);
+        }
+        outside(Value::Object(made), |mapping| {
+            let either: Vec<Value> = std::iter::once(mapping).chain(short).collect();
+            json!({ "anyOf": either })
+        })
+    }
+
+    /// What may stand in the place of a mapping: the value of its obvious key, or the name of a verb that needs no keys.
+    fn short_forms(&self, fields: &Map<String, Value>, made: &mut Map<String, Value>, values: Values) -> Vec<Value> {
+        let property = |key: &Value| fields.get("properties")?.get(key.as_str()?);
+        let mut short = Vec::new();
+        if let Some(schema) = made.remove(SHORT).as_ref().and_then(property) {
+            short.push(of_type("string", self.value(schema, values)));
+        }
+        if let Some(schema) = made.remove(SHORT_LIST).as_ref().and_then(property) {
+            short.push(of_type("array", self.value(schema, values)));
+        }
+        let bare = |key: &&Value| property(key).is_some_and(|schema| self.needs_nothing(schema, 0));
+        let keys = fields.get(ONE_OF).and_then(Value::as_array).into_iter().flatten();
+        let verbs: Vec<&Value> = keys.filter(bare).collect();
+        if !verbs.is_empty() {
+            short.push(json!({ "enum": verbs }));
+        }
+        short
+    }
+
+    /// Whether an empty mapping fits.
+    fn needs_nothing(&self, schema: &Value, depth: usize) -> bool {
+        if depth > 16 {
+            return false;
+        }
+        if let Some(target) = self.target(schema) {
+            return self.needs_nothing(target, depth + 1);
+        }
+        let inner = ["anyOf", "oneOf", "allOf"].iter().filter_map(|key| schema.get(*key)?.as_array()).flatten();
+        let mapping = types(schema).contains(&"object") && strings(schema.get("required")).is_empty();
+        let verbs = schema.get(ONE_OF).is_some() || schema.get(SOME).is_some();
+        (mapping && !verbs) || inner.into_iter().any(|one| self.needs_nothing(one, depth + 1))
     }
 
     /// Whether every text fits already.
@@ -217,6 +267,18 @@ fn not_null_type(mut schema: Value) -> Value {
     }
     for alternative in schema.get_mut("anyOf").and_then(Value::as_array_mut).into_iter().flatten() {
         *alternative = not_null_type(alternative.take());
+    }
+    schema
+}
+
+/// The part of a schema that takes values of one type, null left out.
+fn of_type(name: &str, schema: Value) -> Value {
+    let mut schema = not_null_type(schema);
+    if let Some(any) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
+        any.retain(|one| types(one).contains(&name) || one.get("enum").is_some());
+    }
+    if schema.get("type").is_none_or(Value::is_array) && schema.get("anyOf").is_none() {
+        schema["type"] = name.into();
     }
     schema
 }

@@ -41,7 +41,8 @@ pub struct PipelineSpec {
     /// Assertions that must hold before the first stage and again after the last.
     #[serde(default)]
     pub gate: Vec<Any>,
-    /// The stage files, relative to this file.
+    /// The stages: files relative to this file, patterns such as `stages/*.yaml` (sorted with numbers as numbers), and
+    /// stages written in place, each with the keys of a stage file. Or a mapping of names to stages.
     pub stages: Vec<String>,
     /// Steps that always run at the end, also after a failure or Ctrl-C.
     #[serde(default)]

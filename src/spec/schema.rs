@@ -15,13 +15,40 @@ pub const OPEN_IN_STAGE: &[&str] = &["when", "env", "steps", "on_failure", "fina
 
 /// The schema of pipeline.yaml.
 pub fn pipeline(registry: Registry) -> Value {
-    editor::of(file::<PipelineSpec>(registry, "pipeline.yaml", &[("finally", "Steps")], &["gate"]), OPEN_IN_PIPELINE)
+    let mut schema = file::<PipelineSpec>(registry, "pipeline.yaml", &[("finally", "Steps")], &["gate"]);
+    let mut stage = stage_file(registry);
+    let definitions = stage.as_object_mut().and_then(|stage| stage.remove("definitions")).unwrap_or_default();
+    for (name, definition) in definitions.as_object().into_iter().flatten() {
+        if schema["definitions"].get(name).is_none() {
+            schema["definitions"][name] = definition.clone();
+        }
+    }
+    for key in ["$schema", "title"] {
+        stage.as_object_mut().map(|stage| stage.remove(key));
+    }
+    let mut named = stage.clone();
+    named["required"] = json!([]);
+    schema["definitions"]["Stage"] = stage;
+    schema["definitions"]["NamedStage"] = named;
+    let path = || json!({ "type": "string", "not": { "pattern": "\\$\\{\\{" } });
+    let item = json!({ "anyOf": [path(), { "$ref": "#/definitions/Stage" }] });
+    let by_name = json!({ "anyOf": [path(), { "$ref": "#/definitions/NamedStage" }] });
+    let either = json!({ "anyOf": [
+        { "type": "array", "items": item },
+        { "type": "object", "additionalProperties": by_name },
+    ] });
+    describe(&mut schema, "stages", either);
+    editor::of(schema, OPEN_IN_PIPELINE)
 }
 
 /// The schema of a stage file.
 pub fn stage(registry: Registry) -> Value {
+    editor::of(stage_file(registry), OPEN_IN_STAGE)
+}
+
+fn stage_file(registry: Registry) -> Value {
     let steps = [("steps", "Steps"), ("on_failure", "Steps"), ("finally", "Steps")];
-    editor::of(file::<StageSpec>(registry, "a stage file of pipeline", &steps, &["gate"]), OPEN_IN_STAGE)
+    file::<StageSpec>(registry, "a stage file of pipeline", &steps, &["gate"])
 }
 
 /// The schema of a gate file: a mapping with parameters, or a bare list.

@@ -42,6 +42,7 @@ const PUBLISHED: usize = 64 << 10;
 /// (`localhost`, `127.0.0.1`) is always asked directly.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-short" = "url"))]
 pub struct Http {
     /// `http://…` or `https://…`.
     pub url: String,

@@ -35,7 +35,7 @@ pub const KIND: StepKind = StepKind::step::<Shell>(
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(clippy::struct_field_names, reason = "`shell` is the word for it in the file")]
-#[schemars(extend("x-one-of" = ["run", "command"]))]
+#[schemars(extend("x-one-of" = ["run", "command"], "x-short" = "run", "x-short-list" = "command"))]
 pub struct Shell {
     /// The script's text. `sh` stops at the first command that fails and at an unset variable (`-eu`).
     #[serde(default)]

@@ -16,6 +16,14 @@ fn init_writes_a_pipeline_that_passes() {
 }
 
 #[test]
+fn init_writes_a_pipeline_in_one_file_that_passes() {
+    let project = Project::new(&[]);
+    project.run(&["init", "--single", "new"]).ends(0, &["wrote pipeline.yaml", "pipeline -C new run"]);
+    project.run(&["-C", "new", "check"]).ends(0, &["hello: 4 nodes in 2 stages, 1 file, nothing wrong"]);
+    project.run(&["-C", "new", "run"]).ends(0, &["hello passed in"]);
+}
+
+#[test]
 fn check_tells_everything_that_is_wrong_at_its_place() {
     let project = Project::of(&[
         (

@@ -16,6 +16,7 @@ use crate::units::{ByteSize, Count, Text, as_written};
 /// The image and what is expected of it.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-short" = "name"))]
 pub struct Image {
     /// The image's name in the engine; with `archive` or `layout`, which of its images is meant.
     pub name: Option<String>,

@@ -14,6 +14,7 @@ use crate::kind::{Cel, ExistingPath, WrittenValue};
 /// Rules over manifests and charts before they reach a cluster. Every rule has to hold for every object that it is for.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-short-list" = "manifests"))]
 pub struct Policy {
     /// Manifest files and folders.
     #[serde(default)]

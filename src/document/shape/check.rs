@@ -250,7 +250,7 @@ pub(super) fn is_template(node: &Node) -> bool {
 }
 
 /// A text that is one `${{ }}` and nothing else: it becomes whatever the expression is.
-fn is_one_template(node: &Node) -> bool {
+pub(super) fn is_one_template(node: &Node) -> bool {
     node.as_text().is_some_and(|text| {
         let text = text.trim();
         text.starts_with("${{") && text.ends_with("}}") && !text[3..].contains("${{")

@@ -38,6 +38,12 @@ pub(super) struct Rule {
     pub any: Vec<RuleId>,
     pub description: String,
     pub default: Option<String>,
+    /// The key that a scalar in the place of the mapping stands for (`x-short`).
+    pub short: Option<String>,
+    /// The key that a list in the place of the mapping stands for (`x-short-list`).
+    pub short_list: Option<String>,
+    /// Keys of which exactly one is written (`x-one-of`).
+    pub verbs: Vec<String>,
 }
 
 /// What may stand under keys that are not properties.
@@ -112,6 +118,11 @@ impl Rules {
             _ => return None,
         };
         if depth > 16 { None } else { self.find(inner, depth + 1, wanted) }
+    }
+
+    /// The format of a scalar: behind `allOf` and `Option`.
+    pub fn format(&self, id: RuleId) -> &str {
+        self.find(id, 0, &|rule| !rule.format.is_empty()).map_or("", |id| &self.get(id).format)
     }
 
     /// The alternatives of a rule besides `null`.
@@ -236,6 +247,9 @@ impl<'a> Compiler<'a> {
             any: self.list(schema.get("anyOf").or_else(|| schema.get("oneOf"))),
             description: text("description"),
             default: schema.get("default").filter(|default| !default.is_null()).map(Json::to_string),
+            short: schema.get("x-short").and_then(Json::as_str).map(str::to_owned),
+            short_list: schema.get("x-short-list").and_then(Json::as_str).map(str::to_owned),
+            verbs: strings(schema.get("x-one-of")),
         };
         self.rules.list[id.0] = rule;
         self.inherit(id);

@@ -48,6 +48,7 @@ pub struct Compose {
 /// How to bring it up.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-short-list" = "services"))]
 pub struct UpSpec {
     /// Services to bring up, with those they depend on; all where none is named.
     #[serde(default)]
@@ -86,6 +87,7 @@ pub struct DownSpec {
 /// Which services to look at.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-short-list" = "services"))]
 pub struct PsSpec {
     /// The services; all where none is named.
     #[serde(default)]

@@ -35,9 +35,9 @@ pub struct Helm {
 /// A struct with the fields that every use of a chart has, which `flatten` would cost their places in messages.
 macro_rules! chart_spec {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
-        $(#[$doc])*
         #[derive(Debug, Clone, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
+        $(#[$doc])*
         pub struct $name {
             /// The chart: a folder or `.tgz` of the project, `oci://…`, or a name in `repository`.
             pub chart: String,
@@ -84,6 +84,7 @@ macro_rules! chart_spec {
 
 chart_spec! {
     /// What to check.
+    #[schemars(extend("x-short" = "chart"))]
     LintSpec {
         /// Whether warnings fail it as well. Default: true.
         strict: Option<bool>,
@@ -92,6 +93,7 @@ chart_spec! {
 
 chart_spec! {
     /// What to render.
+    #[schemars(extend("x-short" = "chart"))]
     TemplateSpec {
         /// The release's name in the templates. Default: the chart's.
         release: Option<String>,
@@ -173,6 +175,7 @@ chart_spec! {
 /// Where to go back to.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-short" = "release"))]
 pub struct RollbackSpec {
     /// The release's name.
     pub release: String,
@@ -198,6 +201,7 @@ pub struct RollbackSpec {
 /// What to test.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-short" = "release"))]
 pub struct TestSpec {
     /// The release's name.
     pub release: String,
@@ -210,6 +214,7 @@ pub struct TestSpec {
 /// What to remove.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-short" = "release"))]
 pub struct UninstallSpec {
     /// The release's name.
     pub release: String,

@@ -74,6 +74,7 @@ pub struct BuildSpec {
 /// What to load.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-short" = "image", "x-short-list" = "images"))]
 pub struct LoadSpec {
     /// The image's name.
     pub image: Option<String>,
@@ -123,6 +124,7 @@ pub struct SaveSpec {
 /// What to pull.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-short" = "image"))]
 pub struct PullSpec {
     /// The image's name.
     pub image: String,
