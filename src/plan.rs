@@ -3,6 +3,7 @@
 mod body;
 mod build;
 mod cycles;
+mod declared;
 mod definition;
 mod files;
 mod foreign;
@@ -15,6 +16,7 @@ mod names;
 mod node;
 mod outdent;
 mod own_keys;
+mod params;
 mod paths;
 mod salvage;
 mod single;
@@ -26,6 +28,7 @@ mod step_keys;
 mod step_labels;
 mod step_names;
 mod typed;
+mod var_files;
 mod vars;
 
 pub(crate) use definition::Definer;

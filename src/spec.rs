@@ -1,6 +1,7 @@
 //! What a user writes, as types: pipeline, stage and gate files, the keys every step and assertion has. Checks nothing.
 
 mod common;
+mod declaration;
 mod editor;
 mod gate;
 mod pipeline;
@@ -9,6 +10,7 @@ pub mod secret;
 mod stage;
 
 pub use common::{Any, EnvText, MAX_NAME, StageNames, When, name_problem};
+pub use declaration::{DeclarationSpec, TypeSpec};
 pub use gate::{AssertionKeys, GateSpec, RetrySpec, SeveritySpec, UseSpec};
 pub use pipeline::{ClusterSpec, PipelineSpec, ProfileSpec};
 pub use secret::SecretSource;

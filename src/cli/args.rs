@@ -109,6 +109,9 @@ pub(super) struct Overrides {
     /// Give a var another value; may stand several times
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = assignment)]
     pub vars: Vec<(String, String)>,
+    /// Take values of vars from a YAML or JSON file; may be given several times, and --var wins over it
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub var_files: Vec<PathBuf>,
     /// The kubeconfig context to use; must be among cluster.contexts
     #[arg(long, value_name = "NAME")]
     pub context: Option<String>,

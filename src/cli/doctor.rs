@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args, wanted: &Doctor) -> Result<Exit, Fault> {
     let mut sheet = Sheet::default();
     let project = find::pipeline_file(args);
     let loaded = match &project {
-        Ok(file) => Some(load(&find::options(file.clone(), &wanted.overrides), REGISTRY)?),
+        Ok(file) => Some(load(&find::options(args, file.clone(), &wanted.overrides), REGISTRY)?),
         Err(fault) if args.file.is_some() => return Err(fault.clone()),
         Err(_) => None,
     };

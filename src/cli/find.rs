@@ -37,15 +37,17 @@ pub(super) fn working_folder(args: &Args) -> Result<PathBuf, Fault> {
 }
 
 /// What to load, with what the command line changes of it.
-pub(super) fn options(file: PathBuf, overrides: &Overrides) -> Options {
-    let Overrides { profile, vars, context } = overrides.clone();
-    Options { file, profile, vars, context, gate: None }
+pub(super) fn options(args: &Args, file: PathBuf, overrides: &Overrides) -> Options {
+    let Overrides { profile, vars, var_files, context } = overrides.clone();
+    let folder = args.directory.clone().unwrap_or_default();
+    let var_files = var_files.iter().map(|file| folder.join(file)).collect();
+    Options { file, profile, vars, var_files, context, gate: None }
 }
 
 /// Loads the pipeline and tells everything that is wrong; `Err` with the exit code when nothing may run.
 pub(super) fn loaded(args: &Args, overrides: &Overrides) -> Result<Result<Loaded, Exit>, Fault> {
     let file = pipeline_file(args)?;
-    let loaded = load(&options(file, overrides), REGISTRY)?;
+    let loaded = load(&options(args, file, overrides), REGISTRY)?;
     if !loaded.diagnostics.is_empty() {
         out::say(diagnostics::render(loaded.diagnostics.clone(), &loaded.sources, out::style()).trim_end());
     }

@@ -24,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
     let file = find::pipeline_file(args)?;
     let gate = Some(GateFile { path: below(args, &file, &wanted.gate)?, params: wanted.params.clone() });
-    let options = Options { gate, ..find::options(file, &wanted.overrides) };
+    let options = Options { gate, ..find::options(args, file, &wanted.overrides) };
     let Loaded { plan, secrets, sources, diagnostics } = load(&options, REGISTRY)?;
     if !diagnostics.is_empty() {
         out::say(diagnostics::render(diagnostics, &sources, out::style()).trim_end());

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 
 use super::Plan;
 use super::body::Shapes;
@@ -45,6 +45,8 @@ pub(super) struct Input {
     pub profile: Option<String>,
     /// Vars with a value from the command line.
     pub set: Vec<(String, String)>,
+    /// Vars with a value from a `--var-file`.
+    pub from_files: IndexMap<String, Node>,
     /// Whether it is a gate file alone, whose parameters the command line gives.
     pub lone_gate: bool,
     pub registry: Registry,
@@ -82,8 +84,9 @@ fn check_loaders(spec: &PipelineSpec, node: &Node, out: &mut Diagnostics) {
 
 /// Builds the plan; `None` when something kept it from being built. Everything that is wrong goes to `out`.
 pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> Option<Plan> {
-    let Input { spec, node, stages, lost, context, profile, set, lone_gate, registry } = input;
-    let all = Vars { spec: &spec, node: &node, profile: profile.as_deref(), set: &set, sources: &files.sources };
+    let Input { spec, node, stages, lost, context, profile, set, from_files, lone_gate, registry } = input;
+    let (profile_name, sources) = (profile.as_deref(), &files.sources);
+    let all = Vars { spec: &spec, node: &node, profile: profile_name, set: &set, from_files: &from_files, sources };
     let Settled { vars, spelled, unsettled } = all.settle(out);
     check_loaders(&spec, &node, out);
     let shapes = Shapes::new(registry);

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use super::body::{Place, only};
-use super::build::{Workshop, site};
+use super::body::Place;
+use super::build::Workshop;
 use super::cycles;
 use super::gate::{OpenFile, Reading};
-use super::load::render_static;
-use super::names::{Params, Site, static_scope};
+use super::names::{Site, static_scope};
 use super::node::PlanAssertion;
-use super::salvage::{is_partial, is_told};
-use super::typed::{fit, typed};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
-use crate::document::{Entry, Node, Spelled, Value, Written};
-use crate::expr::{Scope, Template, has_template};
+use super::params::{Params, given, render_quietly};
+use super::salvage::is_partial;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::document::{Node, Value, Written};
+use crate::expr::{Template, has_template};
 use crate::source::Span;
 
 /// How deep gate files may use each other.
@@ -116,76 +115,6 @@ impl Workshop<'_> {
         None
     }
 
-    /// The values of a gate file's parameters.
-    fn params(&mut self, file: &Node, item: &Node, path: &str, with: Params, by_option: bool) -> Params {
-        let span = item.get("use").map_or(item.span, |using| using.span);
-        let statics = Arc::clone(&self.statics);
-        let shape = Arc::clone(&self.shapes.gate_keys);
-        // Its assertions are looked at one by one.
-        let mut keys = only(file, |_| true);
-        if let Value::Map(entries) = &mut keys.value {
-            for entry in entries.iter_mut().filter(|entry| entry.key == "assertions") {
-                if let Value::List(items) = &mut entry.node.value {
-                    items.clear();
-                }
-            }
-        }
-        let found = self.inspect(&keys, &shape, Place::new(site(None, None), &statics));
-        for span in found.iter().flat_map(|found| &found.waits) {
-            let message = "parameters of a gate file must be known before the run";
-            self.out.push(Diagnostic::error(Code::InvalidTemplate, *span, message).help("use `vars.NAME`, or `null`"));
-        }
-        let sound = found.is_some_and(|found| !found.dynamic && !found.lost);
-        let mut params = given(file.get("params"), &statics, sound, self.out);
-        params.partial |= file.entry("params").is_some_and(|entry| is_partial(entry, self.out));
-        let known: Vec<String> = params.names().map(str::to_owned).collect();
-        for name in with.names() {
-            if known.iter().any(|known| known == name) {
-                let declared = file.get("params").and_then(|params| params.get(name)).map(|node| node.span);
-                let how = Typing { by_option, path, declared: declared.unwrap_or(span) };
-                if let Some(problem) = params.take(name, &with, &how) {
-                    self.out.push(problem);
-                }
-            } else if !params.partial {
-                let at = item.get("with").and_then(|with| with.entry(name)).map_or(span, |entry| entry.key_span);
-                let help = did_you_mean(name, known.iter().map(String::as_str));
-                self.out.push(
-                    Diagnostic::error(
-                        Code::UnknownName,
-                        at,
-                        format!("the gate file `{path}` has no parameter `{name}`"),
-                    )
-                    .help(help.unwrap_or_else(|| format!("add `params: {{ {name}: null }}` to the gate file"))),
-                );
-            }
-        }
-        if with.partial {
-            // The value may stand in what could not be read.
-            let missing = params.values.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| name.clone());
-            params.lost.extend(missing.collect::<Vec<_>>());
-        }
-        for name in known {
-            if params.values.get(&name).is_some_and(serde_json::Value::is_null) && !params.lost.contains(&name) {
-                let at = item.get("with").and_then(|with| with.get(&name)).map_or(span, |node| node.span);
-                self.out.push(
-                    Diagnostic::error(
-                        Code::MissingKey,
-                        at,
-                        format!("the gate file `{path}` needs the parameter `{name}`"),
-                    )
-                    .help(if by_option {
-                        format!("add `--param {name}=…`")
-                    } else {
-                        format!("add `with: {{ {name}: … }}`")
-                    }),
-                );
-                params.lost.push(name);
-            }
-        }
-        params.values.retain(|name, _| !params.lost.contains(name));
-        params
-    }
-
     /// What is wrong with a value is told where the value is written, not where its parameter stands.
     pub fn blame(&mut self, item: &Node, params: &Params, since: usize) {
         for problem in self.out.since(since) {
@@ -199,93 +128,6 @@ impl Workshop<'_> {
                 .push(crate::diagnostic::Label { span: stands, text: format!("`params.{name}` stands here") });
         }
     }
-}
-
-/// How a parameter's value takes its type.
-struct Typing<'a> {
-    /// Whether it is from the command line.
-    by_option: bool,
-    /// The gate file.
-    path: &'a str,
-    /// Where the parameter is declared.
-    declared: Span,
-}
-
-impl Params {
-    fn names(&self) -> impl Iterator<Item = &str> {
-        self.places.keys().map(String::as_str)
-    }
-
-    /// Takes over what `other` says of a parameter, as a value of the parameter's type; what is wrong with it.
-    fn take(&mut self, name: &str, other: &Params, how: &Typing<'_>) -> Option<Diagnostic> {
-        // Of a parameter whose own value is wrong the type is not known.
-        let declared = self.values.get(name).map(|value| Node::from_json(value, how.declared).value);
-        self.lost.retain(|lost| lost != name);
-        let place = other.places.get(name).copied();
-        if let Some(place) = place {
-            self.places.insert(name.to_owned(), place);
-        }
-        let Some(value) = other.values.get(name) else {
-            self.lost.push(name.to_owned());
-            return None;
-        };
-        let given = Written { value: value.clone(), spelled: other.spelled.below(name) };
-        let given = given.node(place.unwrap_or(how.declared));
-        let declared = declared.unwrap_or(Value::Null);
-        let fitted = match given.as_text() {
-            Some(text) if how.by_option => typed(text, &declared, given.span),
-            _ => fit(given.clone(), &declared),
-        };
-        match fitted {
-            Ok(node) => {
-                self.values.insert(name.to_owned(), node.to_json());
-                self.spelled.set(name, &Spelled::of(&node));
-                None
-            }
-            Err(misfit) => {
-                self.lost.push(name.to_owned());
-                let (gives, path) = (if how.by_option { "--param" } else { "with" }, how.path);
-                let message = format!(
-                    "`{gives}` gives {} for the parameter `{name}`, which is {} in `{path}`",
-                    misfit.given, misfit.declared
-                );
-                let help = format!("give {}, or change the value in the gate file's `params:`", misfit.declared);
-                let problem = Diagnostic::error(Code::WrongType, given.span, message).help(help);
-                Some(problem.also(how.declared, "declared here"))
-            }
-        }
-    }
-}
-
-/// The values of a mapping by name; those that have none are lost. What is wrong is told where `aloud`; else it was.
-fn given(node: Option<&Node>, statics: &Scope, aloud: bool, out: &mut Diagnostics) -> Params {
-    let mut params = Params::default();
-    let entries = node.map(Node::entries).unwrap_or_default();
-    params.partial = node.is_some_and(|node| !matches!(node.value, Value::Map(_) | Value::Null) || is_told(node, out));
-    for Entry { key, node, .. } in entries {
-        params.places.insert(key.clone(), node.span);
-        match render_quietly(node, statics, aloud, out).filter(|_| !is_told(node, out)) {
-            Some(value) => {
-                if let Some(number) = value.non_finite() {
-                    let help = "JSON holds no such number; quote it if it is text";
-                    let message =
-                        format!("`{key}`: `{}` is not a finite number", number.scalar_text().unwrap_or_default());
-                    out.push(Diagnostic::error(Code::InvalidValue, number.span, message).help(help));
-                    params.lost.push(key.clone());
-                } else {
-                    params.values.insert(key.clone(), value.to_json());
-                    params.spelled.set(key, &Spelled::of(&value));
-                }
-            }
-            None => params.lost.push(key.clone()),
-        }
-    }
-    params
-}
-
-fn render_quietly(node: &Node, statics: &Scope, aloud: bool, out: &mut Diagnostics) -> Option<Node> {
-    let mut told = Diagnostics::default();
-    render_static(node, statics, if aloud { out } else { &mut told }).map(std::borrow::Cow::into_owned)
 }
 
 /// The parameter that a scalar of `node` at `span` puts in, and where its value is written.

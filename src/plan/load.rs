@@ -14,6 +14,7 @@ use super::own_keys::{self, OPEN_IN_PIPELINE};
 use super::salvage::{self, LostStages};
 use super::single::{self, GateFile};
 use super::stage_files;
+use super::var_files;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::document::{DecodeError, Node, Segment, Shape, Value, bytes_of, decode};
 use crate::expr::{Scope, has_template, render};
@@ -31,6 +32,8 @@ pub struct Options {
     pub profile: Option<String>,
     /// `--var NAME=VALUE`, in order; a value takes the type of the var.
     pub vars: Vec<(String, String)>,
+    /// `--var-file FILE`, in order; a later one wins over an earlier one, and `--var` over all.
+    pub var_files: Vec<PathBuf>,
     /// `--context`.
     pub context: Option<String>,
     /// One gate file instead of all stages.
@@ -53,7 +56,7 @@ pub struct Loaded {
 /// Loads a pipeline and all its files.
 ///
 /// # Errors
-/// [`Fault`] of kind invalid when the pipeline file cannot be read, or the profile or a var does not exist.
+/// [`Fault`] of kind invalid when the pipeline file or a var file cannot be read, or the profile or a var does not exist.
 pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
     let root = options.file.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
     let bytes = bytes_of(&options.file)
@@ -69,6 +72,7 @@ pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
     let own = without_stages(&node);
     let mut spec = read_pipeline(&own, &files, &mut out).unwrap_or_else(|| salvage::pipeline(&node));
     apply(&mut spec, options)?;
+    let from_files = var_files::read(&options.var_files, &spec, &mut files, &mut out)?;
     check_secrets(&spec, &node, &mut out);
     let secrets = spec.secrets.clone();
     let (stages, lost) = match &options.gate {
@@ -88,6 +92,7 @@ pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
         context: options.context.clone(),
         profile: options.profile.clone(),
         set: options.vars.clone(),
+        from_files,
         lone_gate: options.gate.is_some(),
         registry,
     };

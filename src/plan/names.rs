@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 
+use super::params::Params;
 use super::salvage::LostStages;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::document::{Spelled, Written};
@@ -55,20 +56,6 @@ pub(super) struct StepName {
     pub kind: Option<&'static str>,
     /// What it publishes; `None` where that is not known, because its kind is not.
     pub outputs: Option<Vec<String>>,
-}
-
-/// The values of a gate file's parameters.
-#[derive(Debug, Default)]
-pub(super) struct Params {
-    pub values: IndexMap<String, serde_json::Value>,
-    /// How numbers in them are written.
-    pub spelled: Spelled,
-    /// Where the values are written.
-    pub places: IndexMap<String, Span>,
-    /// Those whose value is wrong or missing, which was told.
-    pub lost: Vec<String>,
-    /// Whether there may be others, in what could not be read.
-    pub partial: bool,
 }
 
 /// What a stage goes by that has no name of its own: no user can write it.

@@ -65,13 +65,13 @@ fn same_type(one: &Value, other: &Value) -> bool {
 }
 
 /// A plain scalar, as files read it; blanks around it do not count.
-fn scalar(text: &str, span: Span) -> Node {
+pub(super) fn scalar(text: &str, span: Span) -> Node {
     let text = text.trim();
     Node { spelling: Some(text.into()), ..Node::new(span, resolve_scalar(text)) }
 }
 
 /// A list or a mapping, as files read it.
-fn document(text: &str, span: Span) -> Result<Node, String> {
+pub(super) fn document(text: &str, span: Span) -> Result<Node, String> {
     let (mut sources, mut out) = (SourceMap::default(), Diagnostics::default());
     let file = sources.add("command line", "command line", text);
     let tree = parse(&sources, file, &mut out);

@@ -2,15 +2,16 @@
 
 use indexmap::IndexMap;
 
+use super::declared::{Declared, Given, is_declaration};
 use super::judge::broken;
 use super::names::static_scope;
 use super::salvage::is_torn;
-use super::typed::typed;
+use super::typed::{fit, typed};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, closest};
 use crate::document::{Node, Spelled, Value};
 use crate::expr::{Reference, Scope, Template, has_template, render};
 use crate::source::{SourceMap, Span};
-use crate::spec::PipelineSpec;
+use crate::spec::{PipelineSpec, TypeSpec};
 
 /// The vars with a value, and those without one, of which was told why.
 #[derive(Debug, Default)]
@@ -29,28 +30,54 @@ pub(super) struct Vars<'a> {
     pub profile: Option<&'a str>,
     /// Vars with a value from the command line, in order.
     pub set: &'a [(String, String)],
+    /// Vars with a value from a `--var-file`.
+    pub from_files: &'a IndexMap<String, Node>,
     pub sources: &'a SourceMap,
 }
 
+/// The declarations among the vars by name; `None` for one that is wrong, which was reported.
+type Declarations = IndexMap<String, Option<Declared>>;
+
 impl Vars<'_> {
-    /// The vars as this run has them. The values of profiles that were not chosen are looked at too.
+    /// The vars as this run has them. The values of profiles that were not chosen are checked too.
     pub fn settle(&self, out: &mut Diagnostics) -> Settled {
         let environment = environment();
+        let declared = self.declarations(out);
         let own = self.spec.vars.keys().map(|name| (name.clone(), self.tree(name, self.profile)));
-        let settled = self.each(own.collect(), self.set, &environment, true, out);
+        let here = Pass { declared: &declared, environment: &environment, here: true };
+        let settled = self.each(own.collect(), &here, out);
         let others = self.node.get("profiles").map(Node::entries).unwrap_or_default();
         for other in others.iter().filter(|other| Some(other.key.as_str()) != self.profile) {
             let Some(over) = other.node.get("vars").filter(|vars| !vars.entries().is_empty()) else { continue };
             let base = self.node.get("vars").map(Node::entries).unwrap_or_default().iter();
-            let mut trees: IndexMap<String, Node> = base.map(|entry| (entry.key.clone(), entry.node.clone())).collect();
+            let mut trees: IndexMap<String, Node> =
+                base.map(|entry| (entry.key.clone(), own_value(&entry.node, &declared, &entry.key))).collect();
             trees.extend(over.entries().iter().map(|entry| (entry.key.clone(), entry.node.clone())));
             // The environment here need not be that of where the profile is used.
-            self.each(trees, &[], &environment, false, out);
+            self.each(trees, &Pass { here: false, ..here }, out);
         }
         settled
     }
 
-    /// The value of a var as it is written: of the profile, or of `vars:`.
+    fn declarations(&self, out: &mut Diagnostics) -> Declarations {
+        let entries = self.node.get("vars").map(Node::entries).unwrap_or_default();
+        let mut found = Declarations::new();
+        for entry in entries.iter().filter(|entry| is_declaration(&entry.node)) {
+            let mut declared = Declared::read(&entry.node, out);
+            if let Some(secret) = declared.take_if(|declared| declared.kind == TypeSpec::Secret) {
+                let message = format!("the var `{}` cannot be a secret: the values of vars are shown", entry.key);
+                let name = entry.key.to_uppercase();
+                out.push(
+                    Diagnostic::error(Code::SecretMisplaced, secret.span, message)
+                        .help(format!("move it: `secrets: {{ {}: {{ env: {name} }} }}`", entry.key)),
+                );
+            }
+            found.insert(entry.key.clone(), declared);
+        }
+        found
+    }
+
+    /// The value of a var as it is written: of a `--var-file`, the profile, or `vars:`.
     fn tree(&self, name: &str, profile: Option<&str>) -> Node {
         let base = self.node.get("vars").and_then(|vars| vars.get(name));
         let over = profile.and_then(|profile| self.node.get("profiles")?.get(profile)?.get("vars")?.get(name));
@@ -61,66 +88,181 @@ impl Vars<'_> {
         Node::from_json(&value, self.node.span)
     }
 
-    /// The value that the command line gives a var, of the type of the value that it overrides.
-    fn typed(
-        &self,
-        name: &str,
-        text: &str,
-        tree: &Node,
-        above: &Settled,
-        environment: &serde_json::Value,
-    ) -> Result<Node, Box<Diagnostic>> {
-        // Of a profile's value and the pipeline's own, the latter is the declaration.
-        let base = self.node.get("vars").and_then(|vars| vars.get(name)).filter(|base| base.value != Value::Null);
-        let declared = base.unwrap_or(tree);
-        // A value that cannot be computed here (it may need the environment) is text.
-        let known = render(declared, &above.scope(environment)).map_or(Value::Null, |node| node.value);
-        typed(text, &known, declared.span).map_err(|misfit| {
-            let message = format!("`--var {name}` gives {}, but the var `{name}` is {}", misfit.given, misfit.declared);
+    /// The value that the command line or a file gives a var without a declaration, of the type of what it overrides.
+    fn typed(&self, name: &str, given: &Override<'_>, like: &Node) -> Result<Node, Box<Diagnostic>> {
+        let fitted = match given {
+            Override::Text(text) => typed(text, &like.value, like.span),
+            Override::File(node) => fit((*node).clone(), &like.value),
+        };
+        fitted.map_err(|misfit| {
+            let (what, at) = match given {
+                Override::Text(_) => (format!("`--var {name}`"), like.span),
+                Override::File(node) => ("`--var-file`".to_owned(), node.span),
+            };
+            let message = format!("{what} gives {}, but the var `{name}` is {}", misfit.given, misfit.declared);
             let help = format!("give {}, or change the value in `vars:`", misfit.declared);
-            Box::new(Diagnostic::error(Code::WrongType, declared.span, message).label("declared here").help(help))
+            let problem = Diagnostic::error(Code::WrongType, at, message).help(help);
+            Box::new(match given {
+                Override::Text(_) => problem.label("declared here"),
+                Override::File(_) => problem.also(like.span, "declared here"),
+            })
         })
     }
 
-    fn each(
+    /// The value that a var gets from outside of pipeline.yaml, if it gets one.
+    fn given(
         &self,
-        trees: IndexMap<String, Node>,
-        set: &[(String, String)],
-        environment: &serde_json::Value,
-        here: bool,
-        out: &mut Diagnostics,
-    ) -> Settled {
+        name: &str,
+        tree: &Node,
+        above: &Settled,
+        pass: &Pass<'_>,
+    ) -> Option<Result<Node, Box<Diagnostic>>> {
+        let text = self.set.iter().rev().find(|(set, _)| set == name).map(|(_, text)| Override::Text(text));
+        let given = text.or_else(|| self.from_files.get(name).map(Override::File)).filter(|_| pass.here)?;
+        match pass.declared.get(name) {
+            // What is wrong with the declaration was reported.
+            Some(None) => None,
+            Some(Some(declared)) => {
+                let value = match &given {
+                    Override::Text(text) => {
+                        let node = Node::new(declared.span, Value::Text((*text).to_owned()));
+                        declared.take(node, Given::Typed)
+                    }
+                    Override::File(node) => declared.take((*node).clone(), Given::Written),
+                };
+                let option = if matches!(given, Override::Text(_)) { "--var" } else { "--var-file" };
+                let span = given.span().unwrap_or(declared.span);
+                Some(value.map_err(|problem| {
+                    let message = format!("`{option}`: the var `{name}` {problem}");
+                    let help = format!("give {}", declared.expected());
+                    let found = Diagnostic::error(problem.code(), span, message).help(help);
+                    Box::new(if span == declared.span {
+                        found.label("declared here")
+                    } else {
+                        found.also(declared.span, "declared here")
+                    })
+                }))
+            }
+            None => {
+                // Of a profile's value and the pipeline's own, the latter is the declaration.
+                let base = self.node.get("vars").and_then(|vars| vars.get(name));
+                let written = base.filter(|base| base.value != Value::Null).unwrap_or(tree);
+                // A value that cannot be computed here (it may need the environment) is text.
+                let known = render(written, &above.scope(pass.environment)).map_or(Value::Null, |node| node.value);
+                Some(self.typed(name, &given, &Node::new(written.span, known)))
+            }
+        }
+    }
+
+    fn each(&self, trees: IndexMap<String, Node>, pass: &Pass<'_>, out: &mut Diagnostics) -> Settled {
         let mut settled = Settled::default();
         for (name, tree) in &trees {
-            if let Some((_, text)) = set.iter().rev().find(|(set, _)| set == name) {
-                match self.typed(name, text, tree, &settled, environment) {
-                    Ok(value) => settled.add(name, &value),
-                    Err(problem) => {
-                        out.push(*problem);
-                        settled.unsettled.push(name.clone());
-                    }
-                }
-                continue;
-            }
-            let mut seen = Seen { name, trees: &trees, settled: &settled, environment: false, lost: false };
-            let before = out.len();
-            seen.tree(tree, self.sources, out);
-            let (uses_environment, lost) = (seen.environment, seen.lost);
-            let sound = out.len() == before && !lost && !(tree.value == Value::Null && is_torn(tree.span, out));
-            let mut scope = Scope::default();
-            if sound && has_template(tree) {
-                scope = settled.scope(environment);
-            }
-            match render(tree, &scope) {
-                Ok(tree) if sound => settled.add(name, &tree),
-                Err(error) if sound && (here || !uses_environment) => {
-                    out.push(broken(&error.error, Code::InvalidExpression, error.span));
-                    settled.unsettled.push(name.clone());
-                }
-                _ => settled.unsettled.push(name.clone()),
+            match self.value(name, tree, &trees, &settled, pass, out) {
+                Some(value) => settled.add(name, &value),
+                None => settled.unsettled.push(name.clone()),
             }
         }
         settled
+    }
+
+    /// The value of one var; `None` when it has none, which was reported where it matters.
+    fn value(
+        &self,
+        name: &str,
+        tree: &Node,
+        trees: &IndexMap<String, Node>,
+        settled: &Settled,
+        pass: &Pass<'_>,
+        out: &mut Diagnostics,
+    ) -> Option<Node> {
+        if let Some(given) = self.given(name, tree, settled, pass) {
+            return given.map_err(|problem| out.push(*problem)).ok();
+        }
+        let declared = match pass.declared.get(name) {
+            Some(declared) => Some(declared.as_ref()?),
+            None => None,
+        };
+        let own = declared
+            .filter(|declared| is_declaration(tree) && tree.get("type").is_some_and(|at| at.span == declared.span));
+        let tree = match own {
+            Some(own) => match &own.default {
+                Some(default) => default,
+                None => {
+                    if pass.here {
+                        let message = format!("the var `{name}` has no value: it has no default, and none is given");
+                        let help =
+                            format!("give one: `--var {name}=…`, `--var-file FILE` or a profile; or add `default:`");
+                        out.push(Diagnostic::error(Code::MissingKey, own.span, message).help(help));
+                    }
+                    return None;
+                }
+            },
+            None => tree,
+        };
+        let mut seen = Seen { name, trees, settled, environment: false, lost: false };
+        let before = out.len();
+        seen.tree(tree, self.sources, out);
+        let (uses_environment, lost) = (seen.environment, seen.lost);
+        let sound = out.len() == before && !lost && !(tree.value == Value::Null && is_torn(tree.span, out));
+        let mut scope = Scope::default();
+        if sound && has_template(tree) {
+            scope = settled.scope(pass.environment);
+        }
+        let rendered = match render(tree, &scope) {
+            Ok(tree) if sound => tree,
+            Err(error) if sound && (pass.here || !uses_environment) => {
+                out.push(broken(&error.error, Code::InvalidExpression, error.span));
+                return None;
+            }
+            _ => return None,
+        };
+        let Some(declared) = declared else { return Some(rendered) };
+        if !pass.here && uses_environment {
+            return Some(rendered);
+        }
+        declared
+            .take(rendered, Given::Written)
+            .map_err(|problem| {
+                let help = format!("write {}, or change the declaration", declared.expected());
+                let found =
+                    Diagnostic::error(problem.code(), tree.span, format!("the var `{name}` {problem}")).help(help);
+                out.push(found.also(declared.span, "declared here"));
+            })
+            .ok()
+    }
+}
+
+/// A value for a var from outside of pipeline.yaml.
+enum Override<'a> {
+    /// `--var`.
+    Text(&'a str),
+    /// `--var-file`.
+    File(&'a Node),
+}
+
+impl Override<'_> {
+    fn span(&self) -> Option<Span> {
+        match self {
+            Override::Text(_) => None,
+            Override::File(node) => Some(node.span),
+        }
+    }
+}
+
+/// What the vars are settled for.
+#[derive(Clone, Copy)]
+struct Pass<'a> {
+    declared: &'a Declarations,
+    environment: &'a serde_json::Value,
+    /// For this run, not for a profile that was not chosen.
+    here: bool,
+}
+
+/// What a var of another profile has where that says nothing: a default that is checked with the declaration.
+fn own_value(node: &Node, declared: &Declarations, name: &str) -> Node {
+    match declared.get(name) {
+        Some(Some(declared)) => declared.default.clone().unwrap_or_else(|| node.clone()),
+        _ => node.clone(),
     }
 }
 

@@ -15,7 +15,8 @@ pub struct GateSpec {
     /// What it is for, in a sentence.
     #[serde(default)]
     pub description: Option<String>,
-    /// Parameters by name, with their defaults; `null` where `with:` must give one. Reached as `${{ params.NAME }}`.
+    /// Parameters by name: a default, `null` where `with:` must give a value, or a declaration: `{ type: integer, min: 1 }`
+    /// with `default`, `one_of`, `matches`, `min`, `max` and `description`. Reached as `${{ params.NAME }}`.
     #[serde(default)]
     pub params: IndexMap<String, Any>,
     /// The assertions.

@@ -23,7 +23,8 @@ pub struct PipelineSpec {
     /// The cluster it may touch.
     #[serde(default)]
     pub cluster: Option<ClusterSpec>,
-    /// Values that expressions reach as `vars.NAME`; `--var NAME=VALUE` and profiles override them.
+    /// Values that expressions reach as `vars.NAME`; `--var NAME=VALUE`, `--var-file FILE` and profiles override them. A
+    /// value, or a declaration: `{ type: integer, default: 2, min: 1 }`, with `one_of`, `matches`, `max` and `description`.
     #[serde(default)]
     pub vars: IndexMap<String, Any>,
     /// Where secret values come from; never a literal.

@@ -197,3 +197,34 @@ fn long_names_are_names_in_every_report() {
         Project::of(&[("a.yaml", &format!("stage: a\nsteps: {{ {long}: {{ shell: {{ run: 'true' }} }} }}\n"))]);
     project.run(&["check"]).ends(2, &["is longer than 255"]);
 }
+
+#[test]
+fn a_declared_var_takes_values_of_its_type_from_all_sources() {
+    let vars = "vars:\n  deploy: 'no'\n  tag: { type: text, default: '1.0', matches: '^[0-9.]+$' }\n  \
+        n: { type: integer, default: 1, max: 9 }\n  l: { type: list }\n";
+    let project = Project::headed(vars, &[("a.yaml", SHOW)]);
+    project.run(&["check"]).ends(2, &["the var `l` has no value", "--var l=…", "1 error in 1 file"]);
+    project.write("ci.yaml", "l: [a, 0644]\nn: '7'\ntag: 1.10\n");
+    project.run(&["run", "--var-file", "ci.yaml"]).ends(0, &[]);
+    assert_eq!(project.read("said"), "<1.10> n7 [\"a\",\"0644\"]");
+    project.run(&["run", "--var-file", "ci.yaml", "--var", "n=8"]).ends(0, &[]);
+    assert_eq!(project.read("said"), "<1.10> n8 [\"a\",\"0644\"]");
+    for (given, words) in [
+        ("n=10", "`--var`: the var `n` is `10`, expected at most `9`"),
+        ("n=few", "`--var`: the var `n` is `few`, expected a whole number"),
+        ("tag=v1", "`--var`: the var `tag` is `v1`, which does not match `^[0-9.]+$`"),
+    ] {
+        project.run(&["check", "--var-file", "ci.yaml", "--var", given]).ends(2, &[words, "declared here"]);
+    }
+    project.write("bad.yaml", "l: a\nm: 1\ndeploy: [x]\n");
+    project.run(&["check", "--var-file", "bad.yaml"]).ends(
+        2,
+        &[
+            "`--var-file`: the var `l` is `a`, expected a list",
+            "bad.yaml:1:4",
+            "there is no var `m`",
+            "`--var-file` gives a list, but the var `deploy` is text",
+        ],
+    );
+    project.run(&["check", "--var-file", "none.yaml"]).ends(2, &["--var-file none.yaml: "]);
+}
