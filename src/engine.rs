@@ -1,6 +1,7 @@
 //! Runs a plan: decides what may start (`scheduler`), starts it (`dispatch`), tells what happened (`notice`). Knows no
 //! kind and no reporter; what it decides stands in the journal before anybody hears of it.
 
+mod args;
 mod attempt;
 mod cache;
 mod dispatch;

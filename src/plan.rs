@@ -1,10 +1,12 @@
 //! What will run: a checked, sealed graph of stages, steps and gates. Built only by `plan::build`; knows no engine.
 
+mod args;
 mod body;
 mod build;
 mod cycles;
 mod declared;
 mod definition;
+mod ends;
 mod files;
 mod foreign;
 mod gate;
@@ -17,6 +19,8 @@ mod node;
 mod outdent;
 mod own_keys;
 mod params;
+mod part;
+mod part_files;
 mod paths;
 mod salvage;
 mod single;
@@ -36,9 +40,13 @@ pub use definition::Definition;
 pub use load::{Loaded, Options, load};
 pub use single::GateFile;
 
-pub use node::{Body, Gate, PlanAssertion, PlanNode, PlanStage, Retry, StageId, StepPlan, Work, decode_rendered};
+pub use args::{Args, OpenArg};
+pub use node::{
+    Body, Gate, PartId, PartOutput, PlanAssertion, PlanNode, PlanPart, PlanStage, Retry, StageId, StepPlan, Work,
+    decode_rendered,
+};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -61,6 +69,7 @@ pub struct Plan {
     pub(crate) pools: Vec<(String, u32)>,
     pub(crate) stages: Vec<PlanStage>,
     pub(crate) nodes: Vec<PlanNode>,
+    pub(crate) parts: Vec<PlanPart>,
 }
 
 impl Plan {
@@ -132,17 +141,23 @@ impl Plan {
         &self.nodes
     }
 
+    /// The parts that stages use; [`PartId`] is the index.
+    pub fn parts(&self) -> &[PlanPart] {
+        &self.parts
+    }
+
+    /// One part.
+    pub fn part(&self, id: PartId) -> &PlanPart {
+        &self.parts[id.index()]
+    }
+
+    /// The parts that a node belongs to, the innermost first.
+    pub fn parts_around(&self, node: &PlanNode) -> impl Iterator<Item = PartId> + '_ {
+        std::iter::successors(node.part, |part| self.part(*part).outer)
+    }
+
     /// One node.
     pub fn node(&self, id: NodeId) -> &PlanNode {
         &self.nodes[id.index()]
-    }
-
-    /// Nodes of a stage by the id that the file gives a step: one, or several with `for_each`.
-    pub fn nodes_of_step(&self, stage: StageId) -> BTreeMap<&str, Vec<NodeId>> {
-        let mut found: BTreeMap<&str, Vec<NodeId>> = BTreeMap::new();
-        for id in &self.stages[stage.index()].nodes {
-            found.entry(self.node(*id).step.as_str()).or_default().push(*id);
-        }
-        found
     }
 }

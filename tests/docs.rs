@@ -25,9 +25,12 @@ fn pages() -> Vec<(String, String)> {
     pages.push(("docs/reference/causes.md".into(), reference::causes()));
     pages.push(("docs/reference/expressions.md".into(), pipeline::expr::page()));
     pages.push(("docs/reference/README.md".into(), reference::overview(REGISTRY)));
-    for (name, schema) in
-        [("pipeline", schema::pipeline(REGISTRY)), ("stage", schema::stage(REGISTRY)), ("gate", schema::gate(REGISTRY))]
-    {
+    for (name, schema) in [
+        ("pipeline", schema::pipeline(REGISTRY)),
+        ("stage", schema::stage(REGISTRY)),
+        ("part", schema::part(REGISTRY)),
+        ("gate", schema::gate(REGISTRY)),
+    ] {
         pages.push((format!("docs/schema/{name}.schema.json"), format!("{schema:#}\n")));
     }
     pages

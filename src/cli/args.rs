@@ -355,6 +355,8 @@ pub(super) enum SchemaOf {
     Pipeline,
     /// stages/*.yaml
     Stage,
+    /// parts/*.yaml
+    Part,
     /// gates/*.yaml
     Gate,
 }

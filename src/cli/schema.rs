@@ -12,6 +12,7 @@ pub(super) fn run(wanted: &Schema) -> Result<Exit, Fault> {
     let schema = match wanted.of {
         SchemaOf::Pipeline => schema::pipeline(REGISTRY),
         SchemaOf::Stage => schema::stage(REGISTRY),
+        SchemaOf::Part => schema::part(REGISTRY),
         SchemaOf::Gate => schema::gate(REGISTRY),
     };
     out::data(&format!("{schema:#}"));

@@ -36,7 +36,7 @@ codes! {
     AliasBomb "alias-bomb"
         "Aliases (`*name`) expand to more than the document could hold by itself. Write the repeated part as `vars` or as a gate file with parameters."
     Cycle "cycle"
-        "Stages or steps wait for each other in a circle, so none of them could start, or gate files use each other in one. The shortest circle is shown, every edge labelled; remove one `needs`, `during`, `use` or output reference."
+        "Stages or steps wait for each other in a circle, so none of them could start, or gate files or parts use each other in one. The shortest circle is shown, every edge labelled; remove one `needs`, `during`, `use` or output reference."
     DuplicateKey "duplicate-key"
         "The same key stands twice in one mapping. YAML forbids it, and the second would silently win; both places are shown."
     DuplicateName "duplicate-name"

@@ -35,8 +35,14 @@ pub(crate) fn of(key: &[u8; 32], made: &Made<'_>) -> Result<String, Fault> {
     let mut hasher = blake3::Hasher::new_keyed(key);
     hasher.update(&made.node.definition);
     let stage = &made.plan.stages()[made.node.stage.index()];
-    if [made.plan.env(), &stage.env, &made.node.env].iter().any(|layer| !layer.is_empty()) {
-        hasher.update(&variables(made, [made.plan.env(), &stage.env, &made.node.env]));
+    let mut layers: Vec<&[(String, Template)]> = vec![made.plan.env(), &stage.env];
+    let parts = made.plan.parts_around(made.node);
+    let mut within: Vec<&[(String, Template)]> = parts.map(|part| made.plan.part(part).env.as_slice()).collect();
+    within.reverse();
+    layers.append(&mut within);
+    layers.push(&made.node.env);
+    if layers.iter().any(|layer| !layer.is_empty()) {
+        hasher.update(&variables(made, &layers));
     }
     if let Some(rendered) = made.rendered {
         hasher.update(&Definer::default().tree(rendered).finish());
@@ -58,9 +64,9 @@ pub(crate) fn of(key: &[u8; 32], made: &Made<'_>) -> Result<String, Fault> {
     Ok(hasher.finalize().to_hex()[..DIGITS].to_owned())
 }
 
-fn variables(made: &Made<'_>, layers: [&[(String, Template)]; 3]) -> [u8; 16] {
+fn variables(made: &Made<'_>, layers: &[&[(String, Template)]]) -> [u8; 16] {
     let mut definer = Definer::default();
-    for (name, _) in layers.into_iter().flatten() {
+    for (name, _) in layers.iter().copied().flatten() {
         definer.word(name).word(made.env.get(name).map_or("", String::as_str));
     }
     definer.finish()

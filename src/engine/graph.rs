@@ -84,7 +84,7 @@ impl Graph {
     /// The graph of a plan and of what is to run of it.
     pub fn of(plan: &Plan, selection: &Selection) -> Self {
         let mut graph = Graph {
-            nodes: plan.nodes().iter().map(node).collect(),
+            nodes: plan.nodes().iter().map(|written| node(plan, written)).collect(),
             stages: (0u32..)
                 .zip(plan.stages())
                 .map(|(index, stage)| GraphStage {
@@ -199,7 +199,7 @@ impl Graph {
     }
 }
 
-fn node(node: &PlanNode) -> GraphNode {
+fn node(plan: &Plan, node: &PlanNode) -> GraphNode {
     let place = matches!(node.work, Work::Step(_)) && node.covers.is_empty();
     GraphNode {
         stage: node.stage.index(),
@@ -210,7 +210,7 @@ fn node(node: &PlanNode) -> GraphNode {
         covered_by: Vec::new(),
         pool: node.pool.filter(|_| place),
         place,
-        asks: node.when.is_some(),
+        asks: node.when.is_some() || plan.parts_around(node).any(|part| plan.part(part).when.is_some()),
         left_out: false,
     }
 }

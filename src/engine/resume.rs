@@ -169,7 +169,7 @@ impl Resumption<'_> {
     /// The fingerprint that a node would have now.
     fn fingerprint(&self, node: NodeId, known: &mut Known) -> Result<String, Fault> {
         let planned = self.plan.node(node);
-        let ground = known.ground(self.plan, planned.stage)?;
+        let ground = known.ground_of(self.plan, node)?;
         let view = known.view(self.plan, node, &ground);
         let env: Arc<Env> = env::over(&ground.env, &planned.env, &view.full)?;
         let full = if planned.env.is_empty() { view.full } else { env::seen(&view.full, &env) };

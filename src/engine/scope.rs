@@ -1,5 +1,8 @@
 //! What expressions see: one ground for a stage, made when it opens, and on it what a single node may know.
 
+mod parts;
+
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,7 +13,7 @@ use crate::event::{NodeId, Role, State};
 use crate::expr::{Expr, Scope, Spelled};
 use crate::mask::SecretText;
 use crate::outcome::{Fault, Outputs};
-use crate::plan::{Body, Plan, PlanNode, StageId, Work};
+use crate::plan::{Body, PartId, Plan, PlanNode, StageId, Work};
 
 use super::env::{self, Env};
 
@@ -34,6 +37,15 @@ pub(crate) struct View {
     pub steps: Arc<BTreeMap<String, Outputs>>,
 }
 
+/// Which outputs of parts a scope holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Those that carry a secret too.
+    All,
+    /// Only those that may be shown.
+    Plain,
+}
+
 /// What is known of the nodes and stages so far.
 #[derive(Debug)]
 pub(crate) struct Known {
@@ -47,6 +59,12 @@ pub(crate) struct Known {
     /// Of stages that are over.
     stages: Vec<Option<State>>,
     grounds: Vec<Option<Result<Ground, Fault>>>,
+    /// What all nodes of a part share, made on first use.
+    parts: Vec<OnceCell<Result<Ground, Fault>>>,
+    /// Whether a part's `when:` holds, once it was evaluated.
+    held: Vec<Option<Result<bool, Fault>>>,
+    /// Stages whose ground is needed after their end: outputs of their parts are rendered with it.
+    lasting: Vec<bool>,
     none: Arc<BTreeMap<String, Outputs>>,
 }
 
@@ -80,6 +98,9 @@ impl Known {
             outputs: BTreeMap::new(),
             stages: vec![None; plan.stages().len()],
             grounds: vec![None; plan.stages().len()],
+            parts: plan.parts().iter().map(|_| OnceCell::new()).collect(),
+            held: vec![None; plan.parts().len()],
+            lasting: lasting(plan),
             none: Arc::default(),
         }
     }
@@ -101,7 +122,9 @@ impl Known {
 
     /// A stage is over: what it hands on is known to those that need it.
     pub fn stage_over(&mut self, stage: StageId, state: State) {
-        self.grounds[stage.index()] = None;
+        if !self.lasting[stage.index()] {
+            self.grounds[stage.index()] = None;
+        }
         self.stages[stage.index()] = Some(state);
     }
 
@@ -121,18 +144,21 @@ impl Known {
         let base = self.env.clone()?;
         let mut scope = Scope { roots: self.roots.clone(), spelled: Arc::clone(&self.spelled), ..Scope::default() };
         scope.roots.insert("env".to_owned(), env::as_value(&base));
-        scope.roots.insert("stages".to_owned(), self.behind(plan, stage));
+        scope.roots.insert("stages".to_owned(), self.behind(plan, stage, Shown::All));
         let mut env = Env::clone(&*env::over(&base, &written.env, &scope)?);
         env.insert("PIPELINE_STAGE".to_owned(), written.name.clone());
         scope.roots.insert("env".to_owned(), env::as_value(&env));
         let mut plain = scope.clone();
         plain.roots.remove("secrets");
+        if plan.parts().iter().any(|part| part.outputs.iter().any(|output| output.secret)) {
+            plain.roots.insert("stages".to_owned(), self.behind(plan, stage, Shown::Plain));
+        }
         Ok(Ground { env: Arc::new(env), full: Arc::new(scope), plain: Arc::new(plain) })
     }
 
     /// The stages that this one needs (a reference to another stage makes it a need), with their steps; for one that
     /// always runs all that are over.
-    fn behind(&self, plan: &Plan, stage: StageId) -> Value {
+    fn behind(&self, plan: &Plan, stage: StageId, shown: Shown) -> Value {
         let here = &plan.stages()[stage.index()];
         let all: Vec<usize> = if here.always {
             (0..self.stages.len()).collect()
@@ -141,15 +167,22 @@ impl Known {
         };
         let known = all.into_iter().filter_map(|other| Some((&plan.stages()[other], self.stages[other]?)));
         let told = known.map(|(other, state)| {
-            (other.name.clone(), json!({ "state": state, "steps": self.steps(plan, &other.nodes) }))
+            (other.name.clone(), json!({ "state": state, "steps": self.steps(plan, &other.nodes, None, shown) }))
         });
         Value::Object(told.collect())
     }
 
-    /// Steps by id, with what is known of them.
-    fn steps(&self, plan: &Plan, nodes: &[NodeId]) -> Map<String, Value> {
+    /// Steps by id, with what is known of them: those of `scope`, a part or the stage itself, and the parts used there.
+    pub(super) fn steps(
+        &self,
+        plan: &Plan,
+        nodes: &[NodeId],
+        scope: Option<PartId>,
+        shown: Shown,
+    ) -> Map<String, Value> {
+        let own = |id: &&NodeId| plan.node(**id).role != Role::Gate && plan.node(**id).part == scope;
         let mut states: IndexMap<&str, State> = IndexMap::new();
-        for id in nodes.iter().filter(|id| plan.node(**id).role != Role::Gate) {
+        for id in nodes.iter().filter(own) {
             let state = self.states[id.index()];
             let of_step = states.entry(plan.node(*id).step.as_str()).or_insert(state);
             // With `for_each` the first item that did not pass speaks for all.
@@ -157,12 +190,14 @@ impl Known {
                 *of_step = state;
             }
         }
-        let mut outputs = self.by_step(plan, nodes);
-        let told = states.into_iter().map(|(step, state)| {
+        let mut outputs = self.by_step(plan, nodes, scope);
+        let known = states.into_iter().map(|(step, state)| {
             let outputs = outputs.remove(step).unwrap_or_default();
             (step.to_owned(), json!({ "state": state, "outputs": outputs }))
         });
-        told.collect()
+        let mut steps: Map<String, Value> = known.collect();
+        steps.extend(self.parts_of_scope(plan, nodes, scope, shown));
+        steps
     }
 
     /// What a node may know: of its stage's steps those that it needs; a gate, `on_failure` and `finally` all of them.
@@ -177,21 +212,26 @@ impl Known {
             return nothing();
         }
         let visible = self.visible(plan, node);
-        let spoken = || node.item.is_some() || visible.iter().any(|id| self.outputs.contains_key(id));
+        let of_others = |id: &NodeId| self.outputs.contains_key(id) || plan.node(*id).part != node.part;
+        let spoken = || node.item.is_some() || visible.iter().any(of_others);
         if !waits && !spoken() {
             return nothing();
         }
-        let steps = self.steps(plan, &visible);
-        let with = |scope: &Scope| {
+        let with = |scope: &Scope, shown: Shown| {
             let mut scope = scope.clone();
-            scope.roots.insert("steps".to_owned(), Value::Object(steps.clone()));
+            let steps = self.steps(plan, &visible, node.part, shown);
+            scope.roots.insert("steps".to_owned(), Value::Object(steps));
             if let Some(item) = &node.item {
                 scope.roots.insert("item".to_owned(), item.value.clone());
                 scope.spell("item", &item.spelled);
             }
             Arc::new(scope)
         };
-        View { full: with(&ground.full), plain: with(&ground.plain), steps: Arc::new(self.by_step(plan, &visible)) }
+        View {
+            full: with(&ground.full, Shown::All),
+            plain: with(&ground.plain, Shown::Plain),
+            steps: Arc::new(self.by_step(plan, &visible, node.part)),
+        }
     }
 
     fn visible(&self, plan: &Plan, node: &PlanNode) -> Vec<NodeId> {
@@ -206,10 +246,13 @@ impl Known {
     }
 
     /// Outputs by step id; with `for_each` every output is the list of what the items say, in their order.
-    fn by_step(&self, plan: &Plan, nodes: &[NodeId]) -> BTreeMap<String, Outputs> {
+    fn by_step(&self, plan: &Plan, nodes: &[NodeId], scope: Option<PartId>) -> BTreeMap<String, Outputs> {
         let mut found: BTreeMap<String, Outputs> = BTreeMap::new();
         for id in nodes {
             let node = plan.node(*id);
+            if node.part != scope {
+                continue;
+            }
             let Some(outputs) = self.outputs.get(id) else { continue };
             let of_step = found.entry(node.step.clone()).or_default();
             if node.item.is_none() {
@@ -220,7 +263,8 @@ impl Known {
             if names.is_empty() {
                 continue;
             }
-            let items: Vec<&NodeId> = nodes.iter().filter(|other| plan.node(**other).step == node.step).collect();
+            let same = |other: &&NodeId| plan.node(**other).step == node.step && plan.node(**other).part == scope;
+            let items: Vec<&NodeId> = nodes.iter().filter(same).collect();
             for name in names {
                 let value = |id: &&NodeId| self.outputs.get(id).and_then(|outputs| outputs.get(&name)).cloned();
                 let list = items.iter().map(|id| value(id).unwrap_or(Value::Null)).collect();
@@ -229,6 +273,15 @@ impl Known {
         }
         found
     }
+}
+
+/// The stages in which parts with outputs are used.
+fn lasting(plan: &Plan) -> Vec<bool> {
+    let mut lasting = vec![false; plan.stages().len()];
+    for part in plan.parts().iter().filter(|part| !part.outputs.is_empty()) {
+        lasting[part.stage.index()] = true;
+    }
+    lasting
 }
 
 /// Whether anything of a node is evaluated when its turn comes.

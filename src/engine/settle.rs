@@ -18,6 +18,7 @@ use crate::outcome::{Failure, Fault, Finding, Verdict};
 use crate::plan::{Body, Gate, PlanAssertion, PlanNode, decode_rendered};
 use crate::units::TimeSpan;
 
+use super::args::Values;
 use super::attempt::{Job, broke};
 use super::ending::Ending;
 use super::masked;
@@ -114,17 +115,12 @@ impl Settled {
 }
 
 /// What an assertion sees: what its gate does, and the parameters of the gate file that it stands in.
-fn seen<'j>(job: &'j Job, written: &PlanAssertion) -> (Arc<Scope>, Cow<'j, Context>) {
+fn seen<'j>(job: &'j Job, written: &PlanAssertion) -> Result<(Arc<Scope>, Cow<'j, Context>), Fault> {
     let mut cx = Cow::Borrowed(&job.cx);
-    let Some(params) = &written.params else { return (Arc::clone(&job.view.full), cx) };
-    let with = |scope: &Scope| {
-        let mut scope = scope.clone();
-        scope.roots.insert("params".to_owned(), params.value.clone());
-        scope.spell("params", &params.spelled);
-        Arc::new(scope)
-    };
-    cx.to_mut().scope = with(&job.cx.scope);
-    (with(&job.view.full), cx)
+    let Some(args) = &written.params else { return Ok((Arc::clone(&job.view.full), cx)) };
+    let values = Values::of(args, &job.view.full)?;
+    cx.to_mut().scope = Arc::new(values.seen_shown(&job.cx.scope));
+    Ok((Arc::new(values.seen_all(&job.view.full)), cx))
 }
 
 /// An evaluation ends with the last look: when the time for it is over, or the run is cancelled. Without a limit in time
@@ -138,7 +134,10 @@ fn ends_with(job: &Job, written: &PlanAssertion, limit: Option<Instant>) -> Opti
 
 async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<Instant>) -> (String, Settled) {
     let name = || written.kind.name.to_owned();
-    let (mut scope, mut cx) = seen(job, written);
+    let (mut scope, mut cx) = match seen(job, written) {
+        Ok(seen) => seen,
+        Err(fault) => return (name(), Settled::at_once(Err(fault))),
+    };
     if let Some(ended) = ends_with(job, written, limit) {
         for scope in [&mut scope, &mut cx.to_mut().scope] {
             Arc::make_mut(scope).limits.ended = Some(Arc::clone(&ended));

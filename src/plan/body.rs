@@ -12,7 +12,7 @@ use super::node::Body;
 use crate::document::{Entry, Found as Fit, Node, Shape, Value};
 use crate::expr::{Scope, Template};
 use crate::kind::{CheckContext, Kind, Registry};
-use crate::spec::{AssertionKeys, GateSpec, StepKeys, UseSpec};
+use crate::spec::{Any, AssertionKeys, EnvText, GateSpec, PartSpec, StepKeys, UseSpec};
 
 /// The shapes of all kinds and of the keys beside them, each made once, on its first use.
 pub(super) struct Shapes {
@@ -21,6 +21,10 @@ pub(super) struct Shapes {
     pub assertion_keys: Arc<Shape>,
     pub use_keys: Arc<Shape>,
     pub gate_keys: Arc<Shape>,
+    pub part_keys: Arc<Shape>,
+    /// Of a value that can be anything, and of one that may carry a secret.
+    pub any: Arc<Shape>,
+    pub secret_text: Arc<Shape>,
     /// Steps and assertions may share a name.
     kinds: HashMap<(TypeId, &'static str), Arc<Shape>>,
 }
@@ -33,6 +37,9 @@ impl Shapes {
             assertion_keys: Arc::new(Shape::of::<AssertionKeys>()),
             use_keys: Arc::new(Shape::of::<UseSpec>()),
             gate_keys: Arc::new(Shape::of::<GateSpec>()),
+            part_keys: Arc::new(Shape::of::<PartSpec>()),
+            any: Arc::new(Shape::of::<Any>()),
+            secret_text: Arc::new(Shape::of::<EnvText>()),
             kinds: HashMap::new(),
         }
     }

@@ -1,6 +1,6 @@
 //! From files that could be read to the sealed graph: names first, then every stage, then the edges between them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +11,9 @@ use super::body::Shapes;
 use super::cycles::{self, Wait};
 use super::files::Files;
 use super::names::{Item, Lost, Names, Site, static_scope};
-use super::node::{PlanNode, PlanStage, StageId};
+use super::node::{PlanNode, PlanPart, PlanStage, StageId};
+use super::params::Params;
+use super::part_files::{PartFiles, Reader};
 use super::salvage::{LostStages, may_miss};
 use super::stage::StageBuilder;
 use super::step_names::step_names;
@@ -63,6 +65,13 @@ pub(super) struct Workshop<'a> {
     pub lone_gate: bool,
     /// Uses of gate files that close a circle, which was told.
     pub circular: HashSet<Span>,
+    pub part_files: PartFiles,
+    /// Values that are known outside of parts and gate files: vars.
+    pub vars_only: Arc<Scope>,
+    /// The parameters that files declare, by the file's place.
+    pub declared: HashMap<Span, Arc<Params>>,
+    /// How many uses of parts may still come.
+    pub parts_left: usize,
     pub out: &'a mut Diagnostics,
 }
 
@@ -97,6 +106,11 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         finally: may_miss(&node, "finally", out),
         stages: lost,
     };
+    let mut reader = Reader { files: &mut *files, shapes: &shapes, out: &mut *out };
+    let mut part_files = PartFiles::new(&node, &mut reader);
+    for file in stages.iter().map(|stage| &*stage.node).chain([&node]) {
+        part_files.gather(file, &GROUPS.map(|(key, _)| key), &mut reader);
+    }
     let names = Names {
         vars: vars.clone(),
         spelled,
@@ -106,7 +120,10 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
             .collect::<IndexSet<_>>()
             .into_iter()
             .collect(),
-        stages: stages.iter().map(|stage| (stage.name.clone(), step_names(&stage.node, &shapes, out))).collect(),
+        stages: stages
+            .iter()
+            .map(|stage| (stage.name.clone(), step_names(&stage.node, &shapes, &part_files, out)))
+            .collect(),
         lost,
     };
     let statics = Arc::new(static_scope(&vars, &names.spelled, None, None));
@@ -115,7 +132,22 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     // Those whose size is wrong are there all the same.
     pools.extend(written(&node, "pools").filter(|name| !spec.pools.contains_key(name)).map(|name| (name, 1)));
     let spelled = Arc::clone(&statics.spelled);
-    let mut shop = Workshop { names, statics, files, shapes, pools, lone_gate, circular: HashSet::new(), out };
+    let (circular, declared, vars_only) = (HashSet::new(), HashMap::new(), Arc::clone(&statics));
+    let parts_left = MOST_PARTS + 1;
+    let mut shop = Workshop {
+        names,
+        statics,
+        files,
+        shapes,
+        pools,
+        lone_gate,
+        circular,
+        part_files,
+        vars_only,
+        declared,
+        parts_left,
+        out,
+    };
 
     // Gate files are kept from here on: each is read once, whoever uses it.
     shop.files.let_go();
@@ -142,7 +174,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     for problem in cycles::find(&stage_names, &waits, "stage") {
         shop.out.push(problem);
     }
-    parts.close(outer.after, outer.finally);
+    parts.close(outer.after, outer.finally, outer.parts);
     let pools = shop.pools;
     if out.has_errors() {
         return None;
@@ -170,6 +202,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         pools,
         stages: parts.stages,
         nodes: parts.nodes,
+        parts: parts.parts,
     })
 }
 
@@ -215,10 +248,15 @@ fn stage_needs(
 pub(super) const GROUPS: [(&str, Role); 3] =
     [("steps", Role::Step), ("on_failure", Role::OnFailure), ("finally", Role::Finally)];
 
+/// The most uses of parts that a pipeline may have, those within parts counted.
+pub(super) const MOST_PARTS: usize = 20_000;
+
 /// What a stage builder hands back.
 #[derive(Default)]
 pub(super) struct Built {
     pub nodes: Vec<PlanNode>,
+    /// The parts that its steps use, an outer one before those within.
+    pub parts: Vec<PlanPart>,
     pub when: Option<crate::expr::Expr>,
     pub env: Vec<(String, crate::expr::Template)>,
     /// Other stages that its expressions refer to.
@@ -234,6 +272,8 @@ pub(super) struct Outer {
     pub before: Vec<PlanNode>,
     pub after: Vec<PlanNode>,
     pub finally: Vec<PlanNode>,
+    /// The parts that `finally` uses.
+    pub parts: Vec<PlanPart>,
 }
 
 /// The graph while it grows. Nodes of a stage count from 0 until they are added.
@@ -243,6 +283,7 @@ struct Parts {
     first: usize,
     stages: Vec<PlanStage>,
     nodes: Vec<PlanNode>,
+    parts: Vec<PlanPart>,
 }
 
 impl Parts {
@@ -259,6 +300,13 @@ impl Parts {
         let base = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
         let mut ids = Vec::with_capacity(built.nodes.len());
         self.nodes.reserve_exact(built.nodes.len());
+        let first_part = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
+        for mut part in built.parts {
+            part.stage = stage;
+            part.refers.iter_mut().chain(&mut part.nodes).for_each(|id| id.0 += base);
+            part.outer.iter_mut().for_each(|outer| outer.0 += first_part);
+            self.parts.push(part);
+        }
         for mut node in built.nodes {
             ids.push(NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)));
             node.stage = stage;
@@ -267,6 +315,7 @@ impl Parts {
             for id in node.needs.iter_mut().chain(&mut node.covers) {
                 id.0 += base;
             }
+            node.part.iter_mut().for_each(|part| part.0 += first_part);
             for id in &mut node.after {
                 *id = stage_id(id.index() + self.first);
             }
@@ -284,7 +333,7 @@ impl Parts {
     }
 
     /// Puts the pipeline's own gate and its `finally` behind the stages. Called last of all.
-    fn close(&mut self, after: Vec<PlanNode>, finally: Vec<PlanNode>) {
+    fn close(&mut self, after: Vec<PlanNode>, finally: Vec<PlanNode>, finally_parts: Vec<PlanPart>) {
         let count = self.stages.len();
         if !after.is_empty() {
             let first = if self.first < count { self.first } else { 0 };
@@ -292,7 +341,12 @@ impl Parts {
             self.push(StageNames::AFTER.to_owned(), needs, Built { nodes: after, ..Built::default() }, false);
         }
         if !finally.is_empty() {
-            self.push(StageNames::FINALLY.to_owned(), Vec::new(), Built { nodes: finally, ..Built::default() }, true);
+            self.push(
+                StageNames::FINALLY.to_owned(),
+                Vec::new(),
+                Built { nodes: finally, parts: finally_parts, ..Built::default() },
+                true,
+            );
         }
     }
 }
@@ -303,5 +357,5 @@ fn stage_id(index: usize) -> StageId {
 
 /// The site of a node of a stage.
 pub(super) fn site(stage: Option<usize>, role: Option<Role>) -> Site<'static> {
-    Site { stage, role, item: Item::Nothing, params: None }
+    Site { stage, role, item: Item::Nothing, params: None, part: None }
 }

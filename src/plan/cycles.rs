@@ -76,7 +76,7 @@ fn shortest(graph: &DiGraph<(), usize>, knot: &[NodeIndex]) -> Option<Vec<usize>
 }
 
 /// The diagnostic for files that use each other: each with the place where it uses the next, the last the first.
-pub(super) fn of_files(hops: &[(String, Span)]) -> Diagnostic {
+pub(super) fn of_files(what: &str, hops: &[(String, Span)]) -> Diagnostic {
     let names: Vec<String> = hops.iter().map(|(name, _)| name.clone()).collect();
     let hop = |(from, (_, span)): (usize, &(String, Span))| Wait {
         from,
@@ -86,8 +86,8 @@ pub(super) fn of_files(hops: &[(String, Span)]) -> Diagnostic {
     };
     let waits: Vec<Wait> = hops.iter().enumerate().map(hop).collect();
     let message = |chain: &[&str]| match chain {
-        [only, _] => format!("the gate file `{only}` uses itself"),
-        _ => format!("gate files use each other: {}", chain.join(" → ")),
+        [only, _] => format!("the {what} `{only}` uses itself"),
+        _ => format!("{what}s use each other: {}", chain.join(" → ")),
     };
     told(&names, &waits.iter().collect::<Vec<_>>(), message, "remove one `use`")
 }

@@ -24,6 +24,8 @@ pub(super) struct Files {
     pipeline: Option<PathBuf>,
     /// Files that were read as stages.
     stages: HashSet<PathBuf>,
+    /// What the file is that is being read.
+    reading: Place,
 }
 
 impl Files {
@@ -36,6 +38,7 @@ impl Files {
             seen: HashMap::new(),
             pipeline: pipeline.canonicalize().ok(),
             stages: HashSet::new(),
+            reading: Place::Other,
         }
     }
 
@@ -85,6 +88,14 @@ impl Files {
         node
     }
 
+    /// Reads the file of a part, as [`read`](Files::read) does.
+    pub fn read_part(&mut self, reference: &str, span: Span, out: &mut Diagnostics) -> Option<Arc<Node>> {
+        self.reading = Place::Part;
+        let node = self.read(reference, span, out);
+        self.reading = Place::Other;
+        node
+    }
+
     /// Keeps the trees read so far no longer: stages are large, and each is used up when it is built.
     pub fn let_go(&mut self) {
         self.seen.retain(|_, node| node.is_none());
@@ -103,7 +114,7 @@ impl Files {
                 let node = parse(&self.sources, file, out)?;
                 let node = outdent::mended(node, self.registry, &self.sources, out);
                 let is_pipeline = self.pipeline.is_some() && self.pipeline == path.canonicalize().ok();
-                let place = if is_pipeline { Place::Pipeline } else { Place::Other };
+                let place = if is_pipeline { Place::Pipeline } else { self.reading };
                 Some(foreign::understood(node, place, self.registry, &self.sources, out))
             }
             Err(problem) => {

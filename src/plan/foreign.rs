@@ -62,6 +62,8 @@ pub(super) enum Place {
     Pipeline,
     /// A file that it names.
     Other,
+    /// A file that a step uses as a part.
+    Part,
 }
 
 /// The tree of a file with what other tools write replaced by what is meant. A file whose lines could not all be read

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
+use super::args::Args;
 use super::body::{Place, only};
-use super::build::{Workshop, site};
+use super::build::Workshop;
 use super::definition::Definer;
 use super::judge::Found;
 use super::load::{decode_or_tell, render_static};
-use super::names::{Site, static_scope};
+use super::names::{Item, Site, static_scope};
 use super::node::{Gate, PlanAssertion, PlanNode, Retry, Work};
 use super::params::Params;
 use super::salvage::is_told;
 use super::stage::{UNPLACED, condition};
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
-use crate::document::{Node, Value, Written};
+use crate::document::{Node, Value};
 use crate::event::{NodeOutline, Role};
 use crate::expr::Scope;
 use crate::kind::{AssertionKind, Tolerate};
@@ -40,12 +41,14 @@ impl Refers {
 }
 
 /// What is found while the assertions of a gate are read, those of the files that it uses included.
-pub(super) struct Reading {
-    pub site: Site<'static>,
+pub(super) struct Reading<'a> {
+    pub site: Site<'a>,
     /// The gate files that are being read, the outermost first.
     pub open: Vec<OpenFile>,
     pub refers: Refers,
     pub definer: Definer,
+    /// The values of the parameters of the innermost of them.
+    pub args: Option<Arc<Args>>,
     /// How many assertions and uses may still come.
     pub left: usize,
 }
@@ -63,11 +66,14 @@ pub(super) const MOST: usize = 10_000;
 
 impl Workshop<'_> {
     /// The node of a gate, and what its expressions refer to.
-    pub fn gate(&mut self, stage: Option<usize>, role: Role, list: &Node) -> (PlanNode, Refers) {
-        let site = site(stage, Some(role));
-        let (refers, definer) = (Refers::default(), Definer::default());
-        let mut reading = Reading { site, open: Vec::new(), refers, definer, left: MOST + 1 };
-        let assertions = self.assertions(list, None, &mut reading);
+    pub fn gate(&mut self, at: Site<'_>, role: Role, list: &Node) -> (PlanNode, Refers) {
+        let site = Site { role: Some(role), item: Item::Nothing, ..at };
+        let (refers, mut definer) = (Refers::default(), Definer::default());
+        if let Some(params) = at.params {
+            params.define(&mut definer, list.span);
+        }
+        let mut reading = Reading { site, open: Vec::new(), refers, definer, args: None, left: MOST + 1 };
+        let assertions = self.assertions(list, at.params, &mut reading);
         let count = u32::try_from(assertions.len()).unwrap_or(u32::MAX);
         let title = if count == 1 { "1 assertion".to_owned() } else { format!("{count} assertions") };
         let outline = NodeOutline { name: GATE.into(), stage: 0, role, kind: GATE.into(), title, assertions: count };
@@ -91,12 +97,18 @@ impl Workshop<'_> {
             inputs: Vec::new(),
             cache: Vec::new(),
             once: false,
+            part: None,
             work: Work::Gate(Gate { assertions }),
         };
         (node, reading.refers)
     }
 
-    pub fn assertions(&mut self, list: &Node, params: Option<&Params>, reading: &mut Reading) -> Vec<PlanAssertion> {
+    pub fn assertions(
+        &mut self,
+        list: &Node,
+        params: Option<&Params>,
+        reading: &mut Reading<'_>,
+    ) -> Vec<PlanAssertion> {
         let mut assertions = Vec::new();
         for item in list.items() {
             if !self.has_room(item, reading) {
@@ -116,7 +128,7 @@ impl Workshop<'_> {
     }
 
     /// Whether a gate may grow by another assertion; told where it may not.
-    fn has_room(&mut self, item: &Node, reading: &mut Reading) -> bool {
+    fn has_room(&mut self, item: &Node, reading: &mut Reading<'_>) -> bool {
         let Some(left) = reading.left.checked_sub(1) else { return false };
         reading.left = left;
         if left == 0 {
@@ -130,7 +142,7 @@ impl Workshop<'_> {
     }
 
     /// One assertion; `None` when it is wrong, which was told.
-    fn assertion(&mut self, item: &Node, params: Option<&Params>, reading: &mut Reading) -> Option<PlanAssertion> {
+    fn assertion(&mut self, item: &Node, params: Option<&Params>, reading: &mut Reading<'_>) -> Option<PlanAssertion> {
         if !matches!(item.value, Value::Map(_)) {
             if !is_told(item, self.out) {
                 let message = format!("an assertion is {}, expected a mapping with a kind", item.type_name());
@@ -175,10 +187,7 @@ impl Workshop<'_> {
             otherwise: spec.otherwise,
             tolerate: spec.tolerate,
             warning: spec.severity == SeveritySpec::Warning,
-            params: statics
-                .roots
-                .get("params")
-                .map(|values| Arc::new(Written { value: values.clone(), spelled: statics.spelled.below("params") })),
+            params: reading.args.clone(),
         })
     }
 

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use super::body::Place;
+use super::body::{Place, only};
 use super::build::Workshop;
 use super::cycles;
 use super::gate::{OpenFile, Reading};
 use super::names::{Site, static_scope};
 use super::node::PlanAssertion;
-use super::params::{Params, given, render_quietly};
-use super::salvage::is_partial;
+use super::params::{Owner, Params, render_quietly};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::document::{Node, Value, Written};
+use crate::document::{Node, Value};
 use crate::expr::{Template, has_template};
 use crate::source::Span;
 
@@ -31,14 +30,15 @@ const OF_VALUES: [Code; 7] = [
 
 impl Workshop<'_> {
     /// The assertions of a gate file, with the parameters that `with:` gives.
-    pub fn used(&mut self, item: &Node, params: Option<&Params>, reading: &mut Reading) -> Vec<PlanAssertion> {
+    pub fn used(&mut self, item: &Node, params: Option<&Params>, reading: &mut Reading<'_>) -> Vec<PlanAssertion> {
         let statics = static_scope(&self.names.vars, &self.names.spelled, None, params);
         let place = Place::new(Site { params, ..reading.site }, &statics);
         let shape = Arc::clone(&self.shapes.use_keys);
-        let found = self.inspect(item, &shape, place);
+        let fixed = only(item, |entry| entry.key != "with");
+        let found = self.inspect(&fixed, &shape, place);
         for span in found.iter().flat_map(|found| &found.waits) {
-            let message = "parameters of a gate file must be known before the run";
-            let help = "use `vars.NAME`; outputs of steps can stand in the stage's own assertions";
+            let message = "the path of a gate file must be known before the run";
+            let help = "use `vars.NAME`; what only the run knows can be given by `with:`";
             self.out.push(Diagnostic::error(Code::InvalidTemplate, *span, message).help(help));
         }
         let sound = found.as_ref().is_some_and(|found| !found.dynamic && !found.lost);
@@ -46,30 +46,34 @@ impl Workshop<'_> {
         let Some(using) = item.get("use") else { return Vec::new() };
         let path = render_quietly(using, &statics, sound, self.out);
         let Some(path) = path.as_ref().and_then(Node::as_text).map(str::to_owned) else { return Vec::new() };
-        let mut with = given(item.get("with"), &statics, sound, self.out);
-        with.partial |= item.entry("with").is_some_and(|entry| is_partial(entry, self.out));
-        if let Some(found) = found {
-            reading.refers.add(found);
+        if let Some(with) = item.get("with").filter(|with| !matches!(with.value, Value::Map(_) | Value::Null)) {
+            self.inspect(&only(item, |entry| entry.node.span == with.span || entry.key == "use"), &shape, place);
         }
         let Some(file) = self.gate_file(&path, using.span, reading) else { return Vec::new() };
         let list = matches!(file.value, Value::List(_));
         // What a gate file by itself takes is given on the command line; what it uses in turn, by `with:`.
         let by_option = self.lone_gate && reading.open.is_empty();
-        let params = if list { None } else { Some(self.params(&file, item, &path, with, by_option)) };
-        for (name, value) in params.iter().flat_map(|params| &params.values) {
-            let spelled = params.iter().map(|params| params.spelled.below(name)).next().unwrap_or_default();
-            let value = Written { value: value.clone(), spelled };
-            reading.definer.word(name).tree(&value.node(using.span));
+        let owner = Owner { what: "gate file", path: &path, file: &file, span: using.span, by_option };
+        let params = if list { None } else { Some(self.arguments(owner, item.get("with"), place)) };
+        let params = params.map(|(params, found)| {
+            reading.refers.add(found);
+            params
+        });
+        if let Some(params) = &params {
+            params.define(&mut reading.definer, using.span);
         }
+        let outer = reading.args.clone();
+        reading.args = params.as_ref().map(|params| Arc::new(params.args(outer.clone())));
         reading.open.push(OpenFile { file: file.span.file, name: path, span: using.span });
         let assertions = if list { &*file } else { file.get("assertions").unwrap_or(&*file) };
         let assertions = self.assertions(assertions, params.as_ref(), reading);
         reading.open.pop();
+        reading.args = outer;
         assertions
     }
 
     /// The file that `use:` names, unless it is no gate file or is being read already.
-    fn gate_file(&mut self, path: &str, span: Span, reading: &Reading) -> Option<Arc<Node>> {
+    fn gate_file(&mut self, path: &str, span: Span, reading: &Reading<'_>) -> Option<Arc<Node>> {
         if self.circular.contains(&span) {
             return None;
         }
@@ -111,7 +115,7 @@ impl Workshop<'_> {
         let places = circle.iter().skip(1).map(|open| open.span).chain([span]);
         let hops: Vec<(String, Span)> = circle.iter().map(|open| open.name.clone()).zip(places).collect();
         self.circular.extend(hops.iter().map(|(_, span)| *span));
-        self.out.push(cycles::of_files(&hops));
+        self.out.push(cycles::of_files("gate file", &hops));
         None
     }
 

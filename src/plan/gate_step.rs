@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::body::{Place, only};
-use super::build::{Workshop, site};
+use super::build::Workshop;
 use super::gate::GATE;
+use super::names::Site;
 use super::node::PlanNode;
 use super::stage::condition;
 use super::step::StepParts;
@@ -26,7 +27,7 @@ const NOT_FOR_GATES: [(&str, &str); 7] = [
 
 impl Workshop<'_> {
     /// What may not stand beside it.
-    pub fn check_gate(&mut self, stage: Option<usize>, role: Role, entry: &Entry, list: &Node) {
+    pub fn check_gate(&mut self, at: Site<'_>, entry: &Entry, list: &Node) {
         self.check_during(entry, GATE, false);
         match &list.value {
             Value::List(items) if items.is_empty() => self.out.push(
@@ -37,7 +38,7 @@ impl Workshop<'_> {
             Value::List(_) => {}
             _ => {
                 let (statics, shape) = (Arc::clone(&self.statics), Arc::clone(&self.shapes.step_keys));
-                let place = Place::new(site(stage, Some(role)), &statics);
+                let place = Place::new(at, &statics);
                 self.inspect(&only(&entry.node, |field| field.key == GATE), &shape, place);
             }
         }
@@ -52,17 +53,17 @@ impl Workshop<'_> {
     /// A gate among the steps.
     pub fn gate_step(
         &mut self,
-        stage: Option<usize>,
-        role: Role,
+        at: Site<'_>,
         entry: &Entry,
         list: &Node,
         keys: &StepKeys,
         parts: &mut StepParts,
     ) -> Option<PlanNode> {
         let statics = Arc::clone(&self.statics);
-        let place = Place::new(site(stage, Some(role)), &statics);
+        let place = Place::new(at, &statics);
+        let role = at.role.unwrap_or(Role::Step);
         let open = self.open_keys(entry, place);
-        let (gate, refers) = self.gate(stage, role, list);
+        let (gate, refers) = self.gate(at, role, list);
         let open = open?;
         parts.uses.extend(open.steps.into_iter().chain(refers.steps));
         parts.refers.extend(open.stages.into_iter().chain(refers.stages));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::names::{Names, Site, Target};
+use super::names::{Carries, Names, Site, Target};
 use super::paths;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::template::has_mark;
@@ -29,8 +29,23 @@ pub(super) struct Found {
     pub stages: Vec<(usize, Span)>,
     /// Where values stand that only the run knows.
     pub waits: Vec<Span>,
+    /// Whether a value carries a secret.
+    pub secret: bool,
     /// Whether a value is hidden by another fault, which was told. Then `dynamic` too: there is no value yet.
     pub lost: bool,
+}
+
+impl Found {
+    /// Takes in what another tree refers to.
+    pub fn add(&mut self, other: Found) {
+        self.templates |= other.templates;
+        self.dynamic |= other.dynamic;
+        self.secret |= other.secret;
+        self.lost |= other.lost;
+        self.steps.extend(other.steps);
+        self.stages.extend(other.stages);
+        self.waits.extend(other.waits);
+    }
 }
 
 /// A judge for one tree.
@@ -171,26 +186,20 @@ impl Judge<'_> {
         match self.names.resolve(&reference.path, self.site, cel, span) {
             Ok(Target::Static) => {}
             Ok(Target::Dynamic) => self.found.dynamic = true,
-            Ok(Target::Secret) => {
-                self.found.dynamic = true;
-                if format != Some("secret-text") {
-                    out.push(
-                        Diagnostic::error(
-                            Code::SecretMisplaced,
-                            span,
-                            "a secret cannot stand here: its value would be seen",
-                        )
-                        .help("secrets go through `env:`, the data of a kube secret, or helm's secret_values"),
-                    );
-                }
-            }
-            Ok(Target::Step(id)) => {
+            Ok(Target::Secret) => self.secret(format, span, out),
+            Ok(Target::Step(id, carries)) => {
                 self.found.dynamic = true;
                 self.found.steps.push((id, span));
+                if carries == Carries::Secret {
+                    self.secret(format, span, out);
+                }
             }
-            Ok(Target::Stage(stage)) => {
+            Ok(Target::Stage(stage, carries)) => {
                 self.found.dynamic = true;
                 self.found.stages.push((stage, span));
+                if carries == Carries::Secret {
+                    self.secret(format, span, out);
+                }
             }
             Ok(Target::Lost) => (self.found.dynamic, self.found.lost) = (true, true),
             Err(problem) => out.push(problem),
@@ -199,6 +208,18 @@ impl Judge<'_> {
             self.found.waits.push(span);
         }
         self.found.dynamic |= before;
+    }
+
+    /// A secret's value, which belongs only where it is not seen.
+    fn secret(&mut self, format: Option<&str>, span: Span, out: &mut Diagnostics) {
+        self.found.dynamic = true;
+        self.found.secret = true;
+        if format != Some("secret-text") {
+            out.push(
+                Diagnostic::error(Code::SecretMisplaced, span, "a secret cannot stand here: its value would be seen")
+                    .help("secrets go through `env:`, the data of a kube secret, or helm's secret_values"),
+            );
+        }
     }
 
     /// A step by its id alone: it must be there, be of the right kind, and comes first.

@@ -56,6 +56,8 @@ pub(super) struct StepName {
     pub kind: Option<&'static str>,
     /// What it publishes; `None` where that is not known, because its kind is not.
     pub outputs: Option<Vec<String>>,
+    /// Outputs of a part that carry a secret.
+    pub secret: Vec<String>,
 }
 
 /// What a stage goes by that has no name of its own: no user can write it.
@@ -83,8 +85,10 @@ pub(super) struct Site<'a> {
     pub role: Option<Role>,
     /// What `item` is.
     pub item: Item,
-    /// Parameters of the gate file.
+    /// Parameters of the gate file or part.
     pub params: Option<&'a Params>,
+    /// The steps of the part, inside of one: `steps` are those then.
+    pub part: Option<&'a StepNames>,
 }
 
 /// What a reference leads to.
@@ -96,12 +100,20 @@ pub(super) enum Target {
     Dynamic,
     /// A secret's value.
     Secret,
-    /// Something of a step of the same stage.
-    Step(String),
+    /// Something of a step of the same stage or part.
+    Step(String, Carries),
     /// Something of another stage.
-    Stage(usize),
+    Stage(usize, Carries),
     /// What another fault hides, which was told.
     Lost,
+}
+
+/// Whether a value may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Carries {
+    Plain,
+    /// It carries the value of a secret.
+    Secret,
 }
 
 const RUN_FIELDS: [&str; 4] = ["id", "pipeline", "profile", "project"];
@@ -140,13 +152,20 @@ impl Names {
                 }
                 Some(params) => {
                     let known = params.places.keys();
-                    Names::known(field(1), Code::UnknownName, "parameter", known, span).map(|()| Target::Static)
+                    Names::known(field(1), Code::UnknownName, "parameter", known, span)
+                        .map(|()| params.target(field(1)))
                 }
-                None => Err(Diagnostic::error(Code::UnknownName, span, "`params` has values only in a gate file")
-                    .help("use `vars.NAME` here")),
+                None => {
+                    Err(Diagnostic::error(Code::UnknownName, span, "`params` has values only in a part or a gate file")
+                        .help("use `vars.NAME` here"))
+                }
             },
             "self" if cel => Ok(Target::Dynamic),
-            "steps" => self.step(site.stage, site.role, &path[1..], span),
+            "steps" => self.step(site, &path[1..], span),
+            "stages" if site.part.is_some() => {
+                Err(Diagnostic::error(Code::UnknownName, span, "a part knows no stages: it may be used in any of them")
+                    .help("make it a parameter, and give the value by `with:`"))
+            }
             "stages" => self.stage(site.stage, &path[1..], span),
             other => Err(Diagnostic::error(Code::UnknownName, span, format!("expressions know no `{other}`"))
                 .maybe_help(did_you_mean(other, roots(site, cel)))),
@@ -155,8 +174,8 @@ impl Names {
 
     /// The step that an `of:` names; `kind` is the one it must be of.
     pub fn of(&self, id: &str, kind: Option<&str>, site: Site<'_>, span: Span) -> Result<Target, Diagnostic> {
-        let Some((_, names)) = site.stage.and_then(|stage| self.stages.get_index(stage)) else {
-            return self.step(site.stage, site.role, &[id.to_owned()], span);
+        let Some(names) = self.steps_at(site) else {
+            return self.step(site, &[id.to_owned()], span);
         };
         let fitting = || {
             let fits = |step: &StepName| kind.is_none() || step.kind.is_none() || step.kind == kind;
@@ -170,14 +189,15 @@ impl Names {
         match (names.steps.get(id), kind) {
             (None, _) if names.partial => Ok(Target::Lost),
             (None, _) => {
-                Err(Diagnostic::error(Code::UnknownStep, span, format!("there is no step `{id}` in this stage"))
+                let here = if site.part.is_some() { "part" } else { "stage" };
+                Err(Diagnostic::error(Code::UnknownStep, span, format!("there is no step `{id}` in this {here}"))
                     .help(help()))
             }
             (Some(StepName { kind: Some(own), span: at, .. }), Some(kind)) if *own != kind => {
                 let message = format!("the step `{id}` is of kind `{own}`, expected `{kind}`");
                 Err(Diagnostic::error(Code::InvalidValue, span, message).also(*at, "this step").help(help()))
             }
-            _ => self.step(site.stage, site.role, &[id.to_owned()], span),
+            _ => self.step(site, &[id.to_owned()], span),
         }
     }
 
@@ -210,24 +230,27 @@ impl Names {
             .maybe_help(did_you_mean(name, known).or_else(nothing)))
     }
 
-    fn step(
-        &self,
-        stage: Option<usize>,
-        role: Option<Role>,
-        path: &[String],
-        span: Span,
-    ) -> Result<Target, Diagnostic> {
-        let Some((_, steps)) = stage.and_then(|stage| self.stages.get_index(stage)) else {
+    /// The steps that `steps` means at `site`.
+    fn steps_at<'s>(&'s self, site: Site<'s>) -> Option<&'s StepNames> {
+        site.part.or_else(|| self.stages.get_index(site.stage?).map(|(_, names)| names))
+    }
+
+    fn step(&self, site: Site<'_>, path: &[String], span: Span) -> Result<Target, Diagnostic> {
+        let Some(steps) = self.steps_at(site) else {
             return Err(Diagnostic::error(Code::UnknownName, span, "`steps` has values only in a stage file")
                 .help("name the stage too: `stages.STAGE.steps.STEP.outputs.NAME`"));
         };
-        if role.is_none() {
+        if site.role.is_none() {
             return Err(Diagnostic::error(Code::UnknownName, span, "a stage's own keys come before its steps")
                 .help("move this to a step, or refer to another stage: `stages.STAGE.steps.STEP.outputs.NAME`"));
         }
-        let Some(id) = path.first() else { return Ok(Target::Dynamic) };
-        let known = self.check_step(steps, path, None, span)?;
-        Ok(if known { Target::Step(id.clone()) } else { Target::Lost })
+        let Some(id) = path.first() else {
+            let any = steps.steps.values().any(|step| !step.secret.is_empty());
+            return Ok(if any { Target::Secret } else { Target::Dynamic });
+        };
+        let here = if site.part.is_some() { Here::Part } else { Here::Stage };
+        let known = self.check_step(steps, path, here, span)?;
+        Ok(if known { Target::Step(id.clone(), steps.carries(path)) } else { Target::Lost })
     }
 
     fn stage(&self, here: Option<usize>, path: &[String], span: Span) -> Result<Target, Diagnostic> {
@@ -246,9 +269,10 @@ impl Names {
         }
         match path.get(1).map(String::as_str) {
             Some("steps") if path.len() > 2 => {
-                if !self.check_step(steps, &path[2..], Some(name), span)? {
+                if !self.check_step(steps, &path[2..], Here::Other(name), span)? {
                     return Ok(Target::Lost);
                 }
+                return Ok(Target::Stage(index, steps.carries(&path[2..])));
             }
             Some("steps" | "state") | None => {}
             Some(other) => {
@@ -256,7 +280,9 @@ impl Names {
                     .maybe_help(did_you_mean(other, ["steps", "state"])));
             }
         }
-        Ok(Target::Stage(index))
+        let any = path.get(1).is_none_or(|field| field == "steps");
+        let secret = any && steps.steps.values().any(|step| !step.secret.is_empty());
+        Ok(Target::Stage(index, if secret { Carries::Secret } else { Carries::Plain }))
     }
 
     /// A stage that has a step of this id.
@@ -266,21 +292,21 @@ impl Names {
     }
 
     /// `path` is `STEP.outputs.NAME`, or a beginning of it. `false` where another fault may hide the step.
-    fn check_step(
-        &self,
-        steps: &StepNames,
-        path: &[String],
-        stage: Option<&str>,
-        span: Span,
-    ) -> Result<bool, Diagnostic> {
+    fn check_step(&self, steps: &StepNames, path: &[String], here: Here<'_>, span: Span) -> Result<bool, Diagnostic> {
         let id = &path[0];
         let Some(step) = steps.steps.get(id) else {
             if steps.partial {
                 return Ok(false);
             }
-            let place = stage.map_or_else(|| "this stage".to_owned(), |stage| format!("stage `{stage}`"));
+            let place = match here {
+                Here::Stage => "this stage".to_owned(),
+                Here::Part => "this part".to_owned(),
+                Here::Other(stage) => format!("stage `{stage}`"),
+            };
             let help = match self.stage_of(id) {
-                Some(other) if stage.is_none() => format!("stage `{other}` has one: `stages.{other}.steps.{id}`"),
+                Some(other) if matches!(here, Here::Stage) => {
+                    format!("stage `{other}` has one: `stages.{other}.steps.{id}`")
+                }
                 _ => did_you_mean(id, steps.steps.keys().map(String::as_str))
                     .unwrap_or_else(|| format!("add the step `{id}` to `steps:` of {place}")),
             };
@@ -309,11 +335,34 @@ impl Names {
     }
 }
 
+/// Whose steps a reference means.
+#[derive(Debug, Clone, Copy)]
+enum Here<'a> {
+    Stage,
+    Part,
+    Other(&'a str),
+}
+
+impl StepNames {
+    /// Whether `path`, a beginning of `STEP.outputs.NAME`, leads to a secret.
+    fn carries(&self, path: &[String]) -> Carries {
+        let secret = path.first().and_then(|id| self.steps.get(id)).is_some_and(|step| match path.get(1) {
+            Some(field) if field == "outputs" => {
+                path.get(2).map_or(!step.secret.is_empty(), |name| step.secret.contains(name))
+            }
+            Some(_) => false,
+            None => !step.secret.is_empty(),
+        });
+        if secret { Carries::Secret } else { Carries::Plain }
+    }
+}
+
 /// The names that an expression may begin with at `site`.
 fn roots(site: Site<'_>, cel: bool) -> Vec<&'static str> {
-    let mut roots = vec!["vars", "secrets", "env", "run", "stages"];
+    let mut roots = vec!["vars", "secrets", "env", "run"];
     let mut add = |name, stands: bool| roots.extend(stands.then_some(name));
-    add("steps", site.stage.is_some() && site.role.is_some());
+    add("stages", site.part.is_none());
+    add("steps", (site.stage.is_some() || site.part.is_some()) && site.role.is_some());
     add("item", site.item != Item::Nothing);
     add("params", site.params.is_some());
     add("self", cel);

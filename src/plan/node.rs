@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::args::Args;
 use super::definition::Definition;
 use super::paths;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -42,6 +43,59 @@ pub struct PlanStage {
     pub nodes: Vec<NodeId>,
 }
 
+/// A part of the plan, by its index: each use of a part file is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartId(pub u32);
+
+impl PartId {
+    /// As an index into the plan's parts.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A use of a part: the nodes of its steps belong to the graph of their stage.
+#[derive(Debug)]
+pub struct PlanPart {
+    /// Its name in the stage: `database`, `database[eu]`, `shop.database`.
+    pub name: String,
+    /// The part's file, or its name under `parts:`.
+    pub path: String,
+    /// The id of the step that uses it.
+    pub step: String,
+    /// Its stage.
+    pub stage: StageId,
+    /// The part in which it is used.
+    pub outer: Option<PartId>,
+    /// The value of `item` for `args`, `when` and `env`, with `for_each`.
+    pub item: Option<Written>,
+    /// The values of its parameters, in terms of the caller.
+    pub args: Args,
+    /// All of it is skipped when false.
+    pub when: Option<Expr>,
+    /// Environment for all its steps.
+    pub env: Vec<(String, Template)>,
+    /// The limit for all of it.
+    pub timeout: Option<Duration>,
+    /// What the caller sees of it, in terms of the part.
+    pub outputs: Vec<PartOutput>,
+    /// Nodes of the caller to which `args`, `when` and `env` refer.
+    pub refers: Vec<NodeId>,
+    /// Its nodes, those of the parts that it uses included.
+    pub nodes: Vec<NodeId>,
+}
+
+/// An output of a part.
+#[derive(Debug)]
+pub struct PartOutput {
+    /// Its name.
+    pub name: String,
+    /// Its value, to be rendered with what the part's steps published.
+    pub value: Node,
+    /// Whether it carries a secret.
+    pub secret: bool,
+}
+
 /// A node of the graph.
 #[derive(Debug)]
 pub struct PlanNode {
@@ -51,7 +105,7 @@ pub struct PlanNode {
     pub stage: StageId,
     /// Its role: steps run first; `on_failure` when a step or the gate failed; `finally` when all that is over.
     pub role: Role,
-    /// The id the file gives it; `gate` for a gate.
+    /// The id that its file gives it, of a stage or a part; `gate` for a gate.
     pub step: String,
     /// The value of `item`, with `for_each`.
     pub item: Option<Written>,
@@ -85,6 +139,8 @@ pub struct PlanNode {
     pub cache: Vec<String>,
     /// Must not run twice without somebody saying so.
     pub once: bool,
+    /// The part that it belongs to.
+    pub part: Option<PartId>,
     /// What it does.
     pub work: Work,
 }
@@ -174,8 +230,8 @@ pub struct PlanAssertion {
     pub tolerate: Tolerate,
     /// Its failure only warns.
     pub warning: bool,
-    /// The values of the parameters of the gate file that it stands in: a mapping, as `params` in expressions.
-    pub params: Option<Arc<Written>>,
+    /// The values of the parameters of the gate file that it is in: `params` in expressions.
+    pub params: Option<Arc<Args>>,
 }
 
 /// What was written under a kind's key: decoded already, or waiting for values that only the run knows.

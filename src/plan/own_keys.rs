@@ -31,7 +31,7 @@ pub(super) fn fits(shape: &Shape, node: &Node, open: &[&str], files: &Files, out
         names: &names,
         sources: &files.sources,
         root: &files.root,
-        site: Site { stage: None, role: None, item: Item::Nothing, params: None },
+        site: Site { stage: None, role: None, item: Item::Nothing, params: None, part: None },
         statics: &statics,
         of: None,
         found: Found::default(),

@@ -1,116 +1,183 @@
-//! Parameters of gate files: what is declared, what `with:` and the command line give, and the values that come of it.
+//! Parameters of gate files and parts: what is declared, what `with:` and the command line give, and the values that come of it.
 
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::args::{Args, OpenArg};
 use super::body::{Place, only};
 use super::build::{Workshop, site};
 use super::declared::{Declared, Given, is_declaration};
+use super::definition::Definer;
+use super::judge::Found;
 use super::load::render_static;
-use super::salvage::{is_partial, is_told};
+use super::names::Target;
+use super::salvage::{is_partial, is_told, is_torn};
 use super::typed::{fit, typed};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::document::{Entry, Node, Spelled, Value, Written};
 use crate::expr::Scope;
 use crate::source::Span;
+use crate::spec::TypeSpec;
 
-/// The values of a gate file's parameters.
-#[derive(Debug, Default)]
+/// The values of the parameters of a gate file or a part.
+#[derive(Debug, Default, Clone)]
 pub(super) struct Params {
     pub values: IndexMap<String, serde_json::Value>,
     /// How numbers in them are written.
     pub spelled: Spelled,
     /// Where the values are written.
     pub places: IndexMap<String, Span>,
-    /// Those whose value is wrong or missing, which was told.
+    /// Those whose value is wrong or missing, which was reported.
     pub lost: Vec<String>,
     /// Whether there may be others, in what could not be read.
     pub partial: bool,
     /// The declarations of those that have one.
     pub declared: IndexMap<String, Declared>,
+    /// Those whose value only the run knows.
+    pub open: IndexMap<String, OpenArg>,
+}
+
+/// The [`Owner::what`] of a part.
+pub(super) const PART: &str = "part";
+
+/// Whose parameters they are.
+#[derive(Clone, Copy)]
+pub(super) struct Owner<'a> {
+    /// `gate file` or `part`.
+    pub what: &'static str,
+    /// Its path or name.
+    pub path: &'a str,
+    /// The file.
+    pub file: &'a Node,
+    /// Where it is used.
+    pub span: Span,
+    /// Whether the command line gives the values.
+    pub by_option: bool,
 }
 
 impl Workshop<'_> {
-    /// The values of a gate file's parameters.
-    pub fn params(&mut self, file: &Node, item: &Node, path: &str, with: Params, by_option: bool) -> Params {
-        let span = item.get("use").map_or(item.span, |using| using.span);
-        let statics = Arc::clone(&self.statics);
-        let shape = Arc::clone(&self.shapes.gate_keys);
-        // Its assertions are looked at one by one.
-        let mut keys = only(file, |_| true);
+    /// The parameters that a file declares, with their defaults; read once.
+    fn declared_params(&mut self, owner: Owner<'_>) -> Params {
+        if let Some(known) = self.declared.get(&owner.file.span) {
+            return Params::clone(known);
+        }
+        let statics = Arc::clone(&self.vars_only);
+        let shape = Arc::clone(if owner.what == PART { &self.shapes.part_keys } else { &self.shapes.gate_keys });
+        // What it holds is checked piece by piece.
+        let mut keys = only(owner.file, |_| true);
         if let Value::Map(entries) = &mut keys.value {
-            for entry in entries.iter_mut().filter(|entry| entry.key == "assertions") {
-                if let Value::List(items) = &mut entry.node.value {
-                    items.clear();
+            for entry in entries.iter_mut().filter(|entry| entry.key != "params") {
+                match &mut entry.node.value {
+                    Value::List(items) => items.clear(),
+                    Value::Map(entries) => entries.clear(),
+                    _ => {}
                 }
             }
         }
         let found = self.inspect(&keys, &shape, Place::new(site(None, None), &statics));
         for span in found.iter().flat_map(|found| &found.waits) {
-            let message = "parameters of a gate file must be known before the run";
+            let message = format!("defaults of a {}'s parameters must be known before the run", owner.what);
             self.out.push(Diagnostic::error(Code::InvalidTemplate, *span, message).help("use `vars.NAME`, or `null`"));
         }
         let sound = found.is_some_and(|found| !found.dynamic && !found.lost);
-        let mut params = declared(file.get("params"), &statics, sound, self.out);
-        params.partial |= file.entry("params").is_some_and(|entry| is_partial(entry, self.out));
-        let known: Vec<String> = params.names().map(str::to_owned).collect();
-        for name in with.names() {
-            if known.iter().any(|known| known == name) {
-                let declared = file.get("params").and_then(|params| params.get(name)).map(|node| node.span);
-                let how = Typing { by_option, path, declared: declared.unwrap_or(span) };
-                if let Some(problem) = params.take(name, &with, &how) {
-                    self.out.push(problem);
-                }
-            } else if !params.partial {
-                let at = item.get("with").and_then(|with| with.entry(name)).map_or(span, |entry| entry.key_span);
-                let help = did_you_mean(name, known.iter().map(String::as_str));
-                self.out.push(
-                    Diagnostic::error(
-                        Code::UnknownName,
-                        at,
-                        format!("the gate file `{path}` has no parameter `{name}`"),
-                    )
-                    .help(help.unwrap_or_else(|| format!("add `params: {{ {name}: null }}` to the gate file"))),
-                );
-            }
-        }
-        if with.partial {
-            // The value may stand in what could not be read.
-            let missing = params.values.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| name.clone());
-            params.lost.extend(missing.collect::<Vec<_>>());
-        }
-        for name in known {
-            if params.values.get(&name).is_some_and(serde_json::Value::is_null) && !params.lost.contains(&name) {
-                let at = item.get("with").and_then(|with| with.get(&name)).map_or(span, |node| node.span);
-                self.out.push(
-                    Diagnostic::error(
-                        Code::MissingKey,
-                        at,
-                        format!("the gate file `{path}` needs the parameter `{name}`"),
-                    )
-                    .help(if by_option {
-                        format!("add `--param {name}=…`")
-                    } else {
-                        format!("add `with: {{ {name}: … }}`")
-                    }),
-                );
-                params.lost.push(name);
-            }
-        }
-        params.values.retain(|name, _| !params.lost.contains(name));
+        let mut params = declared(owner.file.get("params"), &statics, sound, self.out);
+        params.partial |= owner.file.entry("params").is_some_and(|entry| is_partial(entry, self.out));
+        self.declared.insert(owner.file.span, Arc::new(params.clone()));
         params
     }
-}
 
-/// How a parameter's value takes its type.
-struct Typing<'a> {
-    /// Whether it is from the command line.
-    by_option: bool,
-    /// The gate file.
-    path: &'a str,
-    /// Where the parameter is declared.
-    declared: Span,
+    /// The values of the parameters: those that `with` gives, and the defaults of the others. What `with` refers to.
+    pub fn arguments(&mut self, owner: Owner<'_>, with: Option<&Node>, place: Place<'_>) -> (Params, Found) {
+        let mut params = self.declared_params(owner);
+        let mut found = Found::default();
+        let known: Vec<String> = params.names().map(str::to_owned).collect();
+        let is_known = |name: &str| known.iter().any(|known| known == name);
+        let lost_with =
+            with.is_some_and(|node| !matches!(node.value, Value::Map(_) | Value::Null) || is_told(node, self.out));
+        for entry in with.map(Node::entries).unwrap_or_default() {
+            if is_known(&entry.key) {
+                self.argument(&mut params, entry, owner, place, &mut found);
+            } else if !params.partial {
+                let help = did_you_mean(&entry.key, known.iter().map(String::as_str));
+                let (what, path, name) = (owner.what, owner.path, &entry.key);
+                let message = format!("the {what} `{path}` has no parameter `{name}`");
+                let add = || format!("add `params: {{ {name}: null }}` to the {what}");
+                self.out
+                    .push(Diagnostic::error(Code::UnknownName, entry.key_span, message).help(help.unwrap_or_else(add)));
+                // What is wrong with its value is reported all the same.
+                let any = Arc::clone(&self.shapes.any);
+                self.inspect(&entry.node, &any, place);
+            }
+        }
+        let partial = lost_with || with.is_some_and(|with| is_torn(with.span, self.out));
+        for name in known {
+            let missing = params.values.get(&name).is_some_and(serde_json::Value::is_null);
+            if !missing || params.lost.contains(&name) {
+                continue;
+            }
+            // With a part of `with` that could not be read the value may be in there.
+            if !partial {
+                let at = with.and_then(|with| with.get(&name)).map_or(owner.span, |node| node.span);
+                let message = format!("the {} `{}` needs the parameter `{name}`", owner.what, owner.path);
+                let help = if owner.by_option {
+                    format!("add `--param {name}=…`")
+                } else {
+                    format!("add `with: {{ {name}: … }}`")
+                };
+                self.out.push(Diagnostic::error(Code::MissingKey, at, message).help(help));
+            }
+            params.lost.push(name);
+        }
+        let Params { values, lost, open, .. } = &mut params;
+        values.retain(|name, _| !lost.contains(name));
+        open.retain(|name, _| !lost.contains(name));
+        (params, found)
+    }
+
+    /// One value that `with` gives.
+    fn argument(&mut self, params: &mut Params, entry: &Entry, owner: Owner<'_>, place: Place<'_>, found: &mut Found) {
+        let name = entry.key.as_str();
+        let secret = params.declared.get(name).is_some_and(|declared| declared.kind == TypeSpec::Secret);
+        let shape = Arc::clone(if secret { &self.shapes.secret_text } else { &self.shapes.any });
+        params.lost.retain(|lost| lost != name);
+        params.places.insert(name.to_owned(), entry.node.span);
+        let before = self.out.len();
+        let own = self.inspect(&entry.node, &shape, place);
+        for problem in self.out.since(before).iter_mut().filter(|problem| problem.code == Code::SecretMisplaced) {
+            let declare = format!("declare the parameter as one: `params: {{ {name}: {{ type: secret }} }}`");
+            problem.help = Some(declare);
+        }
+        let Some(own) = own.filter(|own| !own.lost && !is_told(&entry.node, self.out)) else {
+            params.lost.push(name.to_owned());
+            return;
+        };
+        let (dynamic, carries) = (own.dynamic, own.secret);
+        found.add(own);
+        if secret && !carries && entry.node.value != Value::Null {
+            let message = format!("the parameter `{name}` of `{}` is a secret, and this is none", owner.path);
+            let problem = Diagnostic::error(Code::WrongType, entry.node.span, message)
+                .help("give `${{ secrets.NAME }}`, or a text that holds it");
+            let at = params.declared.get(name).map_or(owner.span, |declared| declared.span);
+            self.out.push(problem.also(at, "declared here"));
+            params.lost.push(name.to_owned());
+            return;
+        }
+        if dynamic {
+            params.values.shift_remove(name);
+            let declared = params.declared.get(name).cloned();
+            let arg = OpenArg { name: name.to_owned(), value: entry.node.clone(), secret: carries, declared };
+            params.open.insert(name.to_owned(), arg);
+            return;
+        }
+        let Some(value) = render_static(&entry.node, place.statics, self.out).map(std::borrow::Cow::into_owned) else {
+            params.lost.push(name.to_owned());
+            return;
+        };
+        if let Some(problem) = params.take(name, value, owner) {
+            self.out.push(problem);
+        }
+    }
 }
 
 impl Params {
@@ -123,41 +190,36 @@ impl Params {
         self.spelled.set(name, &Spelled::of(value));
     }
 
-    /// Takes over what `other` says of a parameter, as a value of the parameter's type; what is wrong with it.
-    fn take(&mut self, name: &str, other: &Params, how: &Typing<'_>) -> Option<Diagnostic> {
-        // Of a parameter whose own value is wrong the type is not known.
-        let declared = self.values.get(name).map(|value| Node::from_json(value, how.declared).value);
-        self.lost.retain(|lost| lost != name);
-        let place = other.places.get(name).copied();
-        if let Some(place) = place {
-            self.places.insert(name.to_owned(), place);
-        }
-        let Some(value) = other.values.get(name) else {
+    /// Takes over a value, as one of the parameter's type; what is wrong with it.
+    fn take(&mut self, name: &str, given: Node, owner: Owner<'_>) -> Option<Diagnostic> {
+        if let Some(number) = given.non_finite() {
             self.lost.push(name.to_owned());
-            return None;
-        };
-        let given = Written { value: value.clone(), spelled: other.spelled.below(name) };
-        let given = given.node(place.unwrap_or(how.declared));
-        if let Some(declaration) = self.declared.get(name).filter(|_| given.value != Value::Null) {
-            let (span, read) = (given.span, if how.by_option { Given::Typed } else { Given::Written });
-            return match declaration.take(given, read) {
+            return Some(not_finite(name, number));
+        }
+        let (span, path) = (given.span, owner.path);
+        if let Some(declared) = self.declared.get(name).filter(|_| given.value != Value::Null) {
+            let how = if owner.by_option { Given::Typed } else { Given::Written };
+            return match declared.take(given, how) {
                 Ok(node) => {
                     self.set(name, &node);
                     None
                 }
                 Err(problem) => {
-                    let (expected, at) = (declaration.expected(), declaration.span);
+                    let (expected, at) = (declared.expected(), declared.span);
                     self.lost.push(name.to_owned());
-                    let message = format!("the parameter `{name}` of `{}` {problem}", how.path);
+                    let message = format!("the parameter `{name}` of `{path}` {problem}");
                     let found = Diagnostic::error(problem.code(), span, message).help(format!("give {expected}"));
                     Some(found.also(at, "declared here"))
                 }
             };
         }
-        let declared = declared.unwrap_or(Value::Null);
+        let declared =
+            owner.file.get("params").and_then(|params| params.get(name)).map_or(owner.span, |node| node.span);
+        // Of a parameter whose own value is wrong the type is not known.
+        let like = self.values.get(name).map_or(Value::Null, |value| Node::from_json(value, declared).value);
         let fitted = match given.as_text() {
-            Some(text) if how.by_option => typed(text, &declared, given.span),
-            _ => fit(given.clone(), &declared),
+            Some(text) if owner.by_option => typed(text, &like, span),
+            _ => fit(given, &like),
         };
         match fitted {
             Ok(node) => {
@@ -166,17 +228,51 @@ impl Params {
             }
             Err(misfit) => {
                 self.lost.push(name.to_owned());
-                let (gives, path) = (if how.by_option { "--param" } else { "with" }, how.path);
+                let gives = if owner.by_option { "--param" } else { "with" };
                 let message = format!(
                     "`{gives}` gives {} for the parameter `{name}`, which is {} in `{path}`",
                     misfit.given, misfit.declared
                 );
-                let help = format!("give {}, or change the value in the gate file's `params:`", misfit.declared);
-                let problem = Diagnostic::error(Code::WrongType, given.span, message).help(help);
-                Some(problem.also(how.declared, "declared here"))
+                let help = format!("give {}, or change the value in the {}'s `params:`", misfit.declared, owner.what);
+                let problem = Diagnostic::error(Code::WrongType, span, message).help(help);
+                Some(problem.also(declared, "declared here"))
             }
         }
     }
+
+    /// What a reference to one of them leads to; to all of them where `name` is absent.
+    pub fn target(&self, name: Option<&str>) -> Target {
+        let mut named = self.open.values().filter(|arg| name.is_none_or(|name| arg.name == name)).peekable();
+        match (named.peek().is_some(), named.any(|arg| arg.secret)) {
+            (_, true) => Target::Secret,
+            (true, false) => Target::Dynamic,
+            (false, false) => Target::Static,
+        }
+    }
+
+    /// Their values, as far as they are known, in a definition.
+    pub fn define(&self, definer: &mut Definer, span: Span) {
+        for (name, value) in &self.values {
+            let value = Written { value: value.clone(), spelled: self.spelled.below(name) };
+            definer.word(name).tree(&value.node(span));
+        }
+        for (name, arg) in &self.open {
+            definer.word(name).tree(&arg.value);
+        }
+    }
+
+    /// As a run takes them; `outer` are those of the gate file that uses this one.
+    pub fn args(&self, outer: Option<Arc<Args>>) -> Args {
+        let values = self.values.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let known = Written { value: serde_json::Value::Object(values), spelled: self.spelled.clone() };
+        Args { known, open: self.open.values().cloned().collect(), outer }
+    }
+}
+
+fn not_finite(name: &str, number: &Node) -> Diagnostic {
+    let help = "JSON holds no such number; quote it if it is text";
+    let message = format!("`{name}`: `{}` is not a finite number", number.scalar_text().unwrap_or_default());
+    Diagnostic::error(Code::InvalidValue, number.span, message).help(help)
 }
 
 /// The parameters that `params:` declares, with their defaults; `null` where one must be given.
@@ -224,8 +320,8 @@ fn declared(node: Option<&Node>, statics: &Scope, aloud: bool, out: &mut Diagnos
     params
 }
 
-/// The values of a mapping by name; those that have none are lost. What is wrong is told where `aloud`; else it was.
-pub(super) fn given(node: Option<&Node>, statics: &Scope, aloud: bool, out: &mut Diagnostics) -> Params {
+/// The values of a mapping by name; those that have none are lost. What is wrong is reported where `aloud`; else it was.
+fn given(node: Option<&Node>, statics: &Scope, aloud: bool, out: &mut Diagnostics) -> Params {
     let mut params = Params::default();
     let entries = node.map(Node::entries).unwrap_or_default();
     params.partial = node.is_some_and(|node| !matches!(node.value, Value::Map(_) | Value::Null) || is_told(node, out));
@@ -234,10 +330,7 @@ pub(super) fn given(node: Option<&Node>, statics: &Scope, aloud: bool, out: &mut
         match render_quietly(node, statics, aloud, out).filter(|_| !is_told(node, out)) {
             Some(value) => {
                 if let Some(number) = value.non_finite() {
-                    let help = "JSON holds no such number; quote it if it is text";
-                    let message =
-                        format!("`{key}`: `{}` is not a finite number", number.scalar_text().unwrap_or_default());
-                    out.push(Diagnostic::error(Code::InvalidValue, number.span, message).help(help));
+                    out.push(not_finite(key, number));
                     params.lost.push(key.clone());
                 } else {
                     params.values.insert(key.clone(), value.to_json());
@@ -251,6 +344,6 @@ pub(super) fn given(node: Option<&Node>, statics: &Scope, aloud: bool, out: &mut
 }
 
 pub(super) fn render_quietly(node: &Node, statics: &Scope, aloud: bool, out: &mut Diagnostics) -> Option<Node> {
-    let mut told = Diagnostics::default();
-    render_static(node, statics, if aloud { out } else { &mut told }).map(std::borrow::Cow::into_owned)
+    let mut unheard = Diagnostics::default();
+    render_static(node, statics, if aloud { out } else { &mut unheard }).map(std::borrow::Cow::into_owned)
 }

@@ -8,7 +8,9 @@ use indexmap::IndexMap;
 use super::body::{Place, only};
 use super::build::{Built, GROUPS, Outer, Workshop, site};
 use super::cycles::{self, Wait};
-use super::node::StageId;
+use super::ends::{Ends, Placed};
+use super::names::Site;
+use super::node::{PlanNode, StageId};
 use super::step::StepParts;
 use crate::diagnostic::{Code, Diagnostic, closest, did_you_mean};
 use crate::document::{Entry, Node};
@@ -20,11 +22,14 @@ use crate::spec::When;
 /// Builds the nodes of one stage.
 pub(super) struct StageBuilder<'w, 'a> {
     shop: &'w mut Workshop<'a>,
-    stage: Option<usize>,
+    /// Where its steps are: of a stage, of a part, or of the pipeline.
+    at: Site<'w>,
     node: &'w Node,
     built: Built,
-    /// The steps by id: their group, and their nodes by index into `built.nodes`.
-    steps: IndexMap<String, (Role, Vec<usize>)>,
+    /// The steps by id.
+    steps: IndexMap<String, Placed>,
+    /// The gate of a part, by index into `built.nodes`.
+    part_gate: Option<usize>,
     /// Between steps, by their index in `steps`.
     waits: Vec<Wait>,
 }
@@ -32,23 +37,60 @@ pub(super) struct StageBuilder<'w, 'a> {
 impl<'w, 'a> StageBuilder<'w, 'a> {
     /// For the stage file `node`, the `index`th of the pipeline.
     pub fn new(shop: &'w mut Workshop<'a>, index: usize, node: &'w Node) -> Self {
-        StageBuilder::at(shop, Some(index), node)
+        StageBuilder::at(shop, site(Some(index), None), node)
     }
 
-    fn at(shop: &'w mut Workshop<'a>, stage: Option<usize>, node: &'w Node) -> Self {
-        StageBuilder { shop, stage, node, built: Built::default(), steps: IndexMap::new(), waits: Vec::new() }
+    pub fn at(shop: &'w mut Workshop<'a>, at: Site<'w>, node: &'w Node) -> Self {
+        let (built, steps, waits) = (Built::default(), IndexMap::new(), Vec::new());
+        StageBuilder { shop, at, node, built, steps, part_gate: None, waits }
     }
 
     /// Builds everything; what is wrong was told.
     pub fn build(mut self) -> Built {
         self.keys();
-        let count = GROUPS.iter().map(|(key, _)| self.node.get(key).map_or(0, |steps| steps.entries().len())).sum();
+        self.steps(&GROUPS);
+        if let Some(gate) = self.node.get("gate").filter(|gate| !gate.items().is_empty()) {
+            let (gate, refers) = self.shop.gate(self.at, Role::Gate, gate);
+            self.built.refers.extend(refers.stages);
+            self.built.nodes.push(gate);
+        }
+        self.cover();
+        self.knots();
+        self.built
+    }
+
+    /// Builds the steps and gate of a part, whose nodes are added to those of its stage. What is wrong was reported.
+    pub fn build_part(mut self, mut built: Built) -> Built {
+        std::mem::swap(&mut self.built, &mut built);
+        let role = self.at.role.unwrap_or(Role::Step);
+        self.steps(&[("steps", role)]);
+        if let Some(gate) = self.node.get("gate").filter(|gate| !gate.items().is_empty()) {
+            self.gate_of_part(gate, role);
+        }
+        self.cover();
+        self.knots();
+        self.built
+    }
+
+    /// The gate of a part: it waits for all its steps.
+    fn gate_of_part(&mut self, gate: &Node, role: Role) {
+        let (gate, refers) = self.shop.gate(self.at, role, gate);
+        self.built.refers.extend(refers.stages);
+        let needs = self.steps.values().flat_map(|step| step.ends().iter().map(|index| node_id(*index))).collect();
+        self.part_gate = Some(self.built.nodes.len());
+        self.built.nodes.push(PlanNode { needs, ..gate });
+    }
+
+    /// Builds the steps of these groups.
+    fn steps(&mut self, groups: &[(&str, Role)]) {
+        let count = groups.iter().map(|(key, _)| self.node.get(key).map_or(0, |steps| steps.entries().len())).sum();
         let mut parts: Vec<StepParts> = Vec::with_capacity(count);
         // The gate's too.
         self.built.nodes.reserve_exact(count + 1);
         let mut seen: HashMap<&str, Span> = HashMap::with_capacity(count);
-        for (key, role) in GROUPS {
-            for entry in self.node.get(key).map(Node::entries).unwrap_or_default() {
+        let node = self.node;
+        for (key, role) in groups {
+            for entry in node.get(key).map(Node::entries).unwrap_or_default() {
                 if let Some(first) = seen.insert(&entry.key, entry.key_span) {
                     self.shop.out.push(
                         Diagnostic::error(
@@ -61,18 +103,15 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
                         .help("steps, on_failure and finally share one set of names"),
                     );
                 }
-                parts.push(self.shop.step(self.stage, role, entry, &mut self.built.nodes));
+                let at = Site { role: Some(*role), ..self.at };
+                let before = self.shop.out.len();
+                parts.push(self.shop.step(at, entry, &mut self.built));
+                if let Some(params) = at.params.filter(|_| at.part.is_some()) {
+                    self.shop.blame(&entry.node, params, before);
+                }
             }
         }
         self.place(parts);
-        if let Some(gate) = self.node.get("gate").filter(|gate| !gate.items().is_empty()) {
-            let (gate, refers) = self.shop.gate(self.stage, Role::Gate, gate);
-            self.built.refers.extend(refers.stages);
-            self.built.nodes.push(gate);
-        }
-        self.cover();
-        self.knots();
-        self.built
     }
 
     /// `when` and `env` of the stage itself.
@@ -80,7 +119,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         let keys = only(self.node, |entry| matches!(entry.key.as_str(), "when" | "env"));
         let shape = Arc::clone(&self.shop.shapes.step_keys);
         let statics = Arc::clone(&self.shop.statics);
-        let Some(found) = self.shop.inspect(&keys, &shape, Place::new(site(self.stage, None), &statics)) else {
+        let Some(found) = self.shop.inspect(&keys, &shape, Place::new(self.at, &statics)) else {
             return;
         };
         self.built.refers.extend(found.stages);
@@ -92,9 +131,11 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
     fn place(&mut self, mut parts: Vec<StepParts>) {
         self.steps.reserve_exact(parts.len());
         for part in &mut parts {
-            let (_, nodes) = self.steps.entry(part.id.clone()).or_insert((part.role, Vec::new()));
-            nodes.reserve_exact(part.nodes.len());
-            nodes.extend(part.nodes.clone());
+            let is_part = !part.parts.is_empty();
+            let ends = is_part.then(|| Ends::of(&self.built.nodes, part.nodes.clone()));
+            let placed = self.steps.entry(part.id.clone()).or_insert_with(|| Placed::new(part.role));
+            placed.nodes.extend(part.nodes.clone());
+            placed.ends = ends.map(Box::new);
             self.built.refers.append(&mut part.refers);
         }
         for part in parts {
@@ -112,23 +153,32 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
             for (name, span) in &part.during {
                 self.covers(&part, name, *span);
             }
+            if !part.parts.is_empty() {
+                let steps = part.uses.iter().filter_map(|(name, _)| self.steps.get(name));
+                let mut refers: Vec<NodeId> =
+                    steps.flat_map(|step| step.nodes.iter().map(|index| node_id(*index))).collect();
+                refers.sort_unstable();
+                refers.dedup();
+                part.parts.iter().for_each(|index| self.built.parts[*index].refers.clone_from(&refers));
+            }
         }
     }
 
     fn role_of(&self, id: &str) -> Option<Role> {
-        self.steps.get(id).map(|(role, _)| *role)
+        self.steps.get(id).map(|step| step.role)
     }
 
     /// A need that names another stage: only this step waits for it. `false` where the name means a step.
     fn after(&mut self, part: &StepParts, name: &str, span: Span) -> bool {
-        if part.role != Role::Step || self.steps.contains_key(name) {
+        if part.role != Role::Step || self.at.part.is_some() || self.steps.contains_key(name) {
             return false;
         }
-        let Some(other) = self.shop.names.stages.get_index_of(name).filter(|other| Some(*other) != self.stage) else {
+        let Some(other) = self.shop.names.stages.get_index_of(name).filter(|other| Some(*other) != self.at.stage)
+        else {
             return false;
         };
         self.built.after.push((other, span));
-        for index in self.steps.get(&part.id).map(|(_, nodes)| nodes.clone()).unwrap_or_default() {
+        for index in self.steps.get(&part.id).map(|step| step.begins().to_vec()).unwrap_or_default() {
             // Counted from the first stage of the file, until it is added to the plan.
             self.built.nodes[index].after.push(StageId(u32::try_from(other).unwrap_or(u32::MAX)));
         }
@@ -136,18 +186,16 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
     }
 
     fn edge(&mut self, part: &StepParts, name: &str, span: Span, how: &'static str) {
-        let (Some((to, _, (role, targets))), Some(from)) =
-            (self.steps.get_full(name), self.steps.get_index_of(&part.id))
-        else {
+        let (Some((to, _, target)), Some(from)) = (self.steps.get_full(name), self.steps.get_index_of(&part.id)) else {
             return self.unknown(part, name, span, "needs");
         };
-        if *role != part.role {
+        if target.role != part.role {
             return self.unknown(part, name, span, "needs");
         }
         self.waits.push(Wait { from, to, span, how });
-        for index in &self.steps[from].1 {
+        for index in self.steps[from].begins() {
             let needs = &mut self.built.nodes[*index].needs;
-            needs.extend(targets.iter().map(|target| node_id(*target)));
+            needs.extend(target.ends().iter().map(|target| node_id(*target)));
             needs.sort_unstable();
             needs.dedup();
         }
@@ -157,36 +205,37 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         if name == "gate" && part.role == Role::Step {
             return;
         }
-        let (Some((covered, _, (role, targets))), Some(own)) =
-            (self.steps.get_full(name), self.steps.get_index_of(&part.id))
+        let (Some((covered, _, target)), Some(own)) = (self.steps.get_full(name), self.steps.get_index_of(&part.id))
         else {
             return self.unknown(part, name, span, "runs during");
         };
-        if *role != part.role {
+        if target.role != part.role {
             return self.unknown(part, name, span, "runs during");
         }
         self.waits.push(Wait { from: covered, to: own, span, how: "starts only when up:" });
-        for index in &self.steps[own].1 {
-            self.built.nodes[*index].covers.extend(targets.iter().map(|target| node_id(*target)));
+        for index in &self.steps[own].nodes {
+            self.built.nodes[*index].covers.extend(target.nodes.iter().map(|target| node_id(*target)));
         }
     }
 
     fn unknown(&mut self, part: &StepParts, name: &str, span: Span, verb: &str) {
         let elsewhere = self.role_of(name).is_some();
         let names = &self.shop.names;
-        let among_stages = verb == "needs" && part.role == Role::Step;
+        let among_stages = verb == "needs" && part.role == Role::Step && self.at.part.is_none();
         if !elsewhere && (self.is_partial() || (among_stages && names.lost.stages.may_be(name))) {
             return;
         }
-        let own = self.stage.and_then(|stage| names.stages.get_index(stage)).map(|(name, _)| name.as_str());
+        let own = self.at.stage.and_then(|stage| names.stages.get_index(stage)).map(|(name, _)| name.as_str());
         let same: Vec<&str> = self
             .steps
             .iter()
-            .filter(|(other, (role, _))| **other != part.id && *role == part.role)
+            .filter(|(other, step)| **other != part.id && step.role == part.role)
             .map(|(other, _)| other.as_str())
             .collect();
         let help = if elsewhere {
             "steps, on_failure and finally run one after the other: remove it".to_owned()
+        } else if self.at.part.is_some() {
+            did_you_mean(name, same).unwrap_or_else(|| "a part's steps need only each other: remove it".to_owned())
         } else if own == Some(name) {
             let some = same.first().copied().unwrap_or("STEP");
             format!("`{name}` is this stage itself: name one of its steps, such as `{some}`")
@@ -212,7 +261,8 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
     /// Whether there may be steps here that could not be read.
     fn is_partial(&self) -> bool {
         let names = &self.shop.names;
-        match self.stage {
+        match self.at.stage {
+            _ if self.at.part.is_some() => self.at.part.is_some_and(|names| names.partial),
             Some(stage) => names.stages.get_index(stage).is_some_and(|(_, names)| names.partial),
             None => names.lost.finally,
         }
@@ -220,7 +270,8 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
 
     /// Steps that run during the gate, now that the gate has its place.
     fn cover(&mut self) {
-        let gate = self.built.nodes.iter().position(|node| node.role == Role::Gate);
+        let stage_gate = || self.built.nodes.iter().position(|node| node.role == Role::Gate);
+        let gate = if self.at.part.is_some() { self.part_gate } else { stage_gate() };
         let entries: Vec<&Entry> = self.node.get("steps").map(Node::entries).unwrap_or_default().iter().collect();
         for entry in entries {
             for item in entry.node.get("during").map(Node::items).unwrap_or_default() {
@@ -229,7 +280,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
                 }
                 match gate {
                     Some(gate) => {
-                        for index in self.steps.get(&entry.key).map(|(_, nodes)| nodes.clone()).unwrap_or_default() {
+                        for index in self.steps.get(&entry.key).map(|step| step.nodes.clone()).unwrap_or_default() {
                             self.built.nodes[index].covers.push(node_id(gate));
                         }
                     }
@@ -237,7 +288,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
                         Diagnostic::error(
                             Code::UnknownNeed,
                             item.span,
-                            format!("step \"{}\" runs during \"gate\", but this stage has no gate", entry.key),
+                            format!("step \"{}\" runs during \"gate\", but there is no gate here", entry.key),
                         )
                         .help("add `gate:` with at least one assertion"),
                     ),
@@ -255,24 +306,25 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
 
     /// The pipeline's own parts: `env`, the gate around everything, `finally`.
     pub fn outer(shop: &'w mut Workshop<'a>, node: &'w Node) -> Outer {
-        let mut builder = StageBuilder::at(shop, None, node);
+        let mut builder = StageBuilder::at(shop, site(None, None), node);
         builder.outer_keys();
         let env = std::mem::take(&mut builder.built.env);
         let mut parts = Vec::new();
         for entry in node.get("finally").map(Node::entries).unwrap_or_default() {
-            parts.push(builder.shop.step(None, Role::Finally, entry, &mut builder.built.nodes));
+            parts.push(builder.shop.step(site(None, Some(Role::Finally)), entry, &mut builder.built));
         }
         builder.place(parts);
         builder.knots();
         let finally = std::mem::take(&mut builder.built.nodes);
+        let parts = std::mem::take(&mut builder.built.parts);
         let mut gates = Vec::new();
         if let Some(gate) = node.get("gate").filter(|gate| !gate.items().is_empty()) {
             // Built twice, because a gate's decoded assertions belong to one node; complaints are told once.
-            gates.push(builder.shop.gate(None, Role::Gate, gate).0);
-            gates.push(builder.shop.gate(None, Role::Gate, gate).0);
+            gates.push(builder.shop.gate(site(None, None), Role::Gate, gate).0);
+            gates.push(builder.shop.gate(site(None, None), Role::Gate, gate).0);
         }
         let after = gates.pop().into_iter().collect();
-        Outer { env, before: gates, after, finally }
+        Outer { env, before: gates, after, finally, parts }
     }
 
     /// `env` of the pipeline.

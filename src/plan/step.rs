@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::body::Place;
-use super::build::{Workshop, site};
+use super::build::{Built, Workshop};
 use super::definition::{Definer, Definition};
 use super::gate::GATE;
 use super::judge::name_help;
@@ -14,6 +14,7 @@ use super::own_keys::template_in;
 use super::salvage::{is_cut_off, is_told, is_torn};
 use super::stage::{UNPLACED, condition};
 use super::step_labels::labels;
+use super::step_names::USE;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::document::{Entry, Node, Value, Written};
 use crate::event::{NodeOutline, Role};
@@ -33,6 +34,8 @@ pub(super) struct StepParts {
     pub uses: Vec<(String, Span)>,
     /// Other stages it refers to.
     pub refers: Vec<(usize, Span)>,
+    /// The parts that it uses itself, by index: several with `for_each`.
+    pub parts: Vec<usize>,
 }
 
 /// What a step is: a kind and what stands under it, or a gate.
@@ -40,6 +43,7 @@ pub(super) struct StepParts {
 enum Stands<'n> {
     Kind(&'static StepKind, &'n Node),
     Gate(&'n Node),
+    Part(&'n Node),
 }
 
 impl Stands<'_> {
@@ -47,13 +51,15 @@ impl Stands<'_> {
         match self {
             Stands::Kind(kind, _) => kind.name,
             Stands::Gate(_) => GATE,
+            Stands::Part(_) => USE,
         }
     }
 }
 
 impl Workshop<'_> {
-    /// The step at `entry`, its nodes added to `nodes`. What is wrong was told.
-    pub fn step(&mut self, stage: Option<usize>, role: Role, entry: &Entry, nodes: &mut Vec<PlanNode>) -> StepParts {
+    /// The step at `entry`, its nodes added to `built`. What is wrong was reported.
+    pub fn step(&mut self, at: Site<'_>, entry: &Entry, built: &mut Built) -> StepParts {
+        let role = at.role.unwrap_or(Role::Step);
         let names = |key: &str| -> Vec<(String, Span)> {
             let items = entry.node.get(key).map(Node::items).unwrap_or_default();
             let names = items.iter().filter(|item| template_in(item).is_none());
@@ -62,11 +68,12 @@ impl Workshop<'_> {
         let mut parts = StepParts {
             id: entry.key.clone(),
             role,
-            nodes: nodes.len()..nodes.len(),
+            nodes: built.nodes.len()..built.nodes.len(),
             needs: names("needs"),
             during: names("during"),
             uses: Vec::new(),
             refers: Vec::new(),
+            parts: Vec::new(),
         };
         // What a syntax error left of a step says nothing that its user wrote.
         if is_told(&entry.node, self.out)
@@ -83,18 +90,26 @@ impl Workshop<'_> {
             return parts;
         }
         let kinds = self.step_kinds(entry);
-        let keys = self.step_keys(stage, role, entry);
+        let keys = self.step_keys(at, entry);
         let sound = keys.is_some() && kinds.len() == 1;
+        let keys_are_sound = keys.is_some();
         let (keys, items) = keys.unwrap_or_default();
         match kinds.as_slice() {
             [Stands::Kind(kind, _)] => {
                 self.check_during(entry, kind.name, kind.during);
                 self.check_cache(entry, kind);
             }
-            [Stands::Gate(list)] => self.check_gate(stage, role, entry, list),
+            [Stands::Gate(list)] => self.check_gate(at, entry, list),
+            [Stands::Part(_)] => self.check_part(entry),
             _ => {}
         }
         let mut labels = items.as_deref().map(labels).unwrap_or_default().into_iter();
+        if let ([Stands::Part(using)], true) = (kinds.as_slice(), keys_are_sound) {
+            let labels = labels.collect();
+            self.part_step(at, entry, using, &keys, items, labels, built, &mut parts);
+            parts.nodes.end = built.nodes.len();
+            return parts;
+        }
         let items: Vec<Option<Written>> =
             items.map_or_else(|| vec![None], |items| items.into_iter().map(Some).collect());
         for item in items {
@@ -102,14 +117,15 @@ impl Workshop<'_> {
             for stands in &kinds {
                 let node = match stands {
                     Stands::Kind(kind, body) => {
-                        self.one(stage, role, entry, kind, body, &keys, item.clone(), label.clone(), &mut parts)
+                        self.one(at, entry, kind, body, &keys, item.clone(), label.clone(), &mut parts)
                     }
-                    Stands::Gate(list) => self.gate_step(stage, role, entry, list, &keys, &mut parts),
+                    Stands::Gate(list) => self.gate_step(at, entry, list, &keys, &mut parts),
+                    Stands::Part(_) => None,
                 };
-                nodes.extend(node.filter(|_| sound));
+                built.nodes.extend(node.filter(|_| sound));
             }
         }
-        parts.nodes.end = nodes.len();
+        parts.nodes.end = built.nodes.len();
         parts
     }
 
@@ -144,6 +160,8 @@ impl Workshop<'_> {
         for field in entry.node.entries() {
             if field.key == GATE {
                 kinds.push((Stands::Gate(&field.node), field));
+            } else if field.key == USE {
+                kinds.push((Stands::Part(&field.node), field));
             } else if let Some(kind) = registry.step(&field.key) {
                 kinds.push((Stands::Kind(kind, &field.node), field));
             } else if !shape.has_key(&field.key) {
@@ -170,7 +188,7 @@ impl Workshop<'_> {
                             entry.key_span,
                             format!("step `{}` has no kind", entry.key),
                         )
-                        .help(format!("add one of: {}; or `{GATE}: [assertions]`", names.join(", "))),
+                        .help(format!("add one of: {}; or `{GATE}: [assertions]`, or `{USE}: PART`", names.join(", "))),
                     );
                 }
             }
@@ -194,8 +212,7 @@ impl Workshop<'_> {
     #[expect(clippy::too_many_arguments, reason = "the parts of one step, named where it is called")]
     fn one(
         &mut self,
-        stage: Option<usize>,
-        role: Role,
+        at: Site<'_>,
         entry: &Entry,
         kind: &'static StepKind,
         body: &Node,
@@ -204,8 +221,9 @@ impl Workshop<'_> {
         label: Option<String>,
         parts: &mut StepParts,
     ) -> Option<PlanNode> {
+        let role = at.role.unwrap_or(Role::Step);
         let statics = if item.is_some() {
-            Arc::new(static_scope(&self.names.vars, &self.names.spelled, item.as_ref(), None))
+            Arc::new(static_scope(&self.names.vars, &self.names.spelled, item.as_ref(), at.params))
         } else {
             Arc::clone(&self.statics)
         };
@@ -214,7 +232,7 @@ impl Workshop<'_> {
             None if entry.node.entry("for_each").is_some() => Item::Lost,
             None => Item::Nothing,
         };
-        let at = Site { item: item_is, ..site(stage, Some(role)) };
+        let at = Site { item: item_is, ..at };
         let place = Place::new(at, &statics);
         let open_found = self.open_keys(entry, place);
         // As it is written, also where something is wrong with it.
@@ -264,6 +282,7 @@ impl Workshop<'_> {
             inputs: keys.inputs.clone(),
             cache: keys.cache.clone(),
             once: keys.once,
+            part: None,
             work: Work::Step(StepPlan { kind, body, outputs: keys.outputs.clone() }),
         })
     }

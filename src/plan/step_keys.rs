@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use super::body::{Place, only};
-use super::build::{Workshop, site};
+use super::build::Workshop;
 use super::gate::GATE;
 use super::judge::{Found, name_help};
+use super::names::Site;
 use super::own_keys::{env_names, template_in, whole_template};
+use super::step_names::USE;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::document::template::takes_value;
 use crate::document::{Entry, Node, Value, Written};
-use crate::event::Role;
 use crate::kind::StepKind;
 use crate::spec::StepKeys;
 
 /// Keys that are read before any value is known: they name steps and outputs.
-const PLAIN: [&str; 3] = ["needs", "during", "outputs"];
+const PLAIN: [&str; 4] = ["needs", "during", "outputs", USE];
 
 impl Workshop<'_> {
     pub(super) fn check_during(&mut self, entry: &Entry, kind: &str, able: bool) {
@@ -50,12 +51,7 @@ impl Workshop<'_> {
     }
 
     /// The common keys, decoded, and the items of `for_each`.
-    pub(super) fn step_keys(
-        &mut self,
-        stage: Option<usize>,
-        role: Role,
-        entry: &Entry,
-    ) -> Option<(StepKeys, Option<Vec<Written>>)> {
+    pub(super) fn step_keys(&mut self, at: Site<'_>, entry: &Entry) -> Option<(StepKeys, Option<Vec<Written>>)> {
         let shape = Arc::clone(&self.shapes.step_keys);
         // Most steps have none: nothing is copied, looked at and decoded for them.
         if !entry.node.entries().iter().any(|field| shape.has_key(&field.key)) {
@@ -65,11 +61,11 @@ impl Workshop<'_> {
         let plain = self.plain_keys(entry);
         let fixed = only(&entry.node, |field| {
             shape.has_key(&field.key)
-                && !matches!(field.key.as_str(), "env" | "when" | GATE)
+                && !matches!(field.key.as_str(), "env" | "when" | "with" | GATE)
                 && (!PLAIN.contains(&field.key.as_str()) || template_in(&field.node).is_none())
         });
         let statics = Arc::clone(&self.statics);
-        let place = Place::new(site(stage, Some(role)), &statics);
+        let place = Place::new(at, &statics);
         let found = self.inspect(&fixed, &shape, place)?;
         for span in &found.waits {
             let message = "this key must be known before the run: only `vars` can stand in it";
@@ -135,10 +131,11 @@ impl Workshop<'_> {
         for field in entry.node.entries().iter().filter(|field| PLAIN.contains(&field.key.as_str())) {
             if let Some(template) = template_in(&field.node) {
                 let message = format!("`{}` cannot hold `${{{{ }}}}`: it is read as it is written", field.key);
-                self.out.push(
-                    Diagnostic::error(Code::InvalidTemplate, template.span, message)
-                        .help(format!("write the names out: `{}: [NAME]`", field.key)),
-                );
+                let help = match field.key.as_str() {
+                    USE => "write the path of the part's file, or its name under `parts:`".to_owned(),
+                    key => format!("write the names out: `{key}: [NAME]`"),
+                };
+                self.out.push(Diagnostic::error(Code::InvalidTemplate, template.span, message).help(help));
             }
         }
         self.out.len() == before

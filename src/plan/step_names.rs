@@ -4,25 +4,38 @@ use super::body::Shapes;
 use super::build::GROUPS;
 use super::gate::GATE;
 use super::names::{StepName, StepNames};
+use super::part_files::PartFiles;
 use super::salvage::{is_told, is_torn, may_miss_steps};
 use crate::diagnostic::{Code, Diagnostics, closest};
 use crate::document::template::has_mark;
 use crate::document::{Entry, Node, Value};
 use crate::source::Span;
 
-/// The steps of a stage file by id, with the outputs that can be named before they are built.
-pub(super) fn step_names(stage: &Node, shapes: &Shapes, out: &Diagnostics) -> StepNames {
+/// The key of a step that uses a part.
+pub(super) const USE: &str = "use";
+
+/// The steps of a stage file or a part by id, with the outputs that can be named before they are built.
+pub(super) fn step_names(stage: &Node, shapes: &Shapes, parts: &PartFiles, out: &Diagnostics) -> StepNames {
     let mut names = StepNames { partial: may_miss_steps(stage, out), ..StepNames::default() };
     for (key, _) in GROUPS {
         for entry in stage.get(key).map(Node::entries).unwrap_or_default() {
-            let name = || step_name(entry, shapes, out);
+            let name = || step_name(entry, shapes, parts, out);
             names.steps.entry(entry.key.clone()).or_insert_with(name);
         }
     }
     names
 }
 
-fn step_name(entry: &Entry, shapes: &Shapes, out: &Diagnostics) -> StepName {
+fn step_name(entry: &Entry, shapes: &Shapes, parts: &PartFiles, out: &Diagnostics) -> StepName {
+    if let Some(using) = entry.node.get(USE) {
+        let part = using.as_text().and_then(|reference| parts.get(reference));
+        let names = |secret: bool| {
+            let outputs = part.iter().flat_map(|part| &part.outputs);
+            outputs.filter(move |(_, own)| !secret || **own).map(|(name, _)| name.clone()).collect::<Vec<_>>()
+        };
+        let (outputs, secret) = (part.is_some().then(|| names(false)), names(true));
+        return StepName { span: entry.key_span, kind: Some(USE), outputs, secret };
+    }
     let mut kinds = entry.node.entries().iter().filter_map(|field| shapes.registry.step(&field.key));
     let kind = kinds.next().filter(|_| kinds.next().is_none() && entry.node.get(GATE).is_none());
     let own = kind.map(|kind| kind.outputs).or_else(|| entry.node.get(GATE).map(|_| &[][..]));
@@ -31,7 +44,7 @@ fn step_name(entry: &Entry, shapes: &Shapes, out: &Diagnostics) -> StepName {
         let own = own.iter().map(|row| row.name.to_owned());
         own.chain(declared.iter().filter_map(|item| item.as_text().map(str::to_owned))).collect()
     });
-    StepName { span: entry.key_span, kind: kind.map(|kind| kind.name), outputs }
+    StepName { span: entry.key_span, kind: kind.map(|kind| kind.name), outputs, secret: Vec::new() }
 }
 
 /// Whether a step may publish more than can be read.

@@ -24,6 +24,11 @@ fn inner_edges(plan: &Plan, id: NodeId, node: &PlanNode) -> Vec<(NodeId, NodeId,
         .collect()
 }
 
+/// A step's id, with the part that it belongs to.
+fn step_name(plan: &Plan, node: &PlanNode) -> String {
+    node.part.map_or_else(|| node.step.clone(), |part| format!("{}.{}", plan.part(part).name, node.step))
+}
+
 /// Steps that nothing in their stage waits for: the gate's own predecessors.
 fn last_steps(plan: &Plan, nodes: &[NodeId]) -> Vec<NodeId> {
     let steps = || nodes.iter().copied().filter(|id| plan.node(*id).role == Role::Step);

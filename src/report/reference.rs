@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::diagnostic::CODES;
 use crate::kind::{Kind, Registry, catalog};
 use crate::spec::schema::type_words;
-use crate::spec::{AssertionKeys, GateSpec, PipelineSpec, StageSpec, StepKeys};
+use crate::spec::{AssertionKeys, DeclarationSpec, GateSpec, PartSpec, PipelineSpec, StageSpec, StepKeys};
 
 /// Everything there is to explain, a line each.
 pub fn index(registry: Registry) -> String {
@@ -51,6 +51,10 @@ pub fn overview(registry: Registry) -> String {
     keys::<PipelineSpec>(&mut text);
     text.push_str("\n## A stage file\n\n");
     keys::<StageSpec>(&mut text);
+    text.push_str("\n## A part file\n\n");
+    keys::<PartSpec>(&mut text);
+    text.push_str("\n## A declaration of a var or a parameter\n\n");
+    keys::<DeclarationSpec>(&mut text);
     text.push_str("\n## A gate file\n\n");
     keys::<GateSpec>(&mut text);
     text.push_str(

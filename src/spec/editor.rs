@@ -24,7 +24,7 @@ const WHOLE: &str = r"^\s*\$\{\{[\s\S]*\}\}\s*$";
 const NAME: &str = "^[A-Za-z][A-Za-z0-9_-]{0,254}$";
 
 /// Keys of a step that are read before any value is known.
-const PLAIN: [&str; 3] = ["needs", "during", "outputs"];
+const PLAIN: [&str; 4] = ["needs", "during", "outputs", "use"];
 
 /// Whether values can be put in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

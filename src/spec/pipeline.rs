@@ -39,6 +39,9 @@ pub struct PipelineSpec {
     /// Named limits on how many steps with `pool: NAME` run at once.
     #[serde(default)]
     pub pools: IndexMap<String, u32>,
+    /// Parts by name, which steps take over with `use: NAME`; a part file is used by its path.
+    #[serde(default)]
+    pub parts: IndexMap<String, Any>,
     /// Assertions that must hold before the first stage and again after the last.
     #[serde(default)]
     pub gate: Vec<Any>,

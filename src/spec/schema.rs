@@ -5,13 +5,16 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::editor;
-use super::{AssertionKeys, GateSpec, PipelineSpec, StageSpec, StepKeys, UseSpec};
+use super::{AssertionKeys, GateSpec, PartSpec, PipelineSpec, StageSpec, StepKeys, UseSpec};
 use crate::kind::{Kind, Registry};
 
 /// Keys of pipeline.yaml in which values can be put.
 pub const OPEN_IN_PIPELINE: &[&str] = &["vars", "env", "profiles", "gate", "finally"];
 /// Keys of a stage file in which values can be put.
 pub const OPEN_IN_STAGE: &[&str] = &["when", "env", "steps", "on_failure", "finally", "gate"];
+
+/// Keys of a part file in which values can be put.
+pub const OPEN_IN_PART: &[&str] = &["params", "steps", "gate", "outputs"];
 
 /// The schema of pipeline.yaml.
 pub fn pipeline(registry: Registry) -> Value {
@@ -51,6 +54,11 @@ fn stage_file(registry: Registry) -> Value {
     file::<StageSpec>(registry, "a stage file of pipeline", &steps, &["gate"])
 }
 
+/// The schema of a part file.
+pub fn part(registry: Registry) -> Value {
+    editor::of(file::<PartSpec>(registry, "a part file of pipeline", &[("steps", "Steps")], &["gate"]), OPEN_IN_PART)
+}
+
 /// The schema of a gate file: a mapping with parameters, or a bare list.
 pub fn gate(registry: Registry) -> Value {
     let mut schema = file::<GateSpec>(registry, "a gate file of pipeline", &[], &["assertions"]);
@@ -72,8 +80,8 @@ pub fn gate(registry: Registry) -> Value {
 fn file<T: JsonSchema>(registry: Registry, title: &str, steps: &[(&str, &str)], gates: &[&str]) -> Value {
     let mut generator = SchemaSettings::draft07().into_generator();
     let root = generator.subschema_for::<T>().to_value();
-    let mut step = one_of(&mut generator, registry.steps, &keys::<StepKeys>(), Some("gate"));
-    let assertion = one_of(&mut generator, registry.assertions, &keys::<AssertionKeys>(), None);
+    let mut step = one_of(&mut generator, registry.steps, &keys::<StepKeys>(), &["gate", "use"]);
+    let assertion = one_of(&mut generator, registry.assertions, &keys::<AssertionKeys>(), &[]);
     let used = generator.subschema_for::<UseSpec>().to_value();
     let mut definitions: Map<String, Value> = generator.take_definitions(true).into_iter().collect();
     merge_keys(&mut definitions, &keys::<StepKeys>());
@@ -125,10 +133,10 @@ fn one_of<T: ?Sized>(
     generator: &mut SchemaGenerator,
     kinds: &[&'static Kind<T>],
     keys: &Value,
-    instead: Option<&str>,
+    instead: &[&str],
 ) -> Value {
     let mut properties = keys.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
-    let mut choices: Vec<Value> = instead.into_iter().map(|key| json!({ "required": [key] })).collect();
+    let mut choices: Vec<Value> = instead.iter().map(|key| json!({ "required": [key] })).collect();
     for kind in kinds {
         let schema = kind.schema(generator).to_value();
         properties.insert(kind.name.to_owned(), json!({ "description": kind.summary, "allOf": [schema] }));
@@ -138,7 +146,7 @@ fn one_of<T: ?Sized>(
     if !choices.is_empty() {
         schema["oneOf"] = choices.into();
     }
-    let kinds = kinds.iter().map(|kind| kind.name).chain(instead).chain(["for_each"]);
+    let kinds = kinds.iter().map(|kind| kind.name).chain(instead.iter().copied()).chain(["for_each"]);
     schema[editor::NOT_NULL] = kinds.collect();
     schema
 }

@@ -100,6 +100,14 @@ pub struct StepKeys {
     /// Its failure is told, but does not count.
     #[serde(default)]
     pub continue_on_error: bool,
+    /// In the place of a kind: a part, by the path of its file or its name under `parts:`. Its steps take the place of this
+    /// one, as `ID.STEP`.
+    #[serde(default)]
+    pub r#use: Option<String>,
+    /// With `use`: values for the part's parameters. They may be values of the run and outputs of other steps; secrets
+    /// where the parameter is declared with `type: secret`.
+    #[serde(default)]
+    pub with: IndexMap<String, Any>,
     /// In the place of a kind: assertions that must hold before the steps that need this one start. It sees the outputs
     /// of the steps that it needs, and takes no place of `--jobs`.
     #[serde(default)]

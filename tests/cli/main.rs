@@ -16,6 +16,7 @@ mod hostile;
 mod kit;
 mod kubectl;
 mod lease;
+mod parts;
 mod pictures;
 mod pipes;
 mod places;

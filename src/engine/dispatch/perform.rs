@@ -68,12 +68,12 @@ impl Dispatch {
 
     fn ask(&mut self, id: NodeId) {
         let plan = Arc::clone(&self.parts.plan);
-        let answer = match &plan.node(id).when {
-            None => Ok(true),
-            Some(when) => self.known.ground(&plan, plan.node(id).stage).and_then(|ground| {
+        let answer = match (self.known.parts_hold(&plan, id), &plan.node(id).when) {
+            (Ok(true), Some(when)) => self.known.ground_of(&plan, id).and_then(|ground| {
                 let view = self.known.view(&plan, id, &ground);
                 scope::holds(when, &view.full)
             }),
+            (answer, _) => answer,
         };
         match answer {
             Ok(holds) => self.scheduler.answer(id, holds),
@@ -130,7 +130,7 @@ impl Dispatch {
             covered: during.then(|| Arc::clone(&signals.covered)),
         };
         self.running.insert(node, running);
-        match self.known.ground(&plan, stage) {
+        match self.known.ground_of(&plan, node) {
             Ok(ground) => {
                 let job = self.job(node, &ground, signals);
                 self.starting.push(job);

@@ -11,7 +11,9 @@ impl Dispatch {
             Why::Failed(root) => Because::Failed { node: plan.node(root).outline.name.clone() },
             Why::When => {
                 let own = plan.node(node);
-                let when = own.when.as_ref().or(plan.stages()[own.stage.index()].when.as_ref());
+                let around = plan.parts_around(own).find(|part| self.known.is_left_out(*part));
+                let part = around.and_then(|part| plan.part(part).when.as_ref());
+                let when = part.or(own.when.as_ref()).or(plan.stages()[own.stage.index()].when.as_ref());
                 Because::When { expression: when.map(|when| when.text().to_owned()).unwrap_or_default() }
             }
             Why::NotHere => Because::NotHere { reason: String::new() },

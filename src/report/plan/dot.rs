@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{inner_edges, last_steps};
+use super::{inner_edges, last_steps, step_name};
 use crate::event::Role;
 use crate::plan::Plan;
 
@@ -21,7 +21,7 @@ pub fn dot(plan: &Plan) -> String {
             let node = plan.node(*id);
             let shape = if node.outline.is_gate() { ", shape=diamond" } else { "" };
             let below = if node.outline.is_gate() { &node.outline.title } else { &node.outline.kind };
-            let label = format!("{}\n{below}", node.step);
+            let label = format!("{}\n{below}", step_name(plan, node));
             let _ = writeln!(text, "    n{} [label={}{shape}];", id.0, quoted(&label));
         }
         text.push_str("  }\n");

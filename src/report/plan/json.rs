@@ -26,6 +26,9 @@ pub fn json(plan: &Plan) -> Value {
             if let Some(when) = &node.when {
                 value["when"] = when.text().into();
             }
+            if let Some(part) = node.part {
+                value["part"] = plan.part(part).name.clone().into();
+            }
             if let Some(timeout) = node.timeout {
                 value["timeout_ms"] = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).into();
             }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{escaped, inner_edges, last_steps};
+use super::{escaped, inner_edges, last_steps, step_name};
 use crate::event::Role;
 use crate::plan::Plan;
 
@@ -13,7 +13,7 @@ pub fn mermaid(plan: &Plan) -> String {
         let _ = writeln!(text, "  subgraph s{at}[\"{}\"]", escaped(&stage.name));
         for id in &stage.nodes {
             let node = plan.node(*id);
-            let step = escaped(&node.step);
+            let step = escaped(&step_name(plan, node));
             let _ = if node.outline.is_gate() {
                 writeln!(text, "    n{}{{\"{step}: {}\"}}", id.0, escaped(&node.outline.title))
             } else {

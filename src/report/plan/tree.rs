@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::event::{NodeId, Role};
-use crate::plan::{Body, Plan, PlanAssertion, PlanNode, PlanStage, StageId, Work};
+use crate::plan::{Body, PartId, Plan, PlanAssertion, PlanNode, PlanPart, PlanStage, StageId, Work};
 
 /// The tree: a line for the pipeline, a block for each stage, and which stages run side by side.
 pub fn tree(plan: &Plan) -> String {
@@ -52,10 +52,7 @@ fn block(text: &mut String, plan: &Plan, stage: &PlanStage) {
     if let Some(when) = &stage.when {
         let _ = writeln!(text, "│  when {}", when.text());
     }
-    let name = |node: &PlanNode| short_name(stage, node);
-    let wide = stage.nodes.iter().map(|id| name(plan.node(*id)).chars().count()).max().unwrap_or(0);
-    let kind = stage.nodes.iter().map(|id| plan.node(*id).outline.kind.len()).max().unwrap_or(0);
-    // In the order in which the groups run: the gate stands behind the steps it is for.
+    // In the order in which the groups run: the gate is behind the steps it is for.
     let mut nodes = stage.nodes.clone();
     nodes.sort_by_key(|id| match plan.node(*id).role {
         Role::Step => 0,
@@ -63,26 +60,127 @@ fn block(text: &mut String, plan: &Plan, stage: &PlanStage) {
         Role::OnFailure => 2,
         Role::Finally => 3,
     });
-    for (at, id) in nodes.iter().enumerate() {
-        let node = plan.node(*id);
-        let last = at + 1 == nodes.len();
-        let title = if node.outline.title == node.outline.kind { "" } else { &node.outline.title };
-        let line = format!(
-            "{} {:wide$}  {:kind$}  {}{}",
-            branch(last),
-            name(node),
-            node.outline.kind,
-            title,
-            notes(plan, stage, node)
-        );
-        let _ = writeln!(text, "{}", line.trim_end());
-        if let Work::Gate(gate) = &node.work {
-            for (at, assertion) in gate.assertions.iter().enumerate() {
-                let rail = if last { " " } else { "│" };
-                let _ = writeln!(text, "{rail}  {} {}", branch(at + 1 == gate.assertions.len()), words(assertion));
+    let rows = rows(plan, &nodes, None);
+    let mut width = Width::default();
+    width.measure(plan, stage, &rows, None, 0);
+    Block { plan, stage, width }.write(text, &rows, None, "");
+}
+
+/// A line of a stage: a node, or a part with its nodes below it.
+enum Row {
+    Node(NodeId),
+    Part(PartId, Vec<Row>),
+}
+
+/// The nodes of `outer`, a part or the stage itself, in their order; those of a part within together.
+fn rows(plan: &Plan, nodes: &[NodeId], outer: Option<PartId>) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    let within = |id: &NodeId| plan.parts_around(plan.node(*id)).find(|part| plan.part(*part).outer == outer);
+    let mut at = 0;
+    while at < nodes.len() {
+        let Some(part) = within(&nodes[at]).filter(|_| plan.node(nodes[at]).part != outer) else {
+            rows.push(Row::Node(nodes[at]));
+            at += 1;
+            continue;
+        };
+        let end = nodes[at..].iter().position(|id| within(id) != Some(part)).map_or(nodes.len(), |count| at + count);
+        rows.push(Row::Part(part, self::rows(plan, &nodes[at..end], Some(part))));
+        at = end;
+    }
+    rows
+}
+
+/// How wide the columns are.
+#[derive(Default)]
+struct Width {
+    name: usize,
+    kind: usize,
+}
+
+/// The kind that the line of a part shows.
+const PART: &str = "part";
+
+impl Width {
+    fn measure(&mut self, plan: &Plan, stage: &PlanStage, rows: &[Row], outer: Option<PartId>, depth: usize) {
+        for row in rows {
+            let (name, kind) = match row {
+                Row::Node(id) => (local_name(plan, stage, *id), plan.node(*id).outline.kind.len()),
+                Row::Part(part, below) => {
+                    self.measure(plan, stage, below, Some(*part), depth + 1);
+                    (part_name(plan, *part, outer), PART.len())
+                }
+            };
+            self.name = self.name.max(name.chars().count() + 3 * depth);
+            self.kind = self.kind.max(kind);
+        }
+    }
+}
+
+struct Block<'a> {
+    plan: &'a Plan,
+    stage: &'a PlanStage,
+    width: Width,
+}
+
+impl Block<'_> {
+    fn write(&self, text: &mut String, rows: &[Row], outer: Option<PartId>, rails: &str) {
+        let (plan, stage) = (self.plan, self.stage);
+        let (name, kind) = (self.width.name - rails.chars().count().min(self.width.name), self.width.kind);
+        for (at, row) in rows.iter().enumerate() {
+            let last = at + 1 == rows.len();
+            let below = format!("{rails}{}  ", if last { " " } else { "│" });
+            match row {
+                Row::Part(id, inner) => {
+                    let part = plan.part(*id);
+                    let own = part_name(plan, *id, outer);
+                    let notes = part_notes(part);
+                    let line = format!("{rails}{} {own:name$}  {PART:kind$}  {}{notes}", branch(last), part.path);
+                    let _ = writeln!(text, "{}", line.trim_end());
+                    self.write(text, inner, Some(*id), &below);
+                }
+                Row::Node(id) => {
+                    let node = plan.node(*id);
+                    let title = if node.outline.title == node.outline.kind { "" } else { &node.outline.title };
+                    let own = local_name(plan, stage, *id);
+                    let notes = notes(plan, stage, node);
+                    let line =
+                        format!("{rails}{} {own:name$}  {:kind$}  {title}{notes}", branch(last), node.outline.kind);
+                    let _ = writeln!(text, "{}", line.trim_end());
+                    let Work::Gate(gate) = &node.work else { continue };
+                    for (at, assertion) in gate.assertions.iter().enumerate() {
+                        let _ =
+                            writeln!(text, "{below}{} {}", branch(at + 1 == gate.assertions.len()), words(assertion));
+                    }
+                }
             }
         }
     }
+}
+
+/// The node's name within its part, else within its stage.
+fn local_name(plan: &Plan, stage: &PlanStage, id: NodeId) -> String {
+    let name = short_name(stage, plan.node(id));
+    let Some(part) = plan.node(id).part else { return name };
+    name.strip_prefix(&plan.part(part).name).and_then(|rest| rest.strip_prefix('.')).unwrap_or(&name).to_owned()
+}
+
+/// The part's name within the one that uses it.
+fn part_name(plan: &Plan, id: PartId, outer: Option<PartId>) -> String {
+    let name = &plan.part(id).name;
+    let prefix = outer.map(|outer| plan.part(outer).name.as_str());
+    prefix.and_then(|prefix| name.strip_prefix(prefix)?.strip_prefix('.')).unwrap_or(name).to_owned()
+}
+
+/// What orders or limits a part, in brackets behind it.
+fn part_notes(part: &PlanPart) -> String {
+    let mut notes = Vec::new();
+    if let Some(when) = &part.when {
+        notes.push(format!("when {}", when.text()));
+    }
+    if let Some(timeout) = part.timeout {
+        notes.push(format!("within {}", crate::units::TimeSpan(timeout)));
+    }
+    if notes.is_empty() { String::new() } else { format!("  ({})", notes.join("; ")) }
 }
 
 fn branch(last: bool) -> &'static str {
