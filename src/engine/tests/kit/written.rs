@@ -27,6 +27,7 @@ pub fn plan(text: &str) -> Plan {
         pools: Vec::new(),
         stages: Vec::new(),
         nodes: Vec::new(),
+        parts: Vec::new(),
     };
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Some(words) = line.strip_prefix("stage ") {
@@ -112,6 +113,7 @@ fn node(plan: &mut Plan, line: &str) {
         inputs: Vec::new(),
         cache: Vec::new(),
         once: words.split(' ').any(|word| word == "once"),
+        part: None,
         work: if role == Role::Gate { Work::Gate(gate(words)) } else { Work::Step(step_plan(words)) },
     });
 }
