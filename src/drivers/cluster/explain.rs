@@ -14,6 +14,7 @@ mod json;
 mod objects;
 mod placement;
 mod pods;
+mod probes;
 mod recent;
 mod related;
 mod revisions;
@@ -29,6 +30,7 @@ use tokio::time::Instant;
 use super::Cluster;
 use crate::outcome::Finding;
 
+pub(super) use admission::cause as admission_cause;
 pub use causes::causes;
 pub use recent::Recent;
 
@@ -107,6 +109,8 @@ pub struct Snapshot {
     pub object: Option<Value>,
     /// `IngressClasses`, for an Ingress.
     pub ingress_classes: Vec<Value>,
+    /// Names of Services that StatefulSets name as theirs and that do not exist.
+    pub missing_services: Vec<String>,
     /// What may not be listed, by its plural, with the reason.
     pub unreadable: BTreeMap<String, String>,
     /// Exit codes seen so far, by the Pod's uid and the container, with the number of restarts before each.

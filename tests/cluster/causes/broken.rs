@@ -207,6 +207,28 @@ fn probes_and_waits() -> Vec<Case> {
             false,
         ),
         case(
+            "probe-port",
+            web(
+                &format!(
+                    "{sleeps}ports: [{{ name: http, containerPort: 8080 }}]\n\
+                     readinessProbe: {{ httpGet: {{ path: /, port: htp }}, periodSeconds: 1 }}\n"
+                ),
+                "",
+            ),
+            READY,
+            "WrongProbePort",
+            &["readiness probe names the port htp", "it has http"],
+            true,
+        ),
+        case(
+            "sysctl",
+            web(&sleeps, "securityContext: { sysctls: [{ name: kernel.msgmax, value: '65536' }] }"),
+            ROLLOUT,
+            "SysctlForbidden",
+            &["kernel.msgmax"],
+            true,
+        ),
+        case(
             "startup",
             web(&probe("startupProbe", ", failureThreshold: 100"), ""),
             READY,

@@ -155,6 +155,42 @@ fn workloads() -> Vec<Case> {
             true,
         ),
         case(
+            "headless",
+            format!(
+                "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{ name: db }}\nspec:\n  serviceName: db-internal\n  \
+                 selector: {{ matchLabels: {{ app: web }} }}\n  template:\n    metadata: {{ labels: {{ app: web }} }}\n    spec:\n{}",
+                pod_spec(&format!("{sleeps}readinessProbe: {{ exec: {{ command: [/bin/false] }} }}\n"), "", 6)
+            ),
+            "rollout: { workload: statefulset/db }",
+            "NoGoverningService",
+            &["db-internal", "ReadinessProbeFailed"],
+            false,
+        ),
+        case(
+            "cron-suspended",
+            format!(
+                "apiVersion: batch/v1\nkind: CronJob\nmetadata: {{ name: night }}\nspec:\n  schedule: '* * * * *'\n  suspend: true\n  \
+                 jobTemplate:\n    spec:\n      template:\n        spec:\n{}",
+                pod_spec(&sleeps, "restartPolicy: Never", 10)
+            ),
+            "resource: { kind: CronJob, name: night, assert: has(self.status.lastScheduleTime) }",
+            "Suspended",
+            &["spec.suspend"],
+            false,
+        ),
+        case(
+            "budget",
+            format!(
+                "{}---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {{ name: web }}\n\
+                 spec: {{ minAvailable: 1, selector: {{ matchLabels: {{ app: web }} }} }}\n",
+                web(&sleeps, "")
+            ),
+            "resource: { kind: PodDisruptionBudget, name: web, assert: self.status.disruptionsAllowed > 0 }",
+            "DisruptionNotAllowed",
+            &["1 of 1 Pods are healthy"],
+            false,
+        ),
+        case(
             "never",
             job(&script("sleep 1; exit 1"), "backoffLimit: 6"),
             "resource: { kind: Job, name: migrate, assert: self.status.succeeded > 0, never: self.status.failed > 0 }",

@@ -26,6 +26,11 @@ pub(super) fn refusal(message: &str) -> (&'static str, &str) {
     ("FailedCreate", bare)
 }
 
+/// The cause alone.
+pub(in crate::drivers::cluster) fn cause(message: &str) -> &'static str {
+    refusal(message).0
+}
+
 /// The class of a refusal that asking again with the same Pod does not change.
 pub(super) fn class(cause: &str, message: &str) -> Option<&'static str> {
     match cause {

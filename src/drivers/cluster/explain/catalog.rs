@@ -110,6 +110,13 @@ pub const CLASSES: &[Class] = &[
         why: "a failed Job is never started again",
     },
     Class {
+        name: "PodRejected",
+        causes: &["SysctlForbidden", "AppArmor", "PodOSNotSupported", "PodOSSelectorNodeLabelDoesNotMatch"],
+        when: "the node rejects the Pod for what its specification asks: a sysctl, an AppArmor profile, an operating \
+               system that the node does not allow or have",
+        why: "the controller makes the same Pod again, and the node rejects it again",
+    },
+    Class {
         name: "PodSecurity",
         causes: &["PodSecurityViolation"],
         when: "the API server refuses the Pod because of the namespace's Pod Security level",
@@ -159,6 +166,12 @@ pub const CLASSES: &[Class] = &[
         causes: &["WrongArchitecture"],
         when: "the container's program is built for another architecture than the node's",
         why: "neither changes",
+    },
+    Class {
+        name: "WrongProbePort",
+        causes: &["WrongProbePort"],
+        when: "a startup or readiness probe names a port that its container does not have",
+        why: "probes and ports are part of the specification",
     },
     Class {
         name: "WrongTargetPort",

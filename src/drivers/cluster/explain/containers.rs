@@ -6,6 +6,7 @@ use super::Snapshot;
 use super::causes::{Cause, Rank};
 use super::ended;
 use super::json::{items, name, seconds_between, text};
+use super::probes;
 
 /// Why a container is not begun because of its image.
 const IMAGE: &[&str] = &[
@@ -36,6 +37,9 @@ const NOT_FOUND: &[&str] = &[
     "401 ",
     "403 ",
 ];
+/// What a pull fails with if the registry wants credentials.
+const DENIED: &[&str] =
+    &["denied", "unauthorized", "authentication required", "no basic auth credentials", "401 ", "403 "];
 /// What the kubelet cannot create a container for, whatever happens around it.
 const NEVER_CREATED: &[&str] = &[
     "runAsNonRoot",
@@ -185,17 +189,30 @@ impl<'a> Container<'a> {
         };
         let definitive = self.own_events().filter(pulled).filter(|event| has_one(text(&event["message"]), NOT_FOUND));
         let failures: i64 = definitive.map(|event| times(event)).sum();
+        let secrets = self.missing_pull_secrets();
+        // access that is denied for want of a Secret may be given once it is there
+        let may_come = secrets.is_some() && has_one(message, DENIED);
         let class = match reason {
             "ErrImageNeverPull" => Some("ErrImageNeverPull"),
             "InvalidImageName" => Some("InvalidImageName"),
-            "ErrImagePull" | "ImagePullBackOff" if failures >= 2 => Some("ImageNotFound"),
+            "ErrImagePull" | "ImagePullBackOff" if failures >= 2 && !may_come => Some("ImageNotFound"),
             _ => None,
         };
-        self.told(Rank::Start, reason, message).class(class)
+        let secrets = secrets.map(|names| format!("image pull secret {names} does not exist; "));
+        self.told(Rank::Start, reason, &format!("{}{message}", secrets.unwrap_or_default())).class(class)
+    }
+
+    /// The names of the image pull secrets that the kubelet does not find.
+    fn missing_pull_secrets(&self) -> Option<&'a str> {
+        let event = self.events.iter().find(|event| event["reason"] == "FailedToRetrieveImagePullSecret")?;
+        Some(text(&event["message"]).split_once('(')?.1.split_once(')')?.0)
     }
 
     /// Running, but a probe keeps it from being ready.
     fn not_ready(&self) -> Cause {
+        if let Some(wrong) = probes::wrong_port(self.pod, self.name()) {
+            return self.told(Rank::Probe, "WrongProbePort", &wrong).class(Some("WrongProbePort"));
+        }
         let probes: &[&str] = if self.status["started"] == false { &["Startup"] } else { &["Readiness", "Liveness"] };
         match self.failed_probe(probes) {
             Some((cause, message)) => self.told(Rank::Probe, cause, &message).lines(self.lines()),

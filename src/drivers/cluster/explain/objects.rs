@@ -17,6 +17,11 @@ pub(super) fn causes(snapshot: &Snapshot) -> Vec<Cause> {
     let Some(object) = &snapshot.object else { return Vec::new() };
     match text(&object["kind"]) {
         "Ingress" => ingress(object, snapshot),
+        "PodDisruptionBudget" => budget(object).into_iter().collect(),
+        "CronJob" if object["spec"]["suspend"] == true => {
+            let message = "it is suspended: `spec.suspend` is true, so it makes no Jobs";
+            vec![Cause::new(Rank::Waiting, object, "Suspended", message)]
+        }
         kind if OWN_RULES.contains(&kind) => Vec::new(),
         _ => names_taken(object).or_else(|| bad_condition(object)).into_iter().collect(),
     }
@@ -26,6 +31,20 @@ pub(super) fn causes(snapshot: &Snapshot) -> Vec<Cause> {
 fn names_taken(object: &Value) -> Option<Cause> {
     let refused = condition(object, "NamesAccepted").filter(|it| it["status"] == "False")?;
     Some(Cause::new(Rank::Admission, object, "NamesNotAccepted", said(refused)).class(Some("NamesNotAccepted")))
+}
+
+/// A PodDisruptionBudget that lets no Pod be evicted.
+fn budget(object: &Value) -> Option<Cause> {
+    let status = &object["status"];
+    let number = |key: &str| status[key].as_i64();
+    let (healthy, wanted, pods) = (number("currentHealthy")?, number("desiredHealthy")?, number("expectedPods")?);
+    (number("disruptionsAllowed") == Some(0)).then(|| {
+        let message = match pods {
+            0 => "its selector matches no Pod, so it allows no eviction".to_owned(),
+            _ => format!("{healthy} of {pods} Pods are healthy, and {wanted} must be: no Pod may be evicted"),
+        };
+        Cause::new(Rank::Waiting, object, "DisruptionNotAllowed", message)
+    })
 }
 
 fn bad_condition(object: &Value) -> Option<Cause> {

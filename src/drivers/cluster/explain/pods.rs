@@ -9,6 +9,9 @@ use super::{Snapshot, containers};
 /// Events that say why a pod's containers are not even begun.
 const SETUP: &[&str] = &["FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox"];
 
+/// Why a node rejects a Pod for what its specification says: the next one is rejected too.
+const REJECTED: &[&str] = &["SysctlForbidden", "AppArmor", "PodOSNotSupported", "PodOSSelectorNodeLabelDoesNotMatch"];
+
 /// The causes seen on `pod`.
 pub(super) fn causes(pod: &Value, snapshot: &Snapshot) -> Vec<Cause> {
     if !pod["metadata"]["deletionTimestamp"].is_null() {
@@ -37,7 +40,8 @@ pub(super) fn causes(pod: &Value, snapshot: &Snapshot) -> Vec<Cause> {
         if causes.is_empty() {
             causes.push(Cause::new(Rank::Crash, pod, "PodFailed", "its phase is Failed, and nothing replaces it"));
         }
-        causes = causes.into_iter().map(|cause| cause.class(Some("PodFailed"))).collect();
+        let failed = |cause: Cause| if cause.finding.fatal.is_some() { cause } else { cause.class(Some("PodFailed")) };
+        causes = causes.into_iter().map(failed).collect();
     }
     causes
 }
@@ -79,8 +83,9 @@ fn ending(pod: &Value, now: Option<&str>) -> String {
 
 fn evicted(pod: &Value) -> Option<Cause> {
     let (phase, reason) = (text(&pod["status"]["phase"]), text(&pod["status"]["reason"]));
-    (phase == "Failed" && !reason.is_empty())
-        .then(|| Cause::new(Rank::Node, pod, reason, text(&pod["status"]["message"])))
+    let message = text(&pod["status"]["message"]).trim_start_matches("Pod was rejected: ");
+    let class = REJECTED.contains(&reason).then_some("PodRejected");
+    (phase == "Failed" && !reason.is_empty()).then(|| Cause::new(Rank::Node, pod, reason, message).class(class))
 }
 
 /// The scheduler's words, from the condition, or from its event where the condition says less.

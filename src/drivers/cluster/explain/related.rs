@@ -52,6 +52,11 @@ pub(super) fn related(all: &Snapshot, target: &Target) -> Snapshot {
         exits: all.exits.clone(),
         ..Snapshot::default()
     };
+    let governed = about.workloads.iter().filter(|it| text(&it["kind"]) == "StatefulSet");
+    let governing = governed.map(|it| text(&it["spec"]["serviceName"])).filter(|wanted| !wanted.is_empty());
+    let is_there = |wanted: &&str| all.services.iter().any(|service| name(service) == *wanted);
+    let missing = governing.filter(|wanted| !is_there(wanted) && !all.unreadable.contains_key("services"));
+    about.missing_services = missing.map(str::to_owned).collect();
     about.services = all.services.iter().filter(|service| serves(service, &about, target)).cloned().collect();
     let slices = |slice: &&Value| {
         let service = &slice["metadata"]["labels"]["kubernetes.io/service-name"];

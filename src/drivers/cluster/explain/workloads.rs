@@ -19,6 +19,7 @@ pub(super) fn causes(snapshot: &Snapshot) -> Vec<Cause> {
         causes.extend(deadline(workload));
         causes.extend(no_nodes(workload, snapshot));
         causes.extend(not_available_yet(workload));
+        causes.extend(no_governing_service(workload, snapshot));
     }
     causes
 }
@@ -124,6 +125,17 @@ fn not_available_yet(workload: &Value) -> Option<Cause> {
     (ready > available).then(|| {
         let message = format!("{available} of {ready} ready Pods have been ready for minReadySeconds: {seconds}");
         Cause::new(Rank::Waiting, workload, "MinReadySeconds", message)
+    })
+}
+
+/// A StatefulSet whose Service does not exist: its Pods have no names of their own in DNS.
+fn no_governing_service(workload: &Value, snapshot: &Snapshot) -> Option<Cause> {
+    let service = text(&workload["spec"]["serviceName"]);
+    let is_missing =
+        text(&workload["kind"]) == "StatefulSet" && snapshot.missing_services.iter().any(|it| it == service);
+    is_missing.then(|| {
+        let message = format!("its serviceName is {service}, which does not exist: its Pods have no DNS names");
+        Cause::new(Rank::Waiting, workload, "NoGoverningService", message)
     })
 }
 
