@@ -1,13 +1,18 @@
 //! The assertion kinds: one file each, and the table that registers them.
 
 mod answers;
+mod changes;
+mod events;
 mod file;
 mod helm;
 mod http;
 mod image;
+mod leftover;
 mod live;
+mod logs;
 mod pods;
 mod policy;
+mod refused;
 mod resource;
 mod rollout;
 mod secrets;
@@ -21,12 +26,17 @@ use crate::kind::AssertionKind;
 #[rustfmt::skip]
 pub const ASSERTIONS: &[&AssertionKind] = &[
     &answers::KIND,
+    &changes::KIND,
+    &events::KIND,
     &file::KIND,
     &helm::KIND,
     &http::KIND,
     &image::KIND,
+    &leftover::KIND,
+    &logs::KIND,
     &pods::KIND,
     &policy::KIND,
+    &refused::KIND,
     &resource::KIND,
     &rollout::KIND,
     &secrets::KIND,

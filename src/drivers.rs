@@ -13,6 +13,7 @@ pub mod http;
 pub mod images;
 pub mod inputs;
 pub mod kept;
+pub mod kustomize;
 pub mod lock;
 pub mod orphans;
 pub mod plain;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::outcome::{Failure, Fault, Finding, Outputs, Verdict};
 
 pub use live::Live;
-pub use origin::{Again, Anew, Continues, How, Kept, Runner};
+pub use origin::{Again, Anew, Continues, How, Kept, Ran, Runner};
 pub use texts::Text;
 
 /// The version of the event format; a journal of another version is refused.

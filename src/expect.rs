@@ -77,7 +77,8 @@ impl<Q: Quantity> Expect<Q> {
 
     /// The measure named `name`: `actual` beside this expectation.
     pub fn measure(&self, name: &str, actual: &Q) -> Measure {
-        Measure::new(name, actual, self, self.holds(actual))
+        let timing = matches!(Q::FORMAT, "duration" | "rate");
+        Measure { timing, ..Measure::new(name, actual, self, self.holds(actual)) }
     }
 }
 

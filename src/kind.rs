@@ -4,6 +4,8 @@ mod answer;
 mod context;
 mod fields;
 mod found;
+mod machine;
+mod rendered;
 mod sample;
 mod tail;
 mod text;
@@ -24,12 +26,14 @@ pub use crate::drivers::cluster::explain::catalog;
 use crate::outcome::{Fault, Finding, Outcome, Verdict};
 
 pub use answer::{AnswerExpect, Asked, Content};
-pub use context::{CheckContext, Context, Covered, Evidence, Mark, RunSecrets, Signals};
-pub use fields::{Cel, ExistingPath, ManifestValue, Script, SecretField, StepId, WrittenValue};
+pub use context::{CheckContext, Context, Covered, Evidence, Mark, RunSecrets, Signals, timestamp};
+pub use fields::{Cel, ExistingPath, ManifestValue, Script, SecretField, Since, StepId, WrittenValue};
 pub use found::Found;
+pub use machine::{CAUSE as MACHINE_LOAD, machine_load, watch_machine};
+pub use rendered::{ChartSpec, check_kustomization};
 pub use sample::Sample;
 pub use tail::Tail;
-pub use text::{TextExpect, excerpt, finding_lines};
+pub use text::{TextExpect, excerpt, finding_lines, regex_words};
 pub use waits::{Tolerate, Waits, until_fatal};
 
 /// A step: what was written under its kind's key, ready to run. Tries once and stops promptly; the engine owns

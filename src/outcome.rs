@@ -110,12 +110,15 @@ pub struct Measure {
     pub expected: String,
     /// Whether it holds.
     pub holds: bool,
+    /// Whether it is a time or a rate: what else the machine did then may explain it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub timing: bool,
 }
 
 impl Measure {
     /// A measure beside its expectation.
     pub fn new(name: impl Into<String>, actual: impl ToString, expected: impl ToString, holds: bool) -> Self {
-        Measure { name: name.into(), actual: actual.to_string(), expected: expected.to_string(), holds }
+        Measure { name: name.into(), actual: actual.to_string(), expected: expected.to_string(), holds, timing: false }
     }
 }
 

@@ -3,6 +3,7 @@
 mod builtin;
 mod exceptions;
 mod spec;
+mod together;
 
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use crate::diagnostic::{Code, did_you_mean};
 use crate::document::manifests::{self, Manifest};
 use crate::drivers::call::Undone;
 use crate::expr::{Expr, Scope};
-use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Poll, Watch};
+use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Poll, Watch, check_kustomization};
 use crate::outcome::{Fault, Finding, Measure, Verdict};
 use spec::{Policy, Rule};
 
@@ -58,16 +59,19 @@ struct Object {
 #[async_trait]
 impl Assertion for Policy {
     fn check(&self, cx: &mut CheckContext<'_>) {
-        if self.manifests.is_empty() && self.chart.is_none() {
+        if self.manifests.is_empty() && self.chart.is_none() && self.kustomize.is_none() {
             let help = Some("write `manifests: [manifests]` or `chart: { path: charts/todo }`".to_owned());
-            cx.error(&[], Code::MissingKey, "a policy needs `manifests` or a `chart` to look at", help);
+            cx.error(&[], Code::MissingKey, "a policy needs `manifests`, a `chart` or `kustomize`", help);
+        }
+        if let Some(folder) = &self.kustomize {
+            check_kustomization(folder, cx, &["kustomize".into()]);
         }
         if self.builtin.is_empty() && self.rules.is_empty() {
             let help = Some("write `builtin: [non-root, probes]`, or CEL under `rules:`".to_owned());
             cx.error(&[], Code::MissingKey, "a policy needs rules: `builtin` or `rules`", help);
         }
         let read = self.check_manifests(cx);
-        if let Some(manifests) = read.filter(|_| self.chart.is_none()) {
+        if let Some(manifests) = read.filter(|_| self.chart.is_none() && self.kustomize.is_none()) {
             self.check_exceptions(&manifests, cx);
         }
         let names = self.names();
@@ -84,6 +88,7 @@ impl Assertion for Policy {
 
     fn title(&self) -> String {
         let mut over: Vec<String> = self.manifests.iter().map(|path| path.0.display().to_string()).collect();
+        over.extend(self.kustomize.as_ref().map(|folder| folder.0.display().to_string()));
         over.extend(self.chart.as_ref().map(|chart| chart.path.0.display().to_string()));
         format!("policy over {}", over.join(", "))
     }
@@ -130,11 +135,13 @@ impl Policy {
             }
             objects.extend(read.into_iter().map(|manifest| Object { place: place(&manifest, &cx.project), manifest }));
         }
+        if let Some(folder) = &self.kustomize {
+            let rendered = cx.render_kustomization(folder).await.map_err(Undone::into_fault)?;
+            objects
+                .extend(rendered.into_iter().map(|manifest| Object { place: place(&manifest, &cx.project), manifest }));
+        }
         if let Some(chart) = &self.chart {
-            let call = cx.call();
-            let namespace = chart.namespace.as_deref().unwrap_or_else(|| cx.world.cluster.namespace());
-            let given = chart.chart(&cx.project);
-            let rendered = cx.world.helm.template(chart.release(), namespace, &given, &call).await;
+            let rendered = cx.render_chart(chart, cx.world.cluster.namespace()).await;
             let text = rendered.map_err(Undone::into_fault)?;
             cx.evidence.keep("rendered.yaml", &text);
             objects.extend(of_chart(&text, &chart.path.0)?);
@@ -149,7 +156,10 @@ impl Policy {
             judged.push(self.apply(rule.name(), rule.expected(), objects, told));
         }
         for rule in &self.rules {
-            judged.push(self.apply_rule(rule, objects, scope)?);
+            judged.push(match rule.together {
+                true => self.apply_together(rule, objects, scope)?,
+                false => self.apply_rule(rule, objects, scope)?,
+            });
         }
         Ok(judged)
     }

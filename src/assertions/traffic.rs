@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::diagnostic::{Code, did_you_mean};
 use crate::expect::Expect;
-use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Poll, StepId, Watch, finding_lines};
+use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Poll, StepId, Watch, finding_lines, machine_load};
 use crate::outcome::{Fault, Finding, Measure, Outputs, Verdict};
 use crate::units::{Count, Rate, TimeSpan};
 
@@ -118,6 +118,11 @@ impl Traffic {
         [("p50", &self.p50), ("p90", &self.p90), ("p95", &self.p95), ("p99", &self.p99), ("max", &self.max)]
     }
 
+    /// Whether a time or a rate is expected.
+    fn is_timed(&self) -> bool {
+        self.rate.is_some() || self.times().iter().any(|(_, expect)| expect.is_some())
+    }
+
     fn outputs<'a>(&self, cx: &'a Context) -> Result<&'a Outputs, Fault> {
         let of = &self.of.0;
         let Some(outputs) = cx.steps.get(of) else {
@@ -204,6 +209,15 @@ impl Assertion for Traffic {
         let mut findings = first_failures(outputs);
         if let Some(first) = findings.first_mut() {
             first.lines = around(outputs, cx).await;
+        }
+        // the time that was measured is that of the step, not of the gate
+        let ran = cx.ran.get(&self.of.0);
+        let load = ran.and_then(|ran| machine_load(cx.ago(ran.from), ran.to.map_or(Duration::ZERO, |to| cx.ago(to))));
+        if self.is_timed() {
+            findings.extend(load.map(|load| load.finding()));
+            if let Some(namespace) = outputs.get("namespace").and_then(Value::as_str) {
+                findings.extend(cx.world.cluster.throttled(namespace).await);
+            }
         }
         findings
     }

@@ -15,6 +15,7 @@ use crate::drivers::process::LineSink;
 use crate::engine::{self, Interrupt, NodeFiles, Notice, NoticeSender, Options, Parts, Recorder, RunFiles, RunResult};
 use crate::event::{Event, LogSize, NodeId, Record};
 use crate::kind::Evidence;
+use crate::kind::watch_machine;
 use crate::mask::{Masker, SecretText};
 use crate::outcome::Fault;
 use crate::plan::Plan;
@@ -31,6 +32,7 @@ pub(super) struct Unkept {
 /// Runs it; `hear` hears of every event.
 pub(super) async fn run(options: Options, of: Unkept, mut hear: impl FnMut(Record)) -> Result<RunResult, Fault> {
     let Unkept { plan, world, secrets, masker, interrupts } = of;
+    watch_machine();
     let (notices, mut received) = engine::notices();
     let (recorder, files) = (Box::new(Numbers::new()), Arc::new(Files(scratch("gate")?)));
     let parts = Parts { plan, world, secrets, masker, recorder, files, notices };

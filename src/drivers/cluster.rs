@@ -11,10 +11,12 @@ pub mod explain;
 mod follow;
 mod guard;
 mod happened;
+mod involved;
 pub mod job;
 mod kubeconfig;
 pub mod labels;
 pub mod lease;
+mod leftover;
 mod list;
 mod logs;
 pub mod owned;
@@ -27,6 +29,8 @@ mod revisions;
 pub mod rollout;
 mod signed;
 mod survey;
+mod throttled;
+mod tried;
 mod trouble;
 pub mod watch;
 mod whose;
@@ -37,18 +41,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::outcome::Fault;
 
 pub use apply::{
-    Applied, ApplyOptions, ApplyReport, Change, Identity, MANAGER, Twice, install_rank, metadata_fault, twice,
+    Applied, ApplyOptions, ApplyReport, Change, DiffReport, Difference, Identity, MANAGER, ObjectDiff, Twice,
+    install_rank, metadata_fault, twice,
 };
 pub use discovery::Kind;
 pub use exec::{PodCommand, PodExit};
 pub use follow::Followed;
 pub use guard::{IN_CLUSTER, refuse_system_namespace};
-pub use logs::LogOptions;
+pub use happened::SeenEvent;
+pub use involved::Involved;
+pub use leftover::{Leftover, LeftoverQuery, LeftoverScan};
+pub use logs::{LogEvent, LogListener, LogOptions, LogQuery, LogScan, LogSource};
 pub use pods::{PodTarget, is_ready, selector_text};
 pub use portforward::Forward;
 pub use reference::{Reference, ReferenceError};
 pub use revisions::Undone;
 pub use survey::ContextFact;
+pub use tried::{RefusedBy, Tried};
 pub use trouble::{Refusal, Trouble};
 pub use whose::Owner;
 

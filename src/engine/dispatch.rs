@@ -98,9 +98,7 @@ impl Dispatch {
         graph.owe(options.origin.course.as_ref().map_or(&[], |course| &course.continues.owes));
         let scheduler = Scheduler::new(graph, options.mode, options.jobs);
         let mut known = Known::new(&parts.plan, &options.run, &Arc::new(options.env.clone()), &parts.secrets);
-        for (node, state, outputs) in options.origin.course.iter().flat_map(|course| &course.known) {
-            known.node_over(*node, *state, outputs);
-        }
+        options.origin.course.iter().flat_map(|course| &course.known).for_each(|node| known.recall(node));
         let kept = options.origin.course.iter().flat_map(|course| &course.continues.kept);
         let kept = kept.filter(|kept| parts.plan.node(kept.node).role != Role::Gate);
         let kept = kept.map(|kept| (kept.node, kept.clone())).collect();

@@ -2,8 +2,11 @@
 //! Reads events; decides nothing.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::event::{Because, Continues, Event, How, NodeId, NodeOutline, Record, Role, Runner, State};
+use jiff::Timestamp;
+
+use crate::event::{Because, Continues, Event, How, NodeId, NodeOutline, Ran, Record, Role, Runner, State};
 use crate::outcome::Outputs;
 use crate::spec::StageNames;
 
@@ -28,6 +31,8 @@ pub struct Past {
     continues: Option<(String, How)>,
     /// Nodes that an earlier run still owed when this one began.
     owed: Vec<NodeId>,
+    /// When it began, since the Unix epoch.
+    began: Option<Duration>,
 }
 
 /// One of its nodes.
@@ -43,6 +48,8 @@ pub struct PastNode {
     pub outputs: Outputs,
     /// What it was made from.
     pub fingerprint: Option<String>,
+    /// When it ran.
+    pub ran: Option<Ran>,
     /// The run was asked for other stages: it says nothing of this node.
     left_out: bool,
 }
@@ -64,14 +71,16 @@ impl Past {
     /// What these records say.
     pub fn of<'r>(records: impl IntoIterator<Item = &'r Record>) -> Self {
         let mut past = Past::default();
-        records.into_iter().for_each(|record| past.apply(&record.event));
+        records.into_iter().for_each(|record| past.apply(record.at, &record.event));
         past
     }
 
-    /// Takes the next event in.
-    pub fn apply(&mut self, event: &Event) {
+    /// Takes the next event in; `at` is the time since the run's start.
+    pub fn apply(&mut self, at: Duration, event: &Event) {
+        let now = self.began.map(|began| began + at);
         match event {
-            Event::RunStarted { run, pipeline, stages, nodes, runner, continues, .. } => {
+            Event::RunStarted { run, pipeline, time, stages, nodes, runner, continues, .. } => {
+                self.began = time.parse::<Timestamp>().ok().and_then(|time| time.as_duration().try_into().ok());
                 self.run.clone_from(run);
                 self.pipeline.clone_from(pipeline);
                 self.runner.clone_from(runner);
@@ -82,7 +91,10 @@ impl Past {
                     self.take_over(continues);
                 }
             }
-            Event::NodeStarted { node, .. } => self.with(*node, |node| {
+            Event::NodeStarted { node, attempt } => self.with(*node, |node| {
+                if *attempt == 1 {
+                    node.ran = now.map(|from| Ran { from, to: None });
+                }
                 // A gate that held and is looked at once more has held until it is told otherwise.
                 if node.outline.role != Role::Gate || node.from.is_none() {
                     node.stand = Stand::InDoubt;
@@ -96,6 +108,7 @@ impl Past {
                 let timed_out = matches!(because, Some(Because::TimedOut { .. }));
                 node.stand = if timed_out { Stand::TimedOut } else { Stand::Over(*state) };
                 node.from = None;
+                node.ran = node.ran.map(|ran| Ran { to: now, ..ran });
                 node.outputs.clone_from(outputs);
                 node.fingerprint.clone_from(fingerprint);
             }),
@@ -117,6 +130,7 @@ impl Past {
                 node.from = Some(kept.from.clone());
                 node.outputs.clone_from(&kept.outputs);
                 node.fingerprint = Some(kept.fingerprint.clone());
+                node.ran = kept.ran;
             });
         }
         self.owed.clone_from(&continues.owes);
@@ -210,6 +224,7 @@ impl PastNode {
             from: None,
             outputs: Outputs::new(),
             fingerprint: None,
+            ran: None,
             left_out: false,
         }
     }

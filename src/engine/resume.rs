@@ -14,7 +14,7 @@ use super::Selection;
 use super::env::{self, Env};
 use super::fingerprint::{self, Made};
 use super::past::{Past, PastNode, Stand};
-use super::scope::Known;
+use super::scope::{Known, KnownNode};
 
 /// What is known when a run is to go on with another.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +52,7 @@ pub struct Course {
     /// where one does not hold any more its steps must run again.
     pub verifies: Vec<NodeId>,
     /// States and outputs that expressions see from the start.
-    pub(super) known: Vec<(NodeId, State, Outputs)>,
+    pub(super) known: Vec<KnownNode>,
 }
 
 /// What is decided of a node.
@@ -106,8 +106,8 @@ impl Resumption<'_> {
     /// What expressions would see if all that passed were kept.
     fn known(&self) -> Known {
         let mut known = Known::new(self.plan, self.run, &Arc::new(self.env.clone()), self.secrets);
-        for (node, state, outputs) in ended(self.plan, self.past) {
-            known.node_over(node, state, &outputs);
+        for node in ended(self.plan, self.past) {
+            known.recall(&node);
         }
         for (at, stage) in (0..).zip(self.plan.stages()) {
             let state = self.past.stages.iter().find(|(name, _)| *name == stage.name).and_then(|(_, state)| *state);
@@ -163,7 +163,8 @@ impl Resumption<'_> {
     }
 
     fn kept(&self, node: NodeId, from: Option<&str>, outputs: Outputs, fingerprint: String) -> Kept {
-        Kept { node, from: from.unwrap_or(&self.past.run).to_owned(), outputs, fingerprint }
+        let ran = self.past.node(&self.plan.node(node).outline.name).and_then(|past| past.ran);
+        Kept { node, from: from.unwrap_or(&self.past.run).to_owned(), outputs, fingerprint, ran }
     }
 
     /// The fingerprint that a node would have now.
@@ -338,11 +339,11 @@ fn owed(plan: &Plan, past: &Past) -> (Vec<NodeId>, Vec<String>) {
 }
 
 /// What ended in an earlier run, by the nodes of this plan.
-fn ended(plan: &Plan, past: &Past) -> Vec<(NodeId, State, Outputs)> {
+fn ended(plan: &Plan, past: &Past) -> Vec<KnownNode> {
     let known = plan.nodes().iter().enumerate().filter_map(|(at, node)| {
         let past = past.node(&node.outline.name)?;
         match past.stand {
-            Stand::Over(state) => Some((id(at), state, past.outputs.clone())),
+            Stand::Over(state) => Some(KnownNode { node: id(at), state, outputs: past.outputs.clone(), ran: past.ran }),
             _ => None,
         }
     });

@@ -5,11 +5,12 @@ mod parts;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use crate::event::{NodeId, Role, State};
+use crate::event::{NodeId, Ran, Role, State};
 use crate::expr::{Expr, Scope, Spelled};
 use crate::mask::SecretText;
 use crate::outcome::{Fault, Outputs};
@@ -35,6 +36,17 @@ pub(crate) struct View {
     pub plain: Arc<Scope>,
     /// Outputs by step id, for `of:`.
     pub steps: Arc<BTreeMap<String, Outputs>>,
+    /// When the steps of the stage ran, by id.
+    pub ran: Arc<BTreeMap<String, Ran>>,
+}
+
+/// What an earlier run knew of a node that is over.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct KnownNode {
+    pub node: NodeId,
+    pub state: State,
+    pub outputs: Outputs,
+    pub ran: Option<Ran>,
 }
 
 /// Which outputs of parts a scope holds.
@@ -56,6 +68,8 @@ pub(crate) struct Known {
     states: Vec<State>,
     /// Only of nodes that have some.
     outputs: BTreeMap<NodeId, Outputs>,
+    /// Only of nodes that have begun.
+    ran: BTreeMap<NodeId, Ran>,
     /// Of stages that are over.
     stages: Vec<Option<State>>,
     grounds: Vec<Option<Result<Ground, Fault>>>,
@@ -96,6 +110,7 @@ impl Known {
             env,
             states: vec![State::Waiting; plan.nodes().len()],
             outputs: BTreeMap::new(),
+            ran: BTreeMap::new(),
             stages: vec![None; plan.stages().len()],
             grounds: vec![None; plan.stages().len()],
             parts: plan.parts().iter().map(|_| OnceCell::new()).collect(),
@@ -112,9 +127,28 @@ impl Known {
         }
     }
 
+    /// A node begins.
+    pub fn node_began(&mut self, node: NodeId) {
+        self.ran.insert(node, Ran { from: now(), to: None });
+    }
+
+    /// An earlier run did it, at this time.
+    pub fn node_ran(&mut self, node: NodeId, ran: Option<Ran>) {
+        self.ran.extend(ran.map(|ran| (node, ran)));
+    }
+
+    /// An earlier run knew this of a node.
+    pub fn recall(&mut self, known: &KnownNode) {
+        self.node_ran(known.node, known.ran);
+        self.node_over(known.node, known.state, &known.outputs);
+    }
+
     /// A node is over.
     pub fn node_over(&mut self, node: NodeId, state: State, outputs: &Outputs) {
         self.states[node.index()] = state;
+        if let Some(ran) = self.ran.get_mut(&node) {
+            ran.to.get_or_insert_with(now);
+        }
         if !outputs.is_empty() {
             self.outputs.insert(node, outputs.clone());
         }
@@ -206,7 +240,7 @@ impl Known {
         let waits = waits_for_the_run(node);
         let nothing = || {
             let (full, plain) = (Arc::clone(&ground.full), Arc::clone(&ground.plain));
-            View { full, plain, steps: Arc::clone(&self.none) }
+            View { full, plain, steps: Arc::clone(&self.none), ran: Arc::default() }
         };
         if !waits && node.is_light() {
             return nothing();
@@ -231,7 +265,20 @@ impl Known {
             full: with(&ground.full, Shown::All),
             plain: with(&ground.plain, Shown::Plain),
             steps: Arc::new(self.by_step(plan, &visible, node.part)),
+            ran: Arc::new(self.ran(plan, node.stage)),
         }
+    }
+
+    /// When the steps of a stage ran, by id; with `for_each` from the first item's start to the last one's end.
+    fn ran(&self, plan: &Plan, stage: StageId) -> BTreeMap<String, Ran> {
+        let mut found: BTreeMap<String, Ran> = BTreeMap::new();
+        let nodes = plan.stages()[stage.index()].nodes.iter();
+        for (id, ran) in nodes.filter_map(|id| Some((id, *self.ran.get(id)?))) {
+            let step = &plan.node(*id).step;
+            let whole = found.get(step).map_or(ran, |other| other.and(ran));
+            found.insert(step.clone(), whole);
+        }
+        found
     }
 
     fn visible(&self, plan: &Plan, node: &PlanNode) -> Vec<NodeId> {
@@ -282,6 +329,10 @@ fn lasting(plan: &Plan) -> Vec<bool> {
         lasting[part.stage.index()] = true;
     }
     lasting
+}
+
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Whether anything of a node is evaluated when its turn comes.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::drivers::clock;
 use crate::event::{AssertionResult, Because, EndedEarly, Live, NodeId, State};
 use crate::expr::{Ended, Scope};
-use crate::kind::{Assertion, Context, Tolerate, Watch, until_fatal};
+use crate::kind::{Assertion, Context, MACHINE_LOAD, Tolerate, Watch, machine_load, until_fatal};
 use crate::mask::Masker;
 use crate::outcome::{Failure, Fault, Finding, Verdict};
 use crate::plan::{Body, Gate, PlanAssertion, PlanNode, decode_rendered};
@@ -170,6 +170,7 @@ async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<I
     let (notices, masker) = (&job.notices, &job.masker);
     let watching = Watching { cx: &cx, node: job.node, index, notices, masker, tolerate: tolerate(job, written) };
     let (within, hold) = if job.only_looks { (None, None) } else { (written.within, written.hold) };
+    let begun = std::time::Instant::now();
     let mut settled = watching.settle(body, within, hold, limit).await;
     if matches!(settled.verdict, Ok(Verdict::Unmet { .. })) {
         // The cause that ended the wait is shown, even if it is over by now.
@@ -178,8 +179,19 @@ async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<I
         let is_shown = |one: &Finding| settled.findings.iter().any(|it| it.fatal == one.fatal);
         let hidden: Vec<Finding> = ended.into_iter().filter(|one| !is_shown(one)).collect();
         settled.findings.splice(0..0, hidden);
+        add_machine(&mut settled, begun.elapsed());
     }
     (body.title(), settled)
+}
+
+/// Adds how busy the machine was if a time or a rate is not as expected. A kind may have added it for the time of its step.
+fn add_machine(settled: &mut Settled, began: Duration) {
+    let measures = settled.verdict.as_ref().map(Verdict::measures).unwrap_or_default();
+    if !measures.iter().any(|measure| measure.timing && !measure.holds) {
+        settled.findings.retain(|finding| finding.cause != MACHINE_LOAD);
+    } else if !settled.findings.iter().any(|finding| finding.cause == MACHINE_LOAD) {
+        settled.findings.extend(machine_load(began, Duration::ZERO).map(|load| load.finding()));
+    }
 }
 
 /// The causes that do not end the wait: the assertion's own, else its step's.

@@ -1,6 +1,7 @@
 //! Where a run comes from: the process that carries it out, and the run it goes on with. Facts only.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,24 @@ pub struct Continues {
     pub owes: Vec<NodeId>,
 }
 
+/// When a step ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ran {
+    /// Its first start, since the Unix epoch.
+    pub from: Duration,
+    /// Its end, since the Unix epoch; `None` while it runs.
+    pub to: Option<Duration>,
+}
+
+impl Ran {
+    /// From the first start of both to the last end.
+    #[must_use]
+    pub fn and(self, other: Ran) -> Ran {
+        let to = self.to.zip(other.to).map(|(one, other)| one.max(other));
+        Ran { from: self.from.min(other.from), to }
+    }
+}
+
 /// A node whose result is taken over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
@@ -60,6 +79,9 @@ pub struct Kept {
     pub outputs: Outputs,
     /// What it was made from.
     pub fingerprint: String,
+    /// When it ran, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ran: Option<Ran>,
 }
 
 /// A node that runs again.

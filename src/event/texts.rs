@@ -92,7 +92,7 @@ impl Live {
 
 fn of_continues(continues: &mut Continues, each: Each<'_>) {
     let Continues { run: _, how: _, kept, again, owes: _ } = continues;
-    for Kept { node: _, from: _, outputs, fingerprint: _ } in kept {
+    for Kept { node: _, from: _, outputs, fingerprint: _, ran: _ } in kept {
         of_outputs(outputs, each);
     }
     for Again { node: _, why } in again {
@@ -187,7 +187,7 @@ fn of_verdict(verdict: &mut Result<Verdict, Fault>, each: Each<'_>) {
 }
 
 fn of_measures(measures: &mut [Measure], each: Each<'_>) {
-    for Measure { name, actual, expected, holds: _ } in measures {
+    for Measure { name, actual, expected, holds: _, timing: _ } in measures {
         if !is_name(name) {
             each(Text::Whole(name));
         }

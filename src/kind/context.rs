@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -15,12 +16,13 @@ use crate::drivers::call::Call;
 use crate::drivers::cluster::labels::label_value;
 use crate::drivers::cluster::owned::Owner;
 use crate::drivers::process::{LineSink, Stop};
-use crate::event::State;
+use crate::event::{Ran, State};
 use crate::expr::Scope;
 use crate::mask::SecretText;
 use crate::outcome::{Fault, Outputs};
 use crate::source::Span;
 
+use super::fields::Since;
 use super::waits::Waits;
 
 /// For [`super::Step::check`] and [`super::Assertion::check`].
@@ -133,6 +135,8 @@ pub struct Context {
     pub output_file: PathBuf,
     /// Outputs of the stage's steps that are over, by step id: what `of:` refers to.
     pub steps: Arc<BTreeMap<String, Outputs>>,
+    /// When the stage's steps ran, by step id, for assertions.
+    pub ran: Arc<BTreeMap<String, Ran>>,
     /// How long the thread that a step begins on may be held for it: nobody else has work for that thread then.
     pub patience: Duration,
     /// What a wait of this attempt goes by.
@@ -148,6 +152,11 @@ pub trait Evidence: Send + Sync {
     /// Stores `text` as `evidence/<node>/<name>`; a name with `/` makes folders. A failure to store is reported by
     /// the engine, not here.
     fn keep(&self, name: &str, text: &str);
+}
+
+/// A time since the Unix epoch, as a moment.
+pub fn timestamp(since_epoch: Duration) -> Timestamp {
+    Timestamp::UNIX_EPOCH.checked_add(since_epoch).unwrap_or(Timestamp::MAX)
 }
 
 impl Context {
@@ -208,6 +217,33 @@ impl Context {
     pub fn call(&self) -> Call<'_> {
         let (dir, scratch) = (self.project.to_path_buf(), self.scratch.to_path_buf());
         Call { env: &self.env, dir, scratch, log: &*self.log, stop: self.stop() }
+    }
+
+    /// When a step of the same stage ran.
+    ///
+    /// # Errors
+    /// [`Fault`] of kind unknown when it has not run.
+    pub fn ran(&self, step: &str) -> Result<Ran, Fault> {
+        self.ran.get(step).copied().ok_or_else(|| {
+            Fault::unknown(format!("not measured: the step `{step}` has not run, so there is no time to count from"))
+                .help("name a step that runs before this is measured")
+        })
+    }
+
+    /// How long ago a time since the Unix epoch was.
+    pub fn ago(&self, since_epoch: Duration) -> Duration {
+        Timestamp::now().duration_since(timestamp(since_epoch)).try_into().unwrap_or_default()
+    }
+
+    /// The moment that `since` means.
+    ///
+    /// # Errors
+    /// As [`Context::ran`].
+    pub fn moment(&self, since: &Since) -> Result<Timestamp, Fault> {
+        match since {
+            Since::Step(step) => Ok(timestamp(self.ran(step)?.from)),
+            Since::Ago(time) => Ok(Timestamp::now().checked_sub(time.0).unwrap_or(Timestamp::MIN)),
+        }
     }
 
     /// How processes of this attempt are stopped.

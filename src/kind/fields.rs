@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::document::{MANIFEST, WRITTEN};
 use crate::mask::SecretText;
-use crate::units::as_written;
+use crate::units::{Quantity, TimeSpan, as_written};
 
 macro_rules! inline_schema {
     ($name:ident, $schema:expr) => {
@@ -62,6 +62,35 @@ impl ExistingPath {
 #[serde(transparent)]
 pub struct StepId(pub String);
 format_field!(StepId, "step-id");
+
+/// Since when something counts: since a step of the same stage began (`steps.apply`), or for a time (`10m`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Since {
+    /// The step, by its id.
+    Step(String),
+    /// So long ago.
+    Ago(TimeSpan),
+}
+inline_schema!(Since, json_schema!({ "type": ["string"], "format": "since" }));
+
+impl fmt::Display for Since {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Since::Step(id) => write!(f, "steps.{id}"),
+            Since::Ago(time) => time.fmt(f),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Since {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = as_written(deserializer)?;
+        match text.trim().strip_prefix("steps.") {
+            Some(id) => Ok(Since::Step(id.to_owned())),
+            None => TimeSpan::parse(&text).map(Since::Ago).map_err(de::Error::custom),
+        }
+    }
+}
 
 /// A CEL expression that the kind evaluates itself, with `self` for the thing it looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -56,6 +56,7 @@ impl Trial {
             scratch: project.as_path().into(),
             output_file: project.join("outputs"),
             steps: Arc::default(),
+            ran: Arc::default(),
             patience: Duration::ZERO,
             waits: super::Waits::default(),
             signals: Signals {

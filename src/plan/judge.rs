@@ -87,6 +87,7 @@ impl Formats for Judge<'_> {
                 self.expression(bare, offset, format.node, false, out);
             }
             "step-id" if !has_mark(&text) => self.step(&text, format.node.span, out),
+            "since" if !has_mark(&text) => self.since(&text, format.node.span, out),
             _ if has_mark(&text) => self.template(name, &text, format.node, out),
             name => self.value(name, &text, format.node.span, out),
         }
@@ -160,6 +161,7 @@ impl Judge<'_> {
         }
         match template.eval(self.statics) {
             Ok(serde_json::Value::String(text)) if format == "step-id" => self.step(&text, node.span, out),
+            Ok(serde_json::Value::String(text)) if format == "since" => self.since(&text, node.span, out),
             Ok(serde_json::Value::String(text)) => self.value(format, &text, node.span, out),
             Ok(value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_))) => {
                 self.value(format, &value.to_string(), node.span, out);
@@ -228,6 +230,17 @@ impl Judge<'_> {
             Ok(Target::Lost) => self.found.lost = true,
             Ok(_) => self.found.steps.push((id.to_owned(), span)),
             Err(problem) => out.push(problem),
+        }
+    }
+
+    /// A moment: the start of a step of the same stage, or a time ago.
+    fn since(&mut self, text: &str, span: Span, out: &mut Diagnostics) {
+        if let Some(id) = text.trim().strip_prefix("steps.") {
+            return self.step(id, span, out);
+        }
+        if let Err(error) = TimeSpan::parse(text) {
+            let help = "write `steps.STEP` for a step of this stage, or a duration such as 10m";
+            out.push(Diagnostic::error(Code::InvalidUnit, span, error.to_string()).help(help));
         }
     }
 

@@ -347,6 +347,7 @@ fn quantity(schema: &Value) -> Option<Quantity> {
     let (one, zero, number) = match name {
         "bytes" => (format!(r"(?:{NUMBER}\s*(?:B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)|{ZERO})"), true, false),
         "duration" => (format!(r"(?:(?:{NUMBER}\s*(?:us|µs|ms|s|min|m|h)\s*)+|0)"), true, false),
+        "since" => (format!(r"(?:steps\..+|(?:{NUMBER}\s*(?:us|µs|ms|s|min|m|h)\s*)+|0)"), false, false),
         "rate" => (format!(r"{NUMBER}\s*/(?:s|min|m)"), false, false),
         "percent" => (format!(r"{NUMBER}\s*%"), false, false),
         "count" if expected => (format!(r"-?\s*{NUMBER}"), true, true),

@@ -212,6 +212,7 @@ fn format_words(format: &str) -> Option<&'static str> {
         "secret-text" => "text (a secret may stand here)",
         "bytes" => "size",
         "duration" => "duration",
+        "since" => "`steps.STEP` or duration",
         "rate" => "rate",
         "percent" => "percentage",
         "name" => "name",

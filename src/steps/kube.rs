@@ -3,6 +3,7 @@
 mod apply;
 mod config_map;
 mod delete;
+mod diff;
 mod exec;
 mod get;
 mod logs;
@@ -31,7 +32,7 @@ use several::Body;
 /// The row of the table.
 pub const KIND: StepKind = StepKind::step::<Kube>(
     "kube",
-    "Does one thing on the cluster through its API: apply, delete, secret, restart, undo, scale, set_image, wait, get, exec, logs, port_forward.",
+    "Does one thing on the cluster through its API: apply, diff, delete, secret, restart, undo, scale, set_image, wait, get, exec, logs, port_forward.",
     "apply: manifests/",
 )
 .outputs(OUTPUTS)
@@ -40,8 +41,13 @@ pub const KIND: StepKind = StepKind::step::<Kube>(
 
 const OUTPUTS: &[OutputRow] = &[
     OutputRow { name: "created", summary: "apply: how many objects were not there before" },
+    OutputRow { name: "added", summary: "diff: how many objects are not on the cluster yet" },
+    OutputRow { name: "changed", summary: "diff: how many objects would be another" },
+    OutputRow { name: "deleted", summary: "diff: how many objects with the labels of `selector` the manifests lack" },
+    OutputRow { name: "kinds", summary: "diff: the kinds of objects that differ" },
+    OutputRow { name: "changes", summary: "diff: a list of `object`, `kind`, `namespace`, `difference`, `lines`" },
     OutputRow { name: "configured", summary: "apply: how many objects were changed" },
-    OutputRow { name: "unchanged", summary: "apply: how many objects were as wanted already" },
+    OutputRow { name: "unchanged", summary: "apply, diff: how many objects are as wanted already" },
     OutputRow { name: "objects", summary: "apply, delete: the objects, as `deployment.apps/backend`" },
     OutputRow { name: "revision", summary: "restart, set_image, undo: the revision of a Deployment now rolled out" },
     OutputRow { name: "replicas", summary: "scale: how many replicas are wanted now" },
@@ -61,13 +67,15 @@ const OUTPUTS: &[OutputRow] = &[
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-one-of" = [
-    "apply", "delete", "secret", "config_map", "restart", "undo", "scale", "set_image", "wait", "get", "exec", "logs", "port_forward"
+    "apply", "diff", "delete", "secret", "config_map", "restart", "undo", "scale", "set_image", "wait", "get", "exec", "logs", "port_forward"
 ]))]
 pub struct Kube {
     /// The namespace for objects that name none; else the pipeline's `cluster.namespace`.
     namespace: Option<String>,
     /// Applies manifests by server-side apply: files, folders, or objects written here.
     apply: Option<Body<apply::Apply>>,
+    /// Compares manifests, a chart or a kustomization with what is on the cluster, and changes nothing.
+    diff: Option<Body<diff::Diff>>,
     /// Deletes objects and waits until they are gone.
     delete: Option<Body<delete::Delete>>,
     /// Writes a Secret whose values come from `secrets:`.
@@ -128,8 +136,9 @@ enum During {
 
 impl Kube {
     fn verbs(&self) -> Vec<(&'static str, &dyn Verb)> {
-        let all: [(&'static str, Option<&dyn Verb>); 13] = [
+        let all: [(&'static str, Option<&dyn Verb>); 14] = [
             ("apply", self.apply.as_ref().map(|Body(verb)| verb as &dyn Verb)),
+            ("diff", self.diff.as_ref().map(|Body(verb)| verb as &dyn Verb)),
             ("delete", self.delete.as_ref().map(|Body(verb)| verb as &dyn Verb)),
             ("secret", self.secret.as_ref().map(|verb| verb as &dyn Verb)),
             ("config_map", self.config_map.as_ref().map(|verb| verb as &dyn Verb)),
@@ -232,6 +241,7 @@ mod tests {
         for (yaml, title) in [
             ("apply: manifests/", "apply manifests/"),
             ("apply: { files: [a.yaml, b.yaml], wait: true }", "apply a.yaml, b.yaml"),
+            ("diff: { files: a.yaml, kustomize: deploy }", "diff a.yaml, deploy"),
             ("delete: [deployment/web, service/web]", "delete deployment/web, service/web"),
             ("secret: { name: db, data: { URL: hunter2 } }", "secret/db"),
             ("config_map: { name: settings, data: { MODE: fast } }", "configmap/settings"),

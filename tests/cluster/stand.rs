@@ -141,6 +141,7 @@ fn context_of(world: Arc<World>, kept: Arc<Kept>) -> Context {
         scratch: std::env::temp_dir().into(),
         output_file: std::env::temp_dir().join("unused"),
         steps: Arc::default(),
+        ran: Arc::default(),
         patience: std::time::Duration::ZERO,
         waits: pipeline::kind::Waits::default(),
         signals,

@@ -89,6 +89,7 @@ impl Project {
             output_file: scratch.join("output"),
             scratch: scratch.into(),
             steps: Arc::default(),
+            ran: Arc::default(),
             patience: std::time::Duration::ZERO,
             waits: pipeline::kind::Waits::default(),
             signals: Signals {

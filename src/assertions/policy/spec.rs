@@ -1,15 +1,12 @@
 //! What is written under `policy:`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::builtin::Builtin;
-use crate::drivers::helm::Chart;
-use crate::kind::{Cel, ExistingPath, WrittenValue};
+use crate::kind::{Cel, ChartSpec, ExistingPath};
 
 /// Rules over manifests and charts before they reach a cluster. Every rule has to hold for every object that it is for.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -21,6 +18,8 @@ pub struct Policy {
     pub manifests: Vec<ExistingPath>,
     /// A chart, rendered with `helm template`.
     pub chart: Option<ChartSpec>,
+    /// The folder of a kustomization, rendered with `kubectl kustomize` or `kustomize build`.
+    pub kustomize: Option<ExistingPath>,
     /// Built-in rules.
     #[serde(default)]
     pub builtin: Vec<Builtin>,
@@ -30,27 +29,6 @@ pub struct Policy {
     /// Objects that a rule leaves alone: `{ non-root: [deployment/legacy] }`.
     #[serde(default)]
     pub except: BTreeMap<String, Vec<String>>,
-}
-
-/// A chart of the project and the values it is rendered with.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ChartSpec {
-    /// The chart's folder or `.tgz`.
-    pub path: ExistingPath,
-    /// The release's name in the templates. Default: the chart folder's.
-    pub release: Option<String>,
-    /// The namespace in the templates; else the pipeline's.
-    pub namespace: Option<String>,
-    /// Values files; later ones win.
-    #[serde(default)]
-    pub values_files: Vec<ExistingPath>,
-    /// Values on top of the files, as a map.
-    #[serde(default)]
-    pub values: BTreeMap<String, Value>,
-    /// Single values on top of those, by dotted path: `{ image.tag: v2 }`.
-    #[serde(default)]
-    pub set: BTreeMap<String, WrittenValue>,
 }
 
 /// A rule in CEL.
@@ -64,6 +42,10 @@ pub struct Rule {
     pub kinds: Vec<String>,
     /// What has to be true, with `self` for the object.
     pub assert: Cel,
+    /// Judges all objects that the rule is for at once: `self` is their list. Then `assert` is true, or a list of what is
+    /// wrong: objects of `self`, or texts. An empty list holds.
+    #[serde(default)]
+    pub together: bool,
     /// What to say where it is not.
     pub message: Option<String>,
 }
@@ -72,24 +54,5 @@ impl Rule {
     /// Whether it is for objects of this kind.
     pub fn is_for(&self, kind: &str) -> bool {
         self.kinds.is_empty() || self.kinds.iter().any(|own| own.eq_ignore_ascii_case(kind))
-    }
-}
-
-impl ChartSpec {
-    /// The release's name in the templates.
-    pub fn release(&self) -> &str {
-        let own = self.path.0.file_stem().and_then(|name| name.to_str()).unwrap_or("release");
-        self.release.as_deref().unwrap_or(own)
-    }
-
-    /// For the driver, with paths below `project`.
-    pub fn chart(&self, project: &Path) -> Chart {
-        Chart {
-            chart: self.path.below(project).to_string_lossy().into_owned(),
-            files: self.values_files.iter().map(|file| file.below(project)).collect(),
-            values: self.values.clone().into_iter().collect(),
-            set: self.set.iter().map(|(path, value)| (path.clone(), value.0.clone())).collect(),
-            ..Chart::default()
-        }
     }
 }

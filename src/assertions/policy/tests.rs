@@ -155,3 +155,28 @@ fn objects_of_a_chart_name_their_template() {
         .collect();
     assert_eq!(places, ["charts/todo/templates/a.yaml", "charts/todo/templates/sub/b.yaml"]);
 }
+
+#[test]
+fn a_rule_over_all_objects_names_those_that_are_wrong() {
+    let object = manifest;
+    let map = |name: &str, addr: &str| {
+        object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"DB_ADDR": addr}}))
+    };
+    let service = object(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "db"}}));
+    let objects = [map("right", "db:5432"), map("wrong", "dbb:5432"), service];
+    let wrong = "self.filter(o, o.kind == 'ConfigMap' && !o.data.all(k, !k.endsWith('_ADDR') || \
+                 self.exists(s, s.kind == 'Service' && o.data[k].startsWith(s.metadata.name + ':'))))";
+    let rule = |assert: &str| json!({"rules": [{"name": "addresses", "together": true, "assert": assert, "message": "no Service"}]});
+    assert_eq!(shown(rule(wrong), &objects), ["unmet addresses: manifests/app.yaml:7 configmap/wrong: no Service"]);
+    assert_eq!(
+        shown(rule(wrong), &objects[..1]),
+        ["unmet addresses: manifests/app.yaml:7 configmap/right: no Service"]
+    );
+    assert_eq!(shown(rule("self.size() == 3"), &objects), ["holds addresses: holds for all 3 objects"]);
+    assert_eq!(
+        shown(rule("self.filter(o, o.kind == 'Secret')"), &objects),
+        ["holds addresses: holds for all 3 objects"]
+    );
+    let texts = "self.filter(o, o.kind == 'ConfigMap').map(o, o.metadata.name)";
+    assert_eq!(shown(rule(texts), &objects[..1]), ["unmet addresses: all objects: no Service: right"]);
+}

@@ -15,6 +15,7 @@ use crate::engine::{self, Course, Mode, Origin, Selection};
 use crate::event::Runner;
 use crate::exit_code::Exit;
 use crate::journal::{RunFolder, Store};
+use crate::kind::watch_machine;
 use crate::mask::{Masker, SecretText};
 use crate::outcome::Fault;
 use crate::plan::Plan;
@@ -129,6 +130,7 @@ impl Ready {
             files: Arc::clone(&kept.files) as Arc<dyn engine::RunFiles>,
             notices,
         };
+        watch_machine();
         let result = engine::run(options, parts, interrupts).await;
         if let Some(tenure) = tenure {
             tenure.end().await;

@@ -73,7 +73,7 @@ fn recall(store: &Store, past: &mut Past, folder: &RunFolder) {
 pub(in crate::cli) fn of(folder: &RunFolder) -> Result<Past, Fault> {
     let reader = Reader::open(&folder.journal()).map_err(|error| Fault::unknown(error.to_string()))?;
     let mut past = Past::default();
-    reader.for_each(|record| past.apply(&record.event));
+    reader.for_each(|record| past.apply(record.at, &record.event));
     Ok(past)
 }
 

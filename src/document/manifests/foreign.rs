@@ -32,8 +32,7 @@ pub(super) fn object(api_version: &str, source: &Path) -> Option<String> {
 fn kustomization(folder: &Path) -> String {
     let folder = folder.file_name().map_or_else(|| ".".to_owned(), |name| name.to_string_lossy().into_owned());
     format!(
-        "the folder holds a kustomization, which only kustomize reads: render it in a step before \
-         (`kubectl kustomize {folder} > out.yaml`) and name that file"
+        "the folder holds a kustomization, which only kustomize reads: name it under `kustomize:`, as in `kustomize: {folder}`"
     )
 }
 
@@ -57,8 +56,8 @@ mod tests {
 
     #[test]
     fn a_kustomization_is_named_and_what_to_do() {
-        let expected = "the folder holds a kustomization, which only kustomize reads: render it in a step before \
-                    (`kubectl kustomize m > out.yaml`) and name that file";
+        let expected = "the folder holds a kustomization, which only kustomize reads: name it under `kustomize:`, as in \
+                        `kustomize: m`";
         let text = "resources: [a.yaml]\n";
         for name in ["m/kustomization.yaml", "m/kustomization.yml", "m/Kustomization"] {
             assert_eq!(refused(&[MAP, (name, text)]), expected, "{name}");

@@ -1,6 +1,7 @@
 //! Server-side apply of many objects at once: ordered by need, side by side within an order, every refusal collected.
 
 mod before;
+mod diff;
 mod established;
 mod migrate;
 mod order;
@@ -20,8 +21,10 @@ use super::owned::Owner;
 use super::{Cluster, Kind, Refusal, Trouble};
 use crate::outcome::Fault;
 use before::Before;
+pub use diff::{DiffReport, Difference, ObjectDiff};
 pub use order::install_rank;
 use prepare::Prepared;
+pub(super) use prepare::flattened;
 pub use prepare::metadata_fault;
 pub use twice::{Identity, Twice, twice};
 

@@ -1,5 +1,7 @@
 //! Which kinds the cluster serves: one aggregated look a connection, and the loose names that kubectl accepts.
 
+mod listing;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -69,7 +71,7 @@ impl Kind {
 
     /// Whether `written` means it: kind, plural, singular or short name, in any case, with or without its group
     /// (`deployments.apps`, `deployments.v1.apps`).
-    fn is_meant_by(&self, written: &str) -> bool {
+    pub fn is_meant_by(&self, written: &str) -> bool {
         let written = written.to_ascii_lowercase();
         let (name, rest) = written.split_once('.').map_or((written.as_str(), None), |(name, rest)| (name, Some(rest)));
         let named = name == self.resource.plural
@@ -267,30 +269,6 @@ impl Cluster {
     /// As [`Cluster::kind_named`].
     pub async fn resolve(&self, reference: &Reference) -> Result<(Kind, String), Fault> {
         Ok((self.kind_named(&reference.kind).await?, reference.name.clone()))
-    }
-
-    /// Every kind that lives in namespaces and can be listed, in the version that the server prefers.
-    /// No answer is whole where a group's API server does not answer, unless the group is among `except`.
-    pub(super) async fn listable(&self, except: &[&str]) -> Result<Vec<Kind>, Fault> {
-        let catalog = self.catalog().await?;
-        if let Some((group, version)) = catalog.unanswered.iter().find(|(group, _)| !except.contains(&group.as_str())) {
-            return Err(not_discovered("what the cluster serves", &format!("{group}/{version}")));
-        }
-        Ok(catalog.kinds.iter().filter(|kind| kind.namespaced && kind.listed && kind.preferred).cloned().collect())
-    }
-
-    /// Every kind whose objects can be listed and deleted, in the version that the server prefers; and the groups of which
-    /// that is not known, because their API server does not answer.
-    ///
-    /// # Errors
-    /// [`Fault`] when the cluster does not answer.
-    pub(super) async fn removable_kinds(&self) -> Result<(Vec<Kind>, Vec<String>), Fault> {
-        self.forget_kinds();
-        let catalog = self.catalog().await?;
-        let unanswered = catalog.unanswered.iter().map(|(group, version)| format!("everything of {group}/{version}"));
-        let kinds = catalog.kinds.iter().filter(|kind| kind.removable && kind.preferred);
-        let kinds = kinds.filter(|kind| !super::owned::is_followed(&kind.resource.kind)).cloned();
-        Ok((kinds.collect(), unanswered.collect()))
     }
 
     /// Forgets which kinds are served: after CRDs were applied.

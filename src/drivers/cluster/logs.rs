@@ -1,6 +1,9 @@
 //! Logs of pods: as they are now, or followed as pods come and go.
 
+mod lives;
 mod read;
+mod rotated;
+mod scan;
 
 use std::collections::BTreeSet;
 
@@ -11,10 +14,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 pub(super) use read::not_of_the_application;
+pub use scan::{LogQuery, LogScan, LogSource};
 
 use super::pods::By;
 use super::{Cluster, PodTarget, Refusal, Trouble};
-use crate::drivers::process::LineSink;
 
 /// Which logs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,7 +30,23 @@ pub struct LogOptions {
     pub since_seconds: Option<i64>,
     /// Of the container before its last restart.
     pub previous: bool,
+    /// Of init containers, too, where logs are followed.
+    pub init: bool,
 }
+
+/// What is heard of a log that is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogEvent<'a> {
+    /// A line of the container.
+    Line(&'a str),
+    /// What the node says in the log's place.
+    NoLog(&'a str),
+    /// The log breaks off, and why.
+    Broken(&'a str),
+}
+
+/// Hears the events of the logs that are followed, each with its Pod and its container.
+pub type LogListener = std::sync::Arc<dyn Fn(&str, &str, LogEvent<'_>) + Send + Sync>;
 
 /// A container of a pod, in one of its lives.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,7 +121,7 @@ impl Cluster {
         namespace: &str,
         target: &PodTarget,
         options: &LogOptions,
-        sink: std::sync::Arc<dyn LineSink>,
+        listener: LogListener,
         up: impl Fn(),
     ) -> Result<(), Trouble> {
         let found = self.find_pods(namespace, target).await?;
@@ -111,7 +130,7 @@ impl Cluster {
         let (found_life, mut newcomers) = mpsc::unbounded_channel::<Life>();
         let mut seen = BTreeSet::new();
         let mut note = |pod: &DynamicObject| {
-            for life in started(pod, options.container.as_deref()) {
+            for life in started(pod, options) {
                 if seen.insert(life.clone()) {
                     // The receiver lives as long as this future.
                     let _ = found_life.send(life);
@@ -141,21 +160,20 @@ impl Cluster {
         let read = async {
             let mut readers = JoinSet::new();
             while let Some(life) = newcomers.recv().await {
-                let (api, sink) = (api.clone(), std::sync::Arc::clone(&sink));
+                let (api, listener) = (api.clone(), std::sync::Arc::clone(&listener));
                 let parameters = options.parameters(&life.container, true);
                 readers.spawn(async move {
-                    let of = format!("{} {}", life.pod, life.container);
+                    let hear = |event: LogEvent<'_>| listener(&life.pod, &life.container, event);
                     let each = |text: &str| {
-                        let has = if not_of_the_application(text) { " has no log" } else { "" };
-                        sink.line(format!("{of}{has}: {text}").as_bytes());
+                        hear(if not_of_the_application(text) { LogEvent::NoLog(text) } else { LogEvent::Line(text) });
                     };
-                    let told = match api.log_stream(&life.pod, &parameters).await {
+                    let broken = match api.log_stream(&life.pod, &parameters).await {
                         Ok(stream) => read::lines(stream, each).await.err().map(|error| error.to_string()),
                         Err(kube::Error::Api(status)) => Some(status.message.clone()),
                         Err(_) => Some("the cluster does not answer".to_owned()),
                     };
-                    if let Some(why) = told {
-                        sink.line(format!("{of}: the log breaks off: {why}").as_bytes());
+                    if let Some(why) = broken {
+                        hear(LogEvent::Broken(&why));
                     }
                 });
             }
@@ -183,12 +201,14 @@ fn has_none(refusal: &Refusal) -> bool {
 }
 
 /// The containers of a pod that have started, in their current life.
-fn started(pod: &DynamicObject, only: Option<&str>) -> Vec<Life> {
-    let statuses = pod.data["status"]["containerStatuses"].as_array().map(Vec::as_slice).unwrap_or_default();
+fn started(pod: &DynamicObject, options: &LogOptions) -> Vec<Life> {
+    let only = options.container.as_deref();
+    let of = |key: &str| pod.data["status"][key].as_array().map(Vec::as_slice).unwrap_or_default();
+    let init = if options.init { of("initContainerStatuses") } else { &[] };
+    let statuses = init.iter().chain(of("containerStatuses"));
     let has_started =
         |status: &&Value| status["state"]["running"].is_object() || status["state"]["terminated"].is_object();
     statuses
-        .iter()
         .filter(has_started)
         .filter_map(|status| {
             Some(Life {
@@ -223,7 +243,8 @@ mod tests {
         )
         .expect("a pod");
         let web = Life { pod: "web-1".to_owned(), container: "web".to_owned(), restarts: 2 };
-        assert_eq!(started(&pod, None), [web]);
-        assert_eq!(started(&pod, Some("side")), []);
+        assert_eq!(started(&pod, &LogOptions::default()), [web]);
+        let side = LogOptions { container: Some("side".to_owned()), ..LogOptions::default() };
+        assert_eq!(started(&pod, &side), []);
     }
 }

@@ -117,6 +117,7 @@ impl Dispatch {
             return self.keep(node, kept);
         }
         self.events.push(Event::NodeStarted { node, attempt: 1 });
+        self.known.node_began(node);
         self.mark(node, None);
         let during = !plan.node(node).covers.is_empty();
         let signals = self.common.signals(during, self.options.grace);
@@ -146,6 +147,7 @@ impl Dispatch {
     }
 
     fn write_kept(&mut self, node: NodeId, kept: Kept) {
+        self.known.node_ran(node, kept.ran);
         let ending = Ending {
             because: Some(Because::Kept { run: kept.from }),
             outputs: kept.outputs,
@@ -183,6 +185,7 @@ impl Dispatch {
             scratch: if light { Arc::clone(scratch) } else { scratch.join(node.0.to_string()).into() },
             output_file: self.common.outputs.file(node),
             steps: Arc::clone(&view.steps),
+            ran: Arc::clone(&view.ran),
             patience: Duration::ZERO,
             waits: Waits { tolerate: plan.node(node).tolerate.clone(), timeout: plan.node(node).timeout },
             signals,

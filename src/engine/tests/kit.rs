@@ -219,7 +219,7 @@ impl Ran {
     /// What its record says after `count` events: a run killed there.
     pub fn killed_after(&self, count: usize) -> Past {
         let mut past = Past::default();
-        self.events.iter().take(count).for_each(|(_, event)| past.apply(event));
+        self.events.iter().take(count).for_each(|(at, event)| past.apply(*at, event));
         past
     }
 

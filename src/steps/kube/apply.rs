@@ -12,9 +12,10 @@ use super::manifests;
 use super::on::{On, Workload};
 use super::several::{Several, Short};
 use crate::diagnostic::Code;
+use crate::drivers::call::Undone;
 use crate::drivers::cluster::rollout::rolls_out;
 use crate::drivers::cluster::{ApplyOptions, ApplyReport, Change, Identity, metadata_fault, twice};
-use crate::kind::{CheckContext, ExistingPath, ManifestValue};
+use crate::kind::{CheckContext, ExistingPath, ManifestValue, check_kustomization};
 use crate::outcome::{Failure, Fault, Outcome, Outputs};
 
 /// Applies manifests. Namespaces and CustomResourceDefinitions go first, the rest in the order of need.
@@ -25,6 +26,9 @@ pub struct Apply {
     files: Several<ExistingPath>,
     /// Objects written here. Their values are read as in a manifest file: `0644` is octal, and `yes` is true.
     objects: Vec<BTreeMap<String, ManifestValue>>,
+    /// The folder of a kustomization, rendered with `kubectl kustomize` or `kustomize build`. Folders outside of it that it
+    /// builds on belong under `inputs:`, so that `run --resume` knows of their changes.
+    kustomize: Option<ExistingPath>,
     /// Takes over fields that another manager holds (kubectl, Helm, an autoscaler). Without it a conflict is an error
     /// that names them.
     force: bool,
@@ -54,8 +58,8 @@ impl Short for Apply {
 #[async_trait]
 impl Verb for Apply {
     fn check(&self, at: &str, cx: &mut CheckContext<'_>) {
-        if self.files.0.is_empty() && self.objects.is_empty() {
-            let help = "name files or folders: `apply: manifests/`, or write `objects:`".to_owned();
+        if self.files.0.is_empty() && self.objects.is_empty() && self.kustomize.is_none() {
+            let help = "name files or folders: `apply: manifests/`, or write `objects:` or `kustomize:`".to_owned();
             cx.error(&[at.into()], Code::MissingKey, "there is nothing to apply", Some(help));
         }
         // A missing file is reported by its format already.
@@ -67,6 +71,9 @@ impl Verb for Apply {
                 cx.error(&path, Code::InvalidValue, fault.message, fault.help);
             }
         }
+        if let Some(folder) = &self.kustomize {
+            check_kustomization(folder, cx, &[at.into(), "kustomize".into()]);
+        }
         for (index, object) in self.objects.iter().enumerate() {
             let object = inline(object);
             if let Some((message, help)) = metadata_fault(&object) {
@@ -77,7 +84,8 @@ impl Verb for Apply {
     }
 
     fn title(&self) -> String {
-        let mut what: Vec<String> = self.files.0.iter().map(|file| file.0.display().to_string()).collect();
+        let mut what: Vec<String> =
+            self.files.0.iter().chain(&self.kustomize).map(|file| file.0.display().to_string()).collect();
         if !self.objects.is_empty() {
             what.push(format!("{} inline objects", self.objects.len()));
         }
@@ -85,12 +93,25 @@ impl Verb for Apply {
     }
 
     fn reads(&self) -> Vec<String> {
-        self.files.0.iter().map(|file| file.0.display().to_string()).collect()
+        self.files.0.iter().chain(&self.kustomize).map(|file| file.0.display().to_string()).collect()
     }
 
     async fn run(&self, on: &On<'_>) -> Result<Outcome, Fault> {
         let inline: Vec<Value> = self.objects.iter().map(inline).collect();
-        let manifests = manifests::read(&on.cx.project, &self.files.0, &inline)?;
+        let mut manifests = Vec::new();
+        if let Some(folder) = &self.kustomize {
+            match on.cx.render_kustomization(folder).await {
+                Ok(rendered) => manifests.extend(rendered.into_iter().map(|it| manifests::Manifest {
+                    place: format!("{} (rendered, line {})", folder.0.display(), it.line),
+                    object: it.object,
+                })),
+                Err(Undone::Failed(failure)) => return Ok(Outcome::Failed(failure)),
+                Err(Undone::Fault(fault)) => return Err(fault),
+            }
+        }
+        if self.kustomize.is_none() || !(self.files.0.is_empty() && inline.is_empty()) {
+            manifests.extend(manifests::read(&on.cx.project, &self.files.0, &inline)?);
+        }
         let places: Vec<String> = manifests.iter().map(|manifest| manifest.place.clone()).collect();
         let namespace = if self.create_namespace { self.namespace(on).await? } else { None };
         if let Some(failed) = namespace {
@@ -127,7 +148,7 @@ impl Verb for Apply {
 }
 
 /// An object of `objects` as JSON.
-fn inline(object: &BTreeMap<String, ManifestValue>) -> Value {
+pub(super) fn inline(object: &BTreeMap<String, ManifestValue>) -> Value {
     object.iter().map(|(key, value)| (key.clone(), value.0.clone())).collect()
 }
 
@@ -186,7 +207,7 @@ pub(super) async fn ensure_namespace(on: &On<'_>) -> Result<Option<Outcome>, Fau
     Ok(None)
 }
 
-fn refused(on: &On<'_>, report: &ApplyReport, places: &[String]) -> Failure {
+pub(super) fn refused(on: &On<'_>, report: &ApplyReport, places: &[String]) -> Failure {
     let total = report.applied.len() + report.refused.len() + report.untried;
     let summary = match report.refused.as_slice() {
         [(at, _, only)] if total == 1 => match places.get(*at).filter(|place| !place.is_empty()) {

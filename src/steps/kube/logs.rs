@@ -11,8 +11,7 @@ use super::on::On;
 use super::several::{Several, Short};
 use super::{During, Verb, exec};
 use crate::diagnostic::Code;
-use crate::drivers::cluster::{LogOptions, Reference};
-use crate::drivers::process::{LineSink, each_line};
+use crate::drivers::cluster::{LogEvent, LogListener, LogOptions, Reference};
 use crate::kind::CheckContext;
 use crate::outcome::{Fault, Outcome, Outputs};
 use crate::units::TimeSpan;
@@ -88,33 +87,6 @@ impl Verb for Logs {
     }
 }
 
-/// Counts what passes by.
-struct Counted {
-    log: Arc<dyn LineSink>,
-    lines: AtomicU64,
-}
-
-impl LineSink for Counted {
-    fn line(&self, line: &[u8]) {
-        self.lines.fetch_add(1, Ordering::Relaxed);
-        self.log.line(line);
-    }
-
-    fn lines(&self, lines: &[u8]) {
-        self.lines.fetch_add(each_line(lines).count() as u64, Ordering::Relaxed);
-        self.log.lines(lines);
-    }
-
-    fn piece(&self, piece: &[u8]) {
-        self.log.piece(piece);
-    }
-
-    fn ends(&self) {
-        self.lines.fetch_add(1, Ordering::Relaxed);
-        self.log.ends();
-    }
-}
-
 impl Logs {
     fn targets(&self) -> Vec<crate::drivers::cluster::PodTarget> {
         match &self.selector {
@@ -129,17 +101,28 @@ impl Logs {
             tail: self.tail.map(i64::from),
             since_seconds: self.since.map(|since| i64::try_from(since.0.as_secs().max(1)).unwrap_or(i64::MAX)),
             previous: self.previous,
+            init: false,
         }
     }
 }
 
 async fn follow(logs: &Logs, on: &On<'_>) -> Result<Outcome, Fault> {
-    let counted = Arc::new(Counted { log: Arc::clone(&on.cx.log), lines: AtomicU64::new(0) });
+    let (log, lines) = (Arc::clone(&on.cx.log), Arc::new(AtomicU64::new(0)));
+    let count = Arc::clone(&lines);
+    let listener: LogListener = Arc::new(move |pod, container, event| {
+        count.fetch_add(1, Ordering::Relaxed);
+        let line = match event {
+            LogEvent::Line(text) => format!("{pod} {container}: {text}"),
+            LogEvent::NoLog(why) => format!("{pod} {container} has no log: {why}"),
+            LogEvent::Broken(why) => format!("{pod} {container}: the log breaks off: {why}"),
+        };
+        log.line(line.as_bytes());
+    });
     let options = logs.options();
     let targets = logs.targets();
-    let follows = targets.iter().map(|target| {
-        on.cluster.follow_logs(on.namespace, target, &options, Arc::clone(&counted) as Arc<dyn LineSink>, || on.cx.up())
-    });
+    let follows = targets
+        .iter()
+        .map(|target| on.cluster.follow_logs(on.namespace, target, &options, Arc::clone(&listener), || on.cx.up()));
     tokio::select! {
         biased;
         () = on.cx.cancelled() => return Err(Fault::unknown("stopped")),
@@ -150,6 +133,6 @@ async fn follow(logs: &Logs, on: &On<'_>) -> Result<Outcome, Fault> {
             }
         }
     }
-    let lines = counted.lines.load(Ordering::Relaxed);
+    let lines = lines.load(Ordering::Relaxed);
     Ok(Outcome::Passed(Outputs::from([("lines".to_owned(), lines.into())])))
 }

@@ -63,7 +63,7 @@ pub(super) fn labels(owner: &Owner) -> BTreeMap<String, String> {
 }
 
 /// The objects with their place; a `List` is replaced by its items, which carry its place.
-pub(super) fn flattened(objects: Vec<Value>) -> Vec<(usize, Value)> {
+pub(in crate::drivers::cluster) fn flattened(objects: Vec<Value>) -> Vec<(usize, Value)> {
     let mut flat = Vec::with_capacity(objects.len());
     for (at, mut object) in objects.into_iter().enumerate() {
         let is_list = object["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) && object["items"].is_array();
