@@ -159,10 +159,57 @@ fn a_chart_that_shows_a_secret_is_seen_while_the_fresh_deploy_is_there() {
 #[ignore = "needs the cluster, and minutes"]
 fn a_namespace_that_stays_behind_is_told_by_the_last_gate() {
     let todo = Todo::new("stays");
-    let gone = "needs: [uninstall]\n    kube: { delete: { target: \"namespace/";
+    let gone = "needs: [gone]\n    kube: { delete: { target: \"namespace/";
     todo.edit("stages/7-fresh-deploy.yaml", gone, &gone.replace("namespace/", "configmap/not-"));
     let ran = todo.run(&["--stage", "fresh-deploy", "--var", "browser=false"]);
     ran.ends(1, &["✘ no namespace of the run is left: "]).failed(&["fresh-deploy.gate"]);
     ran.passed(&["fresh-deploy.live", "fresh-deploy.uninstall", "fresh-deploy.namespace-away"]);
     todo.nothing_is_left();
+}
+
+#[test]
+#[ignore = "needs the cluster, and minutes"]
+fn an_object_that_the_chart_leaves_behind_is_named() {
+    let todo = Todo::new("left").impatient("20s");
+    let file = "charts/todo-chatbot-chart/templates/configmap.yaml";
+    todo.edit(file, "\ndata:\n", "\n  annotations: { helm.sh/resource-policy: keep }\ndata:\n");
+    let ran = todo.run(&["--stage", "fresh-deploy", "--var", "browser=false"]);
+    ran.ends(1, &["✘ nothing of the release is left: left is 1 of ", "configmap/todo-config"]);
+    ran.failed(&["fresh-deploy.gone"]).passed(&["fresh-deploy.live", "fresh-deploy.uninstall"]);
+    todo.nothing_is_left();
+}
+
+#[test]
+#[ignore = "needs the cluster, and minutes"]
+fn what_a_part_logs_and_how_often_it_failed_to_start_is_seen_while_versions_change() {
+    let todo = Todo::new("noisy").on_a_busy_machine();
+    let container = "        - name: backend\n          image: todo-backend:dev\n";
+    let script = "echo 'Traceback (most recent call last)'; exec python -m todo";
+    let loud = format!("{container}          command: [sh, -c, \"{script}\"]\n");
+    todo.edit(BACKEND, container, &loud);
+    // fails twice in each new Pod
+    let script = "echo x >> /tmp/starts; test $(wc -l < /tmp/starts) -gt 2";
+    let init = format!(
+        "      initContainers:\n        - name: wait\n          image: todo-backend:dev\n          imagePullPolicy: Never\n          \
+         command: [sh, -c, \"{script}\"]\n          volumeMounts: [{{ name: tmp, mountPath: /tmp }}]\n          \
+         resources: {{ requests: {{ cpu: 10m, memory: 16Mi }}, limits: {{ cpu: 100m, memory: 64Mi }} }}\n          \
+         securityContext: {{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {{ drop: [ALL] }} }}\n"
+    );
+    todo.edit(
+        BACKEND,
+        "      containers:\n        - name: backend",
+        &format!("{init}      containers:\n        - name: backend"),
+    );
+    todo.edit("gates/running.yaml", "restarts: 0", "restarts: \"<= 9\"");
+    let ran = todo.run(&MANIFESTS);
+    ran.ends(
+        1,
+        &[
+            "✘ no container failed while versions changed: count is ",
+            "BackOff on pod/todo-backend-",
+            "✘ no part has logged a failure since: lacks is ",
+            "Traceback (most recent call last)",
+        ],
+    );
+    ran.failed(&["zero-downtime.gate"]).passed(&["manifests.gate"]);
 }

@@ -155,3 +155,29 @@ fn pods_that_fit_on_no_node_are_told_with_the_schedulers_words() {
         .failed(&["manifests.gate"]);
     assert!(ran.causes("manifests.gate").contains_key("Unschedulable"), "{}", ran.err);
 }
+
+#[test]
+#[ignore = "needs the cluster"]
+fn a_kind_of_object_that_does_not_belong_to_the_app_is_seen_before_it_is_deployed() {
+    let todo = Todo::new("kinds");
+    let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: { name: todo-more }\n---\n";
+    let map = "apiVersion: v1\nkind: ConfigMap";
+    todo.edit("manifests/todo/config.yaml", map, &format!("{account}{map}"));
+    let ran = todo.run(&["--stage", "manifests"]);
+    ran.ends(1, &["✘ only what belongs to the app has changed: kinds is ", "serviceaccount/todo-more · added"]);
+    ran.failed(&["manifests.gate"]);
+    assert_eq!(ran.unmet("manifests.gate").len(), 1, "{:?}", ran.unmet("manifests.gate"));
+}
+
+#[test]
+#[ignore = "needs the cluster"]
+fn a_change_that_the_api_server_accepts_and_should_refuse_is_seen() {
+    let todo = Todo::new("accepted");
+    todo.edit("stages/3-manifests.yaml", "todo-taken", "todo-backend");
+    let ran = todo.run(&["--stage", "manifests"]);
+    ran.ends(
+        1,
+        &["✘ nobody can take the backend's Pods from its Deployment: deployment.apps/todo-backend is accepted"],
+    );
+    ran.failed(&["manifests.gate"]);
+}
