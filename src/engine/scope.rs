@@ -265,15 +265,18 @@ impl Known {
             full: with(&ground.full, Shown::All),
             plain: with(&ground.plain, Shown::Plain),
             steps: Arc::new(self.by_step(plan, &visible, node.part)),
-            ran: Arc::new(self.ran(plan, node.stage)),
+            ran: Arc::new(self.ran(plan, node.stage, node.part)),
         }
     }
 
     /// When the steps of a stage ran, by id; with `for_each` from the first item's start to the last one's end.
-    fn ran(&self, plan: &Plan, stage: StageId) -> BTreeMap<String, Ran> {
+    fn ran(&self, plan: &Plan, stage: StageId, part: Option<PartId>) -> BTreeMap<String, Ran> {
         let mut found: BTreeMap<String, Ran> = BTreeMap::new();
         let nodes = plan.stages()[stage.index()].nodes.iter();
         for (id, ran) in nodes.filter_map(|id| Some((id, *self.ran.get(id)?))) {
+            if plan.node(*id).part != part {
+                continue;
+            }
             let step = &plan.node(*id).step;
             let whole = found.get(step).map_or(ran, |other| other.and(ran));
             found.insert(step.clone(), whole);
