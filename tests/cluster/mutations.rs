@@ -177,7 +177,7 @@ fn a_change_that_the_api_server_accepts_and_should_refuse_is_seen() {
     let ran = todo.run(&["--stage", "manifests"]);
     ran.ends(
         1,
-        &["✘ nobody can take the backend's Pods from its Deployment: deployment.apps/todo-backend is accepted"],
+        &["✘ another Deployment cannot take the backend's Pods: deployment.apps/todo-backend is accepted"],
     );
     ran.failed(&["manifests.gate"]);
 }
