@@ -51,8 +51,8 @@ enum Life {
     Over,
     /// It was asked to stop; its group has time until then.
     Stopping(Instant),
-    /// It waits for a terminal.
-    Terminal,
+    /// A process of it waits for a terminal; this is its group.
+    Terminal(Group),
 }
 
 impl Running {
@@ -178,8 +178,9 @@ impl Child {
         let group = Group::of(self.started.pid);
         let life = if self.status.is_some() { Life::Over } else { self.live(pumps, feed, stop).await? };
         let stopping = if let Life::Stopping(until) = life { Some(until) } else { None };
-        let terminal = matches!(life, Life::Terminal);
-        if terminal {
+        let terminal = matches!(life, Life::Terminal(_));
+        if let Life::Terminal(waiting) = life {
+            waiting.kill();
             group.kill();
             self.watcher.exited().await.map_err(unseen)?;
         }
@@ -198,7 +199,7 @@ impl Child {
         }
         let exit = match life {
             Life::Stopping(_) => Exit::Stopped,
-            Life::Terminal => Exit::Terminal,
+            Life::Terminal(_) => Exit::Terminal,
             Life::Over => exit(status),
         };
         Ok(Finished { exit, ended_leftovers })
@@ -217,8 +218,8 @@ impl Child {
                 () = any(pumps) => if self.is_over(pumps)? { return Ok(Life::Over) },
                 () = feed.next() => {}
                 () = &mut check => {
-                    if waits_for_terminal(self.started.pid) {
-                        return Ok(Life::Terminal);
+                    if let Some(waiting) = waits_for_terminal(self.started.pid) {
+                        return Ok(Life::Terminal(Group::of(waiting)));
                     }
                     check.as_mut().reset(Instant::now() + TERMINAL_CHECK);
                 }

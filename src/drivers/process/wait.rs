@@ -89,12 +89,14 @@ impl Watcher {
     }
 }
 
-/// Whether the child is suspended because it reads from a terminal, or changes its modes.
-pub fn waits_for_terminal(pid: Pid) -> bool {
+/// The process group that is suspended because it reads from a terminal, or changes its modes: that of the child, or of
+/// a process below it that a wrapper (`timeout 60 sudo …`) put into a group of its own.
+pub fn waits_for_terminal(pid: Pid) -> Option<Pid> {
     let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     let stopped = waitid(WaitId::Pid(pid), options).ok().flatten();
     let signal = stopped.and_then(|status| status.stopping_signal());
-    signal.is_some_and(|signal| [libc::SIGTTIN, libc::SIGTTOU].contains(&signal))
+    let own = signal.is_some_and(|signal| [libc::SIGTTIN, libc::SIGTTOU].contains(&signal));
+    if own { Some(pid) } else { wait_linux::suspended_below(pid) }
 }
 
 /// Whether the child has exited. A child that somebody else reaped counts: it will not exit again.
