@@ -131,12 +131,12 @@ async fn said(
             if call.stop.cancel.is_cancelled() {
                 return Err(Unanswered::Stopped);
             }
-            return if late == Late::Judge { Ok(printed) } else { Err(Unanswered::TimedOut(limit)) };
+            return if late == Late::Judge { whole(printed) } else { Err(Unanswered::TimedOut(limit)) };
         }
     };
     match said {
         Ok((_, true)) => Err(Unanswered::Stopped),
-        Ok((said, false)) if said.code == Some(0) => Ok(said),
+        Ok((said, false)) if said.code == Some(0) => whole(said),
         Ok((said, false)) => {
             let words = last_line(&said.stderr).or_else(|| last_line(&said.stdout)).map(|words| plain(&words));
             let code = said.code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
@@ -144,6 +144,14 @@ async fn said(
         }
         Err(_) if call.stop.cancel.is_cancelled() => Err(Unanswered::Stopped),
         Err(fault) => Err(not_started(&command, &fault)),
+    }
+}
+
+/// Output of which nothing is missing: a piece is not an answer.
+fn whole(said: Output) -> Result<Output, Unanswered> {
+    match said.stdout.whole("its output") {
+        Ok(_) => Ok(said),
+        Err(fault) => Err(Unanswered::Failed(fault.message)),
     }
 }
 

@@ -116,7 +116,10 @@ async fn one(command: &Command, call: &Call<'_>) -> Result<Result<String, String
         }
     };
     match said {
-        Ok(Output { code: Some(0), stdout, .. }) => Ok(Ok(String::from_utf8_lossy(&stdout).into_owned())),
+        Ok(Output { code: Some(0), stdout, .. }) => Ok(match stdout.whole("its output") {
+            Ok(whole) => Ok(String::from_utf8_lossy(whole).into_owned()),
+            Err(fault) => Err(fault.message),
+        }),
         Ok(Output { code, stderr, .. }) => {
             let words = last_line(&stderr).map(|words| format!(": {words}")).unwrap_or_default();
             let code = code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));

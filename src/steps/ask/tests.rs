@@ -35,6 +35,24 @@ async fn says_whether_the_published_answer_was_cut() {
 }
 
 #[tokio::test]
+async fn a_piece_of_an_output_is_not_an_answer() {
+    // Blank ends and colours are taken away: what is left of such a piece is short.
+    let script = "echo all is well; head -c 300000 /dev/zero | tr '\\0' ' '; echo; echo no: two pods crash";
+    let tool = json!({ "command": ["sh", "-c", script] });
+    let step =
+        json!({ "question": "is it well?", "tool": tool, "fallback": { "commands": [["echo", "checked by hand"]] } });
+    let outputs = outputs(&Trial::new(), step).await;
+    assert_eq!(outputs["answered_by"], json!("fallback"));
+    assert!(
+        outputs["why_fallback"].as_str().is_some_and(|why| why.contains("its output is larger than")),
+        "{outputs:?}"
+    );
+    let step = json!({ "question": "is it well?", "tool": { "command": ["false"] }, "fallback": { "run": script } });
+    let Ok(Outcome::Failed(failure)) = body::<Ask>(&step).run(&Trial::new().cx).await else { panic!("it passed") };
+    assert!(failure.findings[0].message.starts_with("`the script`: its output is larger than"), "{failure:?}");
+}
+
+#[tokio::test]
 async fn falls_back_to_the_manual_commands_and_says_why() {
     let step = json!({
         "question": "is it well?", "tool": { "command": ["no-such-tool"] },
