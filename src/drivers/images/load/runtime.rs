@@ -237,4 +237,6 @@ pub(super) fn full_name(name: &str) -> String {
 }
 
 #[cfg(test)]
+mod property;
+#[cfg(test)]
 mod tests;
