@@ -54,7 +54,8 @@ pub struct Resource {
     never: Option<Cel>,
     /// How many objects are meant.
     count: Option<Expect<Count>>,
-    /// That there is none; with `match` or `assert`, none of which these hold.
+    /// That there is none; with `match` or `assert`, none of which these hold. Of a kind that the cluster does not serve
+    /// there is none, unless its name is probably a typing error.
     #[serde(default)]
     absent: bool,
 }
@@ -95,15 +96,16 @@ impl Assertion for Resource {
 
     async fn watch(&self, cx: &Context) -> Result<Box<dyn Watch>, Fault> {
         match self.objects(cx).await? {
-            Some((_, objects)) => Ok(Box::new(Changes::of(vec![objects]))),
+            Ok((_, objects)) => Ok(Box::new(Changes::of(vec![objects]))),
             // Its CustomResourceDefinition may still come.
-            None => Ok(Box::new(Poll(KIND_PAUSE))),
+            Err(_) => Ok(Box::new(Poll(KIND_PAUSE))),
         }
     }
 
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
-        let Some((_, objects)) = self.objects(cx).await? else {
-            return Ok(Verdict::of(vec![self.unknown_kind()]));
+        let objects = match self.objects(cx).await? {
+            Ok((_, objects)) => objects,
+            Err(unknown) => return self.of_unknown_kind(unknown),
         };
         let objects: Vec<Arc<DynamicObject>> =
             current(&objects)?.into_iter().filter(|object| self.means(object)).collect();
@@ -134,36 +136,42 @@ impl Assertion for Resource {
 const NEVER: &str = "never";
 
 impl Resource {
-    /// The kind and its objects; nothing where the cluster serves no such kind.
-    async fn objects(&self, cx: &Context) -> Result<Option<(Kind, Arc<Objects>)>, Fault> {
+    /// The kind and its objects; in the inner result why the cluster serves no such kind.
+    async fn objects(&self, cx: &Context) -> Result<Result<(Kind, Arc<Objects>), Fault>, Fault> {
         let cluster = &cx.world.cluster;
-        let Some(kind) = self.served(cx).await? else { return Ok(None) };
+        let kind = match self.served(cx).await? {
+            Ok(kind) => kind,
+            Err(unknown) => return Ok(Err(unknown)),
+        };
         let namespace = match self.namespace.as_deref() {
             namespace if !kind.namespaced || namespace == Some("*") => None,
             Some(namespace) => Some(namespace),
             None => Some(cluster.namespace()),
         };
         match cluster.objects(&kind.resource, namespace).await {
-            Ok(objects) => Ok(Some((kind, objects))),
+            Ok(objects) => Ok(Ok((kind, objects))),
             // Its CustomResourceDefinition may have gone since the kinds were discovered.
             Err(fault) => {
                 cluster.forget_kinds();
-                if self.served(cx).await?.is_none() { Ok(None) } else { Err(fault) }
+                match self.served(cx).await? {
+                    Err(unknown) => Ok(Err(unknown)),
+                    Ok(_) => Err(fault),
+                }
             }
         }
     }
 
-    /// The kind; nothing where the cluster serves none such.
-    async fn served(&self, cx: &Context) -> Result<Option<Kind>, Fault> {
+    /// The kind; in the inner result why the cluster serves none such.
+    async fn served(&self, cx: &Context) -> Result<Result<Kind, Fault>, Fault> {
         let cluster = &cx.world.cluster;
         let kind = match &self.api_version {
             Some(version) => cluster.kind_of(version, &self.kind).await,
             None => cluster.kind_named(&self.kind).await,
         };
         match kind {
-            Ok(kind) => Ok(Some(kind)),
+            Ok(kind) => Ok(Ok(kind)),
             // The catalog was read, and it is not in it; an environment that does not answer is another thing.
-            Err(fault) if fault.kind != FaultKind::Environment && !fault.transient => Ok(None),
+            Err(fault) if fault.kind != FaultKind::Environment && !fault.transient => Ok(Err(fault)),
             Err(fault) => Err(fault),
         }
     }

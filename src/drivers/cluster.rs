@@ -44,7 +44,7 @@ pub use apply::{
     Applied, ApplyOptions, ApplyReport, Change, DiffReport, Difference, Identity, MANAGER, ObjectDiff, Twice,
     install_rank, metadata_fault, twice,
 };
-pub use discovery::Kind;
+pub use discovery::{Kind, misspelt};
 pub use exec::{PodCommand, PodExit};
 pub use follow::Followed;
 pub use guard::{IN_CLUSTER, refuse_system_namespace};

@@ -125,6 +125,30 @@ async fn healthy_pods_hold_and_a_rollout_is_complete() {
 
 #[tokio::test]
 #[ignore = "needs the cluster"]
+async fn a_kind_that_is_misspelt_is_not_absent() {
+    let stand = Stand::new("misspelt", json!({})).await;
+    for (body, message) in [
+        ("{ kind: deploymnt, name: web, absent: true }", "not measured: the cluster serves no kind \"deploymnt\""),
+        ("{ kind: deployment.app, count: 0 }", "not measured: the cluster serves no kind \"deployment.app\""),
+        (
+            "{ kind: Deploymnt, api_version: apps/v1, absent: true }",
+            "not measured: the cluster serves no kind Deploymnt of apps/v1",
+        ),
+    ] {
+        let fault = assertion("resource", body).measure(&stand.cx).await.expect_err(body);
+        assert_eq!(fault.message, message);
+        assert_eq!(fault.help.as_deref(), Some("did you mean \"deployment\"?"), "{body}");
+    }
+    for body in
+        ["{ kind: widgets.example.com, absent: true }", "{ kind: Deploymnt, api_version: example.com/v1, count: 0 }"]
+    {
+        until_holds(&stand, &*assertion("resource", body)).await;
+    }
+    stand.down().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
 async fn an_image_that_is_not_there_is_named() {
     let stand = Stand::new("neverpull", json!({})).await;
     stand.apply(web("", json!({"image": "missing:1"}), json!({}))).await;

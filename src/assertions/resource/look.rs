@@ -8,9 +8,10 @@ use serde_json::Value;
 use super::super::live::few;
 use super::Resource;
 use super::matching::{Mismatch, mismatches, shown};
+use crate::drivers::cluster::misspelt;
 use crate::expect::Expect;
 use crate::expr::{Expr, Scope};
-use crate::outcome::{Fault, Measure};
+use crate::outcome::{Fault, Measure, Verdict};
 use crate::units::Count;
 
 /// How many objects have their mismatches listed one by one.
@@ -76,12 +77,17 @@ impl Resource {
         Ok(measures)
     }
 
-    /// That the cluster knows no such kind.
-    pub(super) fn unknown_kind(&self) -> Measure {
+    /// What follows from a kind that the cluster does not serve: of a custom kind whose definition is gone there are no
+    /// objects. Of a kind that was misspelt nothing was measured.
+    pub(super) fn of_unknown_kind(&self, unknown: Fault) -> Result<Verdict, Fault> {
         let of = self.api_version.as_ref().map(|version| format!(" of {version}")).unwrap_or_default();
         let actual = format!("the cluster serves no kind {}{of}", self.kind);
         let none = self.absent || self.count.as_ref().is_some_and(|count| count.holds(&Count(0)));
-        Measure::new(self.meant(), actual, if self.absent { "absent" } else { "there" }, none)
+        if none && misspelt(&unknown) {
+            return Err(Fault { message: format!("not measured: {}", unknown.message), ..unknown });
+        }
+        let expected = if self.absent { "absent" } else { "there" };
+        Ok(Verdict::of(vec![Measure::new(self.meant(), actual, expected, none)]))
     }
 
     fn looks(&self, objects: &[Arc<DynamicObject>], scope: &Scope) -> Result<Vec<Look>, Fault> {

@@ -59,7 +59,7 @@ impl Resource {
             return Vec::new();
         }
         let about_state = asks.contains("status") || asks.contains("endpoints");
-        let Ok(Some((kind, _))) = self.objects(cx).await else { return Vec::new() };
+        let Ok(Ok((kind, _))) = self.objects(cx).await else { return Vec::new() };
         let kind = kind.resource.kind;
         let counts = kind == "Pod" && self.count.is_some();
         if !(kind == DEFINITION || OF_PODS.contains(&kind.as_str()) && (about_state || counts)) {
@@ -75,7 +75,7 @@ impl Resource {
 
     /// What there is to ask about; a finding where the selector means nothing.
     async fn targets(&self, cx: &Context) -> Result<Vec<Result<Target, Finding>>, crate::outcome::Fault> {
-        let Some((kind, objects)) = self.objects(cx).await? else { return Ok(Vec::new()) };
+        let Ok((kind, objects)) = self.objects(cx).await? else { return Ok(Vec::new()) };
         let kind = kind.resource.kind;
         let all = current(&objects)?;
         let object = |name: &str| Ok(Target::Object { kind: kind.clone(), name: name.to_owned() });

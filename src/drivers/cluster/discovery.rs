@@ -1,6 +1,7 @@
 //! Which kinds the cluster serves: one aggregated look a connection, and the loose names that kubectl accepts.
 
 mod listing;
+mod near;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use kube::{Client, core::GroupVersionKind};
 
 use super::{Cluster, Reference, Trouble};
 use crate::outcome::Fault;
+pub use near::misspelt;
 
 /// A kind that the cluster serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,10 +125,6 @@ impl Catalog {
         self.unanswered.iter().find(meant).map(|(name, version)| format!("{name}/{version}"))
     }
 
-    fn names(&self) -> impl Iterator<Item = &str> {
-        self.kinds.iter().filter(|kind| kind.preferred).map(|kind| kind.singular.as_str())
-    }
-
     fn of_aggregated(core: APIGroupDiscoveryList, named: APIGroupDiscoveryList) -> Self {
         let (mut kinds, mut unanswered) = (Vec::new(), Vec::new());
         for group in core.items.into_iter().chain(named.items) {
@@ -232,8 +230,12 @@ impl Cluster {
         if let Some(unanswered) = self.catalog().await?.may_be_in(Some(group)) {
             return Err(not_discovered(&format!("kind {kind} of {api_version}"), &unanswered));
         }
-        Err(Fault::unknown(format!("the cluster serves no kind {kind} of {api_version}"))
-            .help("apply its CustomResourceDefinition first, or correct apiVersion and kind (`kubectl api-resources`)"))
+        let near = self.catalog().await?.near(kind, Some(group));
+        let help = near.unwrap_or_else(|| {
+            "apply its CustomResourceDefinition first, or correct apiVersion and kind (`kubectl api-resources`)"
+                .to_owned()
+        });
+        Err(Fault::unknown(format!("the cluster serves no kind {kind} of {api_version}")).help(help))
     }
 
     /// The kind that a loose name means, as kubectl reads it: `deploy`, `Deployment`, `pods`,
@@ -257,9 +259,8 @@ impl Cluster {
         if let Some(unanswered) = unanswered {
             return Err(not_discovered(&format!("kind \"{written}\""), &unanswered));
         }
-        let near = crate::diagnostic::did_you_mean(&written.to_ascii_lowercase(), catalog.names());
-        let near = near.filter(|help| help.starts_with("did you mean"));
-        let help = near.unwrap_or_else(|| "`kubectl api-resources` lists the kinds".to_owned());
+        let (bare, group) = written.split_once('.').map_or((written, None), |(bare, group)| (bare, Some(group)));
+        let help = catalog.near(bare, group).unwrap_or_else(|| "`kubectl api-resources` lists the kinds".to_owned());
         Err(Fault::invalid(format!("the cluster serves no kind \"{written}\"")).help(help))
     }
 

@@ -15,7 +15,7 @@ use super::several::{Several, Short};
 use super::{Verb, manifests};
 use crate::diagnostic::Code;
 use crate::drivers::cluster::owned::holding;
-use crate::drivers::cluster::{Reference, Trouble, install_rank, refuse_system_namespace};
+use crate::drivers::cluster::{Reference, Trouble, install_rank, misspelt, refuse_system_namespace};
 use crate::kind::{CheckContext, ExistingPath};
 use crate::outcome::{Failure, Fault, FaultKind, Finding, Outcome, Outputs};
 
@@ -140,9 +140,9 @@ impl Verb for Delete {
     }
 }
 
-/// Whether it says that the cluster serves no such kind, and not that this is unknown.
+/// Whether it says that the cluster serves no such kind, and not that this is unknown, or that the kind is misspelt.
 fn is_answer(fault: &Fault) -> bool {
-    fault.kind != FaultKind::Environment && !fault.transient
+    fault.kind != FaultKind::Environment && !fault.transient && !misspelt(fault)
 }
 
 impl Delete {
