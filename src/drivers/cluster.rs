@@ -20,6 +20,7 @@ mod leftover;
 mod list;
 mod logs;
 pub mod owned;
+mod pinned;
 mod pods;
 mod portforward;
 pub mod reach;

@@ -12,7 +12,7 @@ use super::credentials::{Credentials, Plugin, Source};
 use super::discovery::Catalog;
 use super::guard::{Choice, Wish, choose};
 use super::trouble::{Trouble, unreachable};
-use super::{Cluster, kubeconfig, refused, signed};
+use super::{Cluster, kubeconfig, pinned, refused, signed};
 use crate::drivers::http::{NoProxy, is_this_machine, port_problem};
 use crate::outcome::Fault;
 
@@ -133,19 +133,54 @@ async fn connect(wish: &Wish) -> Result<Connected, Fault> {
     };
     config.connect_timeout = Some(CONNECT);
     let endpoint = Endpoint { server: config.cluster_url.to_string(), context };
-    let (client, credentials) = match plugin {
-        Some(plugin) => {
-            let credentials = Arc::new(Credentials::new(plugin));
-            credentials.current().await?;
-            (signed::client(config, Arc::clone(&credentials)), Some(credentials))
-        }
-        None => (Client::try_from(config).map_err(|error| refused::client(&error, &endpoint))?, None),
+    let credentials = plugin.map(|plugin| Arc::new(Credentials::new(plugin)));
+    if let Some(credentials) = &credentials {
+        credentials.current().await?;
+    }
+    let client_by = |trust: Trust| match &credentials {
+        Some(credentials) => Ok(signed::client(config.clone(), Arc::clone(credentials), trust)),
+        None => trust.client(&config).map_err(|error| refused::client(&error, &endpoint)),
     };
-    match tokio::time::timeout(CONNECT, client.apiserver_version()).await {
-        // Any answer will do, a refusal too: a user who may not ask for the version may still do its work.
-        Ok(Ok(_) | Err(kube::Error::Api(_))) => Ok(Connected { client, endpoint, credentials }),
-        Ok(Err(error)) => Err(unreachable(&error, &endpoint)),
-        Err(_) => Err(no_answer(&endpoint, "timed out after 5s")),
+    let client = client_by(Trust::Issuer)?;
+    match version(&client).await {
+        Some(Ok(())) => Ok(Connected { client, endpoint, credentials }),
+        Some(Err(error)) if pinned::is_needed(&error, &config) => {
+            let client = client_by(Trust::Pinned)?;
+            match version(&client).await {
+                Some(Ok(())) => Ok(Connected { client, endpoint, credentials }),
+                Some(Err(error)) => Err(unreachable(&error, &endpoint)),
+                None => Err(no_answer(&endpoint, "timed out after 5s")),
+            }
+        }
+        Some(Err(error)) => Err(unreachable(&error, &endpoint)),
+        None => Err(no_answer(&endpoint, "timed out after 5s")),
+    }
+}
+
+/// Whether the cluster answers; nothing where it does not in time. Any answer will do, a refusal too: a user who may not
+/// ask for the version may still do its work.
+async fn version(client: &Client) -> Option<kube::Result<()>> {
+    match tokio::time::timeout(CONNECT, client.apiserver_version()).await.ok()? {
+        Ok(_) | Err(kube::Error::Api(_)) => Some(Ok(())),
+        Err(error) => Some(Err(error)),
+    }
+}
+
+/// Which certificates of the API server are accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Those whose issuer is in the kubeconfig.
+    Issuer,
+    /// Those that are in the kubeconfig themselves, too.
+    Pinned,
+}
+
+impl Trust {
+    pub fn client(self, config: &Config) -> kube::Result<Client> {
+        match self {
+            Trust::Issuer => Client::try_from(config.clone()),
+            Trust::Pinned => pinned::client(config).map_err(kube::Error::Service),
+        }
     }
 }
 

@@ -11,20 +11,22 @@ use kube::client::Body;
 use kube::{Client, Config};
 use tower::BoxError;
 
+use super::connect::Trust;
 use super::credentials::{Credential, Credentials};
 
 /// Requests of one configuration, signed.
 struct Signed {
     config: Config,
     credentials: Arc<Credentials>,
+    trust: Trust,
     /// The client below; its TLS holds the certificate of the credential with this serial, or none (0).
     below: Mutex<Option<(u64, Client)>>,
 }
 
 /// The client for `config`, which holds no credential of its own.
-pub(super) fn client(config: Config, credentials: Arc<Credentials>) -> Client {
+pub(super) fn client(config: Config, credentials: Arc<Credentials>, trust: Trust) -> Client {
     let namespace = config.default_namespace.clone();
-    let signed = Arc::new(Signed { config, credentials, below: Mutex::default() });
+    let signed = Arc::new(Signed { config, credentials, trust, below: Mutex::default() });
     let service = tower::service_fn(move |request| {
         let signed = Arc::clone(&signed);
         async move { signed.send(request).await }
@@ -67,7 +69,7 @@ impl Signed {
             config.auth_info.client_certificate_data = Some(STANDARD.encode(certificate));
             config.auth_info.client_key_data = Some(STANDARD.encode(key.expose()).into());
         }
-        let client = Client::try_from(config)?;
+        let client = self.trust.client(&config)?;
         *below = Some((wanted, client.clone()));
         Ok(client)
     }

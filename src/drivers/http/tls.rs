@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::client::{VerifierBuilderError, WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -27,29 +27,44 @@ pub fn connector<C>(config: ClientConfig, connector: C) -> HttpsConnector<C> {
 /// browsers trust.
 pub fn system() -> ClientConfig {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let native = rustls_native_certs::load_native_certs().certs;
+    roots.add_parsable_certificates(native.iter().cloned());
     if roots.is_empty() {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
-    builder().with_root_certificates(roots).with_no_client_auth()
+    match pinned(roots.clone(), native) {
+        Ok(verifier) => builder().dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth(),
+        Err(_) => builder().with_root_certificates(roots).with_no_client_auth(),
+    }
+}
+
+/// Accepts a certificate whose issuer is among `roots`, and one that is itself `pinned`.
+///
+/// # Errors
+/// There is no root.
+pub fn pinned(
+    roots: RootCertStore,
+    pinned: Vec<CertificateDer<'static>>,
+) -> Result<Arc<dyn ServerCertVerifier>, VerifierBuilderError> {
+    let provider = Arc::new(ring::default_provider());
+    let by_issuer = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build()?;
+    Ok(Arc::new(Verifier { provider, accepts: Accepts::Pinned { by_issuer, pinned } }))
 }
 
 /// Trusts as asked for.
 pub fn config(trust: &Trust) -> Result<ClientConfig, HttpError> {
-    let provider = Arc::new(ring::default_provider());
-    let accepts = match &trust.ca {
-        _ if trust.insecure => Accepts::Any,
+    let verifier: Arc<dyn ServerCertVerifier> = match &trust.ca {
+        _ if trust.insecure => {
+            Arc::new(Verifier { provider: Arc::new(ring::default_provider()), accepts: Accepts::Any })
+        }
         None => return Ok(system()),
         Some(file) => {
-            let (roots, pinned) = roots(file)?;
-            let by_issuer = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
-            let by_issuer = by_issuer.map_err(|error| {
+            let (roots, all) = roots(file)?;
+            pinned(roots, all).map_err(|error| {
                 HttpError::Ca(format!("the certificates in `{}` cannot be used: {error}", file.display()))
-            })?;
-            Accepts::Pinned { by_issuer, pinned }
+            })?
         }
     };
-    let verifier = Arc::new(Verifier { provider, accepts });
     Ok(builder().dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
