@@ -14,6 +14,7 @@ pub(crate) mod trial;
 mod waits;
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -59,12 +60,30 @@ pub trait Step: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Objects outside of the project that it writes, as far as they are known before the run. Two steps that may run at
+    /// the same time must not write different content to one object.
+    fn writes(&self, project: &Path) -> Vec<WrittenObject> {
+        let _ = project;
+        Vec::new()
+    }
+
     /// Does it, once. Returns promptly when [`Context::cancelled`]; a kind that supports `during` calls
     /// [`Context::up`] when it is up and ends well when [`Context::stopped`].
     ///
     /// # Errors
     /// [`Fault`] when it could not be found out whether it did what it says.
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault>;
+}
+
+/// An object that a step writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenObject {
+    /// What it is the same by.
+    pub key: String,
+    /// How messages call it: `configmap/settings`.
+    pub shown: String,
+    /// Its content, in a form that is equal where the content is.
+    pub content: String,
 }
 
 /// An assertion: what was written under its kind's key, ready to measure.

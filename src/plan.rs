@@ -17,6 +17,7 @@ mod load;
 mod names;
 mod node;
 mod outdent;
+mod overlap;
 mod own_keys;
 mod params;
 mod part;

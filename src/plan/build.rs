@@ -12,6 +12,7 @@ use super::cycles::{self, Wait};
 use super::files::Files;
 use super::names::{Item, Lost, Names, Site, static_scope};
 use super::node::{PlanNode, PlanPart, PlanStage, StageId};
+use super::overlap;
 use super::params::Params;
 use super::part_files::{PartFiles, Reader};
 use super::salvage::{LostStages, may_miss};
@@ -176,6 +177,9 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     }
     parts.close(outer.after, outer.finally, outer.parts);
     let pools = shop.pools;
+    if !out.has_errors() {
+        overlap::check(&files.root, &parts.stages, &parts.nodes, &parts.parts, out);
+    }
     if out.has_errors() {
         return None;
     }

@@ -13,6 +13,7 @@ use crate::event::{NodeId, NodeOutline, Role};
 use crate::expr::{Expr, Template};
 use crate::kind::{Assertion, AssertionKind, CheckContext, Kind, Step, StepKind, Tolerate};
 use crate::outcome::Fault;
+use crate::source::Span;
 use crate::spec::RetrySpec;
 
 /// A stage of the plan, by its index.
@@ -200,6 +201,8 @@ pub struct StepPlan {
     pub body: Body<dyn Step>,
     /// Outputs it declares beyond those of its kind (`outputs: [name]`).
     pub outputs: Vec<String>,
+    /// Where its name is written.
+    pub span: Span,
 }
 
 /// A gate's work; a gate without assertions holds.

@@ -283,7 +283,7 @@ impl Workshop<'_> {
             cache: keys.cache.clone(),
             once: keys.once,
             part: None,
-            work: Work::Step(StepPlan { kind, body, outputs: keys.outputs.clone() }),
+            work: Work::Step(StepPlan { kind, body, outputs: keys.outputs.clone(), span: entry.key_span }),
         })
     }
 }

@@ -18,13 +18,15 @@ mod several;
 mod undo;
 mod wait;
 
+use std::path::Path;
+
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::diagnostic::Code;
 use crate::drivers::cluster::refuse_system_namespace;
-use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind};
+use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind, WrittenObject};
 use crate::outcome::{Fault, Outcome};
 use on::On;
 use several::Body;
@@ -200,6 +202,10 @@ impl Step for Kube {
 
     fn reads(&self) -> Vec<String> {
         self.verbs().iter().flat_map(|(_, verb)| verb.reads()).collect()
+    }
+
+    fn writes(&self, project: &Path) -> Vec<WrittenObject> {
+        self.apply.as_ref().map(|Body(apply)| apply.writes(self.namespace.as_deref(), project)).unwrap_or_default()
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {

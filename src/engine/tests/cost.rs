@@ -13,6 +13,7 @@ use crate::event::{Event, LogSize, NodeId, Record};
 use crate::kind::Evidence;
 use crate::mask::Masker;
 use crate::plan::{Body, StepPlan, Work};
+use crate::source::{FileId, Span};
 
 const LAYERS: usize = 100;
 const WIDTH: usize = 100;
@@ -142,7 +143,8 @@ fn of_a_step_that_does_nothing() {
     let mut setup = layered();
     for node in &mut setup.plan.nodes {
         let body = Body::Ready(Box::new(kit::Fake::default()) as _);
-        node.work = Work::Step(StepPlan { kind: &kit::LIGHT, body, outputs: Vec::new() });
+        node.work =
+            Work::Step(StepPlan { kind: &kit::LIGHT, body, outputs: Vec::new(), span: Span::new(FileId(0), 0, 0) });
     }
     let (time, result) = measured(setup);
     eprintln!("{} steps in {time:?}: {:?} a step, exit {}", LAYERS * WIDTH, time / 10_000, result.exit_code);

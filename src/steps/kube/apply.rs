@@ -1,6 +1,7 @@
 //! `apply`: manifests to the cluster by server-side apply.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -15,7 +16,7 @@ use crate::diagnostic::Code;
 use crate::drivers::call::Undone;
 use crate::drivers::cluster::rollout::rolls_out;
 use crate::drivers::cluster::{ApplyOptions, ApplyReport, Change, Identity, metadata_fault, twice};
-use crate::kind::{CheckContext, ExistingPath, ManifestValue, check_kustomization};
+use crate::kind::{CheckContext, ExistingPath, ManifestValue, WrittenObject, check_kustomization};
 use crate::outcome::{Failure, Fault, Outcome, Outputs};
 
 /// Applies manifests. Namespaces and CustomResourceDefinitions go first, the rest in the order of need.
@@ -152,6 +153,18 @@ pub(super) fn inline(object: &BTreeMap<String, ManifestValue>) -> Value {
     object.iter().map(|(key, value)| (key.clone(), value.0.clone())).collect()
 }
 
+/// The same value with the keys of its maps in order.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<&String, Value> = fields.iter().map(|(key, value)| (key, sorted(value))).collect();
+            fields.into_iter().map(|(key, value)| (key.clone(), value)).collect()
+        }
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
+}
+
 impl Apply {
     /// Complains of objects that are there twice, as far as that is known without a cluster.
     pub(super) fn check_twice(&self, at: &str, namespace: Option<&str>, cx: &mut CheckContext<'_>) {
@@ -173,6 +186,21 @@ impl Apply {
             let help = "keep one of them, or give each its own name or namespace".to_owned();
             cx.error(&[at.into()], Code::InvalidValue, message, Some(help));
         }
+    }
+
+    /// The objects that it writes, as far as they are known without a cluster.
+    pub(super) fn writes(&self, namespace: Option<&str>, project: &Path) -> Vec<WrittenObject> {
+        let inline: Vec<Value> = self.objects.iter().map(inline).collect();
+        let all = if self.dry_run.is_none() { manifests::read(project, &self.files.0, &inline).ok() } else { None };
+        let written = |manifest: manifests::Manifest| {
+            let identity = Identity::of(&manifest.object, namespace.unwrap_or_default())?;
+            Some(WrittenObject {
+                key: format!("{identity:?}"),
+                shown: identity.shown(),
+                content: sorted(&manifest.object).to_string(),
+            })
+        };
+        all.into_iter().flatten().filter_map(written).collect()
     }
 
     /// Makes the namespace where it is not there; a server dry run only checks. The outcome where that fails.

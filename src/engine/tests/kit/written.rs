@@ -162,7 +162,7 @@ fn step_plan(words: &str) -> StepPlan {
         })),
     };
     let outputs = option(words, "outputs").map(|names| names.split(',').map(str::to_owned).collect());
-    StepPlan { kind: &FAKE, body, outputs: outputs.unwrap_or_default() }
+    StepPlan { kind: &FAKE, body, outputs: outputs.unwrap_or_default(), span: Span::new(FileId(0), 0, 0) }
 }
 
 /// `{ends: text}`.
@@ -180,7 +180,7 @@ fn mapping(key: &str, text: &str) -> Node {
 pub fn shell(script: &str) -> Work {
     let kind = *crate::steps::STEPS.iter().find(|kind| kind.name == "shell").expect("there is a shell");
     let body = Body::Ready(kind.decode(&mapping("run", script)).expect("a script"));
-    Work::Step(StepPlan { kind, body, outputs: Vec::new() })
+    Work::Step(StepPlan { kind, body, outputs: Vec::new(), span: Span::new(FileId(0), 0, 0) })
 }
 
 fn gate(words: &str) -> Gate {
