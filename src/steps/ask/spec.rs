@@ -9,6 +9,7 @@ use crate::diagnostic::Code;
 use crate::drivers::ask::{Tool, ToolSpec};
 use crate::drivers::cluster::Reference;
 use crate::drivers::cluster::explain::Target;
+use crate::drivers::http::problem;
 use crate::kind::{CheckContext, Script};
 use crate::units::TimeSpan;
 
@@ -95,6 +96,12 @@ pub fn check(ask: &Ask, cx: &mut CheckContext<'_>) {
     {
         let help = Some("write `tool: { command: [program, argument] }`".to_owned());
         cx.error(&["tool".into()], Code::InvalidValue, "`command` names no program", help);
+    }
+    if let Tool::OpenAi(tool) = &ask.tool.0
+        && let Some(problem) = tool.endpoint.as_deref().filter(|url| !url.is_empty()).and_then(problem)
+    {
+        let path = ["tool".into(), "openai".into(), "endpoint".into()];
+        cx.error(&path, Code::InvalidValue, problem, Some("write `endpoint: http://127.0.0.1:11434/v1`".to_owned()));
     }
     let Some(fallback) = &ask.fallback else { return };
     if fallback.run.is_some() != fallback.commands.is_empty() {

@@ -7,6 +7,7 @@ use crate::diagnostic::Code;
 use crate::document::Segment;
 use crate::drivers::helm::release::name_problem;
 use crate::drivers::helm::values::names;
+use crate::drivers::plain::kind_name;
 use crate::drivers::tree;
 use crate::kind::CheckContext;
 
@@ -83,6 +84,13 @@ fn chart(verb: &str, spec: &impl UsesChart, cx: &mut CheckContext<'_>) {
             };
             let help = "a chart from elsewhere is written `oci://…`, or as a name beside `repository: https://…`";
             cx.error(&at("chart"), Code::MissingFile, message, Some(help.to_owned()));
+        }
+    }
+    for (index, file) in fields.values_files.iter().enumerate() {
+        // helm would wait for the end of a pipe
+        if let Some(facts) = file.below(cx.project).metadata().ok().filter(|facts| !facts.is_file()) {
+            let message = format!("`{}` is {}, expected a file", file.0.display(), kind_name(facts.file_type()));
+            cx.error(&[verb.into(), "values_files".into(), index.into()], Code::InvalidValue, message, None);
         }
     }
     let paths = fields.set.keys().map(|path| ("set", path));

@@ -4,6 +4,7 @@ use super::spec::{BuildSpec, Image};
 use crate::diagnostic::Code;
 use crate::drivers::images::dockerfile::Dockerfile;
 use crate::drivers::images::name_problem;
+use crate::drivers::plain;
 use crate::kind::CheckContext;
 
 /// Bytes of a Dockerfile that are looked at; nobody writes a longer one.
@@ -75,10 +76,15 @@ fn check_build(build: &BuildSpec, cx: &mut CheckContext<'_>) {
             let help = Some("name another with `dockerfile:`".to_owned());
             cx.error(&["build".into(), "context".into()], Code::MissingFile, message, help);
         }
+        // The engine's own client would wait for the end of a pipe.
+        if let (Some(_), Ok(facts)) = (&build.dockerfile, file.metadata()) {
+            let message = format!("`{}` is {}, expected a file", path.display(), plain::kind_name(facts.file_type()));
+            cx.error(&["build".into(), "dockerfile".into()], Code::InvalidValue, message, None);
+        }
         return;
     }
     let small = file.metadata().is_ok_and(|facts| facts.len() <= DOCKERFILE_LIMIT);
-    let Some(text) = small.then(|| crate::drivers::plain::read(&file, DOCKERFILE_LIMIT).ok()).flatten() else { return };
+    let Some(text) = small.then(|| plain::read(&file, DOCKERFILE_LIMIT).ok()).flatten() else { return };
     let dockerfile = Dockerfile::parse(&String::from_utf8_lossy(&text));
     if dockerfile.stages().is_empty() {
         let message = format!("`{}` has no FROM line, so there is nothing to build", path.display());

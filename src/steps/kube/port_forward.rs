@@ -10,7 +10,9 @@ use serde::Deserialize;
 
 use super::on::On;
 use super::{During, Verb, exec};
+use crate::diagnostic::Code;
 use crate::drivers::cluster::{Forward, PodTarget, Reference};
+use crate::kind::CheckContext;
 use crate::outcome::{Failure, Fault, Outcome, Outputs};
 use crate::units::as_written;
 
@@ -41,6 +43,15 @@ fn number_or_name(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 impl Verb for PortForward {
     fn during(&self) -> During {
         During::Always
+    }
+
+    fn check(&self, at: &str, cx: &mut CheckContext<'_>) {
+        let number = self.remote.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
+        if number && !matches!(self.remote.parse::<u16>(), Ok(1..)) {
+            let message = format!("`{}` is not a port from 1 to 65535", self.remote);
+            let help = Some("write a port's number, or its name: `remote: http`".to_owned());
+            cx.error(&[at.into(), "remote".into()], Code::InvalidValue, message, help);
+        }
     }
 
     fn title(&self) -> String {
