@@ -10,9 +10,11 @@ mod image;
 mod leftover;
 mod live;
 mod logs;
+mod metric;
 mod pods;
 mod policy;
 mod refused;
+mod reports;
 mod resource;
 mod rollout;
 mod secrets;
@@ -34,9 +36,11 @@ pub const ASSERTIONS: &[&AssertionKind] = &[
     &image::KIND,
     &leftover::KIND,
     &logs::KIND,
+    &metric::KIND,
     &pods::KIND,
     &policy::KIND,
     &refused::KIND,
+    &reports::KIND,
     &resource::KIND,
     &rollout::KIND,
     &secrets::KIND,

@@ -2,6 +2,7 @@
 
 mod aftermath;
 mod args;
+mod baseline;
 mod check;
 mod clean;
 mod completions;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(doctor) => doctor::run(&args, doctor),
         Command::Report(report) => report::run(&args, report),
         Command::Runs(runs) => runs::run(&args, runs),
+        Command::Baseline(wanted) => baseline::run(&args, wanted),
         Command::Logs(logs) => logs::run(&args, logs),
         Command::Traffic(wanted) => traffic::run(wanted),
         Command::Schema(schema) => schema::run(schema),

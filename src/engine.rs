@@ -3,6 +3,7 @@
 
 mod args;
 mod attempt;
+mod baselines;
 mod cache;
 mod dispatch;
 mod ending;
@@ -115,7 +116,9 @@ pub enum Interrupt {
 pub fn touches_cluster(plan: &Plan, selection: &Selection) -> bool {
     plan.nodes().iter().filter(|node| selection.has(node.stage)).any(|node| match &node.work {
         Work::Step(step) => step.kind.cluster && step.body.ready().is_none_or(super::kind::Step::touches_cluster),
-        Work::Gate(gate) => gate.assertions.iter().any(|assertion| assertion.kind.cluster),
+        Work::Gate(gate) => gate.assertions.iter().any(|assertion| {
+            assertion.kind.cluster && assertion.body.ready().is_none_or(super::kind::Assertion::touches_cluster)
+        }),
     })
 }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::{Failure, Fault, Finding, Outputs, Verdict};
+use crate::outcome::{BaselineValue, Failure, Fault, Finding, Outputs, Verdict};
 
 pub use live::Live;
-pub use origin::{Again, Anew, Continues, How, Kept, Ran, Runner};
+pub use origin::{Again, Anew, Continues, How, Kept, Ran, Runner, run_time};
 pub use texts::Text;
 
 /// The version of the event format; a journal of another version is refused.
@@ -192,6 +192,9 @@ pub struct AssertionResult {
     /// Set if the wait ended before `within`, because of a cause that waiting cannot fix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<EndedEarly>,
+    /// The values of its expectations that refer to a baseline, measured or not: what can become one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<BaselineValue>,
 }
 
 /// A wait that ended before its time.

@@ -1,12 +1,17 @@
 //! The one expectation language: a bare value means equals; `"< 500MB"`, `">= 2"`, `"!= 0"`, `"200..299"`.
 
+mod baseline;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer};
 
-use crate::outcome::Measure;
+use crate::outcome::{Measure, Relative};
+use baseline::{Bound, Split};
+pub use baseline::{bind, mentions};
+
 use crate::units::{Quantity, ScalarText, Text, UnitError, as_written};
 
 /// What is expected of a measured quantity.
@@ -14,6 +19,8 @@ use crate::units::{Quantity, ScalarText, Text, UnitError, as_written};
 pub struct Expect<Q> {
     test: Test<Q>,
     written: String,
+    /// What it refers to, where it refers to the past.
+    baseline: Option<Bound<Q>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -26,14 +33,24 @@ enum Test<Q> {
     GreaterOrEqual(Q),
     /// Both ends belong to it.
     Range(Q, Q),
+    /// It refers to a baseline that is not known: nothing is as expected.
+    Unknown,
 }
 
 impl<Q: Quantity> Expect<Q> {
-    /// Reads an expectation as a user writes it.
+    /// Reads an expectation as a user writes it, or with the baseline that [`bind`] put behind it.
     pub fn parse(text: &str) -> Result<Self, ExpectError> {
-        let text = text.trim();
-        let test = Test::parse(text)?;
-        Ok(Expect { test, written: text.to_owned() })
+        let Split { written, bound } = Split::of(text.trim());
+        if !mentions::<Q>(written) {
+            return Ok(Expect { test: Test::parse(written, None)?, written: written.to_owned(), baseline: None });
+        }
+        let bound: Bound<Q> = bound?;
+        let test = match &bound.value {
+            Some(value) => Test::parse(written, Some(value))?,
+            // any value shows whether the rest can be read
+            None => Test::parse(written, Q::of_number(1.0).as_ref()).map(|_| Test::Unknown)?,
+        };
+        Ok(Expect { test, written: written.to_owned(), baseline: Some(bound) })
     }
 
     /// What to type for a text that is no expectation: the same with the operator that was meant, or how one is written.
@@ -41,6 +58,9 @@ impl<Q: Quantity> Expect<Q> {
         const SLIPS: [(&str, &str); 6] =
             [("<>", "!= "), ("=>", ">= "), ("=<", "<= "), ("!", "!= "), ("~", ""), ("=", "")];
         let written = written.trim();
+        if mentions::<Q>(written) {
+            return baseline::remedy();
+        }
         for (slip, meant) in SLIPS {
             let Some(rest) =
                 written.strip_prefix(slip).filter(|_| !written.starts_with("!=") && !written.starts_with("=="))
@@ -72,23 +92,41 @@ impl<Q: Quantity> Expect<Q> {
             Test::Greater(bound) => actual > bound,
             Test::GreaterOrEqual(bound) => actual >= bound,
             Test::Range(low, high) => low <= actual && actual <= high,
+            Test::Unknown => false,
         }
     }
 
     /// The measure named `name`: `actual` beside this expectation.
     pub fn measure(&self, name: &str, actual: &Q) -> Measure {
+        let measure = Measure::new(name, actual, self.shown(), self.holds(actual));
+        let relative = self.baseline.as_ref().map(|bound| Relative {
+            key: bound.key.clone(),
+            value: actual.exact(),
+            is_missing: bound.value.is_none(),
+        });
         let timing = matches!(Q::FORMAT, "duration" | "rate");
-        Measure { timing, ..Measure::new(name, actual, self, self.holds(actual)) }
+        Measure { timing, relative, ..measure }
+    }
+
+    /// As it was written, with the value of the baseline that it refers to.
+    fn shown(&self) -> Cow<'_, str> {
+        match &self.baseline {
+            None => Cow::Borrowed(&self.written),
+            Some(Bound { value: Some(value), .. }) => Cow::Owned(format!("{} (baseline is {value})", self.written)),
+            Some(Bound { value: None, .. }) => Cow::Owned(format!("{} (no baseline)", self.written)),
+        }
     }
 }
 
 impl<Q: Quantity> Test<Q> {
-    fn parse(text: &str) -> Result<Self, ExpectError> {
+    /// `baseline` is the value that the word stands for.
+    fn parse(text: &str, baseline: Option<&Q>) -> Result<Self, ExpectError> {
         let value = |rest: &str| -> Result<Q, ExpectError> {
-            if rest.trim().is_empty() {
-                return Err(ExpectError::NoValue(text.to_owned()));
+            match (rest.trim(), baseline) {
+                ("", _) => Err(ExpectError::NoValue(text.to_owned())),
+                (rest, Some(baseline)) if mentions::<Q>(rest) => baseline::resolved(rest, baseline),
+                (rest, _) => Ok(Q::parse(rest)?),
             }
-            Ok(Q::parse(rest.trim())?)
         };
         if let Some(rest) = text.strip_prefix("<=") {
             Ok(Test::LessOrEqual(value(rest)?))
@@ -127,6 +165,19 @@ pub enum ExpectError {
     /// The range's low end is above its high end.
     #[error("`{0}` is a range whose low end is above its high end")]
     Backwards(String),
+    /// What follows `baseline` is not a change of it.
+    #[error("`{0}` is not a change of a baseline")]
+    Change(String),
+    /// The stored value is not of this measure.
+    #[error("the baseline `{value}` of `{key}` in baselines.yaml cannot be used: {error}")]
+    Stored {
+        /// The value.
+        value: String,
+        /// The measure.
+        key: String,
+        /// Why.
+        error: UnitError,
+    },
     /// The value is not of this measure.
     #[error(transparent)]
     Unit(#[from] UnitError),

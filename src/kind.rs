@@ -7,6 +7,7 @@ mod found;
 mod machine;
 mod rendered;
 mod sample;
+pub mod several;
 mod tail;
 mod text;
 #[cfg(test)]
@@ -27,12 +28,13 @@ pub use crate::drivers::cluster::explain::catalog;
 use crate::outcome::{Fault, Finding, Outcome, Verdict};
 
 pub use answer::{AnswerExpect, Asked, Content};
-pub use context::{CheckContext, Context, Covered, Evidence, Mark, RunSecrets, Signals, timestamp};
+pub use context::{CheckContext, Context, Covered, Evidence, Mark, RunSecrets, Signals, now, timestamp};
 pub use fields::{Cel, ExistingPath, ManifestValue, Script, SecretField, Since, StepId, WrittenValue};
 pub use found::Found;
 pub use machine::{CAUSE as MACHINE_LOAD, machine_load, watch_machine};
 pub use rendered::{ChartSpec, check_kustomization};
 pub use sample::Sample;
+pub use several::Several;
 pub use tail::Tail;
 pub use text::{TextExpect, excerpt, finding_lines, regex_words};
 pub use waits::{Tolerate, Waits, until_fatal};
@@ -96,6 +98,11 @@ pub trait Assertion: Send + Sync + 'static {
 
     /// What is asserted, in a few words: `image todo-frontend:dev`.
     fn title(&self) -> String;
+
+    /// Whether it touches the cluster, where its kind may ([`Kind::cluster`]).
+    fn touches_cluster(&self) -> bool {
+        true
+    }
 
     /// Called once when the run begins, where the body needs no value of the run: for what must be watched all along, not
     /// only when the gate is measured. Returns at once; what goes wrong is for [`Assertion::measure`] to tell.

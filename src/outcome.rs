@@ -113,13 +113,49 @@ pub struct Measure {
     /// Whether it is a time or a rate: what else the machine did then may explain it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub timing: bool,
+    /// Set where the expectation refers to a baseline. Not recorded: the engine takes it out.
+    #[serde(skip)]
+    pub relative: Option<Relative>,
+    /// What it was taken from, where that is drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<Series>,
+}
+
+/// Values in time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// Seconds since the Unix epoch, and the value then; finite numbers, in time.
+    pub points: Vec<(f64, f64)>,
 }
 
 impl Measure {
     /// A measure beside its expectation.
     pub fn new(name: impl Into<String>, actual: impl ToString, expected: impl ToString, holds: bool) -> Self {
-        Measure { name: name.into(), actual: actual.to_string(), expected: expected.to_string(), holds, timing: false }
+        let (actual, expected) = (actual.to_string(), expected.to_string());
+        Measure { name: name.into(), actual, expected, holds, timing: false, relative: None, series: None }
     }
+}
+
+/// What a measure was compared with, where its expectation refers to the past.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relative {
+    /// Where the expectation is in its assertion: `size`, `headers.age`.
+    pub key: String,
+    /// The value now, exactly and with its unit.
+    pub value: String,
+    /// There was no baseline to compare it with.
+    pub is_missing: bool,
+}
+
+/// A value that `pipeline baseline accept` makes a baseline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaselineValue {
+    /// The assertion, by the name that baselines.yaml knows it by: `build.gate: image`.
+    pub assertion: String,
+    /// Where the expectation is in it: `size`.
+    pub key: String,
+    /// The value, exactly and with its unit.
+    pub value: String,
 }
 
 /// What one look at the world says of an assertion, when we could find out.

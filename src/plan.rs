@@ -1,6 +1,7 @@
 //! What will run: a checked, sealed graph of stages, steps and gates. Built only by `plan::build`; knows no engine.
 
 mod args;
+mod baselines;
 mod body;
 mod build;
 mod cycles;
@@ -36,6 +37,7 @@ mod typed;
 mod var_files;
 mod vars;
 
+pub use baselines::{BASELINES, Baselines};
 pub(crate) use definition::Definer;
 pub use definition::Definition;
 pub use load::{Loaded, Options, load};
@@ -71,6 +73,7 @@ pub struct Plan {
     pub(crate) stages: Vec<PlanStage>,
     pub(crate) nodes: Vec<PlanNode>,
     pub(crate) parts: Vec<PlanPart>,
+    pub(crate) baselines: Baselines,
 }
 
 impl Plan {
@@ -155,6 +158,11 @@ impl Plan {
     /// The parts that a node belongs to, the innermost first.
     pub fn parts_around(&self, node: &PlanNode) -> impl Iterator<Item = PartId> + '_ {
         std::iter::successors(node.part, |part| self.part(*part).outer)
+    }
+
+    /// The stored values that expectations refer to.
+    pub fn baselines(&self) -> &Baselines {
+        &self.baselines
     }
 
     /// One node.

@@ -1,5 +1,6 @@
 //! What a user writes, as types: pipeline, stage and gate files, the keys every step and assertion has. Checks nothing.
 
+mod baselines;
 mod common;
 mod declaration;
 mod editor;
@@ -10,6 +11,7 @@ pub mod schema;
 pub mod secret;
 mod stage;
 
+pub use baselines::{BaselineSpec, BaselinesSpec};
 pub use common::{Any, EnvText, MAX_NAME, StageNames, When, name_problem};
 pub use declaration::{DeclarationSpec, TypeSpec};
 pub use gate::{AssertionKeys, GateSpec, RetrySpec, SeveritySpec, UseSpec};

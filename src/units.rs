@@ -1,15 +1,21 @@
 //! Quantities with units: bytes, durations, rates, percentages, counts, text. Parses and prints them; compares nothing.
 
+mod arithmetic;
+mod number;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
+
+pub use arithmetic::Arithmetic;
+pub use number::Number;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Something that can be measured and compared: how it is read from text and what its units are.
-pub trait Quantity: Clone + PartialOrd + PartialEq + fmt::Display + Send + Sync + 'static {
+pub trait Quantity: Arithmetic + Clone + PartialOrd + PartialEq + fmt::Display + Send + Sync + 'static {
     /// The `format` of its scalars in the schema: `bytes`, `duration`, …
     const FORMAT: &'static str;
     /// What to type, for help lines: `a size such as 500MB or 2GiB`.

@@ -1,5 +1,6 @@
 //! What can be typed, as clap reads it.
 
+mod baseline;
 mod traffic;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 
 use crate::units::{Quantity, TimeSpan};
 
+pub(super) use baseline::{Baseline, BaselineCommand};
 pub(super) use traffic::Traffic;
 
 /// Builds, deploys and proves it: runs stages whose gates must hold.
@@ -77,6 +79,8 @@ pub(super) enum Command {
     Runs(Runs),
     /// Remove what runs have made: helm releases, objects, clusters; do the `finally` that killed ones owe
     Clean(Clean),
+    /// Show or accept the stored values that expectations refer to as `baseline`
+    Baseline(Baseline),
     /// Show what a step said
     Logs(Logs),
     /// Send requests to a URL at a steady rate and say how each of them ended

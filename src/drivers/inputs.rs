@@ -56,6 +56,23 @@ pub fn digest_of_all<'p>(
     of(project, named).map(Ok)
 }
 
+/// What a pattern names that is there and is not a folder, relative to the project and sorted.
+///
+/// # Errors
+/// A folder cannot be read, or a link leads out of the project.
+pub fn files(project: &Path, pattern: &str) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in walk::named(project, pattern)?.found {
+        match project.join(&path).metadata() {
+            Ok(meta) if meta.is_dir() => {}
+            Ok(_) => found.push(path),
+            Err(error) if walk::is_absent(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
 fn of(project: &Path, named: BTreeSet<PathBuf>) -> io::Result<[u8; 32]> {
     let mut hasher = blake3::Hasher::new();
     for path in named {

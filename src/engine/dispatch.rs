@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{Event, FORMAT_VERSION, Kept, NodeId, Record, Role, State};
+use crate::event::{Because, Event, FORMAT_VERSION, Kept, NodeId, Ran, Record, Role, State, run_time};
 use crate::kind::Covered;
 use crate::outcome::{Fault, Verdict};
 use crate::plan::Work;
@@ -232,6 +232,10 @@ impl Dispatch {
     fn over(&mut self, node: NodeId, elapsed: Duration, tolerated: bool, ending: Ending) {
         self.mark(node, Some(ending.state));
         self.did_something |= ending.did_something();
+        if let Some(Because::Unchanged { since }) = &ending.because {
+            // what it made is as old as the run that made it
+            self.known.node_ran(node, run_time(since).map(|from| Ran { from, to: None }));
+        }
         self.known.node_over(node, ending.state, &ending.outputs);
         if ending.state.is_bad() && !tolerated && self.first_fault.is_none() {
             self.first_fault = Some((ending.state, ending.fault.clone()));

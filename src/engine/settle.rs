@@ -14,12 +14,13 @@ use crate::event::{AssertionResult, Because, EndedEarly, Live, NodeId, State};
 use crate::expr::{Ended, Scope};
 use crate::kind::{Assertion, Context, MACHINE_LOAD, Tolerate, Watch, machine_load, until_fatal};
 use crate::mask::Masker;
-use crate::outcome::{Failure, Fault, Finding, Verdict};
+use crate::outcome::{BaselineValue, Failure, Fault, Finding, Verdict};
 use crate::plan::{Body, Gate, PlanAssertion, PlanNode, decode_rendered};
 use crate::units::TimeSpan;
 
 use super::args::Values;
 use super::attempt::{Job, broke};
+use super::baselines::compared;
 use super::ending::Ending;
 use super::masked;
 use super::node_event::NodeEvent;
@@ -98,6 +99,7 @@ async fn assertion_of(job: &Job, index: u32, written: &PlanAssertion, limit: Opt
         elapsed: clock::now() - started,
         looks: settled.looks,
         ended: settled.ended,
+        baselines: settled.baselines,
     }
 }
 
@@ -106,11 +108,12 @@ struct Settled {
     findings: Vec<Finding>,
     looks: u32,
     ended: Option<EndedEarly>,
+    baselines: Vec<BaselineValue>,
 }
 
 impl Settled {
     fn at_once(verdict: Result<Verdict, Fault>) -> Self {
-        Settled { verdict, findings: Vec::new(), looks: 0, ended: None }
+        Settled { verdict, findings: Vec::new(), looks: 0, ended: None, baselines: Vec::new() }
     }
 }
 
@@ -157,7 +160,10 @@ async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<I
         Body::Template(tree) => {
             let decoded = crate::expr::render(tree, &scope)
                 .map_err(|error| Fault::invalid(format!("{}: {error}", written.kind.name)))
-                .and_then(|tree| decode_rendered(written.kind, &tree, &job.cx.project, false));
+                .and_then(|tree| {
+                    let tree = job.plan.baselines().bind(written.kind, &tree, &written.identity);
+                    decode_rendered(written.kind, &tree, &job.cx.project, false)
+                });
             match decoded {
                 Ok(body) => {
                     rendered = body;
@@ -168,7 +174,8 @@ async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<I
         }
     };
     let (notices, masker) = (&job.notices, &job.masker);
-    let watching = Watching { cx: &cx, node: job.node, index, notices, masker, tolerate: tolerate(job, written) };
+    let (identity, tolerate) = (&written.identity, tolerate(job, written));
+    let watching = Watching { cx: &cx, node: job.node, index, identity, notices, masker, tolerate };
     let (within, hold) = if job.only_looks { (None, None) } else { (written.within, written.hold) };
     let begun = std::time::Instant::now();
     let mut settled = watching.settle(body, within, hold, limit).await;
@@ -204,6 +211,8 @@ struct Watching<'a> {
     cx: &'a Context,
     node: NodeId,
     index: u32,
+    /// What baselines.yaml knows it by.
+    identity: &'a str,
     notices: &'a NoticeSender,
     masker: &'a Masker,
     tolerate: &'a Tolerate,
@@ -213,6 +222,8 @@ struct Watching<'a> {
 struct Looks {
     last: Option<Result<Verdict, Fault>>,
     count: u32,
+    /// Of the newest look that measured any.
+    baselines: Vec<BaselineValue>,
 }
 
 impl Looks {
@@ -238,7 +249,7 @@ impl Watching<'_> {
         let earlier = |at: Instant| limit.map_or(at, |limit| limit.min(at));
         let deadline = within.map(|within| earlier(begun + within)).or(limit.filter(|_| hold.is_some()));
         let patient = |now: Instant| within.is_some() && deadline.is_some_and(|deadline| now < deadline);
-        let mut looks = Looks { last: None, count: 0 };
+        let mut looks = Looks { last: None, count: 0, baselines: Vec::new() };
         let mut watch = None;
         if within.is_some() || hold.is_some() {
             match self.watch(body, deadline).await {
@@ -303,7 +314,8 @@ impl Watching<'_> {
             cause: cause.cause.clone(),
         });
         let verdict = looks.last.unwrap_or_else(|| Err(Fault::unknown("it was never looked at")));
-        Settled { verdict, findings: cause.into_iter().collect(), looks: looks.count, ended }
+        let (looks, baselines) = (looks.count, looks.baselines);
+        Settled { verdict, findings: cause.into_iter().collect(), looks, ended, baselines }
     }
 
     /// The causes that waiting cannot fix, while the newest look is unmet.
@@ -351,6 +363,10 @@ impl Watching<'_> {
                 }
             }
         };
+        let (found, values) = compared(found, self.identity);
+        if !values.is_empty() {
+            looks.baselines = values;
+        }
         if looks.last.as_ref() != Some(&found) {
             let mut live = Live::Measured { node: self.node, index: self.index, verdict: found.clone() };
             masked::live(self.masker, &mut live);

@@ -137,3 +137,22 @@ impl Anew {
         !matches!(self, Anew::NotStarted | Anew::New | Anew::Asked | Anew::Ended(State::Failed | State::Skipped))
     }
 }
+
+/// When a run began, from its id (`20261123-145501-k3f9`), since the Unix epoch to the second; `None` where the id has no
+/// time.
+pub fn run_time(id: &str) -> Option<Duration> {
+    let time = jiff::civil::DateTime::strptime("%Y%m%d-%H%M%S", id.get(..15)?).ok()?;
+    time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_duration().try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_says_when_its_run_began() {
+        assert_eq!(run_time("19700102-000001-k3f9"), Some(Duration::from_secs(86_401)));
+        assert_eq!(run_time("gate"), None);
+        assert_eq!(run_time("notatime-atall!-abcd"), None);
+    }
+}

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::{Again, Anew, AssertionResult, Because, Continues, Event, Kept, Live, NodeOutline};
-use crate::outcome::{Failure, Fault, Finding, Measure, Outputs, Verdict};
+use crate::outcome::{BaselineValue, Failure, Fault, Finding, Measure, Outputs, Verdict};
 
 /// One text field of an event, to be changed in place.
 #[derive(Debug)]
@@ -169,8 +169,21 @@ fn of_fault(fault: &mut Fault, each: Each<'_>) {
 }
 
 fn of_result(result: &mut AssertionResult, each: Each<'_>) {
-    let AssertionResult { index: _, name, kind: _, warning: _, verdict, findings, elapsed: _, looks: _, ended: _ } =
-        result;
+    let AssertionResult {
+        index: _,
+        name,
+        kind: _,
+        warning: _,
+        verdict,
+        findings,
+        elapsed: _,
+        looks: _,
+        ended: _,
+        baselines,
+    } = result;
+    for BaselineValue { assertion, key: _, value: _ } in baselines {
+        each(Text::Whole(assertion));
+    }
     each(Text::Whole(name));
     of_verdict(verdict, each);
     for finding in findings {
@@ -187,7 +200,7 @@ fn of_verdict(verdict: &mut Result<Verdict, Fault>, each: Each<'_>) {
 }
 
 fn of_measures(measures: &mut [Measure], each: Each<'_>) {
-    for Measure { name, actual, expected, holds: _, timing: _ } in measures {
+    for Measure { name, actual, expected, holds: _, timing: _, relative: _, series: _ } in measures {
         if !is_name(name) {
             each(Text::Whole(name));
         }

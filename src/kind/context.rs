@@ -154,6 +154,11 @@ pub trait Evidence: Send + Sync {
     fn keep(&self, name: &str, text: &str);
 }
 
+/// The time since the Unix epoch.
+pub fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 /// A time since the Unix epoch, as a moment.
 pub fn timestamp(since_epoch: Duration) -> Timestamp {
     Timestamp::UNIX_EPOCH.checked_add(since_epoch).unwrap_or(Timestamp::MAX)

@@ -61,12 +61,14 @@ pub(super) struct Place<'a> {
     pub of: Option<&'static str>,
     /// Whether it is a step's that runs `during` others.
     pub during: bool,
+    /// What baselines.yaml knows it by, for an assertion.
+    pub identity: Option<&'a str>,
 }
 
 impl<'a> Place<'a> {
     /// A tree without a name.
     pub fn new(site: Site<'a>, statics: &'a Scope) -> Self {
-        Place { site, whole: "", statics, of: None, during: false }
+        Place { site, whole: "", statics, of: None, during: false, identity: None }
     }
 }
 
@@ -80,6 +82,7 @@ impl Workshop<'_> {
             site: place.site,
             statics: place.statics,
             of: place.of,
+            baselines: place.identity.is_some(),
             found: Found::default(),
         };
         let before = self.out.len();
@@ -130,7 +133,11 @@ impl Workshop<'_> {
         } else {
             node
         };
-        match kind.decode(node) {
+        let decoded = match place.identity {
+            Some(identity) => kind.decode(&self.baselines.bind(kind, node, identity)),
+            None => kind.decode(node),
+        };
+        match decoded {
             Ok(body) => {
                 let (project, during) = (self.files.root.as_path(), place.during);
                 kind.check(&body, &mut CheckContext { body: node, project, during, out: self.out });

@@ -1,12 +1,13 @@
 //! From files that could be read to the sealed graph: names first, then every stage, then the edges between them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
 
 use super::Plan;
+use super::baselines::Baselines;
 use super::body::Shapes;
 use super::cycles::{self, Wait};
 use super::files::Files;
@@ -73,6 +74,12 @@ pub(super) struct Workshop<'a> {
     pub declared: HashMap<Span, Arc<Params>>,
     /// How many uses of parts may still come.
     pub parts_left: usize,
+    /// Stored values of the past.
+    pub baselines: Baselines,
+    /// What baselines.yaml may call the assertions.
+    pub identities: BTreeSet<String>,
+    /// Assertions that refer to a baseline, by what baselines.yaml calls them.
+    pub referring: BTreeMap<String, Span>,
     pub out: &'a mut Diagnostics,
 }
 
@@ -135,6 +142,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     let spelled = Arc::clone(&statics.spelled);
     let (circular, declared, vars_only) = (HashSet::new(), HashMap::new(), Arc::clone(&statics));
     let parts_left = MOST_PARTS + 1;
+    let baselines = Baselines::read(files, out);
     let mut shop = Workshop {
         names,
         statics,
@@ -147,6 +155,9 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         vars_only,
         declared,
         parts_left,
+        baselines,
+        identities: BTreeSet::new(),
+        referring: BTreeMap::new(),
         out,
     };
 
@@ -176,12 +187,15 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         shop.out.push(problem);
     }
     parts.close(outer.after, outer.finally, outer.parts);
-    let pools = shop.pools;
+    let Workshop { pools, baselines, identities, .. } = shop;
     if !out.has_errors() {
         overlap::check(&files.root, &parts.stages, &parts.nodes, &parts.parts, out);
     }
     if out.has_errors() {
         return None;
+    }
+    if !lone_gate {
+        baselines.check_names(&identities, out);
     }
     let plain =
         |file: &str| Path::new(file).components().filter(|part| *part != Component::CurDir).collect::<PathBuf>();
@@ -207,6 +221,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         stages: parts.stages,
         nodes: parts.nodes,
         parts: parts.parts,
+        baselines,
     })
 }
 

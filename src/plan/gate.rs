@@ -16,7 +16,7 @@ use super::stage::{UNPLACED, condition};
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::document::{Node, Value};
 use crate::event::{NodeOutline, Role};
-use crate::expr::Scope;
+use crate::expr::{Scope, Template};
 use crate::kind::{AssertionKind, Tolerate};
 use crate::source::{FileId, Span};
 use crate::spec::{AssertionKeys, SeveritySpec};
@@ -40,6 +40,9 @@ impl Refers {
     }
 }
 
+/// What baselines.yaml calls the gate of pipeline.yaml, which is measured twice.
+const PIPELINE: &str = "pipeline";
+
 /// What is found while the assertions of a gate are read, those of the files that it uses included.
 pub(super) struct Reading<'a> {
     pub site: Site<'a>,
@@ -49,6 +52,8 @@ pub(super) struct Reading<'a> {
     pub definer: Definer,
     /// The values of the parameters of the innermost of them.
     pub args: Option<Arc<Args>>,
+    /// What baselines.yaml calls the gate: `build.gate`.
+    pub gate: String,
     /// How many assertions and uses may still come.
     pub left: usize,
 }
@@ -66,13 +71,16 @@ pub(super) const MOST: usize = 10_000;
 
 impl Workshop<'_> {
     /// The node of a gate, and what its expressions refer to.
-    pub fn gate(&mut self, at: Site<'_>, role: Role, list: &Node) -> (PlanNode, Refers) {
+    pub fn gate(&mut self, at: Site<'_>, role: Role, name: &str, list: &Node) -> (PlanNode, Refers) {
         let site = Site { role: Some(role), item: Item::Nothing, ..at };
         let (refers, mut definer) = (Refers::default(), Definer::default());
         if let Some(params) = at.params {
             params.define(&mut definer, list.span);
         }
-        let mut reading = Reading { site, open: Vec::new(), refers, definer, args: None, left: MOST + 1 };
+        let of =
+            at.stage.and_then(|stage| self.names.stages.get_index(stage)).map_or(PIPELINE, |(name, _)| name.as_str());
+        let gate = format!("{of}.{name}");
+        let mut reading = Reading { site, open: Vec::new(), refers, definer, args: None, gate, left: MOST + 1 };
         let assertions = self.assertions(list, at.params, &mut reading);
         let count = u32::try_from(assertions.len()).unwrap_or(u32::MAX);
         let title = if count == 1 { "1 assertion".to_owned() } else { format!("{count} assertions") };
@@ -168,17 +176,24 @@ impl Workshop<'_> {
                 Some(name) => format!("the `{}` assertion `{name}`", kind.name),
                 None => format!("the `{}` assertion", kind.name),
             };
-            let named = Place { whole: &whole, ..place };
-            built = self.body(*kind, body, named);
+            let identity =
+                format!("{}: {}", reading.gate, name_of(item, &statics).unwrap_or_else(|| kind.name.to_owned()));
+            let named = Place { whole: &whole, identity: Some(&identity), ..place };
+            built = self.body(*kind, body, named).map(|(body, found)| (identity, body, found));
         }
         let fixed = self.fixed_assertion_keys(&fixed, found_fixed, &statics);
         let &[(kind, _)] = kinds.as_slice() else { return None };
-        let (body, found) = built?;
+        let (identity, body, found) = built?;
+        if found.baseline {
+            self.one_baseline(&identity, item, reading);
+        }
+        self.identities.insert(identity.clone());
         reading.refers.add(found);
         reading.refers.add(found_when?);
         let spec = fixed?;
         Some(PlanAssertion {
             name: spec.name,
+            identity,
             kind,
             body,
             within: spec.within.map(|time| time.0),
@@ -189,6 +204,17 @@ impl Workshop<'_> {
             warning: spec.severity == SeveritySpec::Warning,
             params: reading.args.clone(),
         })
+    }
+
+    /// Two assertions cannot share the name that their baselines are stored under. A part that is used twice has each of
+    /// its assertions twice.
+    fn one_baseline(&mut self, identity: &str, item: &Node, reading: &Reading<'_>) {
+        let first = self.referring.insert(identity.to_owned(), item.span);
+        let Some(first) = first.filter(|_| reading.site.stage.is_some()) else { return };
+        let message = format!("two assertions store their baselines as `{identity}`");
+        let problem = Diagnostic::error(Code::DuplicateName, item.span, message);
+        let problem = if first == item.span { problem } else { problem.also(first, "the first one") };
+        self.out.push(problem.help("give each a `name:` of its own; in a part it can hold `${{ params.NAME }}`"));
     }
 
     /// The keys of an assertion that are known before the run.
@@ -257,4 +283,14 @@ impl Workshop<'_> {
         }
         kinds.into_iter().map(|(kind, field)| (kind, &field.node)).collect()
     }
+}
+
+/// The `name:` of an assertion, with the values that are known before the run.
+fn name_of(item: &Node, statics: &Scope) -> Option<String> {
+    let written = item.get("name")?.scalar_text()?;
+    let rendered = Template::parse(&written).and_then(|template| template.eval(statics));
+    Some(match rendered {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => written.into_owned(),
+    })
 }

@@ -63,7 +63,7 @@ impl Workshop<'_> {
         let place = Place::new(at, &statics);
         let role = at.role.unwrap_or(Role::Step);
         let open = self.open_keys(entry, place);
-        let (gate, refers) = self.gate(at, role, list);
+        let (gate, refers) = self.gate(at, role, &entry.key, list);
         let open = open?;
         parts.uses.extend(open.steps.into_iter().chain(refers.steps));
         parts.refers.extend(open.stages.into_iter().chain(refers.stages));

@@ -7,11 +7,11 @@ use super::paths;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::template::has_mark;
 use crate::document::{Format, Formats, Node, Value};
-use crate::expect::Expect;
+use crate::expect::{self, Expect};
 use crate::expr::{Expr, ExprError, Part, Reference, Scope, Template};
 use crate::source::{SourceMap, Span};
 use crate::spec::{MAX_NAME, When, name_problem};
-use crate::units::{ByteSize, Count, Percent, Quantity, Rate, Text, TimeSpan};
+use crate::units::{ByteSize, Count, Number, Percent, Quantity, Rate, Text, TimeSpan};
 
 /// The format of a duration in which something must end.
 const TIME_LIMIT: &str = "time-limit";
@@ -33,6 +33,8 @@ pub(super) struct Found {
     pub secret: bool,
     /// Whether a value is hidden by another fault, which was told. Then `dynamic` too: there is no value yet.
     pub lost: bool,
+    /// Whether an expectation refers to a baseline.
+    pub baseline: bool,
 }
 
 impl Found {
@@ -62,6 +64,8 @@ pub(super) struct Judge<'a> {
     pub statics: &'a Scope,
     /// The kind of step that a step id must name.
     pub of: Option<&'static str>,
+    /// Whether expectations may refer to a baseline: those of assertions.
+    pub baselines: bool,
     /// What was found so far.
     pub found: Found,
 }
@@ -245,7 +249,15 @@ impl Judge<'_> {
     }
 
     /// Judges a value that is known.
-    fn value(&self, format: &str, text: &str, span: Span, out: &mut Diagnostics) {
+    fn value(&mut self, format: &str, text: &str, span: Span, out: &mut Diagnostics) {
+        if format.starts_with("expect-") && format != "expect-text" && expect::mentions::<Count>(text) {
+            self.found.baseline = true;
+            if !self.baselines {
+                let message = "`baseline` stands for a stored value in assertions only";
+                out.push(Diagnostic::error(Code::InvalidValue, span, message).help("write the value itself here"));
+                return;
+            }
+        }
         let unit = |result: Result<(), (String, String)>, out: &mut Diagnostics| {
             if let Err((message, help)) = result {
                 out.push(Diagnostic::error(Code::InvalidUnit, span, message).help(help));
@@ -275,6 +287,7 @@ impl Judge<'_> {
             "expect-rate" => unit(expectation::<Rate>(text), out),
             "expect-percent" => unit(expectation::<Percent>(text), out),
             "expect-count" => unit(expectation::<Count>(text), out),
+            "expect-number" => unit(expectation::<Number>(text), out),
             "expect-text" => unit(expectation::<Text>(text), out),
             _ => {}
         }

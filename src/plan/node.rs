@@ -217,6 +217,8 @@ pub struct Gate {
 pub struct PlanAssertion {
     /// Its `name:`, where it has one; else the kind's title is shown.
     pub name: Option<String>,
+    /// What baselines.yaml knows it by: `build.gate: image`.
+    pub identity: String,
     /// Its kind.
     pub kind: &'static AssertionKind,
     /// What was written under the kind's key.

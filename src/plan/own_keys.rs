@@ -34,6 +34,7 @@ pub(super) fn fits(shape: &Shape, node: &Node, open: &[&str], files: &Files, out
         site: Site { stage: None, role: None, item: Item::Nothing, params: None, part: None },
         statics: &statics,
         of: None,
+        baselines: false,
         found: Found::default(),
     });
     shape.check(node, &mut judge, out) == Fit::Fits && sound

@@ -9,6 +9,7 @@ use super::body::{Place, only};
 use super::build::{Built, GROUPS, Outer, Workshop, site};
 use super::cycles::{self, Wait};
 use super::ends::{Ends, Placed};
+use super::gate::GATE;
 use super::names::Site;
 use super::node::{PlanNode, StageId};
 use super::step::StepParts;
@@ -50,7 +51,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         self.keys();
         self.steps(&GROUPS);
         if let Some(gate) = self.node.get("gate").filter(|gate| !gate.items().is_empty()) {
-            let (gate, refers) = self.shop.gate(self.at, Role::Gate, gate);
+            let (gate, refers) = self.shop.gate(self.at, Role::Gate, GATE, gate);
             self.built.refers.extend(refers.stages);
             self.built.nodes.push(gate);
         }
@@ -74,7 +75,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
 
     /// The gate of a part: it waits for all its steps.
     fn gate_of_part(&mut self, gate: &Node, role: Role) {
-        let (gate, refers) = self.shop.gate(self.at, role, gate);
+        let (gate, refers) = self.shop.gate(self.at, role, GATE, gate);
         self.built.refers.extend(refers.stages);
         let needs = self.steps.values().flat_map(|step| step.ends().iter().map(|index| node_id(*index))).collect();
         self.part_gate = Some(self.built.nodes.len());
@@ -320,8 +321,8 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         let mut gates = Vec::new();
         if let Some(gate) = node.get("gate").filter(|gate| !gate.items().is_empty()) {
             // Built twice, because a gate's decoded assertions belong to one node; complaints are told once.
-            gates.push(builder.shop.gate(site(None, None), Role::Gate, gate).0);
-            gates.push(builder.shop.gate(site(None, None), Role::Gate, gate).0);
+            gates.push(builder.shop.gate(site(None, None), Role::Gate, GATE, gate).0);
+            gates.push(builder.shop.gate(site(None, None), Role::Gate, GATE, gate).0);
         }
         let after = gates.pop().into_iter().collect();
         Outer { env, before: gates, after, finally, parts }

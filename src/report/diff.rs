@@ -181,6 +181,7 @@ mod tests {
             elapsed: Duration::ZERO,
             looks: 1,
             ended: None,
+            baselines: Vec::new(),
         };
         let record = serde_json::json!({
             "seq": 0, "at": Duration::ZERO, "event": "run-started", "format": 1, "run": run, "pipeline": "p", "time": "",

@@ -2,6 +2,7 @@
 //! explains failures, links to logs and evidence beside it. Everything a run says is escaped on its way in.
 
 mod page;
+mod series;
 mod timeline;
 
 use std::io;
@@ -180,6 +181,14 @@ fn gate(page: &mut Page, results: &[AssertionResult]) {
         }
     }
     page.close("table");
+    for (result, measure) in results
+        .iter()
+        .flat_map(|result| result.verdict.iter().flat_map(Verdict::measures).map(move |measure| (result, measure)))
+    {
+        if let Some(series) = &measure.series {
+            series::draw(page, &result.name, series);
+        }
+    }
     for (result, ended) in results.iter().filter_map(|result| Some((result, result.ended.as_ref()?))) {
         page.element("p", "why", &format!("{}: {ended}", result.name));
     }

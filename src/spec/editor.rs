@@ -350,10 +350,12 @@ fn quantity(schema: &Value) -> Option<Quantity> {
         "since" => (format!(r"(?:steps\..+|(?:{NUMBER}\s*(?:us|µs|ms|s|min|m|h)\s*)+|0)"), false, false),
         "rate" => (format!(r"{NUMBER}\s*/(?:s|min|m)"), false, false),
         "percent" => (format!(r"{NUMBER}\s*%"), false, false),
+        "number" if expected => (r"[-+]?[0-9.][0-9._]*(?:[eE][-+]?[0-9]+)?".to_owned(), true, true),
         "count" if expected => (format!(r"-?\s*{NUMBER}"), true, true),
         _ => return None,
     };
     let pattern = if expected {
+        let one = format!(r"(?:{one}|baseline(?:\s*[+-]\s*(?:{one}|{NUMBER}\s*%))?)");
         format!(r"^\s*(?:(?:<=|>=|!=|==|<|>)?\s*{one}|{one}\s*\.\.=?\s*{one})\s*$")
     } else {
         format!(r"^\s*{one}\s*$")

@@ -221,6 +221,7 @@ fn format_words(format: &str) -> Option<&'static str> {
         "expect-rate" => "expected rate",
         "expect-percent" => "expected percentage",
         "expect-count" => "expected number",
+        "expect-number" => "expected value",
         "expect-text" => "expected text",
         _ => return None,
     })

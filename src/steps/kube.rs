@@ -14,7 +14,6 @@ mod restart;
 mod scale;
 mod secret;
 mod set_image;
-mod several;
 mod undo;
 mod wait;
 
@@ -26,10 +25,10 @@ use serde::Deserialize;
 
 use crate::diagnostic::Code;
 use crate::drivers::cluster::refuse_system_namespace;
+use crate::kind::several::Body;
 use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind, WrittenObject};
 use crate::outcome::{Fault, Outcome};
 use on::On;
-use several::Body;
 
 /// The row of the table.
 pub const KIND: StepKind = StepKind::step::<Kube>(

@@ -1,6 +1,7 @@
 //! The built program, as people and scripts use it: words, exit codes, files, signals. Needs neither Docker nor a cluster.
 
 mod api;
+mod baselines;
 mod cache;
 mod choices;
 mod commands;
@@ -22,6 +23,7 @@ mod pipes;
 mod places;
 mod providers;
 mod records;
+mod reports;
 mod secret_words;
 mod secrets;
 mod signals;

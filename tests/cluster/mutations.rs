@@ -175,9 +175,6 @@ fn a_change_that_the_api_server_accepts_and_should_refuse_is_seen() {
     let todo = Todo::new("accepted");
     todo.edit("stages/3-manifests.yaml", "todo-taken", "todo-backend");
     let ran = todo.run(&["--stage", "manifests"]);
-    ran.ends(
-        1,
-        &["✘ another Deployment cannot take the backend's Pods: deployment.apps/todo-backend is accepted"],
-    );
+    ran.ends(1, &["✘ another Deployment cannot take the backend's Pods: deployment.apps/todo-backend is accepted"]);
     ran.failed(&["manifests.gate"]);
 }

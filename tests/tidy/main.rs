@@ -150,7 +150,7 @@ fn only_drivers_touch_the_world() {
 }
 
 /// Files that look at the wall clock: to date, to read what others dated, or for a random seed (`steps/traffic`).
-const DATED: &str = "assertions/events assertions/logs cli/clean cli/gate cli/run/keep drivers/cluster/credentials drivers/cluster/explain/gather \
+const DATED: &str = "assertions/events assertions/logs assertions/reports cli/baseline cli/clean cli/gate cli/run/keep drivers/cluster/credentials drivers/cluster/explain/gather \
     drivers/cluster/lease drivers/cluster/logs/scan drivers/helm/pending drivers/providers/record drivers/traffic/tally \
     engine/scope kind/context steps/kube/restart steps/traffic";
 

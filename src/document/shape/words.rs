@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::compile::{Others, Rule, RuleId, Rules, Types};
-use crate::units::{ByteSize, Count, Percent, Quantity, Rate, TimeSpan};
+use crate::units::{ByteSize, Count, Number, Percent, Quantity, Rate, TimeSpan};
 
 /// `a list of texts`, `a duration such as 500ms, 30s or 2m`, `one of always, never`.
 pub(super) fn wanted(rules: &Rules, id: RuleId) -> String {
@@ -169,6 +169,7 @@ fn format(name: &str) -> Option<String> {
         Rate::FORMAT => Rate::EXAMPLE,
         Percent::FORMAT => Percent::EXAMPLE,
         Count::FORMAT => Count::EXAMPLE,
+        Number::FORMAT => Number::EXAMPLE,
         "script" => "a script",
         "existing-path" => "a path",
         "cel" => "a CEL expression",
@@ -184,6 +185,7 @@ fn format(name: &str) -> Option<String> {
         Rate::FORMAT if expectation => format!("{what} such as \">= 100/s\""),
         Percent::FORMAT if expectation => format!("{what} such as \">= 95%\""),
         Count::FORMAT if expectation => "a number, or a comparison such as \">= 2\"".to_owned(),
+        Number::FORMAT if expectation => format!("{what} such as \"< 0.5\""),
         _ => example.to_owned(),
     })
 }

@@ -24,7 +24,7 @@ tr.failed td{color:var(--bad)}tr.errored td{color:var(--bad)}tr.warned td{color:
 pre{background:var(--bg);border:1px solid var(--line);padding:.5rem;overflow:auto;font-size:.82rem;margin:.3rem 0}
 .links a{margin-right:.8rem}a{color:var(--run)}
 svg{width:100%;height:auto;font:11px system-ui,sans-serif}svg text{fill:var(--fg)}svg .grid{stroke:var(--line)}svg .axis{fill:var(--dim)}
-svg .passed{fill:var(--good)}svg .failed,svg .errored{fill:var(--bad)}svg .cancelled{fill:var(--warn)}svg .other{fill:var(--dim)}
+svg .passed{fill:var(--good)}svg .failed,svg .errored{fill:var(--bad)}svg .cancelled{fill:var(--warn)}svg .other{fill:var(--dim)}svg.series{max-width:46rem}svg .line{fill:none;stroke:var(--run);stroke-width:1.5}
 @media print{details{display:block}body{max-width:none}}
 ";
 

@@ -21,6 +21,7 @@ fn hostile() -> Story {
         elapsed: Duration::from_millis(5),
         looks: 1,
         ended: None,
+        baselines: Vec::new(),
     };
     let short = Duration::from_millis(40);
     let failure = Failure::new(evil).help(evil);

@@ -11,11 +11,11 @@ use serde_json::Value;
 use super::Verb;
 use super::manifests;
 use super::on::{On, Workload};
-use super::several::{Several, Short};
 use crate::diagnostic::Code;
 use crate::drivers::call::Undone;
 use crate::drivers::cluster::rollout::rolls_out;
 use crate::drivers::cluster::{ApplyOptions, ApplyReport, Change, Identity, metadata_fault, twice};
+use crate::kind::several::{Several, Short};
 use crate::kind::{CheckContext, ExistingPath, ManifestValue, WrittenObject, check_kustomization};
 use crate::outcome::{Failure, Fault, Outcome, Outputs};
 

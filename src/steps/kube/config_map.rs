@@ -13,9 +13,9 @@ use serde_json::{Map, Value, json};
 use super::Verb;
 use super::on::On;
 use super::secret::write;
-use super::several::Several;
 use crate::drivers::plain;
 use crate::kind::ExistingPath;
+use crate::kind::several::Several;
 use crate::outcome::{Fault, Outcome};
 
 /// Bytes of one file: the API server takes 1 MiB for the whole object, and says so itself.

@@ -11,11 +11,11 @@ use serde::Deserialize;
 
 use super::on::{On, Workload};
 use super::restart::{listed, yes};
-use super::several::{Several, Short};
 use super::{Verb, manifests};
 use crate::diagnostic::Code;
 use crate::drivers::cluster::owned::holding;
 use crate::drivers::cluster::{Reference, Trouble, install_rank, misspelt, refuse_system_namespace};
+use crate::kind::several::{Several, Short};
 use crate::kind::{CheckContext, ExistingPath};
 use crate::outcome::{Failure, Fault, FaultKind, Finding, Outcome, Outputs};
 

@@ -8,11 +8,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::on::On;
-use super::several::{Several, Short};
 use super::{During, Verb, exec};
 use crate::diagnostic::Code;
 use crate::drivers::cluster::{LogEvent, LogListener, LogOptions, Reference};
 use crate::kind::CheckContext;
+use crate::kind::several::{Several, Short};
 use crate::outcome::{Fault, Outcome, Outputs};
 use crate::units::TimeSpan;
 

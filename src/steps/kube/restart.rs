@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::Verb;
 use super::on::{On, Workload};
-use super::several::{Several, Short};
 use crate::drivers::cluster::rollout::rolls_out;
 use crate::drivers::cluster::{MANAGER, Reference, Refusal, Trouble};
+use crate::kind::several::{Several, Short};
 use crate::outcome::{Fault, Outcome, Outputs};
 
 /// Restarts the pods of Deployments, StatefulSets and DaemonSets.

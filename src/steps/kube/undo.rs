@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::Verb;
 use super::on::On;
 use super::restart::{finish, listed, workloads, yes};
-use super::several::{Several, Short};
 use crate::drivers::cluster::Reference;
+use crate::kind::several::{Several, Short};
 use crate::outcome::{Fault, Outcome};
 
 /// Goes back to an earlier revision of Deployments, StatefulSets and DaemonSets.

@@ -11,7 +11,7 @@ use crate::drivers::Settings;
 use crate::event::{NodeId, NodeOutline, Role};
 use crate::expr::{Expr, Template};
 use crate::kind::Step;
-use crate::plan::{Body, Gate, Plan, PlanAssertion, PlanNode, PlanStage, Retry, StageId, StepPlan, Work};
+use crate::plan::{Baselines, Body, Gate, Plan, PlanAssertion, PlanNode, PlanStage, Retry, StageId, StepPlan, Work};
 use crate::source::{FileId, Span};
 
 /// The plan that `text` says.
@@ -28,6 +28,7 @@ pub fn plan(text: &str) -> Plan {
         stages: Vec::new(),
         nodes: Vec::new(),
         parts: Vec::new(),
+        baselines: Baselines::default(),
     };
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Some(words) = line.strip_prefix("stage ") {
@@ -192,6 +193,7 @@ fn gate(words: &str) -> Gate {
             .filter(|words| !words.is_empty())
             .map(|words| PlanAssertion {
                 name: option(words, "name").map(str::to_owned),
+                identity: words.to_owned(),
                 kind: &FAKE_CLAIM,
                 body: Body::Ready(Box::new(Claim {
                     line: words.split(' ').next().unwrap_or_default().split(',').map(moment).collect(),
