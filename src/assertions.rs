@@ -4,6 +4,7 @@ mod answers;
 mod changes;
 mod events;
 mod file;
+mod grpc;
 mod helm;
 mod http;
 mod image;
@@ -31,6 +32,7 @@ pub const ASSERTIONS: &[&AssertionKind] = &[
     &changes::KIND,
     &events::KIND,
     &file::KIND,
+    &grpc::KIND,
     &helm::KIND,
     &http::KIND,
     &image::KIND,

@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod compose;
 pub mod files;
 pub mod glob;
+pub mod grpc;
 pub mod helm;
 pub mod http;
 pub mod images;

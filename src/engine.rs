@@ -8,6 +8,7 @@ mod cache;
 mod dispatch;
 mod ending;
 mod env;
+mod evidence;
 mod fingerprint;
 mod finish;
 mod graph;

@@ -195,6 +195,9 @@ pub struct AssertionResult {
     /// The values of its expectations that refer to a baseline, measured or not: what can become one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub baselines: Vec<BaselineValue>,
+    /// The files that it kept as evidence, by their names below the gate's folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
 }
 
 /// A wait that ended before its time.

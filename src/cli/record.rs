@@ -7,6 +7,7 @@ use super::args::Args;
 use super::{find, out};
 use crate::diagnostic::Diagnostics;
 use crate::document::{Node, bytes_of, parse, text_of};
+use crate::drivers::plain;
 use crate::event::Event;
 use crate::journal::{End, JournalError, Reader, RunFolder, Store, StoreError};
 use crate::outcome::Fault;
@@ -116,6 +117,8 @@ pub(super) fn story(run: &RunFolder) -> Result<Story, Fault> {
 /// The logs and the evidence of a run, for links: paths relative to its folder.
 pub(super) struct Beside<'a>(pub &'a RunFolder);
 
+/// Bytes of a file that a report shows; a larger one is only linked to.
+const SHOWN: u64 = 1 << 20;
 /// Evidence of one node that is linked to.
 const LINKS: usize = 60;
 
@@ -128,6 +131,12 @@ impl Beside<'_> {
 impl html::Beside for Beside<'_> {
     fn log(&self, node: &str) -> Option<String> {
         self.below(&self.0.log(node))
+    }
+
+    fn evidence_text(&self, node: &str, name: &str) -> Option<(String, String)> {
+        let file = self.0.evidence_file(node, name);
+        let bytes = plain::read(&file, SHOWN).ok()?;
+        Some((self.below(&file)?, String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     fn evidence(&self, node: &str) -> Vec<String> {

@@ -12,6 +12,7 @@ mod load;
 mod manifest;
 mod paths;
 mod pipe;
+mod push;
 mod save;
 mod tarball;
 
@@ -33,6 +34,7 @@ pub use build::{Build, Built};
 pub use compression::unpacked;
 pub use engine::{Engine, EngineName};
 pub use load::{Loaded, Provider};
+pub use push::{Registry, pinned};
 pub use save::Format;
 
 /// What keeps a text from being an image's name, whatever the engine's own rules are: it could be read as an option of the

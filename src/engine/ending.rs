@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Because, LogSize, State};
+use crate::event::{AssertionResult, Because, LogSize, State};
 use crate::outcome::{Failure, Fault, FaultKind, Outcome, Outputs};
 use crate::units::TimeSpan;
 
@@ -38,6 +38,26 @@ impl Ending {
 
     pub fn errored(fault: Fault) -> Self {
         Ending { fault: Some(fault), ..Ending::of(State::Errored) }
+    }
+
+    /// How a gate ended, from the results of its assertions.
+    pub fn of_gate(results: &[AssertionResult], timed_out: Option<Duration>) -> Self {
+        let mut bad: Vec<&AssertionResult> = results.iter().filter(|result| result.is_bad()).collect();
+        bad.sort_by_key(|result| result.index);
+        let Some(first) = bad.first() else { return Ending::of(State::Passed) };
+        let because = timed_out.map(|after| Because::TimedOut { after });
+        let unmet = bad.iter().filter(|result| result.verdict.is_ok()).count();
+        if unmet == 0 {
+            let fault = first.verdict.clone().err().unwrap_or_else(|| Fault::unknown("no answer"));
+            let fault = Fault { message: format!("{}: {}", first.name, fault.message), ..fault };
+            return Ending { because, ..Ending::errored(fault) };
+        }
+        let names: Vec<&str> = bad.iter().map(|result| result.name.as_str()).collect();
+        let summary = match results.len() {
+            1 => format!("the assertion does not hold: {}", names[0]),
+            all => format!("{} of {all} assertions do not hold: {}", bad.len(), names.join("; ")),
+        };
+        Ending { because, ..Ending::failed(Failure::new(summary)) }
     }
 
     /// Whether the node has done something in this run: not where its values turned out invalid, or were there already.

@@ -10,11 +10,11 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use crate::drivers::clock;
-use crate::event::{AssertionResult, Because, EndedEarly, Live, NodeId, State};
+use crate::event::{AssertionResult, EndedEarly, Live, NodeId, State};
 use crate::expr::{Ended, Scope};
 use crate::kind::{Assertion, Context, MACHINE_LOAD, Tolerate, Watch, machine_load, until_fatal};
 use crate::mask::Masker;
-use crate::outcome::{BaselineValue, Failure, Fault, Finding, Verdict};
+use crate::outcome::{BaselineValue, Fault, Finding, Verdict};
 use crate::plan::{Body, Gate, PlanAssertion, PlanNode, decode_rendered};
 use crate::units::TimeSpan;
 
@@ -22,6 +22,7 @@ use super::args::Values;
 use super::attempt::{Job, broke};
 use super::baselines::compared;
 use super::ending::Ending;
+use super::evidence::{Names, OfAssertion};
 use super::masked;
 use super::node_event::NodeEvent;
 use super::notice::NoticeSender;
@@ -42,13 +43,14 @@ const WATCH_AGAIN: Duration = Duration::from_millis(250);
 pub(crate) async fn gate(job: &Job, node: &PlanNode, gate: &Gate) -> Ending {
     let limit = node.timeout.map(|timeout| clock::now() + timeout);
     let mut waiting = (0..).zip(&gate.assertions);
+    let names = Names::default();
     let mut open = FuturesUnordered::new();
     let mut results: Vec<AssertionResult> = Vec::new();
     loop {
         while open.len() < SIDE_BY_SIDE
             && let Some((index, assertion)) = waiting.next()
         {
-            open.push(assertion_of(job, index, assertion, limit));
+            open.push(assertion_of(job, index, assertion, limit, &names));
         }
         let next = tokio::select! {
             biased;
@@ -60,32 +62,19 @@ pub(crate) async fn gate(job: &Job, node: &PlanNode, gate: &Gate) -> Ending {
         results.push(result);
     }
     let timed_out = node.timeout.filter(|_| limit.is_some_and(|limit| clock::now() >= limit));
-    verdict(&results, timed_out)
+    Ending::of_gate(&results, timed_out)
 }
 
-/// How a gate ended, from the last words of its assertions.
-fn verdict(results: &[AssertionResult], timed_out: Option<Duration>) -> Ending {
-    let mut bad: Vec<&AssertionResult> = results.iter().filter(|result| result.is_bad()).collect();
-    bad.sort_by_key(|result| result.index);
-    let Some(first) = bad.first() else { return Ending::of(State::Passed) };
-    let because = timed_out.map(|after| Because::TimedOut { after });
-    let unmet = bad.iter().filter(|result| result.verdict.is_ok()).count();
-    if unmet == 0 {
-        let fault = first.verdict.clone().err().unwrap_or_else(|| Fault::unknown("no answer"));
-        let fault = Fault { message: format!("{}: {}", first.name, fault.message), ..fault };
-        return Ending { because, ..Ending::errored(fault) };
-    }
-    let names: Vec<&str> = bad.iter().map(|result| result.name.as_str()).collect();
-    let summary = match results.len() {
-        1 => format!("the assertion does not hold: {}", names[0]),
-        all => format!("{} of {all} assertions do not hold: {}", bad.len(), names.join("; ")),
-    };
-    Ending { because, ..Ending::failed(Failure::new(summary)) }
-}
-
-async fn assertion_of(job: &Job, index: u32, written: &PlanAssertion, limit: Option<Instant>) -> AssertionResult {
+async fn assertion_of(
+    job: &Job,
+    index: u32,
+    written: &PlanAssertion,
+    limit: Option<Instant>,
+    names: &Names,
+) -> AssertionResult {
     let started = clock::now();
-    let caught = AssertUnwindSafe(settled(job, index, written, limit)).catch_unwind().await;
+    let evidence = OfAssertion::new(&job.cx.evidence, names, index);
+    let caught = AssertUnwindSafe(settled(job, index, written, limit, &evidence)).catch_unwind().await;
     let (title, settled) = caught.unwrap_or_else(|panic| {
         (written.kind.name.to_owned(), Settled::at_once(Err(broke(written.kind.name, panic.as_ref()))))
     });
@@ -100,6 +89,7 @@ async fn assertion_of(job: &Job, index: u32, written: &PlanAssertion, limit: Opt
         looks: settled.looks,
         ended: settled.ended,
         baselines: settled.baselines,
+        evidence: evidence.kept(),
     }
 }
 
@@ -135,12 +125,19 @@ fn ends_with(job: &Job, written: &PlanAssertion, limit: Option<Instant>) -> Opti
     Some(Arc::new(move || cancel.is_cancelled() || clock::now() >= deadline))
 }
 
-async fn settled(job: &Job, index: u32, written: &PlanAssertion, limit: Option<Instant>) -> (String, Settled) {
+async fn settled(
+    job: &Job,
+    index: u32,
+    written: &PlanAssertion,
+    limit: Option<Instant>,
+    evidence: &Arc<OfAssertion>,
+) -> (String, Settled) {
     let name = || written.kind.name.to_owned();
     let (mut scope, mut cx) = match seen(job, written) {
         Ok(seen) => seen,
         Err(fault) => return (name(), Settled::at_once(Err(fault))),
     };
+    cx.to_mut().evidence = Arc::clone(evidence) as _;
     if let Some(ended) = ends_with(job, written, limit) {
         for scope in [&mut scope, &mut cx.to_mut().scope] {
             Arc::make_mut(scope).limits.ended = Some(Arc::clone(&ended));

@@ -180,7 +180,9 @@ fn of_result(result: &mut AssertionResult, each: Each<'_>) {
         looks: _,
         ended: _,
         baselines,
+        evidence,
     } = result;
+    each(Text::Lines(evidence));
     for BaselineValue { assertion, key: _, value: _ } in baselines {
         each(Text::Whole(assertion));
     }

@@ -224,6 +224,15 @@ impl RunFolder {
         self.evidence().join(file_name(node))
     }
 
+    /// A file of a node's evidence. Names come from objects of a cluster: none leads out of the folder.
+    pub fn evidence_file(&self, node: &str, name: &str) -> PathBuf {
+        let sanitize = |part: &str| {
+            part.chars().map(|c| if c.is_alphanumeric() || "-_.@:".contains(c) { c } else { '_' }).collect::<String>()
+        };
+        let parts = name.split('/').filter(|part| !part.is_empty() && *part != "." && *part != "..").map(sanitize);
+        self.evidence_of(node).join(parts.collect::<PathBuf>())
+    }
+
     /// The report for people.
     pub fn html(&self) -> PathBuf {
         self.path.join("report.html")

@@ -182,6 +182,7 @@ mod tests {
             looks: 1,
             ended: None,
             baselines: Vec::new(),
+            evidence: Vec::new(),
         };
         let record = serde_json::json!({
             "seq": 0, "at": Duration::ZERO, "event": "run-started", "format": 1, "run": run, "pipeline": "p", "time": "",

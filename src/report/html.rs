@@ -1,6 +1,7 @@
 //! A run as one HTML file that needs no network: verdict, timeline, stages, gates with both sides of every measure, what
 //! explains failures, links to logs and evidence beside it. Everything a run says is escaped on its way in.
 
+mod evidence;
 mod page;
 mod series;
 mod timeline;
@@ -22,6 +23,9 @@ pub trait Beside {
 
     /// What explains a node's failure.
     fn evidence(&self, node: &str) -> Vec<String>;
+
+    /// A file of a node's evidence by its name: its path, and its text as far as it is shown.
+    fn evidence_text(&self, node: &str, name: &str) -> Option<(String, String)>;
 }
 
 /// In a run of more nodes than this, steps that passed are counted and not drawn.
@@ -137,6 +141,7 @@ fn node(page: &mut Page, node: &NodeStory, beside: &dyn Beside) {
     }
     if !node.assertions.is_empty() {
         gate(page, &node.assertions);
+        evidence::show(page, &node.outline.name, &node.assertions, beside);
     }
     if !node.outputs.is_empty() {
         page.open("table", "outputs");

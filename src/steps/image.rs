@@ -1,4 +1,4 @@
-//! The `image` step: builds, loads, tags, saves and pulls images with the engine that answers. Knows no arguments of
+//! The `image` step: builds, loads, tags, saves, pushes and pulls images with the engine that answers. Knows no arguments of
 //! any engine: those are the driver's.
 
 mod check;
@@ -9,29 +9,33 @@ use serde_json::json;
 
 use crate::drivers::call::{Call, Undone};
 use crate::drivers::files;
-use crate::drivers::images::Engine;
 use crate::drivers::images::layer::{Limits, Wanted};
+use crate::drivers::images::{Engine, Registry, pinned};
 use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind};
 use crate::outcome::{Fault, Outcome, Outputs};
 use crate::units::ByteSize;
-use spec::{BuildSpec, Image, LoadSpec, PullSpec, SaveSpec, TagSpec};
+use spec::{BuildSpec, Image, LoadSpec, PullSpec, PushSpec, SaveSpec, TagSpec};
 
 /// The row of this kind. Only `load` touches the cluster, and asks the guard itself: a pipeline that builds images and no
 /// more needs no cluster.
 pub const KIND: StepKind = StepKind::step::<Image>(
     "image",
-    "Builds an image with Docker, Podman or Buildah, loads it into the cluster, tags, saves or pulls it.",
+    "Builds an image with Docker, Podman or Buildah, loads it into the cluster, tags, saves, pushes or pulls it.",
     "build:\n  context: backend\n  tag: todo-backend:dev\n  target: runtime\n",
 )
 .outputs(&[
     OutputRow { name: "context", summary: "load: the context of the cluster that has the image now" },
-    OutputRow { name: "digest", summary: "build, tag, pull: the image's id, sha256:…" },
+    OutputRow {
+        name: "digest",
+        summary: "build, tag, pull: the image's id, sha256:…; push: the digest in the registry",
+    },
     OutputRow { name: "engine", summary: "the engine that answered: docker, podman or buildah" },
     OutputRow { name: "image", summary: "the image's name" },
     OutputRow { name: "images", summary: "load: the names of all images, a list" },
     OutputRow { name: "layers", summary: "build, pull: the number of its layers" },
     OutputRow { name: "loaded", summary: "load: those that were loaded, a list; the others were there, unchanged" },
     OutputRow { name: "path", summary: "save: the file that was written" },
+    OutputRow { name: "pinned", summary: "push: the name of exactly this image, NAME@sha256:…" },
     OutputRow { name: "provider", summary: "load: how it got there: minikube, kind, k3d, shared or command" },
     OutputRow { name: "shown_size", summary: "build, pull, save: its size for people, 612 MB" },
     OutputRow { name: "size", summary: "build, pull: its size in bytes; save: the file's" },
@@ -50,6 +54,7 @@ impl Step for Image {
             Some(Verb::Load(load)) => format!("load {}", load.names().join(", ")),
             Some(Verb::Tag(tag)) => format!("tag {} as {}", tag.image, tag.tag),
             Some(Verb::Save(save)) => format!("save {} to {}", save.image, save.path.display()),
+            Some(Verb::Push(push)) => format!("push {}", push.to()),
             Some(Verb::Pull(pull)) => format!("pull {}", pull.image),
             None => "image".to_owned(),
         }
@@ -74,8 +79,9 @@ impl Step for Image {
             Some(Verb::Load(load)) => loaded(load, cx, engine, &call).await,
             Some(Verb::Tag(tag)) => tagged(tag, cx, engine, &call).await,
             Some(Verb::Save(save)) => saved(save, cx, engine, &call).await,
+            Some(Verb::Push(push)) => pushed(push, cx, engine, &call).await,
             Some(Verb::Pull(pull)) => pulled(pull, cx, engine, &call).await,
-            None => return Err(Fault::invalid("an image step has exactly one of build, load, tag, save, pull")),
+            None => return Err(Fault::invalid("an image step has exactly one of build, load, tag, save, push, pull")),
         };
         match done {
             Ok(mut outputs) => {
@@ -94,6 +100,7 @@ enum Verb<'a> {
     Load(&'a LoadSpec),
     Tag(&'a TagSpec),
     Save(&'a SaveSpec),
+    Push(&'a PushSpec),
     Pull(&'a PullSpec),
 }
 
@@ -104,6 +111,7 @@ impl Image {
             self.load.as_ref().map(Verb::Load),
             self.tag.as_ref().map(Verb::Tag),
             self.save.as_ref().map(Verb::Save),
+            self.push.as_ref().map(Verb::Push),
             self.pull.as_ref().map(Verb::Pull),
         ];
         verbs.into_iter().flatten().next()
@@ -157,6 +165,23 @@ async fn saved(spec: &SaveSpec, cx: &Context, engine: &Engine, call: &Call<'_>) 
         ("path".into(), spec.path.to_string_lossy().into()),
         ("size".into(), size.into()),
         ("shown_size".into(), ByteSize(size).to_string().into()),
+    ]))
+}
+
+async fn pushed(spec: &PushSpec, cx: &Context, engine: &Engine, call: &Call<'_>) -> Result<Outputs, Undone> {
+    let images = &cx.world.images;
+    if images.inspect(engine, &spec.image, call).await?.is_none() {
+        return Err(Undone::Failed(spec::no_such_image(&spec.image, engine)));
+    }
+    if spec.to() != spec.image {
+        images.tag(engine, &spec.image, spec.to(), call).await?;
+    }
+    let registry = if spec.insecure { Registry::Insecure } else { Registry::Secure };
+    let digest = images.push(engine, spec.to(), registry, call).await?;
+    Ok(Outputs::from([
+        ("image".into(), json!(spec.to())),
+        ("pinned".into(), json!(pinned(spec.to(), &digest))),
+        ("digest".into(), json!(digest)),
     ]))
 }
 

@@ -29,6 +29,7 @@ mod provision;
 mod ran;
 mod refused;
 mod secrets;
+mod servers;
 mod stand;
 mod todo;
 mod todo_whole;

@@ -221,13 +221,8 @@ impl NodeFiles for OfNode {
 
 impl Evidence for OfNode {
     fn keep(&self, name: &str, text: &str) {
-        // Names come from objects of a cluster: none may lead out of the folder.
-        let tame = |part: &str| {
-            part.chars().map(|c| if c.is_alphanumeric() || "-_.@:".contains(c) { c } else { '_' }).collect::<String>()
-        };
-        let parts = name.split('/').filter(|part| !part.is_empty() && *part != "." && *part != "..").map(tame);
         let folder = self.shared.folder.evidence_of(&self.name);
-        let path = folder.join(parts.collect::<PathBuf>());
+        let path = self.shared.folder.evidence_file(&self.name, name);
         let write = || -> io::Result<()> {
             use io::Write;
             let folder = path.parent().unwrap_or(&folder);

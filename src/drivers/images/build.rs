@@ -164,10 +164,21 @@ impl Images {
         doing: &str,
         call: &Call<'_>,
     ) -> Result<(), Undone> {
+        self.act_and_read(engine, command, doing, call).await.map(|_| ())
+    }
+
+    /// The same; what comes back are the last lines that it printed.
+    pub(super) async fn act_and_read(
+        &self,
+        engine: &Engine,
+        command: &Command,
+        doing: &str,
+        call: &Call<'_>,
+    ) -> Result<Vec<String>, Undone> {
         let tail = Tail::new(call.log);
         let doing = format!("{} {doing}", engine.name);
         match run(command, &tail, &call.stop).await? {
-            Exit::Code(0) => Ok(()),
+            Exit::Code(0) => Ok(tail.lines()),
             Exit::Code(code) => {
                 let lines = tail.lines();
                 match lost(engine.name, &doing, &lines) {

@@ -20,7 +20,7 @@ table{border-collapse:collapse;width:100%;font-size:.9rem;margin:.5rem 0}th{text
 td,th{padding:.2rem .5rem;border-top:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
 tr.failed td{color:var(--bad)}tr.errored td{color:var(--bad)}tr.warned td{color:var(--warn)}tr.skipped td{color:var(--dim)}tr.passed td:first-child{color:var(--good)}
 .failure{color:var(--bad);white-space:pre-wrap;margin:.3rem 0}.why,.help{color:var(--dim);margin:.3rem 0}.warning{color:var(--warn)}
-.finding{border-left:3px solid var(--line);padding-left:.7rem;margin:.4rem 0}.finding p{margin:.1rem 0}
+.finding{border-left:3px solid var(--line);padding-left:.7rem;margin:.4rem 0}.finding p{margin:.1rem 0}.evidence details{padding-left:.7rem}.evidence pre{max-height:28rem}
 pre{background:var(--bg);border:1px solid var(--line);padding:.5rem;overflow:auto;font-size:.82rem;margin:.3rem 0}
 .links a{margin-right:.8rem}a{color:var(--run)}
 svg{width:100%;height:auto;font:11px system-ui,sans-serif}svg text{fill:var(--fg)}svg .grid{stroke:var(--line)}svg .axis{fill:var(--dim)}

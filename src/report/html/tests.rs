@@ -22,6 +22,7 @@ fn hostile() -> Story {
         looks: 1,
         ended: None,
         baselines: Vec::new(),
+        evidence: vec!["pod-<b>.yaml".to_owned()],
     };
     let short = Duration::from_millis(40);
     let failure = Failure::new(evil).help(evil);
@@ -59,6 +60,10 @@ impl Beside for Files {
 
     fn evidence(&self, node: &str) -> Vec<String> {
         if self.0.is_empty() { Vec::new() } else { vec![format!("evidence/{node}/{}", self.0)] }
+    }
+
+    fn evidence_text(&self, node: &str, name: &str) -> Option<(String, String)> {
+        Some((format!("evidence/{node}/{name}"), format!("kind: Pod # <script>\nof {name}")))
     }
 }
 
@@ -101,4 +106,12 @@ fn has_one_main_part_and_no_header_without_text() {
     page.hand_over(&mut out).expect("memory can be written");
     let text = String::from_utf8(out).expect("UTF-8");
     assert!(text.ends_with("a\\u{ffff}b\\u{fffe}\\u{fdd0}"), "{text}");
+}
+
+#[test]
+fn the_evidence_of_a_failing_assertion_is_in_the_file() {
+    let file = file("x.yaml");
+    let shown = "<summary>pod-&lt;b&gt;.yaml</summary>\n<a href=\"evidence/build.gate/pod-%3Cb%3E.yaml\">the whole file</a> \
+         <pre>kind: Pod # &lt;script&gt;\nof pod-&lt;b&gt;.yaml</pre>";
+    assert!(file.contains(shown), "{file}");
 }

@@ -16,13 +16,15 @@ pub fn check(image: &Image, cx: &mut CheckContext<'_>) {
         ("load", image.load.is_some()),
         ("tag", image.tag.is_some()),
         ("save", image.save.is_some()),
+        ("push", image.push.is_some()),
         ("pull", image.pull.is_some()),
     ];
     let written: Vec<&str> = verbs.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
     if written.len() != 1 {
         let have = if written.is_empty() { "none".to_owned() } else { written.join(" and ") };
         let help = Some("write one step for each: `image: { build: … }` and `image: { load: … }`".to_owned());
-        let message = format!("an image step has exactly one of build, load, tag, save and pull; this one has {have}");
+        let message =
+            format!("an image step has exactly one of build, load, tag, save, push and pull; this one has {have}");
         cx.error(&[], Code::NotOneKind, message, help);
     }
     if let Some(build) = &image.build {
@@ -33,6 +35,8 @@ pub fn check(image: &Image, cx: &mut CheckContext<'_>) {
         ("tag", "image", image.tag.as_ref().map(|tag| &tag.image)),
         ("tag", "tag", image.tag.as_ref().map(|tag| &tag.tag)),
         ("save", "image", image.save.as_ref().map(|save| &save.image)),
+        ("push", "image", image.push.as_ref().map(|push| &push.image)),
+        ("push", "to", image.push.as_ref().and_then(|push| push.to.as_ref())),
         ("pull", "image", image.pull.as_ref().map(|pull| &pull.image)),
     ] {
         if let Some(problem) = name.and_then(|name| name_problem(name)) {

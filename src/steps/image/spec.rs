@@ -11,10 +11,10 @@ use crate::kind::ExistingPath;
 use crate::outcome::Failure;
 use crate::units::as_written;
 
-/// Exactly one of `build`, `load`, `tag`, `save` and `pull`.
+/// Exactly one of `build`, `load`, `tag`, `save`, `push` and `pull`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-one-of" = ["build", "load", "tag", "save", "pull"]))]
+#[schemars(extend("x-one-of" = ["build", "load", "tag", "save", "push", "pull"]))]
 pub struct Image {
     /// Builds an image from a Dockerfile.
     pub build: Option<BuildSpec>,
@@ -24,6 +24,8 @@ pub struct Image {
     pub tag: Option<TagSpec>,
     /// Writes an image to a file.
     pub save: Option<SaveSpec>,
+    /// Publishes an image in a registry; the output `pinned` names exactly what was pushed.
+    pub push: Option<PushSpec>,
     /// Fetches an image from where it is published.
     pub pull: Option<PullSpec>,
     /// The engines to ask, in this order: `docker`, `podman`, `buildah` (also the default).
@@ -119,6 +121,27 @@ pub struct SaveSpec {
     /// How it stands there.
     #[serde(default)]
     pub format: Format,
+}
+
+/// What to push.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PushSpec {
+    /// The image's name in the engine.
+    pub image: String,
+    /// Its name in the registry, with the registry's host: `registry.example:5000/shop:1.2`. Default: `image`.
+    pub to: Option<String>,
+    /// Speaks HTTP, or trusts any certificate. Docker takes this from the configuration of its daemon, and always speaks
+    /// HTTP to this machine.
+    #[serde(default)]
+    pub insecure: bool,
+}
+
+impl PushSpec {
+    /// Its name in the registry.
+    pub fn to(&self) -> &str {
+        self.to.as_deref().unwrap_or(&self.image)
+    }
 }
 
 /// What to pull.

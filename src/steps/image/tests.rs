@@ -56,8 +56,10 @@ fn two_verbs_and_none_are_told() {
     let two = json!({"load": {"image": "a"}, "pull": {"image": "a"}});
     assert_eq!(
         complaints(two, folder.path()),
-        ["not-one-kind: an image step has exactly one of build, load, tag, save and pull; this one has load and pull \
-          (write one step for each: `image: { build: … }` and `image: { load: … }`)"]
+        [
+            "not-one-kind: an image step has exactly one of build, load, tag, save, push and pull; this one has load and pull \
+          (write one step for each: `image: { build: … }` and `image: { load: … }`)"
+        ]
     );
     assert_eq!(complaints(json!({}), folder.path()).len(), 1);
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::apply::{options, refused};
 use super::on::On;
-use super::several::{Several, Short};
+use crate::kind::several::{Several, Short};
 use super::{Verb, manifests};
 use crate::diagnostic::Code;
 use crate::document;
