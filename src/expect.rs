@@ -119,7 +119,7 @@ impl<Q: Quantity> Expect<Q> {
 }
 
 impl<Q: Quantity> Test<Q> {
-    /// `baseline` is the value that the word stands for.
+    /// `baseline` is the value of the word.
     fn parse(text: &str, baseline: Option<&Q>) -> Result<Self, ExpectError> {
         let value = |rest: &str| -> Result<Q, ExpectError> {
             match (rest.trim(), baseline) {

@@ -39,11 +39,11 @@ pub(super) fn run(args: &Args, wanted: &Baseline) -> Result<Exit, Fault> {
 }
 
 fn show(stored: &BaselinesSpec) {
-    if stored.assertions.is_empty() {
+    if stored.baselines.is_empty() {
         return out::say("no baselines yet: `pipeline baseline accept` stores what the newest run measured");
     }
     let mut lines = String::new();
-    for (assertion, values) in &stored.assertions {
+    for (assertion, values) in &stored.baselines {
         for (key, entry) in values {
             let _ = writeln!(lines, "{assertion}  {key}  {}  {} of run {}", entry.value, entry.date, entry.run);
         }
@@ -68,12 +68,12 @@ fn accept(project: &Path, mut stored: BaselinesSpec, run: &RunFolder, only: Opti
     stored.version = 1;
     for value in chosen {
         let entry = BaselineSpec { value: value.value.clone(), run: run.id().to_owned(), date: date.clone() };
-        let entries = stored.assertions.entry(value.assertion.clone()).or_default();
+        let entries = stored.baselines.entry(value.assertion.clone()).or_default();
         let before = entries.insert(value.key.clone(), entry);
         let was = before.map_or_else(|| "new".to_owned(), |before| format!("was {}", before.value));
         out::say(&format!("{}  {}  {}  ({was})", value.assertion, value.key, value.value));
     }
-    stored.assertions.sort_keys();
+    stored.baselines.sort_keys();
     write(project, &stored)
 }
 

@@ -6,7 +6,7 @@
 use super::ExpectError;
 use crate::units::{Percent, Quantity, UnitError};
 
-/// The word that stands for the stored value.
+/// The word for the stored value.
 const WORD: &str = "baseline";
 /// Separates the written text, the key and the value.
 const SEPARATOR: char = '\u{1f}';
@@ -57,7 +57,7 @@ pub fn mentions<Q: Quantity>(written: &str) -> bool {
             .any(|(at, _)| !written[..at].ends_with(is_word) && !written[at + WORD.len()..].starts_with(is_word))
 }
 
-/// The value that `baseline`, `baseline + 5%` or `baseline - 10MB` stands for. A percentage is a share of the baseline;
+/// The value of `baseline`, `baseline + 5%` or `baseline - 10MB`. A percentage is a share of the baseline;
 /// of a quantity that is a percentage itself it is points.
 pub(super) fn resolved<Q: Quantity>(text: &str, baseline: &Q) -> Result<Q, ExpectError> {
     let refused = || ExpectError::Change(text.to_owned());

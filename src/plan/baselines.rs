@@ -47,13 +47,13 @@ impl Baselines {
             return None;
         }
         let spec: BaselinesSpec = decode_or_tell(node, out)?;
-        let entries = node.get("assertions").map(Node::entries).unwrap_or_default();
+        let entries = node.get("baselines").map(Node::entries).unwrap_or_default();
         let values = |values: indexmap::IndexMap<String, crate::spec::BaselineSpec>| {
             values.into_iter().map(|(key, entry)| (key, entry.value)).collect()
         };
         Some(Baselines {
             places: entries.iter().map(|entry| (entry.key.clone(), entry.key_span)).collect(),
-            values: spec.assertions.into_iter().map(|(name, entries)| (name, values(entries))).collect(),
+            values: spec.baselines.into_iter().map(|(name, entries)| (name, values(entries))).collect(),
         })
     }
 

@@ -15,7 +15,7 @@ pub struct BaselinesSpec {
     pub version: u32,
     /// By assertion, `STAGE.gate: NAME`, and by the expectation's key in it.
     #[serde(default)]
-    pub assertions: IndexMap<String, IndexMap<String, BaselineSpec>>,
+    pub baselines: IndexMap<String, IndexMap<String, BaselineSpec>>,
 }
 
 /// One stored value.

@@ -40,7 +40,7 @@ fn an_entry_of_no_assertion_is_a_warning() {
     let project = project();
     project.write(
         "baselines.yaml",
-        "version: 1\nassertions:\n  \"build.gate: the artefect\":\n    size: { value: 1kB, run: r, date: 2026-11-23 }\n",
+        "version: 1\nbaselines:\n  \"build.gate: the artefect\":\n    size: { value: 1kB, run: r, date: 2026-11-23 }\n",
     );
     let words = "no assertion is called `build.gate: the artefect`, so its baseline is not used";
     project.run(&["check"]).ends(0, &[words, "did you mean \"build.gate: the artefact\"?"]);

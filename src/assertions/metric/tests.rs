@@ -75,7 +75,7 @@ async fn a_server_that_is_not_there_is_not_a_pass() {
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     drop(listener);
     let asked = json!({ "prometheus": { "url": url }, "query": "up", "value": 1 });
-    let fault = body::<Metric>(&asked).measure(&Trial::new().cx).await.expect_err("nobody listens");
+    let fault = body::<Metric>(&asked).measure(&Trial::new().cx).await.expect_err("nothing listens");
     assert!(fault.transient && fault.message.starts_with("not measured: the Prometheus server does not answer"));
 }
 

@@ -157,7 +157,9 @@ fn counted(name: &str, expect: Option<&Expect<Count>>, number: usize) -> Measure
 
 /// Rounded down and with its counts: 79.99% is not shown as 80%.
 fn covered(name: &str, expect: &Expect<Percent>, percent: f64, ratio: Ratio) -> Measure {
-    let shown = (percent * 100.0).floor() / 100.0;
+    let hundredths = ratio.covered.saturating_mul(10_000) / ratio.total.max(1);
+    let (whole, part) = (hundredths / 100, hundredths % 100);
+    let shown = if part == 0 { whole.to_string() } else { format!("{whole}.{part:02}") };
     let measure = expect.measure(name, &Percent(percent));
     Measure { actual: format!("{shown}% ({} of {})", ratio.covered, ratio.total), ..measure }
 }
