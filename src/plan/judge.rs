@@ -253,7 +253,7 @@ impl Judge<'_> {
         if format.starts_with("expect-") && format != "expect-text" && expect::mentions::<Count>(text) {
             self.found.baseline = true;
             if !self.baselines {
-                let message = "`baseline` stands for a stored value in assertions only";
+                let message = "`baseline` has a value in assertions only";
                 out.push(Diagnostic::error(Code::InvalidValue, span, message).help("write the value itself here"));
                 return;
             }
