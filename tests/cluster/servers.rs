@@ -133,7 +133,7 @@ fn what_was_pushed_is_named_by_its_digest() {
          build: {{ image: {{ build: {{ context: ., tag: \"pipeline-pushed:{port}\" }} }} }}\n  \
          up: {{ gate: [{{ tcp: {{ address: \"127.0.0.1:{port}\" }}, within: 30s }}] }}\n  \
          push: {{ needs: [build, up], image: {{ push: {{ image: \"pipeline-pushed:{port}\", to: \"{name}\" }} }} }}\n  \
-         pull: {{ image: {{ pull: {{ image: \"${{{{ steps.push.outputs.pinned }}}}\" }} }} }}\n"
+         pull: {{ shell: {{ run: 'docker pull \"$IMAGE\"' }}, env: {{ IMAGE: \"${{{{ steps.push.outputs.pinned }}}}\" }} }}\n"
     ));
     project.write("Dockerfile", "FROM scratch\nCOPY a.yaml /a.yaml\n");
     project.ends(0, &["@sha256:"]);
