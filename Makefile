@@ -1,6 +1,6 @@
 # What one does with this project; `make` lists it. Recipes longer than two lines are scripts in tools/.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults test-mutations test-providers docs bench fuzz lint up down status
+.PHONY: help run test test-faults test-mutations test-providers test-editors docs bench fuzz lint up down status
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -16,6 +16,9 @@ test-mutations: ## breaks the Todo Chatbot in every way of docs/mutations.md; th
 
 test-providers: ## the cluster step on a real minikube and a real kind: PROVIDERS="kind" for one of them
 	tools/test-providers $(PROVIDERS)
+
+test-editors: ## completion and hover of the real yaml-language-server with the schemas
+	tools/test-editors
 
 test-faults: ## kills the runner 200 times on the real cluster; each time the next run must end as if it had not been
 	tools/test-faults

@@ -8,6 +8,7 @@ mod machine;
 mod rendered;
 mod sample;
 pub mod several;
+mod service;
 mod tail;
 mod text;
 #[cfg(test)]
@@ -35,6 +36,9 @@ pub use machine::{CAUSE as MACHINE_LOAD, machine_load, watch_machine};
 pub use rendered::{ChartSpec, check_kustomization};
 pub use sample::Sample;
 pub use several::Several;
+pub use service::{
+    Door, Scheme, ServiceName, Via, check_path, number_or_name, port, shown_url, through, url_of, written_url,
+};
 pub use tail::Tail;
 pub use text::{TextExpect, excerpt, finding_lines, regex_words};
 pub use waits::{Tolerate, Waits, until_fatal};
@@ -100,6 +104,7 @@ pub trait Assertion: Send + Sync + 'static {
     fn title(&self) -> String;
 
     /// Whether it touches the cluster, where its kind may ([`Kind::cluster`]).
+    /// Whether it touches the cluster, where its kind may ([`Kind::cluster`]): the guard is asked before the run then.
     fn touches_cluster(&self) -> bool {
         true
     }

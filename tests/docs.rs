@@ -24,6 +24,8 @@ fn pages() -> Vec<(String, String)> {
     ));
     pages.push(("docs/reference/causes.md".into(), reference::causes()));
     pages.push(("docs/reference/expressions.md".into(), pipeline::expr::page()));
+    pages.push(("docs/reference/expectations.md".into(), reference::EXPECTATIONS.to_owned()));
+    pages.push(("docs/reference/use.md".into(), reference::USE.to_owned()));
     pages.push(("docs/reference/README.md".into(), reference::overview(REGISTRY)));
     for (name, schema) in [
         ("pipeline", schema::pipeline(REGISTRY)),

@@ -10,8 +10,9 @@ use serde::Deserialize;
 use crate::drivers::http::host_and_port;
 use crate::expect::Expect;
 use crate::kind::{
-    AnswerExpect, Asked, Assertion, AssertionKind, Cel, CheckContext, Content, Context, ExistingPath, TextExpect,
-    finding_lines,
+    AnswerExpect, Asked, Assertion, AssertionKind, Cel, CheckContext, Content, Context, Door, ExistingPath, Scheme,
+    ServiceName, TextExpect, Via, check_path, finding_lines, number_or_name, port, shown_url, through, url_of,
+    written_url,
 };
 use crate::outcome::{Fault, Finding, Measure, Verdict};
 use crate::units::{Count, TimeSpan};
@@ -21,7 +22,8 @@ pub const KIND: AssertionKind = AssertionKind::assertion::<Http>(
     "http",
     "a URL answers as expected: status, headers, body, time",
     "url: http://127.0.0.1:30080/api/health\njson: self.status == 'ok'\ntime: \"< 500ms\"\n",
-);
+)
+.cluster();
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -29,10 +31,31 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` of its environment say which.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-short" = "url"))]
+#[schemars(extend("x-short" = "url", "x-one-of" = ["url", "service"]))]
 pub struct Http {
-    /// `http://…` or `https://…`.
-    pub url: String,
+    /// `http://…` or `https://…`. One of `url` and `service`.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// A Service of the cluster in place of an address, reached as a client would reach it: its load balancer, else a node
+    /// port, else an Ingress, else its pods where this machine reaches them.
+    #[serde(default)]
+    pub service: Option<String>,
+    /// The Service's namespace; the pipeline's where nothing is written.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// The Service's port, by number or name; may be left out where it has only one.
+    #[serde(default, deserialize_with = "port")]
+    #[schemars(schema_with = "number_or_name")]
+    pub port: Option<String>,
+    /// The path to ask a Service for; `/` where nothing is written.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// How to speak to a Service: `http` or `https`; `http` where nothing is written.
+    #[serde(default)]
+    pub scheme: Option<Scheme>,
+    /// How the Service is reached: `auto` where nothing is written. `port_forward` only where it is asked for.
+    #[serde(default)]
+    pub via: Option<Via>,
     /// `GET` where nothing is written; `POST` with a body.
     #[serde(default)]
     pub method: Option<String>,
@@ -83,21 +106,36 @@ pub struct Http {
 #[async_trait]
 impl Assertion for Http {
     fn check(&self, cx: &mut CheckContext<'_>) {
-        self.asked().check(cx);
+        self.asked(&self.written()).check(cx);
+        self.name().check("url", self.url.as_deref(), cx);
+        check_path(self.service.is_some(), self.path.as_deref(), self.scheme, cx);
         self.expect().check(cx, "answer_headers");
     }
 
     fn title(&self) -> String {
-        format!("{} {}", self.asked().method(), self.url)
+        format!("{} {}", self.asked("").method(), self.shown())
+    }
+
+    fn touches_cluster(&self) -> bool {
+        self.service.is_some()
     }
 
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
-        let (request, trust) = self.asked().request(&cx.env, &cx.project)?;
+        let (url, door) = self.address(cx).await?;
+        let (mut request, trust) = self.asked(&url).request(&cx.env, &cx.project)?;
+        through(&mut request, door.as_ref());
+        let way = door.as_ref().map(|door| Measure::new("via", door.words.clone(), "", true));
         match cx.unless_cancelled(cx.world.http.send(&request, &trust)).await? {
-            Ok(answer) => Ok(Verdict::of(self.expect().measures(&answer, cx)?)),
+            Ok(answer) => {
+                let mut measures = self.expect().measures(&answer, cx)?;
+                // behind the status, which comes first
+                measures.splice(1..1, way);
+                Ok(Verdict::of(measures))
+            }
             Err(error) if error.is_answer() => {
                 let expected = self.expect().expected_status();
-                Ok(Verdict::of(vec![Measure::new("status", format!("not measured ({error})"), expected, false)]))
+                let status = Measure::new("status", format!("not measured ({error})"), expected, false);
+                Ok(Verdict::of(std::iter::once(status).chain(way).collect()))
             }
             Err(error) => Err(Fault::invalid(error.to_string())),
         }
@@ -106,14 +144,28 @@ impl Assertion for Http {
     async fn blockers(&self, cx: &Context, verdict: &Verdict) -> Vec<Finding> {
         // An answer, of whatever status, is not what a Service without endpoints gives.
         let answered = verdict.measures().first().is_some_and(|status| status.actual.parse::<u16>().is_ok());
-        match host_and_port(&self.url).filter(|_| !answered) {
+        if answered {
+            return Vec::new();
+        }
+        if let Some(service) = &self.service {
+            return cx.world.cluster.fatal_service(service, self.namespace.as_deref()).await;
+        }
+        match host_and_port(&self.written()) {
             Some((host, port)) => cx.world.cluster.fatal_address(&host, port).await,
             None => Vec::new(),
         }
     }
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
-        let Ok((request, trust)) = self.asked().request(&cx.env, &cx.project) else { return Vec::new() };
+        let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
+        let of_service = async |url: &str| match (&self.service, host_and_port(url)) {
+            (Some(service), _) => cx.world.cluster.explain_service(service, self.namespace.as_deref(), &keep).await,
+            (None, Some((host, port))) => cx.world.cluster.explain_address(&host, port, &keep).await,
+            (None, None) => Vec::new(),
+        };
+        let Ok((url, door)) = self.address(cx).await else { return of_service("").await };
+        let Ok((mut request, trust)) = self.asked(&url).request(&cx.env, &cx.project) else { return Vec::new() };
+        through(&mut request, door.as_ref());
         // only a request without effects is sent once more to see why
         if request.method != "GET" && request.method != "HEAD" {
             return Vec::new();
@@ -127,27 +179,47 @@ impl Assertion for Http {
                     return Vec::new();
                 }
                 let message = format!("answered {} with this body", answer.status);
-                vec![Finding { lines, ..Finding::new(self.url.clone(), "", message) }]
+                vec![Finding { lines, ..Finding::new(self.shown(), "", message) }]
             }
             Err(error) => {
-                let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
-                let of_service = match host_and_port(&self.url).filter(|_| error.is_answer()) {
-                    Some((host, port)) => cx.world.cluster.explain_address(&host, port, &keep).await,
-                    None => Vec::new(),
-                };
-                if !of_service.is_empty() {
-                    return of_service;
+                let causes = if error.is_answer() { of_service(&url).await } else { Vec::new() };
+                if !causes.is_empty() {
+                    return causes;
                 }
-                error.help().map(|help| Finding::new(self.url.clone(), error.to_string(), help)).into_iter().collect()
+                error.help().map(|help| Finding::new(self.shown(), error.to_string(), help)).into_iter().collect()
             }
         }
     }
 }
 
 impl Http {
-    fn asked(&self) -> Asked<'_> {
+    /// The URL as it is written; a Service's has its name for a host.
+    fn written(&self) -> String {
+        written_url(self.url.as_deref(), self.service.as_deref(), self.path.as_deref())
+    }
+
+    /// What messages call it.
+    fn shown(&self) -> String {
+        shown_url(self.url.as_deref(), self.service.as_deref(), self.path.as_deref())
+    }
+
+    /// The URL to ask, and the way to the Service.
+    async fn address(&self, cx: &Context) -> Result<(String, Option<Door>), Fault> {
+        url_of(self.url.as_deref(), self.name(), self.scheme, self.path.as_deref(), cx).await
+    }
+
+    fn name(&self) -> ServiceName<'_> {
+        ServiceName {
+            service: self.service.as_deref(),
+            namespace: self.namespace.as_deref(),
+            port: self.port.as_deref(),
+            via: self.via,
+        }
+    }
+
+    fn asked<'a>(&'a self, url: &'a str) -> Asked<'a> {
         Asked {
-            url: &self.url,
+            url,
             method: self.method.as_deref(),
             content: Content { text: self.body.as_deref(), json: None },
             headers: &self.headers,

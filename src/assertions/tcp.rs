@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::diagnostic::Code;
 use crate::drivers::tcp;
 use crate::expect::Expect;
-use crate::kind::{Assertion, AssertionKind, CheckContext, Context};
+use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Door, ServiceName, Via, number_or_name, port};
 use crate::outcome::{Fault, Finding, Measure, Verdict};
 use crate::units::TimeSpan;
 
@@ -18,17 +18,33 @@ pub const KIND: AssertionKind = AssertionKind::assertion::<Tcp>(
     "tcp",
     "an address takes TCP connections",
     "address: 127.0.0.1:5432\ntime: \"< 100ms\"\n",
-);
+)
+.cluster();
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Whether an address takes connections.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-short" = "address"))]
+#[schemars(extend("x-short" = "address", "x-one-of" = ["address", "service"]))]
 pub struct Tcp {
-    /// Host and port: `127.0.0.1:5432`.
-    pub address: String,
+    /// Host and port: `127.0.0.1:5432`. One of `address` and `service`.
+    #[serde(default)]
+    pub address: Option<String>,
+    /// A Service of the cluster in place of an address, reached as a client would reach it: its load balancer, else a node
+    /// port, else an Ingress, else its pods where this machine reaches them.
+    #[serde(default)]
+    pub service: Option<String>,
+    /// The Service's namespace; the pipeline's where nothing is written.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// The Service's port, by number or name; may be left out where it has only one.
+    #[serde(default, deserialize_with = "port")]
+    #[schemars(schema_with = "number_or_name")]
+    pub port: Option<String>,
+    /// How the Service is reached: `auto` where nothing is written. `port_forward` only where it is asked for.
+    #[serde(default)]
+    pub via: Option<Via>,
     /// Whether it takes connections; `false` asserts that it does not: the connection is refused, reset or unanswered. A name
     /// that cannot be resolved is neither.
     #[serde(default = "yes")]
@@ -48,7 +64,8 @@ fn yes() -> bool {
 #[async_trait]
 impl Assertion for Tcp {
     fn check(&self, cx: &mut CheckContext<'_>) {
-        if let Some(problem) = tcp::problem(&self.address) {
+        self.name().check("address", self.address.as_deref(), cx);
+        if let Some(problem) = self.address.as_deref().and_then(tcp::problem) {
             let help = Some("write `address: \"127.0.0.1:5432\"`".to_owned());
             cx.error(&["address".into()], Code::InvalidValue, problem, help);
         }
@@ -58,48 +75,73 @@ impl Assertion for Tcp {
     }
 
     fn title(&self) -> String {
-        format!("{} {}", self.address, if self.open { "takes connections" } else { "takes no connections" })
+        format!("{} {}", self.shown(), if self.open { "takes connections" } else { "takes no connections" })
+    }
+
+    fn touches_cluster(&self) -> bool {
+        self.service.is_some()
     }
 
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
+        let door = if self.service.is_some() { Some(self.name().reach(cx).await?) } else { None };
+        let address = door.as_ref().map_or_else(|| self.address.clone().unwrap_or_default(), Door::authority);
         let timeout = self.timeout.map_or(TIMEOUT, |timeout| timeout.0);
         let start = Instant::now();
-        let connected = cx.unless_cancelled(tcp::connect(&self.address, timeout)).await?;
+        let connected = cx.unless_cancelled(tcp::connect(&address, timeout)).await?;
         let time = TimeSpan(start.elapsed());
         let expected = if self.open { "open" } else { "closed" };
         let mut measures = vec![match &connected {
             Ok(_) => Measure::new("port", "open", expected, self.open),
             Err(error) if !error.is_closed() => {
-                return Err(Fault::unknown(format!("not measured: {}: {error}", self.address)));
+                return Err(Fault::unknown(format!("not measured: {}: {error}", self.shown())));
             }
             Err(error) => Measure::new("port", format!("closed ({error})"), expected, !self.open),
         }];
         if let (Ok(_), Some(expect)) = (&connected, &self.time) {
             measures.push(expect.measure("time", &time));
         }
+        measures.extend(door.map(|door| Measure::new("via", door.words.clone(), "", true)));
         Ok(Verdict::of(measures))
     }
 
     async fn blockers(&self, cx: &Context, _verdict: &Verdict) -> Vec<Finding> {
-        match self.host_and_port() {
-            Some((host, port)) => cx.world.cluster.fatal_address(host, port).await,
-            None => Vec::new(),
+        match (&self.service, self.host_and_port()) {
+            (Some(service), _) if self.open => cx.world.cluster.fatal_service(service, self.namespace.as_deref()).await,
+            (_, Some((host, port))) => cx.world.cluster.fatal_address(host, port).await,
+            _ => Vec::new(),
         }
     }
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
         let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
-        match self.host_and_port() {
-            Some((host, port)) => cx.world.cluster.explain_address(host, port, &keep).await,
-            None => Vec::new(),
+        match (&self.service, self.host_and_port()) {
+            (Some(service), _) if self.open => {
+                cx.world.cluster.explain_service(service, self.namespace.as_deref(), &keep).await
+            }
+            (_, Some((host, port))) => cx.world.cluster.explain_address(host, port, &keep).await,
+            _ => Vec::new(),
         }
     }
 }
 
 impl Tcp {
+    /// What messages call it.
+    fn shown(&self) -> String {
+        self.address.clone().unwrap_or_else(|| self.name().shown())
+    }
+
+    fn name(&self) -> ServiceName<'_> {
+        ServiceName {
+            service: self.service.as_deref(),
+            namespace: self.namespace.as_deref(),
+            port: self.port.as_deref(),
+            via: self.via,
+        }
+    }
+
     /// What should take connections.
     fn host_and_port(&self) -> Option<(&str, u16)> {
-        let (host, port) = self.address.rsplit_once(':').filter(|_| self.open)?;
+        let (host, port) = self.address.as_deref()?.rsplit_once(':').filter(|_| self.open)?;
         Some((host.trim_matches(['[', ']']), port.parse().ok()?))
     }
 }

@@ -21,14 +21,21 @@ pub(super) fn run(explain: &Explain) -> Result<Exit, Fault> {
         out::data(&crate::expr::page());
         return Ok(Exit::Passed);
     }
+    if let Some(page) = reference::language(what) {
+        out::data(&page);
+        return Ok(Exit::Passed);
+    }
     let pages = reference::pages(REGISTRY, what);
     if !pages.is_empty() {
         out::data(&pages.join("\n"));
         return Ok(Exit::Passed);
     }
     let kinds = REGISTRY.steps.iter().map(|kind| kind.name).chain(REGISTRY.assertions.iter().map(|kind| kind.name));
-    let help = did_you_mean(what, CODES.iter().map(|row| row.name).chain(kinds).chain(["expressions"]))
-        .filter(|help| help.starts_with("did"));
+    let help = did_you_mean(
+        what,
+        CODES.iter().map(|row| row.name).chain(kinds).chain(["expectations", "expressions", "pipeline.yaml"]),
+    )
+    .filter(|help| help.starts_with("did"));
     Err(Fault::invalid(format!("there is no code or kind `{what}`"))
         .help(help.unwrap_or_else(|| "`pipeline explain` lists them all".to_owned())))
 }

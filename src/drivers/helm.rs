@@ -20,7 +20,7 @@ use super::process::Command;
 use crate::outcome::Fault;
 
 pub use act::{Back, Deploy, Presence, Remove};
-pub use chart::Chart;
+pub use chart::{Chart, Target};
 pub use hooks::HookWatch;
 pub use owned::Installed;
 pub use pending::{Author, LEFT_AFTER, Repair};

@@ -25,7 +25,7 @@ pub(super) fn only(value: &Json, paths: &[&[String]]) -> Value {
     Value::map(map)
 }
 
-fn from_json(value: &Json) -> Value {
+pub(super) fn from_json(value: &Json) -> Value {
     match value {
         Json::Null => Value::Null,
         Json::Bool(truth) => Value::Bool(*truth),

@@ -3,6 +3,7 @@
 mod base64;
 mod convert;
 mod core;
+mod data;
 mod format;
 mod ip;
 mod lists;
@@ -34,6 +35,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Overload> {
         base64::FUNCTIONS,
         convert::FUNCTIONS,
         core::FUNCTIONS,
+        data::FUNCTIONS,
         format::FUNCTIONS,
         ip::FUNCTIONS,
         lists::FUNCTIONS,

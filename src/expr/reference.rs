@@ -10,6 +10,20 @@ const ABOUT: &str = "# Expressions
 
 `when:`, `assert:`, `json:`, `value:` and `${{ }}` hold expressions in [CEL](https://cel.dev), the expression language of Kubernetes.
 
+| name | value | known |
+|---|---|---|
+| `vars.NAME` | a var of pipeline.yaml, with the profile and `--var` | before the run |
+| `params.NAME` | a parameter of a gate file | before the run |
+| `item` | the item of `for_each` | before the run |
+| `env.NAME` | a variable of the environment; `env.?NAME.orValue('')` where it may be missing | during the run |
+| `run.id`, `run.pipeline`, `run.profile`, `run.project` | the run | during the run |
+| `steps.ID.outputs.NAME`, `steps.ID.state` | a step of the same stage; makes it a dependency | during the run |
+| `stages.NAME.steps.ID.outputs.NAME` | a step of another stage; makes that stage a dependency | during the run |
+| `secrets.NAME` | a secret, only where it travels unseen (`env`, `kube: secret`, `secret_values`) | during the run |
+| `self` | what a kind looks at: an object, a parsed answer | during the run |
+
+A name with a hyphen is written in brackets: `steps[\"old-chart\"].outputs.path`.
+
 - Values: `null`, `true`, `1`, `1u`, `1.5`, `\"text\"`, `r\"raw\"`, `b\"bytes\"`, `[1, 2]`, `{\"key\": 1}`.
 - Operators: `?:`, `||`, `&&`, `== != < <= > >= in`, `+ -`, `* / %`, `!`, `-`; `a.b`, `a[b]`; `a.?b`, `a[?b]`, `[?a]`, `{?key: a}` for values that may be absent.
 - Numbers compare by value whatever their type: `1 == 1.0`. Arithmetic needs numbers of one type, and an overflow is an error.

@@ -12,7 +12,7 @@ use crate::diagnostic::Code;
 use crate::document::Segment;
 use crate::document::manifests::{self, Manifest};
 use crate::drivers::call::Undone;
-use crate::drivers::helm::Chart;
+use crate::drivers::helm::{Chart, Target};
 use crate::drivers::kustomize;
 use crate::outcome::Fault;
 
@@ -35,6 +35,14 @@ pub struct ChartSpec {
     /// Single values on top of those, by dotted path: `{ image.tag: v2 }`.
     #[serde(default)]
     pub set: BTreeMap<String, WrittenValue>,
+    /// The Kubernetes version that the chart sees: `v1.31.0`. Without it helm's own default, which charts may refuse.
+    pub kube_version: Option<String>,
+    /// Further API versions that the chart finds in the cluster: `monitoring.coreos.com/v1`.
+    #[serde(default)]
+    pub api_versions: Vec<String>,
+    /// Leaves out the chart's tests.
+    #[serde(default)]
+    pub skip_tests: bool,
 }
 
 impl ChartSpec {
@@ -68,7 +76,13 @@ impl Context {
     /// [`Undone`] with helm's words.
     pub async fn render_chart(&self, chart: &ChartSpec, namespace: &str) -> Result<String, Undone> {
         let namespace = chart.namespace.as_deref().unwrap_or(namespace);
-        self.world.helm.template(chart.release(), namespace, &chart.chart(&self.project), &self.call()).await
+        let target = Target {
+            kube_version: chart.kube_version.clone(),
+            api_versions: chart.api_versions.clone(),
+            skip_tests: chart.skip_tests,
+        };
+        let given = chart.chart(&self.project);
+        self.world.helm.template(chart.release(), namespace, &given, &target, &self.call()).await
     }
 
     /// The objects that a kustomization becomes; the text is kept as evidence.

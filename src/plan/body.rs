@@ -121,7 +121,8 @@ impl Workshop<'_> {
             }
             return None;
         };
-        if found.dynamic || found.lost {
+        // Expressions that the kind evaluates itself wait for nothing: only templates do.
+        if found.lost || (found.dynamic && crate::expr::has_template(node)) {
             return Some((Body::Template(node.clone()), found));
         }
         let (rendered, rendered_long);

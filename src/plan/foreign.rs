@@ -3,6 +3,7 @@
 
 mod action;
 mod assertion;
+mod bodies;
 mod chainsaw;
 mod condition;
 mod each;
@@ -10,6 +11,7 @@ mod file;
 mod gitlab;
 mod groups;
 mod manifests;
+mod names;
 mod script;
 mod stage;
 mod step;
@@ -26,6 +28,7 @@ use crate::document::{Entry, Node, Shape, Value};
 use crate::kind::Registry;
 use crate::source::{SourceMap, Span};
 use crate::spec::{PipelineSpec, StageSpec, StepKeys};
+pub(super) use names::of_other_tools;
 use tree::{entry, map};
 
 /// The keys that are ours.
@@ -80,9 +83,16 @@ pub(super) fn understood(
     }
     let known = Known { registry, step: OnceCell::new(), stage: OnceCell::new(), pipeline: OnceCell::new() };
     let mut reader = Reader { known, sources, out };
+    if let (Value::List(_), Place::Pipeline) = (&node.value, place)
+        && let Some(draft) = file::plays(&node, &reader.known)
+    {
+        reader.file(&mut node, draft);
+        return node;
+    }
     match (&node.value, place) {
         (Value::List(_), _) => reader.assertions(&mut node),
         (Value::Map(_), Place::Pipeline) => reader.pipeline(&mut node),
+        (Value::Map(_), Place::Part) => reader.groups(&mut node),
         (Value::Map(_), Place::Other) if node.get("assertions").is_some() => reader.groups(&mut node),
         (Value::Map(_), Place::Other) if node.get("pipeline").is_none() && node.get("part").is_none() => {
             reader.stage(&mut node)
@@ -108,18 +118,18 @@ struct Change<'c> {
 }
 
 impl Reader<'_> {
+    /// A whole file of another tool.
+    fn file(&mut self, node: &mut Node, draft: file::FileDraft) {
+        let text = write::block(draft.node.entries(), 0);
+        let suggestion = Suggestion { span: self.trimmed(node.span), text, indent: 0 };
+        let what = "this file".to_owned();
+        self.report(&Change { what, foreign: &draft.foreign, notes: &draft.notes, suggestion });
+        *node = draft.node;
+    }
+
     fn pipeline(&mut self, node: &mut Node) {
         if let Some(draft) = file::converted(node, &self.known) {
-            let text = write::block(draft.node.entries(), 0);
-            let suggestion = Suggestion { span: self.trimmed(node.span), text, indent: 0 };
-            self.report(&Change {
-                what: "this file".to_owned(),
-                foreign: &draft.foreign,
-                notes: &draft.notes,
-                suggestion,
-            });
-            *node = draft.node;
-            return;
+            return self.file(node, draft);
         }
         let renamed = |own: &Entry, node: &Node| match own.key.as_str() {
             "name" if node.get("pipeline").is_none() => {
@@ -134,6 +144,7 @@ impl Reader<'_> {
             "env" if matches!(own.node.value, Value::List(_)) => {
                 Some(entry("env", map(script::pairs(&own.node), own.node.span)))
             }
+            "stages" => stage::listed(&own.node, &self.known).map(|stages| entry("stages", stages)),
             _ => None,
         };
         let lines: Vec<(Entry, Entry)> =
@@ -334,9 +345,9 @@ impl Reader<'_> {
         let (last, others) =
             names.split_last().map_or((String::new(), Vec::new()), |(last, others)| (last.clone(), others.to_vec()));
         let (listed, verb) = if others.is_empty() {
-            (last, "is how another tool says it")
+            (last, "is written as in another tool")
         } else {
-            (format!("{} and {last}", others.join(", ")), "are how another tool says it")
+            (format!("{} and {last}", others.join(", ")), "are written as in another tool")
         };
         let what = &change.what;
         let message = format!("{what}: {listed} {verb}");

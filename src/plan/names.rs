@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 
+use super::foreign;
 use super::params::Params;
 use super::salvage::LostStages;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
@@ -168,7 +169,7 @@ impl Names {
             }
             "stages" => self.stage(site.stage, &path[1..], span),
             other => Err(Diagnostic::error(Code::UnknownName, span, format!("expressions know no `{other}`"))
-                .maybe_help(did_you_mean(other, roots(site, cel)))),
+                .maybe_help(foreign::of_other_tools(path).or_else(|| did_you_mean(other, roots(site, cel))))),
         }
     }
 
@@ -303,7 +304,15 @@ impl Names {
                 Here::Part => "this part".to_owned(),
                 Here::Other(stage) => format!("stage `{stage}`"),
             };
+            let hyphened = steps.steps.keys().find(|name| {
+                path.len() == 1 && name.strip_prefix(id.as_str()).is_some_and(|rest| rest.starts_with('-'))
+            });
             let help = match self.stage_of(id) {
+                _ if hyphened.is_some() => format!(
+                    "write `{}steps[\"{}\"]`: `-` in a name reads as minus",
+                    if let Here::Other(stage) = here { format!("stages.{stage}.") } else { String::new() },
+                    hyphened.map(String::as_str).unwrap_or_default()
+                ),
                 Some(other) if matches!(here, Here::Stage) => {
                     format!("stage `{other}` has one: `stages.{other}.steps.{id}`")
                 }

@@ -1,5 +1,7 @@
 //! Reference pages of codes and kinds, generated from their rows and schemas: for `explain` and for docs/.
 
+mod language;
+
 use std::fmt::Write;
 
 use schemars::JsonSchema;
@@ -22,7 +24,10 @@ pub fn index(registry: Registry) -> String {
         let _ = writeln!(text, "  {:<12} {}", kind.name, kind.summary);
     }
     text.push_str("\ncauses\n  causes       the causes that end a wait before its time, and why.\n");
-    text.push_str("\nexpressions\n  expressions  the functions, macros and operators of expressions\n");
+    text.push_str(
+        "\nlanguage\n  expectations  how `size: \"< 500MB\"` is written\n  expressions   names, functions, macros and operators of \
+         expressions\n  use           gate files with parameters\n  pipeline.yaml, stage, step, assertion, gate: the keys of each\n",
+    );
     text.push_str("\ndiagnostic codes\n");
     for row in CODES {
         let _ = writeln!(text, "  {}", row.name);
@@ -58,7 +63,7 @@ pub fn overview(registry: Registry) -> String {
     text.push_str("\n## A gate file\n\n");
     keys::<GateSpec>(&mut text);
     text.push_str(
-        "\n[Expressions](expressions.md). [Diagnostic codes](codes.md). [Causes that end a wait](causes.md). Schemas for editors: \
+        "\n[Expectations](expectations.md). [Expressions](expressions.md). [Gate files](use.md). [Diagnostic codes](codes.md). [Causes that end a wait](causes.md). Schemas for editors: \
          [`../schema/`](../schema/).\n",
     );
     text
@@ -90,6 +95,17 @@ pub fn causes() -> String {
         let _ = writeln!(text, "| `{cause}` | {why} |");
     }
     text
+}
+
+pub use language::{EXPECTATIONS, USE};
+
+/// The page on a part of the language: `expectations`, `use`, or the keys of a file.
+pub fn language(name: &str) -> Option<String> {
+    match name {
+        "expectations" => Some(EXPECTATIONS.to_owned()),
+        "use" | "with" => Some(USE.to_owned()),
+        _ => language::file(name),
+    }
 }
 
 /// The pages called `name`: a code's, a step kind's, an assertion kind's (a name can be both kinds').

@@ -119,6 +119,9 @@ impl Definitions<'_> {
                     () if required.contains(&key.as_str()) => inner,
                     () => nullable(inner),
                 };
+                if let Some(fields) = property.as_object_mut() {
+                    fields.entry("title").or_insert_with(|| key.as_str().into());
+                }
             }
         }
         for key in ["items", "additionalProperties"] {
@@ -274,6 +277,8 @@ fn not_null_type(mut schema: Value) -> Value {
 /// The part of a schema that takes values of one type, null left out.
 fn of_type(name: &str, schema: Value) -> Value {
     let mut schema = not_null_type(schema);
+    // Editors show the words of the kind, not those of the key that the short form leaves out.
+    schema.as_object_mut().map(|fields| fields.remove("description"));
     if let Some(any) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
         any.retain(|one| types(one).contains(&name) || one.get("enum").is_some());
     }

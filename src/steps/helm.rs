@@ -12,6 +12,7 @@ use crate::drivers::call::{Call, Undone};
 use crate::drivers::cluster::labels::label_value;
 use crate::drivers::files;
 use crate::drivers::helm::Author;
+use crate::drivers::helm::Target;
 use crate::drivers::helm::release::Release;
 use crate::kind::{CheckContext, Context, OutputRow, Step, StepKind};
 use crate::outcome::{Failure, Fault, Outcome, Outputs};
@@ -112,7 +113,7 @@ async fn act(verb: &Verb<'_>, cx: &Context, call: &Call<'_>) -> Result<Outputs, 
         }
         Verb::Rollback(spec) => Some(helm.rollback(release, namespace, &spec.back(author(cx)), call).await?),
         Verb::Test(spec) => {
-            helm.test(release, namespace, spec.timeout.map(|limit| limit.0), call).await?;
+            helm.test(release, namespace, spec.timeout.map(|limit| limit.0), &spec.filter, call).await?;
             None
         }
         Verb::Uninstall(spec) => {
@@ -163,7 +164,12 @@ async fn rendered(spec: &TemplateSpec, cx: &Context, call: &Call<'_>) -> Result<
     let namespace = spec.namespace.as_deref().unwrap_or_else(|| cx.world.cluster.namespace());
     let own = spec.chart.trim_end_matches('/').rsplit('/').next().unwrap_or("release");
     let release = spec.release.as_deref().unwrap_or(own);
-    let text = cx.world.helm.template(release, namespace, &spec.chart().chart(&cx.project), call).await?;
+    let target = Target {
+        kube_version: spec.kube_version.clone(),
+        api_versions: spec.api_versions.clone(),
+        skip_tests: spec.skip_tests,
+    };
+    let text = cx.world.helm.template(release, namespace, &spec.chart().chart(&cx.project), &target, call).await?;
     let path = match &spec.output {
         Some(path) => files::place(&cx.project, path)?,
         None => cx.scratch.join(format!("{}.yaml", cx.name.replace('/', "-"))),

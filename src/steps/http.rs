@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use crate::drivers::http::{Answer, HttpError};
 use crate::kind::{
-    AnswerExpect, Asked, CheckContext, Content, Context, ExistingPath, OutputRow, Step, StepKind, excerpt,
+    AnswerExpect, Asked, CheckContext, Content, Context, ExistingPath, OutputRow, Scheme, ServiceName, Step, StepKind,
+    Via, check_path, excerpt, number_or_name, port, shown_url, through, url_of, written_url,
 };
 use crate::outcome::{Failure, Fault, Finding, Outcome, Outputs};
 use crate::spec::Any;
@@ -31,7 +32,8 @@ pub const KIND: StepKind = StepKind::step::<Http>(
     },
     OutputRow { name: "headers", summary: "the answer's headers, names in lower case" },
     OutputRow { name: "time_ms", summary: "from the start to the last byte, in milliseconds" },
-]);
+])
+.cluster();
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of the body that are published.
@@ -42,10 +44,31 @@ const PUBLISHED: usize = 64 << 10;
 /// (`localhost`, `127.0.0.1`) is always asked directly.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-short" = "url"))]
+#[schemars(extend("x-short" = "url", "x-one-of" = ["url", "service"]))]
 pub struct Http {
-    /// `http://…` or `https://…`.
-    pub url: String,
+    /// `http://…` or `https://…`. One of `url` and `service`.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// A Service of the cluster in place of an address, reached as a client would reach it: its load balancer, else a node
+    /// port, else an Ingress, else its pods where this machine reaches them.
+    #[serde(default)]
+    pub service: Option<String>,
+    /// The Service's namespace; the pipeline's where nothing is written.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// The Service's port, by number or name; may be left out where it has only one.
+    #[serde(default, deserialize_with = "port")]
+    #[schemars(schema_with = "number_or_name")]
+    pub port: Option<String>,
+    /// The path to ask a Service for; `/` where nothing is written.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// How to speak to a Service: `http` or `https`; `http` where nothing is written.
+    #[serde(default)]
+    pub scheme: Option<Scheme>,
+    /// How the Service is reached: `auto` where nothing is written. `port_forward` only where it is asked for.
+    #[serde(default)]
+    pub via: Option<Via>,
     /// `GET` where nothing is written; `POST` with a body.
     #[serde(default)]
     pub method: Option<String>,
@@ -81,16 +104,28 @@ pub struct Http {
 #[async_trait]
 impl Step for Http {
     fn check(&self, cx: &mut CheckContext<'_>) {
-        self.asked().check(cx);
+        self.asked(&written_url(self.url.as_deref(), self.service.as_deref(), self.path.as_deref())).check(cx);
+        self.name().check("url", self.url.as_deref(), cx);
+        check_path(self.service.is_some(), self.path.as_deref(), self.scheme, cx);
         self.expect.check(cx, "headers");
     }
 
     fn title(&self) -> String {
-        format!("{} {}", self.asked().method(), self.url)
+        let shown = shown_url(self.url.as_deref(), self.service.as_deref(), self.path.as_deref());
+        format!("{} {shown}", self.asked("").method())
+    }
+
+    fn touches_cluster(&self) -> bool {
+        self.service.is_some()
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
-        let (request, trust) = self.asked().request(&cx.env, &cx.project)?;
+        let (url, door) = url_of(self.url.as_deref(), self.name(), self.scheme, self.path.as_deref(), cx).await?;
+        if let Some(door) = &door {
+            cx.say(format!("{} is reached by {}", self.name().shown(), door.words));
+        }
+        let (mut request, trust) = self.asked(&url).request(&cx.env, &cx.project)?;
+        through(&mut request, door.as_ref());
         let answer = match cx.unless_cancelled(cx.world.http.send(&request, &trust)).await? {
             Ok(answer) => answer,
             Err(error) => return unanswered(&self.title(), &error),
@@ -120,9 +155,18 @@ impl Step for Http {
 }
 
 impl Http {
-    fn asked(&self) -> Asked<'_> {
+    fn name(&self) -> ServiceName<'_> {
+        ServiceName {
+            service: self.service.as_deref(),
+            namespace: self.namespace.as_deref(),
+            port: self.port.as_deref(),
+            via: self.via,
+        }
+    }
+
+    fn asked<'a>(&'a self, url: &'a str) -> Asked<'a> {
         Asked {
-            url: &self.url,
+            url,
             method: self.method.as_deref(),
             content: Content { text: self.body.as_deref(), json: self.json.as_ref().map(|json| &json.0) },
             headers: &self.headers,

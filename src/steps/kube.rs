@@ -10,6 +10,7 @@ mod logs;
 mod manifests;
 mod on;
 mod port_forward;
+mod reach;
 mod restart;
 mod scale;
 mod secret;
@@ -33,7 +34,7 @@ use on::On;
 /// The row of the table.
 pub const KIND: StepKind = StepKind::step::<Kube>(
     "kube",
-    "Does one thing on the cluster through its API: apply, diff, delete, secret, restart, undo, scale, set_image, wait, get, exec, logs, port_forward.",
+    "Does one thing on the cluster through its API: apply, diff, delete, secret, restart, undo, scale, set_image, wait, get, exec, logs, port_forward, reach.",
     "apply: manifests/",
 )
 .outputs(OUTPUTS)
@@ -61,14 +62,17 @@ const OUTPUTS: &[OutputRow] = &[
     },
     OutputRow { name: "pod", summary: "exec: the pod it ran in" },
     OutputRow { name: "lines", summary: "logs: how many lines there were" },
-    OutputRow { name: "port", summary: "port_forward: the local port" },
+    OutputRow { name: "port", summary: "port_forward: the local port; reach: the port" },
+    OutputRow { name: "host", summary: "reach: the host or address" },
+    OutputRow { name: "url", summary: "reach: `http://HOST:PORT`" },
+    OutputRow { name: "via", summary: "reach: load_balancer, node_port, ingress or endpoints" },
 ];
 
 /// One thing done on the cluster. Exactly one verb.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-one-of" = [
-    "apply", "diff", "delete", "secret", "config_map", "restart", "undo", "scale", "set_image", "wait", "get", "exec", "logs", "port_forward"
+    "apply", "diff", "delete", "secret", "config_map", "restart", "undo", "scale", "set_image", "wait", "get", "exec", "logs", "port_forward", "reach"
 ]))]
 pub struct Kube {
     /// The namespace for objects that name none; else the pipeline's `cluster.namespace`.
@@ -101,6 +105,8 @@ pub struct Kube {
     logs: Option<Body<logs::Logs>>,
     /// Forwards a local port to a pod or Service `during` other steps.
     port_forward: Option<port_forward::PortForward>,
+    /// Finds how this machine reaches a Service: outputs `url`, `host`, `port` and `via`.
+    reach: Option<Body<reach::Reach>>,
 }
 
 /// One verb of the `kube` step.
@@ -152,6 +158,7 @@ impl Kube {
             ("exec", self.exec.as_ref().map(|verb| verb as &dyn Verb)),
             ("logs", self.logs.as_ref().map(|Body(verb)| verb as &dyn Verb)),
             ("port_forward", self.port_forward.as_ref().map(|verb| verb as &dyn Verb)),
+            ("reach", self.reach.as_ref().map(|Body(verb)| verb as &dyn Verb)),
         ];
         all.into_iter().filter_map(|(name, verb)| Some((name, verb?))).collect()
     }
@@ -259,6 +266,7 @@ mod tests {
             ("exec: { target: deployment/web, command: [ls, -l] }", "exec ls in deployment/web"),
             ("logs: deployment/web", "logs of deployment/web"),
             ("port_forward: { target: service/web, remote: 80 }", "forward to service/web:80"),
+            ("reach: service/web", "reach service/web"),
         ] {
             assert_eq!(kube(yaml).title(), title);
         }

@@ -27,6 +27,7 @@ mod ownership;
 mod pod;
 mod provision;
 mod ran;
+mod reach;
 mod refused;
 mod secrets;
 mod servers;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::kind::Step;
+use crate::kind::{Assertion, Step};
 use crate::plan::{Plan, PlanNode, Work};
 
 /// What a machine may have to have.
@@ -55,11 +55,13 @@ impl Needs {
                     }
                 }
                 Work::Gate(gate) => {
-                    for kind in gate.assertions.iter().map(|assertion| assertion.kind) {
+                    for assertion in &gate.assertions {
+                        let kind = assertion.kind;
+                        let touches = assertion.body.ready().is_none_or(Assertion::touches_cluster);
                         if kind.name == "image" {
                             needs.add(Tool::Images, kind.name);
                         }
-                        if kind.cluster {
+                        if kind.cluster && touches {
                             needs.add(Tool::Cluster, kind.name);
                         }
                     }

@@ -46,6 +46,8 @@ pub struct Reached {
     pub addresses: Addresses,
     /// The name to ask for, where it is not the address: an Ingress' host, a Service's own name.
     pub host: Option<String>,
+    /// The way.
+    pub via: Via,
     /// In words: `node port 30080 of node local`.
     pub words: String,
     /// Keeps the endpoints up to date as long as it lives.
@@ -79,7 +81,9 @@ impl Cluster {
                 Via::Endpoints => return self.endpoints(wanted, &service, &port).await,
             };
             match found {
-                Ok((addresses, host, words)) => return Ok(Reached { addresses, host, words, keeper: None }),
+                Ok((addresses, host, words)) => {
+                    return Ok(Reached { addresses, host, via: *via, words, keeper: None });
+                }
                 Err(why) => missing.push(why),
             }
         }
@@ -92,6 +96,16 @@ impl Cluster {
         .help(
             "make it `type: NodePort`, add an Ingress, or write `via: endpoints` where this machine reaches the pods",
         ))
+    }
+
+    /// The one port of a Service, by number.
+    ///
+    /// # Errors
+    /// [`Fault`] of kind environment when there is no such Service, or it has several ports.
+    pub async fn service_port(&self, namespace: &str, service: &str) -> Result<String, Fault> {
+        let object = self.get("v1", "Service", namespace, service).await?;
+        let port = port_of(&object, &Wanted { namespace, service, port: None, ways: &[] })?;
+        Ok(port["port"].to_string())
     }
 
     async fn get(&self, version: &str, kind: &str, namespace: &str, name: &str) -> Result<Value, Fault> {
@@ -148,7 +162,8 @@ impl Cluster {
         });
         let host = service["metadata"]["name"].as_str().map(|_| format!("{}.{}", wanted.service, wanted.namespace));
         let words = format!("the endpoints of service/{}", wanted.service);
-        Ok(Reached { addresses: Addresses::Spread(endpoints), host, words, keeper: Some(Keeper(keeper)) })
+        let (addresses, via) = (Addresses::Spread(endpoints), Via::Endpoints);
+        Ok(Reached { addresses, host, via, words, keeper: Some(Keeper(keeper)) })
     }
 }
 

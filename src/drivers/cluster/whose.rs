@@ -68,6 +68,22 @@ impl Cluster {
         findings
     }
 
+    /// Why a Service gives no answer.
+    pub async fn explain_service(
+        &self,
+        name: &str,
+        namespace: Option<&str>,
+        keep: &(dyn Fn(&str, &str) + Sync),
+    ) -> Vec<Finding> {
+        let target = Target::Service { name: name.to_owned() };
+        self.explain(namespace.unwrap_or_else(|| self.namespace()), &target, keep).await
+    }
+
+    /// The causes of a Service that waiting cannot fix.
+    pub async fn fatal_service(&self, name: &str, namespace: Option<&str>) -> Vec<Finding> {
+        self.fatal(namespace.unwrap_or_else(|| self.namespace()), &Target::Service { name: name.to_owned() }).await
+    }
+
     /// The causes that waiting cannot fix of the Service at an address.
     pub async fn fatal_address(&self, host: &str, port: u16) -> Vec<Finding> {
         match self.service_at(host, port).await {

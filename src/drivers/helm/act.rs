@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::pending::{Author, Repair};
 use super::release::Release;
-use super::{Chart, Helm, Version};
+use super::{Chart, Helm, Target, Version};
 use crate::drivers::call::{Call, Tail, Undone};
 use crate::drivers::process::{Command, Exit, capture, run, waits_for_terminal};
 use crate::outcome::{Failure, Fault, Finding};
@@ -100,6 +100,7 @@ impl Helm {
         release: &str,
         namespace: &str,
         chart: &Chart,
+        target: &Target,
         call: &Call<'_>,
     ) -> Result<String, Undone> {
         self.version(call).await?;
@@ -107,6 +108,7 @@ impl Helm {
         let mut args = vec!["template".to_owned(), release.to_owned()];
         args.extend(chart.arguments(&call)?);
         args.extend(["--include-crds", "--namespace", namespace].map(str::to_owned));
+        args.extend(target.arguments());
         let said = capture(&self.offline(&call, args), RENDERED_LIMIT, &call.stop).await?;
         let words: Vec<String> = String::from_utf8_lossy(&said.stderr).lines().map(str::to_owned).collect();
         if said.code != Some(0) {
@@ -186,12 +188,17 @@ impl Helm {
         release: &str,
         namespace: &str,
         timeout: Option<Duration>,
+        filter: &[String],
         call: &Call<'_>,
     ) -> Result<(), Undone> {
         self.version(call).await?;
         let (call, _folder) = self.private(call)?;
         let mut args = vec!["test".to_owned(), release.to_owned(), "--logs".to_owned()];
         args.extend(waiting(false, timeout));
+        args.extend(filter.iter().flat_map(|name| {
+            let name = name.strip_prefix('!').map_or_else(|| format!("name={name}"), |name| format!("!name={name}"));
+            ["--filter".to_owned(), name]
+        }));
         act(&self.online(&call, namespace, args)?, &format!("helm test of {release}"), &call).await
     }
 

@@ -30,6 +30,26 @@ pub struct Chart {
     pub dependency_update: bool,
 }
 
+/// What a chart is rendered for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Target {
+    /// The Kubernetes version that templates see; helm's own where none is given.
+    pub kube_version: Option<String>,
+    /// Further API versions that templates find.
+    pub api_versions: Vec<String>,
+    /// Whether the chart's tests are left out.
+    pub skip_tests: bool,
+}
+
+impl Target {
+    /// Helm's arguments for it.
+    pub(super) fn arguments(&self) -> Vec<String> {
+        let version = self.kube_version.iter().flat_map(|version| ["--kube-version".to_owned(), version.clone()]);
+        let apis = self.api_versions.iter().flat_map(|api| ["--api-versions".to_owned(), api.clone()]);
+        version.chain(apis).chain(self.skip_tests.then(|| "--skip-tests".to_owned())).collect()
+    }
+}
+
 impl Chart {
     /// Helm's arguments for the chart and its values. Given values go into a private file in `call`'s scratch folder,
     /// which must be a folder of this call alone.

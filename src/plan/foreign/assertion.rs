@@ -58,6 +58,8 @@ fn of_key(own: &Entry, item: &Node) -> Option<Vec<Entry>> {
         "continue-on-error" | "continue_on_error" | "allow_failure" => {
             Some(vec![entry("severity", text("warning", at))])
         }
+        "http" => super::bodies::http_assertion(node).map(|made| vec![entry("http", made)]),
+        "assert" if node.as_text().is_some_and(|text| !text.ends_with(".yaml") && !text.ends_with(".yml")) => None,
         "assert" | "error" => match operation(&own.key, node)? {
             Operation::Assertion(assertion) => Some(assertion.entries().to_vec()),
             Operation::Step(_) => None,

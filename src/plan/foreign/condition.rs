@@ -27,7 +27,8 @@ pub(super) enum Condition {
 
 /// Reads a condition of another tool.
 pub(super) fn condition(written: &str) -> Condition {
-    let bare = bare(written);
+    let without = STATUS.replace_all(bare(written), "");
+    let bare = without.trim();
     let compact: String = bare.chars().filter(|c| !c.is_whitespace()).collect();
     match compact.to_ascii_lowercase().as_str() {
         "always()" | "always" | "cancelled()" => return Condition::AtTheEnd,
@@ -88,6 +89,10 @@ fn context(root: &str, path: &str) -> String {
         _ => of_environment(&variable(path)),
     }
 }
+
+/// What is true of every step that starts.
+static STATUS: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"\s*&&\s*!\s*cancelled\(\)|\s*&&\s*success\(\)|(?:!\s*cancelled|success)\(\)\s*&&\s*"));
 
 static IN_SCRIPT: LazyLock<Regex> = LazyLock::new(|| {
     regex(
@@ -152,6 +157,7 @@ mod tests {
             ("always()", Condition::AtTheEnd),
             ("${{ failure() }}", Condition::AfterFailure),
             ("success()", Condition::Always),
+            ("!cancelled() && vars.x == 1", when("vars.x == 1")),
             ("github.ref == 'refs/heads/main'", when("env.?GITHUB_REF.orValue('') == 'refs/heads/main'")),
             (r#"$CI_COMMIT_BRANCH == "main""#, when(r#"env.?CI_COMMIT_BRANCH.orValue('') == "main""#)),
             ("$CI_COMMIT_TAG =~ /^v\\d+/", when("env.?CI_COMMIT_TAG.orValue('').matches('^v\\\\d+')")),

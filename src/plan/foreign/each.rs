@@ -26,6 +26,13 @@ pub(super) fn items(node: &Node) -> Option<Node> {
     }
 }
 
+/// `1` to `n`, for `parallel: n`.
+pub(super) fn copies(node: &Node) -> Option<Node> {
+    let count: u64 = node.scalar_text()?.parse().ok()?;
+    let number = |index: u64| Node::new(node.span, Value::Number(index.into()));
+    (1..=50).contains(&count).then(|| list((1..=count).map(number).collect(), node.span))
+}
+
 fn items_of_matrix(node: &Node) -> Option<Node> {
     let axis = |own: &&Entry| !matches!(own.key.as_str(), "include" | "exclude");
     let axes: Vec<&Entry> = node.entries().iter().filter(axis).collect();

@@ -8,7 +8,7 @@ use super::groups::{Groups, Order};
 use super::manifests;
 use super::script::pairs;
 use super::stage::{named, stage};
-use super::tree::{entry, map, one, slug, text, text_at, texts};
+use super::tree::{entry, list, map, one, slug, text, text_at, texts};
 use super::values::needs;
 use super::{Known, gitlab};
 
@@ -103,6 +103,22 @@ fn read(file: &Node, known: &Known) -> Option<Parts> {
         at("kind");
         return manifests::read(file, parts, known);
     }
+    if let Some(jobs) = file.get("jobs").filter(|jobs| !jobs.items().is_empty()) {
+        at("jobs");
+        for job in jobs.items() {
+            let name = ["job", "name", "deployment", "id"].iter().find_map(|key| text_at(job, key));
+            let left =
+                job.entries().iter().filter(|own| !matches!(own.key.as_str(), "job" | "name" | "deployment" | "pool"));
+            parts.stage(&name.unwrap_or_else(|| "job".to_owned()), &map(left.cloned().collect(), job.span), known);
+        }
+        return Some(parts);
+    }
+    if let Some(flows) = file.get("pipelines").filter(|flows| !flows.entries().is_empty()) {
+        at("pipelines");
+        let flow = flows.get("default").or_else(|| Some(&flows.entries().first()?.node))?;
+        parts.steps("main", flow, Order::OneByOne, known);
+        return Some(parts);
+    }
     if let Some(jobs) = file.get("jobs").filter(|jobs| !jobs.entries().is_empty()) {
         at("jobs");
         for job in jobs.entries() {
@@ -138,13 +154,51 @@ fn read(file: &Node, known: &Known) -> Option<Parts> {
         parts.notes(draft.notes);
         return Some(parts);
     }
+    let scripts =
+        ["script", "install", "before_install", "before_script", "run", "commands", "after_script", "after_success"];
+    if let Some(first) = scripts.iter().find(|key| file.get(key).is_some_and(|node| node.entries().is_empty()))
+        && file.get("stages").is_none()
+        && !gitlab::has_jobs(file, known)
+    {
+        at(first);
+        let order = [
+            "before_install",
+            "install",
+            "before_script",
+            "script",
+            "run",
+            "commands",
+            "after_success",
+            "after_script",
+        ];
+        let lines = order.iter().filter_map(|key| file.get(key)).flat_map(texts).map(|line| text(line, file.span));
+        let step = one("script", list(lines.collect(), file.span));
+        parts.steps("main", &map(vec![entry("run", step)], file.span), Order::AtOnce, known);
+        return Some(parts);
+    }
     gitlab::read(file, parts, known)
+}
+
+/// The plays of Ansible in the place of a pipeline.
+pub(super) fn plays(file: &Node, known: &Known) -> Option<FileDraft> {
+    let first = file.items().first()?.entry("tasks")?;
+    let mut parts = Parts::default();
+    parts.foreign.push(("tasks".to_owned(), first.key_span));
+    for (index, play) in file.items().iter().enumerate() {
+        let name = text_at(play, "name").unwrap_or_else(|| format!("play-{}", index + 1));
+        parts.steps(&name, play.get("tasks")?, Order::OneByOne, known);
+    }
+    let at = file.span;
+    let version = entry("version", Node::new(at, Value::Number(1.into())));
+    let keys = vec![version, entry("pipeline", text("pipeline", at)), super::stage::stages(parts.stages, at)];
+    Some(FileDraft { node: map(keys, at), foreign: parts.foreign, notes: parts.notes })
 }
 
 /// The part of a pipeline with steps at its top that is a stage.
 fn only_stage(file: &Node, steps: &Entry) -> Node {
     let keys = ["needs", "when", "on_failure", "strategy", "runs-on", "container", "image"];
-    let own = file.entries().iter().filter(|own| keys.contains(&own.key.as_str())).cloned();
+    let mapped = |own: &&Entry| own.key == "when" && own.node.as_text().is_none();
+    let own = file.entries().iter().filter(|own| keys.contains(&own.key.as_str()) && !mapped(own)).cloned();
     let name = entry("stage", text("main", file.span));
     map([name].into_iter().chain(own).chain([steps.clone()]).collect(), file.span)
 }

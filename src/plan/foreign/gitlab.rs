@@ -74,6 +74,15 @@ pub(super) fn read(file: &Node, mut parts: Parts, known: &Known) -> Option<Parts
     Some(parts)
 }
 
+/// Whether a file has jobs at its top.
+pub(super) fn has_jobs(file: &Node, known: &Known) -> bool {
+    let mapping = |own: &&Entry| matches!(own.node.value, Value::Map(_)) && is_job(&own.node);
+    file.entries()
+        .iter()
+        .filter(mapping)
+        .any(|own| !NO_JOBS.contains(&own.key.as_str()) && !known.is_pipeline_key(&own.key))
+}
+
 /// Whether an entry at the top of a file is a job, or a list of commands.
 fn is_job(node: &Node) -> bool {
     let keys = ["script", "run", "cmds", "commands", "command", "trigger", "extends", "uses", "shell", "steps", "deps"];

@@ -124,6 +124,9 @@ fn bare(node: &Node) -> Option<Node> {
 
 /// The steps that an item of a list means: usually one.
 fn drafts(item: &Node, known: &Known) -> Vec<(String, Draft)> {
+    if matches!(item.as_text(), Some("wait" | "block")) {
+        return Vec::new();
+    }
     if let Some(words) = item.as_text() {
         let checkout = words == "checkout";
         let body = map(vec![entry(if checkout { "checkout" } else { "run" }, item.clone())], item.span);
@@ -140,12 +143,20 @@ fn drafts(item: &Node, known: &Known) -> Vec<(String, Draft)> {
         };
         return inner.map(named).collect();
     }
+    // Steps side by side, in a list of their own.
+    if let Some(group) = item.get("parallel").or_else(|| item.get("group")).filter(|group| !group.items().is_empty()) {
+        return group.items().iter().flat_map(|item| drafts(item, known)).collect();
+    }
     // `- build: { … }`, and CircleCI's `- run: …` and `- save_cache: …`.
     if let [only] = item.entries()
         && matches!(only.node.value, Value::Map(_))
         && !known.says_of_a_step(&only.key)
         && !super::chainsaw::is_operation(&only.key)
+        && !matches!(only.key.as_str(), "parallel" | "group")
     {
+        if only.key == "step" {
+            return drafts(&only.node, known);
+        }
         let inner = ["run", "script", "command", "with", "shell"].contains(&only.key.as_str());
         let cached = [
             "save_cache",
@@ -162,8 +173,16 @@ fn drafts(item: &Node, known: &Known) -> Vec<(String, Draft)> {
             return vec![(only.key.clone(), step(&only.node, known))];
         }
     }
-    let name = ["id", "task", "name", "identifier"].iter().find_map(|key| text_at(item, key));
-    let mut draft = step(&without(item, &["id", "task", "identifier"]), known);
+    let is_task = |key: &&str| *key != "task" || !text_at(item, "task").is_some_and(|task| task.contains('@'));
+    let keys = ["id", "task", "name", "displayName", "label", "identifier"];
+    let name = keys.iter().filter(|key| is_task(key)).find_map(|key| text_at(item, key));
+    let mut draft = step(
+        &without(
+            item,
+            &["id", "identifier"].into_iter().chain(["task"].into_iter().filter(is_task)).collect::<Vec<_>>(),
+        ),
+        known,
+    );
     if let Some(own) = name.as_deref() {
         draft.keys.retain(|key| !(key.key == "name" && key.node.as_text().is_some_and(|text| slug(text) == slug(own))));
     }

@@ -30,6 +30,10 @@ pub(super) fn read(file: &Node, mut parts: Parts, known: &Known) -> Option<Parts
             parts.steps(&name, spec.get("steps")?, Order::OneByOne, known);
         }
         "Workflow" | "WorkflowTemplate" | "CronWorkflow" => argo(spec, &mut parts, known),
+        "TestStep" if spec.get("commands").is_some() => {
+            let name = parts.name.clone().unwrap_or_else(|| "main".to_owned());
+            parts.steps(&name, spec.get("commands")?, Order::OneByOne, known);
+        }
         "Test" | "TestStep" => chainsaw(spec, &mut parts, known),
         "Config" => skaffold(file, &mut parts),
         _ => return None,

@@ -244,3 +244,24 @@ fn one_step(at: Span) -> Node {
 pub(super) fn stages(stages: Vec<Node>, at: Span) -> Entry {
     entry("stages", list(stages, at))
 }
+
+/// Stages that are listed by their names alone, or each as `- NAME: { … }`: by name.
+pub(super) fn listed(node: &Node, known: &Known) -> Option<Node> {
+    let items = node.items();
+    let name = |item: &Node| -> Option<Entry> {
+        if let Some(name) = item.as_text() {
+            let plain =
+                !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ' '));
+            return plain.then(|| entry(slug(name), map(vec![entry("steps", one_step(item.span))], item.span)));
+        }
+        let [only] = item.entries() else { return None };
+        let is_stage = !matches!(only.key.as_str(), "stage" | "name" | "steps" | "use" | "part");
+        (is_stage && matches!(only.node.value, Value::Map(_))).then(|| {
+            let whole = named(&only.key, &only.node, known).node;
+            let keys = whole.entries().iter().filter(|own| own.key != "stage").cloned().collect();
+            entry(slug(&only.key), map(keys, only.node.span))
+        })
+    };
+    let stages: Option<Vec<Entry>> = items.iter().map(name).collect();
+    stages.filter(|stages| !stages.is_empty()).map(|stages| map(stages, node.span))
+}

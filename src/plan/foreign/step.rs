@@ -236,9 +236,6 @@ fn ours(
             env.extend(pairs(&own.node))
         }
         "retry" if own.node.scalar_text().is_some() => draft.put("retry", attempts(&own.node, 1)),
-        "retry" if own.node.get("max").is_some() => {
-            draft.put("retry", attempts(own.node.get("max").unwrap_or(&own.node), 1));
-        }
         "outputs" if matches!(own.node.value, Value::Map(_)) => {
             let outputs = own.node.entries().iter().map(|output| output.key.clone());
             draft.put("outputs", names(outputs, at));
@@ -248,6 +245,12 @@ fn ours(
             let paths = own.node.get("paths").or_else(|| own.node.get("path"));
             draft.put("cache", names(paths.map(texts).unwrap_or_default(), at));
         }
+        "when" if matches!(own.node.value, Value::Map(_) | Value::List(_)) => {
+            draft.note("a step runs when its `needs` have passed");
+        }
+        "inputs" if matches!(own.node.value, Value::Map(_)) => {
+            draft.note("`inputs` can be left out: values come through `env`");
+        }
         "when" => match own.node.as_text() {
             Some("on_failure" | "failure") => draft.role = Role::OnFailure,
             Some("always") => draft.role = Role::Finally,
@@ -255,6 +258,9 @@ fn ours(
             Some("never") => draft.put("when", Node::new(at, Value::Bool(false))),
             _ => return false,
         },
+        "image" if is_text && !has_script => {
+            draft.keys.insert(0, entry("image", super::tree::one("pull", own.node.clone())));
+        }
         "image" if is_text && registry.step("image").is_some() => {
             script.image = own.node.as_text().map(str::to_owned);
         }
@@ -271,7 +277,10 @@ fn ours(
             let program = if own.key == "compose" { "docker compose" } else { "helm" };
             script.lines.push(format!("{program} {words}"));
         }
-        _ => return false,
+        _ => match super::bodies::meant(own) {
+            Some(made) => draft.put(&made.key, made.node),
+            None => return false,
+        },
     }
     true
 }
@@ -326,6 +335,9 @@ fn theirs(own: &Entry, body: &Node, draft: &mut Draft, script: &mut Script, env:
         }
         _ if FOLDERS.contains(&key) => script.folder = Some(node.clone()),
         "container" => script.image = text_at(node, "image").or_else(|| node.as_text().map(str::to_owned)),
+        "parallel" if each::copies(node).is_some() => {
+            each::copies(node).into_iter().for_each(|items| draft.put("for_each", items));
+        }
         _ if LOOPS.contains(&key) || key == "for" => match each::items(node) {
             Some(items) => draft.put("for_each", items),
             None => return false,
@@ -335,7 +347,13 @@ fn theirs(own: &Entry, body: &Node, draft: &mut Draft, script: &mut Script, env:
         "retryStrategy" => draft.put("retry", attempts(node.get("limit").unwrap_or(node), 1)),
         "sources" | "src" => draft.put("inputs", names(texts(node), at)),
         "generates" | "targets" => draft.put("cache", names(texts(node), at)),
-        "catch" | "on_error" | "finally" | "cleanup" | "always" => {
+        "task" if node.as_text().is_some_and(|task| task.contains('@')) => {
+            let made = action(node.as_text().unwrap_or_default(), body.get("inputs"), at);
+            draft.note(made.note);
+            draft.keys.insert(0, made.kind);
+        }
+        "type" | "with" | "task" => draft.note(format!("`{key}` can be left out")),
+        "catch" | "on_error" | "on_failure" | "finally" | "cleanup" | "always" => {
             draft.note(format!("`{key}` belongs to the stage: `on_failure:` or `finally:` beside `steps:`"));
         }
         "register" => {

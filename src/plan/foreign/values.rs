@@ -16,7 +16,7 @@ pub(super) fn conditioned(node: &Node, draft: &mut Draft) {
         Condition::When(expression) => draft.put("when", text(expression, node.span)),
         Condition::Unknown => {
             draft.note(format!("`{written}` is written as an expression: `pipeline explain expressions`"));
-            draft.put("when", text("vars.enabled", node.span));
+            draft.put("when", text("env.?ENABLED.orValue('') == 'yes'", node.span));
         }
     }
 }

@@ -102,6 +102,14 @@ chart_spec! {
         /// The file to write, relative to the project's folder. Without it the manifests go to a private file; either
         /// way the output `path` names it.
         output: Option<PathBuf>,
+        /// The Kubernetes version that the chart sees: `v1.31.0`. Without it helm's own default, which charts may refuse.
+        kube_version: Option<String>,
+        /// Further API versions that the chart finds in the cluster: `monitoring.coreos.com/v1`.
+        #[serde(default)]
+        api_versions: Vec<String>,
+        /// Leaves out the chart's tests.
+        #[serde(default)]
+        skip_tests: bool,
     }
 }
 
@@ -209,6 +217,9 @@ pub struct TestSpec {
     pub namespace: Option<String>,
     /// How long helm waits for each test. Helm's default: 5m.
     pub timeout: Option<TimeSpan>,
+    /// Only the tests of these names; `!NAME` leaves one out.
+    #[serde(default)]
+    pub filter: Vec<String>,
 }
 
 /// What to remove.

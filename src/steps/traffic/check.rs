@@ -1,11 +1,11 @@
 //! What can be wrong with a `traffic` step beyond its shape.
 
-use super::spec::{Traffic, Via};
+use super::spec::Traffic;
 use crate::diagnostic::Code;
 use crate::document::Segment;
 use crate::drivers::cluster::refuse_system_namespace;
 use crate::drivers::{http, traffic};
-use crate::kind::{Asked, CheckContext, Content};
+use crate::kind::{Asked, CheckContext, Content, Via};
 
 /// Why a port-forward is no way to measure.
 pub const PORT_FORWARD: &str = "a port-forward pins one pod and breaks when that pod goes: it would measure itself";

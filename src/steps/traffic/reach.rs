@@ -1,11 +1,11 @@
 //! From what was written to requests that can be sent: URLs, a Service's way in, tokens and cookies.
 
 use super::check::PORT_FORWARD;
-use super::spec::{Scheme, TargetSpec, Traffic, Via};
+use super::spec::{TargetSpec, Traffic};
 use crate::drivers::cluster::reach::{Keeper, Wanted};
 use crate::drivers::http::{HttpError, Request, is_this_machine};
 use crate::drivers::traffic::{Addresses, Target};
-use crate::kind::{Content, Context};
+use crate::kind::{Content, Context, Scheme, Via};
 use crate::outcome::Fault;
 
 /// What the load goes to.

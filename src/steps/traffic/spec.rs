@@ -4,10 +4,9 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::drivers::cluster::reach;
-use crate::kind::{AnswerExpect, ExistingPath, SecretField};
+use crate::kind::{AnswerExpect, ExistingPath, Scheme, SecretField, Via, number_or_name, port};
 use crate::spec::Any;
-use crate::units::{Rate, TimeSpan, as_written};
+use crate::units::{Rate, TimeSpan};
 
 /// Load on a server. With `rate`, requests start at that rate whatever the server does, and latency runs from when a
 /// request was due: a server that stands still is not spared. With `connections` alone, each connection asks again
@@ -28,7 +27,7 @@ pub struct Traffic {
     #[serde(default)]
     pub namespace: Option<String>,
     /// The Service's port, by number or name; may be left out where it has only one.
-    #[serde(default, deserialize_with = "scalar")]
+    #[serde(default, deserialize_with = "port")]
     #[schemars(schema_with = "number_or_name")]
     pub port: Option<String>,
     /// The path to ask a Service for; `/` where nothing is written.
@@ -137,16 +136,6 @@ pub struct TargetSpec {
     pub json: Option<Any>,
 }
 
-/// How to speak to a Service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Scheme {
-    /// In the clear.
-    Http,
-    /// Over TLS.
-    Https,
-}
-
 /// How requests are spread over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -165,44 +154,4 @@ pub enum Stale {
     Apart,
     /// In `failed`.
     Failed,
-}
-
-/// How a Service is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Via {
-    /// The first way that it has.
-    Auto,
-    /// An address of its load balancer.
-    LoadBalancer,
-    /// A port of a node.
-    NodePort,
-    /// An Ingress that leads to it.
-    Ingress,
-    /// Its ready pods.
-    Endpoints,
-    /// Refused: it pins one pod, and breaks when that pod goes.
-    PortForward,
-}
-
-impl Via {
-    /// As the cluster driver knows them, the first one first; a port-forward is no way.
-    pub fn ways(self) -> &'static [reach::Via] {
-        match self {
-            Via::Auto => &[reach::Via::LoadBalancer, reach::Via::NodePort, reach::Via::Ingress],
-            Via::LoadBalancer => &[reach::Via::LoadBalancer],
-            Via::NodePort => &[reach::Via::NodePort],
-            Via::Ingress => &[reach::Via::Ingress],
-            Via::Endpoints => &[reach::Via::Endpoints],
-            Via::PortForward => &[],
-        }
-    }
-}
-
-fn scalar<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    as_written(deserializer).map(|text| Some(text.into_owned()))
-}
-
-fn number_or_name(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({ "type": ["integer", "string"] })
 }
