@@ -38,7 +38,7 @@ use crate::drivers::World;
 use crate::event::Runner;
 use crate::mask::{Masker, SecretText};
 use crate::outcome::Fault;
-use crate::plan::{Plan, Work};
+use crate::plan::{Plan, PlanAssertion, Work};
 
 use outputs::OutputFolder;
 
@@ -116,10 +116,8 @@ pub enum Interrupt {
 /// Whether anything selected may touch the cluster, so that the guard must be asked before the run.
 pub fn touches_cluster(plan: &Plan, selection: &Selection) -> bool {
     plan.nodes().iter().filter(|node| selection.has(node.stage)).any(|node| match &node.work {
-        Work::Step(step) => step.kind.cluster && step.body.ready().is_none_or(super::kind::Step::touches_cluster),
-        Work::Gate(gate) => gate.assertions.iter().any(|assertion| {
-            assertion.kind.cluster && assertion.body.ready().is_none_or(super::kind::Assertion::touches_cluster)
-        }),
+        Work::Step(step) => step.touches_cluster(),
+        Work::Gate(gate) => gate.assertions.iter().any(PlanAssertion::touches_cluster),
     })
 }
 

@@ -192,6 +192,8 @@ pub struct Kind<T: ?Sized + 'static> {
     pub during: bool,
     /// Whether it may touch the cluster, so that the guard is asked before the run.
     pub cluster: bool,
+    /// The key without which it does not touch the cluster.
+    pub cluster_key: Option<&'static str>,
     /// Whether it looks at nothing but its body and its environment: no scratch folder of its own, no outputs of others.
     pub light: bool,
     /// The kind of step that its `of:` names, for assertions on what a step did.
@@ -221,6 +223,7 @@ impl StepKind {
             outputs: &[],
             during: false,
             cluster: false,
+            cluster_key: None,
             light: false,
             of: None,
             schema: |generator| generator.subschema_for::<S>(),
@@ -268,6 +271,7 @@ impl AssertionKind {
             outputs: &[],
             during: false,
             cluster: false,
+            cluster_key: None,
             light: false,
             of: None,
             schema: |generator| generator.subschema_for::<A>(),
@@ -291,6 +295,19 @@ impl<T: ?Sized> Kind<T> {
     pub const fn cluster(mut self) -> Self {
         self.cluster = true;
         self
+    }
+
+    /// Says that it touches the cluster if this key is written.
+    #[must_use]
+    pub const fn cluster_with(mut self, key: &'static str) -> Self {
+        self.cluster = true;
+        self.cluster_key = Some(key);
+        self
+    }
+
+    /// Whether a body that waits for values of the run may touch the cluster.
+    pub fn may_touch_cluster(&self, body: &Node) -> bool {
+        self.cluster && self.cluster_key.is_none_or(|key| body.get(key).is_some() || body.entries().is_empty())
     }
 
     /// Its schema, with definitions left to `generator`.

@@ -29,6 +29,7 @@ mod single;
 mod stage;
 mod stage_files;
 mod stage_list;
+mod statics;
 mod step;
 mod step_keys;
 mod step_labels;

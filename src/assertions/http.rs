@@ -23,7 +23,7 @@ pub const KIND: AssertionKind = AssertionKind::assertion::<Http>(
     "a URL answers as expected: status, headers, body, time",
     "url: http://127.0.0.1:30080/api/health\njson: self.status == 'ok'\ntime: \"< 500ms\"\n",
 )
-.cluster();
+.cluster_with("service");
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 

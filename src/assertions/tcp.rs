@@ -19,7 +19,7 @@ pub const KIND: AssertionKind = AssertionKind::assertion::<Tcp>(
     "an address takes TCP connections",
     "address: 127.0.0.1:5432\ntime: \"< 100ms\"\n",
 )
-.cluster();
+.cluster_with("service");
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 

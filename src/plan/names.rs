@@ -6,9 +6,8 @@ use super::foreign;
 use super::params::Params;
 use super::salvage::LostStages;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
-use crate::document::{Spelled, Written};
+use crate::document::Spelled;
 use crate::event::Role;
-use crate::expr::{CHECK_COST, Limits, Scope};
 use crate::source::Span;
 
 /// Every name of a pipeline.
@@ -376,29 +375,4 @@ fn roots(site: Site<'_>, cel: bool) -> Vec<&'static str> {
     add("params", site.params.is_some());
     add("self", cel);
     roots
-}
-
-/// The values that are known before the run, for expressions that need no other.
-pub(super) fn static_scope(
-    vars: &IndexMap<String, serde_json::Value>,
-    spelled: &Spelled,
-    item: Option<&Written>,
-    params: Option<&Params>,
-) -> Scope {
-    let object = |map: &IndexMap<String, serde_json::Value>| {
-        serde_json::Value::Object(map.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
-    };
-    let limits = Limits { cost: CHECK_COST, ended: None };
-    let mut scope = Scope { limits, ..Scope::default() };
-    scope.roots.insert("vars".to_owned(), object(vars));
-    scope.spell("vars", spelled);
-    if let Some(item) = item {
-        scope.roots.insert("item".to_owned(), item.value.clone());
-        scope.spell("item", &item.spelled);
-    }
-    if let Some(params) = params {
-        scope.roots.insert("params".to_owned(), object(&params.values));
-        scope.spell("params", &params.spelled);
-    }
-    scope
 }

@@ -205,6 +205,26 @@ pub struct StepPlan {
     pub span: Span,
 }
 
+impl StepPlan {
+    /// Whether it may touch the cluster.
+    pub fn touches_cluster(&self) -> bool {
+        match &self.body {
+            Body::Ready(step) => self.kind.cluster && step.touches_cluster(),
+            Body::Template(body) => self.kind.may_touch_cluster(body),
+        }
+    }
+}
+
+impl PlanAssertion {
+    /// Whether it may touch the cluster.
+    pub fn touches_cluster(&self) -> bool {
+        match &self.body {
+            Body::Ready(assertion) => self.kind.cluster && assertion.touches_cluster(),
+            Body::Template(body) => self.kind.may_touch_cluster(body),
+        }
+    }
+}
+
 /// A gate's work; a gate without assertions holds.
 #[derive(Debug, Default)]
 pub struct Gate {

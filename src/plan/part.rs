@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::body::{Place, only};
 use super::build::{Built, MOST_PARTS, Workshop};
-use super::names::{Item, Site, static_scope};
+use super::names::{Item, Site};
 use super::node::{PartId, PartOutput, PlanPart};
 use super::params::{Owner, PART};
 use super::part_files::PartFile;
 use super::stage::{StageBuilder, UNPLACED, condition};
+use super::statics::static_scope;
 use super::step::StepParts;
 use super::step_names::USE;
 use crate::diagnostic::{Code, Diagnostic};

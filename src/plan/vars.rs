@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 
 use super::declared::{Declared, Given, is_declaration};
 use super::judge::broken;
-use super::names::static_scope;
 use super::salvage::is_torn;
+use super::statics::static_scope;
 use super::typed::{fit, typed};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, closest};
 use crate::document::{Node, Spelled, Value};

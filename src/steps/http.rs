@@ -33,7 +33,7 @@ pub const KIND: StepKind = StepKind::step::<Http>(
     OutputRow { name: "headers", summary: "the answer's headers, names in lower case" },
     OutputRow { name: "time_ms", summary: "from the start to the last byte, in milliseconds" },
 ])
-.cluster();
+.cluster_with("service");
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of the body that are published.

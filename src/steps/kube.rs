@@ -143,7 +143,7 @@ enum During {
 
 impl Kube {
     fn verbs(&self) -> Vec<(&'static str, &dyn Verb)> {
-        let all: [(&'static str, Option<&dyn Verb>); 14] = [
+        let all: [(&'static str, Option<&dyn Verb>); 15] = [
             ("apply", self.apply.as_ref().map(|Body(verb)| verb as &dyn Verb)),
             ("diff", self.diff.as_ref().map(|Body(verb)| verb as &dyn Verb)),
             ("delete", self.delete.as_ref().map(|Body(verb)| verb as &dyn Verb)),

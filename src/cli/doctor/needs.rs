@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::kind::{Assertion, Step};
 use crate::plan::{Plan, PlanNode, Work};
 
 /// What a machine may have to have.
@@ -41,7 +40,7 @@ impl Needs {
             match &node.work {
                 Work::Step(step) => {
                     let kind = step.kind.name;
-                    let touches = step.kind.cluster && step.body.ready().is_none_or(Step::touches_cluster);
+                    let touches = step.touches_cluster();
                     match kind {
                         "image" => needs.add(Tool::Images, kind),
                         "compose" => needs.add(Tool::Compose, kind),
@@ -57,11 +56,10 @@ impl Needs {
                 Work::Gate(gate) => {
                     for assertion in &gate.assertions {
                         let kind = assertion.kind;
-                        let touches = assertion.body.ready().is_none_or(Assertion::touches_cluster);
                         if kind.name == "image" {
                             needs.add(Tool::Images, kind.name);
                         }
-                        if kind.cluster && touches {
+                        if assertion.touches_cluster() {
                             needs.add(Tool::Cluster, kind.name);
                         }
                     }
