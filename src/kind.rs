@@ -7,8 +7,8 @@ mod found;
 mod machine;
 mod rendered;
 mod sample;
-pub mod several;
 mod service;
+pub mod several;
 mod tail;
 mod text;
 #[cfg(test)]
@@ -35,10 +35,10 @@ pub use found::Found;
 pub use machine::{CAUSE as MACHINE_LOAD, machine_load, watch_machine};
 pub use rendered::{ChartSpec, check_kustomization};
 pub use sample::Sample;
-pub use several::Several;
 pub use service::{
     Door, Scheme, ServiceName, Via, check_path, number_or_name, port, shown_url, through, url_of, written_url,
 };
+pub use several::Several;
 pub use tail::Tail;
 pub use text::{TextExpect, excerpt, finding_lines, regex_words};
 pub use waits::{Tolerate, Waits, until_fatal};
@@ -103,7 +103,6 @@ pub trait Assertion: Send + Sync + 'static {
     /// What is asserted, in a few words: `image todo-frontend:dev`.
     fn title(&self) -> String;
 
-    /// Whether it touches the cluster, where its kind may ([`Kind::cluster`]).
     /// Whether it touches the cluster, where its kind may ([`Kind::cluster`]): the guard is asked before the run then.
     fn touches_cluster(&self) -> bool {
         true

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use super::apply::{options, refused};
 use super::on::On;
-use crate::kind::several::{Several, Short};
 use super::{Verb, manifests};
 use crate::diagnostic::Code;
 use crate::document;
 use crate::drivers::call::Undone;
 use crate::drivers::cluster::labels::LabelSelector;
 use crate::drivers::cluster::{ApplyOptions, ApplyReport, DiffReport, Difference};
+use crate::kind::several::{Several, Short};
 use crate::kind::{ChartSpec, CheckContext, ExistingPath, ManifestValue, check_kustomization};
 use crate::outcome::{Fault, Outcome, Outputs};
 

@@ -6,9 +6,9 @@ use serde::Deserialize;
 
 use super::Verb;
 use super::on::On;
-use super::several::{Several, Short};
 use crate::diagnostic::Code;
 use crate::drivers::cluster::Reference;
+use crate::kind::several::{Several, Short};
 use crate::kind::{CheckContext, ServiceName, Via, number_or_name, port};
 use crate::outcome::{Fault, Outcome, Outputs};
 
