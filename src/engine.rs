@@ -28,7 +28,7 @@ mod settle;
 mod tests;
 mod watched;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,6 +121,12 @@ pub fn touches_cluster(plan: &Plan, selection: &Selection) -> bool {
     })
 }
 
+/// The runners that something selected runs on.
+pub fn runners<'p>(plan: &'p Plan, selection: &Selection) -> BTreeSet<&'p str> {
+    let nodes = plan.nodes().iter().filter(|node| selection.has(node.stage));
+    nodes.filter_map(|node| Some(plan.runners()[node.runs_on?].as_str())).collect()
+}
+
 /// Writes the end of the record of this process's run at once, whatever its thread waits for: the program ends next.
 pub fn end_record_now() {
     dispatch::end_now();
@@ -135,6 +141,9 @@ pub fn end_record_now() {
 pub async fn run(options: Options, parts: Parts, interrupts: UnboundedReceiver<Interrupt>) -> Result<RunResult, Fault> {
     if touches_cluster(&parts.plan, &options.selection) {
         parts.world.cluster.guard()?;
+    }
+    for runner in runners(&parts.plan, &options.selection) {
+        parts.world.guard_runner(runner)?;
     }
     let outputs = OutputFolder::make(parts.files.scratch())
         .map_err(|error| Fault::unknown(format!("the folder for outputs cannot be made: {error}")))?;

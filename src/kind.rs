@@ -195,6 +195,8 @@ pub struct Kind<T: ?Sized + 'static> {
     pub cluster_key: Option<&'static str>,
     /// Whether it looks at nothing but its body and its environment: no scratch folder of its own, no outputs of others.
     pub light: bool,
+    /// Whether its command may run on a runner (`runs_on`).
+    pub elsewhere: bool,
     /// The kind of step that its `of:` names, for assertions on what a step did.
     pub of: Option<&'static str>,
     schema: fn(&mut SchemaGenerator) -> Schema,
@@ -224,6 +226,7 @@ impl StepKind {
             cluster: false,
             cluster_key: None,
             light: false,
+            elsewhere: false,
             of: None,
             schema: |generator| generator.subschema_for::<S>(),
             shape: Shape::of::<S>,
@@ -245,6 +248,13 @@ impl StepKind {
     #[must_use]
     pub const fn light(mut self) -> Self {
         self.light = true;
+        self
+    }
+
+    /// Says that it runs its command by [`Context::executor`], so that a runner may do it.
+    #[must_use]
+    pub const fn elsewhere(mut self) -> Self {
+        self.elsewhere = true;
         self
     }
 
@@ -272,6 +282,7 @@ impl AssertionKind {
             cluster: false,
             cluster_key: None,
             light: false,
+            elsewhere: false,
             of: None,
             schema: |generator| generator.subschema_for::<A>(),
             shape: Shape::of::<A>,

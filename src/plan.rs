@@ -24,6 +24,7 @@ mod params;
 mod part;
 mod part_files;
 mod paths;
+mod runs_on;
 mod salvage;
 mod single;
 mod stage;
@@ -71,6 +72,7 @@ pub struct Plan {
     pub(crate) spelled: Arc<Spelled>,
     pub(crate) env: Vec<(String, Template)>,
     pub(crate) pools: Vec<(String, u32)>,
+    pub(crate) runners: Vec<String>,
     pub(crate) stages: Vec<PlanStage>,
     pub(crate) nodes: Vec<PlanNode>,
     pub(crate) parts: Vec<PlanPart>,
@@ -133,6 +135,11 @@ impl Plan {
     /// Pools by index: name and number of places.
     pub fn pools(&self) -> &[(String, u32)] {
         &self.pools
+    }
+
+    /// Runners by index.
+    pub fn runners(&self) -> &[String] {
+        &self.runners
     }
 
     /// The stages; [`StageId`] is the index. `before` and `after` hold the pipeline's own gate, `finally` its own

@@ -118,3 +118,24 @@ fn every_promise_of_the_threat_model_names_tests_that_exist() {
     assert!(count > 30, "the table was read: {count} tests");
     assert!(wrong.is_empty(), "docs/threat-model.md:\n  {}", wrong.join("\n  "));
 }
+
+#[test]
+fn the_files_of_the_page_on_runners_are_a_pipeline_that_checks() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/runners.md")).expect("the page");
+    let project = tempfile::tempdir().expect("a folder");
+    let blocks: Vec<&str> = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    for name in ["pipeline.yaml", "stages/test.yaml"] {
+        let block = blocks.iter().find(|block| block.starts_with(&format!("# {name}\n"))).expect("the page has it");
+        let path = project.path().join(name);
+        fs::create_dir_all(path.parent().expect("below the folder")).expect("writable");
+        fs::write(path, block).expect("writable");
+    }
+    let options = pipeline::plan::Options { file: project.path().join("pipeline.yaml"), ..Default::default() };
+    let loaded = pipeline::plan::load(&options, REGISTRY).expect("readable");
+    let wrong: Vec<String> = loaded.diagnostics.iter().map(|found| found.message.clone()).collect();
+    assert_eq!(wrong, [""; 0]);
+    let plan = loaded.plan.expect("nothing is wrong");
+    assert_eq!(plan.runners(), ["farm"]);
+    assert!(plan.nodes().iter().all(|node| node.runs_on == Some(0)));
+}

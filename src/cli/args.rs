@@ -119,6 +119,9 @@ pub(super) struct Overrides {
     /// The kubeconfig context to use; must be among cluster.contexts
     #[arg(long, value_name = "NAME")]
     pub context: Option<String>,
+    /// Run what runs on this runner on another one, or on this machine: `farm=local`; may be given several times
+    #[arg(long = "runner", value_name = "NAME=OTHER", value_parser = assignment)]
+    pub runners: Vec<(String, String)>,
 }
 
 /// A time that may also be in days: `7d`.

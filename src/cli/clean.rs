@@ -12,6 +12,7 @@ use super::scratch::scratch;
 use super::{aftermath, find, out, raised, record};
 use crate::drivers::World;
 use crate::drivers::call::{Call, Undone};
+use crate::drivers::cluster::Cluster;
 use crate::drivers::cluster::labels::label_value;
 use crate::drivers::cluster::owned::Owner;
 use crate::drivers::compose::Raised;
@@ -164,11 +165,22 @@ async fn objects(
         world.helm.uninstall(&release, &namespace, &remove, &call).await.map_err(Undone::into_fault)?;
         out::say(&format!("removed helm release {release} in {namespace}"));
     }
-    let (objects, unseen) = cluster.owned(&owner).await?;
+    let mut swept = owned(cluster, &owner, dry_run, limit).await?;
+    // runners may be in clusters of their own
+    for runner in world.runners.values().filter(|runner| !Arc::ptr_eq(runner.cluster(), cluster)) {
+        let beside = owned(runner.cluster(), &owner, dry_run, limit).await?;
+        swept = Swept { gone: swept.gone && beside.gone, found: swept.found || beside.found };
+    }
+    Ok(Swept { found: found || swept.found, ..swept })
+}
+
+/// Removes the objects of an owner in one cluster.
+async fn owned(cluster: &Cluster, owner: &Owner, dry_run: bool, limit: Duration) -> Result<Swept, Fault> {
+    let (objects, unseen) = cluster.owned(owner).await?;
     if !unseen.is_empty() {
         out::say(&format!("not looked for, since this user may not list them: {}", unseen.join(", ")));
     }
-    found |= !objects.is_empty();
+    let found = !objects.is_empty();
     if dry_run {
         for object in &objects {
             out::data(&object.shown());

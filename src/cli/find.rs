@@ -38,10 +38,10 @@ pub(super) fn working_folder(args: &Args) -> Result<PathBuf, Fault> {
 
 /// What to load, with what the command line changes of it.
 pub(super) fn options(args: &Args, file: PathBuf, overrides: &Overrides) -> Options {
-    let Overrides { profile, vars, var_files, context } = overrides.clone();
+    let Overrides { profile, vars, var_files, context, runners } = overrides.clone();
     let folder = args.directory.clone().unwrap_or_default();
     let var_files = var_files.iter().map(|file| folder.join(file)).collect();
-    Options { file, profile, vars, var_files, context, gate: None }
+    Options { file, profile, vars, var_files, context, runners, gate: None }
 }
 
 /// Loads the pipeline and tells everything that is wrong; `Err` with the exit code when nothing may run.

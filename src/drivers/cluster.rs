@@ -28,6 +28,7 @@ mod reference;
 mod refused;
 mod revisions;
 pub mod rollout;
+pub mod runner;
 mod signed;
 mod survey;
 mod throttled;

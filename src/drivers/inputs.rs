@@ -20,6 +20,20 @@ pub fn problem(pattern: &str) -> Option<String> {
     files::problem(Path::new(pattern)).or_else(|| Glob::parse(pattern).err().map(unreadable))
 }
 
+/// What the patterns name below `project`, as paths relative to it: files, links, and folders, empty ones too. A path may
+/// lead through a link to a folder of the project.
+///
+/// # Errors
+/// As those of [`digest`].
+pub fn list<'p>(project: &Path, patterns: impl IntoIterator<Item = &'p str>) -> io::Result<BTreeSet<PathBuf>> {
+    let mut all = BTreeSet::new();
+    for pattern in patterns {
+        let walk::Named { found, followed, folders } = walk::named(project, pattern)?;
+        all.extend(found.into_iter().chain(followed).chain(folders));
+    }
+    Ok(all)
+}
+
 /// One digest over the names, the content and the owner's execute bit of all that `patterns` name below `project`. A folder
 /// means every file below it, also behind links to folders of the project. `*` and `?` stay within a name, `**` goes
 /// through folders. What is not there counts as not there.
@@ -29,7 +43,7 @@ pub fn problem(pattern: &str) -> Option<String> {
 pub fn digest<'p>(project: &Path, patterns: impl IntoIterator<Item = &'p str>) -> io::Result<[u8; 32]> {
     let mut named = BTreeSet::new();
     for pattern in patterns {
-        let walk::Named { found, followed } = walk::named(project, pattern)?;
+        let walk::Named { found, followed, .. } = walk::named(project, pattern)?;
         named.extend(found);
         named.extend(followed);
     }
@@ -46,7 +60,7 @@ pub fn digest_of_all<'p>(
 ) -> io::Result<Result<[u8; 32], &'p str>> {
     let mut named = BTreeSet::new();
     for pattern in patterns {
-        let walk::Named { found, followed } = walk::named(project, pattern)?;
+        let walk::Named { found, followed, .. } = walk::named(project, pattern)?;
         if !found.iter().any(|path| project.join(path).exists()) {
             return Ok(Err(pattern));
         }

@@ -18,6 +18,7 @@ use crate::kind::{Context, Step};
 use crate::mask::Masker;
 use crate::outcome::{Failure, Fault, FaultKind, Outcome, Outputs};
 use crate::plan::{Body, Plan, PlanNode, Retry, StepPlan, Work, decode_rendered};
+use crate::spec::RetryOn;
 use crate::units::TimeSpan;
 
 use super::cache::Cache;
@@ -61,6 +62,11 @@ impl Job {
     /// Whether it is a step of a [light](crate::kind::Kind::light) kind.
     pub fn is_light(&self) -> bool {
         self.plan.node(self.node).is_light()
+    }
+
+    /// Whether its command runs on this machine.
+    pub fn runs_here(&self) -> bool {
+        self.plan.node(self.node).runs_on.is_none()
     }
 
     /// Runs the node to its end and says so. It is large, and handed on and on before it begins: hence the box.
@@ -198,7 +204,7 @@ impl Job {
             let (ending, was_up) = self.attempt(node, step, body, attempt > 1).await;
             let last = attempt >= node.retry.attempts || was_up || self.cx.signals.cancel.is_cancelled();
             let invalid = ending.fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::Invalid);
-            if last || invalid || !ending.state.is_bad() {
+            if last || invalid || !ending.state.is_bad() || !is_retried(node.retry.on, &ending) {
                 return ending;
             }
             if self.failing.is_cancelled() {
@@ -308,6 +314,15 @@ fn ends_itself(node: &PlanNode) -> bool {
     node.is_light() && node.covers.is_empty()
 }
 
+/// Whether a bad end is one after which the step is tried again.
+fn is_retried(on: RetryOn, ending: &Ending) -> bool {
+    match on {
+        RetryOn::Any => true,
+        RetryOn::Fault => ending.fault.is_some(),
+        RetryOn::Failure => ending.fault.is_none(),
+    }
+}
+
 /// The time before the attempt after this one.
 fn backoff(retry: Retry, attempt: u32) -> Duration {
     let factor = 2_u32.saturating_pow(attempt.saturating_sub(1).min(30));
@@ -327,7 +342,12 @@ mod tests {
 
     #[test]
     fn backoff_doubles_up_to_its_limit() {
-        let retry = Retry { attempts: 9, backoff: Duration::from_secs(2), max_backoff: Duration::from_secs(10) };
+        let retry = Retry {
+            attempts: 9,
+            backoff: Duration::from_secs(2),
+            max_backoff: Duration::from_secs(10),
+            on: RetryOn::Any,
+        };
         let waits: Vec<u64> = (1..6).map(|attempt| backoff(retry, attempt).as_secs()).collect();
         assert_eq!(waits, [2, 4, 8, 10, 10]);
         assert_eq!(backoff(retry, 4_000_000_000).as_secs(), 10);

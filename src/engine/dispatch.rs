@@ -339,7 +339,7 @@ impl Dispatch {
         for mut job in self.starting.drain(..) {
             let Some(running) = self.running.get_mut(&job.node) else { continue };
             // a `during` step takes no place of `--jobs`: it would count as work for its thread as long as it runs
-            let started = if job.is_light() && running.covered.is_none() {
+            let started = if job.is_light() && job.runs_here() && running.covered.is_none() {
                 job.cx.patience = self.crew.patience();
                 self.crew.start(job.run())
             } else {

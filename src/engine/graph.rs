@@ -39,9 +39,9 @@ pub(crate) struct GraphNode {
     /// Nodes that have it among their blockers until it is up.
     pub covers: Vec<usize>,
     pub covered_by: Vec<usize>,
-    /// Named pool; never for what runs beside others ([`GraphNode::place`]).
+    /// Named pool, or that of its runner; never for what runs beside others.
     pub pool: Option<usize>,
-    /// Takes one of the `--jobs` places. Gates mostly wait, and a `during` node lives as long as others run: were
+    /// Takes one of the `--jobs` places. Not what runs on another machine. Gates mostly wait, and a `during` node lives as long as others run: were
     /// they to hold places, a run with few places could not go on.
     pub place: bool,
     /// Has a `when:`.
@@ -200,7 +200,7 @@ impl Graph {
 }
 
 fn node(plan: &Plan, node: &PlanNode) -> GraphNode {
-    let place = matches!(node.work, Work::Step(_)) && node.covers.is_empty();
+    let pooled = matches!(node.work, Work::Step(_)) && node.covers.is_empty();
     GraphNode {
         stage: node.stage.index(),
         phase: Phase::of(node.role),
@@ -208,8 +208,8 @@ fn node(plan: &Plan, node: &PlanNode) -> GraphNode {
         dependents: Vec::new(),
         covers: Vec::new(),
         covered_by: Vec::new(),
-        pool: node.pool.filter(|_| place),
-        place,
+        pool: node.pool.filter(|_| pooled),
+        place: pooled && node.runs_on.is_none(),
         asks: node.when.is_some() || plan.parts_around(node).any(|part| plan.part(part).when.is_some()),
         left_out: false,
     }

@@ -322,7 +322,7 @@ impl Scheduler {
 
     fn beside_next(&mut self) -> Option<usize> {
         while let Some(node) = self.beside.pop_front() {
-            if self.nodes[node].state == State::Ready {
+            if let Some(node) = self.admitted(node) {
                 return Some(node);
             }
         }
@@ -332,19 +332,29 @@ impl Scheduler {
     fn ready_next(&mut self) -> Option<usize> {
         while self.free > 0 {
             let node = self.ready.pop_front()?;
-            if self.nodes[node].state != State::Ready {
-                // It was skipped while it stood here: the place it was woken for is the next one's.
-                if let Some(pool) = self.graph.nodes[node].pool {
-                    self.wake(pool);
-                }
-                continue;
-            }
-            match self.graph.nodes[node].pool {
-                Some(pool) if self.pools[pool].free == 0 => self.pools[pool].waiting.push_back(node),
-                _ => return Some(node),
+            if let Some(node) = self.admitted(node) {
+                return Some(node);
             }
         }
         None
+    }
+
+    /// The node, if it is still to start and its pool has a place for it.
+    fn admitted(&mut self, node: usize) -> Option<usize> {
+        if self.nodes[node].state != State::Ready {
+            // It was skipped while it waited here: the place it was woken for is the next one's.
+            if let Some(pool) = self.graph.nodes[node].pool {
+                self.wake(pool);
+            }
+            return None;
+        }
+        match self.graph.nodes[node].pool {
+            Some(pool) if self.pools[pool].free == 0 => {
+                self.pools[pool].waiting.push_back(node);
+                None
+            }
+            _ => Some(node),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::drivers::World;
 use crate::drivers::call::Call;
 use crate::drivers::cluster::labels::label_value;
 use crate::drivers::cluster::owned::Owner;
+use crate::drivers::executor::Executor;
 use crate::drivers::process::{LineSink, Stop};
 use crate::event::{Ran, State};
 use crate::expr::Scope;
@@ -137,6 +138,8 @@ pub struct Context {
     pub steps: Arc<BTreeMap<String, Outputs>>,
     /// When the stage's steps ran, by step id, for assertions.
     pub ran: Arc<BTreeMap<String, Ran>>,
+    /// What runs the commands of a kind that may run [elsewhere](super::Kind::elsewhere).
+    pub executor: Arc<dyn Executor>,
     /// How long the thread that a step begins on may be held for it: nobody else has work for that thread then.
     pub patience: Duration,
     /// What a wait of this attempt goes by.

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Context, Evidence, Signals};
 use crate::diagnostic::{Code, Diagnostics};
 use crate::document::Node;
+use crate::drivers::executor::ThisMachine;
 use crate::drivers::process::LineSink;
 use crate::drivers::{Settings, World};
 use crate::expr::Scope;
@@ -57,6 +58,7 @@ impl Trial {
             output_file: project.join("outputs"),
             steps: Arc::default(),
             ran: Arc::default(),
+            executor: Arc::new(ThisMachine),
             patience: Duration::ZERO,
             waits: super::Waits::default(),
             signals: Signals {

@@ -16,6 +16,7 @@ use super::node::{PlanNode, PlanPart, PlanStage, StageId};
 use super::overlap;
 use super::params::Params;
 use super::part_files::{PartFiles, Reader};
+use super::runs_on::{self, RunnerNames};
 use super::salvage::{LostStages, may_miss};
 use super::stage::StageBuilder;
 use super::statics::static_scope;
@@ -47,6 +48,8 @@ pub(super) struct Input {
     /// Names that stage files which could not be read may have.
     pub lost: LostStages,
     pub context: Option<String>,
+    /// Runners that the command line puts in the place of others.
+    pub placed: Vec<(String, String)>,
     pub profile: Option<String>,
     /// Vars with a value from the command line.
     pub set: Vec<(String, String)>,
@@ -64,6 +67,9 @@ pub(super) struct Workshop<'a> {
     pub files: &'a mut Files,
     pub shapes: Shapes,
     pub pools: Vec<(String, u32)>,
+    pub runners: RunnerNames,
+    /// The runner of the stage that is built, as its file names it.
+    pub stage_runner: Option<String>,
     /// Whether the outermost gate file takes its parameters from the command line.
     pub lone_gate: bool,
     /// Uses of gate files that close a circle, which was told.
@@ -102,7 +108,7 @@ fn check_loaders(spec: &PipelineSpec, node: &Node, out: &mut Diagnostics) {
 
 /// Builds the plan; `None` when something kept it from being built. Everything that is wrong goes to `out`.
 pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> Option<Plan> {
-    let Input { spec, node, stages, lost, context, profile, set, from_files, lone_gate, registry } = input;
+    let Input { spec, node, stages, lost, context, placed, profile, set, from_files, lone_gate, registry } = input;
     let (profile_name, sources) = (profile.as_deref(), &files.sources);
     let all = Vars { spec: &spec, node: &node, profile: profile_name, set: &set, from_files: &from_files, sources };
     let Settled { vars, spelled, unsettled } = all.settle(out);
@@ -112,6 +118,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         vars: may_miss(&node, "vars", out),
         secrets: may_miss(&node, "secrets", out),
         pools: may_miss(&node, "pools", out),
+        runners: may_miss(&node, "runners", out),
         finally: may_miss(&node, "finally", out),
         stages: lost,
     };
@@ -140,6 +147,8 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         spec.pools.iter().map(|(name, places)| (name.clone(), (*places).max(1))).collect();
     // Those whose size is wrong are there all the same.
     pools.extend(written(&node, "pools").filter(|name| !spec.pools.contains_key(name)).map(|name| (name, 1)));
+    runs_on::check(&spec, &node, out);
+    let runners = runs_on::declared(&spec, written(&node, "runners"), &placed, &mut pools);
     let spelled = Arc::clone(&statics.spelled);
     let (circular, declared, vars_only) = (HashSet::new(), HashMap::new(), Arc::clone(&statics));
     let parts_left = MOST_PARTS + 1;
@@ -150,6 +159,8 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         files,
         shapes,
         pools,
+        runners,
+        stage_runner: None,
         lone_gate,
         circular,
         part_files,
@@ -188,7 +199,8 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         shop.out.push(problem);
     }
     parts.close(outer.after, outer.finally, outer.parts);
-    let Workshop { pools, baselines, identities, .. } = shop;
+    let Workshop { pools, baselines, identities, runners, .. } = shop;
+    let runners = runners.names;
     if !out.has_errors() {
         overlap::check(&files.root, &parts.stages, &parts.nodes, &parts.parts, out);
     }
@@ -209,6 +221,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         project: files.root.canonicalize().unwrap_or_else(|_| files.root.clone()),
         cluster: ClusterSettings { contexts: cluster.contexts, namespace: cluster.namespace, context, load, loads },
         secret_files,
+        runners: spec.runners.into_iter().map(|(name, runner)| (name, runner.pod.settings())).collect(),
     };
     Some(Plan {
         pipeline: spec.pipeline,
@@ -219,6 +232,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         spelled,
         env: outer.env,
         pools,
+        runners,
         stages: parts.stages,
         nodes: parts.nodes,
         parts: parts.parts,

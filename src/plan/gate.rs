@@ -101,6 +101,8 @@ impl Workshop<'_> {
             tolerate: Tolerate::default(),
             retry: Retry::default(),
             pool: None,
+            runs_on: None,
+            artifacts: Vec::new(),
             continue_on_error: false,
             definition: reading.definer.finish(),
             inputs: Vec::new(),

@@ -21,7 +21,7 @@ use crate::expr::{Scope, has_template, render};
 use crate::kind::Registry;
 use crate::outcome::Fault;
 use crate::source::{SourceMap, Span};
-use crate::spec::{PipelineSpec, SecretSource};
+use crate::spec::{LOCAL, PipelineSpec, SecretSource};
 
 /// What to load, and how the command line changes it.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +36,8 @@ pub struct Options {
     pub var_files: Vec<PathBuf>,
     /// `--context`.
     pub context: Option<String>,
+    /// `--runner NAME=OTHER`: what runs on `NAME` runs on `OTHER`, a runner or `local`.
+    pub runners: Vec<(String, String)>,
     /// One gate file instead of all stages.
     pub gate: Option<GateFile>,
 }
@@ -90,6 +92,7 @@ pub fn load(options: &Options, registry: Registry) -> Result<Loaded, Fault> {
         stages,
         lost,
         context: options.context.clone(),
+        placed: options.runners.clone(),
         profile: options.profile.clone(),
         set: options.vars.clone(),
         from_files,
@@ -183,6 +186,16 @@ fn apply(spec: &mut PipelineSpec, options: &Options) -> Result<(), Fault> {
             let help = did_you_mean(name, spec.vars.keys().map(String::as_str))
                 .unwrap_or_else(|| "pipeline.yaml declares no `vars:`".to_owned());
             return Err(Fault::invalid(format!("--var {name}: there is no var `{name}`")).help(help));
+        }
+    }
+    for (name, other) in &options.runners {
+        for wanted in [name, other].into_iter().filter(|wanted| *wanted != LOCAL) {
+            if !spec.runners.contains_key(wanted) {
+                let help = did_you_mean(wanted, spec.runners.keys().map(String::as_str))
+                    .unwrap_or_else(|| "pipeline.yaml declares no `runners:`".to_owned());
+                let message = format!("--runner {name}={other}: there is no runner `{wanted}`");
+                return Err(Fault::invalid(message).help(help));
+            }
         }
     }
     Ok(())

@@ -33,6 +33,7 @@ pub(super) struct Lost {
     pub vars: bool,
     pub secrets: bool,
     pub pools: bool,
+    pub runners: bool,
     /// Steps of the pipeline's own `finally`.
     pub finally: bool,
     pub stages: LostStages,

@@ -14,7 +14,7 @@ use crate::expr::{Expr, Template};
 use crate::kind::{Assertion, AssertionKind, CheckContext, Kind, Step, StepKind, Tolerate};
 use crate::outcome::Fault;
 use crate::source::Span;
-use crate::spec::RetrySpec;
+use crate::spec::{RetryOn, RetrySpec};
 
 /// A stage of the plan, by its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,6 +130,10 @@ pub struct PlanNode {
     pub retry: Retry,
     /// Index into the plan's pools.
     pub pool: Option<usize>,
+    /// The runner that its command runs on, as an index into the plan's runners; none is this machine.
+    pub runs_on: Option<usize>,
+    /// Files that come back from a runner (`artifacts:`), as patterns.
+    pub artifacts: Vec<String>,
     /// Its failure is told but does not count.
     pub continue_on_error: bool,
     /// What it was written as.
@@ -162,12 +166,14 @@ pub struct Retry {
     pub backoff: Duration,
     /// Never longer than this.
     pub max_backoff: Duration,
+    /// After which bad ends.
+    pub on: RetryOn,
 }
 
 impl Default for Retry {
     /// One attempt.
     fn default() -> Self {
-        Retry { attempts: 1, backoff: Duration::from_secs(1), max_backoff: Duration::from_secs(60) }
+        Retry { attempts: 1, backoff: Duration::from_secs(1), max_backoff: Duration::from_secs(60), on: RetryOn::Any }
     }
 }
 
@@ -178,6 +184,7 @@ impl Retry {
         Retry {
             attempts: written.attempts.max(1),
             backoff,
+            on: written.on,
             max_backoff: written.max_backoff.map_or(Retry::default().max_backoff.max(backoff), |time| time.0),
         }
     }

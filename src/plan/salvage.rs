@@ -27,6 +27,7 @@ pub(super) fn pipeline(node: &Node) -> PipelineSpec {
         profiles: part(node, "profiles").unwrap_or_default(),
         pools: part(node, "pools").unwrap_or_default(),
         parts: IndexMap::new(),
+        runners: part(node, "runners").unwrap_or_default(),
         gate: Vec::new(),
         stages: Vec::new(),
         finally: IndexMap::new(),
@@ -67,7 +68,7 @@ impl LostStages {
 
 /// The keys of a stage file, for seeing which one was meant.
 const STAGE_KEYS: &[&str] =
-    &["stage", "description", "needs", "when", "env", "steps", "on_failure", "finally", "gate", "name"];
+    &["stage", "description", "needs", "when", "env", "steps", "on_failure", "finally", "gate", "name", "runs_on"];
 
 /// The keys of a pipeline file.
 const PIPELINE_KEYS: &[&str] = &[
@@ -81,6 +82,7 @@ const PIPELINE_KEYS: &[&str] = &[
     "profiles",
     "pools",
     "parts",
+    "runners",
     "gate",
     "stages",
     "finally",

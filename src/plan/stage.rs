@@ -49,6 +49,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
     /// Builds everything; what is wrong was told.
     pub fn build(mut self) -> Built {
         self.keys();
+        self.shop.stage_runner = self.stage_runner();
         self.steps(&GROUPS);
         if let Some(gate) = self.node.get("gate").filter(|gate| !gate.items().is_empty()) {
             let (gate, refers) = self.shop.gate(self.at, Role::Gate, GATE, gate);
@@ -113,6 +114,14 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
             }
         }
         self.place(parts);
+    }
+
+    /// The runner that the stage's file names, where there is one of that name.
+    fn stage_runner(&mut self) -> Option<String> {
+        let written = self.node.get("runs_on").filter(|_| self.at.stage.is_some())?;
+        let name = written.as_text()?.to_owned();
+        self.shop.runner(&name, written.span)?;
+        Some(name)
     }
 
     /// `when` and `env` of the stage itself.

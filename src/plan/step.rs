@@ -263,6 +263,8 @@ impl Workshop<'_> {
         });
         let name = label.map_or_else(|| entry.key.clone(), |label| format!("{}[{label}]", entry.key));
         let retry = keys.retry.as_ref().map_or_else(Retry::default, Retry::of);
+        let place = self.runs_on(entry, kind, keys);
+        let pool = keys.pool.as_ref().and_then(|pool| self.pools.iter().position(|(name, _)| name == pool));
         Some(PlanNode {
             outline: NodeOutline { name, stage: 0, role, kind: kind.name.to_owned(), title, assertions: 0 },
             stage: UNPLACED,
@@ -277,7 +279,9 @@ impl Workshop<'_> {
             timeout: keys.timeout.map(|time| time.0),
             tolerate: keys.tolerate.clone(),
             retry,
-            pool: keys.pool.as_ref().and_then(|pool| self.pools.iter().position(|(name, _)| name == pool)),
+            pool: place.pool.or(pool),
+            runs_on: place.runner,
+            artifacts: keys.artifacts.clone(),
             continue_on_error: keys.continue_on_error,
             definition,
             inputs: keys.inputs.clone(),

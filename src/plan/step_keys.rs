@@ -83,11 +83,12 @@ impl Workshop<'_> {
         let keys: StepKeys = super::load::decode_or_tell(&rendered, self.out)?;
         if let Some(pool) = &keys.pool
             && !self.names.lost.pools
-            && !self.pools.iter().any(|(name, _)| name == pool)
+            && !self.declares_pool(pool)
         {
             let span = entry.node.get("pool").map_or(entry.key_span, |node| node.span);
-            let help = did_you_mean(pool, self.pools.iter().map(|(name, _)| name.as_str()))
-                .unwrap_or_else(|| format!("add `pools: {{ {pool}: 1 }}` to pipeline.yaml"));
+            let help =
+                did_you_mean(pool, self.pools.iter().map(|(name, _)| name.as_str()).filter(|name| !name.contains(' ')))
+                    .unwrap_or_else(|| format!("add `pools: {{ {pool}: 1 }}` to pipeline.yaml"));
             self.out.push(Diagnostic::error(Code::UnknownName, span, format!("there is no pool `{pool}`")).help(help));
         }
         if let Some(each) = entry.node.entry("for_each").filter(|_| keys.for_each.is_none()) {
@@ -97,7 +98,7 @@ impl Workshop<'_> {
                     .help("write a list: `[a, b]`; with `[]` the step is left out"),
             );
         }
-        for (key, patterns) in [("inputs", &keys.inputs), ("cache", &keys.cache)] {
+        for (key, patterns) in [("inputs", &keys.inputs), ("cache", &keys.cache), ("artifacts", &keys.artifacts)] {
             for (index, pattern) in patterns.iter().enumerate() {
                 if let Some(problem) = crate::drivers::inputs::problem(pattern) {
                     let span = entry.node.span_at(&[key.into(), index.into()]);
@@ -120,6 +121,11 @@ impl Workshop<'_> {
         let items = rendered.get("for_each").filter(|_| keys.for_each.is_some()).map(Node::items);
         let items = items.map(|items| items.iter().map(Written::of).collect());
         Some((keys, items))
+    }
+
+    /// Whether pipeline.yaml has a pool of this name; those of runners have names that no user can write.
+    fn declares_pool(&self, pool: &str) -> bool {
+        !pool.contains(' ') && self.pools.iter().any(|(name, _)| name == pool)
     }
 
     /// Whether the keys that name other steps and outputs are written out; told where they are not.

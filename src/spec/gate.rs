@@ -74,6 +74,19 @@ pub enum SeveritySpec {
     Warning,
 }
 
+/// After which bad ends a step is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryOn {
+    /// A failure and a fault.
+    #[default]
+    Any,
+    /// A fault: there was no answer.
+    Fault,
+    /// A failure: the answer was bad.
+    Failure,
+}
+
 /// How often a step is tried.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -84,6 +97,10 @@ pub struct RetrySpec {
     /// Wait before the second attempt; doubles each time. `1s` where absent.
     #[serde(default)]
     pub backoff: Option<TimeSpan>,
+    /// What is tried again: `any` bad end where nothing is written, only a `fault` (the step's own result is not known), or
+    /// only a `failure`.
+    #[serde(default)]
+    pub on: RetryOn,
     /// The wait never grows past this. `60s`, or `backoff` where that is more, where absent.
     #[serde(default)]
     pub max_backoff: Option<TimeSpan>,

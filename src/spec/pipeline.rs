@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::common::{Any, EnvText};
+use super::runner::RunnerSpec;
 use super::secret::SecretSource;
 
 /// A pipeline file.
@@ -42,6 +43,9 @@ pub struct PipelineSpec {
     /// Parts by name, which steps take over with `use: NAME`; a part file is used by its path.
     #[serde(default)]
     pub parts: IndexMap<String, Any>,
+    /// Other machines that steps with `runs_on: NAME` run on.
+    #[serde(default)]
+    pub runners: IndexMap<String, RunnerSpec>,
     /// Assertions that must hold before the first stage and again after the last.
     #[serde(default)]
     pub gate: Vec<Any>,

@@ -28,6 +28,9 @@ pub struct StageSpec {
     /// Environment variables for every step of the stage.
     #[serde(default)]
     pub env: IndexMap<String, EnvText>,
+    /// A runner of pipeline.yaml that its `shell` steps run on, or `local`; a step's own wins.
+    #[serde(default)]
+    pub runs_on: Option<String>,
     /// The steps by id. They run in parallel unless `needs`, `during` or a reference orders them.
     #[serde(default)]
     pub steps: IndexMap<String, Any>,
@@ -75,6 +78,14 @@ pub struct StepKeys {
     /// A pool of pipeline.yaml that limits how many run at once.
     #[serde(default)]
     pub pool: Option<String>,
+    /// A runner of pipeline.yaml that its command runs on, or `local`. Such a step takes no place of `--jobs`. It finds the
+    /// files that `inputs` names, and nothing else of the project; its environment is what the pipeline's files set.
+    #[serde(default)]
+    pub runs_on: Option<String>,
+    /// Files, folders and patterns below the project that come back from a runner to the same paths, also where the step
+    /// fails. On this machine they are in their place already.
+    #[serde(default)]
+    pub artifacts: Vec<String>,
     /// Names it writes to `$PIPELINE_OUTPUT` as `name=value` lines.
     #[serde(default)]
     pub outputs: Vec<String>,

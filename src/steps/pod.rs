@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::diagnostic::Code;
 use crate::drivers::cluster::explain::Target;
-use crate::drivers::cluster::job::{ContainerJob, JobEnd, Resources, StartedJob, job_name};
+use crate::drivers::cluster::job::{ContainerJob, JobEnd, Placement, Resources, StartedJob, job_name};
 use crate::drivers::cluster::refuse_system_namespace;
 use crate::event::EndedEarly;
 use crate::expect::Expect;
@@ -104,7 +104,8 @@ impl Step for Pod {
         // before anything else, so that a credential plugin that hangs ends with the attempt
         cx.unless_cancelled(cluster.client()).await??;
         let wanted = self.job(cx, namespace);
-        let job = match cx.unless_cancelled(cluster.start_job(&wanted)).await? {
+        // not given up half way: what was created must be known to be removed
+        let job = match cluster.start_job(&wanted).await {
             Ok(job) => job,
             Err(trouble) => return trouble.outcome(format!("job.batch/{}", wanted.name)),
         };
@@ -156,13 +157,15 @@ impl Pod {
             run: cx.run.to_string(),
             step: cx.name.to_string(),
             owner: cx.owner(),
+            work: None,
             image: self.image.clone(),
             command: self.command.clone().unwrap_or_default(),
             args: self.args.clone(),
             env: self.env.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect(),
             resources: self.resources.clone(),
             user: self.user,
-            service_account: self.service_account.clone(),
+            placement: Placement { service_account: self.service_account.clone(), ..Placement::default() },
+            files: Vec::new(),
             deadline: cx.waits.timeout.map(|timeout| timeout + cx.signals.grace + MARGIN),
             grace: cx.signals.grace,
         }

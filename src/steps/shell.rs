@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::diagnostic::{Code, did_you_mean};
-use crate::drivers::process::{Command, Exit, Finished, Leftovers, Running, waits_for_terminal};
+use crate::drivers::executor::Work;
+use crate::drivers::process::{Command, Exit, Finished, Leftovers, LineSink, Running, waits_for_terminal};
 use crate::drivers::script;
 use crate::expect::Expect;
 use crate::kind::{CheckContext, Context, ExistingPath, OutputRow, Script, Step, StepKind, Tail};
@@ -21,12 +22,13 @@ use service::{Served, serve};
 /// The row of `shell`.
 pub const KIND: StepKind = StepKind::step::<Shell>(
     "shell",
-    "runs a script, or a command without a shell, on this machine",
+    "runs a script, or a command without a shell, on this machine or on a runner",
     "run: |\n  cargo build --release\n  cp target/release/app dist/\ndir: backend\n",
 )
 .outputs(&[OutputRow { name: "exit_code", summary: "the exit code, where it ended by itself" }])
 .during()
-.light();
+.light()
+.elsewhere();
 
 /// A script (`run`) or a program with its arguments (`command`); exactly one of them. Its environment is the
 /// pipeline's `env`, the step's `env` and the `PIPELINE_*` names. It hands values on by `key=value` lines in the file
@@ -110,13 +112,22 @@ impl Step for Shell {
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
         let tail = Tail::new(&*cx.log, self.ready.as_ref().and_then(|ready| ready.log.as_deref()));
         let leftovers = if self.leave_running { Leftovers::Keep } else { Leftovers::End };
-        let running = Running::start(&self.command(cx)?)?.patiently(cx.patience);
+        if self.ready.is_some() && !cx.executor.is_here() {
+            return Err(Fault::invalid("a script with `ready` serves others: it cannot run on a runner")
+                .help("leave `ready` out, or write `runs_on: local`"));
+        }
+        let command = self.command(cx)?;
+        let mut findings = Vec::new();
         let served = if self.ready.is_some() || cx.signals.during {
+            let running = Running::start(&command)?.patiently(cx.patience);
             // boxed: most scripts are no service, and need no room for one
             Box::pin(serve(self, running, leftovers, &tail, cx)).await?
         } else {
-            let finished = running.finish(&tail, &cx.stop(), leftovers).await?;
-            Served { finished, starting: false, unready: None }
+            let (sink, stop) = (&tail as &dyn LineSink, &cx.stop());
+            let work = Work { command: &command, leftovers, patience: cx.patience, sink, stop };
+            let executed = cx.executor.execute(work).await?;
+            findings = executed.findings;
+            Served { finished: executed.finished, starting: false, unready: None }
         };
         let finished = served.finished;
         if cx.signals.cancel.is_cancelled() && finished.exit == Exit::Stopped {
@@ -127,7 +138,13 @@ impl Step for Shell {
         }
         Ok(match served.unready {
             Some(failure) => Outcome::Failed(failure.because(tail.findings(cx))),
-            None => self.judge(finished, served.starting, &tail, cx),
+            None => match self.judge(finished, served.starting, &tail, cx) {
+                Outcome::Failed(failure) => {
+                    findings.extend(failure.findings);
+                    Outcome::Failed(Failure { findings, ..failure })
+                }
+                passed => passed,
+            },
         })
     }
 }

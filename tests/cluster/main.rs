@@ -29,6 +29,7 @@ mod provision;
 mod ran;
 mod reach;
 mod refused;
+mod runners;
 mod secrets;
 mod servers;
 mod stand;

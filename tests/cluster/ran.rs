@@ -94,6 +94,26 @@ impl Ran {
         self.nodes().find(|node| node["name"] == name).unwrap_or_else(|| panic!("no {name} in:\n{:#}", self.summary))
     }
 
+    /// Every node with its state.
+    pub fn states(&self) -> Vec<(String, Value)> {
+        self.nodes().map(|node| (node["name"].as_str().expect("a name").to_owned(), node["state"].clone())).collect()
+    }
+
+    /// The outputs of a node.
+    pub fn outputs(&self, node: &str) -> Value {
+        self.node(node)["outputs"].clone()
+    }
+
+    /// The failure of a node.
+    pub fn failure(&self, node: &str) -> Value {
+        self.node(node)["failure"].clone()
+    }
+
+    /// How often a node was tried.
+    pub fn attempts(&self, node: &str) -> u64 {
+        self.node(node)["attempts"].as_u64().expect("a number")
+    }
+
     /// Asserts that these nodes, and of steps and gates no others, ended badly.
     #[track_caller]
     pub fn failed(&self, names: &[&str]) -> &Self {

@@ -142,6 +142,7 @@ fn context_of(world: Arc<World>, kept: Arc<Kept>) -> Context {
         output_file: std::env::temp_dir().join("unused"),
         steps: Arc::default(),
         ran: Arc::default(),
+        executor: Arc::new(pipeline::drivers::executor::ThisMachine),
         patience: std::time::Duration::ZERO,
         waits: pipeline::kind::Waits::default(),
         signals,

@@ -90,6 +90,7 @@ impl Project {
             scratch: scratch.into(),
             steps: Arc::default(),
             ran: Arc::default(),
+            executor: Arc::new(pipeline::drivers::executor::ThisMachine),
             patience: std::time::Duration::ZERO,
             waits: pipeline::kind::Waits::default(),
             signals: Signals {

@@ -2,6 +2,7 @@
 //!
 //! `pipeline-speed all [--quick] PIPELINE FOLDER`: the whole of it, working in FOLDER.
 //! `pipeline-speed traffic PIPELINE FOLDER`: the load alone.
+//! `pipeline-speed pods PIPELINE FOLDER`: steps in Pods alone.
 //! `pipeline-speed loop COUNT JOBS`: the baseline. `pipeline-speed cost PROGRAM ARGUMENT…`: what a command costs.
 
 mod cost;
@@ -9,6 +10,7 @@ mod dag;
 mod dag_others;
 mod files;
 mod objects;
+mod pods;
 mod stall;
 mod table;
 mod traffic;
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         ["loop", count, jobs] => dag_others::bare_loop(number(count), number(jobs)),
         ["cost", command @ ..] if !command.is_empty() => cost::tell(command),
         ["traffic", pipeline, folder] => load_alone(Path::new(pipeline), Path::new(folder), 3),
+        ["pods", pipeline, folder] => pods_alone(Path::new(pipeline), Path::new(folder)),
         ["all", pipeline, folder] => all(pipeline, folder, Size { layers: 100, rounds: 3 }),
         ["all", "--quick", pipeline, folder] => all(pipeline, folder, Size { layers: 10, rounds: 3 }),
         _ => Err("usage: pipeline-speed all [--quick] PIPELINE FOLDER".to_owned()),
@@ -58,9 +61,17 @@ fn all(pipeline: &str, folder: &str, size: Size) -> Result<(), String> {
     dag::measure(&pipeline, &folder.join("dag"), size, &mut table)?;
     files::measure(&pipeline, &folder.join("check"), size, &mut table)?;
     objects::measure(&pipeline, &folder.join("objects"), size, &mut table)?;
+    pods::measure(&pipeline, &folder.join("pods"), &mut table)?;
     print!("{table}");
     load_alone(&pipeline, &folder.join("traffic"), size.rounds)?;
     println!("\nload average at the end: {}", load());
+    Ok(())
+}
+
+fn pods_alone(pipeline: &Path, folder: &Path) -> Result<(), String> {
+    let mut table = Table::default();
+    pods::measure(pipeline, folder, &mut table)?;
+    print!("{table}");
     Ok(())
 }
 

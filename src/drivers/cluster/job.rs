@@ -10,15 +10,19 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{
+    Api, ApiResource, AttachParams, AttachedProcess, DeleteParams, DynamicObject, ListParams, Patch, PatchParams,
+    PostParams, Preconditions,
+};
 use serde_json::{Value, json};
 
+use super::owned::RUN;
 use super::watch::Objects;
 use super::{Cluster, MANAGER, Trouble};
 use crate::outcome::Fault;
 
 pub use end::{JobEnd, Phase};
-pub use manifest::{Amount, ContainerJob, Resources, STEP, job_name};
+pub use manifest::{Amount, ContainerJob, Placement, Resources, STEP, STEP_FOLDER, job_name};
 
 use end::phase_of;
 
@@ -69,6 +73,30 @@ impl Cluster {
             return Err(trouble);
         }
         Ok(started)
+    }
+
+    /// A Job that a run which died has left, for the same work of the same step. It runs still, or has ended.
+    ///
+    /// # Errors
+    /// [`Trouble`] when the Jobs cannot be listed.
+    pub async fn find_job(&self, job: &ContainerJob) -> Result<Option<StartedJob<'_>>, Trouble> {
+        let Some(selector) = job.same_work() else { return Ok(None) };
+        let api = self.objects_of::<Job>(&job.namespace).await?;
+        let doing = format!("list jobs in {}", job.namespace);
+        let found = self.list(&doing, &api, ListParams::default().labels(&selector)).await?;
+        let Some(there) = found.into_iter().find(|job| job.metadata.deletion_timestamp.is_none()) else {
+            return Ok(None);
+        };
+        let run = there.metadata.labels.as_ref().and_then(|labels| labels.get(RUN)).cloned().unwrap_or_default();
+        let pods = self.pods_of_run(&job.namespace, &run).await?;
+        Ok(Some(StartedJob {
+            cluster: self,
+            namespace: job.namespace.clone(),
+            name: there.metadata.name.unwrap_or_default(),
+            uid: there.metadata.uid.unwrap_or_default(),
+            pods,
+            seen: OnceLock::new(),
+        }))
     }
 
     /// The Pods of one run's Jobs, by one watch for all of them.
@@ -134,7 +162,7 @@ impl StartedJob<'_> {
     }
 
     /// How far its container is.
-    fn phase(&self) -> Phase {
+    pub fn phase(&self) -> Phase {
         match (self.pod(), self.seen.get()) {
             (Some(pod), _) => phase_of(&pod),
             (None, Some(name)) => Phase::Over(JobEnd::deleted(name)),
@@ -145,6 +173,23 @@ impl StartedJob<'_> {
     /// Whether its container has started, or is over.
     pub fn has_begun(&self) -> bool {
         self.phase() != Phase::Pending
+    }
+
+    /// Whether its container is over, or will never start.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase(), Phase::Over(_))
+    }
+
+    /// Starts a program in its container, beside its own.
+    ///
+    /// # Errors
+    /// [`Trouble`] when there is no container that runs, or the cluster does not answer.
+    pub async fn exec(&self, command: &[&str], parameters: AttachParams) -> Result<AttachedProcess, Trouble> {
+        let pod = self.pod_name().ok_or_else(|| Fault::environment("its pod is not there").transient())?;
+        let api = self.cluster.pods(&self.namespace).await?;
+        let parameters = AttachParams { container: Some(manifest::CONTAINER.to_owned()), ..parameters };
+        let request = api.exec(&pod, command.iter().copied(), &parameters);
+        self.cluster.ask(&format!("exec in pod/{pod}"), request).await
     }
 
     /// The name of its Pod, once there is one.

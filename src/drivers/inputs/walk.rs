@@ -20,6 +20,8 @@ pub(super) struct Named {
     pub found: BTreeSet<PathBuf>,
     /// Links to folders that were followed: another target is another content.
     pub followed: BTreeSet<PathBuf>,
+    /// Folders, links not followed. A folder has no content of its own: for who makes it elsewhere.
+    pub folders: BTreeSet<PathBuf>,
 }
 
 /// Finds what a pattern names.
@@ -92,6 +94,10 @@ impl Walk<'_> {
             Err(error) => return Err(named_error(path, &error)),
         };
         if meta.is_dir() {
+            let is_passed_over = path.file_name().is_some_and(|name| PASSED_OVER.iter().any(|passed| name == *passed));
+            if is_wanted && !is_passed_over {
+                self.named.folders.insert(path.to_owned());
+            }
             return self.folder(path, want);
         }
         if !meta.is_symlink() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::drivers::executor::{Executor, ThisMachine};
 use crate::engine::outputs::OutputFolder;
 use crate::engine::{Options, Parts};
 use crate::kind::{Covered, Signals};
@@ -17,6 +18,8 @@ pub(super) struct Common {
     pub run: Arc<str>,
     pub scratch: Arc<Path>,
     pub outputs: Arc<OutputFolder>,
+    /// Runs commands on this machine.
+    pub here: Arc<dyn Executor>,
     /// Signals that mean something to `during` nodes alone.
     stop: CancellationToken,
     up: CancellationToken,
@@ -33,6 +36,7 @@ impl Common {
             run: options.run.as_str().into(),
             scratch: parts.files.scratch().into(),
             outputs: Arc::new(outputs),
+            here: Arc::new(ThisMachine),
             stop: CancellationToken::new(),
             up: CancellationToken::new(),
             up_outputs: Arc::default(),

@@ -1,11 +1,13 @@
 //! Carrying out the scheduler's orders: conditions are evaluated, contexts made, tokens cancelled, skips written down.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::drivers::executor::{Assignment, Executor};
 use crate::event::{Anew, Because, Event, Kept, NodeId, Role, State};
 use crate::kind::{Context, Signals, Waits};
 use crate::outcome::Fault;
@@ -132,10 +134,13 @@ impl Dispatch {
         };
         self.running.insert(node, running);
         match self.known.ground_of(&plan, node) {
-            Ok(ground) => {
-                let job = self.job(node, &ground, signals);
-                self.starting.push(job);
-            }
+            Ok(ground) => match self.executor(node) {
+                Ok(executor) => {
+                    let job = self.job(node, &ground, signals, executor);
+                    self.starting.push(job);
+                }
+                Err(fault) => self.ended(node, Ending::errored(fault)),
+            },
             Err(fault) => self.ended(node, Ending::errored(fault)),
         }
     }
@@ -165,7 +170,33 @@ impl Dispatch {
         cached && again.any(|again| again.node == node && !matches!(again.why, Anew::NotStarted | Anew::New))
     }
 
-    fn job(&self, node: NodeId, ground: &Ground, signals: Signals) -> Job {
+    /// What runs the commands of a node.
+    fn executor(&self, id: NodeId) -> Result<Arc<dyn Executor>, Fault> {
+        let (plan, node) = (&self.parts.plan, self.parts.plan.node(id));
+        let Some(runner) = node.runs_on else { return Ok(Arc::clone(&self.common.here)) };
+        let stage = &plan.stages()[node.stage.index()];
+        let of_parts = plan.parts_around(node).flat_map(|part| &plan.part(part).env);
+        let written = [plan.env(), &stage.env, &node.env].into_iter().flatten().chain(of_parts);
+        let written = written.map(|(name, _)| name.clone());
+        let own = ["PIPELINE_RUN", "PIPELINE_STAGE"].map(str::to_owned);
+        let names: BTreeSet<String> = written.chain(own).collect();
+        let assignment = Assignment {
+            pipeline: plan.pipeline().to_owned(),
+            run: Arc::clone(&self.common.run),
+            step: node.outline.name.as_str().into(),
+            project: Arc::clone(&self.common.project),
+            env: names.into_iter().collect(),
+            inputs: node.inputs.clone(),
+            artifacts: node.artifacts.clone(),
+            output_file: self.common.outputs.file(id),
+            key: self.options.origin.key,
+            resumes: self.options.origin.course.is_some(),
+            timeout: node.timeout,
+        };
+        self.parts.world.executor(&plan.runners()[runner], assignment)
+    }
+
+    fn job(&self, node: NodeId, ground: &Ground, signals: Signals, executor: Arc<dyn Executor>) -> Job {
         let (plan, parts) = (&self.parts.plan, &self.parts);
         let name: Arc<str> = plan.node(node).outline.name.as_str().into();
         let view = self.known.view(plan, node, ground);
@@ -186,6 +217,7 @@ impl Dispatch {
             output_file: self.common.outputs.file(node),
             steps: Arc::clone(&view.steps),
             ran: Arc::clone(&view.ran),
+            executor,
             patience: Duration::ZERO,
             waits: Waits { tolerate: plan.node(node).tolerate.clone(), timeout: plan.node(node).timeout },
             signals,

@@ -57,7 +57,8 @@ impl Scheduler {
         if self.pools[pool].free > 0
             && let Some(next) = self.pools[pool].waiting.pop_front()
         {
-            self.ready.push_front(next);
+            let queue = if self.graph.nodes[next].place { &mut self.ready } else { &mut self.beside };
+            queue.push_front(next);
         }
     }
 

@@ -74,6 +74,9 @@ fn build(sketches: &[StageSketch], bits: &[u8], always: bool) -> (Graph, Vec<(us
             for position in 0..count {
                 let index = graph.nodes.len();
                 let during = phase == Phase::Main && sketch.during && position == 0 && count > 1;
+                let pool = (!during && bit() % 4 == 0).then(|| usize::from(bit() % 2));
+                // a step on a runner has the runner's pool, and takes no place of this machine
+                let elsewhere = pool.is_some() && bit() % 2 == 0;
                 graph.nodes.push(GraphNode {
                     stage,
                     phase,
@@ -81,8 +84,8 @@ fn build(sketches: &[StageSketch], bits: &[u8], always: bool) -> (Graph, Vec<(us
                     dependents: Vec::new(),
                     covers: Vec::new(),
                     covered_by: Vec::new(),
-                    pool: (!during && bit() % 4 == 0).then(|| usize::from(bit() % 2)),
-                    place: !during,
+                    pool,
+                    place: !during && !elsewhere,
                     asks: bit() % 8 == 0,
                     left_out: false,
                 });

@@ -53,7 +53,7 @@ impl StartedJob<'_> {
     async fn read_log(&self, pending: &mut Pending, sink: &dyn LineSink) -> Result<(), String> {
         let mut failing: Option<Instant> = None;
         loop {
-            let was_over = matches!(self.phase(), Phase::Over(_));
+            let was_over = self.is_over();
             pending.stamps.reopen();
             match self.read_stream(pending, sink).await {
                 Ok(()) if was_over => return Ok(()),

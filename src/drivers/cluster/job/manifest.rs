@@ -12,17 +12,23 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value, json};
 
 use crate::drivers::cluster::labels::label_value;
-use crate::drivers::cluster::owned::{Owner, RUN};
+use crate::drivers::cluster::owned::{HOME, Owner, PIPELINE, RUN};
 use crate::mask::SecretText;
 use crate::outcome::Fault;
 use crate::units::as_written;
 
 /// The label that names the step whose container it is.
 pub const STEP: &str = "pipeline.dev/step";
+/// The label with the digest of the work.
+const WORK: &str = "pipeline.dev/work";
 /// The user and group that a container runs as where none is written: no user of any image.
 const UNPRIVILEGED: i64 = 65532;
 /// Seconds after which the cluster removes a finished Job that no run removed.
 const KEPT_SECONDS: u64 = 3600;
+/// Where a container finds the files of its step.
+pub const STEP_FOLDER: &str = "/pipeline-step";
+/// A folder of the container's own, empty at first.
+const OWN_FOLDER: &str = "/pipeline";
 /// The container's name.
 pub(super) const CONTAINER: &str = "step";
 
@@ -37,6 +43,8 @@ pub struct ContainerJob {
     pub run: String,
     /// The step, as `stage.step`.
     pub step: String,
+    /// A digest of all that decides what it does, so that a later run finds it again.
+    pub work: Option<String>,
     /// Whose it is, so that `clean` finds it.
     pub owner: Option<Owner>,
     /// The image.
@@ -47,16 +55,34 @@ pub struct ContainerJob {
     pub args: Vec<String>,
     /// Environment variables. Their values travel in a Secret that the Job owns, never in the Pod's specification.
     pub env: Vec<(String, SecretText)>,
+    /// Files in [`STEP_FOLDER`], by name; they travel in the same Secret. With files there is a folder for the
+    /// container alone, [`OWN_FOLDER`].
+    pub files: Vec<(String, SecretText)>,
     /// What the container may use.
     pub resources: Resources,
     /// The numeric user and group; 0 lifts the restrictions of the security context.
     pub user: Option<i64>,
-    /// The service account whose token it gets; without one it gets none.
-    pub service_account: Option<String>,
+    /// Where it runs, and as whom.
+    pub placement: Placement,
     /// The cluster ends it after this time, whatever becomes of the run.
     pub deadline: Option<Duration>,
     /// Time between SIGTERM and SIGKILL.
     pub grace: Duration,
+}
+
+/// Where a Pod runs, and as whom.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Placement {
+    /// The service account whose token it gets; without one it gets none.
+    pub service_account: Option<String>,
+    /// Labels that its node must have.
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints of nodes that it tolerates, as in a Pod.
+    pub tolerations: Vec<Value>,
+    /// Labels of its Job and Pod, such as that of a queue.
+    pub labels: BTreeMap<String, String>,
+    /// Secrets with the credentials of registries.
+    pub image_pull_secrets: Vec<String>,
 }
 
 /// What a container may use: requested, and its limit.
@@ -124,20 +150,28 @@ pub(super) fn selector(run: &str) -> String {
 impl ContainerJob {
     fn labels(&self) -> BTreeMap<String, String> {
         let own = [(RUN, label_value(&self.run)), (STEP, label_value(&self.step))];
-        let mut labels = self.owner.as_ref().map(Owner::labels).unwrap_or_default();
+        let mut labels = self.placement.labels.clone();
+        labels.extend(self.owner.as_ref().map(Owner::labels).unwrap_or_default());
         labels.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        labels.extend(self.work.clone().map(|work| (WORK.to_owned(), work)));
         labels
     }
 
-    /// The Secret with the values of its environment; none where there are none.
+    /// Selects Jobs of any run that do the same work for the same owner.
+    pub(super) fn same_work(&self) -> Option<String> {
+        let (work, owner) = (self.work.as_ref()?, self.owner.as_ref()?);
+        let step = label_value(&self.step);
+        Some(format!("{STEP}={step},{WORK}={work},{PIPELINE}={},{HOME}={}", owner.pipeline, owner.home))
+    }
+
+    /// The Secret with the values of its environment and its files; none where there are none.
     pub(super) fn secret(&self) -> Option<Value> {
-        if self.env.is_empty() {
+        if self.env.is_empty() && self.files.is_empty() {
             return None;
         }
-        let data: Map<String, Value> = (0..)
-            .zip(&self.env)
-            .map(|(at, (_, value))| (env_key(at), STANDARD.encode(value.expose()).into()))
-            .collect();
+        let variables = self.env.iter().enumerate().map(|(at, (_, value))| (env_key(at), value));
+        let all = variables.chain(self.files.iter().map(|(name, text)| (name.clone(), text)));
+        let data: Map<String, Value> = all.map(|(key, value)| (key, STANDARD.encode(value.expose()).into())).collect();
         let metadata = json!({ "name": self.name, "namespace": self.namespace, "labels": self.labels() });
         Some(json!({ "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "immutable": true, "data": data }))
     }
@@ -151,7 +185,8 @@ impl ContainerJob {
             return Err(Fault::invalid("the name of an environment variable is empty or holds `=`"));
         }
         let labels = self.labels();
-        let pod_labels = json!({ RUN: label_value(&self.run), STEP: label_value(&self.step) });
+        let mut pod_labels = self.placement.labels.clone();
+        pod_labels.extend([(RUN.to_owned(), label_value(&self.run)), (STEP.to_owned(), label_value(&self.step))]);
         let mut spec = json!({
             "backoffLimit": 0,
             "ttlSecondsAfterFinished": KEPT_SECONDS,
@@ -188,18 +223,48 @@ impl ContainerJob {
         if !resources.is_empty() {
             container["resources"] = json!({ "requests": resources, "limits": resources });
         }
+        let mut volumes = Vec::new();
+        if !self.files.is_empty() {
+            container["volumeMounts"] = json!([
+                { "name": "step", "mountPath": STEP_FOLDER, "readOnly": true },
+                { "name": "own", "mountPath": OWN_FOLDER },
+            ]);
+            volumes = vec![
+                json!({ "name": "step", "secret": { "secretName": self.name, "defaultMode": 0o440 } }),
+                json!({ "name": "own", "emptyDir": {} }),
+            ];
+        }
         let mut pod = json!({
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": self.grace.as_secs(),
-            "automountServiceAccountToken": self.service_account.is_some(),
+            "automountServiceAccountToken": self.placement.service_account.is_some(),
             "enableServiceLinks": false,
             "securityContext": security,
             "containers": [container],
         });
+        if !volumes.is_empty() {
+            pod["volumes"] = volumes.into();
+        }
+        self.placement.put(&mut pod);
+        pod
+    }
+}
+
+impl Placement {
+    fn put(&self, pod: &mut Value) {
         if let Some(account) = &self.service_account {
             pod["serviceAccountName"] = account.as_str().into();
         }
-        pod
+        if !self.node_selector.is_empty() {
+            pod["nodeSelector"] = json!(self.node_selector);
+        }
+        if !self.tolerations.is_empty() {
+            pod["tolerations"] = json!(self.tolerations);
+        }
+        if !self.image_pull_secrets.is_empty() {
+            let named = self.image_pull_secrets.iter().map(|name| json!({ "name": name }));
+            pod["imagePullSecrets"] = named.collect();
+        }
     }
 }
 

@@ -25,6 +25,7 @@ pub fn plan(text: &str) -> Plan {
         spelled: Arc::default(),
         env: Vec::new(),
         pools: Vec::new(),
+        runners: Vec::new(),
         stages: Vec::new(),
         nodes: Vec::new(),
         parts: Vec::new(),
@@ -109,6 +110,8 @@ fn node(plan: &mut Plan, line: &str) {
         retry: retry.unwrap_or_default(),
         pool: option(words, "pool")
             .map(|pool| plan.pools.iter().position(|(name, _)| name == pool).expect("a pool above")),
+        runs_on: None,
+        artifacts: Vec::new(),
         continue_on_error: words.split(' ').any(|word| word == "tolerated"),
         definition: crate::plan::Definer::default().word(words).finish(),
         inputs: Vec::new(),
