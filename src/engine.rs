@@ -9,9 +9,11 @@ mod dispatch;
 mod ending;
 mod env;
 mod evidence;
+mod fan_out;
 mod fingerprint;
 mod finish;
 mod graph;
+mod limit;
 mod masked;
 mod node_event;
 mod notice;
@@ -48,7 +50,7 @@ pub use past::{Past, PastNode, Stand};
 pub use record::{NodeFiles, Recorder, RunFiles};
 pub use resume::{Course, Resumption};
 pub use scheduler::Mode;
-pub use selection::{Selection, UnknownStage};
+pub use selection::{Selection, UnknownStage, Wanted};
 
 /// How a plan is to be run.
 #[derive(Debug, Clone)]

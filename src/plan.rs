@@ -7,6 +7,7 @@ mod build;
 mod cycles;
 mod declared;
 mod definition;
+mod each;
 mod ends;
 mod files;
 mod foreign;
@@ -15,6 +16,7 @@ mod gate_file;
 mod gate_step;
 mod judge;
 mod load;
+mod matrix;
 mod names;
 mod node;
 mod outdent;
@@ -27,6 +29,7 @@ mod paths;
 mod runs_on;
 mod salvage;
 mod single;
+mod site;
 mod stage;
 mod stage_files;
 mod stage_list;
@@ -43,16 +46,19 @@ pub use baselines::{BASELINES, Baselines};
 pub(crate) use definition::Definer;
 pub use definition::Definition;
 pub use load::{Loaded, Options, load};
+pub(crate) use matrix::MOST_ITEMS;
 pub use single::GateFile;
+pub(crate) use step_labels::item_labels;
 
 pub use args::{Args, OpenArg};
 pub use node::{
-    Body, Gate, PartId, PartOutput, PlanAssertion, PlanNode, PlanPart, PlanStage, Retry, StageId, StepPlan, Work,
+    Body, Each, Gate, PartId, PartOutput, PlanAssertion, PlanNode, PlanPart, PlanStage, Retry, StageId, StepPlan, Work,
     decode_rendered,
 };
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
@@ -71,6 +77,8 @@ pub struct Plan {
     pub(crate) vars: IndexMap<String, serde_json::Value>,
     pub(crate) spelled: Arc<Spelled>,
     pub(crate) env: Vec<(String, Template)>,
+    /// The limit for all stages together.
+    pub(crate) timeout: Option<Duration>,
     pub(crate) pools: Vec<(String, u32)>,
     pub(crate) runners: Vec<String>,
     pub(crate) stages: Vec<PlanStage>,
@@ -130,6 +138,11 @@ impl Plan {
     /// The pipeline's own `env:`, for every step.
     pub fn env(&self) -> &[(String, Template)] {
         &self.env
+    }
+
+    /// The limit for all stages together; what runs always has none.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout
     }
 
     /// Pools by index: name and number of places.

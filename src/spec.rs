@@ -3,6 +3,7 @@
 mod baselines;
 mod common;
 mod declaration;
+mod each;
 mod editor;
 mod gate;
 mod part;
@@ -15,6 +16,7 @@ mod stage;
 pub use baselines::{BaselineSpec, BaselinesSpec};
 pub use common::{Any, EnvText, MAX_NAME, StageNames, When, name_problem};
 pub use declaration::{DeclarationSpec, TypeSpec};
+pub use each::{ForEach, MatrixSpec};
 pub use gate::{AssertionKeys, GateSpec, RetryOn, RetrySpec, SeveritySpec, UseSpec};
 pub use part::PartSpec;
 pub use pipeline::{ClusterSpec, PipelineSpec, ProfileSpec};

@@ -140,7 +140,7 @@ impl Assertion for Events {
 
 impl Events {
     fn namespace<'a>(&'a self, cx: &'a Context) -> &'a str {
-        self.namespace.as_deref().unwrap_or_else(|| cx.world.cluster.namespace())
+        self.namespace.as_deref().unwrap_or_else(|| cx.namespace())
     }
 
     /// The span of time; without an end it lasts until now.

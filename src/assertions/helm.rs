@@ -82,7 +82,7 @@ impl Assertion for Helm {
     }
 
     async fn watch(&self, cx: &Context) -> Result<Box<dyn Watch>, Fault> {
-        let namespace = cx.world.cluster.namespace_or(self.namespace.as_deref())?;
+        let namespace = cx.namespace_or(self.namespace.as_deref())?;
         let objects = cx.unless_cancelled(cx.world.cluster.objects(&secrets(), Some(namespace))).await??;
         Ok(Box::new(Changes::of(vec![objects])))
     }
@@ -122,7 +122,7 @@ impl Assertion for Helm {
 
 impl Helm {
     async fn record(&self, cx: &Context) -> Result<Option<Record>, Fault> {
-        let namespace = cx.world.cluster.namespace_or(self.namespace.as_deref())?;
+        let namespace = cx.namespace_or(self.namespace.as_deref())?;
         let objects = cx.unless_cancelled(cx.world.cluster.objects(&secrets(), Some(namespace))).await??;
         let secrets = current(&objects)?;
         let mut revisions: Vec<(Revision, usize)> = secrets

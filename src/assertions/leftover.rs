@@ -118,7 +118,7 @@ impl Assertion for Leftover {
     }
 
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
-        let namespace = self.namespace.as_deref().unwrap_or_else(|| cx.world.cluster.namespace());
+        let namespace = self.namespace.as_deref().unwrap_or_else(|| cx.namespace());
         let selector = self.selector.as_ref().map(ToString::to_string);
         let query = LeftoverQuery {
             namespace: (namespace != "*").then_some(namespace),

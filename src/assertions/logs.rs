@@ -160,7 +160,7 @@ impl Assertion for Logs {
 
 impl Logs {
     fn namespace<'a>(&'a self, cx: &'a Context) -> &'a str {
-        self.namespace.as_deref().unwrap_or_else(|| cx.world.cluster.namespace())
+        self.namespace.as_deref().unwrap_or_else(|| cx.namespace())
     }
 
     fn target(&self) -> PodTarget {

@@ -113,7 +113,7 @@ impl Pods {
     }
 
     fn namespace<'a>(&'a self, cx: &'a Context) -> &'a str {
-        self.namespace.as_deref().unwrap_or_else(|| cx.world.cluster.namespace())
+        self.namespace.as_deref().unwrap_or_else(|| cx.namespace())
     }
 }
 

@@ -141,7 +141,7 @@ impl Policy {
                 .extend(rendered.into_iter().map(|manifest| Object { place: place(&manifest, &cx.project), manifest }));
         }
         if let Some(chart) = &self.chart {
-            let rendered = cx.render_chart(chart, cx.world.cluster.namespace()).await;
+            let rendered = cx.render_chart(chart, cx.namespace()).await;
             let text = rendered.map_err(Undone::into_fault)?;
             cx.evidence.keep("rendered.yaml", &text);
             objects.extend(of_chart(&text, &chart.path.0)?);

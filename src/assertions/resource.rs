@@ -146,7 +146,7 @@ impl Resource {
         let namespace = match self.namespace.as_deref() {
             namespace if !kind.namespaced || namespace == Some("*") => None,
             Some(namespace) => Some(namespace),
-            None => Some(cluster.namespace()),
+            None => Some(cx.namespace()),
         };
         match cluster.objects(&kind.resource, namespace).await {
             Ok(objects) => Ok(Ok((kind, objects))),

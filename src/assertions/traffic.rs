@@ -232,7 +232,7 @@ async fn around(outputs: &Outputs, cx: &Context) -> Vec<String> {
     if named.is_none() && cluster.settings().contexts.is_empty() {
         return Vec::new();
     }
-    let namespace = named.unwrap_or_else(|| cluster.namespace());
+    let namespace = named.unwrap_or_else(|| cx.namespace());
     let mut lines = cluster.happened(namespace, at - BEFORE, at + AFTER).await;
     lines.truncate(EVENTS);
     finding_lines(lines.iter().map(String::as_str), cx)

@@ -153,7 +153,10 @@ pub(super) struct Run {
     /// Everything up to this stage, by name or number
     #[arg(long, value_name = "STAGE", conflicts_with = "stages")]
     pub until: Option<String>,
-    /// With --stage or --until: run the pipeline's own `finally` steps, too
+    /// Only this step, as `stage.step`, with all that it needs; may be given several times
+    #[arg(long = "step", value_name = "STEP", conflicts_with_all = ["stages", "until"])]
+    pub steps: Vec<String>,
+    /// With --stage, --until or --step: run the pipeline's own `finally` steps, too
     #[arg(long)]
     pub finally: bool,
     /// Steps that run at once [default: number of cores]

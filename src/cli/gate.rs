@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
             jobs: 1,
             threads: 0,
             mode: Mode::Normal,
-            selection: Selection::of(&plan, &[], None, false).map_err(|unknown| Fault::invalid(unknown.to_string()))?,
+            selection: Selection::all(&plan),
             grace: GRACE,
             env,
             origin: engine::Origin::default(),

@@ -20,7 +20,7 @@ use super::args::{Args, Run};
 use super::{aftermath, clean, find, out, record};
 use crate::drivers::lock::{self, Lock};
 use crate::drivers::{World, vault};
-use crate::engine::{self, Mode, Past, Selection};
+use crate::engine::{self, Mode, Past, Selection, Wanted};
 use crate::exit_code::Exit;
 use crate::mask::{MIN_LENGTH, Masker, SecretText};
 use crate::outcome::{Fault, FaultKind};
@@ -184,7 +184,8 @@ fn selection(plan: &Plan, run: &Run) -> Result<Selection, Fault> {
     };
     let stages: Vec<String> = run.stages.iter().map(named).collect();
     let until = run.until.as_ref().map(named);
-    Selection::of(plan, &stages, until.as_deref(), run.finally).map_err(|unknown| {
+    let (until, steps, finally) = (until.as_deref(), run.steps.as_slice(), run.finally);
+    Selection::of(plan, &Wanted { stages: &stages, until, steps, finally }).map_err(|unknown| {
         let fault = Fault::invalid(unknown.to_string());
         match unknown.help {
             Some(help) => fault.help(help),

@@ -24,12 +24,14 @@ use crate::units::TimeSpan;
 use super::cache::Cache;
 use super::ending::{Ending, as_failure, not_again, timed_out};
 use super::env;
+use super::fan_out;
 use super::fingerprint::{self, Made};
+use super::limit::{self, Limit};
 use super::node_event::{EventSink, NodeEvent};
 use super::notice::NoticeSender;
 use super::outputs::{self, OutputFolder};
 use super::record::NodeFiles;
-use super::scope::View;
+use super::scope::{self, View};
 use super::settle;
 use super::watched::{Cut, STOP_LIMIT, Watched};
 
@@ -54,6 +56,8 @@ pub(crate) struct Job {
     pub cached: bool,
     /// Cancelled when the run has failed: no further attempt begins then.
     pub failing: CancellationToken,
+    /// The limit of the part, stage or run around it.
+    pub limit: Option<Limit>,
     /// A gate that is looked at once, and only warns.
     pub only_looks: bool,
 }
@@ -75,8 +79,13 @@ impl Job {
             let plan = Arc::clone(&self.plan);
             let node = plan.node(self.node);
             let interrupts = expr::interrupts();
-            let caught = AssertUnwindSafe(self.ending(node)).catch_unwind().await;
+            let (limit, cancel) = (self.limit.take(), self.cx.signals.cancel.clone());
+            let work = AssertUnwindSafe(self.ending(node)).catch_unwind();
+            let (caught, reached) = limit::around(limit, &cancel, work).await;
             let mut ending = caught.unwrap_or_else(|panic| Ending::errored(broke(&node.outline.kind, panic.as_ref())));
+            if let Some(limit) = reached.filter(|_| ending.state != State::Passed) {
+                ending = limit.ending(ending);
+            }
             let errored = ending.state == State::Errored;
             if errored && interrupts != expr::interrupts() && self.is_cancelled_soon().await {
                 ending = Ending::of(State::Cancelled);
@@ -92,6 +101,9 @@ impl Job {
     }
 
     async fn ending(&mut self, node: &PlanNode) -> Ending {
+        if let (Work::Step(step), Some(each)) = (&node.work, &node.each) {
+            return Box::pin(fan_out::each(self, node, step, each)).await;
+        }
         if let Err(fault) = self.make_ready(node) {
             return Ending::errored(fault);
         }
@@ -117,6 +129,20 @@ impl Job {
         };
         ending.fingerprint = ending.fingerprint.filter(|_| ending.state == State::Passed);
         ending
+    }
+
+    /// The step's work with the values that it has now, without a fingerprint.
+    pub(super) async fn once(mut self, node: &PlanNode, step: &StepPlan) -> Ending {
+        if let Err(fault) = self.make_ready(node) {
+            return Ending::errored(fault);
+        }
+        match &step.body {
+            Body::Ready(body) => self.attempts(node, step, body.as_ref()).await,
+            Body::Template(written) => match self.render(step, written) {
+                Ok((_, body)) => self.attempts(node, step, body.as_ref()).await,
+                Err(fault) => Ending::errored(fault),
+            },
+        }
     }
 
     /// Runs it, unless what it makes is there already.
@@ -207,6 +233,11 @@ impl Job {
             if last || invalid || !ending.state.is_bad() || !is_retried(node.retry.on, &ending) {
                 return ending;
             }
+            match self.is_worth_another(node, &ending, attempt) {
+                Ok(true) => {}
+                Ok(false) => return ending,
+                Err(fault) => return Ending::errored(fault),
+            }
             if self.failing.is_cancelled() {
                 return Ending::failed(not_again(as_failure(ending)));
             }
@@ -224,6 +255,22 @@ impl Job {
             attempt += 1;
             self.events.take(NodeEvent::Again(self.node, attempt));
         }
+    }
+
+    /// Whether the condition of `retry:` holds for how an attempt ended.
+    fn is_worth_another(&self, node: &PlanNode, ending: &Ending, attempt: u32) -> Result<bool, Fault> {
+        let Some(when) = &node.retry_when else { return Ok(true) };
+        let failure = ending.failure.as_ref().map(|failure| failure.summary.as_str());
+        let fault = ending.fault.as_ref().map(|fault| fault.message.as_str());
+        let outcome = serde_json::json!({
+            "state": ending.state,
+            "message": failure.or(fault).unwrap_or_default(),
+            "timed_out": matches!(ending.because, Some(Because::TimedOut { .. })),
+            "attempt": attempt,
+        });
+        let mut scope = expr::Scope::clone(&self.view.full);
+        scope.roots.insert("outcome".to_owned(), outcome);
+        scope::holds(when, &scope)
     }
 
     /// One attempt, and whether the step came up in it.

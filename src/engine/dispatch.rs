@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::drivers::clock;
 use crate::event::{Because, Event, FORMAT_VERSION, Kept, NodeId, Ran, Record, Role, State, run_time};
 use crate::kind::Covered;
 use crate::outcome::{Fault, Verdict};
@@ -67,6 +68,10 @@ struct Dispatch {
     dropped: Vec<JoinHandle<()>>,
     begun: Instant,
     stage_begun: Vec<Option<Instant>>,
+    /// When the time of the run, of each stage and of each part began, as [`clock`] counts.
+    run_limit: Instant,
+    stage_limit: Vec<Option<Instant>>,
+    part_begun: Vec<Option<Instant>>,
     interrupts: u32,
     first_fault: Option<(State, Option<Fault>)>,
     /// A node has done something.
@@ -106,6 +111,9 @@ impl Dispatch {
             common: Common::new(&options, &parts, outputs),
             kept,
             stage_begun: vec![None; parts.plan.stages().len()],
+            run_limit: clock::now(),
+            stage_limit: vec![None; parts.plan.stages().len()],
+            part_begun: vec![None; parts.plan.parts().len()],
             home: Handle::current(),
             crew: Crew::new(options.threads),
             options,

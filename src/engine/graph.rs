@@ -103,6 +103,9 @@ impl Graph {
                 .collect(),
             pools: plan.pools().iter().map(|(_, places)| (*places).max(1)).collect(),
         };
+        for (index, id) in (0..).map(NodeId).take(graph.nodes.len()).enumerate() {
+            graph.nodes[index].left_out = !selection.has_node(id);
+        }
         for (index, node) in plan.nodes().iter().enumerate() {
             graph.order_node(plan, index, node);
         }

@@ -10,8 +10,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
+use crate::drivers::cluster::refuse_system_namespace;
 use crate::event::{NodeId, Ran, Role, State};
-use crate::expr::{Expr, Scope, Spelled};
+use crate::expr::{Expr, Scope, Spelled, Template};
 use crate::mask::SecretText;
 use crate::outcome::{Fault, Outputs};
 use crate::plan::{Body, PartId, Plan, PlanNode, StageId, Work};
@@ -27,6 +28,8 @@ pub(crate) struct Ground {
     pub full: Arc<Scope>,
     /// For what kinds evaluate themselves: without secrets.
     pub plain: Arc<Scope>,
+    /// Its own namespace, if it has one.
+    pub namespace: Option<Arc<str>>,
 }
 
 /// What one node may know.
@@ -187,7 +190,8 @@ impl Known {
         if plan.parts().iter().any(|part| part.outputs.iter().any(|output| output.secret)) {
             plain.roots.insert("stages".to_owned(), self.behind(plan, stage, Shown::Plain));
         }
-        Ok(Ground { env: Arc::new(env), full: Arc::new(scope), plain: Arc::new(plain) })
+        let namespace = namespace(written.namespace.as_ref(), &scope)?;
+        Ok(Ground { env: Arc::new(env), full: Arc::new(scope), plain: Arc::new(plain), namespace })
     }
 
     /// The stages that this one needs (a reference to another stage makes it a need), with their steps; for one that
@@ -259,6 +263,12 @@ impl Known {
                 scope.roots.insert("item".to_owned(), item.value.clone());
                 scope.spell("item", &item.spelled);
             }
+            if let (Role::OnFailure | Role::Finally, Some(Value::Object(run))) = (node.role, scope.roots.get_mut("run"))
+            {
+                let (result, failed) = self.result(plan);
+                run.insert("result".to_owned(), result.into());
+                run.insert("failed_step".to_owned(), failed.into());
+            }
             Arc::new(scope)
         };
         View {
@@ -282,6 +292,18 @@ impl Known {
             found.insert(step.clone(), whole);
         }
         found
+    }
+
+    /// How the run went so far, and the first node that did not end well; empty where there is none.
+    fn result<'p>(&self, plan: &'p Plan) -> (&'static str, &'p str) {
+        let counts = |(state, node): (&State, &PlanNode)| state.is_bad() && !node.continue_on_error;
+        let bad = self.states.iter().zip(plan.nodes()).position(counts);
+        let name = bad.map_or("", |index| plan.nodes()[index].outline.name.as_str());
+        match bad {
+            Some(_) => ("failed", name),
+            None if self.states.contains(&State::Cancelled) => ("cancelled", name),
+            None => ("passed", name),
+        }
     }
 
     fn visible(&self, plan: &Plan, node: &PlanNode) -> Vec<NodeId> {
@@ -325,6 +347,17 @@ impl Known {
     }
 }
 
+/// A namespace as it is rendered.
+///
+/// # Errors
+/// A fault of kind invalid where it cannot be rendered or is not a name, and of kind environment for one of the system's.
+pub(super) fn namespace(written: Option<&Template>, scope: &Scope) -> Result<Option<Arc<str>>, Fault> {
+    let Some(written) = written else { return Ok(None) };
+    let name = written.text(scope).map_err(|error| error.into_fault(format_args!("namespace")))?;
+    refuse_system_namespace(&name)?;
+    Ok(Some(name.into()))
+}
+
 /// The stages in which parts with outputs are used.
 fn lasting(plan: &Plan) -> Vec<bool> {
     let mut lasting = vec![false; plan.stages().len()];
@@ -341,6 +374,8 @@ fn now() -> Duration {
 /// Whether anything of a node is evaluated when its turn comes.
 fn waits_for_the_run(node: &PlanNode) -> bool {
     node.when.is_some()
+        || node.each.is_some()
+        || node.retry_when.is_some()
         || env::is_templated(&node.env)
         || match &node.work {
             Work::Gate(_) => true,

@@ -142,6 +142,8 @@ pub struct Context {
     pub executor: Arc<dyn Executor>,
     /// How long the thread that a step begins on may be held for it: nobody else has work for that thread then.
     pub patience: Duration,
+    /// The namespace for what names none, where a stage or a part has one of its own.
+    pub namespace: Option<Arc<str>>,
     /// What a wait of this attempt goes by.
     pub waits: Waits,
     /// Signals.
@@ -188,6 +190,19 @@ impl Context {
         // a second call changes nothing: the covered steps may have read the first outputs
         let _ = self.signals.up_outputs.set(outputs);
         self.up();
+    }
+
+    /// The namespace for what names none: that of the part or stage, else the pipeline's.
+    pub fn namespace(&self) -> &str {
+        self.namespace.as_deref().unwrap_or_else(|| self.world.cluster.namespace())
+    }
+
+    /// `named`, or the namespace for what names none.
+    ///
+    /// # Errors
+    /// [`Fault`] of kind environment when it is one of the system's.
+    pub fn namespace_or<'a>(&'a self, named: Option<&'a str>) -> Result<&'a str, Fault> {
+        self.world.cluster.namespace_or(Some(named.unwrap_or_else(|| self.namespace())))
     }
 
     /// Writes a line to the step's log.

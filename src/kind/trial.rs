@@ -60,6 +60,7 @@ impl Trial {
             ran: Arc::default(),
             executor: Arc::new(ThisMachine),
             patience: Duration::ZERO,
+            namespace: None,
             waits: super::Waits::default(),
             signals: Signals {
                 cancel: token(),

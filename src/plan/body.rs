@@ -12,7 +12,7 @@ use super::node::Body;
 use crate::document::{Entry, Found as Fit, Node, Shape, Value};
 use crate::expr::{Scope, Template};
 use crate::kind::{CheckContext, Kind, Registry};
-use crate::spec::{Any, AssertionKeys, EnvText, GateSpec, PartSpec, StepKeys, UseSpec};
+use crate::spec::{Any, AssertionKeys, EnvText, GateSpec, PartSpec, StepKeys, UseSpec, When};
 
 /// The shapes of all kinds and of the keys beside them, each made once, on its first use.
 pub(super) struct Shapes {
@@ -25,6 +25,7 @@ pub(super) struct Shapes {
     /// Of a value that can be anything, and of one that may carry a secret.
     pub any: Arc<Shape>,
     pub secret_text: Arc<Shape>,
+    pub condition: Arc<Shape>,
     /// Steps and assertions may share a name.
     kinds: HashMap<(TypeId, &'static str), Arc<Shape>>,
 }
@@ -40,6 +41,7 @@ impl Shapes {
             part_keys: Arc::new(Shape::of::<PartSpec>()),
             any: Arc::new(Shape::of::<Any>()),
             secret_text: Arc::new(Shape::of::<EnvText>()),
+            condition: Arc::new(Shape::of::<When>()),
             kinds: HashMap::new(),
         }
     }

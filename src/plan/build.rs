@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::{IndexMap, IndexSet};
 
@@ -231,6 +232,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         vars,
         spelled,
         env: outer.env,
+        timeout: spec.timeout.map(|time| time.0),
         pools,
         runners,
         stages: parts.stages,
@@ -293,6 +295,8 @@ pub(super) struct Built {
     pub parts: Vec<PlanPart>,
     pub when: Option<crate::expr::Expr>,
     pub env: Vec<(String, crate::expr::Template)>,
+    pub timeout: Option<Duration>,
+    pub namespace: Option<crate::expr::Template>,
     /// Other stages that its expressions refer to.
     pub refers: Vec<(usize, Span)>,
     /// Other stages that single steps of it wait for.
@@ -328,20 +332,20 @@ impl Parts {
         self.push(name, needs, built, false);
     }
 
-    fn push(&mut self, name: String, needs: Vec<StageId>, built: Built, always: bool) {
+    fn push(&mut self, name: String, needs: Vec<StageId>, mut built: Built, always: bool) {
         use crate::event::NodeId;
         let stage = stage_id(self.stages.len());
         let base = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
         let mut ids = Vec::with_capacity(built.nodes.len());
         self.nodes.reserve_exact(built.nodes.len());
         let first_part = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
-        for mut part in built.parts {
+        for mut part in std::mem::take(&mut built.parts) {
             part.stage = stage;
             part.refers.iter_mut().chain(&mut part.nodes).for_each(|id| id.0 += base);
             part.outer.iter_mut().for_each(|outer| outer.0 += first_part);
             self.parts.push(part);
         }
-        for mut node in built.nodes {
+        for mut node in std::mem::take(&mut built.nodes) {
             ids.push(NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)));
             node.stage = stage;
             node.outline.stage = stage.0;
@@ -355,7 +359,8 @@ impl Parts {
             }
             self.nodes.push(node);
         }
-        self.stages.push(PlanStage { name, needs, always, when: built.when, env: built.env, nodes: ids });
+        let Built { when, env, timeout, namespace, .. } = built;
+        self.stages.push(PlanStage { name, needs, always, when, env, timeout, namespace, nodes: ids });
     }
 
     /// Puts the pipeline's own gate before the stages. Called first of all.
@@ -391,5 +396,5 @@ fn stage_id(index: usize) -> StageId {
 
 /// The site of a node of a stage.
 pub(super) fn site(stage: Option<usize>, role: Option<Role>) -> Site<'static> {
-    Site { stage, role, item: Item::Nothing, params: None, part: None }
+    Site { stage, role, item: Item::Nothing, params: None, part: None, outcome: false }
 }

@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use super::foreign;
 use super::params::Params;
 use super::salvage::LostStages;
+pub(super) use super::site::{Carries, Item, Site, Target};
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::document::Spelled;
 use crate::event::Role;
@@ -66,58 +67,11 @@ pub(super) fn nameless(reference: &str) -> String {
     format!("({reference})")
 }
 
-/// What `item` is where an expression stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Item {
-    /// It has no value: the step has no `for_each`.
-    Nothing,
-    /// Its value is known.
-    Known,
-    /// The items could not be read, which was told.
-    Lost,
-}
-
-/// Where an expression stands, which decides what it may name.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Site<'a> {
-    /// The stage by index; `None` in pipeline.yaml's own parts.
-    pub stage: Option<usize>,
-    /// The role of the node; `None` for the stage's own keys.
-    pub role: Option<Role>,
-    /// What `item` is.
-    pub item: Item,
-    /// Parameters of the gate file or part.
-    pub params: Option<&'a Params>,
-    /// The steps of the part, inside of one: `steps` are those then.
-    pub part: Option<&'a StepNames>,
-}
-
-/// What a reference leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Target {
-    /// A value that is known before the run.
-    Static,
-    /// A value that only the run knows.
-    Dynamic,
-    /// A secret's value.
-    Secret,
-    /// Something of a step of the same stage or part.
-    Step(String, Carries),
-    /// Something of another stage.
-    Stage(usize, Carries),
-    /// What another fault hides, which was told.
-    Lost,
-}
-
-/// Whether a value may be shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Carries {
-    Plain,
-    /// It carries the value of a secret.
-    Secret,
-}
-
 const RUN_FIELDS: [&str; 4] = ["id", "pipeline", "profile", "project"];
+/// What is known of a run once something of it has ended.
+const END_FIELDS: [&str; 2] = ["result", "failed_step"];
+/// What is known of an attempt that did not pass.
+const OUTCOME_FIELDS: [&str; 4] = ["state", "message", "timed_out", "attempt"];
 const STEP_FIELDS: [&str; 2] = ["outputs", "state"];
 
 impl Names {
@@ -135,11 +89,19 @@ impl Names {
             }
             "env" => Ok(Target::Dynamic),
             "run" => {
-                let fields = RUN_FIELDS.map(str::to_owned);
+                let at_the_end = matches!(site.role, Some(Role::OnFailure | Role::Finally));
+                if let Some(name) = field(1).filter(|name| END_FIELDS.contains(name) && !at_the_end) {
+                    let message = format!("`run.{name}` is known only after the steps and the gate");
+                    return Err(Diagnostic::error(Code::UnknownName, span, message)
+                        .help("use it in a step under `on_failure` or `finally`"));
+                }
+                let ends: &[&str] = if at_the_end { &END_FIELDS } else { &[] };
+                let fields: Vec<String> = RUN_FIELDS.iter().chain(ends).map(|name| (*name).to_owned()).collect();
                 Names::known(field(1), Code::UnknownName, "field of `run`", &fields, span).map(|()| Target::Dynamic)
             }
             "item" => match site.item {
                 Item::Known => Ok(Target::Static),
+                Item::Open => Ok(Target::Dynamic),
                 Item::Lost => Ok(Target::Lost),
                 Item::Nothing => {
                     let message = "`item` has a value only in a step with `for_each`";
@@ -161,6 +123,10 @@ impl Names {
                         .help("use `vars.NAME` here"))
                 }
             },
+            "outcome" if site.outcome => {
+                let fields = OUTCOME_FIELDS.map(str::to_owned);
+                Names::known(field(1), Code::UnknownName, "field of `outcome`", &fields, span).map(|()| Target::Dynamic)
+            }
             "self" if cel => Ok(Target::Dynamic),
             "steps" => self.step(site, &path[1..], span),
             "stages" if site.part.is_some() => {
@@ -375,5 +341,6 @@ fn roots(site: Site<'_>, cel: bool) -> Vec<&'static str> {
     add("item", site.item != Item::Nothing);
     add("params", site.params.is_some());
     add("self", cel);
+    add("outcome", site.outcome);
     roots
 }

@@ -40,6 +40,10 @@ pub struct PlanStage {
     pub when: Option<Expr>,
     /// Its own `env:`, for each of its steps.
     pub env: Vec<(String, Template)>,
+    /// The limit for its steps and its gate together.
+    pub timeout: Option<Duration>,
+    /// The namespace for what names none in it.
+    pub namespace: Option<Template>,
     /// Its nodes, in the order of the file; a gate, where there is one, behind the steps.
     pub nodes: Vec<NodeId>,
 }
@@ -78,6 +82,8 @@ pub struct PlanPart {
     pub env: Vec<(String, Template)>,
     /// The limit for all of it.
     pub timeout: Option<Duration>,
+    /// The namespace for what names none in it.
+    pub namespace: Option<Template>,
     /// What the caller sees of it, in terms of the part.
     pub outputs: Vec<PartOutput>,
     /// Nodes of the caller to which `args`, `when` and `env` refer.
@@ -110,6 +116,8 @@ pub struct PlanNode {
     pub step: String,
     /// The value of `item`, with `for_each`.
     pub item: Option<Written>,
+    /// Its items, where only the run knows them: its work is done for each.
+    pub each: Option<Each>,
     /// Nodes of the same stage and role that must have passed before it starts: `needs` and implied edges. A gate
     /// waits for all steps of its stage without being told.
     pub needs: Vec<NodeId>,
@@ -128,6 +136,8 @@ pub struct PlanNode {
     pub tolerate: Tolerate,
     /// How often it is tried.
     pub retry: Retry,
+    /// No further attempt is made when it is false: a condition over `outcome`.
+    pub retry_when: Option<Expr>,
     /// Index into the plan's pools.
     pub pool: Option<usize>,
     /// The runner that its command runs on, as an index into the plan's runners; none is this machine.
@@ -153,8 +163,17 @@ pub struct PlanNode {
 impl PlanNode {
     /// Whether it is a step of a kind that looks at nothing but its body and its environment.
     pub fn is_light(&self) -> bool {
-        matches!(&self.work, Work::Step(step) if step.kind.light)
+        self.each.is_none() && matches!(&self.work, Work::Step(step) if step.kind.light)
     }
+}
+
+/// Items that only the run knows.
+#[derive(Debug, Clone)]
+pub struct Each {
+    /// The list, to be rendered.
+    pub list: Node,
+    /// How many run at once; as many as there are cores where nothing is written.
+    pub max_parallel: Option<u32>,
 }
 
 /// How often a step is tried.

@@ -34,7 +34,8 @@ pub(super) fn check(
         let Ok(index) = u32::try_from(index) else { continue };
         for object in step.body.ready().map(|body| body.writes(project)).unwrap_or_default() {
             let writer = Writer { node: NodeId(index), span: step.span, object };
-            writers.entry(writer.object.key.clone()).or_default().push(writer);
+            let key = format!("{}{}", writer.object.key, own_namespace(node, stages, parts));
+            writers.entry(key).or_default().push(writer);
         }
     }
     let order = Order { stages, nodes };
@@ -54,6 +55,19 @@ pub(super) fn check(
             }
         }
     }
+}
+
+/// Which stage or part gives the node a namespace of its own; nothing where it has the pipeline's.
+fn own_namespace(node: &PlanNode, stages: &[PlanStage], parts: &[PlanPart]) -> String {
+    let mut part = node.part;
+    while let Some(found) = part.and_then(|id| parts.get(id.index())) {
+        if found.namespace.is_some() {
+            return format!(" in {}", found.name);
+        }
+        part = found.outer;
+    }
+    let stage = &stages[node.stage.index()];
+    if stage.namespace.is_some() { format!(" in {}", stage.name) } else { String::new() }
 }
 
 /// Whether the node belongs to a part, or to one in it, that may be skipped.

@@ -10,6 +10,7 @@ use crate::document::{Entry, Format, Formats, Found as Fit, Node, Shape, Value};
 use crate::expr::Scope;
 use crate::spec::name_problem;
 pub(super) use crate::spec::schema::{OPEN_IN_PIPELINE, OPEN_IN_STAGE};
+use crate::units::{Quantity, TimeSpan};
 
 /// Holds a file against its shape. What lies in its steps, gates and values is looked at later.
 pub(super) fn fits(shape: &Shape, node: &Node, open: &[&str], files: &Files, out: &mut Diagnostics) -> bool {
@@ -19,8 +20,11 @@ pub(super) fn fits(shape: &Shape, node: &Node, open: &[&str], files: &Files, out
         refuse_templates(&entry.node, &entry.key, out);
     }
     // `when` is an expression; of all others only the parts can be values.
-    let whole =
-        |entry: &&Entry| open.contains(&entry.key.as_str()) && entry.key != "when" && holds_template(&entry.node);
+    let whole = |entry: &&Entry| {
+        open.contains(&entry.key.as_str())
+            && !matches!(entry.key.as_str(), "when" | "namespace")
+            && holds_template(&entry.node)
+    };
     for entry in node.entries().iter().filter(whole) {
         out.push(whole_template(&entry.key, &entry.node));
     }
@@ -31,7 +35,7 @@ pub(super) fn fits(shape: &Shape, node: &Node, open: &[&str], files: &Files, out
         names: &names,
         sources: &files.sources,
         root: &files.root,
-        site: Site { stage: None, role: None, item: Item::Nothing, params: None, part: None },
+        site: Site { stage: None, role: None, item: Item::Nothing, params: None, part: None, outcome: false },
         statics: &statics,
         of: None,
         baselines: false,
@@ -109,6 +113,11 @@ pub(super) fn env_names(env: Option<&Node>, out: &mut Diagnostics) {
 
 /// The names that pipeline.yaml gives to vars and secrets, its profiles' own keys, and its pools.
 pub(super) fn pipeline_names(node: &Node, out: &mut Diagnostics) {
+    if let Some(timeout) = node.get("timeout").filter(|timeout| is_zero(timeout)) {
+        let message = "`timeout` leaves no time, expected more than 0s";
+        let help = "write how long all stages may take together, such as 30m; without it there is no limit";
+        out.push(Diagnostic::error(Code::InvalidUnit, timeout.span, message).help(help));
+    }
     names(node.get("vars"), "var", out);
     names(node.get("secrets"), "secret", out);
     for profile in node.get("profiles").map(Node::entries).unwrap_or_default() {
@@ -127,6 +136,10 @@ pub(super) fn pipeline_names(node: &Node, out: &mut Diagnostics) {
             );
         }
     }
+}
+
+fn is_zero(node: &Node) -> bool {
+    node.scalar_text().and_then(|text| TimeSpan::parse(&text).ok()).is_some_and(|time| time.0.is_zero())
 }
 
 fn names(node: Option<&Node>, what: &str, out: &mut Diagnostics) {

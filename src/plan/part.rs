@@ -124,6 +124,7 @@ impl Workshop<'_> {
             item: Item::Nothing,
             params: Some(&params),
             part: Some(&file.names),
+            outcome: false,
         };
         let (first_node, index) = (built.nodes.len(), built.parts.len());
         built.parts.push(PlanPart {
@@ -137,6 +138,7 @@ impl Workshop<'_> {
             when: entry.node.get("when").and_then(condition),
             env: Workshop::env(entry.node.get("env")),
             timeout: keys.timeout.map(|time| time.0),
+            namespace: self.namespace(&entry.node, &outside),
             outputs: self.part_outputs(file, site),
             refers: Vec::new(),
             nodes: Vec::new(),

@@ -23,6 +23,7 @@ pub(super) fn pipeline(node: &Node) -> PipelineSpec {
             // A source that counts as one: what is wrong with it was told already.
             decode(node).unwrap_or_else(|_| SecretSource { env: Some(String::new()), ..SecretSource::default() })
         }),
+        timeout: None,
         env: part(node, "env").unwrap_or_default(),
         profiles: part(node, "profiles").unwrap_or_default(),
         pools: part(node, "pools").unwrap_or_default(),
@@ -67,8 +68,21 @@ impl LostStages {
 }
 
 /// The keys of a stage file, for seeing which one was meant.
-const STAGE_KEYS: &[&str] =
-    &["stage", "description", "needs", "when", "env", "steps", "on_failure", "finally", "gate", "name", "runs_on"];
+const STAGE_KEYS: &[&str] = &[
+    "stage",
+    "description",
+    "needs",
+    "when",
+    "timeout",
+    "namespace",
+    "env",
+    "steps",
+    "on_failure",
+    "finally",
+    "gate",
+    "name",
+    "runs_on",
+];
 
 /// The keys of a pipeline file.
 const PIPELINE_KEYS: &[&str] = &[
@@ -78,6 +92,7 @@ const PIPELINE_KEYS: &[&str] = &[
     "cluster",
     "vars",
     "secrets",
+    "timeout",
     "env",
     "profiles",
     "pools",

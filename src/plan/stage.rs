@@ -14,11 +14,12 @@ use super::names::Site;
 use super::node::{PlanNode, StageId};
 use super::step::StepParts;
 use crate::diagnostic::{Code, Diagnostic, closest, did_you_mean};
-use crate::document::{Entry, Node};
+use crate::document::{Entry, Node, decode};
 use crate::event::{NodeId, Role};
 use crate::expr::Expr;
 use crate::source::Span;
 use crate::spec::When;
+use crate::units::TimeSpan;
 
 /// Builds the nodes of one stage.
 pub(super) struct StageBuilder<'w, 'a> {
@@ -126,15 +127,18 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
 
     /// `when` and `env` of the stage itself.
     fn keys(&mut self) {
-        let keys = only(self.node, |entry| matches!(entry.key.as_str(), "when" | "env"));
+        let keys = only(self.node, |entry| matches!(entry.key.as_str(), "when" | "env" | "timeout" | "namespace"));
         let shape = Arc::clone(&self.shop.shapes.step_keys);
         let statics = Arc::clone(&self.shop.statics);
+        let namespace = self.shop.namespace(&keys, &statics);
         let Some(found) = self.shop.inspect(&keys, &shape, Place::new(self.at, &statics)) else {
             return;
         };
         self.built.refers.extend(found.stages);
         self.built.env = Workshop::env(keys.get("env"));
         self.built.when = keys.get("when").and_then(condition);
+        self.built.timeout = keys.get("timeout").and_then(|node| decode::<TimeSpan>(node).ok()).map(|time| time.0);
+        self.built.namespace = namespace;
     }
 
     /// Gives every step its nodes and turns names into edges.

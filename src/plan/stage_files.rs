@@ -85,7 +85,8 @@ impl Reader {
     fn stage(&mut self, reference: &str, node: Arc<Node>, lost: &mut LostStages, files: &Files, out: &mut Diagnostics) {
         if own_keys::fits(&self.shape, &node, OPEN_IN_STAGE, files, out) {
             // The steps are decoded one by one, by their kinds.
-            let keys = only(&node, |entry| !GROUPS.iter().any(|(group, _)| entry.key == *group));
+            let keys =
+                only(&node, |entry| entry.key != "timeout" && !GROUPS.iter().any(|(group, _)| entry.key == *group));
             decode_or_tell::<StageSpec>(&keys, out);
         }
         let written = node.entry("stage").filter(|entry| template_in(&entry.node).is_none());

@@ -9,12 +9,13 @@ use super::definition::{Definer, Definition};
 use super::gate::GATE;
 use super::judge::name_help;
 use super::names::{Item, Site};
-use super::node::{Body, PlanNode, Retry, StepPlan, Work};
+use super::node::{Body, Each, PlanNode, Retry, StepPlan, Work};
 use super::own_keys::template_in;
 use super::salvage::{is_cut_off, is_told, is_torn};
 use super::stage::{UNPLACED, condition};
 use super::statics::static_scope;
-use super::step_labels::labels;
+use super::step_keys::Keys;
+use super::step_labels::{Items, labels};
 use super::step_names::USE;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::document::{Entry, Node, Value, Written};
@@ -94,7 +95,12 @@ impl Workshop<'_> {
         let keys = self.step_keys(at, entry);
         let sound = keys.is_some() && kinds.len() == 1;
         let keys_are_sound = keys.is_some();
-        let (keys, items) = keys.unwrap_or_default();
+        let Keys { keys, items, each } = keys.unwrap_or_default();
+        let each = each.map(|(list, found)| {
+            parts.uses.extend(found.steps);
+            parts.refers.extend(found.stages);
+            Each { list, max_parallel: keys.max_parallel }
+        });
         match kinds.as_slice() {
             [Stands::Kind(kind, _)] => {
                 self.check_during(entry, kind.name, kind.during);
@@ -104,7 +110,10 @@ impl Workshop<'_> {
             [Stands::Part(_)] => self.check_part(entry),
             _ => {}
         }
-        let mut labels = items.as_deref().map(labels).unwrap_or_default().into_iter();
+        let own_pool = keys.max_parallel.filter(|_| each.is_none()).map(|places| self.own_pool(&entry.key, places));
+        let matrix = entry.node.get("for_each").is_some_and(|each| matches!(each.value, Value::Map(_)));
+        let of = if matrix { Items::Matrix } else { Items::List };
+        let mut labels = items.as_deref().map(|items| labels(items, of)).unwrap_or_default().into_iter();
         if let ([Stands::Part(using)], true) = (kinds.as_slice(), keys_are_sound) {
             let labels = labels.collect();
             self.part_step(at, entry, using, &keys, items, labels, built, &mut parts);
@@ -118,7 +127,18 @@ impl Workshop<'_> {
             for stands in &kinds {
                 let node = match stands {
                     Stands::Kind(kind, body) => {
-                        self.one(at, entry, kind, body, &keys, item.clone(), label.clone(), &mut parts)
+                        let node = self.one(
+                            at,
+                            entry,
+                            kind,
+                            body,
+                            &keys,
+                            item.clone(),
+                            label.clone(),
+                            each.is_some(),
+                            &mut parts,
+                        );
+                        node.map(|node| PlanNode { pool: own_pool.or(node.pool), each: each.clone(), ..node })
                     }
                     Stands::Gate(list) => self.gate_step(at, entry, list, &keys, &mut parts),
                     Stands::Part(_) => None,
@@ -128,6 +148,12 @@ impl Workshop<'_> {
         }
         parts.nodes.end = built.nodes.len();
         parts
+    }
+
+    /// A pool for the items of one step.
+    fn own_pool(&mut self, step: &str, places: u32) -> usize {
+        self.pools.push((format!("of {step}"), places.max(1)));
+        self.pools.len() - 1
     }
 
     fn step_name(&mut self, entry: &Entry) {
@@ -220,6 +246,7 @@ impl Workshop<'_> {
         keys: &StepKeys,
         item: Option<Written>,
         label: Option<String>,
+        open: bool,
         parts: &mut StepParts,
     ) -> Option<PlanNode> {
         let role = at.role.unwrap_or(Role::Step);
@@ -230,6 +257,7 @@ impl Workshop<'_> {
         };
         let item_is = match &item {
             Some(_) => Item::Known,
+            None if open => Item::Open,
             None if entry.node.entry("for_each").is_some() => Item::Lost,
             None => Item::Nothing,
         };
@@ -271,6 +299,7 @@ impl Workshop<'_> {
             role,
             step: entry.key.clone(),
             item,
+            each: None,
             needs: Vec::new(),
             after: Vec::new(),
             covers: Vec::new(),
@@ -279,6 +308,7 @@ impl Workshop<'_> {
             timeout: keys.timeout.map(|time| time.0),
             tolerate: keys.tolerate.clone(),
             retry,
+            retry_when: entry.node.get("retry").and_then(|retry| retry.get("when")).and_then(condition),
             pool: place.pool.or(pool),
             runs_on: place.runner,
             artifacts: keys.artifacts.clone(),

@@ -4,19 +4,33 @@ use std::sync::Arc;
 
 use super::body::{Place, only};
 use super::build::Workshop;
+use super::each::RunItems;
 use super::gate::GATE;
 use super::judge::{Found, name_help};
+use super::matrix;
 use super::names::Site;
 use super::own_keys::{env_names, template_in, whole_template};
 use super::step_names::USE;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::document::template::takes_value;
 use crate::document::{Entry, Node, Value, Written};
+use crate::drivers::cluster::refuse_system_namespace;
+use crate::expr::{Scope, Template};
 use crate::kind::StepKind;
-use crate::spec::StepKeys;
+use crate::spec::{ForEach, StepKeys};
 
 /// Keys that are read before any value is known: they name steps and outputs.
 const PLAIN: [&str; 4] = ["needs", "during", "outputs", USE];
+
+/// The common keys of a step, decoded.
+#[derive(Default)]
+pub(super) struct Keys {
+    pub keys: StepKeys,
+    /// The items of `for_each`.
+    pub items: Option<Vec<Written>>,
+    /// The list of items that only the run knows, and what it refers to.
+    pub each: Option<(Node, Found)>,
+}
 
 impl Workshop<'_> {
     pub(super) fn check_during(&mut self, entry: &Entry, kind: &str, able: bool) {
@@ -51,21 +65,25 @@ impl Workshop<'_> {
     }
 
     /// The common keys, decoded, and the items of `for_each`.
-    pub(super) fn step_keys(&mut self, at: Site<'_>, entry: &Entry) -> Option<(StepKeys, Option<Vec<Written>>)> {
+    pub(super) fn step_keys(&mut self, at: Site<'_>, entry: &Entry) -> Option<Keys> {
         let shape = Arc::clone(&self.shapes.step_keys);
         // Most steps have none: nothing is copied, looked at and decoded for them.
         if !entry.node.entries().iter().any(|field| shape.has_key(&field.key)) {
-            return Some((StepKeys::default(), None));
+            return Some(Keys::default());
         }
         env_names(entry.node.get("env"), self.out);
         let plain = self.plain_keys(entry);
-        let fixed = only(&entry.node, |field| {
-            shape.has_key(&field.key)
-                && !matches!(field.key.as_str(), "env" | "when" | "with" | GATE)
-                && (!PLAIN.contains(&field.key.as_str()) || template_in(&field.node).is_none())
-        });
         let statics = Arc::clone(&self.statics);
         let place = Place::new(at, &statics);
+        let run_items = self.run_items(entry, place);
+        let open_each = !matches!(run_items, RunItems::Known);
+        let fixed = only(&entry.node, |field| {
+            shape.has_key(&field.key)
+                && !(open_each && field.key == "for_each")
+                && !matches!(field.key.as_str(), "env" | "when" | "with" | "namespace" | GATE)
+                && (!PLAIN.contains(&field.key.as_str()) || template_in(&field.node).is_none())
+        });
+        let fixed = without_retry_condition(fixed);
         let found = self.inspect(&fixed, &shape, place)?;
         for span in &found.waits {
             let message = "this key must be known before the run: only `vars` can stand in it";
@@ -91,7 +109,9 @@ impl Workshop<'_> {
                     .unwrap_or_else(|| format!("add `pools: {{ {pool}: 1 }}` to pipeline.yaml"));
             self.out.push(Diagnostic::error(Code::UnknownName, span, format!("there is no pool `{pool}`")).help(help));
         }
-        if let Some(each) = entry.node.entry("for_each").filter(|_| keys.for_each.is_none()) {
+        self.check_max_parallel(entry, &keys);
+        self.check_use_keys(entry);
+        if let Some(each) = entry.node.entry("for_each").filter(|_| keys.for_each.is_none() && !open_each) {
             let span = if each.node.value == Value::Null { each.key_span } else { each.node.span };
             self.out.push(
                 Diagnostic::error(Code::WrongType, span, "`for_each` is empty, expected a list of values")
@@ -118,9 +138,61 @@ impl Workshop<'_> {
         if !plain {
             return None;
         }
-        let items = rendered.get("for_each").filter(|_| keys.for_each.is_some()).map(Node::items);
-        let items = items.map(|items| items.iter().map(Written::of).collect());
-        Some((keys, items))
+        let items = match (rendered.get("for_each"), &keys.for_each) {
+            (Some(each), Some(ForEach::List(_))) => Some(each.items().iter().map(Written::of).collect()),
+            (Some(each), Some(ForEach::Matrix(_))) => Some(matrix::items(each, self.out)?),
+            _ => None,
+        };
+        let each = match run_items {
+            RunItems::Known => None,
+            RunItems::Open(list, found) => Some((list, found)),
+            RunItems::Lost => return None,
+        };
+        Some(Keys { keys, items, each })
+    }
+
+    /// A `namespace:`, whose shape was checked; one that is known now must be one that may be touched.
+    pub(super) fn namespace(&mut self, keys: &Node, statics: &Scope) -> Option<Template> {
+        let node = keys.get("namespace")?;
+        let template = Template::parse(&node.scalar_text()?).ok()?;
+        if let Ok(text) = template.text(statics)
+            && let Err(fault) = refuse_system_namespace(&text)
+        {
+            let problem = Diagnostic::error(Code::InvalidName, node.span, fault.message);
+            self.out.push(problem.maybe_help(fault.help));
+        }
+        Some(template)
+    }
+
+    /// What belongs only beside `use`.
+    pub(super) fn check_use_keys(&mut self, entry: &Entry) {
+        if entry.node.get(USE).is_some() {
+            return;
+        }
+        for (key, help) in [
+            ("with", "values of a step's own go into `env`, or under its kind's key"),
+            ("namespace", "write it under the kind's key, such as `kube: { namespace: … }`, or beside `stage:`"),
+        ] {
+            if let Some(field) = entry.node.entry(key) {
+                let message = format!("`{key}` has a meaning only beside `{USE}`");
+                self.out.push(Diagnostic::error(Code::InvalidValue, field.key_span, message).help(help));
+            }
+        }
+    }
+
+    /// That the limit of a `for_each` has one, and no other beside it.
+    fn check_max_parallel(&mut self, entry: &Entry, keys: &StepKeys) {
+        let Some(limit) = entry.node.entry("max_parallel").filter(|_| keys.max_parallel.is_some()) else { return };
+        let has = |key: &str| entry.node.get(key).is_some();
+        let (message, help) = match () {
+            () if !has("for_each") => {
+                ("`max_parallel` has a meaning only beside `for_each`", "add `for_each`, or leave it out")
+            }
+            () if has(USE) => ("`max_parallel` has no meaning beside `use`", "put the steps of the part into a pool"),
+            () if has("pool") => ("`max_parallel` and `pool` both limit how many run", "keep one of them"),
+            () => return,
+        };
+        self.out.push(Diagnostic::error(Code::InvalidValue, limit.key_span, message).help(help));
     }
 
     /// Whether pipeline.yaml has a pool of this name; those of runners have names that no user can write.
@@ -147,12 +219,34 @@ impl Workshop<'_> {
         self.out.len() == before
     }
 
+    /// The condition of `retry:`, which sees how the last attempt ended; what it refers to goes to `found`.
+    fn retry_condition(&mut self, entry: &Entry, place: Place<'_>, found: &mut Found) -> Option<()> {
+        let Some(when) = entry.node.get("retry").and_then(|retry| retry.get("when")) else { return Some(()) };
+        let shape = Arc::clone(&self.shapes.condition);
+        found.add(self.inspect(when, &shape, Place { site: Site { outcome: true, ..place.site }, ..place })?);
+        Some(())
+    }
+
     /// What of its common keys waits for the run, held against its shape.
     pub(super) fn open_keys(&mut self, entry: &Entry, place: Place<'_>) -> Option<Found> {
-        let open = only(&entry.node, |field| matches!(field.key.as_str(), "env" | "when"));
+        let open = only(&entry.node, |field| matches!(field.key.as_str(), "env" | "when" | "namespace"));
         let shape = Arc::clone(&self.shapes.step_keys);
-        if open.entries().is_empty() { Some(Found::default()) } else { self.inspect(&open, &shape, place) }
+        let mut found = if open.entries().is_empty() { Found::default() } else { self.inspect(&open, &shape, place)? };
+        self.retry_condition(entry, place, &mut found)?;
+        Some(found)
     }
+}
+
+/// The keys without what `retry:` evaluates after an attempt.
+fn without_retry_condition(mut keys: Node) -> Node {
+    if let Value::Map(entries) = &mut keys.value {
+        for retry in entries.iter_mut().filter(|entry| entry.key == "retry") {
+            if let Value::Map(own) = &mut retry.node.value {
+                own.retain(|entry| entry.key != "when");
+            }
+        }
+    }
+    keys
 }
 
 /// What is wrong with the name of an output, which a step writes as a line `name=value`.

@@ -7,10 +7,24 @@ use crate::document::Written;
 /// The longest item that is a label, in bytes.
 const LONGEST: usize = 40;
 
+/// The labels of the items of a list.
+pub(crate) fn item_labels(items: &[Written]) -> Vec<String> {
+    labels(items, Items::List)
+}
+
+/// What the items are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Items {
+    /// Values of a list.
+    List,
+    /// Combinations of a matrix.
+    Matrix,
+}
+
 /// The labels of all items: each item's own text where it can be a part of a file name, else its index. Where two items
 /// would have the same label (on a file system that ignores case as well), all have their index.
-pub(super) fn labels(items: &[Written]) -> Vec<String> {
-    let labels: Vec<String> = items.iter().enumerate().map(|(at, item)| label(item, at)).collect();
+pub(super) fn labels(items: &[Written], of: Items) -> Vec<String> {
+    let labels: Vec<String> = items.iter().enumerate().map(|(at, item)| label(item, at, of)).collect();
     let mut seen = HashSet::with_capacity(labels.len());
     if labels.iter().all(|label| seen.insert(label.to_ascii_lowercase())) {
         labels
@@ -19,12 +33,13 @@ pub(super) fn labels(items: &[Written]) -> Vec<String> {
     }
 }
 
-fn label(item: &Written, at: usize) -> String {
+fn label(item: &Written, at: usize, of: Items) -> String {
     let spelling = item.spelled.get(&[]).map(str::to_owned);
     let text = match &item.value {
         serde_json::Value::String(text) => Some(text.clone()),
         serde_json::Value::Number(number) => Some(spelling.unwrap_or_else(|| number.to_string())),
         serde_json::Value::Bool(value) => Some(spelling.unwrap_or_else(|| value.to_string())),
+        serde_json::Value::Object(fields) if of == Items::Matrix => combination(fields, item),
         serde_json::Value::Object(fields) => fields.get("name").and_then(|name| name.as_str()).map(str::to_owned),
         serde_json::Value::Null | serde_json::Value::Array(_) => None,
     };
@@ -35,6 +50,20 @@ fn label(item: &Written, at: usize) -> String {
     text.filter(fits).unwrap_or_else(|| at.to_string())
 }
 
+/// The scalars of a combination of a matrix: `debian-16`.
+fn combination(fields: &serde_json::Map<String, serde_json::Value>, item: &Written) -> Option<String> {
+    let text = |(name, value): (&String, &serde_json::Value)| match value {
+        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::Number(_) | serde_json::Value::Bool(_) => {
+            let spelling = item.spelled.get(std::slice::from_ref(name)).map(str::to_owned);
+            Some(spelling.unwrap_or_else(|| value.to_string()))
+        }
+        _ => None,
+    };
+    let texts: Option<Vec<String>> = fields.iter().map(text).collect();
+    texts.filter(|texts| !texts.is_empty()).map(|texts| texts.join("-"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,7 +71,14 @@ mod tests {
 
     fn of(items: &Value) -> Vec<String> {
         let items = items.as_array().map(Vec::as_slice).unwrap_or_default().iter();
-        labels(&items.map(|value| Written { value: value.clone(), ..Written::default() }).collect::<Vec<_>>())
+        let items: Vec<Written> = items.map(|value| Written { value: value.clone(), ..Written::default() }).collect();
+        labels(&items, Items::List)
+    }
+
+    #[test]
+    fn combinations_are_called_by_all_their_values() {
+        let one = Written { value: json!({"db": 16, "os": "debian"}), ..Written::default() };
+        assert_eq!(labels(&[one], Items::Matrix), ["16-debian"]);
     }
 
     #[test]

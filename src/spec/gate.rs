@@ -101,6 +101,10 @@ pub struct RetrySpec {
     /// only a `failure`.
     #[serde(default)]
     pub on: RetryOn,
+    /// A CEL condition over `outcome`, the end of the last attempt: `state` (`failed` or `errored`), `message`, `timed_out`
+    /// and `attempt`. No further attempt is made when it is false.
+    #[serde(default)]
+    pub when: Option<When>,
     /// The wait never grows past this. `60s`, or `backoff` where that is more, where absent.
     #[serde(default)]
     pub max_backoff: Option<TimeSpan>,

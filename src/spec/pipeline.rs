@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::common::{Any, EnvText};
 use super::runner::RunnerSpec;
 use super::secret::SecretSource;
+use crate::units::TimeSpan;
 
 /// A pipeline file.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -31,6 +32,9 @@ pub struct PipelineSpec {
     /// Where secret values come from; never a literal.
     #[serde(default)]
     pub secrets: IndexMap<String, SecretSource>,
+    /// The limit for all stages together; `on_failure` and `finally` steps have none.
+    #[serde(default)]
+    pub timeout: Option<TimeSpan>,
     /// Environment variables for every step.
     #[serde(default)]
     pub env: IndexMap<String, EnvText>,

@@ -11,7 +11,7 @@ use crate::kind::{Kind, Registry};
 /// Keys of pipeline.yaml in which values can be put.
 pub const OPEN_IN_PIPELINE: &[&str] = &["vars", "env", "profiles", "gate", "finally"];
 /// Keys of a stage file in which values can be put.
-pub const OPEN_IN_STAGE: &[&str] = &["when", "env", "steps", "on_failure", "finally", "gate"];
+pub const OPEN_IN_STAGE: &[&str] = &["when", "namespace", "env", "steps", "on_failure", "finally", "gate"];
 
 /// Keys of a part file in which values can be put.
 pub const OPEN_IN_PART: &[&str] = &["params", "steps", "gate", "outputs"];

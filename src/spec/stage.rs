@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::common::{Any, EnvText, When};
+use super::each::ForEach;
 use super::gate::RetrySpec;
 use crate::kind::Tolerate;
 use crate::units::TimeSpan;
@@ -25,6 +26,12 @@ pub struct StageSpec {
     /// A CEL condition; the stage is skipped when it is false.
     #[serde(default)]
     pub when: Option<When>,
+    /// The limit for its steps and its gate together; `on_failure` and `finally` have none.
+    #[serde(default)]
+    pub timeout: Option<TimeSpan>,
+    /// The namespace for steps and assertions that name none; else the pipeline's. It may use vars and `run.id`.
+    #[serde(default)]
+    pub namespace: Option<String>,
     /// Environment variables for every step of the stage.
     #[serde(default)]
     pub env: IndexMap<String, EnvText>,
@@ -72,9 +79,14 @@ pub struct StepKeys {
     /// Environment variables.
     #[serde(default)]
     pub env: IndexMap<String, EnvText>,
-    /// A list: the step runs once for each, as `item`. May be a `${{ vars.… }}`.
+    /// A list: the step runs once for each, as `item`. May be a `${{ vars.… }}`. Or a matrix, for all combinations of
+    /// several lists: `{ matrix: { os: [a, b], db: [x, y] } }`, with `item.os` and `item.db`.
     #[serde(default)]
-    pub for_each: Option<Vec<Any>>,
+    pub for_each: Option<ForEach>,
+    /// With `for_each`: how many of its items run at once.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 10000))]
+    pub max_parallel: Option<u32>,
     /// A pool of pipeline.yaml that limits how many run at once.
     #[serde(default)]
     pub pool: Option<String>,
@@ -119,6 +131,9 @@ pub struct StepKeys {
     /// where the parameter is declared with `type: secret`.
     #[serde(default)]
     pub with: IndexMap<String, Any>,
+    /// With `use`: the namespace for the part's steps and assertions that name none.
+    #[serde(default)]
+    pub namespace: Option<String>,
     /// In the place of a kind: assertions that must hold before the steps that need this one start. It sees the outputs
     /// of the steps that it needs, and takes no place of `--jobs`.
     #[serde(default)]

@@ -60,7 +60,7 @@ impl Step for Ask {
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
         let masker = self.masker(cx);
         let begun = Instant::now();
-        let namespace = cx.world.cluster.namespace_or(self.namespace.as_deref())?.to_owned();
+        let namespace = cx.namespace_or(self.namespace.as_deref())?.to_owned();
         let call = cx.call();
         let question = self.question(cx, &namespace, &masker).await?;
         cx.evidence.keep("question.txt", &masker.mask(&question.text));

@@ -146,7 +146,7 @@ fn released<'a>(verb: &Verb<'a>, cx: &'a Context) -> Result<Option<(&'a str, &'a
         Verb::Test(spec) => (&spec.release, &spec.namespace),
         Verb::Uninstall(spec) => (&spec.release, &spec.namespace),
     };
-    Ok(Some((release, cx.world.cluster.namespace_or(namespace.as_deref())?)))
+    Ok(Some((release, cx.namespace_or(namespace.as_deref())?)))
 }
 
 fn recorded(release: &Release) -> Outputs {
@@ -161,7 +161,7 @@ fn recorded(release: &Release) -> Outputs {
 }
 
 async fn rendered(spec: &TemplateSpec, cx: &Context, call: &Call<'_>) -> Result<Outputs, Undone> {
-    let namespace = spec.namespace.as_deref().unwrap_or_else(|| cx.world.cluster.namespace());
+    let namespace = spec.namespace.as_deref().unwrap_or_else(|| cx.namespace());
     let own = spec.chart.trim_end_matches('/').rsplit('/').next().unwrap_or("release");
     let release = spec.release.as_deref().unwrap_or(own);
     let target = Target {

@@ -221,7 +221,7 @@ impl Step for Kube {
             return Err(Fault::invalid(message).help(help));
         };
         let cluster = &*cx.world.cluster;
-        let namespace = cluster.namespace_or(self.namespace.as_deref())?;
+        let namespace = cx.namespace_or(self.namespace.as_deref())?;
         // Before anything else, so that a credential plugin that hangs ends with the attempt.
         cx.unless_cancelled(cluster.client()).await??;
         verb.run(&On { cx, cluster, namespace }).await

@@ -100,7 +100,7 @@ impl Step for Pod {
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
         let cluster = &*cx.world.cluster;
-        let namespace = cluster.namespace_or(self.namespace.as_deref())?;
+        let namespace = cx.namespace_or(self.namespace.as_deref())?;
         // before anything else, so that a credential plugin that hangs ends with the attempt
         cx.unless_cancelled(cluster.client()).await??;
         let wanted = self.job(cx, namespace);

@@ -108,3 +108,87 @@ fn a_gate_file_takes_values_of_the_run() {
     );
     project.run(&["run"]).ends(0, &["a.gate"]);
 }
+
+#[test]
+fn a_matrix_runs_every_combination_and_no_more_at_once_than_is_asked_for() {
+    let project = project(
+        "  test:\n    for_each: { matrix: { os: [deb, alp], db: [15, 16] }, exclude: [{ os: alp, db: 16 }] }\n    max_parallel: 1\n    \
+         env: { OS: '${{ item.os }}', DB: '${{ item.db }}' }\n    \
+         shell: { run: 'test ! -e busy && touch busy && echo \"$OS-$DB\" >> all && rm busy' }\n",
+    );
+    project.run(&["run", "--jobs", "4"]).ends(0, &["a.test[deb-15]", "a.test[deb-16]", "a.test[alp-15]"]);
+    assert_eq!(project.read("all").lines().count(), 3);
+}
+
+#[test]
+fn a_stage_a_part_and_the_run_have_limits_of_their_own() {
+    let slow = "parts:\n  slow: { steps: { nap: { shell: { run: 'sleep 60' } } } }\n";
+    let stage = |keys: &str, step: &str| {
+        format!("stage: a\n{keys}steps:\n  first: {{ shell: {{ run: 'true' }} }}\n  nap: {step}\n")
+    };
+    for (head, keys, step, words) in [
+        ("", "timeout: 1s\n", "{ shell: { run: 'sleep 60' } }", "timed out: the stage `a` took longer than 1s"),
+        ("timeout: 1s\n", "", "{ shell: { run: 'sleep 60' } }", "timed out: the run took longer than 1s"),
+        ("", "", "{ use: slow, timeout: 1s }", "timed out: the part `nap` took longer than 1s"),
+    ] {
+        let project = Project::headed(&format!("{slow}{head}"), &[("a.yaml", &stage(keys, step))]);
+        project.run(&["run"]).ends(1, &[words]);
+    }
+}
+
+#[test]
+fn a_step_runs_alone_with_what_it_needs() {
+    let project = project(
+        "  one: { shell: { run: 'touch one' } }\n  two: { needs: [one], shell: { run: 'touch two' } }\n  \
+         three: { needs: [two], shell: { run: 'touch three' } }\n  other: { shell: { run: 'touch other' } }\n\
+         gate:\n  - file: { path: three }\nfinally:\n  end: { shell: { run: 'touch end' } }\n",
+    );
+    project.run(&["run", "--step", "a.two"]).ends(0, &["a.one", "a.two"]);
+    let made = |name: &str| project.path().join(name).exists();
+    assert_eq!([made("one"), made("two"), made("three"), made("other"), made("end")], [true, true, false, false, true]);
+    project.run(&["run", "--step", "a.tow"]).ends(2, &["there is no step \"a.tow\" in this pipeline", "a.two"]);
+}
+
+#[test]
+fn a_step_runs_for_each_item_that_an_earlier_step_found() {
+    let project = project(
+        "  find: { shell: { run: 'echo \"list=$(cat list)\" >> \"$PIPELINE_OUTPUT\"' }, outputs: [list] }\n  \
+         each:\n    for_each: '${{ steps.find.outputs.list == \"\" ? 7 : steps.find.outputs.list.split(\",\") }}'\n    \
+         max_parallel: 2\n    env: { NAME: '${{ item }}' }\n    \
+         shell: { run: 'echo \"hello $NAME\"; echo \"who=$NAME\" >> \"$PIPELINE_OUTPUT\"; test \"$NAME\" != Eve' }\n    outputs: [who]\n  \
+         all: { env: { ALL: '${{ steps.each.outputs.who }}' }, shell: { run: 'printf \"$ALL\" > all' } }\n",
+    );
+    project.write("list", "Ada,Bob");
+    project.run(&["run"]).ends(0, &["a.each"]);
+    assert_eq!(project.read("all"), "[\"Ada\",\"Bob\"]");
+    project.write("list", "Ada,Eve");
+    project.run(&["run"]).ends(1, &["1 of 2 items failed: Eve: "]);
+    project.write("list", "");
+    project.run(&["run"]).ends(1, &["for_each: this is `7`, expected a list"]);
+}
+
+#[test]
+fn steps_at_the_end_know_how_the_run_went() {
+    let end = "on_failure:\n  tell: { env: { F: '${{ run.failed_step }}' }, shell: { run: 'printf \"$F\" > told' } }\nfinally:\n  \
+        end: { env: { R: '${{ run.result }} ${{ run.failed_step }}' }, shell: { run: 'printf \"$R\" > end' } }\n";
+    let project = project(&format!("  one: {{ shell: {{ run: 'false' }} }}\n{end}"));
+    project.run(&["run"]).ends(1, &[]);
+    assert_eq!((project.read("told"), project.read("end")), ("a.one".to_owned(), "failed a.one".to_owned()));
+    project.write("a.yaml", &format!("stage: a\nsteps:\n  one: {{ shell: {{ run: 'true' }} }}\n{end}"));
+    project.run(&["run"]).ends(0, &[]);
+    assert_eq!(project.read("end"), "passed ");
+    project.write("a.yaml", "stage: a\nsteps:\n  one: { when: 'run.result == \"passed\"', shell: { run: 'true' } }\n");
+    project.run(&["check"]).ends(2, &["`run.result` is known only after the steps and the gate"]);
+}
+
+#[test]
+fn a_step_is_tried_again_only_for_an_outcome_that_is_worth_it() {
+    let project = project(
+        "  one:\n    retry: { attempts: 3, backoff: 10ms, when: 'outcome.attempt < 2 && !outcome.timed_out && outcome.state == \"failed\"' }\n    \
+         shell: { run: 'echo x >> tried; false' }\n",
+    );
+    project.run(&["run"]).ends(1, &[]);
+    assert_eq!(project.read("tried").lines().count(), 2);
+    project.write("a.yaml", "stage: a\nsteps:\n  one: { retry: { attempts: 3, when: outcome.code == 1 }, shell: { run: 'false' } }\n  two: { when: outcome.attempt == 1, shell: { run: 'true' } }\n");
+    project.run(&["check"]).ends(2, &["there is no field of `outcome` `code`", "expressions know no `outcome`"]);
+}

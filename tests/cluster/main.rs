@@ -22,6 +22,7 @@ mod kube_room;
 mod leftover;
 mod logs;
 mod mutations;
+mod namespaces;
 mod node;
 mod ownership;
 mod pod;

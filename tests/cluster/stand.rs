@@ -144,6 +144,7 @@ fn context_of(world: Arc<World>, kept: Arc<Kept>) -> Context {
         ran: Arc::default(),
         executor: Arc::new(pipeline::drivers::executor::ThisMachine),
         patience: std::time::Duration::ZERO,
+        namespace: None,
         waits: pipeline::kind::Waits::default(),
         signals,
         world,

@@ -92,6 +92,7 @@ impl Project {
             ran: Arc::default(),
             executor: Arc::new(pipeline::drivers::executor::ThisMachine),
             patience: std::time::Duration::ZERO,
+            namespace: None,
             waits: pipeline::kind::Waits::default(),
             signals: Signals {
                 cancel: CancellationToken::new(),

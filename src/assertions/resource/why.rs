@@ -24,7 +24,7 @@ impl Resource {
     /// The namespace that is asked about.
     fn asked<'a>(&'a self, cx: &'a Context) -> &'a str {
         let namespace = self.namespace.as_deref().filter(|it| *it != "*");
-        namespace.unwrap_or_else(|| cx.world.cluster.namespace())
+        namespace.unwrap_or_else(|| cx.namespace())
     }
 
     /// What explains that the objects are not as expected.

@@ -141,7 +141,7 @@ pub async fn objects(body: &Secrets, cx: &Context) -> Result<Place, Fault> {
         }
         None => {
             let mut known = known::namespaces(&cx.scope);
-            known.insert(cluster.namespace().to_owned());
+            known.insert(cx.namespace().to_owned());
             known.into_iter().collect()
         }
     };

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::drivers::executor::{Assignment, Executor};
+use crate::drivers::clock;
 use crate::event::{Anew, Because, Event, Kept, NodeId, Role, State};
 use crate::kind::{Context, Signals, Waits};
 use crate::outcome::Fault;
@@ -15,6 +16,7 @@ use crate::plan::StageId;
 
 use super::super::attempt::Job;
 use super::super::ending::Ending;
+use super::super::limit::Limit;
 use super::super::scheduler::{End, Order};
 use super::super::scope::{self, Ground};
 use super::{Dispatch, Running};
@@ -145,6 +147,28 @@ impl Dispatch {
         }
     }
 
+    /// The limit of what is around a node: of its parts, its stage and the run, the one that ends first. What runs after a
+    /// failure or at the end has none.
+    fn limit_of(&mut self, id: NodeId) -> Option<Limit> {
+        let plan = Arc::clone(&self.parts.plan);
+        let node = plan.node(id);
+        if !matches!(node.role, Role::Step | Role::Gate) {
+            return None;
+        }
+        let now = clock::now();
+        let mut limits: Vec<Limit> = Vec::new();
+        for part in plan.parts_around(node) {
+            let begun = *self.part_begun[part.index()].get_or_insert(now);
+            let part = plan.part(part);
+            limits.extend(part.timeout.map(|after| Limit::new(begun, after, format!("the part `{}`", part.name))));
+        }
+        let stage = &plan.stages()[node.stage.index()];
+        let begun = *self.stage_limit[node.stage.index()].get_or_insert(now);
+        limits.extend(stage.timeout.map(|after| Limit::new(begun, after, format!("the stage `{}`", stage.name))));
+        limits.extend(plan.timeout().map(|after| Limit::new(self.run_limit, after, "the run".to_owned())));
+        limits.into_iter().min_by_key(|limit| limit.at)
+    }
+
     /// An earlier run did it.
     fn keep(&mut self, node: NodeId, kept: Kept) {
         self.write_kept(node, kept);
@@ -196,7 +220,8 @@ impl Dispatch {
         self.parts.world.executor(&plan.runners()[runner], assignment)
     }
 
-    fn job(&self, node: NodeId, ground: &Ground, signals: Signals, executor: Arc<dyn Executor>) -> Job {
+    fn job(&mut self, node: NodeId, ground: &Ground, signals: Signals, executor: Arc<dyn Executor>) -> Job {
+        let limit = self.limit_of(node);
         let (plan, parts) = (&self.parts.plan, &self.parts);
         let name: Arc<str> = plan.node(node).outline.name.as_str().into();
         let view = self.known.view(plan, node, ground);
@@ -219,6 +244,7 @@ impl Dispatch {
             ran: Arc::clone(&view.ran),
             executor,
             patience: Duration::ZERO,
+            namespace: ground.namespace.clone(),
             waits: Waits { tolerate: plan.node(node).tolerate.clone(), timeout: plan.node(node).timeout },
             signals,
             world: Arc::clone(&parts.world),
@@ -237,6 +263,7 @@ impl Dispatch {
             events: self.desk.upgrade().expect("a turn is carried out at the desk"),
             notices: parts.notices.clone(),
             masker: parts.masker.clone(),
+            limit,
             key: self.options.origin.key,
             cached: self.options.origin.cached && !self.must_run(node),
             only_looks: self.options.origin.course.as_ref().is_some_and(|course| course.looks.contains(&node)),

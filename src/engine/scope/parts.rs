@@ -12,7 +12,7 @@ use crate::plan::{PartId, Plan, PlanPart, StageId};
 
 use super::super::args::Values;
 use super::super::env;
-use super::{Ground, Known, Shown, holds};
+use super::{Ground, Known, Shown, holds, namespace};
 
 impl Known {
     /// What a node has in common with its neighbours: those of its part, else of its stage.
@@ -71,7 +71,8 @@ impl Known {
             }
             scope.roots.insert("steps".to_owned(), Value::Object(Map::new()));
         }
-        Ok(Ground { env, full: Arc::new(full), plain: Arc::new(plain) })
+        let namespace = namespace(part.namespace.as_ref(), &caller)?.or(outer.namespace);
+        Ok(Ground { env, full: Arc::new(full), plain: Arc::new(plain), namespace })
     }
 
     /// What the step that uses a part sees: the ground that it has, and a scope with the outputs that it refers to.

@@ -25,7 +25,7 @@ use crate::drivers::World;
 use crate::drivers::process::LineSink;
 use crate::engine::{
     Course, Interrupt, Mode, NodeFiles, Notice, NoticeSender, Options, Origin, Parts, Past, Recorder, Resumption,
-    RunFiles, RunResult, Selection, notices, run,
+    RunFiles, RunResult, Selection, Wanted, notices, run,
 };
 use crate::event::{Event, Live, LogSize, NodeId, Record};
 use crate::kind::Evidence;
@@ -113,10 +113,14 @@ impl Setup {
         self
     }
 
+    fn selected(&self) -> Selection {
+        let (stages, until, finally) = (self.stages.as_slice(), self.until.as_deref(), self.finally);
+        Selection::of(&self.plan, &Wanted { stages, until, finally, ..Wanted::default() }).expect("stages of the plan")
+    }
+
     /// Goes on with an earlier run.
     pub fn resumes(mut self, past: &Past) -> Self {
-        let selection =
-            Selection::of(&self.plan, &self.stages, self.until.as_deref(), self.finally).expect("stages of the plan");
+        let selection = self.selected();
         let resumption = Resumption {
             plan: &self.plan,
             selection: &selection,
@@ -161,11 +165,7 @@ impl Setup {
             COUNT.fetch_add(1, Ordering::Relaxed)
         ));
         std::fs::create_dir_all(&scratch).expect("the temporary folder can be written");
-        let selection = if self.nothing {
-            Selection::none(&self.plan)
-        } else {
-            Selection::of(&self.plan, &self.stages, self.until.as_deref(), self.finally).expect("stages of the plan")
-        };
+        let selection = if self.nothing { Selection::none(&self.plan) } else { self.selected() };
         let (sender, mut receiver) = notices();
         let (signals, interrupts) = unbounded_channel();
         let plan = Arc::new(self.plan);

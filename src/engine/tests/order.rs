@@ -136,7 +136,11 @@ async fn a_stage_left_out_counts_as_passed_and_keeps_the_order() {
 #[test]
 fn names_a_stage_that_is_not_there() {
     let plan = super::kit::plan(CHAIN);
-    let error = crate::engine::Selection::of(&plan, &["aftr".to_owned()], None, false).expect_err("it is not there");
+    let error = crate::engine::Selection::of(
+        &plan,
+        &crate::engine::Wanted { stages: &["aftr".to_owned()], ..Default::default() },
+    )
+    .expect_err("it is not there");
     assert_eq!(error.to_string(), "there is no stage \"aftr\" in this pipeline");
     assert_eq!(error.help.as_deref(), Some("did you mean \"after\"?"));
 }

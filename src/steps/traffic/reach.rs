@@ -37,7 +37,7 @@ pub async fn targets(step: &Traffic, cx: &Context) -> Result<Aim, Fault> {
 
 async fn to_service(step: &Traffic, service: &str, cx: &Context) -> Result<Aim, Fault> {
     let cluster = &*cx.world.cluster;
-    let namespace = cluster.namespace_or(step.namespace.as_deref())?;
+    let namespace = cx.namespace_or(step.namespace.as_deref())?;
     let ways = step.via.unwrap_or(Via::Auto).ways();
     if ways.is_empty() {
         return Err(Fault::invalid(PORT_FORWARD));

@@ -23,7 +23,7 @@ impl Traffic {
         let cluster = &*cx.world.cluster;
         let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
         if let Some(service) = &self.service {
-            let namespace = self.namespace.as_deref().unwrap_or_else(|| cluster.namespace());
+            let namespace = self.namespace.as_deref().unwrap_or_else(|| cx.namespace());
             return cluster.explain(namespace, &Target::Service { name: service.clone() }, &keep).await;
         }
         let mut findings = Vec::new();
@@ -38,7 +38,7 @@ impl Traffic {
     pub(super) async fn fatal(&self, cx: &Context) -> Vec<Finding> {
         let cluster = &*cx.world.cluster;
         if let Some(service) = &self.service {
-            let namespace = self.namespace.as_deref().unwrap_or_else(|| cluster.namespace());
+            let namespace = self.namespace.as_deref().unwrap_or_else(|| cx.namespace());
             return cluster.fatal(namespace, &Target::Service { name: service.clone() }).await;
         }
         let mut findings = Vec::new();

@@ -30,6 +30,7 @@ pub fn plan(text: &str) -> Plan {
         nodes: Vec::new(),
         parts: Vec::new(),
         baselines: Baselines::default(),
+        timeout: None,
     };
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Some(words) = line.strip_prefix("stage ") {
@@ -57,6 +58,8 @@ fn stage(plan: &mut Plan, words: &str) {
         always: rest.split(' ').any(|word| word == "always"),
         when: expression(rest),
         env: option(rest, "env").map(|words| vec![variable(words)]).unwrap_or_default(),
+        timeout: None,
+        namespace: None,
         nodes: Vec::new(),
     });
 }
@@ -98,6 +101,7 @@ fn node(plan: &mut Plan, line: &str) {
         role,
         step: step.to_owned(),
         item,
+        each: None,
         needs: Vec::new(),
         after: option(words, "after")
             .map(|names| names.split(',').map(|name| stage_id(plan, name)).collect())
@@ -108,6 +112,7 @@ fn node(plan: &mut Plan, line: &str) {
         timeout: option(words, "timeout").map(time),
         tolerate: crate::kind::Tolerate::default(),
         retry: retry.unwrap_or_default(),
+        retry_when: None,
         pool: option(words, "pool")
             .map(|pool| plan.pools.iter().position(|(name, _)| name == pool).expect("a pool above")),
         runs_on: None,
