@@ -1,5 +1,5 @@
 //! Runs a plan: decides what may start (`scheduler`), starts it (`dispatch`), tells what happened (`notice`). Knows no
-//! kind and no reporter; what it decides stands in the journal before anybody hears of it.
+//! kind and no reporter; what it decides is in the journal before anything acts on it.
 
 mod args;
 mod attempt;
@@ -21,6 +21,7 @@ mod outputs;
 mod past;
 mod record;
 mod resume;
+mod retry;
 mod scheduler;
 mod scope;
 pub mod secrets;
@@ -84,7 +85,7 @@ pub struct Origin {
     pub course: Option<Course>,
     /// Keys the fingerprints of what passed; without it none are taken.
     pub key: Option<[u8; 32]>,
-    /// What earlier runs made stands for steps with `cache:`.
+    /// The results of earlier runs are used for steps with `cache:`.
     pub cached: bool,
 }
 

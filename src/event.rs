@@ -86,7 +86,7 @@ pub struct StageOutline {
     pub steps_need: Vec<String>,
 }
 
-/// How a node or a stage stands.
+/// The state of a node or a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
@@ -152,12 +152,12 @@ pub enum Because {
         /// What happened.
         reason: String,
     },
-    /// An earlier run did it, and nothing that it is made from has changed.
+    /// An earlier run did it, and nothing that it depends on has changed.
     Kept {
         /// That run.
         run: String,
     },
-    /// What it makes is as an earlier run left it, and what it is made from has not changed (`cache:`).
+    /// What it makes is as an earlier run left it, and what it depends on has not changed (`cache:`).
     Unchanged {
         /// That run.
         since: String,
@@ -182,7 +182,7 @@ pub struct AssertionResult {
     pub warning: bool,
     /// What was measured; a fault when we could not find out.
     pub verdict: Result<Verdict, Fault>,
-    /// What in the world explains it.
+    /// What in the environment explains it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
     /// From the gate's start to the last word.
@@ -235,7 +235,7 @@ impl AssertionResult {
     }
 }
 
-/// How a step's log stands at its end.
+/// The state of a step's log at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LogSize {
     /// Lines kept.
@@ -308,7 +308,7 @@ pub enum Event {
     NodeFinished {
         /// Which.
         node: NodeId,
-        /// How it stands.
+        /// Its state.
         state: State,
         /// Why it did not run or was stopped.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -330,7 +330,7 @@ pub enum Event {
         /// Its log.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         log: Option<LogSize>,
-        /// What it was made from, as a keyed digest; set where it passed.
+        /// What it depended on, as a keyed digest; set if it passed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fingerprint: Option<String>,
     },
@@ -338,7 +338,7 @@ pub enum Event {
     StageFinished {
         /// Index into the stages.
         stage: u32,
-        /// How it stands.
+        /// Its state.
         state: State,
         /// From its first start.
         elapsed: Duration,

@@ -144,7 +144,7 @@ pub trait Assertion: Send + Sync + 'static {
         None
     }
 
-    /// What in the world explains an unmet verdict. Called once, at the end; may write evidence.
+    /// What in the environment explains an unmet verdict. Called once, at the end; may write evidence.
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
         let _ = cx;
         Vec::new()
@@ -193,7 +193,7 @@ pub struct Kind<T: ?Sized + 'static> {
     pub cluster: bool,
     /// The key without which it does not touch the cluster.
     pub cluster_key: Option<&'static str>,
-    /// Whether it looks at nothing but its body and its environment: no scratch folder of its own, no outputs of others.
+    /// Whether it reads nothing but its body and its environment: no scratch folder of its own, no outputs of others.
     pub light: bool,
     /// Whether its command may run on a runner (`runs_on`).
     pub elsewhere: bool,
@@ -242,7 +242,7 @@ impl StepKind {
         self
     }
 
-    /// Says that it looks at nothing but its body and its environment: [`Context::scratch`] is not its own
+    /// Says that it reads nothing but its body and its environment: [`Context::scratch`] is not its own
     /// but the run's, and [`Context::scope`] and [`Context::steps`] hold no outputs of the steps it needs. Spares the
     /// cost of these at each step.
     #[must_use]

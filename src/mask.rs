@@ -19,7 +19,7 @@ use search::Search;
 pub use stream::MaskStream;
 pub use visible::visible;
 
-/// What stands in place of a secret.
+/// The replacement for a secret.
 pub const MASK: &str = "***";
 
 /// The shortest value that is masked, in bytes. Shorter ones (`1`, `on`, `yes`) stand in ordinary text so often that
@@ -50,7 +50,7 @@ impl fmt::Debug for SecretText {
 
 /// Replaces a run's secret values in text by [`MASK`], in the forms they may take on their way: as they are, in base64 and
 /// base32 at each alignment, hexadecimal, and escaped for URLs, JSON, HTML and shells; also where escape sequences stand
-/// amid them, and where line breaks cut them or stand in place of their blanks. A clone shares the tables.
+/// inside them, and where line breaks cut them or replace their blanks. A clone shares the tables.
 ///
 /// A secret that holds `***` itself may survive next to a masked one: no useful value does.
 #[derive(Clone, Default)]

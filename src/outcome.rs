@@ -39,7 +39,7 @@ pub struct Failure {
     /// Exit code, where a command ended by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
-    /// What in the world explains it.
+    /// What in the environment explains it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
     /// What to do about it.
@@ -68,14 +68,14 @@ impl Failure {
     }
 }
 
-/// One thing in the world that explains a failure: `pod/backend-7c9 · ImagePullBackOff · …`.
+/// One thing in the environment that explains a failure: `pod/backend-7c9 · ImagePullBackOff · …`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The object it was seen on: `pod/backend-7c9`, `service/backend`, a file.
     pub object: String,
     /// The cause by its name in the field: `CrashLoopBackOff`, `OOMKilled`, `Unschedulable`.
     pub cause: String,
-    /// The world's own words: an event's message, the scheduler's, a probe's.
+    /// The message of the source itself: an event's message, the scheduler's, a probe's.
     pub message: String,
     /// Last log lines or similar, already cut to a readable length.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -158,7 +158,7 @@ pub struct BaselineValue {
     pub value: String,
 }
 
-/// What one look at the world says of an assertion, when we could find out.
+/// The result of one measurement of an assertion, if there was one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Verdict {
     /// Every measure holds.
@@ -222,7 +222,7 @@ pub struct Fault {
     pub kind: FaultKind,
     /// One lower-case sentence with both sides.
     pub message: String,
-    /// What to type or look at.
+    /// What to type or check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
     /// Whether the same call may go through later, so that a retry is worth it.

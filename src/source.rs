@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Which file of a [`SourceMap`] a [`Span`] lies in.
+/// Which file of a [`SourceMap`] a [`Span`] is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub u32);
 
 /// A range of bytes in one source file; `start <= end`, both byte offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
-    /// The file it lies in.
+    /// The file it is in.
     pub file: FileId,
     /// First byte.
     pub start: u32,
@@ -37,9 +37,9 @@ impl Span {
 /// One file as it was read.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
-    /// The name shown to people: relative to the project's folder where it lies below it.
+    /// The name shown to people: relative to the project's folder if it is below it.
     pub name: String,
-    /// Where it lies on disk.
+    /// Its place on disk.
     pub path: PathBuf,
     /// Its whole text.
     pub text: Arc<str>,

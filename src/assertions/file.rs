@@ -27,10 +27,10 @@ pub const KIND: AssertionKind = AssertionKind::assertion::<File>(
 pub struct File {
     /// The path; it need not exist when the files are checked.
     pub path: PathBuf,
-    /// Nothing lies there.
+    /// Nothing is there.
     #[serde(default)]
     pub absent: bool,
-    /// Something lies there, which is what is asserted anyway; `false` means the same as `absent: true`.
+    /// Something is there, which is what is asserted anyway; `false` means the same as `absent: true`.
     #[serde(default)]
     pub exists: Option<bool>,
     /// The file's size.

@@ -21,7 +21,7 @@ use crate::units::as_written;
 /// Wakes up on any change of the objects it holds.
 pub struct Changes {
     versions: Vec<Receiver<u64>>,
-    /// Keeps the shared watches alive as long as somebody waits.
+    /// Keeps the shared watches alive as long as something waits.
     objects: Vec<Arc<Objects>>,
 }
 
@@ -123,11 +123,11 @@ impl JsonSchema for Selector {
     }
 }
 
-/// The names a [`Wanted`] list may hold, and what `true` stands for.
+/// The names a [`Wanted`] list may hold, and the meaning of `true`.
 pub trait Names: fmt::Debug + Clone + PartialEq + Send + Sync + 'static {
     /// All that may be named.
     const KNOWN: &'static [&'static str];
-    /// What `true` stands for.
+    /// The meaning of `true`.
     const ALL: &'static [&'static str];
 }
 

@@ -100,7 +100,7 @@ impl Assertion for Policy {
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
         let objects = self.objects(cx).await?;
         if objects.is_empty() {
-            return Ok(Verdict::of(vec![Measure::new("objects", "none", "at least one to look at", false)]));
+            return Ok(Verdict::of(vec![Measure::new("objects", "none", "at least one to check", false)]));
         }
         let judged = self.judge(&objects, &cx.scope)?;
         Ok(Verdict::of(judged.iter().flat_map(Judged::measures).collect()))

@@ -135,7 +135,7 @@ impl Rollout {
         })
     }
 
-    /// A Deployment carries its revision; the others' stands in ControllerRevisions.
+    /// A Deployment carries its revision; that of the others is in ControllerRevisions.
     fn needs_revisions(&self, kind: &str) -> bool {
         self.revision.is_some() && kind != "Deployment"
     }

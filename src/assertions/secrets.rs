@@ -1,4 +1,4 @@
-//! `secrets`: none of the run's secret values stands where it must not. Says where and which, never what.
+//! `secrets`: none of the run's secret values is where it must not be. Reports where and which, never what.
 
 mod known;
 mod places;
@@ -19,15 +19,15 @@ use crate::drivers::traces::Traces;
 use crate::kind::{Assertion, AssertionKind, CheckContext, Context, Found, Poll, RunSecrets, Watch};
 use crate::outcome::{Fault, Finding, Verdict};
 
-/// The row of `secrets`. It asks the guard itself, where it looks at a cluster: a pipeline without one has secrets too.
+/// The row of `secrets`. It asks the guard itself, if it reads a cluster: a pipeline without one has secrets too.
 pub const KIND: AssertionKind = AssertionKind::assertion::<Secrets>(
     "secrets",
-    "None of the run's secret values stands in images, files, objects of the cluster, the run's record or the arguments of \
+    "None of the run's secret values is in images, files, objects of the cluster, the run's record or the arguments of \
      processes.",
     "images: [todo-backend:dev]\nfiles: [manifests, charts]\nnamespaces: [todo]\n",
 );
 
-/// Where none of this run's secret values may stand: not as they are, not in base64 (amid other bytes too), hexadecimal,
+/// Where none of this run's secret values may be: not as they are, not in base64 (between other bytes too), hexadecimal,
 /// URL-encoded, escaped for JSON or a shell, and not cut by line breaks. Each key says where to look; what is left out is
 /// looked at as far as it is known, `[]` and `false` leave it out. Values shorter than 8 bytes are not looked for: they would
 /// be found everywhere.
@@ -78,7 +78,7 @@ impl Assertion for Secrets {
     }
 
     fn title(&self) -> String {
-        "no secret stands where it must not".to_owned()
+        "no secret is where it must not be".to_owned()
     }
 
     fn attend(&self, world: &World, secrets: &RunSecrets) {
@@ -89,7 +89,7 @@ impl Assertion for Secrets {
     }
 
     async fn watch(&self, _: &Context) -> Result<Box<dyn Watch>, Fault> {
-        // a look costs seconds, and what stands somewhere rarely goes away
+        // a measurement costs seconds, and a leaked value rarely goes away
         Ok(Box::new(Poll(Duration::from_secs(5))))
     }
 

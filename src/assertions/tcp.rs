@@ -164,7 +164,7 @@ mod tests {
         assert!(measured(json!({ "address": address, "time": "< 5s" })).await.holds());
         let unmet = vec![Measure::new("port", "open", "closed", false)];
         assert_eq!(measured(json!({ "address": address, "open": false })).await, Verdict::Unmet { measures: unmet });
-        // Bound, so that nobody else can take the port, but not listening.
+        // Bound, so that no other process can take the port, but not listening.
         let closed = tokio::net::TcpSocket::new_v4().expect("a socket");
         closed.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
         let address = closed.local_addr().expect("bound").to_string();

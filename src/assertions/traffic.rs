@@ -40,7 +40,7 @@ pub struct Traffic {
     /// Answered with another body or other headers than expected.
     #[serde(default)]
     pub wrong_body: Option<Expect<Count>>,
-    /// Nobody listened.
+    /// There was no listener.
     #[serde(default)]
     pub refused: Option<Expect<Count>>,
     /// The connection was reset.
@@ -157,7 +157,7 @@ impl Traffic {
     }
 }
 
-/// A latency beside its expectation. Where it would hold but for what the generator itself was late, nobody can say.
+/// A latency beside its expectation. Where it would hold but for the generator's own delay, it is not known.
 fn latency(name: &'static str, expect: &Expect<TimeSpan>, outputs: &Outputs) -> Result<Measure, Fault> {
     let span = |value: Option<&Value>| {
         value.and_then(Value::as_f64).map(|millis| TimeSpan(Duration::from_secs_f64(millis.max(0.0) / 1000.0)))

@@ -17,7 +17,7 @@ use crate::outcome::Fault;
 /// Between SIGTERM and SIGKILL for processes that a dead run left.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// A run that was killed and that nobody has taken over yet.
+/// A run that was killed and that no other run has taken over yet.
 pub(super) struct Dead {
     pub folder: RunFolder,
     pub past: Past,
@@ -48,7 +48,7 @@ pub(super) async fn settle(
     for dead in &dead {
         clear(dead).await;
     }
-    // We hold the project's lock: nobody else can still need them. What is not owed stays until `clean`.
+    // We hold the project's lock: no other run can still need them. What is not pending cleanup stays until `clean`.
     raised::take_down(&ready.world, &ready.plan.settings().project, |raised| raised.during, false).await?;
     for dead in dead {
         if resumed == Some(dead.folder.id()) {

@@ -69,7 +69,7 @@ pub(super) enum Command {
     Check(Check),
     /// Show what would run, and in which order
     Plan(Plan),
-    /// Measure one gate file against the world as it is; runs no step
+    /// Measure one gate file against the environment as it is; runs no step
     Gate(GateOf),
     /// Tell what this machine has, what the pipeline needs of it, and what to do
     Doctor(Doctor),
@@ -269,7 +269,7 @@ pub(super) struct GateOf {
     pub overrides: Overrides,
 }
 
-/// How a gate is told.
+/// How a gate is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum GateFormat {
     /// For people

@@ -27,7 +27,7 @@ use crate::outcome::Fault;
 use crate::plan::{Loaded, Plan};
 use crate::report::tame;
 
-/// How long is waited for objects to go, unless told otherwise.
+/// How long removed objects are waited for, unless an option says otherwise.
 pub(super) const LIMIT: Duration = Duration::from_secs(120);
 
 /// Cleans up.

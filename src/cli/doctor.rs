@@ -25,11 +25,11 @@ use needs::{Needs, Tool};
 /// Below this much free space a run may not be able to keep its record.
 const LITTLE: ByteSize = ByteSize(1_000_000_000);
 
-/// How a thing stands.
+/// The state of a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mark {
     Good,
-    /// Missing, and nobody needs it.
+    /// Missing, and not needed.
     Absent,
     /// Worth knowing.
     Warning,
@@ -78,7 +78,7 @@ impl LineSink for Silent {
     fn line(&self, _: &[u8]) {}
 }
 
-/// Looks at everything and tells it; exit code 3 where something is missing that the pipeline needs.
+/// Checks everything and reports it; exit code 3 if something is missing that the pipeline needs.
 pub(super) fn run(args: &Args, wanted: &Doctor) -> Result<Exit, Fault> {
     let mut sheet = Sheet::default();
     let project = find::pipeline_file(args);

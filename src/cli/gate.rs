@@ -1,4 +1,4 @@
-//! `pipeline gate`: one gate file, measured against the world as it is. Runs no step and keeps no run.
+//! `pipeline gate`: one gate file, measured against the environment as it is. Runs no step and keeps no run.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
     runtime.shutdown_timeout(Duration::from_millis(200));
     let (result, story) = result?;
     if result.exit_code == Exit::Interrupted.code() {
-        out::say("interrupted: what was not decided by then is not told");
+        out::say("interrupted: what was not decided by then is not reported");
     }
     match wanted.format {
         GateFormat::Text => out::styled(&text::gates(&story)),
@@ -79,7 +79,7 @@ fn below(args: &Args, pipeline: &Path, gate: &Path) -> Result<String, Fault> {
     let root = pipeline.parent().unwrap_or(Path::new("."));
     let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
     let inner = there.strip_prefix(&root).map_err(|_| {
-        Fault::invalid(format!("{} lies outside the project's folder {}", gate.display(), root.display()))
+        Fault::invalid(format!("{} is outside the project's folder {}", gate.display(), root.display()))
             .help("gate files lie below the folder of pipeline.yaml")
     })?;
     Ok(inner.to_string_lossy().into_owned())

@@ -12,7 +12,7 @@ use crate::report::diagnostics::Style;
 /// Why data did not reach stdout, the first time that it did not.
 static LOST: OnceLock<io::Error> = OnceLock::new();
 
-/// What a command ends with, now that all is written: data that was lost is told, and is no success.
+/// What a command ends with, now that all is written: data that was lost is reported, and is not a success.
 pub(super) fn settled(exit: Exit) -> Exit {
     let Some(lost) = LOST.get() else { return exit };
     error(&format!("the answer cannot be written: {lost}"), Some("make room where stdout goes, and ask again"));
@@ -75,7 +75,7 @@ pub(super) fn say(text: &str) {
     let _ = writeln!(stderr, "{text}");
 }
 
-/// Says something on a terminal in the place of what was said so before.
+/// Prints a line on a terminal in the place of the line before.
 pub(super) fn say_again(text: &str) {
     let mut stderr = std::io::stderr();
     let _ = write!(stderr, "\r\u{1b}[2K{}", crate::report::tame(text)).and_then(|()| stderr.flush());

@@ -11,7 +11,7 @@ use crate::report::plan as views;
 /// Shows the plan.
 pub(super) fn run(args: &Args, wanted: &Plan) -> Result<Exit, Fault> {
     if wanted.diff && !matches!(wanted.format, PlanFormat::Tree | PlanFormat::Json) {
-        return Err(Fault::invalid("what differs is told for people or as JSON, not drawn")
+        return Err(Fault::invalid("differences are shown as text or as JSON, not drawn")
             .help("leave --format out, or write `--format json`"));
     }
     let loaded = match find::loaded(args, &wanted.overrides)? {

@@ -101,7 +101,7 @@ pub(super) fn unfound(error: &StoreError) -> Fault {
     }
 }
 
-/// Replays a run's journal. A damaged end is told; what stands before it is true.
+/// Replays a run's journal. A damaged end is reported; what comes before it is true.
 pub(super) fn story(run: &RunFolder) -> Result<Story, Fault> {
     let mut reader = Reader::open(&run.journal()).map_err(|error| unreadable(&error))?;
     let mut story = Story::default();

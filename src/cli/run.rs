@@ -205,7 +205,7 @@ pub(super) fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The values of the secrets. Every one that is missing is told.
+/// The values of the secrets. Every one that is missing is reported.
 pub(super) async fn resolve(
     sources: &IndexMap<String, SecretSource>,
     plan: &Plan,

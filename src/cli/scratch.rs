@@ -8,7 +8,7 @@ use tempfile::{Builder, TempDir};
 
 use crate::outcome::Fault;
 
-/// A new folder that only this user may look into; `of` is for whoever wonders what it was made for.
+/// A new folder that only this user may read; `of` names what it was made for.
 ///
 /// # Errors
 /// [`Fault`] when it cannot be made.

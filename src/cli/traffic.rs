@@ -110,7 +110,7 @@ impl Judge for Expected {
     }
 }
 
-/// Waits for the end, and says on a terminal how it stands. Ctrl-C ends it well, a second one at once; whether there was
+/// Waits for the end, and shows the state on a terminal. Ctrl-C ends it well, a second one at once; whether there was
 /// one.
 async fn follow(mut running: Running) -> Result<(Result<Report, Broken>, bool), Fault> {
     let mut live = running.live();

@@ -1,4 +1,4 @@
-//! A run that is not kept: its events get their numbers and go to whoever listens, its logs and evidence nowhere.
+//! A run that is not kept: its events are numbered and go to the reporters, its logs and evidence nowhere.
 
 use std::collections::BTreeMap;
 use std::io;

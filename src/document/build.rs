@@ -20,7 +20,7 @@ const MAX_DEPTH: usize = 128;
 pub(super) struct Builder<'a> {
     text: &'a str,
     file: FileId,
-    /// What is wrong besides syntax.
+    /// What is wrong apart from syntax.
     pub out: Diagnostics,
     stack: Vec<Frame>,
     anchors: HashMap<usize, Anchor>,
@@ -29,7 +29,7 @@ pub(super) struct Builder<'a> {
     documents: usize,
     /// The last scalar: where a syntax error behind it is understood better.
     pub last_scalar: Option<Span>,
-    /// Places that were put in for something broken: nulls that nobody complains about again.
+    /// Places that were put in for something broken: nulls that are not complained about again.
     broken: &'a [std::ops::Range<usize>],
 }
 
@@ -180,7 +180,7 @@ impl<'a> Builder<'a> {
         Node { span, value, spelling }
     }
 
-    /// `size: >5` is a folded text without any text; nobody means that.
+    /// `size: >5` is a folded text without any text; that is never intended.
     fn meant_as_expectation(&mut self, span: Span) -> Option<Node> {
         let before = self.text[..span.start as usize].trim_end();
         let line = before.rfind('\n').map_or(0, |line| line + 1);

@@ -28,7 +28,7 @@ const MAX_FOLDERS: usize = 32;
 pub struct Manifest {
     /// The object: a map that has `apiVersion` and `kind`.
     pub object: Value,
-    /// The file it stands in.
+    /// The file it is in.
     pub source: PathBuf,
     /// The line it starts at, from 1; objects of a `List` carry the line of the list.
     pub line: usize,
@@ -45,7 +45,7 @@ impl Manifest {
         self.text("/kind")
     }
 
-    /// `metadata.name`; empty where only `generateName` stands.
+    /// `metadata.name`; empty if only `generateName` is given.
     pub fn name(&self) -> &str {
         self.text("/metadata/name")
     }

@@ -1,4 +1,4 @@
-//! The span tree: one node a YAML node, with the place it stands at.
+//! The span tree: one node a YAML node, with its place.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::source::{SourceMap, Span};
 /// A YAML value with its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// Where it stands: a scalar's token (with quotes), a collection from its first to its last child.
+    /// Its place: a scalar's token (with quotes), a collection from its first to its last child.
     pub span: Span,
     /// What it is.
     pub value: Value,
@@ -52,7 +52,7 @@ impl Value {
 pub struct Entry {
     /// The key.
     pub key: String,
-    /// Where the key stands.
+    /// The place of the key.
     pub key_span: Span,
     /// Whether the key is written without quotes.
     pub plain: bool,

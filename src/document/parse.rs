@@ -1,6 +1,6 @@
 //! One pass over a file's text: from YAML to the span tree, and to everything that is wrong with it.
 //!
-//! A syntax error does not end it where what was meant can be told: it is read instead, and the file is read again.
+//! A syntax error does not end it where the intended text is clear: it is read instead, and the file is read again.
 //! Places are those of the file as it was written, whatever was read.
 
 use std::ops::Range;
@@ -14,7 +14,7 @@ use super::syntax::{self, Failure, Fault, Repair};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::source::{FileId, SourceMap, Span};
 
-/// How many syntax errors of one file are told apart.
+/// How many syntax errors of one file are reported separately.
 const MAX_ROUNDS: usize = 40;
 /// How many bytes are read again for them: a large file is read fewer times.
 const MAX_REREAD: usize = 2 << 20;
@@ -173,7 +173,7 @@ fn lines_of(text: &str, range: &Range<usize>) -> Range<usize> {
     start..end
 }
 
-/// One pass: the tree as far as it got, what is wrong besides syntax, and the syntax error that ended it.
+/// One pass: the tree as far as it got, what is wrong apart from syntax, and the syntax error that ended it.
 fn read(text: &str, file: FileId, broken: &[Range<usize>]) -> (Option<Node>, Diagnostics, Option<Failure>) {
     let settings = options! { emit_comments: false, emit_unresolved_aliases: true };
     let mut builder = Builder::new(text, file, broken);
@@ -208,7 +208,7 @@ fn read(text: &str, file: FileId, broken: &[Range<usize>]) -> (Option<Node>, Dia
     (tree, found, None)
 }
 
-/// `shell:{ run: a }` is a key called `shell:{ run`; nobody means that.
+/// `shell:{ run: a }` is a key called `shell:{ run`; that is never intended.
 fn key_without_blank(event: &Event<'_>, range: &Range<usize>, text: &str, builder: &Builder<'_>) -> Option<Failure> {
     let Event::Scalar(key, ScalarStyle::Plain, ..) = event else { return None };
     let name = key[..key.find('{')?].strip_suffix(':')?;

@@ -112,7 +112,7 @@ impl Repaired {
 }
 
 impl Edit {
-    /// Where a place of the text lies when the change is made.
+    /// Where a place of the text is after the change is made.
     pub(super) fn moves(&self, at: usize) -> usize {
         if at >= self.range.end {
             at - self.range.len() + self.put.len()

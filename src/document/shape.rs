@@ -41,7 +41,7 @@ pub struct Format<'a> {
 
 /// Who judges formats: the document room knows no files, units or expressions.
 pub trait Formats {
-    /// Called for every scalar with a `format`, and for every text scalar that holds `${{` wherever it stands.
+    /// Called for every scalar with a `format`, and for every text scalar that holds `${{`, at any place.
     /// What is wrong goes to `out`.
     fn judge(&mut self, format: Format<'_>, out: &mut Diagnostics);
 }
@@ -64,7 +64,7 @@ pub struct Field {
     pub type_words: String,
     /// Whether it must be written.
     pub required: bool,
-    /// What it means; empty where nobody said.
+    /// What it means; empty if not given.
     pub description: String,
     /// What holds where it is not written, as JSON, if the schema says.
     pub default: Option<String>,

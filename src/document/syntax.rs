@@ -24,7 +24,7 @@ pub(super) struct Failure {
     pub at: usize,
     /// The parser's reason.
     pub kind: ErrorKind,
-    /// Start of the outermost `[` or `{` that is open there, as far as the parser told.
+    /// Start of the outermost `[` or `{` that is open there, as far as the parser reported.
     pub open_flow: Option<usize>,
     /// The scalar read last.
     pub last_scalar: Option<Range<usize>>,
@@ -75,7 +75,7 @@ pub(super) fn explain(failure: &Failure, text: &str, file: FileId) -> Fault {
 }
 
 /// What to read where no smaller repair was enough: nothing in the place of the whole collection, or of the line and
-/// what lies below it.
+/// what is below it.
 pub(super) fn cover(failure: &Failure, text: &str, file: FileId) -> Repair {
     let place = Place { text, file, at: failure.at };
     match flow::open_at(failure, text) {

@@ -2,7 +2,7 @@
 
 /// What opens an expression.
 pub const OPEN: &str = "${{";
-/// What stands for [`OPEN`] itself.
+/// The replacement for [`OPEN`] itself.
 pub const ESCAPED: &str = "$${{";
 
 /// Whether a text holds the mark or its escape; any other text is its own value.

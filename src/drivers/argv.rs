@@ -28,7 +28,7 @@ pub struct Exposure {
     pub place: String,
 }
 
-/// Looks at the arguments of all processes, from the first call of [`ArgvWatch::start`] to its end.
+/// Reads the arguments of all processes, from the first call of [`ArgvWatch::start`] to its end.
 #[derive(Debug, Default)]
 pub struct ArgvWatch {
     begun: Mutex<Option<Sampler>>,
@@ -72,7 +72,7 @@ impl ArgvWatch {
         let now = Looker::new("/proc".into(), traces).look();
         let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(sampler) = begun.as_ref() else { return Ok(now) };
-        // what one look has seen is not forgotten by the next, whoever looked
+        // what one read has seen is not forgotten by the next
         let mut seen = sampler.shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.extend(now);
         Ok(seen.clone())
@@ -118,7 +118,7 @@ impl Drop for Sampler {
     }
 }
 
-/// Looks at processes one after the other; at those it knows less often.
+/// Reads processes one after the other; those it knows less often.
 struct Looker {
     proc: PathBuf,
     traces: Traces,
@@ -157,7 +157,7 @@ impl Looker {
             let first = argv.split(|byte| *byte == 0).next().unwrap_or_default();
             let first = String::from_utf8_lossy(first).into_owned();
             let name = Path::new(&first).file_name().map(|name| name.to_string_lossy().into_owned());
-            // a name that is itself secret is not told
+            // a name that is itself secret is not shown
             name.filter(|name| self.traces.within(name.as_bytes()).is_empty()).unwrap_or_else(|| "a program".to_owned())
         };
         let whole = self.traces.within(argv);

@@ -36,7 +36,7 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct Question {
     /// The whole text: question, what it is about, what the answer should have.
     pub text: String,
-    /// How the thing it is about stands, for tools that cannot look themselves.
+    /// The state of the thing it is about, for tools that have no access themselves.
     pub state: Option<String>,
     /// A kubeconfig with the run's one context; without it a tool sees no cluster.
     pub kubeconfig: Option<PathBuf>,

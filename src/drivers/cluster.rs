@@ -165,7 +165,7 @@ impl Cluster {
         Ok(choice.name().map(str::to_owned))
     }
 
-    /// Switches to another allowed context, after a cluster step has brought it up, and connects anew.
+    /// Switches to another allowed context, after a cluster step has brought it up, and connects again.
     ///
     /// # Errors
     /// [`Fault`] of kind environment when it is not among the allowed ones.
@@ -180,7 +180,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Drops the connection and what was discovered: the next call connects anew.
+    /// Drops the connection and what was discovered: the next call connects again.
     pub fn forget(&self) {
         self.state().link = Arc::default();
         self.watches.forget();

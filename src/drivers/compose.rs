@@ -1,4 +1,4 @@
-//! Docker Compose as a command: which of its forms answers, what it is told, what it says of a project's services.
+//! Docker Compose as a command: which of its forms answers, its arguments, what it says of a project's services.
 //! Knows no step.
 
 mod health;
@@ -20,7 +20,7 @@ pub use health::Check;
 pub use record::{Raised, Raising};
 pub use service::{Service, Standing};
 
-/// Between two looks at services that are not up yet.
+/// Between two checks of services that are not up yet.
 const PAUSE: Duration = Duration::from_millis(250);
 /// Seconds that containers get between SIGTERM and SIGKILL where a `down` must be quick.
 const QUICK: u64 = 5;
@@ -88,7 +88,7 @@ pub struct Up {
     pub services: Vec<String>,
     /// Builds images first, even those that are there.
     pub build: bool,
-    /// Makes containers anew, even where nothing changed.
+    /// Recreates containers, even if nothing changed.
     pub recreate: bool,
     /// Leaves out what the services need.
     pub no_deps: bool,
@@ -147,9 +147,7 @@ impl Compose {
                 (None, None) => return Ok(services),
                 (None, Some(late)) if Instant::now() >= deadline => {
                     let words = format!("{} after {}", late.shown(), TimeSpan(up.within));
-                    return Err(Undone::Failed(
-                        Failure::new(words).help("raise `within:`, or look at its health check"),
-                    ));
+                    return Err(Undone::Failed(Failure::new(words).help("raise `within:`, or check its health check")));
                 }
                 (None, Some(_)) => {}
             }
@@ -202,7 +200,7 @@ impl Compose {
         Ok(text.split_whitespace().map(str::to_owned).collect())
     }
 
-    /// How the containers of these services stand, sorted by service; one without a container is told as such.
+    /// The state of the containers of these services, sorted by service; one without a container is reported as such.
     ///
     /// # Errors
     /// A failure where Compose does not say.

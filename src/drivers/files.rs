@@ -10,7 +10,7 @@ use crate::outcome::Fault;
 /// Bytes of a file that can be searched: 64 MiB.
 pub const SEARCHED: u64 = 64 << 20;
 
-/// What lies at a path.
+/// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Where.
@@ -41,7 +41,7 @@ pub fn problem(path: &Path) -> Option<String> {
     None
 }
 
-/// What lies at `path` below `project`; `None` where nothing does.
+/// What is at `path` below `project`; `None` if nothing is.
 ///
 /// # Errors
 /// [`Fault`] when the path leads out of the project, by itself or by a symbolic link, or cannot be looked at.

@@ -101,7 +101,7 @@ impl Request {
 pub struct Trust {
     /// A file of certificates (PEM) instead of the system's.
     pub ca: Option<PathBuf>,
-    /// Any server at all, without a look at its certificate.
+    /// Any server at all, without a check of its certificate.
     pub insecure: bool,
 }
 
@@ -129,7 +129,7 @@ impl Http {
     /// Sends one request and reads its answer.
     ///
     /// # Errors
-    /// [`HttpError`]: [`HttpError::is_answer`] tells what the world said from what the request got wrong.
+    /// [`HttpError`]: [`HttpError::is_answer`] separates what the network answered from what the request got wrong.
     pub async fn send(&self, request: &Request, trust: &Trust) -> Result<Answer, HttpError> {
         let start = Instant::now();
         let exchange = self.follow(request, trust);

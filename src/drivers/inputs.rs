@@ -1,4 +1,4 @@
-//! The content that a step is made from, as one digest: files, folders and patterns below the project. Knows no step.
+//! The content that a step depends on, as one digest: files, folders and patterns below the project. Knows no step.
 
 mod walk;
 

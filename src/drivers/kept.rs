@@ -18,7 +18,7 @@ const RECORD_LIMIT: u64 = 8 << 20;
 pub fn save(path: &Path, record: &impl Serialize) -> Result<(), Fault> {
     let draft = path.with_extension("part");
     let text = serde_json::to_string_pretty(record).expect("a record is plain text");
-    let folder = path.parent().expect("the file lies in a folder");
+    let folder = path.parent().expect("the file is in a folder");
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(&draft, text + "\n"))
         .and_then(|()| fs::rename(&draft, path))

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::outcome::Fault;
 
-/// Between two looks at a lock that is waited for.
+/// Between two checks of a lock that is waited for.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Who holds it.
@@ -33,7 +33,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes it; `Err` with who holds it, where that is known, when somebody else does.
+    /// Takes it; `Err` with the holder, if that is known, when another process holds it.
     ///
     /// # Errors
     /// [`Fault`] when the file cannot be made.

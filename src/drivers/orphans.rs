@@ -20,7 +20,7 @@ pub struct Orphan {
     pub pid: i32,
     /// Its process group.
     pub group: i32,
-    /// The index of the node that started it, where it can be told.
+    /// The index of the node that started it, if it is known.
     pub node: Option<u32>,
     /// Its program, for people.
     pub program: String,

@@ -193,7 +193,7 @@ pub fn advice(code: Option<i32>, signal: Option<i32>, last: &[String]) -> Option
             None => "a program is not executable; type: chmod +x FILE".to_owned(),
         }),
         (Some(137), _) | (_, Some(9)) => Some(
-            "SIGKILL usually means out of memory; look at `dmesg | tail`, or give it more memory or fewer jobs"
+            "SIGKILL usually means out of memory; check `dmesg | tail`, or give it more memory or fewer jobs"
                 .to_owned(),
         ),
         _ => {
@@ -306,7 +306,7 @@ mod tests {
                 Some(137),
                 None,
                 "Killed",
-                "SIGKILL usually means out of memory; look at `dmesg | tail`, or give it more memory or fewer jobs",
+                "SIGKILL usually means out of memory; check `dmesg | tail`, or give it more memory or fewer jobs",
             ),
             (
                 Some(2),

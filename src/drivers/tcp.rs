@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 /// Why an address does not take connections.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TcpError {
-    /// Nobody listens.
+    /// No process listens.
     #[error("connection refused")]
     Refused,
     /// No answer in this time.
@@ -87,7 +87,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
         assert!(connect(&address, Duration::from_secs(5)).await.is_ok());
-        // Bound, so that nobody else can take the port, but not listening.
+        // Bound, so that no other process can take the port, but not listening.
         let silent = tokio::net::TcpSocket::new_v4().expect("a socket");
         silent.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
         let address = silent.local_addr().expect("bound").to_string();

@@ -32,7 +32,7 @@ pub struct Traces {
     folds: bool,
 }
 
-/// A secret found: which one, and how it stands there.
+/// A secret found: which one, and in which form.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Trace {
     /// The secret's name.
@@ -56,7 +56,7 @@ impl fmt::Display for Trace {
 }
 
 impl Traces {
-    /// Looks for these values. Those shorter than [`SHORTEST_VALUE`] are left out and told by [`Traces::too_short`].
+    /// Searches for these values. Those shorter than [`SHORTEST_VALUE`] are left out and reported by [`Traces::too_short`].
     pub fn new<'a>(values: impl IntoIterator<Item = (&'a str, &'a SecretText)>) -> Self {
         let (long, short): (Vec<_>, Vec<_>) =
             values.into_iter().partition(|(_, value)| value.expose().trim().len() >= SHORTEST_VALUE);
@@ -86,7 +86,7 @@ impl Traces {
         self.overlap
     }
 
-    /// What stands in a stream, read to its end.
+    /// What is in a stream, read to its end.
     ///
     /// # Errors
     /// The stream's.
@@ -103,14 +103,14 @@ impl Traces {
         }
     }
 
-    /// What stands in these bytes.
+    /// What is in these bytes.
     pub fn within(&self, bytes: &[u8]) -> BTreeSet<Trace> {
         let mut found = BTreeSet::new();
         self.look(bytes, &mut found);
         found
     }
 
-    /// What stands in the texts, numbers and keys of a JSON value, each with the path that leads there: `data.url`,
+    /// What is in the texts, numbers and keys of a JSON value, each with the path that leads there: `data.url`,
     /// `spec.containers[0].env[2].value`.
     pub fn in_json(&self, value: &Value) -> Vec<(String, Trace)> {
         let mut found = Vec::new();
@@ -146,7 +146,7 @@ impl Traces {
         }
     }
 
-    /// Adds what stands in these bytes.
+    /// Adds what is in these bytes.
     pub fn look(&self, bytes: &[u8], found: &mut BTreeSet<Trace>) {
         self.find(bytes, false, found);
         let head = &bytes[..bytes.len().min(HEAD)];
@@ -172,7 +172,7 @@ impl Traces {
         }
         for hit in self.values.find(bytes) {
             let trace = Trace { secret: self.names[hit.secret].clone(), form: hit.form, broken };
-            // what stands whole needs not be told as broken too
+            // what is there whole need not be reported as broken too
             if !(broken && found.iter().any(|other| other.secret == trace.secret)) {
                 found.insert(trace);
             }

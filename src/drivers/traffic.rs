@@ -1,5 +1,5 @@
 //! Load on HTTP servers: a generator with a thread of its own, that knows of each request how it ended, and of itself
-//! whether it kept up. Knows no step and no cluster: addresses come to it, from a name or from whoever follows them.
+//! whether it kept up. Knows no step and no cluster: addresses come to it, from a name or from a watch that follows them.
 
 mod addresses;
 mod answer;
@@ -105,7 +105,7 @@ pub enum Pace {
 /// When the load ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Until {
-    /// Only when it is told to.
+    /// Only on request.
     Stopped,
     /// This long after the measurement began.
     Elapsed(Duration),
@@ -113,9 +113,9 @@ pub enum Until {
     Requests(u64),
 }
 
-/// What counts as a good answer. Called in the generator's thread: whoever is slow here holds up the load.
+/// What counts as a good answer. Called in the generator's thread: a slow check blocks the load.
 pub trait Judge: Send + Sync {
-    /// Whether it looks at more than the status.
+    /// Whether it checks more than the status.
     fn reads_body(&self) -> bool;
 
     /// Whether an answer is as expected; else the cause (wrong status or body) and words for it.
@@ -125,7 +125,7 @@ pub trait Judge: Send + Sync {
     fn judge(&self, answer: &Told<'_>) -> Result<(), (Cause, String)>;
 }
 
-/// How a load stands.
+/// The state of a load.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Live {
     /// Whether the warm-up came clean: the measurement runs.
@@ -148,7 +148,7 @@ impl fmt::Display for Live {
     }
 }
 
-/// How long a warm-up may take to come clean, where nobody says otherwise.
+/// How long a warm-up may take to come clean, unless the step says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is wrong with a rate.
@@ -157,7 +157,7 @@ pub fn problem(rate: Rate) -> Option<String> {
     (!possible).then(|| format!("a rate of {rate} is not between 1/m and 200000/s"))
 }
 
-/// What the generator is told.
+/// The input of the generator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
     Go,
@@ -190,7 +190,7 @@ pub fn start(load: Load) -> Result<Running, Fault> {
     let (live_there, live) = watch::channel(Live::default());
     let (tell, done) = oneshot::channel();
     let work = move || {
-        // Dropped without a word where nobody wants to hear any more.
+        // Dropped without a word if the receiver is gone.
         let _ = tell.send(generator::run(load, orders_here, &live_there));
     };
     let thread = std::thread::Builder::new()
@@ -206,7 +206,7 @@ impl Running {
         let _ = self.orders.send(Order::Stop);
     }
 
-    /// How it stands, twice a second.
+    /// Its state, twice a second.
     pub fn live(&self) -> watch::Receiver<Live> {
         self.live.clone()
     }
@@ -225,7 +225,7 @@ impl Running {
 }
 
 impl Broken {
-    /// As a fault, for whoever cannot explain it better.
+    /// As a fault, for a caller that cannot explain it better.
     pub fn fault(&self) -> Fault {
         match self {
             Broken::NotClean(report) => Fault::unknown(format!(

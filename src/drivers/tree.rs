@@ -76,11 +76,11 @@ pub fn leaves(project: &Path, path: &Path, limit: u64) -> Result<(), Fault> {
         } else if !found.is_dir() {
             return Err(Fault::invalid(format!("`{}` is no plain file", path.display())));
         } else if path.components().count() > DEEPEST {
-            return Err(Fault::invalid(format!("`{}` lies too deep", path.display())).help("does a link lead back up?"));
+            return Err(Fault::invalid(format!("`{}` is too deep", path.display())).help("does a link lead back up?"));
         }
         if bytes > limit || count > LIMIT {
             let shown = ByteSize(limit);
-            return Err(Fault::invalid(format!("`{}` and what lies beside it are more than {shown}", path.display())));
+            return Err(Fault::invalid(format!("`{}` and what is beside it are more than {shown}", path.display())));
         }
         if found.is_dir() {
             let entries = std::fs::read_dir(&real).into_iter().flatten().flatten();

@@ -17,8 +17,7 @@ use crate::expr;
 use crate::kind::{Context, Step};
 use crate::mask::Masker;
 use crate::outcome::{Failure, Fault, FaultKind, Outcome, Outputs};
-use crate::plan::{Body, Plan, PlanNode, Retry, StepPlan, Work, decode_rendered};
-use crate::spec::RetryOn;
+use crate::plan::{Body, Plan, PlanNode, StepPlan, Work, decode_rendered};
 use crate::units::TimeSpan;
 
 use super::cache::Cache;
@@ -31,6 +30,7 @@ use super::node_event::{EventSink, NodeEvent};
 use super::notice::NoticeSender;
 use super::outputs::{self, OutputFolder};
 use super::record::NodeFiles;
+use super::retry::{backoff, is_retried};
 use super::scope::{self, View};
 use super::settle;
 use super::watched::{Cut, STOP_LIMIT, Watched};
@@ -165,7 +165,7 @@ impl Job {
         Ending { fingerprint: Some(cache.fingerprint), ..ending }
     }
 
-    /// What it is made from, before it runs. What cannot be told is no reason not to run: it is only never kept.
+    /// What it depends on, before it runs. If that cannot be read, the step runs: its result is only never kept.
     async fn fingerprint(&self, node: &PlanNode, rendered: Option<Node>, reads: Vec<String>) -> Option<String> {
         let key = self.key?;
         if node.inputs.is_empty() && reads.is_empty() {
@@ -361,42 +361,9 @@ fn ends_itself(node: &PlanNode) -> bool {
     node.is_light() && node.covers.is_empty()
 }
 
-/// Whether a bad end is one after which the step is tried again.
-fn is_retried(on: RetryOn, ending: &Ending) -> bool {
-    match on {
-        RetryOn::Any => true,
-        RetryOn::Fault => ending.fault.is_some(),
-        RetryOn::Failure => ending.fault.is_none(),
-    }
-}
-
-/// The time before the attempt after this one.
-fn backoff(retry: Retry, attempt: u32) -> Duration {
-    let factor = 2_u32.saturating_pow(attempt.saturating_sub(1).min(30));
-    retry.backoff.saturating_mul(factor).min(retry.max_backoff)
-}
-
 /// A panic of a kind, as a fault: the run goes on.
 pub(crate) fn broke(kind: &str, panic: &(dyn std::any::Any + Send)) -> Fault {
     let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     Fault::unknown(format!("the kind `{kind}` broke: {}", words.unwrap_or("no words were left")))
         .help("this is a mistake in pipeline itself: please report it")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn backoff_doubles_up_to_its_limit() {
-        let retry = Retry {
-            attempts: 9,
-            backoff: Duration::from_secs(2),
-            max_backoff: Duration::from_secs(10),
-            on: RetryOn::Any,
-        };
-        let waits: Vec<u64> = (1..6).map(|attempt| backoff(retry, attempt).as_secs()).collect();
-        assert_eq!(waits, [2, 4, 8, 10, 10]);
-        assert_eq!(backoff(retry, 4_000_000_000).as_secs(), 10);
-    }
 }

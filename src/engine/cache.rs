@@ -1,5 +1,5 @@
 //! What steps with `cache:` left behind: a record for each, by which a later run knows that it need not run them again.
-//! What a step is made from is its fingerprint's business.
+//! What a step depends on is the business of its fingerprint.
 
 use std::io;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub(crate) struct Left {
     pub step: String,
     /// The run.
     pub run: String,
-    /// What it was made from.
+    /// What it depended on.
     pub fingerprint: String,
     /// Digest of the files.
     pub files: String,
@@ -32,7 +32,7 @@ pub(crate) struct Left {
 pub(crate) struct Cache {
     plan: Arc<Plan>,
     node: NodeId,
-    /// What it is made from now.
+    /// What it depends on now.
     pub fingerprint: String,
 }
 
@@ -41,7 +41,7 @@ impl Cache {
         Cache { plan: Arc::clone(plan), node, fingerprint }
     }
 
-    /// What it left, where what it made is still there and would be made from the same.
+    /// What it left, if that is still there and depends on the same.
     pub async fn find(&self) -> Option<Left> {
         let left: Left = kept::read(&self.path())?;
         let same = left.fingerprint == self.fingerprint && self.files().await.ok()?.as_ref() == Ok(&left.files);

@@ -2,7 +2,7 @@
 //!
 //! In every turn the scheduler's orders are carried out, then the turn's events go to the recorder in one piece, then to
 //! the reporters, and only then are the new tasks started: nothing runs that the journal does not know of. A turn is
-//! carried out by whoever has a word to say (`desk`), one at a time.
+//! carried out by the thread that produces an event (`desk`), one at a time.
 
 mod common;
 mod crew;
@@ -79,7 +79,7 @@ struct Dispatch {
     /// Records that were handed on, to number those that a broken journal cannot.
     recorded: u64,
     journal_error: Option<String>,
-    /// Why the run cannot go on: nobody asked for its end.
+    /// Why the run cannot go on: its end was not requested.
     stopped: Option<String>,
 }
 
@@ -91,7 +91,7 @@ struct Running {
     task: Option<JoinHandle<()>>,
     /// Where, if not at home.
     place: Option<Place>,
-    /// Set when it was told to stop now.
+    /// Set when it is ordered to stop now.
     cancelled: Option<Why>,
     /// Where it hears of what it covers.
     covered: Option<Arc<Covered>>,

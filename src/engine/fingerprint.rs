@@ -1,4 +1,4 @@
-//! What a node is made from, as one keyed digest: its definition, the values in it, its environment, its inputs. Two runs
+//! What a node depends on, as one keyed digest: its definition, the values in it, its environment, its inputs. Two runs
 //! in which it is the same do the same. The key keeps anybody from guessing a secret's value from the digest.
 
 use std::path::Path;
@@ -27,7 +27,7 @@ pub(crate) struct Made<'a> {
     pub reads: &'a [String],
 }
 
-/// The fingerprint. Reads the files that the node is made from.
+/// The fingerprint. Reads the files that the node depends on.
 ///
 /// # Errors
 /// A fault of kind unknown when one of them cannot be read.

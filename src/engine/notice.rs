@@ -21,7 +21,7 @@ const OVERHEAD: usize = 128;
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "a notice is moved once; a box a record costs more")]
 pub enum Notice {
-    /// It stands in the journal already.
+    /// It is in the journal already.
     Record(Record),
     /// It passes by.
     Live(Live),
@@ -62,7 +62,7 @@ pub fn notices() -> (NoticeSender, Notices) {
 }
 
 impl NoticeSender {
-    /// Hands a record on. Nobody listening is no error.
+    /// Hands a record on. Without a listener that is not an error.
     pub fn record(&self, record: Record) {
         let _ = self.channel.send(Notice::Record(record));
     }

@@ -19,7 +19,7 @@ pub struct Past {
     pub pipeline: String,
     /// The process that carried it out.
     pub runner: Option<Runner>,
-    /// How it ended; `None` where nobody wrote that down.
+    /// How it ended; `None` if that was not recorded.
     pub ended: Option<State>,
     /// Another run has taken over what it left.
     pub taken_over: bool,
@@ -46,7 +46,7 @@ pub struct PastNode {
     pub from: Option<String>,
     /// What it handed on.
     pub outputs: Outputs,
-    /// What it was made from.
+    /// What it depended on.
     pub fingerprint: Option<String>,
     /// When it ran.
     pub ran: Option<Ran>,
@@ -59,7 +59,7 @@ pub struct PastNode {
 pub enum Stand {
     /// It did not start.
     NotStarted,
-    /// It started, and nobody knows how it ended.
+    /// It started, and its end is not known.
     InDoubt,
     /// It ended so. Stopped, timed out and without an answer count as in doubt for what must not run twice.
     Over(State),
@@ -95,7 +95,7 @@ impl Past {
                 if *attempt == 1 {
                     node.ran = now.map(|from| Ran { from, to: None });
                 }
-                // A gate that held and is looked at once more has held until it is told otherwise.
+                // A gate that held and is measured once more holds until the new result says otherwise.
                 if node.outline.role != Role::Gate || node.from.is_none() {
                     node.stand = Stand::InDoubt;
                 }
@@ -168,7 +168,7 @@ impl Past {
         self.nodes.get(index as usize)
     }
 
-    /// Whether it was killed: no end, and nobody has taken it over.
+    /// Whether it was killed: it has no end, and no run has taken it over.
     pub fn is_open(&self) -> bool {
         self.ended.is_none() && !self.taken_over && !self.run.is_empty()
     }
@@ -229,7 +229,7 @@ impl PastNode {
         }
     }
 
-    /// Whether what an earlier run did of it still stands when it is over like this: what was kept is known from the
+    /// Whether what an earlier run did of it is still valid when it is over like this: what was kept is known from the
     /// start of the run, with more, and what did not run undid nothing.
     fn stays(&self, ends: State) -> bool {
         let did_not_run = ends == State::Skipped || self.outline.role != Role::Gate;
@@ -241,7 +241,7 @@ impl PastNode {
         !matches!(self.stand, Stand::NotStarted | Stand::Over(State::Skipped))
     }
 
-    /// Whether what it handed on was masked in the record: nobody can hand that on again.
+    /// Whether its outputs were masked in the record: they cannot be handed on again.
     pub fn hides_outputs(&self) -> bool {
         fn hidden(value: &serde_json::Value) -> bool {
             match value {

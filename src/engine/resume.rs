@@ -1,4 +1,4 @@
-//! What of an earlier run need not be done again. A step is kept when it passed, is made from the same, and builds on
+//! What of an earlier run need not be done again. A step is kept when it passed, depends on the same, and builds on
 //! nothing that runs again. Decided before anything runs; each decision has its reason.
 
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ pub struct Resumption<'a> {
     pub secrets: &'a BTreeMap<String, SecretText>,
     /// The key of the project's fingerprints.
     pub key: &'a [u8; 32],
-    /// Steps that somebody says are done, by name.
+    /// Steps that the user says are done, by name.
     pub done: &'a [String],
     /// Steps that are to run again whatever is known of them, by name.
     pub again: &'a [String],
@@ -311,7 +311,7 @@ impl Course {
         (Course { continues, looks: Vec::new(), verifies: Vec::new(), known: ended(plan, past) }, lost)
     }
 
-    /// Nothing but one look at these gates, with what the earlier run knew of their steps.
+    /// Nothing but one measurement of these gates, with what the earlier run knew of their steps.
     pub fn look(plan: &Plan, past: &Past, gates: &[NodeId]) -> Self {
         let (run, owes) = (past.run.clone(), gates.to_vec());
         let continues = Continues { run, how: How::Settle, kept: Vec::new(), again: Vec::new(), owes };

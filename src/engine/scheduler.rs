@@ -62,7 +62,7 @@ impl Why {
     }
 }
 
-/// How a node that was started ended, or one whose `when:` could not be told.
+/// How a node that was started ended, or one whose `when:` could not be decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Passed,
@@ -271,7 +271,7 @@ impl Scheduler {
         }
     }
 
-    /// A node ended. Told of one that is over already, it changes nothing.
+    /// A node ended. For one that is over already, it changes nothing.
     pub fn finish(&mut self, node: NodeId, end: End) {
         let index = node.index();
         if self.nodes[index].state.is_over() {
@@ -305,7 +305,7 @@ impl Scheduler {
         self.stages_left == 0
     }
 
-    /// How a node stands.
+    /// The state of a node.
     #[cfg(test)]
     pub fn state(&self, node: NodeId) -> State {
         self.nodes[node.index()].state

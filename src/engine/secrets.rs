@@ -1,4 +1,4 @@
-//! The values of a pipeline's secrets, found before anything runs; every one that is missing is told at once. Shows no
+//! The values of a pipeline's secrets, found before anything runs; every one that is missing is reported at once. Shows no
 //! value, in no message.
 
 use std::collections::BTreeMap;

@@ -107,7 +107,7 @@ impl Settled {
     }
 }
 
-/// What an assertion sees: what its gate does, and the parameters of the gate file that it stands in.
+/// What an assertion sees: what its gate does, and the parameters of the gate file that it is in.
 fn seen<'j>(job: &'j Job, written: &PlanAssertion) -> Result<(Arc<Scope>, Cow<'j, Context>), Fault> {
     let mut cx = Cow::Borrowed(&job.cx);
     let Some(args) = &written.params else { return Ok((Arc::clone(&job.view.full), cx)) };

@@ -44,7 +44,7 @@ pub struct Continues {
     /// Nodes that run although it knew them, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub again: Vec<Again>,
-    /// `finally` steps that it owed: whoever dies before they are over leaves them to the next.
+    /// `finally` steps that are pending cleanup: a run that dies before they are over leaves them to the next.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owes: Vec<NodeId>,
 }
@@ -77,7 +77,7 @@ pub struct Kept {
     /// What it handed on.
     #[serde(default, skip_serializing_if = "Outputs::is_empty")]
     pub outputs: Outputs,
-    /// What it was made from.
+    /// What it depended on.
     pub fingerprint: String,
     /// When it ran, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,7 +97,7 @@ pub struct Again {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Anew {
-    /// It had started and nobody knows how it ended.
+    /// It had started and its end is not known.
     InDoubt,
     /// It had not started.
     NotStarted,
@@ -105,7 +105,7 @@ pub enum Anew {
     TimedOut,
     /// It had ended, but not well.
     Ended(State),
-    /// What it is made from is another: definition, inputs, variables, outputs of others.
+    /// What it depends on is different: definition, inputs, variables, outputs of others.
     Changed,
     /// Whether that has changed cannot be found out.
     NotCompared {

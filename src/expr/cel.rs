@@ -158,7 +158,7 @@ impl Expr {
     ///
     /// # Errors
     /// A name that is not there (`vars.replcas: no such key`), types that do not fit, a function that refuses. No value
-    /// stands in the words, only types.
+    /// is in the words, only types.
     pub fn eval(&self, scope: &Scope) -> Result<Value, ExprError> {
         match (&self.parsed.body, self.references()) {
             (Body::Path, [reference]) => lookup::look_up(scope, reference).cloned(),

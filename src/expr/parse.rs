@@ -67,7 +67,7 @@ impl<'a> Parser<'a> {
         &self.lexeme().token
     }
 
-    /// Whether an operator stands here; moves behind it.
+    /// Whether an operator is here; moves behind it.
     fn eat(&mut self, operator: &str) -> bool {
         let here = match self.peek() {
             Token::Op(found) => *found == operator,
@@ -94,7 +94,7 @@ impl<'a> Parser<'a> {
         ExprError::at(self.lexeme().start, self.lexeme().end, message)
     }
 
-    /// What is wrong where something else stands here.
+    /// What is wrong if something else is here.
     fn unexpected(&self, expected: &str) -> ExprError {
         let error = self.error(format!("expected {expected}, found {}", describe(self.peek())));
         match self.peek() {
@@ -114,7 +114,7 @@ impl<'a> Parser<'a> {
         self.error(message).help(help)
     }
 
-    /// `a`, or `a ? b : c`; what stands in brackets comes back here.
+    /// `a`, or `a ? b : c`; what is in brackets comes back here.
     fn expression(&mut self) -> Parsed {
         self.nesting += 1;
         if self.nesting > MAX_NESTING {
@@ -232,7 +232,7 @@ impl<'a> Parser<'a> {
         Tree::over(target.height, Kind::Field(Box::new(Field { of: target.node, name: name.into(), access })), span)
     }
 
-    /// What stands between `(` (already read) and `)`.
+    /// What is between `(` (already read) and `)`.
     fn arguments(&mut self) -> Result<Vec<Tree>, ExprError> {
         let mut args = Vec::new();
         if self.eat(")") {

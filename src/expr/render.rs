@@ -9,7 +9,7 @@ use crate::source::Span;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}")]
 pub struct RenderError {
-    /// The scalar it stands in.
+    /// The scalar it is in.
     pub span: Span,
     /// What is wrong with it; offsets count from the start of the scalar's value (without quotes).
     pub error: ExprError,

@@ -248,7 +248,7 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// What stands before the quote: `r`, `b`, both or nothing.
+/// What is before the quote: `r`, `b`, both or nothing.
 #[derive(Clone, Copy)]
 struct Prefix {
     len: usize,

@@ -33,7 +33,7 @@ pub(super) fn put(record: &Record, out: &mut Vec<u8>) -> serde_json::Result<()> 
     Ok(())
 }
 
-/// What stands before a record's JSON.
+/// What is before a record's JSON.
 fn head(json: &[u8]) -> [u8; HEAD] {
     // a record of 4 GiB does not come to be
     let length = u32::try_from(json.len()).unwrap_or(u32::MAX);

@@ -1,4 +1,4 @@
-//! The log of one step: masked lines to a file and to whoever watches. Knows no process and no terminal.
+//! The log of one step: masked lines to a file and to the reporters. Knows no process and no terminal.
 
 mod ends;
 
@@ -13,7 +13,7 @@ use crate::mask::{MaskStream, Masker};
 use ends::Ends;
 pub use ends::{mend, open};
 
-/// How many bytes of a step's log are kept, unless told otherwise: the first 12 MiB, and the last 4 MiB, where the error
+/// How many bytes of a step's log are kept, unless an option says otherwise: the first 12 MiB, and the last 4 MiB, where the error
 /// is.
 pub const LOG_LIMIT: u64 = 16 * 1024 * 1024;
 
@@ -77,7 +77,7 @@ impl StepLog {
     }
 }
 
-/// Nobody waits for the end of a step that was dropped (a second Ctrl-C): its log keeps what it has.
+/// Nothing waits for the end of a step that was dropped (a second Ctrl-C): its log keeps what it has.
 impl Drop for StepLog {
     fn drop(&mut self) {
         let _ = self.finish();

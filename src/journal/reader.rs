@@ -36,7 +36,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens a journal and looks at its first record.
+    /// Opens a journal and reads its first record.
     ///
     /// # Errors
     /// The file cannot be read, is of another format, or does not begin with the start of a run. An empty one is fine.

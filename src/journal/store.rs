@@ -113,7 +113,7 @@ impl Store {
         }
     }
 
-    /// Logs are nobody's source. That it cannot be written is no reason not to run.
+    /// Nothing is built from logs. That one cannot be written is not a reason not to run.
     fn keep_out_of_git(&self) {
         if let Some(folder) = self.root.parent() {
             let file = folder.join(".gitignore");

@@ -49,7 +49,7 @@ impl Writer {
             .mode(0o600)
             .open(path)
             .map_err(|error| JournalError::io("create", path, error))?;
-        // Nobody else can be writing it; one who only looks if somebody is may hold it for a moment.
+        // No other process can be writing it; one that only checks the lock may hold it for a moment.
         let _without_locks_too = file.lock();
         Ok(Writer {
             path: path.to_owned(),

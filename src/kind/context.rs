@@ -72,7 +72,7 @@ pub struct Signals {
     pub grace: Duration,
     /// For a `during` step: when the steps that it covers began and ended.
     pub covered: Arc<Covered>,
-    /// Whether the step runs `during` others: only then `stop` comes, and somebody waits for `up`.
+    /// Whether the step runs `during` others: only then `stop` comes, and `up` is waited for.
     pub during: bool,
 }
 
@@ -140,7 +140,7 @@ pub struct Context {
     pub ran: Arc<BTreeMap<String, Ran>>,
     /// What runs the commands of a kind that may run [elsewhere](super::Kind::elsewhere).
     pub executor: Arc<dyn Executor>,
-    /// How long the thread that a step begins on may be held for it: nobody else has work for that thread then.
+    /// How long the thread that a step begins on may be held for it: no other work waits for that thread then.
     pub patience: Duration,
     /// The namespace for what names none, where a stage or a part has one of its own.
     pub namespace: Option<Arc<str>>,
@@ -210,7 +210,7 @@ impl Context {
         self.log.line(line.as_ref().as_bytes());
     }
 
-    /// Says how it stands at the moment: for the progress line, not for the log.
+    /// Reports its state at the moment: for the progress line, not for the log.
     pub fn pass(&self, text: impl AsRef<str>) {
         self.log.passing(text.as_ref());
     }

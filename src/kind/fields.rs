@@ -92,7 +92,7 @@ impl<'de> Deserialize<'de> for Since {
     }
 }
 
-/// A CEL expression that the kind evaluates itself, with `self` for the thing it looks at.
+/// A CEL expression that the kind evaluates itself, with `self` for the thing it measures.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Cel(pub String);

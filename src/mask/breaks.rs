@@ -1,4 +1,4 @@
-//! Text that line breaks cut, put together again: what an encoder wrapped stands there as one. Knows no secret's form.
+//! Text that line breaks cut, put together again: what an encoder wrapped is one piece. Knows no secret's form.
 
 use std::ops::Range;
 
@@ -37,7 +37,7 @@ impl Found {
     }
 }
 
-/// Looks at every line break of a text.
+/// Checks every line break of a text.
 pub(super) fn find(search: &Search, text: &[u8]) -> Found {
     let mut found = Found::default();
     let mut line = 0;
@@ -124,7 +124,7 @@ impl Iterator for Unbroken<'_> {
 /// A piece of text without its line breaks.
 struct Joined {
     bytes: Vec<u8>,
-    /// Where each of them stands in the text.
+    /// Where each of them is in the text.
     at: Vec<usize>,
     /// Positions among the bytes that follow on a break, or would.
     breaks: Vec<usize>,

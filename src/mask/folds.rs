@@ -1,4 +1,4 @@
-//! Text that was folded at the blanks of a form: a line break, with its indent, stands for the blanks around it, or hides
+//! Text that was folded at the blanks of a form: a line break, with its indent, replaces the blanks around it, or hides
 //! some of them. Knows no encoding.
 
 use std::ops::Range;
@@ -77,7 +77,7 @@ impl Folds {
     }
 }
 
-/// How much of a form stands somewhere.
+/// How much of a form is somewhere.
 enum Reach {
     Whole,
     /// All that the text has before it ends.

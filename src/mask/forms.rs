@@ -7,16 +7,16 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use super::MIN_LENGTH;
 
-/// In which form a secret stands in a text.
+/// In which form a secret is in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Form {
     /// As it is.
     Plain,
     /// One line of a value of several lines.
     Line,
-    /// In base64, standard or URL-safe, with or without padding, alone or amid other bytes.
+    /// In base64, standard or URL-safe, with or without padding, alone or between other bytes.
     Base64,
-    /// In base32, with or without padding, alone or amid other bytes.
+    /// In base32, with or without padding, alone or between other bytes.
     Base32,
     /// In hexadecimal, in one piece or with colons between the bytes.
     Hex,
@@ -160,7 +160,7 @@ fn escaped(value: &str, forms: &mut Vec<(Form, Vec<u8>)>) {
         forms.push((Form::Html, text.replace('/', "&#x2F;").into_bytes()));
         forms.push((Form::Html, text.into_bytes()));
     }
-    // What each encoder leaves as it is, besides letters and digits: RFC 3986, encodeURIComponent, forms, paths.
+    // What each encoder leaves as it is, apart from letters and digits: RFC 3986, encodeURIComponent, forms, paths.
     for (kept, space) in [("-._~", "%20"), ("-._~!'()*", "%20"), ("-._*", "+"), ("-._~", "+"), ("-._~$&+=:@", "%20")] {
         forms.push((Form::Url, percent(value, kept, space, false)));
         forms.push((Form::Url, percent(value, kept, space, true)));

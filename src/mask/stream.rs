@@ -12,7 +12,7 @@ use super::{MASK, Masker, breaks};
 /// Masks a stream. Held back is only what may be the beginning of a secret, so never more than the longest form less one
 /// byte, as it is seen, and nothing where nothing looks like a secret.
 ///
-/// What nobody sees, and a line break that cut a secret, stay where they were: colours end, and lines stay lines, each
+/// What is invisible, and a line break that cut a secret, stay where they were: colours end, and lines stay lines, each
 /// with a mask of its own.
 #[derive(Debug)]
 pub struct MaskStream {
@@ -31,7 +31,7 @@ pub struct MaskStream {
 enum Mark {
     /// It is shown.
     Kept,
-    /// A mask stands for it and those behind it.
+    /// A mask replaces it and those behind it.
     First,
     /// It belongs to a mask.
     Hidden,
@@ -57,7 +57,7 @@ impl MaskStream {
         self.pass(piece).into_owned()
     }
 
-    /// The same by a look at everything.
+    /// The same by a check of everything.
     pub(super) fn take(&mut self, search: &Search, piece: &[u8]) -> Vec<u8> {
         self.held.extend_from_slice(piece);
         self.marks.resize(self.held.len(), Mark::Kept);
@@ -79,7 +79,7 @@ impl MaskStream {
         out
     }
 
-    /// Marks the secrets in what is held. From where on it must be kept to look at what follows, and from where on it
+    /// Marks the secrets in what is held. From where on it must be kept to check what follows, and from where on it
     /// cannot be shown yet.
     fn look(&mut self, search: &Search) -> (usize, usize) {
         let end = self.held.len();

@@ -5,18 +5,18 @@ use std::borrow::Cow;
 
 use anstream::adapter::StripBytes;
 
-/// More unseen bytes than this amid a text keep what stands around them apart.
+/// More invisible bytes than this inside a text keep what is around them apart.
 const GAP: usize = 1024;
 
-/// Stands for a [`GAP`]: no secret holds it.
+/// The marker of a [`GAP`]: no secret holds it.
 const APART: u8 = 0;
 
-/// The bytes without what nobody sees, as reports show them.
+/// The bytes without what is invisible, as reports show them.
 pub fn visible(bytes: &[u8]) -> Cow<'_, [u8]> {
     if hides(bytes) { Cow::Owned(View::of(bytes, &mut StripBytes::new()).bytes) } else { Cow::Borrowed(bytes) }
 }
 
-/// Whether there may be something in the bytes that nobody sees.
+/// Whether there may be something invisible in the bytes.
 pub(super) fn hides(bytes: &[u8]) -> bool {
     bytes.chunks(64).any(|some| some.iter().fold(false, |any, byte| any | control(*byte))) || hides_char(bytes)
 }
@@ -30,10 +30,10 @@ fn hides_char(bytes: &[u8]) -> bool {
     memchr::memchr_iter(0xe2, bytes).any(|at| unseen_char(&bytes[at..]))
 }
 
-/// Bytes without what nobody sees.
+/// Bytes without what is invisible.
 pub(super) struct View {
     pub bytes: Vec<u8>,
-    /// Where each of them stands.
+    /// Where each of them is.
     pub at: Vec<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! What stands under a kind's key: held against its shape, and decoded when nothing in it waits for the run.
+//! What is under a kind's key: checked against its schema, and decoded when nothing in it waits for the run.
 
 use std::any::TypeId;
 use std::collections::HashMap;
@@ -52,7 +52,7 @@ impl Shapes {
     }
 }
 
-/// Where a tree stands and with which values it is read.
+/// Where a tree is and with which values it is read.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub site: Site<'a>,
@@ -153,7 +153,7 @@ impl Workshop<'_> {
         }
     }
 
-    /// The tree with every value put in that is known and of which nothing was told.
+    /// The tree with every value put in that is known and has no reported fault.
     fn with_known_values(&self, node: &Node, statics: &Scope) -> Node {
         let value = match &node.value {
             Value::Text(text) if Template::is_in(text) && !self.out.covers(node.span) => {

@@ -73,7 +73,7 @@ pub(super) struct Workshop<'a> {
     pub stage_runner: Option<String>,
     /// Whether the outermost gate file takes its parameters from the command line.
     pub lone_gate: bool,
-    /// Uses of gate files that close a circle, which was told.
+    /// Uses of gate files that close a circle, which was reported.
     pub circular: HashSet<Span>,
     pub part_files: PartFiles,
     /// Values that are known outside of parts and gate files: vars.
@@ -174,7 +174,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         out,
     };
 
-    // Gate files are kept from here on: each is read once, whoever uses it.
+    // Gate files are kept from here on: each is read once, however often it is used.
     shop.files.let_go();
     let outer = StageBuilder::outer(&mut shop, &node);
     let mut parts = Parts::default();
@@ -247,7 +247,7 @@ fn written(pipeline: &Node, key: &str) -> impl Iterator<Item = String> {
     pipeline.get(key).map(Node::entries).unwrap_or_default().iter().map(|entry| entry.key.clone())
 }
 
-/// The needs of a stage by index; unknown ones are told.
+/// The needs of a stage by index; unknown ones are reported.
 fn stage_needs(
     index: usize,
     stage: &StageFile,
@@ -263,7 +263,7 @@ fn stage_needs(
                 waits.push(Wait { from: index, to: other, span: item.span, how: "needs" });
                 needs.push(other);
             }
-            // A template was told with the stage's other keys.
+            // A template was reported with the stage's other keys.
             None if names.lost.stages.may_be(name) || has_mark(name) => {}
             None => {
                 let others = names.stage_names().filter(|other| *other != stage.name);

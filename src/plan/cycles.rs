@@ -102,7 +102,7 @@ fn describe(names: &[String], circle: &[&Wait], what: &str) -> Diagnostic {
 }
 
 fn told(names: &[String], circle: &[&Wait], message: impl Fn(&[&str]) -> String, help: &str) -> Diagnostic {
-    // Told from its first place in the files, so that the same circle always reads the same.
+    // Reported from its first place in the files, so that the same circle always reads the same.
     let first = (0..circle.len()).min_by_key(|at| circle[*at].span).unwrap_or(0);
     let edges: Vec<&Wait> = circle[first..].iter().chain(&circle[..first]).copied().collect();
     let chain: Vec<&str> =

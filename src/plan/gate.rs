@@ -22,7 +22,7 @@ use crate::kind::{AssertionKind, Tolerate};
 use crate::source::{FileId, Span};
 use crate::spec::{AssertionKeys, SeveritySpec};
 
-/// What stands as the kind of a gate's node, and as the key of one.
+/// The kind of a gate's node, and the key of one.
 pub(super) const GATE: &str = "gate";
 
 /// What the assertions of a gate refer to.
@@ -140,7 +140,7 @@ impl Workshop<'_> {
         assertions
     }
 
-    /// Whether a gate may grow by another assertion; told where it may not.
+    /// Whether a gate may grow by another assertion; reported if it may not.
     fn has_room(&mut self, item: &Node, reading: &mut Reading<'_>) -> bool {
         let Some(left) = reading.left.checked_sub(1) else { return false };
         reading.left = left;
@@ -154,7 +154,7 @@ impl Workshop<'_> {
         left > 0
     }
 
-    /// One assertion; `None` when it is wrong, which was told.
+    /// One assertion; `None` when it is wrong, which was reported.
     fn assertion(&mut self, item: &Node, params: Option<&Params>, reading: &mut Reading<'_>) -> Option<PlanAssertion> {
         if !matches!(item.value, Value::Map(_)) {
             if !is_told(item, self.out) {

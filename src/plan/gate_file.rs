@@ -120,7 +120,7 @@ impl Workshop<'_> {
         None
     }
 
-    /// What is wrong with a value is told where the value is written, not where its parameter stands.
+    /// What is wrong with a value is reported where the value is written, not where its parameter is.
     pub fn blame(&mut self, item: &Node, params: &Params, since: usize) {
         for problem in self.out.since(since) {
             let Some(label) = problem.labels.first_mut().filter(|_| OF_VALUES.contains(&problem.code)) else {
@@ -130,7 +130,7 @@ impl Workshop<'_> {
             let stands = std::mem::replace(&mut label.span, place);
             problem
                 .labels
-                .push(crate::diagnostic::Label { span: stands, text: format!("`params.{name}` stands here") });
+                .push(crate::diagnostic::Label { span: stands, text: format!("`params.{name}` is used here") });
         }
     }
 }

@@ -19,7 +19,7 @@ const NOT_FOR_GATES: [(&str, &str); 7] = [
     ("retry", "its assertions are looked at until they hold: give them `within: 30s`"),
     ("for_each", "write an assertion for each, or a gate file with parameters"),
     ("outputs", "a gate publishes nothing: put it into the step that does"),
-    ("inputs", "leave it out: a gate is measured, not made from files"),
+    ("inputs", "leave it out: a gate is measured, and depends on no files"),
     ("cache", "leave it out: a gate is measured each time"),
     ("once", "leave it out: measuring twice does no harm"),
     ("pool", "leave it out: a gate takes no place"),

@@ -31,7 +31,7 @@ pub(super) struct Found {
     pub waits: Vec<Span>,
     /// Whether a value carries a secret.
     pub secret: bool,
-    /// Whether a value is hidden by another fault, which was told. Then `dynamic` too: there is no value yet.
+    /// Whether a value is hidden by another fault, which was reported. Then `dynamic` too: there is no value yet.
     pub lost: bool,
     /// Whether an expectation refers to a baseline.
     pub baseline: bool,
@@ -58,7 +58,7 @@ pub(super) struct Judge<'a> {
     pub sources: &'a SourceMap,
     /// The project's folder.
     pub root: &'a Path,
-    /// Where the tree stands.
+    /// The place of the tree.
     pub site: Site<'a>,
     /// Values known before the run.
     pub statics: &'a Scope,

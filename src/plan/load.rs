@@ -120,7 +120,7 @@ fn without_stages(node: &Node) -> Cow<'_, Node> {
     Cow::Owned(node)
 }
 
-/// pipeline.yaml's own keys. What lies in `gate` and `finally` is looked at later.
+/// pipeline.yaml's own keys. What is in `gate` and `finally` is checked later.
 fn read_pipeline(node: &Node, files: &Files, out: &mut Diagnostics) -> Option<PipelineSpec> {
     let shape = Shape::of::<PipelineSpec>();
     let fits = own_keys::fits(&shape, node, OPEN_IN_PIPELINE, files, out);
@@ -128,14 +128,14 @@ fn read_pipeline(node: &Node, files: &Files, out: &mut Diagnostics) -> Option<Pi
     if fits {
         return decode_or_tell(node, out);
     }
-    // The stages are looked at all the same, with what is right in here: all that is wrong is told in one go.
+    // The stages are checked all the same, with what is right in here: all that is wrong is reported at once.
     let rest = shape.salvage(node)?;
     let lost = |key: &str| node.get(key).is_some() && rest.get(key).is_none();
     // Without vars and secrets every reference to one would look wrong.
     if lost("vars") || lost("secrets") { None } else { decode(&with_name(rest)).ok() }
 }
 
-/// A pipeline without a name or a version is told off, and looked at under another.
+/// A pipeline without a name or a version is an error, and is checked under another.
 fn with_name(mut node: Node) -> Node {
     let span = node.span;
     if let Value::Map(entries) = &mut node.value {
@@ -153,7 +153,7 @@ pub(super) fn decode_or_tell<T: serde::de::DeserializeOwned>(node: &Node, out: &
     decode(node).map_err(|error| out.push(undecoded(node, &error, None))).ok()
 }
 
-/// The diagnostic for a value that is not of its type, though it has the right shape; `kind` is the one it stands under.
+/// The diagnostic for a value that is not of its type, though it fits the schema; `kind` is the one it is under.
 pub(super) fn undecoded(node: &Node, error: &DecodeError, kind: Option<&str>) -> Diagnostic {
     let key = error.path.iter().rev().find_map(|segment| match segment {
         Segment::Key(key) => Some(key.as_str()),
@@ -225,7 +225,7 @@ fn check_secrets(spec: &PipelineSpec, node: &Node, out: &mut Diagnostics) {
     };
     let entry = |name: &str| node.get("secrets").and_then(|secrets| secrets.get(name));
     for (name, source) in &spec.secrets {
-        // its source may stand where a syntax error has been told
+        // its source may be where a syntax error was reported
         let broken = entry(name).is_some_and(|entry| entry.entries().iter().any(|own| out.covers(own.node.span)));
         if let Some(problem) = source.problem().filter(|_| !broken) {
             out.push(Diagnostic::error(Code::InvalidValue, span(name), format!("secret `{name}` {problem}")).help(

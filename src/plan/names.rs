@@ -3,7 +3,6 @@
 use indexmap::IndexMap;
 
 use super::foreign;
-use super::params::Params;
 use super::salvage::LostStages;
 pub(super) use super::site::{Carries, Item, Site, Target};
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
@@ -18,7 +17,7 @@ pub(super) struct Names {
     pub vars: IndexMap<String, serde_json::Value>,
     /// How numbers in them are written: paths start with the name of the var.
     pub spelled: Spelled,
-    /// Vars whose value is wrong, which was told: nothing is said of who uses them.
+    /// Vars whose value is wrong, which was reported: their uses are not.
     pub unsettled: Vec<String>,
     /// Names of secrets.
     pub secrets: Vec<String>,
@@ -52,7 +51,7 @@ pub(super) struct StepNames {
 /// What is known of a step before it is built.
 #[derive(Debug, Clone)]
 pub(super) struct StepName {
-    /// Where its key stands.
+    /// The place of its key.
     pub span: Span,
     /// Its kind, where it has exactly one.
     pub kind: Option<&'static str>,

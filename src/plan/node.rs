@@ -119,7 +119,7 @@ pub struct PlanNode {
     /// Its items, where only the run knows them: its work is done for each.
     pub each: Option<Each>,
     /// Nodes of the same stage and role that must have passed before it starts: `needs` and implied edges. A gate
-    /// waits for all steps of its stage without being told.
+    /// waits for all steps of its stage implicitly.
     pub needs: Vec<NodeId>,
     /// Other stages that must be over, with their gates holding, before it starts.
     pub after: Vec<StageId>,
@@ -144,15 +144,15 @@ pub struct PlanNode {
     pub runs_on: Option<usize>,
     /// Files that come back from a runner (`artifacts:`), as patterns.
     pub artifacts: Vec<String>,
-    /// Its failure is told but does not count.
+    /// Its failure is reported but does not count.
     pub continue_on_error: bool,
     /// What it was written as.
     pub definition: Definition,
-    /// Files that it is made from (`inputs:`), as patterns.
+    /// Files that it depends on (`inputs:`), as patterns.
     pub inputs: Vec<String>,
     /// Files that it makes (`cache:`), as patterns; while they are as it left them it need not run.
     pub cache: Vec<String>,
-    /// Must not run twice without somebody saying so.
+    /// Must not run twice without confirmation.
     pub once: bool,
     /// The part that it belongs to.
     pub part: Option<PartId>,
@@ -161,7 +161,7 @@ pub struct PlanNode {
 }
 
 impl PlanNode {
-    /// Whether it is a step of a kind that looks at nothing but its body and its environment.
+    /// Whether it is a step of a kind that reads nothing but its body and its environment.
     pub fn is_light(&self) -> bool {
         self.each.is_none() && matches!(&self.work, Work::Step(step) if step.kind.light)
     }
@@ -325,7 +325,7 @@ pub fn decode_rendered<T: ?Sized>(
     let rendered = &*shape.expand(rendered);
     let body = kind.decode(rendered).map_err(|error| wrong(error.to_string()))?;
     let mut paths = Paths { project, out: Diagnostics::default() };
-    // what does not fit its shape was told by decoding
+    // what does not fit its schema was reported by decoding
     shape.check(rendered, &mut paths, &mut Diagnostics::default());
     let mut out = paths.out;
     kind.check(&body, &mut CheckContext { body: rendered, project, during, out: &mut out });

@@ -1,4 +1,4 @@
-//! What stands beside the key that it belongs below: told once, and read as it was meant. Knows which keys say what a step
+//! Keys beside the key that they belong below: reported once, and read as intended. Knows which keys say what a step
 //! or an assertion is, and no value.
 
 use super::build::GROUPS;
@@ -9,7 +9,7 @@ use crate::kind::Registry;
 use crate::source::{SourceMap, Span};
 use crate::spec::{AssertionKeys, StepKeys};
 
-/// The tree of a file with what stands beside its place put below it. A file whose lines could not all be read stays.
+/// The tree of a file with what is beside its place put below it. A file whose lines could not all be read stays.
 pub(super) fn mended(mut file: Node, registry: Registry, sources: &SourceMap, out: &mut Diagnostics) -> Node {
     if may_be(&file) && !out.has_errors_in(file.span.file) {
         let (step_keys, assertion_keys) = (Shape::of::<StepKeys>(), Shape::of::<AssertionKeys>());
@@ -95,7 +95,7 @@ impl Mender<'_> {
         }
     }
 
-    /// Puts what stands beside an empty key of `mapping` below it, where it belongs there.
+    /// Puts what is beside an empty key of `mapping` below it, if it belongs there.
     fn gather(&mut self, mapping: &mut Node, sort: Sort) {
         let Value::Map(entries) = &mut mapping.value else { return };
         let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());

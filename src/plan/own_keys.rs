@@ -12,7 +12,7 @@ use crate::spec::name_problem;
 pub(super) use crate::spec::schema::{OPEN_IN_PIPELINE, OPEN_IN_STAGE};
 use crate::units::{Quantity, TimeSpan};
 
-/// Holds a file against its shape. What lies in its steps, gates and values is looked at later.
+/// Checks a file against its schema. What is in its steps, gates and values is checked later.
 pub(super) fn fits(shape: &Shape, node: &Node, open: &[&str], files: &Files, out: &mut Diagnostics) -> bool {
     let before = out.len();
     let plain = |entry: &&Entry| shape.has_key(&entry.key) && !open.contains(&entry.key.as_str());
@@ -116,7 +116,7 @@ pub(super) fn pipeline_names(node: &Node, out: &mut Diagnostics) {
     if let Some(timeout) = node.get("timeout").filter(|timeout| is_zero(timeout)) {
         let message = "`timeout` leaves no time, expected more than 0s";
         let help = "write how long all stages may take together, such as 30m; without it there is no limit";
-        out.push(Diagnostic::error(Code::InvalidUnit, timeout.span, message).help(help));
+        out.push(Diagnostic::error(Code::InvalidValue, timeout.span, message).help(help));
     }
     names(node.get("vars"), "var", out);
     names(node.get("secrets"), "secret", out);
@@ -144,7 +144,7 @@ fn is_zero(node: &Node) -> bool {
 
 fn names(node: Option<&Node>, what: &str, out: &mut Diagnostics) {
     for Entry { key, key_span, .. } in node.map(Node::entries).unwrap_or_default() {
-        // A template in a key was told where the keys were looked at.
+        // A template in a key was reported where the keys were checked.
         if let Some(problem) = name_problem(key).filter(|_| !has_mark(key)) {
             out.push(
                 Diagnostic::error(Code::InvalidName, *key_span, format!("the {what} name `{key}` {problem}"))

@@ -11,7 +11,7 @@ use crate::document::{Entry, Node, Value, decode};
 use crate::source::{SourceMap, Span};
 use crate::spec::{PipelineSpec, SecretSource};
 
-/// The parts of a pipeline file that are right; what is wrong with the others was told.
+/// The parts of a pipeline file that are right; what is wrong with the others was reported.
 pub(super) fn pipeline(node: &Node) -> PipelineSpec {
     PipelineSpec {
         version: 1,
@@ -20,7 +20,7 @@ pub(super) fn pipeline(node: &Node) -> PipelineSpec {
         cluster: part(node, "cluster"),
         vars: each(node, "vars", |node| crate::spec::Any(node.to_json())),
         secrets: each(node, "secrets", |node| {
-            // A source that counts as one: what is wrong with it was told already.
+            // A source that counts as one: what is wrong with it was reported already.
             decode(node).unwrap_or_else(|_| SecretSource { env: Some(String::new()), ..SecretSource::default() })
         }),
         timeout: None,
@@ -103,7 +103,7 @@ const PIPELINE_KEYS: &[&str] = &[
     "finally",
 ];
 
-/// Whether `written` stands where `name` was meant.
+/// Whether `written` is a misspelling of `name`.
 pub(super) fn is_slip(written: &str, name: &str, known: &[&str]) -> bool {
     !known.contains(&written) && closest(written, known.iter().copied()) == Some(name)
 }
@@ -113,7 +113,7 @@ pub(super) fn is_told(node: &Node, out: &Diagnostics) -> bool {
     node.value == Value::Null && node.span.start != node.span.end && out.covers(node.span)
 }
 
-/// Whether the text at `span` could not be read as it was meant.
+/// Whether the text at `span` could not be read as intended.
 pub(super) fn is_torn(span: Span, out: &Diagnostics) -> bool {
     !out.is_empty()
         && out.iter().any(|problem| {

@@ -20,7 +20,7 @@ pub struct GateFile {
 
 impl GateFile {
     /// The stage whose gate uses the file. It is written as a user would write it, so that all that can be wrong is
-    /// told as it is told of a stage file.
+    /// reported as for a stage file.
     pub(super) fn stage(&self, files: &mut Files, out: &mut Diagnostics) -> Option<StageFile> {
         let stem = self.path.rsplit('/').next().unwrap_or_default().split('.').next().unwrap_or_default();
         let name = if name_problem(stem).is_none() { stem } else { "checked" };

@@ -13,7 +13,7 @@ pub(super) enum Item {
     Known,
     /// Only the run knows the items.
     Open,
-    /// The items could not be read, which was told.
+    /// The items could not be read, which was reported.
     Lost,
 }
 
@@ -47,7 +47,7 @@ pub(super) enum Target {
     Step(String, Carries),
     /// Something of another stage.
     Stage(usize, Carries),
-    /// What another fault hides, which was told.
+    /// What another fault hides, which was reported.
     Lost,
 }
 

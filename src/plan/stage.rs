@@ -47,7 +47,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         StageBuilder { shop, at, node, built, steps, part_gate: None, waits }
     }
 
-    /// Builds everything; what is wrong was told.
+    /// Builds everything; what is wrong was reported.
     pub fn build(mut self) -> Built {
         self.keys();
         self.shop.stage_runner = self.stage_runner();
@@ -333,7 +333,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         let parts = std::mem::take(&mut builder.built.parts);
         let mut gates = Vec::new();
         if let Some(gate) = node.get("gate").filter(|gate| !gate.items().is_empty()) {
-            // Built twice, because a gate's decoded assertions belong to one node; complaints are told once.
+            // Built twice, because a gate's decoded assertions belong to one node; complaints are reported once.
             gates.push(builder.shop.gate(site(None, None), Role::Gate, GATE, gate).0);
             gates.push(builder.shop.gate(site(None, None), Role::Gate, GATE, gate).0);
         }

@@ -114,7 +114,7 @@ impl Reader {
                     .also(other.name_span, "the first one")
                     .help("give one of them another name"),
             );
-            // What is wrong in it is told all the same.
+            // What is wrong in it is reported all the same.
             name = nameless(reference);
         }
         self.stages.push(StageFile { name, name_span, node });

@@ -40,7 +40,7 @@ pub(super) struct StepParts {
     pub parts: Vec<usize>,
 }
 
-/// What a step is: a kind and what stands under it, or a gate.
+/// What a step is: a kind and what is under it, or a gate.
 #[derive(Clone, Copy)]
 enum Stands<'n> {
     Kind(&'static StepKind, &'n Node),

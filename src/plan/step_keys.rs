@@ -46,14 +46,14 @@ impl Workshop<'_> {
         }
     }
 
-    /// A step that is left out must be one of which it is known what it is made from, and that is over by itself.
+    /// A step that is left out must be one of which it is known what it depends on, and that is over by itself.
     pub(super) fn check_cache(&mut self, entry: &Entry, kind: &StepKind) {
         let Some(cache) = entry.node.entry("cache") else { return };
         if kind.light && entry.node.get("inputs").is_none_or(|inputs| inputs.items().is_empty()) {
             let message = format!("step `{}` has `cache`, but no `inputs`", entry.key);
             self.out.push(
                 Diagnostic::error(Code::MissingKey, cache.key_span, message)
-                    .help("name what it is made from: `inputs: [src, \"*.lock\"]`; where that changes it runs again"),
+                    .help("name what it depends on: `inputs: [src, \"*.lock\"]`; where that changes it runs again"),
             );
         }
         if entry.node.entry("during").is_some() {
@@ -200,7 +200,7 @@ impl Workshop<'_> {
         !pool.contains(' ') && self.pools.iter().any(|(name, _)| name == pool)
     }
 
-    /// Whether the keys that name other steps and outputs are written out; told where they are not.
+    /// Whether the keys that name other steps and outputs are written out; reported if they are not.
     fn plain_keys(&mut self, entry: &Entry) -> bool {
         let before = self.out.len();
         if let Some(env) = entry.node.get("env").filter(|env| env.as_text().is_some_and(takes_value)) {

@@ -13,7 +13,7 @@ use crate::expr::{Reference, Scope, Template, has_template, render};
 use crate::source::{SourceMap, Span};
 use crate::spec::{PipelineSpec, TypeSpec};
 
-/// The vars with a value, and those without one, of which was told why.
+/// The vars with a value, and those without one, for which the reason was reported.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     pub vars: IndexMap<String, serde_json::Value>,
@@ -328,10 +328,10 @@ impl Seen<'_> {
             ("vars", Some(name)) if self.settled.unsettled.iter().any(|lost| lost == name) => self.lost = true,
             ("vars", Some(name)) if name == self.name => {
                 return Err(unknown(format!("the var `{name}` uses itself"))
-                    .help("write its value, or use a var that stands above it"));
+                    .help("write its value, or use a var that is above it"));
             }
             ("vars", Some(name)) if self.trees.contains_key(name) => {
-                return Err(unknown(format!("the var `{}` uses `{name}`, which stands below it", self.name))
+                return Err(unknown(format!("the var `{}` uses `{name}`, which is below it", self.name))
                     .help(format!("write `{name}` above `{}`: a var sees only the vars above it", self.name)));
             }
             ("vars", Some(name)) => {

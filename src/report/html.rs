@@ -246,7 +246,7 @@ fn links(page: &mut Page, node: &NodeStory, beside: &dyn Beside) {
     page.close("p");
 }
 
-/// Outputs can be long; the whole of one stands in summary.json.
+/// Outputs can be long; summary.json holds the whole of one.
 fn shortened(value: &str) -> String {
     if value.chars().count() <= 300 { value.to_owned() } else { value.chars().take(300).chain(['…']).collect() }
 }

@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                r#"<error message="in doubt: it had started, and nobody knows how it ended" type="error"/>"#,
+                r#"<error message="in doubt: it had started, and its end is not known" type="error"/>"#,
                 r#"<error message="the run has no end: 1 of 3 steps and gates are over" type="error"/>"#
             ],
             "{xml}"

@@ -1,4 +1,4 @@
-//! What a run has to do with an earlier one, in words: what is kept, what runs again and why; how a killed run stands.
+//! What a run has to do with an earlier one, in words: what is kept, what runs again and why; the state of a killed run.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use crate::units::TimeSpan;
 /// More nodes than this of one reason are counted, not listed.
 const LISTED: usize = 12;
 /// What is said of a node that has started and has no end in the record.
-pub(super) const IN_DOUBT: &str = "in doubt: it had started, and nobody knows how it ended";
+pub(super) const IN_DOUBT: &str = "in doubt: it had started, and its end is not known";
 
 /// How a run goes on with another, a line each.
 pub fn continuing(continues: &Continues, nodes: &[NodeOutline]) -> Vec<String> {
@@ -41,7 +41,7 @@ pub fn anew(why: &Anew) -> String {
         Anew::NotStarted => "it had not started".to_owned(),
         Anew::TimedOut => "its time was over before it had ended".to_owned(),
         Anew::Ended(state) => format!("it {}", ended(*state)),
-        Anew::Changed => "what it is made from has changed".to_owned(),
+        Anew::Changed => "what it depends on has changed".to_owned(),
         Anew::NotCompared { reason } => tame(reason),
         Anew::New => "it is new".to_owned(),
         Anew::Follows(node) => format!("{} runs again", tame(node)),
@@ -62,7 +62,7 @@ fn ended(state: State) -> &'static str {
     }
 }
 
-/// How a run stands that has no end in its record and is not going on: nothing for any other.
+/// The state of a run that has no end in its record and is not going on: nothing for any other.
 pub fn aftermath(story: &Story) -> String {
     if story.end.is_some() {
         return String::new();

@@ -18,7 +18,7 @@ pub struct Plain<W> {
     lines: bool,
     /// Width of node names.
     wide: usize,
-    /// Nodes that were left out, not told yet: with `--stage` there may be very many, one after the other.
+    /// Nodes that were left out, not reported yet: with `--stage` there may be very many, one after the other.
     left_out: Vec<NodeId>,
 }
 
@@ -57,7 +57,7 @@ impl<W: Write + Send> Plain<W> {
     }
 }
 
-/// Whether lines of its own told already how it went: a gate whose assertions were settled.
+/// Whether lines of its own reported already how it went: a gate whose assertions were settled.
 fn told(node: &NodeStory) -> bool {
     !node.assertions.is_empty()
 }

@@ -146,7 +146,7 @@ impl Reporter for Progress {
 
     fn live(&mut self, live: &Live, _: &Story) -> io::Result<()> {
         match live {
-            // of lines that came together nobody would see any but the last
+            // of lines that came together only the last would be seen
             Live::Lines { node, text } => self.say(*node, text.split_terminator('\n').next_back().unwrap_or_default()),
             Live::Passing { node, text } => self.say(*node, text),
             Live::Measured { node, verdict, .. } => {

@@ -1,4 +1,4 @@
-//! A run as its events tell it so far: the one model that every report is made from, live or replayed.
+//! A run as its events describe it so far: the one model that every report is built from, live or replayed.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ pub struct StageStory {
     pub needs: Vec<String>,
     /// Names of other stages that single steps of it need.
     pub steps_need: Vec<String>,
-    /// How it stands.
+    /// Its state.
     pub state: State,
     /// From its first start; zero until it is over.
     pub elapsed: Duration,
@@ -71,7 +71,7 @@ pub struct StageStory {
 pub struct NodeStory {
     /// What was known before it started.
     pub outline: NodeOutline,
-    /// How it stands.
+    /// Its state.
     pub state: State,
     /// Since the run's start, when it first started.
     pub started: Option<Duration>,
@@ -91,7 +91,7 @@ pub struct NodeStory {
     pub outputs: Outputs,
     /// From its first start; zero until it is over.
     pub elapsed: Duration,
-    /// How its log stands.
+    /// The state of its log.
     pub log: Option<LogSize>,
     /// Last words of its assertions, by their position.
     pub assertions: Vec<AssertionResult>,
@@ -187,7 +187,7 @@ impl Story {
 }
 
 impl NodeStory {
-    /// It has started, and its end is not told.
+    /// It has started, and its end is not reported.
     pub fn is_in_doubt(&self) -> bool {
         matches!(self.state, State::Running | State::Up)
     }

@@ -12,7 +12,7 @@ pub struct Styled<W> {
 }
 
 impl<W: Write> Styled<W> {
-    /// A stream to `to`, with styles or without. What stands between two of them is written by itself: `to` had better
+    /// A stream to `to`, with styles or without. What is between two of them is written by itself: `to` had better
     /// hold a buffer.
     pub fn new(to: W, styles: bool) -> Self {
         Styled { to, strip: (!styles).then(StripBytes::new) }

@@ -65,7 +65,7 @@ pub(super) fn because(because: &Because) -> String {
     }
 }
 
-/// How a node that is over stands, in a few words; empty for one that simply passed.
+/// The state of a node that is over, in a few words; empty for one that simply passed.
 pub(super) fn end(node: &NodeStory) -> String {
     let mut words = match (&node.because, node.state) {
         (None, State::Failed) if node.outline.is_gate() => "does not hold".to_owned(),
@@ -161,7 +161,7 @@ pub(super) fn explanation(node: &NodeStory, most: usize) -> Vec<String> {
         lines.extend(findings(&failure.findings, most));
         lines.extend(failure.help.iter().map(|help| format!("help: {}", tame(help))));
     }
-    // A gate's fault is that of an assertion, which is told below.
+    // A gate's fault is that of an assertion, which is reported below.
     if let Some(fault) = node.fault.as_ref().filter(|_| node.assertions.iter().all(|result| result.verdict.is_ok())) {
         lines.extend(tame_lines(&fault.message));
         lines.extend(fault.help.iter().map(|help| format!("help: {}", tame(help))));
@@ -173,7 +173,7 @@ pub(super) fn explanation(node: &NodeStory, most: usize) -> Vec<String> {
             if let Err(fault) = &result.verdict {
                 lines.extend(fault.help.iter().map(|help| format!("  help: {}", tame(help))));
             }
-            // One cause keeps several assertions from holding: it is told under the first of them.
+            // One cause keeps several assertions from holding: it is reported under the first of them.
             let fresh: Vec<&Finding> = result.findings.iter().filter(|finding| !told.contains(finding)).collect();
             lines.extend(findings(fresh.iter().copied(), most).into_iter().map(|line| format!("  {line}")));
             told.extend(fresh);
@@ -182,7 +182,7 @@ pub(super) fn explanation(node: &NodeStory, most: usize) -> Vec<String> {
     lines
 }
 
-/// The explanation as it stands below a node's own line: without the words that [`end`] put there already.
+/// The explanation below a node's own line: without the words that [`end`] put there already.
 pub(super) fn explanation_below(node: &NodeStory) -> Vec<String> {
     let mut lines = explanation(node, SUMMARIZED);
     let said = node.because.as_ref().map(because);

@@ -51,14 +51,14 @@ pub struct AssertionKeys {
     /// A CEL condition; the assertion is skipped when it is false.
     #[serde(default)]
     pub when: Option<When>,
-    /// With `when`: why it is skipped, in the user's words; else the condition is told.
+    /// With `when`: why it is skipped, in the user's words; else the condition is shown.
     #[serde(default)]
     pub otherwise: Option<String>,
     /// Causes that do not end `within` before its time, as a list or `all`. A cause that waiting cannot fix ends it
     /// otherwise: `pipeline explain causes` lists them.
     #[serde(default)]
     pub tolerate: Tolerate,
-    /// `warning`: its failure is told, but the gate holds.
+    /// `warning`: its failure is reported, but the gate holds.
     #[serde(default)]
     pub severity: SeveritySpec,
 }
@@ -70,7 +70,7 @@ pub enum SeveritySpec {
     /// The gate does not hold without it.
     #[default]
     Error,
-    /// Told only.
+    /// Reported only.
     Warning,
 }
 

@@ -109,7 +109,7 @@ fn file<T: JsonSchema>(registry: Registry, title: &str, steps: &[(&str, &str)], 
     body
 }
 
-/// Replaces a property's schema, keeping its description. Draft-07 ignores what stands beside `$ref`: `allOf` keeps both.
+/// Replaces a property's schema, keeping its description. Draft-07 ignores what is beside `$ref`: `allOf` keeps both.
 fn describe(body: &mut Value, key: &str, schema: Value) {
     let description = body.pointer(&format!("/properties/{key}/description")).cloned().unwrap_or_default();
     if let Some(properties) = body.get_mut("properties").and_then(Value::as_object_mut) {
@@ -128,7 +128,7 @@ fn merge_keys(definitions: &mut Map<String, Value>, keys: &Value) {
     }
 }
 
-/// Common keys beside exactly one of the kinds, or of what stands for one.
+/// Common keys beside exactly one of the kinds, or of the short form of one.
 fn one_of<T: ?Sized>(
     generator: &mut SchemaGenerator,
     kinds: &[&'static Kind<T>],

@@ -101,7 +101,7 @@ pub struct StepKeys {
     /// Names it writes to `$PIPELINE_OUTPUT` as `name=value` lines.
     #[serde(default)]
     pub outputs: Vec<String>,
-    /// Files, folders and patterns below the project (`src`, `**/*.lock`) that it is made from: where they changed,
+    /// Files, folders and patterns below the project (`src`, `**/*.lock`) that it depends on: where they changed,
     /// `run --resume` runs it again. What a kind reads by itself (manifests, charts, build contexts) needs no mention.
     /// Content behind links to folders of the project counts; with a link that leads out of it the step always runs.
     #[serde(default)]
@@ -113,14 +113,14 @@ pub struct StepKeys {
     #[serde(default)]
     pub cache: Vec<String>,
     /// It must not run twice: where a run died in its middle, `run --resume` asks before it runs it again, and fails
-    /// where nobody can be asked.
+    /// where there is no terminal to ask at.
     #[serde(default)]
     pub once: bool,
     /// Causes that do not end its waiting before its time, as a list or `all`. A step that waits for the cluster ends
     /// otherwise as soon as it sees a cause that waiting cannot fix: `pipeline explain causes` lists them.
     #[serde(default)]
     pub tolerate: Tolerate,
-    /// Its failure is told, but does not count.
+    /// Its failure is reported, but does not count.
     #[serde(default)]
     pub continue_on_error: bool,
     /// In the place of a kind: a part, by the path of its file or its name under `parts:`. Its steps take the place of this

@@ -76,7 +76,7 @@ impl Step for Ask {
         match self.fall_back(&namespace, question.kubeconfig.as_deref(), &call, cx).await? {
             Ok(answer) => Ok(self.answered(&answer, "fallback", &format!("{tool}: {why}"), begun, &masker, cx)),
             Err(reasons) => {
-                let summary = format!("nobody answered: {tool}: {why}");
+                let summary = format!("no tool answered: {tool}: {why}");
                 let findings =
                     reasons.into_iter().map(|reason| Finding::new("fallback", "", masker.mask(&reason))).collect();
                 let help = "install the tool, or give it a `fallback:` that works here";
@@ -122,7 +122,7 @@ impl Ask {
             let described = cx.world.cluster.describe(namespace, target.as_ref(), &|_, _| {});
             match cx.unless_cancelled(described).await? {
                 Ok(Ok(state)) => Some(masker.mask(&state).into_owned()),
-                // the tool is asked all the same; what cannot be seen it is told, too
+                // the tool is asked all the same; it is also given what could not be read
                 Ok(Err(finding)) => Some(finding.message),
                 Err(fault) => Some(format!("the cluster could not be asked: {}", fault.message)),
             }

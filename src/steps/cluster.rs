@@ -178,7 +178,7 @@ impl ProviderName {
         }
     }
 
-    /// The program it stands for.
+    /// The program it means.
     fn program(self) -> Option<Provider> {
         match self {
             ProviderName::Minikube => Some(Provider::Minikube),

@@ -20,7 +20,7 @@ use spec::{Compose, UpSpec};
 /// The row of this kind.
 pub const KIND: StepKind = StepKind::step::<Compose>(
     "compose",
-    "Brings a Docker Compose project up until its services are healthy, takes it down, or looks at it.",
+    "Brings a Docker Compose project up until its services are healthy, takes it down, or reads its state.",
     "file: app/docker-compose.yml\nup: { build: true, within: 2m }\n",
 )
 .outputs(&[
@@ -29,7 +29,7 @@ pub const KIND: StepKind = StepKind::step::<Compose>(
     OutputRow { name: "project", summary: "the project's name, where it is known" },
     OutputRow {
         name: "services",
-        summary: "up, ps: how each service stands: name, container, state, health, exit_code",
+        summary: "up, ps: the state of each service: name, container, state, health, exit_code",
     },
 ])
 .during();
@@ -100,7 +100,7 @@ async fn held(project: &Project, up: &UpSpec, cx: &Context) -> Result<Outcome, F
     }
 }
 
-/// Up, and written down before that: whoever comes after a run that was killed must know of it.
+/// Up, and recorded before that: a run after one that was killed must know of it.
 async fn brought(project: &Project, up: &UpSpec, cx: &Context) -> Result<Vec<Service>, Undone> {
     let call = call(cx, cx.stop());
     let (folder, run) = (&*cx.project, &*cx.run);

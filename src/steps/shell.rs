@@ -176,7 +176,7 @@ impl Shell {
         };
         let expected = self.exit_code.as_ref().map_or_else(|| "0".to_owned(), ToString::to_string);
         let (summary, code, signal) = match finished.exit {
-            // only a step that was told to end well gets here stopped, and it was alive until then
+            // only a step that was ordered to end well gets here stopped, and it was alive until then
             Exit::Stopped => return Outcome::passed(),
             Exit::Terminal => {
                 let (summary, help) = waits_for_terminal(&name);

@@ -36,7 +36,7 @@ const OUTPUTS: &[OutputRow] = &[
     OutputRow { name: "failed", summary: "all that follow, `stale_connection` only where that is asked for" },
     OutputRow { name: "wrong_status", summary: "answered with another status" },
     OutputRow { name: "wrong_body", summary: "answered with another body or other headers" },
-    OutputRow { name: "refused", summary: "nobody listened" },
+    OutputRow { name: "refused", summary: "no process listened" },
     OutputRow { name: "reset", summary: "the connection was reset" },
     OutputRow { name: "timed_out", summary: "no whole answer in time" },
     OutputRow { name: "closed", summary: "the server closed the connection before the whole answer" },
@@ -191,7 +191,7 @@ enum Followed {
     Hopeless(Finding),
 }
 
-/// Watches over a load until it is over; says how it stands.
+/// Watches a load until it is over; reports its state.
 async fn follow(running: &mut Running, cool_down: Duration, step: &Traffic, cx: &Context) -> Result<Followed, Fault> {
     let mut live = running.live();
     let mut up = false;

@@ -136,7 +136,7 @@ fn content_behind_links_to_folders_of_the_project_counts() {
     std::fs::remove_file(project.path().join("build/out")).expect("there");
     assert_eq!((times(&["run"]), times(&["run"])), (3, 3), "an output behind a link");
     project.write("lib/a", "3");
-    project.run(&["run", "--resume"]).ends(0, &["what it is made from has changed"]);
+    project.run(&["run", "--resume"]).ends(0, &["what it depends on has changed"]);
     assert_eq!(project.read("times").lines().count(), 4);
 }
 

@@ -88,7 +88,7 @@ fn what_has_changed_runs_again_and_the_plan_says_why() {
     project.write("a.yaml", &changed);
     project.write("go", "");
     let said = project.run(&["run", "--resume", "--dry-run"]).ends(0, &[]);
-    for words in ["0 of 3 steps are done", "a.first  what it is made from has changed", "b.second  it was in doubt"] {
+    for words in ["0 of 3 steps are done", "a.first  what it depends on has changed", "b.second  it was in doubt"] {
         assert!(said.out.contains(words), "no `{words}` in:\n{}", said.out);
     }
     assert!(!project.read("done").contains("First"), "a dry run runs nothing");
@@ -110,7 +110,7 @@ steps:
     project.run(&["run", "--resume"]).ends(1, &["2 of 3 steps are done", "a.bad", "it failed"]);
     project.write("src/deep/z", "1");
     project.write("go", "");
-    project.run(&["run", "--resume"]).ends(0, &["1 of 3 steps are done", "a.one", "what it is made from has changed"]);
+    project.run(&["run", "--resume"]).ends(0, &["1 of 3 steps are done", "a.one", "what it depends on has changed"]);
     assert_eq!(project.read("done").matches("one").count(), 2);
     assert_eq!(project.read("done").matches("two").count(), 1);
 }

@@ -115,7 +115,7 @@ steps:
         "▸ a.long",
         "the runner died",
         "1 done, 1 in doubt, 0 not started",
-        "? a.long  in doubt: it had started, and nobody knows how it ended",
+        "? a.long  in doubt: it had started, and its end is not known",
         "`pipeline run --resume ",
     ] {
         assert!(shown.contains(part), "no {part} in:\n{shown}");

@@ -93,7 +93,7 @@ async fn the_fallback_describes_and_an_endpoint_is_told_how_it_stands() {
     let asked = outputs(&stand, &body).await;
     assert_eq!(asked["answered_by"], json!("openai"));
     let told = asked["answer"].as_str().expect("a text");
-    assert!(told.contains("This is how it stands now:\ndeployment/web in namespace"), "{told}");
+    assert!(told.contains("This is its state now:\ndeployment/web in namespace"), "{told}");
     assert!(!told.contains("never-to-be-told"), "values of the environment are not sent to a model");
 
     let kubectl = "question: q\nabout: deployment/web\ntool: { command: [sh, -c, 'kubectl config get-contexts -o name; \

@@ -137,7 +137,7 @@ async fn a_policy_looks_at_a_rendered_chart() {
             "unmet non-root: chart/templates/broken.yaml (rendered.yaml:19) deployment/chart-app: container app does not \
              say runAsNonRoot: true / every container runs as another user than root",
             "unmet no-secret-data: chart/templates/notes.yaml (rendered.yaml:3) secret/chart-token: stringData.token has a \
-             value / no secret value stands in a file",
+             value / no file contains a secret value",
             "holds greets: holds for the one object that it is for / self.data.greeting == 'hello'",
         ]
     );

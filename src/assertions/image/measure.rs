@@ -114,7 +114,7 @@ fn non_root(expected: bool, written: &str, user: &User) -> Measure {
         User::Named(_) => (format!("user {written}, who is not in the image's /etc/passwd"), false),
     };
     let wanted = if expected { "a user other than root" } else { "root" };
-    // a user that nobody knows is neither
+    // a user without an entry is neither
     let holds = if expected { is_non_root } else { *user == User::Root };
     Measure::new("non_root", actual, wanted, holds)
 }

@@ -20,9 +20,9 @@ use crate::units::{ByteSize, Count, Text, as_written};
 pub struct Image {
     /// The image's name in the engine; with `archive` or `layout`, which of its images is meant.
     pub name: Option<String>,
-    /// A docker-archive or OCI archive to look at instead, also as gzip or zstd.
+    /// A docker-archive or OCI archive to read instead, also as gzip or zstd.
     pub archive: Option<PathBuf>,
-    /// An OCI layout's folder to look at instead.
+    /// An OCI layout's folder to read instead.
     pub layout: Option<PathBuf>,
     /// Which image of an archive for several platforms: `linux/arm64`. Default: this machine's.
     pub platform: Option<String>,
@@ -81,7 +81,7 @@ pub struct Image {
     pub found: Found,
 }
 
-/// Patterns of paths: `/app/.env`, `**/*.pem`. `*` stays within one name, `**` spans folders; a folder stands for all
+/// Patterns of paths: `/app/.env`, `**/*.pem`. `*` stays within one name, `**` spans folders; a folder means all
 /// that is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -130,7 +130,7 @@ impl Image {
         self.name.is_some() || self.archive.is_some() || self.layout.is_some()
     }
 
-    /// Whether what is expected stands in the layers only.
+    /// Whether what is expected is in the layers only.
     pub fn reads_layers(&self) -> bool {
         self.secrets.is_some() || !self.files.absent.is_empty() || !self.files.present.is_empty()
     }
@@ -195,7 +195,7 @@ pub fn check(image: &Image, cx: &mut CheckContext<'_>) {
     }
     if !image.has_source() && (image.expects_of_image() || image.stages.is_none()) {
         let help = Some("write `name: todo-backend:dev`, `archive: image.tar` or `layout: folder`".to_owned());
-        cx.error(&[], Code::MissingKey, "the image to look at is missing", help);
+        cx.error(&[], Code::MissingKey, "the image to measure is missing", help);
     }
     if image.stages.is_some() && image.dockerfile.is_none() {
         let help = Some("write `dockerfile: backend/Dockerfile`".to_owned());

@@ -60,7 +60,7 @@ impl Builtin {
             Builtin::NoHostAccess => "no pod uses the node's namespaces or files",
             Builtin::NoLatestTag => "every image has a tag other than latest",
             Builtin::NoPrivileged => "no container may gain privileges",
-            Builtin::NoSecretData => "no secret value stands in a file",
+            Builtin::NoSecretData => "no file contains a secret value",
             Builtin::NonRoot => "every container runs as another user than root",
             Builtin::Probes => "every container has a readiness and a liveness probe",
             Builtin::PullPolicy => "every container says a pull policy other than Always",

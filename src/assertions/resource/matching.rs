@@ -19,7 +19,7 @@ const SHOWN: usize = 120;
 pub(super) struct Mismatch {
     /// Where: `spec.ports[name=http].port`.
     pub path: String,
-    /// What stands there, as JSON.
+    /// What is there, as JSON.
     pub actual: String,
     /// What was written.
     pub expected: String,
@@ -74,7 +74,7 @@ fn compare(expected: &Value, actual: Option<&Value>, path: &str, found: &mut Vec
     }
 }
 
-/// `spec.ports`; a key that is no plain word stands in brackets.
+/// `spec.ports`; a key that is not a plain word is in brackets.
 fn joined(path: &str, key: &str) -> String {
     let plain = key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
     match (path, plain) {
@@ -84,7 +84,7 @@ fn joined(path: &str, key: &str) -> String {
     }
 }
 
-/// Each item written takes an item that is there; the best one where none fits, so that the nearest miss is told.
+/// Each item written takes an item that is there; the best one where none fits, so that the nearest miss is reported.
 fn compare_lists(items: &[Value], there: &[Value], path: &str, found: &mut Vec<Mismatch>) {
     let mut free: Vec<usize> = (0..there.len()).collect();
     for (at, item) in items.iter().enumerate() {

@@ -15,7 +15,7 @@ use crate::drivers::tree;
 use crate::kind::Context;
 use crate::outcome::{Fault, FaultKind, Finding, Measure};
 
-/// Findings named in a measure; the rest is counted, and stands in the evidence.
+/// Findings named in a measure; the rest is counted, and is in the evidence.
 const NAMED: usize = 5;
 
 /// What was looked at, and what was found there.
@@ -242,7 +242,7 @@ async fn searched(
     done.map_err(|error| Fault::unknown(format!("the search broke off: {error}")))?
 }
 
-/// What stands in a file; where it is compressed, in what it holds. A file that went away meanwhile holds nothing.
+/// What is in a file; where it is compressed, in what it holds. A file that went away meanwhile holds nothing.
 fn in_file(traces: &Traces, path: &Path) -> io::Result<BTreeSet<Trace>> {
     let open = || match plain::open(path) {
         Ok(file) => Ok(Some(file)),

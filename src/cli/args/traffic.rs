@@ -1,4 +1,4 @@
-//! What `pipeline traffic` can be told.
+//! The options of `pipeline traffic`.
 
 use std::path::PathBuf;
 

@@ -69,7 +69,7 @@ impl Needs {
         needs
     }
 
-    /// The kinds that need it; none where nobody does.
+    /// The kinds that need it; empty if none does.
     pub fn who(&self, tool: Tool) -> &[String] {
         self.by.get(&tool).map(Vec::as_slice).unwrap_or_default()
     }

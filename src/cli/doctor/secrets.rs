@@ -1,4 +1,4 @@
-//! Whether each secret of a pipeline has a source here. Looks at names and files; reads no value, runs no command.
+//! Whether each secret of a pipeline has a source here. Checks names and files; reads no value, runs no command.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,5 +1,5 @@
 //! The `^C` that a terminal shows for Ctrl-C: kept away while progress is drawn, since it would move the lines that are drawn
-//! anew in place.
+//! again in place.
 
 use std::io::{IsTerminal, stdin};
 use std::sync::{Mutex, PoisonError};

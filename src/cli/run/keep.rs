@@ -66,7 +66,7 @@ pub(super) fn reports(folder: &RunFolder, story: &Story) -> Result<(), Fault> {
     };
     let junit = || write(folder.junit(), &|out| crate::report::junit::write(story, out));
     let html = || write(folder.html(), &|out| crate::report::html::write(story, &Beside(folder), out));
-    // Side by side, since nobody else has anything to do any more; here, where the system has no thread to give.
+    // Side by side, since nothing else is left to do; here, if the system has no thread to give.
     thread::scope(|side| {
         let aside = [&junit as &(dyn Fn() -> Result<(), Fault> + Sync), &html]
             .map(|report| thread::Builder::new().spawn_scoped(side, report).map_err(|_| report));

@@ -1,4 +1,4 @@
-//! The reporters of a live run, on a thread of their own: a slow terminal holds up no step.
+//! The reporters of a live run, on a thread of their own: a slow terminal blocks no step.
 
 use std::io::{self, BufWriter, IsTerminal};
 use std::thread::JoinHandle;
@@ -22,7 +22,7 @@ use crate::units::{ByteSize, counted};
 /// What the reporters leave: the whole story, and what could not be written.
 pub(super) type Heard = (Story, Vec<(&'static str, io::Error)>);
 
-/// Between two looks at what has happened. What is told at once is the first thing after a quiet moment: a run of many
+/// Between two reads of the events. The first event after a quiet moment is reported at once: a run of many
 /// short steps does not wake the reporters, which take a core from the steps, for every one of them.
 const PAUSE: Duration = Duration::from_millis(16);
 
@@ -70,7 +70,7 @@ impl Listener {
             .map_err(|error| Fault::unknown(format!("cannot start the reporters: {error}")))
     }
 
-    /// Waits until everything was told.
+    /// Waits until everything was reported.
     pub fn finish(self) -> Heard {
         self.thread.thread().unpark();
         let (heard, dropped) = self.thread.join().unwrap_or_else(|_| {

@@ -137,7 +137,7 @@ impl Ready {
         }
         let (story, failed) = listener.finish();
         let result = result?;
-        // Before this run's own reports are there: who looks for runs that died looks at those without reports.
+        // Before this run's own reports exist: a search for runs that died reads those without reports.
         for folder in ended {
             aftermath::close(folder, Some(&run));
         }

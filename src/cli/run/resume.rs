@@ -93,7 +93,7 @@ pub(super) fn preview(ready: &Ready, selection: &Selection, past: &Past, run: &R
     Ok(())
 }
 
-/// What is kept and what runs again, after a look at the gates that speak for what is kept; asks about steps that must not
+/// What is kept and what runs again, after the gates that prove what is kept were measured; asks about steps that must not
 /// run twice and may have run. `None` after Ctrl-C.
 pub(super) async fn course(
     ready: &Ready,

@@ -108,7 +108,7 @@ async fn keep(world: Arc<World>, claim: Claim, store: Store, mut held: bool, los
         match claimed {
             Ok(Attempt::Ours) => held = true,
             Ok(Attempt::NoNamespace) => held = false,
-            // Nobody was told anything by a cluster that does not answer; who may not hold it was told in the beginning.
+            // A cluster that does not answer has not refused; a run that may not hold it was refused at the start.
             Err(_) | Ok(Attempt::Forbidden(_)) => {}
             // It came with a namespace or a cluster that was not there when this run began.
             Ok(Attempt::Held(other)) if !held && (other.is_stale || is_dead(&other.holder, &store)) => {

@@ -1,4 +1,4 @@
-//! Before a run goes on with another: one look at the gates that held and that nothing was built on since. Runs no step
+//! Before a run continues another: the gates that held and that nothing was built on since are measured once. Runs no step
 //! and keeps no record.
 
 use std::sync::Arc;

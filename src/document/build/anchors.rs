@@ -12,14 +12,14 @@ const MAX_EXPANSION: usize = 100_000;
 
 /// A value with a name.
 pub(super) enum Anchor {
-    /// The value it stands on is not complete.
+    /// The value it is on is not complete.
     Open,
     /// The value, and what copying it costs.
     Done(Node, usize, usize),
 }
 
 impl Builder<'_> {
-    /// Keys that stand twice: told, and taken out, so that nobody stumbles over them again.
+    /// Keys that occur twice: reported, and taken out, so that nothing stumbles over them again.
     pub(super) fn duplicates(&mut self, entries: &mut Vec<Entry>) {
         let mut second: Vec<usize> = Vec::new();
         let mut clash = |first: usize, at: usize| {
@@ -28,7 +28,7 @@ impl Builder<'_> {
                 Diagnostic::error(
                     Code::DuplicateKey,
                     entry.key_span,
-                    format!("the key `{}` stands twice here", entry.key),
+                    format!("the key `{}` occurs twice here", entry.key),
                 )
                 .label("again here")
                 .also(entries[first].key_span, "first here")
@@ -84,7 +84,7 @@ impl Builder<'_> {
                 node.span,
                 format!("`<<` merges mappings, but this is {}", node.type_name()),
             )
-            .help("write `<<: *name` with the name of an anchor that stands on a mapping"),
+            .help("write `<<: *name` with the name of an anchor on a mapping"),
         );
     }
 
@@ -101,7 +101,7 @@ impl Builder<'_> {
         let (weight, depth) = match self.anchors.get(&id) {
             Some(Anchor::Done(_, weight, depth)) => (*weight, *depth),
             Some(Anchor::Open) | None => {
-                let message = "this alias stands inside the value it repeats, which would never end";
+                let message = "this alias is inside the value it repeats, which would never end";
                 self.out.push(Diagnostic::error(Code::AliasBomb, span, message).help("write the value out"));
                 return Next::Stop;
             }

@@ -9,7 +9,7 @@ use crate::document::scalar;
 use crate::source::Span;
 
 impl Builder<'_> {
-    /// `count: != 5` is a number with a tag; nobody means that.
+    /// `count: != 5` is a number with a tag; that is never intended.
     pub(super) fn meant_as_unequal(&mut self, tag: Span, value: Span) -> Option<Node> {
         let start = tag.start as usize;
         let end = (tag.end as usize).max(if value.start >= tag.start { value.end as usize } else { start });

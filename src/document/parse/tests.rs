@@ -1,4 +1,4 @@
-//! Every fault that a text can have, as it is told: place, code, words, help, and what could be read all the same.
+//! Every fault that a text can have, as it is reported: place, code, words, help, and what could be read all the same.
 
 mod flow;
 mod remedies;
@@ -114,7 +114,7 @@ fn holds(node: &Node, text: &str) -> bool {
     inside(node.span) && below
 }
 
-/// Reads, and looks that no place lies outside the text or inside a character.
+/// Reads, and checks that no place is outside the text or inside a character.
 fn survives(text: &str) {
     let mut sources = SourceMap::default();
     let file = sources.add("a.yaml", "a.yaml", text);

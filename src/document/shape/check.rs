@@ -67,7 +67,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// `key` is where the node's key stands, if it has one.
+    /// `key` is the place of the node's key, if it has one.
     pub(super) fn node(&mut self, id: RuleId, node: &'a Node, key: Option<Span>) {
         if self.is_broken(node) {
             self.wrong = true;
@@ -87,7 +87,7 @@ impl<'a> Check<'a> {
         self.rule(id, node, key);
     }
 
-    /// A null that stands for a value whose syntax error is already reported.
+    /// A null in place of a value whose syntax error is already reported.
     fn is_broken(&self, node: &'a Node) -> bool {
         node.value == Value::Null
             && node.span.start != node.span.end
@@ -110,7 +110,7 @@ impl<'a> Check<'a> {
         faults.filter_map(|told| told.labels.first().map(|label| label.span))
     }
 
-    /// Tells nothing: what is wrong was told already.
+    /// Reports nothing: what is wrong was reported already.
     pub(super) fn spoil(&mut self) {
         self.wrong = true;
     }
@@ -257,7 +257,7 @@ pub(super) fn is_one_template(node: &Node) -> bool {
     })
 }
 
-/// `uint32`, `double`: how wide a number is, which is no business of whoever judges formats.
+/// `uint32`, `double`: how wide a number is, which is not the business of a validator of formats.
 fn is_width(format: &str) -> bool {
     ["int", "uint", "float", "double"].iter().any(|width| format.starts_with(width))
 }

@@ -125,7 +125,7 @@ impl Rules {
         self.find(id, 0, &|rule| !rule.format.is_empty()).map_or("", |id| &self.get(id).format)
     }
 
-    /// The alternatives of a rule besides `null`.
+    /// The alternatives of a rule other than `null`.
     pub fn not_null(&self, rule: &Rule) -> Vec<RuleId> {
         rule.any.iter().copied().filter(|id| self.get(*id).types != Types::NULL).collect()
     }

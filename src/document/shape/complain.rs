@@ -199,14 +199,14 @@ fn key_without_blank<'w>(written: &'w str, rule: &Rule) -> Option<(&'w str, &'w 
     written.split_once(':').filter(|(key, value)| rule.properties.contains_key(*key) && !value.is_empty())
 }
 
-/// A place that is good to look at: of a long collection only its start.
+/// A place that is good to show: of a long collection only its start.
 fn short(node: &Node) -> Span {
     let first = match &node.value {
         Value::Map(entries) => entries.first().map(|first| first.key_span),
         Value::List(items) => items.first().map(short),
         _ => None,
     };
-    // What an alias repeats lies elsewhere: then the alias is the place.
+    // What an alias repeats is elsewhere: then the alias is the place.
     let end = first.map(|first| first.end).filter(|end| (node.span.start..node.span.end).contains(end));
     Span { end: end.unwrap_or(node.span.end), ..node.span }
 }

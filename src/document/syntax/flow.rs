@@ -265,7 +265,7 @@ impl Place<'_> {
         let inner = value.strip_prefix(quote).and_then(|value| value.strip_suffix(quote));
         let shown = inner.filter(|inner| !inner.ends_with('\\')).unwrap_or(value);
         let error = self
-            .error(self.at..end.max(self.at), format!("text stands behind the closing `{quote}`"))
+            .error(self.at..end.max(self.at), format!("text is behind the closing `{quote}`"))
             .also(Span::new(self.file, start, start + 1), "the quotes open here")
             .help(format!("quote all of it: {}{}", self.key_of(&seen, start), quoted(shown)));
         let range = start..end.max(self.at);

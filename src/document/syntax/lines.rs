@@ -39,13 +39,11 @@ impl Place<'_> {
             Some(value) => {
                 self.quote(value, format!("`{}` has a second `: `, which starts a mapping", self.rest(line).trim()))
             }
-            None => {
-                self.only("a `:` stands where no key can be", "put the key on a line of its own, or quote the text")
-            }
+            None => self.only("a `:` is where no key can be", "put the key on a line of its own, or quote the text"),
         }
     }
 
-    /// At which column the first key on the line of `at` stands, behind its dashes.
+    /// The column of the first key on the line of `at`, behind its dashes.
     fn column_of_key(&self, at: usize) -> usize {
         let line = &self.text[self.line_start(at)..];
         line.len() - line.trim_start_matches([' ', '-']).len()
@@ -186,8 +184,7 @@ impl Place<'_> {
         }
         let shown = self.rest(self.at);
         let closer = self.text[..end].chars().next_back().unwrap_or(' ');
-        let error =
-            self.error(self.at..self.line_end(self.at), format!("`{shown}` stands behind the closing `{closer}`"));
+        let error = self.error(self.at..self.line_end(self.at), format!("`{shown}` is behind the closing `{closer}`"));
         if shown.starts_with(',') && matches!(closer, ']' | '}') && shown.ends_with(closer) {
             let help = format!("remove the `{closer}` before it: {}{shown}", before[..before.len() - 1].trim());
             return self.fault(error.help(help), Some(Repair::instead(end - 1..end, String::new())));

@@ -1,4 +1,4 @@
-//! A place in a text, the lines around it, and the faults that are told from there.
+//! A place in a text, the lines around it, and the faults that are reported from there.
 
 use std::ops::Range;
 
@@ -52,7 +52,7 @@ impl Place<'_> {
         line.len() - line.trim_start_matches(' ').len()
     }
 
-    /// Where the value of the line's first `key: ` starts, if it stands before `before`.
+    /// Where the value of the line's first `key: ` starts, if it is before `before`.
     pub(super) fn value_start(&self, before: usize) -> Option<usize> {
         let start = self.line_start(before);
         let colon = self.text[start..before].find(": ")?;

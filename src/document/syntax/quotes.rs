@@ -55,7 +55,7 @@ impl Place<'_> {
         let value = inner.filter(|_| !value.ends_with("\\\"")).unwrap_or(value);
         let help = format!("quote all of it: {}{}", self.lead(start), quoted(value));
         let error = self
-            .error(self.at..range.end.max(self.at), format!("text stands behind the closing `{quote}`"))
+            .error(self.at..range.end.max(self.at), format!("text is behind the closing `{quote}`"))
             .also(Span::new(self.file, start, start + 1), "the quotes open here");
         let repair = Repair::instead(range.clone(), quoted_whole(value)).broken(range);
         self.fault(error.help(help), Some(repair))

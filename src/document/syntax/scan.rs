@@ -1,4 +1,4 @@
-//! What is open at a place between brackets: a look at flow collections that works where they are broken.
+//! What is open at a place between brackets: a reader of flow collections that works where they are broken.
 //! Knows no faults; it says what it saw.
 
 /// A `[` or `{` that is open.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Late, Question, Unanswered, argument, said};
 use crate::drivers::call::Call;
 
-/// What stands for the question among the arguments.
+/// The placeholder for the question among the arguments.
 const PLACE: &str = "{question}";
 
 pub(super) async fn answer(
@@ -22,7 +22,7 @@ pub(super) async fn answer(
     let mut command = call.command(program, args);
     let mut input = question.text.clone();
     if let Some(state) = &question.state {
-        input.push_str("\n\nThis is how it stands now:\n");
+        input.push_str("\n\nThis is its state now:\n");
         input.push_str(state);
     }
     command.stdin = Some(input.into_bytes());

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use super::{Late, Question, Unanswered, argument, cut, said};
 use crate::drivers::call::Call;
 
-/// `docker ai`. It is told how the thing stands: it need not reach the cluster.
+/// `docker ai`. It is given the state of the thing: it need not reach the cluster.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DockerAi {
-    /// Where Docker's program lies; else `docker` in PATH.
+    /// The path of Docker's program; else `docker` in PATH.
     pub program: Option<String>,
 }
 
@@ -30,7 +30,7 @@ impl DockerAi {
         let mut text = argument(&question.text);
         if let Some(state) = &question.state {
             let state = cut(state, STATE);
-            text.push_str("\n\nThis is how it stands now:\n");
+            text.push_str("\n\nThis is its state now:\n");
             text.push_str(state);
         }
         let command = call.command(self.program.as_deref().unwrap_or("docker"), ["ai".to_owned(), text]);

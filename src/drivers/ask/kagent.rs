@@ -27,7 +27,7 @@ pub struct Kagent {
     /// The URL of its controller; else a port is forwarded to the controller in the run's own cluster (its HTTP port
     /// 8083; the gRPC port 8084 of newer versions is not used by `kagent invoke --task`).
     pub url: Option<String>,
-    /// Where its program lies; else `kagent` in PATH.
+    /// The path of its program; else `kagent` in PATH.
     pub program: Option<String>,
 }
 

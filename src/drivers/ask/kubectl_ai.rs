@@ -26,11 +26,11 @@ pub struct KubectlAi {
     pub key_env: Option<String>,
     /// How often it may go back to its model; 20 where nothing is written.
     pub max_iterations: Option<u32>,
-    /// Where its program lies; else `kubectl-ai` in PATH.
+    /// The path of its program; else `kubectl-ai` in PATH.
     pub program: Option<String>,
 }
 
-/// It refuses to change anything where nobody can approve, and says how to make it: nobody should.
+/// It refuses to change anything without approval, and says how to enable that: nothing here should.
 fn told(why: Unanswered) -> Unanswered {
     match why {
         Unanswered::Failed(words) if words.contains("skip-permissions") => Unanswered::Failed(

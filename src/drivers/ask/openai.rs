@@ -1,4 +1,4 @@
-//! An OpenAI-compatible endpoint, asked once at `/chat/completions`. The key travels in a header and is told to nobody.
+//! An OpenAI-compatible endpoint, asked once at `/chat/completions`. The key travels in a header and is shown nowhere.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub struct OpenAi {
     pub key_env: Option<String>,
 }
 
-const SYSTEM: &str = "You are an experienced Kubernetes engineer. You are told how objects of a cluster stand and asked \
+const SYSTEM: &str = "You are an experienced Kubernetes engineer. You are given the state of objects of a cluster and asked \
     about them. Answer briefly and from what you are told; say so where it does not suffice.";
 
 impl OpenAi {
@@ -61,7 +61,7 @@ impl OpenAi {
             model.ok_or_else(|| Unanswered::Missing("no model is configured (OPENAI_MODEL is not set)".to_owned()))?;
         let mut asked = question.text.clone();
         if let Some(state) = &question.state {
-            asked.push_str("\n\nThis is how it stands now:\n");
+            asked.push_str("\n\nThis is its state now:\n");
             asked.push_str(state);
         }
         let messages = json!([{ "role": "system", "content": SYSTEM }, { "role": "user", "content": asked }]);

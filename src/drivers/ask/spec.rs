@@ -29,7 +29,7 @@ pub enum Tool {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Options {
-    /// `kubectl-ai`, which looks at the cluster with kubectl; it may change nothing.
+    /// `kubectl-ai`, which reads the cluster with kubectl; it may change nothing.
     #[serde(rename = "kubectl-ai")]
     kubectl_ai: Option<KubectlAi>,
     /// An agent of kagent in the cluster, by `kagent invoke`.
@@ -37,7 +37,7 @@ struct Options {
     /// Docker AI (Gordon), by `docker ai`.
     #[serde(rename = "docker-ai")]
     docker_ai: Option<DockerAi>,
-    /// Any OpenAI-compatible endpoint, asked directly; how the thing stands is gathered and sent along.
+    /// Any OpenAI-compatible endpoint, asked directly; the state of the thing is gathered and sent along.
     openai: Option<OpenAi>,
     /// Any program: it reads the question on its standard input (or as `{question}` among its arguments) and prints
     /// the answer.

@@ -151,7 +151,7 @@ async fn a_docker_without_ai_is_a_tool_that_is_not_there() {
 async fn a_command_reads_the_question_and_how_it_stands() {
     let desk = Desk::new(&[("think", "echo \"$1 / $2\"; cat")]);
     let said = desk.ask(&tool(serde_json::json!({ "command": ["think", "-q", "{question}"] })), LONG).await;
-    let expected = "-q / Question: -is backend well?\n-is backend well?\n\nThis is how it stands now:\n2 pods";
+    let expected = "-q / Question: -is backend well?\n-is backend well?\n\nThis is its state now:\n2 pods";
     assert_eq!(said.as_deref(), Ok(expected));
 }
 

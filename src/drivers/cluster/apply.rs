@@ -111,7 +111,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Fault`] when the cluster gives no answer, or an object names a system namespace. A refused object is no
-    /// error: it stands in the report.
+    /// error: it is in the report.
     pub async fn apply(
         &self,
         objects: Vec<Value>,
@@ -304,7 +304,7 @@ impl Cluster {
             }
             let is_soon =
                 (is_new && refusal.is_missing()) || refusal.message.contains("error looking up service account");
-            // `scale`, `set_image` and `undo` are ours as well, under the same name: what they set is ours to set anew.
+            // `scale`, `set_image` and `undo` are ours as well, under the same name: what they set is ours to set again.
             let is_ours = !refusal.holders.is_empty() && refusal.holders.iter().all(|holder| holder == MANAGER);
             match pauses.next().filter(|_| is_soon) {
                 Some(pause) => tokio::time::sleep(pause).await,

@@ -68,7 +68,7 @@ impl Link {
         Arc::clone(&self.catalog.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes the next look discover anew.
+    /// Makes the next call discover again.
     pub fn forget_catalog(&self) {
         *self.catalog.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
     }

@@ -16,7 +16,7 @@ impl Cluster {
     /// one of these `plurals`. Hands back how many there were.
     ///
     /// # Errors
-    /// [`Fault`] when the cluster does not answer, or refuses to list a kind: then nobody can say what stands there.
+    /// [`Fault`] when the cluster does not answer, or refuses to list a kind: then it is not known what exists.
     pub async fn each_object(
         &self,
         namespace: &str,
@@ -38,7 +38,7 @@ impl Cluster {
                     Ok(list) => list,
                     // gone since it was discovered, or never there to be listed
                     Err(Trouble::Refused(refusal)) if matches!(refusal.code, 404 | 405) => break,
-                    // the list was too long in coming: its rest is from another time, so it is begun anew
+                    // the list was too long in coming: its rest is from another time, so it is started again
                     Err(Trouble::Refused(refusal)) if refusal.code == 410 && page.continue_token.is_some() => {
                         page.continue_token = None;
                         continue;

@@ -93,7 +93,7 @@ impl Cluster {
             watcher::Error::InitialListFailed(error)
             | watcher::Error::WatchStartFailed(error)
             | watcher::Error::WatchFailed(error) => Trouble::of(&doing, error, &endpoint),
-            // Only 410 Gone comes this way: the watcher lists anew.
+            // Only 410 Gone comes this way: the watcher lists again.
             watcher::Error::WatchError(status) => {
                 Trouble::Fault(Fault::unknown(format!("could not {doing}: {}", status.message)).transient())
             }

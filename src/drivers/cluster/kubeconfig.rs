@@ -71,7 +71,7 @@ fn unreadable(file: &Path, error: &KubeconfigError) -> Fault {
         _ => "it is not a well-formed kubeconfig".to_owned(),
     };
     Fault::environment(format!("kubeconfig {} cannot be read: {why}", file.display()))
-        .help("look at it with `kubectl config view`, or point KUBECONFIG at another file")
+        .help("inspect it with `kubectl config view`, or point KUBECONFIG at another file")
 }
 
 /// A kubeconfig that holds only `context` with its cluster and user; `namespace` replaces the context's own.

@@ -61,7 +61,7 @@ impl Cluster {
     /// # Errors
     /// [`Fault`] when the cluster gives no answer.
     pub async fn claim(&self, claim: &Claim) -> Result<Attempt, Fault> {
-        // Somebody else may be as fast; then one more look tells who it was.
+        // Another process may be as fast; then one more read shows which it was.
         for _ in 0..4 {
             match self.claim_once(claim).await {
                 Ok(Some(attempt)) => return Ok(attempt),
@@ -116,7 +116,7 @@ impl Cluster {
     pub async fn release(&self, claim: &Claim) {
         let Ok(client) = self.client().await else { return };
         let api: Api<Lease> = Api::namespaced(client, &claim.namespace);
-        let Ok(Some(there)) = self.ask("look at the lease", api.get_opt(&claim.name)).await else { return };
+        let Ok(Some(there)) = self.ask("read the lease", api.get_opt(&claim.name)).await else { return };
         if held(&there).is_none_or(|held| held.holder == claim.holder) {
             let preconditions =
                 Preconditions { uid: there.metadata.uid, resource_version: there.metadata.resource_version };
@@ -127,7 +127,7 @@ impl Cluster {
     }
 }
 
-/// `None` where somebody else wrote it in between.
+/// `None` if another process wrote it in between.
 #[expect(clippy::result_large_err, reason = "a refusal is rare, and read at once")]
 fn lost_race(written: Result<Lease, Trouble>) -> Result<Option<Attempt>, Trouble> {
     match written {
@@ -139,7 +139,7 @@ fn lost_race(written: Result<Lease, Trouble>) -> Result<Option<Attempt>, Trouble
     }
 }
 
-/// The object as we write it: anew, or over one that is there.
+/// The object as we write it: new, or over one that is there.
 fn lease(claim: &Claim, there: Option<Lease>) -> Lease {
     let now = MicroTime(Timestamp::now());
     let (metadata, before) = if let Some(there) = there {
@@ -167,7 +167,7 @@ fn lease(claim: &Claim, there: Option<Lease>) -> Lease {
     Lease { metadata, spec: Some(spec) }
 }
 
-/// Who holds it; `None` where nobody does.
+/// Who holds it; `None` if it is free.
 fn held(lease: &Lease) -> Option<Held> {
     let spec = lease.spec.as_ref()?;
     let holder = spec.holder_identity.clone().filter(|holder| !holder.is_empty())?;

@@ -157,7 +157,7 @@ async fn connection(mut local: TcpStream, api: Api<Pod>, mut choice: watch::Rece
     };
     let Ok(Some((mut forwarder, port))) = tokio::time::timeout(PATIENCE, reach).await else { return };
     let Some(mut remote) = forwarder.take_stream(port) else { return };
-    // Either side may hang up at any time; there is nobody to tell but the peer, who notices.
+    // Either side may hang up at any time; only the peer is affected, and it notices.
     let _ = tokio::io::copy_bidirectional(&mut local, &mut remote).await;
     drop(remote);
     forwarder.abort();

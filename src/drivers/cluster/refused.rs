@@ -88,7 +88,7 @@ pub(super) fn unreachable(error: &kube::Error, endpoint: &Endpoint) -> Fault {
             endpoint.server.trim_end_matches('/'),
             endpoint.context
         ))
-        .help("the cluster may have been made anew: refresh kubeconfig with the cluster's own tool");
+        .help("the cluster may have been recreated: refresh kubeconfig with the cluster's own tool");
     }
     no_answer(endpoint, &innermost)
 }

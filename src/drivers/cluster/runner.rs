@@ -334,7 +334,7 @@ impl PodExecutor {
         })
     }
 
-    /// All that decides what a container does, in one digest. None where it cannot be told: then nothing is found again.
+    /// All that decides what a container does, in one digest. None where it cannot be reported: then nothing is found again.
     async fn digest(&self, files: &[(String, SecretText)]) -> Option<String> {
         let assignment = &self.assignment;
         let mut hasher = blake3::Hasher::new_keyed(&assignment.key?);

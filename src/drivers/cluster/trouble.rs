@@ -189,7 +189,7 @@ fn cause(status: &Status) -> (String, String, Option<String>) {
         return conflict(status);
     }
     if status.is_invalid() || is_immutable(message) {
-        let help = is_immutable(message).then_some("delete the object first, then apply it anew");
+        let help = is_immutable(message).then_some("delete the object first, then apply it again");
         return (
             if help.is_some() { "Immutable" } else { "Invalid" }.to_owned(),
             fields(status),

@@ -1,4 +1,4 @@
-//! Shared watches: one per kind and namespace, kept while anyone looks at it. Knows no assertion.
+//! Shared watches: one per kind and namespace, kept while anything uses it. Knows no assertion.
 //!
 //! A watch lists, then follows; a closed or outdated one (410) is taken up again by itself. One that cannot be had at
 //! all (403, no connection) is no silence: [`Cluster::objects`] says so, and later [`Objects::health`]. What the server
@@ -37,7 +37,7 @@ struct Key {
     selector: Option<String>,
 }
 
-/// The watches somebody holds.
+/// The watches in use.
 #[derive(Debug, Default)]
 pub struct Watches {
     held: Mutex<HashMap<Key, Weak<Objects>>>,
@@ -205,7 +205,7 @@ impl Shared {
     }
 }
 
-/// Lists and follows for ever. A watch that could not be started is begun anew with a list, so that its recovery is
+/// Lists and follows for ever. A watch that could not be started begins again with a list, so that its recovery is
 /// seen (a watch taken up again says nothing until something changes).
 async fn follow(api: Api<DynamicObject>, key: Key, shared: Arc<Shared>) {
     let mut pause = FIRST_PAUSE;
@@ -286,7 +286,7 @@ fn key(object: &DynamicObject) -> ObjectKey {
     (object.metadata.namespace.clone(), object.metadata.name.clone().unwrap_or_default())
 }
 
-/// Items of a list lack their own kind; nobody here asks who manages which field.
+/// Items of a list lack their own kind; managed fields are not needed here.
 fn complete(mut object: DynamicObject, resource: &ApiResource) -> DynamicObject {
     if object.types.is_none() {
         object.types = Some(TypeMeta { api_version: resource.api_version.clone(), kind: resource.kind.clone() });

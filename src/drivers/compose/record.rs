@@ -1,5 +1,5 @@
 //! Which Compose projects runs have brought up and not taken down: a file each, written before the first container is
-//! there. So whoever comes after a run that was killed finds them, and no other.
+//! there. So a run after one that was killed finds them, and no other.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ impl Compose {
     /// Writes down that a project is about to be brought up, unless it is there already and was not ours.
     ///
     /// # Errors
-    /// [`Fault`] when that cannot be written: what nobody knows of is not started.
+    /// [`Fault`] when that cannot be written: what is not recorded is not started.
     pub async fn raise(&self, project: &Project, wanted: Raising<'_>, call: &Call<'_>) -> Result<(), Undone> {
         let Some(name) = self.name(project, call).await else { return Ok(()) };
         let ours = Raised::all(wanted.folder).iter().any(|raised| raised.name == name);

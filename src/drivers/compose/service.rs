@@ -20,7 +20,7 @@ pub struct Service {
     pub ports: Vec<(u16, u16)>,
 }
 
-/// Where a service stands on its way up.
+/// How far a service is on its way up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
     /// Healthy, or running without a health check, or ended with exit code 0.
@@ -37,7 +37,7 @@ impl Service {
         Service { name: name.to_owned(), ..Service::default() }
     }
 
-    /// Where it stands.
+    /// Its state.
     pub fn standing(&self) -> Standing {
         match (self.state.as_str(), self.health.as_str()) {
             ("", _) => Standing::Bad("has no container".to_owned()),

@@ -45,7 +45,7 @@ fn split(text: &str) -> Vec<&str> {
 fn expand(text: &str, into: &mut Vec<String>) -> Result<(), String> {
     let Some(open) = next(text, 0, |c| c == '{') else {
         into.push(text.to_owned());
-        return if into.len() > MOST { Err(format!("it stands for more than {MOST} paths")) } else { Ok(()) };
+        return if into.len() > MOST { Err(format!("it means more than {MOST} paths")) } else { Ok(()) };
     };
     let (mut depth, mut cuts, mut at) = (0_usize, vec![open], open + 1);
     let close = loop {
@@ -114,7 +114,7 @@ fn spanned(names: &[&str], into: &mut Vec<Vec<Part>>) -> Result<(), String> {
         }
         forms.extend(wide);
         if forms.len() + into.len() > MOST {
-            return Err(format!("it stands for more than {MOST} paths"));
+            return Err(format!("it means more than {MOST} paths"));
         }
     }
     into.extend(forms);

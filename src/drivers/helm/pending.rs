@@ -57,7 +57,7 @@ pub enum Repair {
     /// It is only explained.
     #[default]
     Never,
-    /// It is, where this pipeline left it, or it is pending for this long: a helm of somebody else may be at work on it.
+    /// It is, if this pipeline left it, or it is pending for this long: the helm of another user may be at work on it.
     After(Duration),
 }
 

@@ -63,7 +63,7 @@ pub struct Revision {
     pub number: u32,
     /// As [`Release::status`].
     pub status: String,
-    /// Since when it is so, where that is known: by the clock of whoever ran helm.
+    /// Since when it is so, if that is known: by the clock of the machine that ran helm.
     pub since: Option<Timestamp>,
     /// The run that wrote it, where one did.
     pub author: Option<Author>,

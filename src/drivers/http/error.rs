@@ -1,4 +1,4 @@
-//! Why a request had no answer: what the network, the name service or TLS said, told apart.
+//! Why a request had no answer: what the network, the name service or TLS said, kept apart.
 
 use std::error::Error;
 use std::io;
@@ -24,7 +24,7 @@ pub enum HttpError {
     /// The host's name leads nowhere.
     #[error("the host name cannot be resolved: {0}")]
     Dns(String),
-    /// Nobody listens.
+    /// No process listens.
     #[error("connection refused")]
     Refused,
     /// The server closed the connection before the whole answer.
@@ -61,7 +61,7 @@ pub enum HttpError {
 }
 
 impl HttpError {
-    /// Whether the world said so; else the request itself is wrong, and would be next time.
+    /// Whether the network reported it; else the request itself is wrong, and would be next time.
     pub fn is_answer(&self) -> bool {
         !matches!(
             self,
@@ -155,7 +155,7 @@ impl HttpError {
 fn tls_words(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
-            "the server's certificate was issued by nobody this machine trusts".to_owned()
+            "the server's certificate was issued by an authority that this machine does not trust".to_owned()
         }
         rustls::Error::InvalidMessage(_) => "the server does not speak TLS on this port".to_owned(),
         other => other.to_string(),

@@ -108,7 +108,7 @@ async fn tells_refused_from_reset_from_silence_from_no_such_host() {
     let request = Request { timeout: Duration::from_millis(50), ..Request::get(silent.clone()) };
     let silence = Http::new().send(&request, &Trust::default()).await;
     assert_eq!(silence, Err(HttpError::TimedOut(Duration::from_millis(50))));
-    // Bound, so that nobody else can take the port, but not listening.
+    // Bound, so that no other process can take the port, but not listening.
     let closed = tokio::net::TcpSocket::new_v4().expect("a socket");
     closed.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let refused = format!("http://{}", closed.local_addr().expect("bound"));

@@ -53,7 +53,7 @@ pub fn host_and_port(url: &str) -> Option<(String, u16)> {
     Some((host, uri.port_u16().unwrap_or(usual)))
 }
 
-/// Whether a host, as it stands in a URL, is this machine itself.
+/// Whether a host, as written in a URL, is this machine itself.
 pub fn is_this_machine(host: &str) -> bool {
     let bare = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
     bare == "localhost"

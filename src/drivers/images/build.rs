@@ -34,7 +34,7 @@ pub struct Build {
     pub network: Option<String>,
     /// Looks for newer base images.
     pub pull: bool,
-    /// Builds every layer anew.
+    /// Builds every layer again.
     pub no_cache: bool,
     /// Secret mounts: id to the environment variable that holds the value.
     pub secrets: BTreeMap<String, String>,
@@ -115,7 +115,7 @@ impl Images {
         let id_file = call.scratch.join(format!("image-{}.id", file_name(&build.tags)));
         let mut command = call.command(engine.name.program(), build.arguments(engine, &id_file.to_string_lossy()));
         if engine.name == EngineName::Docker {
-            // without buildx the daemon's own builder is asked, and the client says so in six lines unless told
+            // without buildx the daemon's own builder is asked, and the client says so in six lines unless it is silenced
             command.env.insert("DOCKER_BUILDKIT".into(), if engine.buildx { "1" } else { "0" }.into());
         }
         let shown = build.context.strip_prefix(self.project()).unwrap_or(&build.context).display().to_string();
@@ -198,7 +198,7 @@ impl Images {
     }
 }
 
-/// The engine's own end, in the words of its client: nobody can say then what came of the act.
+/// The engine's own end, in the words of its client: the result of the act is not known then.
 fn lost(engine: EngineName, doing: &str, lines: &[String]) -> Option<Fault> {
     let phrases = [
         "cannot connect to the docker daemon",

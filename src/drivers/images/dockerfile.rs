@@ -1,4 +1,4 @@
-//! The stages of a Dockerfile, told from its text alone. Knows instructions, comments, escapes and heredocs;
+//! The stages of a Dockerfile, read from its text alone. Knows instructions, comments, escapes and heredocs;
 //! builds nothing and expands no variable.
 
 mod words;

@@ -22,7 +22,7 @@ pub struct Wanted {
     pub allowed: Vec<Glob>,
 }
 
-/// Bounds for streams that nobody vouches for.
+/// Bounds for streams from untrusted sources.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Uncompressed bytes of all layers together.

@@ -10,7 +10,7 @@ use super::engine::{Engine, EngineName};
 use crate::drivers::call::{Call, Undone};
 use crate::outcome::Fault;
 
-/// How an image stands in a file.
+/// How an image is stored in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {

@@ -27,7 +27,7 @@ pub enum Kind {
 /// One entry; its content is read through [`Tarball`] before the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its path as it stands in the archive.
+    /// Its path in the archive.
     pub path: Vec<u8>,
     /// What it is.
     pub kind: Kind,

@@ -1,5 +1,5 @@
 //! A child's environment: as texts for the kernel, or, for std, as the difference from ours, which std copies faster than
-//! it takes in every variable anew. Starts nothing.
+//! it reads every variable again. Starts nothing.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -109,7 +109,7 @@ impl Block {
         Ok(Block { shared, own: texts, hidden })
     }
 
-    /// Where each variable lies, in no order, with a null at the end: valid as long as this block is.
+    /// Where each variable is, in no order, with a null at the end: valid as long as this block is.
     pub fn list(&self) -> Vec<*const c_char> {
         let mut list = Vec::with_capacity(self.shared.list.len() + self.own.pointers().len() + 1);
         list.extend_from_slice(&self.shared.list);

@@ -5,11 +5,11 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 /// A child's process group; its number is the child's. While the child is not reaped, or any member lives, the kernel
-/// gives the number to nobody else.
+/// gives the number to no other process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group(Pid);
 
-/// Between two looks at a group that was told to end: short at first, since most end at once.
+/// Between two checks of a group that was ordered to end: short at first, since most end at once.
 const LOOKS: [Duration; 4] =
     [Duration::from_millis(1), Duration::from_millis(4), Duration::from_millis(15), Duration::from_millis(50)];
 
@@ -39,7 +39,7 @@ impl Group {
         test_kill_process_group(self.0).is_ok()
     }
 
-    /// Whether a member still runs. Zombies do not count: under an init that reaps nobody they stay for good.
+    /// Whether a member still runs. Zombies do not count: under an init that does not reap they stay for good.
     pub fn is_alive(self) -> bool {
         self.is_there() && super::wait_linux::runs_in_group(self.0).unwrap_or(true)
     }

@@ -55,7 +55,7 @@ fn look(name: &OsStr, path: &OsStr, dir: &Path) -> Option<PathBuf> {
         .find(|file| is_executable(file))
 }
 
-/// Whether it is a file that somebody may execute.
+/// Whether it is a file that may be executed.
 pub fn is_executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)

@@ -27,7 +27,7 @@ pub enum Into<'a> {
 /// The pipe, and who tells that it holds something.
 #[derive(Debug)]
 enum Pipe {
-    /// Nobody yet.
+    /// No holder yet.
     Unwatched(OwnedFd),
     /// The runtime.
     Watched(Receiver),
@@ -73,7 +73,7 @@ impl<'a> Pump<'a> {
         while let Pipe::Unwatched(pipe) = &self.pipe {
             match look(pipe, Duration::ZERO) {
                 None => return,
-                // nobody holds its other end any more, and nothing is left in it: no read is needed to know
+                // the other end is closed, and nothing is left in it: no read is needed to know
                 Some(found) if !found.contains(PollFlags::IN) => {
                     self.pipe = Pipe::Over;
                     break;

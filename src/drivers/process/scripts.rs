@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Makes an executable file. Another process writes it: whatever another test starts meanwhile holds what *we* have open
-/// for a moment, and a file that somebody holds open for writing cannot be started ("text file busy").
+/// for a moment, and a file that a process holds open for writing cannot be started ("text file busy").
 pub(crate) fn executable(path: &Path, text: &str) {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", "cat > \"$1\" && chmod 755 \"$1\"", "sh"]).arg(path).stdin(Stdio::piped());

@@ -288,7 +288,7 @@ fn pipe(command: &Command) -> Result<(OwnedFd, OwnedFd), Fault> {
     Ok((reader.into(), writer.into()))
 }
 
-/// How a child ended that nobody stopped.
+/// How a child ended that was not stopped.
 fn exit(status: ExitStatus) -> Exit {
     status.code().map_or_else(|| Exit::Signal(status.signal().unwrap_or_default()), Exit::Code)
 }

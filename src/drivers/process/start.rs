@@ -23,7 +23,7 @@ pub struct Ends {
     pub err: Option<OwnedFd>,
 }
 
-/// A started child: the leader of a group of its own, whose exit status nobody has taken yet.
+/// A started child: the leader of a group of its own, whose exit status was not taken yet.
 #[derive(Debug)]
 pub struct Started {
     pub pid: Pid,
@@ -57,7 +57,7 @@ impl Started {
     /// Takes the exit status, if it has exited; its id is free from then on, and this must not be called again.
     ///
     /// # Errors
-    /// The system's, where somebody else has taken it.
+    /// The system's, if another thread has taken it.
     pub fn try_reap(&self) -> io::Result<Option<ExitStatus>> {
         match &self.duct {
             Some(handle) => Ok(handle.try_wait()?.map(|output| output.status)),
@@ -65,7 +65,7 @@ impl Started {
         }
     }
 
-    /// Nobody waits for it any more: it is reaped when the next process is started. Duct does the same with its own.
+    /// Nothing waits for it any more: it is reaped when the next process is started. Duct does the same with its own.
     pub fn leave(&self) {
         if self.duct.is_none() && matches!(self.try_reap(), Ok(None)) {
             LEFT.lock().unwrap_or_else(PoisonError::into_inner).push(self.pid);

@@ -1,11 +1,11 @@
 //! Starting a child on Linux: the one room with `unsafe` in it. Knows nothing of what follows.
 //!
 //! std and duct start children through `posix_spawn`. There glibc asks twice after each of 64 signals, and takes a stack
-//! from the kernel for every child and gives it back, which all cores that run threads of ours have to be told. That is
+//! from the kernel for every child and gives it back, and all cores that run threads of ours have to be notified. That is
 //! a tenth of what a step `sh -c true` costs on two cores (docs/decisions/0037). Here a child runs on a stack that its
 //! thread keeps, and looks after the signals that this program handles.
 //!
-//! Between `clone` and `execve` the child shares our memory (`CLONE_VM`), while the thread that started it stands still
+//! Between `clone` and `execve` the child shares our memory (`CLONE_VM`), while the thread that started it is suspended
 //! (`CLONE_VFORK`): it is as if that thread called a function that never returns. What this room must hold to:
 //! nothing in the child allocates, locks or panics; it writes to its own stack and to one atomic, no more; no signal
 //! reaches a handler of ours in it.
@@ -62,7 +62,7 @@ mod here {
     /// An empty input, opened once.
     static NOTHING: LazyLock<io::Result<File>> = LazyLock::new(|| File::open("/dev/null"));
 
-    /// What the child is told, and what it answers. All pointers are to texts that live until the child is done.
+    /// What the child is given, and what it answers. All pointers are to texts that live until the child is done.
     struct Task {
         program: *const c_char,
         dir: *const c_char,
@@ -145,7 +145,7 @@ mod here {
         }
         match (Pid::from_raw(pid.max(0)), error.raw_os_error()) {
             (Some(pid), _) => {
-                // SAFETY: the kernel has made it for us, closed in other programs; it is nobody else's.
+                // SAFETY: the kernel has made it for us, closed in other programs; it has no other owner.
                 let pidfd = (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) });
                 Ok((pid, pidfd))
             }
@@ -158,10 +158,10 @@ mod here {
     /// The child's whole life before it is another program.
     extern "C" fn child(task: *mut c_void) -> c_int {
         // SAFETY: it is the `Task` that `beget` has handed to `clone`, and lives until this process is gone or another
-        // program. Nobody writes to it but this child, and only to its atomic.
+        // program. Only this child writes to it, and only to its atomic.
         let task = unsafe { &*task.cast_const().cast::<Task>() };
         task.errno.store(turn(task), Ordering::Relaxed);
-        // SAFETY: ends this process without a look at what it shares with its parent.
+        // SAFETY: ends this process without a use of what it shares with its parent.
         unsafe { libc::_exit(127) }
     }
 
@@ -188,7 +188,7 @@ mod here {
         io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL)
     }
 
-    /// Makes a signal mean what it means to everybody, unless whoever started us wants it ignored.
+    /// Restores the default meaning of a signal, unless the process that started us wants it ignored.
     fn put_away(signal: c_int) {
         let mut action = MaybeUninit::<libc::sigaction>::zeroed();
         // SAFETY: all zeros are an action (`SIG_DFL`, an empty mask, no flags), and the kernel writes whole ones.

@@ -270,7 +270,7 @@ async fn a_child_that_was_left_is_reaped_when_the_next_one_starts() {
 #[tokio::test]
 async fn no_descriptor_leaks_into_another_child() {
     const LIST: &str = "ls /proc/$$/fd";
-    // whoever started the tests may have left descriptors open for us and our children
+    // the process that started the tests may have left descriptors open for us and our children
     let bare = std::process::Command::new("sh").args(["-c", LIST]).output().expect("sh is everywhere");
     let inherited: Vec<String> = String::from_utf8_lossy(&bare.stdout).lines().map(str::to_owned).collect();
     let (kept, stop) = (Kept::default(), never());

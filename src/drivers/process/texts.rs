@@ -33,7 +33,7 @@ impl Texts {
         Ok(())
     }
 
-    /// Where each text lies: valid as long as these texts are, unchanged.
+    /// Where each text is: valid as long as these texts are, unchanged.
     pub fn pointers(&self) -> impl ExactSizeIterator<Item = *const c_char> {
         self.starts.iter().map(|start| self.bytes[*start..].as_ptr().cast())
     }

@@ -1,6 +1,6 @@
 //! Noticing that a child has exited, without reaping it: by pidfd where there is one, else by SIGCHLD.
 //!
-//! Most children end soon, and their output ends with them: then a look is enough, and nothing was set up. Whoever reads
+//! Most children end soon, and their output ends with them: then one check is enough, and nothing was set up. A caller that reads
 //! the output says when it ends ([`Watcher::look_out`]); a child that lives on is watched after a moment anyway.
 
 use std::io;
@@ -49,7 +49,7 @@ impl Watcher {
         Watcher { pid, pidfd, way, eye: Eye::Closed(Instant::now() + PATIENCE) }
     }
 
-    /// Waits while this thread is held; whether the child exited in that time. Nobody waits where that cannot be seen.
+    /// Waits while this thread is held; whether the child exited in that time. It does not wait where that cannot be seen.
     pub fn exits_within(&self, patience: Duration) -> bool {
         self.pidfd.as_ref().is_some_and(|pidfd| look(pidfd, patience).is_some())
     }

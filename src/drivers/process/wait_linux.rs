@@ -36,7 +36,7 @@ mod here {
 
         /// Comes back when the process has exited.
         pub async fn exited(&self) {
-            // the one error is a runtime that shuts down: then nobody waits any more
+            // the one error is a runtime that shuts down: then nothing waits any more
             let _ = self.0.readable().await;
         }
     }
@@ -187,12 +187,12 @@ mod nowhere {
         }
     }
 
-    /// Cannot be told here.
+    /// Cannot be known here.
     pub fn runs_in_group(_: Pid) -> Option<bool> {
         None
     }
 
-    /// Cannot be told here.
+    /// Cannot be known here.
     pub fn suspended_below(_: Pid) -> Option<Pid> {
         None
     }

@@ -1,4 +1,4 @@
-//! Where requests go: a name that is looked up now and then, or endpoints that whoever follows them keeps up to date.
+//! Where requests go: a name that is resolved now and then, or endpoints that a watch keeps up to date.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use super::tally::{Ended, Tally};
 use super::wire::Spoilt;
 use super::{Cause, Load, Pace, Until};
 
-/// Where a load stands.
+/// The state of a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     Warming,
@@ -98,7 +98,7 @@ impl Board {
         }
     }
 
-    /// Where ports are kept that failed; in the warm-up, which nobody may hear of later.
+    /// Where ports are kept that failed; in the warm-up, which is not reported later.
     pub fn spoilt(&self) -> Option<&Spoilt> {
         (self.phase.get() == Phase::Warming).then_some(&self.spoilt)
     }
@@ -108,7 +108,7 @@ impl Board {
         Shared::clone(&self.sessions.borrow()[target][place / self.load.protocol.at_once()])
     }
 
-    /// It is not used any more; whoever comes next makes another.
+    /// It is not used any more; the next user makes another.
     pub fn leave(&self, target: usize, place: usize, left: &Shared) {
         let own = &mut self.sessions.borrow_mut()[target][place / self.load.protocol.at_once()];
         if Shared::ptr_eq(own, left) {

@@ -7,7 +7,7 @@ pub enum Cause {
     WrongStatus,
     /// An answer whose body or headers are not as expected.
     WrongBody,
-    /// Nobody listens.
+    /// No process listens.
     Refused,
     /// The connection was reset: on connecting, before the answer, or within it.
     Reset,
@@ -19,7 +19,7 @@ pub enum Cause {
     Dns,
     /// No secure connection.
     Tls,
-    /// No way to the host, or nobody to ask.
+    /// No way to the host, or no name server to ask.
     Unreachable,
     /// What came is not HTTP.
     Malformed,

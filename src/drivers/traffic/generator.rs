@@ -12,11 +12,11 @@ use super::timer::Timer;
 use super::worker;
 use super::{Broken, Live, Load, Order, Pace, Report, Until};
 
-/// How a thread that keeps a rate stands to others: before them.
+/// The priority of a thread that keeps a rate: above others.
 const NICE: i32 = -10;
-/// Between two looks at everything.
+/// Between two checks of everything.
 const BEAT: Duration = Duration::from_millis(10);
-/// Between two words on how it stands.
+/// Between two reports of its state.
 const TELL: Duration = Duration::from_millis(500);
 /// Requests that are due within this time are sent together: a timer for each would cost more than it gives.
 const TOGETHER: Duration = Duration::from_micros(100);
@@ -71,7 +71,7 @@ async fn whole(load: Load, mut orders: watch::Receiver<Order>, live: &watch::Sen
             changed = orders.changed() => match changed {
                 Ok(()) if *orders.borrow_and_update() == Order::Stop => break beat.took(Instant::now()),
                 Ok(()) => {}
-                // Nobody wants to know any more.
+                // The receiver is gone.
                 Err(_) => return Err(Broken::Machine("stopped".to_owned())),
             },
             Ok(()) = spent.changed(), if pacer.is_some() => break beat.took(Instant::now()),
@@ -133,7 +133,7 @@ async fn pace(board: &Board, mut arrivals: Arrivals, timer: &Timer) -> std::io::
     }
 }
 
-/// The regular look at everything.
+/// The regular check of everything.
 struct Beat {
     /// When the next one is due.
     next: Instant,

@@ -1,4 +1,4 @@
-//! Whether the generator itself kept up: how late it was by its own doing, told apart from what a slow server causes.
+//! Whether the generator itself kept up: how late it was by its own doing, kept apart from what a slow server causes.
 //! Pure: times in, a judgement out.
 
 use std::time::{Duration, Instant};

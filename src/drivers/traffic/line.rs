@@ -1,7 +1,7 @@
 //! One connection: connecting, sending a request, reading its answer, and what it means when it breaks.
 //!
-//! A request on a connection that was used before can meet a server that is just closing it. Nobody is to blame for
-//! that, so it is told apart: the server *reset* the connection (it closed it without having read the request) before a
+//! A request on a connection that was used before can meet a server that is just closing it. Neither side is to blame for
+//! that, so it is kept apart: the server *reset* the connection (it closed it without having read the request) before a
 //! single byte of an answer came, at once after the request was written. An orderly end without a reset says that the
 //! request had been read, and is a failure.
 
@@ -24,7 +24,7 @@ const ROOM: usize = 32 << 10;
 /// How soon after the request a reset has to be seen to belong to a connection that was just being closed.
 const SAME_MOMENT: Duration = Duration::from_millis(100);
 
-/// A deadline that costs nothing while it is kept: the timer is set anew only when it rings too early.
+/// A deadline that costs nothing while it is kept: the timer is set again only when it rings too early.
 pub(super) struct Watchdog {
     sleep: Pin<Box<Sleep>>,
 }
@@ -83,7 +83,7 @@ impl Line {
         Ok(Line { wire, peer, answered: 0, round_trip, buffer: vec![0; ROOM].into_boxed_slice(), filled: 0 })
     }
 
-    /// Whether the server has closed it, or said something unasked, while nobody used it.
+    /// Whether the server has closed it, or sent something unasked, while it was unused.
     pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.wire.tcp().poll_read_ready(cx).is_pending() {
             return Poll::Pending;
@@ -139,7 +139,7 @@ impl Line {
                 }
                 Progress::Whole(used) => {
                     self.answered += 1;
-                    // Nobody asked for what comes after it.
+                    // No request asked for what comes after it.
                     answer.keep &= used == self.filled && unsent.is_none();
                     return Ok(());
                 }

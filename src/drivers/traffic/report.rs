@@ -67,7 +67,7 @@ pub struct Failed {
     pub ended: Duration,
     /// Why.
     pub cause: Cause,
-    /// Whom it was sent to; `None` where it was sent to nobody.
+    /// The address it was sent to; `None` if it was not sent.
     pub endpoint: Option<SocketAddr>,
     /// What was found, in words.
     pub detail: String,

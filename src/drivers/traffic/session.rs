@@ -54,7 +54,7 @@ impl Session {
         builder.enable_push(false).initial_window_size(WINDOW).initial_connection_window_size(8 * WINDOW);
         let (sender, connection) = builder.handshake(wire).await.map_err(|error| (Some(peer), bad(&error, 0)))?;
         tokio::task::spawn_local(async move {
-            // What breaks it is told to every request on it.
+            // What breaks it is reported to every request on it.
             let _ = connection.await;
         });
         Ok(Session { sender, peer, answered: Cell::new(0) })

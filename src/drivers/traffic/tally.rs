@@ -107,7 +107,7 @@ impl Tally {
         self.keep(ended);
     }
 
-    /// How the warm-up stands.
+    /// The state of the warm-up.
     pub fn warmup(&self) -> &Counts {
         &self.warmup
     }
@@ -162,7 +162,7 @@ impl Tally {
         self.seconds.push(second);
     }
 
-    /// How it stands.
+    /// Its state.
     pub fn live(&self, up: bool) -> Live {
         let counts = if up { &self.counts } else { &self.warmup };
         Live {

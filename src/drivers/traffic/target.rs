@@ -80,7 +80,7 @@ fn name(host: &str) -> Result<ServerName<'static>, HttpError> {
     ServerName::try_from(bare.to_owned()).map_err(|_| HttpError::Url(format!("`{host}` is no name a certificate has")))
 }
 
-/// The request as HTTP/2 sends it: its host is part of the URL, and a connection is nobody's business.
+/// The request as HTTP/2 sends it: its host is part of the URL, and there is no header about the connection.
 fn framed(request: &Request, uri: &Uri, method: &Method) -> Result<Frames, HttpError> {
     let mut all = headers(&request.headers)?;
     all.entry(header::ACCEPT).or_insert(header::HeaderValue::from_static("*/*"));

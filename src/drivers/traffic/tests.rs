@@ -104,8 +104,8 @@ async fn held_up(time: Duration) -> Duration {
     tokio::task::spawn_blocking(look).await.expect("no panic")
 }
 
-/// A server that stands still for `pause` at the end of each `every`, and what the load says of that beside what has to be
-/// so: a request due while it stands still is answered when it goes on.
+/// A server that stalls for `pause` at the end of each `every`, and what the load says of that beside what has to be
+/// so: a request due while it stalls is answered when it goes on.
 async fn stalled(every: Duration, pause: Duration, periods: u32, rate: f64) {
     let server = Server::start(|_| Act::Answer).await;
     server.stand_still(pause, every);
@@ -131,7 +131,7 @@ async fn stalled(every: Duration, pause: Duration, periods: u32, rate: f64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn latency_runs_from_when_a_request_was_due() {
-    // A tenth of all requests are due while it stands still. A closed loop would have seen one for each connection.
+    // A tenth of all requests are due while it stalls. A closed loop would have seen one for each connection.
     stalled(Duration::from_secs(1), Duration::from_millis(100), 3, 1000.0).await;
 }
 

@@ -181,7 +181,7 @@ async fn secured(stream: TcpStream, tls: &Tls) -> Result<Wire, Bad> {
     }
 }
 
-/// Whether the other end said so by a reset.
+/// Whether the other end reported it by a reset.
 pub(super) fn is_reset(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
@@ -214,7 +214,7 @@ mod tests {
         silent.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
         let nobody = silent.local_addr().expect("bound");
         let spoilt = Spoilt::default();
-        let refused = Wire::connect(&[nobody], &None, Some(&spoilt)).await.err().expect("nobody listens");
+        let refused = Wire::connect(&[nobody], &None, Some(&spoilt)).await.err().expect("no process listens");
         assert_eq!(refused.1.0, Cause::Refused);
         let port = spoilt.0.borrow()[0].local_addr().expect("bound").port();
         let other = TcpSocket::new_v4().expect("a socket");

@@ -1,7 +1,7 @@
 //! The threads that light steps run on: few, each with a runtime of its own, made when they are first needed.
 //!
 //! A thread is held while it starts a process. A step that is started by the thread which has just seen another one end
-//! waits for nobody; the thread of the run itself stays free for clusters, gates and signals.
+//! waits for nothing; the thread of the run itself stays free for clusters, gates and signals.
 
 use std::thread;
 use std::time::Duration;

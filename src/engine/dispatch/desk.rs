@@ -1,5 +1,5 @@
-//! The one lock of a run: whoever has something to say takes it, and carries the turn out that follows from it, on its
-//! own thread. Nobody is woken to decide.
+//! The one lock of a run: the thread that produces an event takes it, and carries out the turn that follows, on its
+//! own thread. No thread is woken to decide.
 
 use std::sync::{Arc, Mutex, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};

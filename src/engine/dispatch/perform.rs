@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::drivers::executor::{Assignment, Executor};
 use crate::drivers::clock;
+use crate::drivers::executor::{Assignment, Executor};
 use crate::event::{Anew, Because, Event, Kept, NodeId, Role, State};
 use crate::kind::{Context, Signals, Waits};
 use crate::outcome::Fault;

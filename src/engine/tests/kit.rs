@@ -1,4 +1,4 @@
-//! Plans from a few lines of text, kinds that do as told, and runs told as lines. Only for tests.
+//! Plans from a few lines of text, kinds that do as scripted, and runs shown as lines. Only for tests.
 //!
 //! ```text
 //! stage build needs=other

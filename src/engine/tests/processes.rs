@@ -156,7 +156,7 @@ async fn a_script_hands_on_values_and_a_missing_one_is_a_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_of_a_finished_step_is_left_in_scratch() {
-    // The kit removes the folder; that the run can be told twice shows that nothing else holds on to it.
+    // The kit removes the folder; that the run can be replayed shows that nothing else holds on to it.
     for _ in 0..2 {
         assert_told(
             &setup("stage one\n a: pass writes=k=v").run().await,

@@ -103,7 +103,7 @@ impl Ends {
     }
 }
 
-/// The whole of a log as it stands, also of one that nobody closed.
+/// The whole of a log as it is, also of one that was not closed.
 ///
 /// # Errors
 /// When there is none, or it cannot be read.
@@ -172,7 +172,7 @@ fn split_to_fit(lines: &[u8], room: u64) -> (&[u8], &[u8]) {
     lines.split_at(memchr::memrchr(b'\n', &lines[..room]).map_or(0, |end| end + 1))
 }
 
-/// The line that stands between the two parts.
+/// The line between the two parts.
 fn gap(dropped: Option<u64>) -> String {
     let what = dropped.map_or_else(|| "what stood here may be".to_owned(), |bytes| format!("{} are", ByteSize(bytes)));
     format!("… {what} left out: of a long log its beginning and its end are kept\n")

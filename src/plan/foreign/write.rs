@@ -48,6 +48,8 @@ fn put_entry(entry: &Entry, depth: usize, lines: &mut Vec<String>) {
     if let Value::Text(text) = &entry.node.value
         && text.contains('\n')
         && !text.starts_with([' ', '\n'])
+        && !text.ends_with("\n\n")
+    // empty lines at the end would need another header
     {
         let chomp = if text.ends_with('\n') { "|" } else { "|-" };
         lines.push(format!("{margin}{name}: {chomp}"));

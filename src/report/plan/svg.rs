@@ -11,7 +11,7 @@ use crate::event::{NodeId, Role};
 use crate::plan::{Plan, PlanNode, PlanStage};
 use crate::report::tame;
 
-/// Measures in the picture's own units: a letter's width, the height of a box, what lies between boxes.
+/// Measures in the picture's own units: a letter's width, the height of a box, the space between boxes.
 const LETTER: usize = 7;
 const BOX: usize = 38;
 const ROW: usize = 12;
@@ -19,7 +19,7 @@ const COLUMN: usize = 36;
 const PAD: usize = 14;
 /// Room for a stage's name.
 const HEAD: usize = 26;
-/// Letters of a name that are shown; the whole of it stands in the tooltip.
+/// Letters of a name that are shown; the tooltip holds the whole of it.
 const SHOWN: usize = 32;
 
 const STYLE: &str = "\
@@ -105,7 +105,7 @@ pub fn svg(plan: &Plan) -> String {
 fn placed(plan: &Plan) -> (Vec<Drawn>, Area) {
     let mut stages: Vec<Drawn> = plan.stages().iter().map(|stage| drawn(plan, stage)).collect();
     let waves = waves(plan);
-    // A stage whose single steps wait for others stands where the last of them start, so that all lines lead on. What
+    // A stage whose single steps wait for others is placed where the last of them start, so that all lines lead on. What
     // always runs is behind all else.
     let mut columns = vec![waves.len(); stages.len()];
     for (column, id) in waves.iter().enumerate().flat_map(|(column, wave)| wave.iter().map(move |id| (column, id))) {
@@ -247,7 +247,7 @@ fn letters(stage: &PlanStage, node: &PlanNode) -> usize {
     short_name(stage, node).chars().count().max(below(node).chars().count()).min(SHOWN)
 }
 
-/// A text as it stands in the picture: cut, without control characters, escaped.
+/// A text as it is in the picture: cut, without control characters, escaped.
 fn shown(text: &str, longest: usize) -> String {
     let tamed = tame(text);
     let cut: String = match tamed.char_indices().nth(longest) {

@@ -242,7 +242,7 @@ pub(super) fn words(assertion: &PlanAssertion) -> String {
     format!("{what}{}{}{warning}", time("within", assertion.within), time("for", assertion.hold))
 }
 
-/// Stages by how many others must be over before they can start; one whose single steps wait for more stages stands
+/// Stages by how many others must be over before they can start; one whose single steps wait for more stages is placed
 /// where it starts and where it ends.
 pub(super) fn waves(plan: &Plan) -> Vec<Vec<StageId>> {
     let mut depths: Vec<Option<Depth>> = vec![None; plan.stages().len()];

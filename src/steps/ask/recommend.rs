@@ -24,7 +24,7 @@ pub fn recommendations(answer: &str) -> Vec<String> {
     found
 }
 
-/// The items below a heading, until the next one; what stands on the heading's own line behind a colon counts too.
+/// The items below a heading, until the next one; text after a colon on the heading's own line counts too.
 fn listed(lines: &[&str], heading: usize) -> Vec<String> {
     let mut items: Vec<String> = Vec::new();
     if let Some((_, rest)) = lines[heading].split_once(':').filter(|(_, rest)| !bare(rest).is_empty()) {

@@ -17,14 +17,14 @@ use crate::units::TimeSpan;
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A question, whom to ask, and what to do where there is no answer. The tool sees the run's own cluster and no other,
-/// and nothing that it says or is told holds a secret. API keys reach it by the step's environment:
+/// and nothing that it prints or is given holds a secret. API keys reach it by the step's environment:
 /// `env: { OPENAI_API_KEY: "${{ secrets.model_key }}" }`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ask {
     /// The question, in plain words.
     pub question: String,
-    /// The object it is about: `deployment/todo-backend`. How it stands is gathered for tools that cannot look
+    /// The object it is about: `deployment/todo-backend`. Its state is gathered for tools that have no access
     /// themselves, and for the fallback.
     pub about: Option<Reference>,
     /// The namespace it is about; else the pipeline's.
@@ -44,7 +44,7 @@ pub struct Ask {
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-one-of" = ["commands", "run"]))]
 pub struct Fallback {
-    /// Commands without a shell, one after the other; those that fail are told and passed over.
+    /// Commands without a shell, one after the other; those that fail are reported and passed over.
     #[serde(default)]
     pub commands: Vec<Vec<String>>,
     /// A script for `sh -eu`.

@@ -72,7 +72,7 @@ async fn fails_with_every_reason_where_nobody_answers() {
         "question": "q", "tool": { "command": ["no-such-tool"] }, "fallback": { "run": "echo no >&2; exit 4" },
     });
     let outcome = body::<Ask>(&step).run(&Trial::new().cx).await;
-    let failure = Failure::new("nobody answered: no-such-tool: `no-such-tool` is not installed (not in PATH)")
+    let failure = Failure::new("no tool answered: no-such-tool: `no-such-tool` is not installed (not in PATH)")
         .because(vec![Finding::new("fallback", "", "`the script`: exit code 4: no")])
         .help("install the tool, or give it a `fallback:` that works here");
     assert_eq!(outcome, Ok(Outcome::Failed(failure)));

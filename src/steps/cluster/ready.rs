@@ -22,7 +22,7 @@ pub(super) async fn outputs(cx: &Context, provider: &str, context: &str) -> Resu
             cx.say(format!("Kubernetes {version}, {} ready", crate::units::counted(count, "node")));
             outputs.insert("nodes".to_owned(), count.into());
         }
-        // Whoever may not look at nodes may use the cluster all the same.
+        // A user who may not list nodes may use the cluster all the same.
         Err(fault) if !fault.transient => cx.say(format!("nodes are not looked at: {}", fault.message)),
         Err(fault) => return Err(fault),
     }
@@ -77,7 +77,7 @@ fn not_ready(node: &DynamicObject) -> Option<Finding> {
     if ready.is_some_and(|ready| ready["status"] == "True") {
         return None;
     }
-    let message = ready.and_then(|ready| ready["message"].as_str()).unwrap_or("has not told its state yet");
+    let message = ready.and_then(|ready| ready["message"].as_str()).unwrap_or("has not reported its state yet");
     let name = node.metadata.name.as_deref().unwrap_or_default();
     Some(Finding::new(format!("node/{name}"), "NodeNotReady", message))
 }

@@ -56,7 +56,7 @@ pub struct UpSpec {
     /// Builds images first, even those that are there.
     #[serde(default)]
     pub build: bool,
-    /// Makes containers anew, even where nothing changed.
+    /// Recreates containers, even if nothing changed.
     #[serde(default)]
     pub recreate: bool,
     /// Leaves out what the services depend on.
@@ -84,7 +84,7 @@ pub struct DownSpec {
     pub images: bool,
 }
 
-/// Which services to look at.
+/// Which services to check.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-short-list" = "services"))]
@@ -115,7 +115,7 @@ impl Compose {
         })
     }
 
-    /// The files, relative to `folder`; none where none is written and none lies there.
+    /// The files, relative to `folder`; empty if none is written and none exists.
     pub fn paths(&self, folder: &Path) -> Vec<std::path::PathBuf> {
         if !self.files.is_empty() {
             return self.files.iter().map(|file| file.0.clone()).collect();

@@ -56,7 +56,7 @@ fn the_project_is_named_by_the_step_the_file_or_its_folder() {
     assert_eq!(name(json!({ "file": "My App/c.yml", "up": {} })).as_deref(), Some("myapp"));
 }
 
-/// A `docker` whose `compose` writes down what it is told, with containers as `state` says.
+/// A `docker` whose `compose` records its arguments, with containers as `state` says.
 fn docker(state: &str) -> Trial {
     let script = format!(
         "#!/bin/sh\necho \"$*\" >> \"$0.told\"\ncase \"$*\" in\n  *'config --services') echo web; echo db ;;\n  \

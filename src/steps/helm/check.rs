@@ -34,7 +34,7 @@ pub fn check(step: &Helm, cx: &mut CheckContext<'_>) {
                     path.is_absolute() || path.components().any(|part| part.as_os_str() == "..")
                 };
                 if let Some(path) = spec.output.as_deref().filter(|path| leaves(path)) {
-                    let message = format!("`{}` lies outside the project's folder", path.display());
+                    let message = format!("`{}` is outside the project's folder", path.display());
                     cx.error(&[verb.into(), "output".into()], Code::InvalidReference, message, None);
                 }
                 if let Some(name) = &spec.release {

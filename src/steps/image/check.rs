@@ -7,7 +7,7 @@ use crate::drivers::images::name_problem;
 use crate::drivers::plain;
 use crate::kind::CheckContext;
 
-/// Bytes of a Dockerfile that are looked at; nobody writes a longer one.
+/// Bytes of a Dockerfile that are read; real ones are shorter.
 const DOCKERFILE_LIMIT: u64 = 1 << 20;
 
 pub fn check(image: &Image, cx: &mut CheckContext<'_>) {
@@ -58,7 +58,7 @@ pub fn check(image: &Image, cx: &mut CheckContext<'_>) {
     if let Some(save) = &image.save {
         let leaves = save.path.is_absolute() || save.path.components().any(|part| part.as_os_str() == "..");
         if leaves {
-            let message = format!("`{}` lies outside the project's folder", save.path.display());
+            let message = format!("`{}` is outside the project's folder", save.path.display());
             cx.error(&["save".into(), "path".into()], Code::InvalidReference, message, None);
         }
     }

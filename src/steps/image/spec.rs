@@ -64,7 +64,7 @@ pub struct BuildSpec {
     /// Looks for newer base images.
     #[serde(default)]
     pub pull: bool,
-    /// Builds every layer anew.
+    /// Builds every layer again.
     #[serde(default)]
     pub no_cache: bool,
     /// Secrets for `RUN --mount=type=secret,id=ID`: each id with the environment variable (see `env:` of the step)
@@ -118,7 +118,7 @@ pub struct SaveSpec {
     pub image: String,
     /// The file to write, relative to the project's folder.
     pub path: PathBuf,
-    /// How it stands there.
+    /// How it is stored there.
     #[serde(default)]
     pub format: Format,
 }

@@ -1,4 +1,4 @@
-//! A script that others run beside, or wait for: until it is up, and until it is told to end. Judges nothing.
+//! A script that others run beside, or wait for: until it is up, and until it is ordered to end. Judges nothing.
 
 use std::pin::pin;
 

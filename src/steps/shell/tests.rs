@@ -121,7 +121,7 @@ async fn a_service_that_ends_by_itself_has_failed() {
 
 #[tokio::test]
 async fn a_service_that_is_never_up_is_stopped_and_says_what_was_missing() {
-    // Bound, so that nobody else can take the port, but not listening.
+    // Bound, so that no other process can take the port, but not listening.
     let closed = tokio::net::TcpSocket::new_v4().expect("a socket");
     closed.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let address = closed.local_addr().expect("bound").to_string();

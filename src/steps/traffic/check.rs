@@ -32,7 +32,7 @@ fn target(step: &Traffic, cx: &mut CheckContext<'_>) {
         [_] => {}
         [] => {
             let help = "write `url: \"http://…\"`, or `service: NAME` for one in the cluster".to_owned();
-            cx.error(&[], Code::MissingKey, "`traffic` has nobody to ask", Some(help));
+            cx.error(&[], Code::MissingKey, "`traffic` has no address to ask", Some(help));
         }
         [.., last] => cx.only_one(&[(*last).into()], &given),
     }

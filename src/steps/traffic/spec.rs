@@ -9,7 +9,7 @@ use crate::spec::Any;
 use crate::units::{Rate, TimeSpan};
 
 /// Load on a server. With `rate`, requests start at that rate whatever the server does, and latency runs from when a
-/// request was due: a server that stands still is not spared. With `connections` alone, each connection asks again
+/// request was due: stalls count against the server. With `connections` alone, each connection asks again
 /// when it has its answer. No proxy is used, whatever `HTTP_PROXY` says: what is measured is the server.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

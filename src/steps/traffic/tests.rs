@@ -13,7 +13,7 @@ fn refused(json: &Value, during: bool) -> Vec<String> {
 fn refuses_what_cannot_be_measured() {
     let url = "http://127.0.0.1:1/";
     for (json, message) in [
-        (json!({ "rate": "1/s", "for": "1s" }), "`traffic` has nobody to ask"),
+        (json!({ "rate": "1/s", "for": "1s" }), "`traffic` has no address to ask"),
         (
             json!({ "url": url, "service": "a", "rate": "1/s", "for": "1s" }),
             "`url` and `service` cannot stand together",

@@ -100,10 +100,10 @@ c: { run: \"a\" b }
         ),
         r#"1:14 \\w syntax: `\w` means nothing inside double quotes
   help: write `\\w` for the backslash itself, or use single quotes: 'C:\work'
-2:13 s\' syntax: text stands behind the closing `'`
+2:13 s\' syntax: text is behind the closing `'`
   2:9 \' the quotes open here
   help: quote all of it: l: "it's"
-3:15 b syntax: text stands behind the closing `"`
+3:15 b syntax: text is behind the closing `"`
   3:11 \" the quotes open here
   help: quote all of it: run: '"a" b'
 {"a":{"run":null,"b":"c"},"b":{"l":null,"x":"y"},"c":{"run":null}}"#

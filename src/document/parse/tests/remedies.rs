@@ -165,9 +165,9 @@ f: { g: h } }
 i: *j k
 "
         ),
-        r#"1:13 trailing syntax: `trailing` stands behind the closing `}`
+        r#"1:13 trailing syntax: `trailing` is behind the closing `}`
   help: remove it: a: { b: c }
-2:7 x syntax: `x` stands behind the closing `]`
+2:7 x syntax: `x` is behind the closing `]`
   help: remove it: d: [e]
 3:13 } syntax: this `}` closes nothing
   help: remove it: f: { g: h }
@@ -186,7 +186,7 @@ one: { shell: { run: a } }, needs: [b] }
 two: 1
 "
         ),
-        r#"1:27 , needs: [b] } syntax: `, needs: [b] }` stands behind the closing `}`
+        r#"1:27 , needs: [b] } syntax: `, needs: [b] }` is behind the closing `}`
   help: remove the `}` before it: one: { shell: { run: a }, needs: [b] }
 {"one":{"shell":{"run":"a"},"needs":["b"]},"two":1}"#
     );

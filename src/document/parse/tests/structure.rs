@@ -87,10 +87,10 @@ a: 3
 \"1\": y
 "
         ),
-        r#"3:1 a duplicate-key: the key `a` stands twice here
+        r#"3:1 a duplicate-key: the key `a` occurs twice here
   1:1 a first here
   help: remove one, or rename it
-5:1 \"1\" duplicate-key: the key `1` stands twice here
+5:1 \"1\" duplicate-key: the key `1` occurs twice here
   4:1 1 first here
   help: remove one, or rename it
 {"a":1,"b":2,"1":"x"}"#
@@ -194,7 +194,7 @@ fn an_alias_inside_its_own_value_would_never_end() {
 a: &a [*a]
 "
         ),
-        r"1:8 *a alias-bomb: this alias stands inside the value it repeats, which would never end
+        r"1:8 *a alias-bomb: this alias is inside the value it repeats, which would never end
   help: write the value out
 no tree"
     );
@@ -212,7 +212,7 @@ bad: {<<: 1}
 "
         ),
         r#"4:11 1 syntax: `<<` merges mappings, but this is a number
-  help: write `<<: *name` with the name of an anchor that stands on a mapping
+  help: write `<<: *name` with the name of an anchor on a mapping
 {"base":{"a":1,"b":2},"more":{"b":3,"c":4},"here":{"a":0,"b":2,"c":4},"bad":{}}"#
     );
 }
@@ -252,7 +252,7 @@ steps:
   help: close it: needs: [b]
 5:10 > x syntax: `>` starts a folded text over several lines here, which `> x` is not
   help: quote it: run: "> x"
-6:5 run duplicate-key: the key `run` stands twice here
+6:5 run duplicate-key: the key `run` occurs twice here
   5:5 run first here
   help: remove one, or rename it
 9:10 \" syntax: this `"` is never closed

@@ -22,7 +22,7 @@ steps:
   help: put 4 spaces there; an editor with `expandtab` or `insertSpaces` does it for you
 8:1 \t   tab: a tab cannot indent in YAML
   help: put 6 spaces there; an editor with `expandtab` or `insertSpaces` does it for you
-9:3 three duplicate-key: the key `three` stands twice here
+9:3 three duplicate-key: the key `three` occurs twice here
   6:3 three first here
   help: remove one, or rename it
 {"steps":{"one":{"timeout":5},"two":{"shell":{"run":"b"}},"three":{"shell":{"run":"a"}}}}"#

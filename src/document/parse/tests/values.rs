@@ -183,10 +183,10 @@ a: 'it's'
 b: \"x\" y
 "
         ),
-        r#"1:8 s\' syntax: text stands behind the closing `'`
+        r#"1:8 s\' syntax: text is behind the closing `'`
   1:4 \' the quotes open here
   help: quote all of it: a: "it's"
-2:8 y syntax: text stands behind the closing `"`
+2:8 y syntax: text is behind the closing `"`
   2:4 \" the quotes open here
   help: quote all of it: b: '"x" y'
 {"a":null,"b":null}"#

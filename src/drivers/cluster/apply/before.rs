@@ -54,7 +54,7 @@ impl Cluster {
 
     async fn before_of(&self, api: &Api<DynamicObject>, group: &[&Prepared]) -> Result<Before, Trouble> {
         let kind = &group[0].kind;
-        let doing = format!("look at {}", kind.resource.plural);
+        let doing = format!("read {}", kind.resource.plural);
         let found = if group.len() > ONE_BY_ONE {
             self.list_metadata(&doing, api, ListParams::default()).await?
         } else {

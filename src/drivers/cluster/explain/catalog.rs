@@ -95,7 +95,7 @@ pub const CLASSES: &[Class] = &[
         name: "Paused",
         causes: &["Paused"],
         when: "a Deployment is paused and its rollout is not complete",
-        why: "somebody has to resume it",
+        why: "it must be resumed by hand",
     },
     Class {
         name: "PodFailed",

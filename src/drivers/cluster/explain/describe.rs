@@ -18,7 +18,7 @@ const EVENTS: usize = 15;
 const PODS: usize = 30;
 
 impl Cluster {
-    /// Describes `target`, or the whole namespace: how it stands, its pods, Services and events, what is wrong with it,
+    /// Describes `target`, or the whole namespace: its state, its pods, Services and events, what is wrong with it,
     /// what could be better. `keep(name, text)` stores what the text was made of. Takes about 5 s at most.
     ///
     /// # Errors

@@ -159,7 +159,7 @@ async fn get(client: &kube::Client, url: &str) -> Result<Value, String> {
     })
 }
 
-/// Items of a list, each with its kind, without what nobody reads.
+/// Items of a list, each with its kind, without the parts that are not used.
 fn named(mut list: Value, kind: &str) -> Vec<Value> {
     let api_version = list["apiVersion"].take();
     let Value::Array(mut objects) = list["items"].take() else { return Vec::new() };

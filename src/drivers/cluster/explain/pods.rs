@@ -116,7 +116,7 @@ fn setup(pod: &Value, events: &[&Value]) -> Option<Cause> {
     Some(Cause::new(Rank::Start, pod, text(&event["reason"]), text(&event["message"])))
 }
 
-/// Readiness gates that somebody else has to open.
+/// Readiness gates that another controller has to open.
 fn gates(pod: &Value) -> Option<Cause> {
     let ready = condition(pod, "Ready").filter(|ready| ready["reason"] == "ReadinessGatesNotReady")?;
     Some(Cause::new(Rank::Waiting, pod, "ReadinessGatesNotReady", text(&ready["message"])))

@@ -24,7 +24,7 @@ pub(super) fn causes(snapshot: &Snapshot) -> Vec<Cause> {
     causes
 }
 
-/// A controller that may not make its pods. Told of the Deployment where a ReplicaSet has one.
+/// A controller that may not make its pods. Reported for the Deployment if a ReplicaSet has one.
 fn not_created(workload: &Value, snapshot: &Snapshot) -> Option<Cause> {
     let told_of = snapshot.workloads.iter().find(|owner| is_owned_by(workload, owner)).unwrap_or(workload);
     let failure = condition(workload, "ReplicaFailure").filter(|condition| condition["status"] == "True");

@@ -1,4 +1,4 @@
-//! A certificate for 127.0.0.1 that signs itself, made on the spot: no key lies in the repository.
+//! A certificate for 127.0.0.1 that signs itself, made on the spot: the repository contains no key.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -46,7 +46,7 @@ pub struct Server {
     overslept: Arc<AtomicU64>,
 }
 
-/// Stands still for `pause` at the end of each `every`.
+/// Stalls for `pause` at the end of each `every`.
 #[derive(Debug, Clone, Copy)]
 struct Still {
     since: Instant,
@@ -86,7 +86,7 @@ impl Server {
         Duration::from_micros(self.overslept.load(Ordering::SeqCst))
     }
 
-    /// From now on, stands still for `pause` at the end of each `every`.
+    /// From now on, stalls for `pause` at the end of each `every`.
     pub fn stand_still(&self, pause: Duration, every: Duration) {
         *self.still.lock().expect("no panic") = Some(Still { since: Instant::now(), pause, every });
     }
@@ -182,7 +182,7 @@ async fn serve(mut stream: TcpStream, act: fn(u64) -> Act, served: Served) {
             }
             Act::AnswerThenResetUnread => {
                 let _ = stream.write_all(ok).await;
-                // The next request lies there unread when the connection is closed.
+                // The next request is there unread when the connection is closed.
                 let _ = stream.peek(&mut chunk).await;
                 return;
             }

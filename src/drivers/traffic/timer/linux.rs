@@ -9,7 +9,7 @@ use rustix::time::{
 };
 use tokio::io::unix::AsyncFd;
 
-/// Wakes whoever waits for it.
+/// Wakes all that wait for it.
 pub struct Timer(AsyncFd<OwnedFd>);
 
 impl Timer {
@@ -36,7 +36,7 @@ impl Timer {
                 return Ok(());
             }
             timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &once(wait))?;
-            // Setting it anew takes back that it was readable: nothing needs to be read. That it was readable may be
+            // Setting it again takes back that it was readable: nothing needs to be read. That it was readable may be
             // remembered from a sleep that was given up.
             self.0.readable().await?.clear_ready();
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-/// Wakes whoever waits for it.
+/// Wakes all that wait for it.
 pub struct Timer;
 
 impl Timer {

@@ -1,4 +1,4 @@
-//! Kinds that do as they are told: a step that waits, ends as it should and knows how often it was tried; an assertion
+//! Kinds that do as scripted: a step that waits, ends as it should and knows how often it was tried; an assertion
 //! that follows a timeline.
 
 use std::collections::BTreeMap;
