@@ -136,10 +136,14 @@ pub(super) fn step(body: &Node, known: &Known) -> Draft {
     let at = body.span;
     let has_script = body.entries().iter().any(|own| SCRIPTS.contains(&own.key.as_str()));
     for own in body.entries() {
-        // the values of an action, not those of a part
-        let of_action = own.key == "with" && body.get("uses").is_some();
+        // the values of an action, not those of a part; a list of files has no keys
+        let of_others = match own.key.as_str() {
+            "with" => body.get("uses").is_some(),
+            "artifacts" => matches!(own.node.value, Value::Map(_)),
+            _ => false,
+        };
         if !ours(own, has_script, known.registry, &mut draft, &mut script, &mut env)
-            && (!of_action && (known.is_step_key(&own.key) || known.registry.step(&own.key).is_some())
+            && (!of_others && (known.is_step_key(&own.key) || known.registry.step(&own.key).is_some())
                 || !theirs(own, body, &mut draft, &mut script, &mut env))
         {
             draft.keys.push(own.clone());
