@@ -139,7 +139,7 @@ impl Refused {
             return Err(Fault::invalid("there is no object in these manifests"));
         }
         let cluster = &cx.world.cluster;
-        let namespace = self.namespace.as_deref().unwrap_or_else(|| cluster.namespace());
+        let namespace = self.namespace.as_deref().unwrap_or_else(|| cx.namespace());
         cluster.try_out(namespace, objects).await
     }
 
