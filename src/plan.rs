@@ -28,6 +28,7 @@ mod part_files;
 mod paths;
 mod runs_on;
 mod salvage;
+mod settings;
 mod single;
 mod site;
 mod stage;

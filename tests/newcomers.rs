@@ -67,6 +67,7 @@ fn shown(loaded: &Loaded) -> String {
 }
 
 /// What is wrong with the answer to a snippet; `None` where it works.
+#[expect(clippy::print_stdout, reason = "`SHOW=NAME` shows the answers to the snippets of this name")]
 fn failure(name: &str, files: &[(&str, String)]) -> Option<String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     project(folder.path());
@@ -106,7 +107,7 @@ fn run(list: &str, files: impl Fn(&str) -> Vec<(&'static str, String)>) {
 #[test]
 fn steps_as_other_tools_write_them() {
     run("steps.txt", |text| {
-        let indented: String = text.lines().map(|line| format!("  {line}\n")).collect();
+        let indented = text.lines().fold(String::new(), |all, line| all + "  " + line + "\n");
         let pipeline = "version: 1\npipeline: demo\nsecrets: { TOKEN: { env: TOKEN } }\nstages: [a.yaml]\n".to_owned();
         vec![("a.yaml", format!("stage: a\nsteps:\n{indented}")), ("pipeline.yaml", pipeline)]
     });

@@ -128,7 +128,7 @@ impl Assertion for Logs {
         };
         let gone = self.heard.of_gone(|pod| scan.pods.contains(pod));
         tally.add(&gone);
-        self.found.keep(self.findings(&tally, cx));
+        self.found.keep(Self::findings(&tally, cx));
         self.verdict(&scan, &tally, gone.lines > 0, cx)
     }
 
@@ -248,7 +248,7 @@ impl Logs {
         (!all.is_empty()).then(|| format!("a line that {}", all.join(" and ")))
     }
 
-    fn findings(&self, tally: &Tally, cx: &Context) -> Vec<Finding> {
+    fn findings(tally: &Tally, cx: &Context) -> Vec<Finding> {
         let Some(first) = &tally.first else { return Vec::new() };
         let (pod, rest) = first.source.split_once(' ').unwrap_or((&first.source, ""));
         let message = format!("container {rest} wrote: {}", excerpt(&first.line, cx));

@@ -156,9 +156,10 @@ impl Policy {
             judged.push(self.apply(rule.name(), rule.expected(), objects, told));
         }
         for rule in &self.rules {
-            judged.push(match rule.together {
-                true => self.apply_together(rule, objects, scope)?,
-                false => self.apply_rule(rule, objects, scope)?,
+            judged.push(if rule.together {
+                self.apply_together(rule, objects, scope)?
+            } else {
+                self.apply_rule(rule, objects, scope)?
             });
         }
         Ok(judged)

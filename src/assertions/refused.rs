@@ -109,15 +109,13 @@ impl Assertion for Refused {
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
         let Ok(decisions) = self.decisions(cx).await else { return Vec::new() };
-        let findings = decisions.into_iter().filter_map(|(shown, tried)| match tried {
-            Tried::Refused(by, refusal) => {
-                Some(Finding::new(shown, refusal.cause, format!("{by}: {}", refusal.message)))
-            }
+        let findings = decisions.into_iter().map(|(shown, tried)| match tried {
+            Tried::Refused(by, refusal) => Finding::new(shown, refusal.cause, format!("{by}: {}", refusal.message)),
             Tried::Accepted if self.hides_pods(&shown) => {
                 let message = "the API server checks its Pods only when a controller makes them: write a Pod";
-                Some(Finding::new(shown, "Accepted", message))
+                Finding::new(shown, "Accepted", message)
             }
-            Tried::Accepted => Some(Finding::new(shown, "Accepted", "the API server would make it")),
+            Tried::Accepted => Finding::new(shown, "Accepted", "the API server would make it"),
         });
         findings.collect()
     }

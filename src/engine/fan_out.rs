@@ -81,15 +81,13 @@ fn together(labels: &[String], endings: Vec<Ending>) -> Ending {
     let label = labels[first].clone();
     let whose = if count == 1 { format!("item {label}") } else { format!("{bad} of {count} items failed: {label}") };
     let Some(ending) = endings.into_iter().nth(first) else { return Ending::of(State::Failed) };
-    match ending.fault {
-        Some(fault) => Ending::errored(Fault { message: format!("{whose}: {}", fault.message), ..fault }),
-        None => {
-            let because = ending.because.clone();
-            let failure = as_failure(ending);
-            let summary = format!("{whose}: {}", failure.summary);
-            Ending { because, ..Ending::failed(Failure { summary, ..failure }) }
-        }
+    if let Some(fault) = ending.fault {
+        return Ending::errored(Fault { message: format!("{whose}: {}", fault.message), ..fault });
     }
+    let because = ending.because.clone();
+    let failure = as_failure(ending);
+    let summary = format!("{whose}: {}", failure.summary);
+    Ending { because, ..Ending::failed(Failure { summary, ..failure }) }
 }
 
 impl Job {

@@ -113,9 +113,8 @@ impl Checker<'_> {
         let at = self.of(&index.at)?;
         let refused = |what: String| Err(ExprError::at(node.span.0, node.span.1, what));
         let value = match of {
-            Type::Any => Type::Any,
             Type::Mixed(mixture) if mixture.of == T::List => return Err(mixed("[ ]", &mixture, &index.of)),
-            Type::Mixed(_) => Type::Any,
+            Type::Any | Type::Mixed(_) => Type::Any,
             Type::List(items) if at == Type::Any || at.is_number() => *items,
             Type::Map(key, value) if key.join(&at).is_some() => *value,
             Type::List(_) => return refused(format!("{} cannot index a list", at.phrase())),
@@ -148,13 +147,11 @@ impl Checker<'_> {
             let of = self.of(&entry.value)?;
             values.add(present(of, entry.optional, &entry.value)?);
         }
-        Ok(match keys.mixture.or(values.mixture) {
-            Some((first, other)) => Type::Mixed(Box::new(Mixture { of: T::Map, first, other })),
-            None => {
-                let (key, value) = (keys.of.unwrap_or(Type::Any), values.of.unwrap_or(Type::Any));
-                Type::Map(Box::new(key), Box::new(value))
-            }
-        })
+        if let Some((first, other)) = keys.mixture.or(values.mixture) {
+            return Ok(Type::Mixed(Box::new(Mixture { of: T::Map, first, other })));
+        }
+        let (key, value) = (keys.of.unwrap_or(Type::Any), values.of.unwrap_or(Type::Any));
+        Ok(Type::Map(Box::new(key), Box::new(value)))
     }
 
     /// A condition: something that may be true or false.

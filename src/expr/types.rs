@@ -155,8 +155,7 @@ impl Type {
     pub fn phrase(&self) -> String {
         let name = self.name();
         let article = match self {
-            Type::Null => return name,
-            Type::Of(T::Bytes) => return name,
+            Type::Null | Type::Of(T::Bytes) => return name,
             Type::Of(T::Int | T::Ip) | Type::Optional(_) | Type::Any => "an",
             _ => "a",
         };

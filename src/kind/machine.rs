@@ -124,9 +124,10 @@ impl MachineLoad {
         let share = |what: &str, share: Option<f64>| share.map(|share| format!("for {what} {:.0}%", share * 100.0));
         let waited = [("a CPU", self.waited.cpu), ("memory", self.waited.memory), ("the disk", self.waited.disk)];
         let waited: Vec<String> = waited.into_iter().filter_map(|(what, waited)| share(what, waited)).collect();
-        let waited = match waited.is_empty() {
-            true => String::new(),
-            false => format!("; processes waited {} of the time", waited.join(", ")),
+        let waited = if waited.is_empty() {
+            String::new()
+        } else {
+            format!("; processes waited {} of the time", waited.join(", "))
         };
         let span = TimeSpan(Duration::from_secs(self.span.as_secs().max(1)));
         let message = format!("the load was {:.1} on {cpus}{waited} ({span} around the measurement)", self.load);

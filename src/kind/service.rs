@@ -245,13 +245,11 @@ impl ServiceName<'_> {
         });
         let guard = Forwarding(task);
         let waited = cx.unless_cancelled(tokio::time::timeout(FORWARD, is_up)).await?;
-        let local = match waited {
-            Ok(Ok(result)) => result?,
-            _ => {
-                let message = format!("{} has no ready pod to forward to", self.shown());
-                return Err(Fault::environment(message).transient());
-            }
+        let Ok(Ok(result)) = waited else {
+            let message = format!("{} has no ready pod to forward to", self.shown());
+            return Err(Fault::environment(message).transient());
         };
+        let local = result?;
         let words = format!("a port-forward from {local} to one of its pods");
         let host = local.ip().to_string();
         Ok(Door { host, port: local.port(), name: None, via: "port_forward", words, _forward: Some(guard) })

@@ -1,7 +1,6 @@
 //! From files that could be read to the sealed graph: names first, then every stage, then the edges between them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,8 @@ use super::overlap;
 use super::params::Params;
 use super::part_files::{PartFiles, Reader};
 use super::runs_on::{self, RunnerNames};
-use super::salvage::{LostStages, may_miss};
+use super::salvage::LostStages;
+use super::settings::settings;
 use super::stage::StageBuilder;
 use super::statics::static_scope;
 use super::step_names::step_names;
@@ -26,13 +26,11 @@ use super::vars::{Settled, Vars};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::document::Node;
 use crate::document::template::has_mark;
-use crate::drivers::Settings;
-use crate::drivers::cluster::ClusterSettings;
 use crate::event::Role;
 use crate::expr::Scope;
 use crate::kind::Registry;
 use crate::source::Span;
-use crate::spec::{ClusterSpec, PipelineSpec, SecretSource, StageNames};
+use crate::spec::{ClusterSpec, PipelineSpec, StageNames};
 
 /// A stage file as far as it could be read.
 pub(super) struct StageFile {
@@ -115,14 +113,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     let Settled { vars, spelled, unsettled } = all.settle(out);
     check_loaders(&spec, &node, out);
     let shapes = Shapes::new(registry);
-    let lost = Lost {
-        vars: may_miss(&node, "vars", out),
-        secrets: may_miss(&node, "secrets", out),
-        pools: may_miss(&node, "pools", out),
-        runners: may_miss(&node, "runners", out),
-        finally: may_miss(&node, "finally", out),
-        stages: lost,
-    };
+    let lost = Lost::of(&node, lost, out);
     let mut reader = Reader { files: &mut *files, shapes: &shapes, out: &mut *out };
     let mut part_files = PartFiles::new(&node, &mut reader);
     for file in stages.iter().map(|stage| &*stage.node).chain([&node]) {
@@ -177,33 +168,24 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     // Gate files are kept from here on: each is read once, however often it is used.
     shop.files.let_go();
     let outer = StageBuilder::outer(&mut shop, &node);
-    let mut parts = Parts::default();
-    parts.open(outer.before);
+    let mut graph = Graph::default();
+    graph.open(outer.before);
     let mut waits: Vec<Wait> = Vec::new();
     let stage_names: Vec<String> = stages.iter().map(|stage| stage.name.clone()).collect();
     for (index, stage) in stages.into_iter().enumerate() {
         let needs = stage_needs(index, &stage, &shop.names, &mut waits, shop.out);
         let built = StageBuilder::new(&mut shop, index, &stage.node).build();
-        for (other, span) in &built.refers {
-            waits.push(Wait { from: index, to: *other, span: *span, how: "uses an output of" });
-        }
-        for (other, span) in &built.after {
-            waits.push(Wait { from: index, to: *other, span: *span, how: "has a step that needs" });
-        }
-        let implied = built.refers.iter().map(|(other, _)| *other).filter(|other| *other != index);
-        let mut needs: Vec<usize> = needs.into_iter().chain(implied).collect();
-        needs.sort_unstable();
-        needs.dedup();
-        parts.add(stage.name, needs, built);
+        let needs = with_implied(needs, index, &built, &mut waits);
+        graph.add(stage.name, needs, built);
     }
     for problem in cycles::find(&stage_names, &waits, "stage") {
         shop.out.push(problem);
     }
-    parts.close(outer.after, outer.finally, outer.parts);
+    graph.close(outer.after, outer.finally, outer.parts);
     let Workshop { pools, baselines, identities, runners, .. } = shop;
     let runners = runners.names;
     if !out.has_errors() {
-        overlap::check(&files.root, &parts.stages, &parts.nodes, &parts.parts, out);
+        overlap::check(&files.root, &graph.stages, &graph.nodes, &graph.parts, out);
     }
     if out.has_errors() {
         return None;
@@ -211,34 +193,21 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     if !lone_gate {
         baselines.check_names(&identities, out);
     }
-    let plain =
-        |file: &str| Path::new(file).components().filter(|part| *part != Component::CurDir).collect::<PathBuf>();
-    let secret_files = spec.secrets.values().flat_map(SecretSource::files).map(plain).collect();
-    let mut cluster = spec.cluster.unwrap_or_default();
-    let any_is_context = cluster.contexts.iter().any(|context| context == ClusterSpec::ANY);
-    let load = if any_is_context { None } else { cluster.load.shift_remove(ClusterSpec::ANY) };
-    let loads = cluster.load.into_iter().collect();
-    let settings = Settings {
-        project: files.root.canonicalize().unwrap_or_else(|_| files.root.clone()),
-        cluster: ClusterSettings { contexts: cluster.contexts, namespace: cluster.namespace, context, load, loads },
-        secret_files,
-        runners: spec.runners.into_iter().map(|(name, runner)| (name, runner.pod.settings())).collect(),
-    };
     Some(Plan {
-        pipeline: spec.pipeline,
+        pipeline: spec.pipeline.clone(),
         profile,
         registry,
-        settings,
         vars,
         spelled,
         env: outer.env,
         timeout: spec.timeout.map(|time| time.0),
         pools,
         runners,
-        stages: parts.stages,
-        nodes: parts.nodes,
-        parts: parts.parts,
+        stages: graph.stages,
+        nodes: graph.nodes,
+        parts: graph.parts,
         baselines,
+        settings: settings(spec, context, &files.root),
     })
 }
 
@@ -280,6 +249,20 @@ fn stage_needs(
     needs
 }
 
+/// The needs of a stage with those that its expressions imply, sorted; what it waits for is added to `waits`.
+fn with_implied(mut needs: Vec<usize>, index: usize, built: &Built, waits: &mut Vec<Wait>) -> Vec<usize> {
+    for (other, span) in &built.refers {
+        waits.push(Wait { from: index, to: *other, span: *span, how: "uses an output of" });
+    }
+    for (other, span) in &built.after {
+        waits.push(Wait { from: index, to: *other, span: *span, how: "has a step that needs" });
+    }
+    needs.extend(built.refers.iter().map(|(other, _)| *other).filter(|other| *other != index));
+    needs.sort_unstable();
+    needs.dedup();
+    needs
+}
+
 /// The keys of a stage file that hold steps, in the order in which they run.
 pub(super) const GROUPS: [(&str, Role); 3] =
     [("steps", Role::Step), ("on_failure", Role::OnFailure), ("finally", Role::Finally)];
@@ -316,7 +299,7 @@ pub(super) struct Outer {
 
 /// The graph while it grows. Nodes of a stage count from 0 until they are added.
 #[derive(Default)]
-struct Parts {
+struct Graph {
     /// Where the stages of the file begin: behind the pipeline's own gate.
     first: usize,
     stages: Vec<PlanStage>,
@@ -324,7 +307,7 @@ struct Parts {
     parts: Vec<PlanPart>,
 }
 
-impl Parts {
+impl Graph {
     fn add(&mut self, name: String, needs: Vec<usize>, built: Built) {
         // Stages without needs wait for the pipeline's own gate, where there is one.
         let own = (0..self.first).filter(|_| needs.is_empty());

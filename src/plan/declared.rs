@@ -66,7 +66,9 @@ impl Declared {
         };
         if !kind.is_ordered() {
             let why = "leave it out: integer, number, duration, size and rate have an order";
-            ["min", "max"].iter().for_each(|name| useless(name, why));
+            for name in ["min", "max"] {
+                useless(name, why);
+            }
         }
         if !kind.is_textual() {
             useless("matches", "leave it out: it is for text, name and path");

@@ -67,7 +67,7 @@ impl Files {
         let path = match paths::resolve(&self.root, reference, span) {
             Ok(path) => path.canonicalize().unwrap_or(path),
             Err(problem) => {
-                out.push(problem);
+                out.push(*problem);
                 return None;
             }
         };

@@ -95,7 +95,7 @@ pub(super) fn understood(
         (Value::Map(_), Place::Part) => reader.groups(&mut node),
         (Value::Map(_), Place::Other) if node.get("assertions").is_some() => reader.groups(&mut node),
         (Value::Map(_), Place::Other) if node.get("pipeline").is_none() && node.get("part").is_none() => {
-            reader.stage(&mut node)
+            reader.stage(&mut node);
         }
         _ => {}
     }
@@ -154,10 +154,10 @@ impl Reader<'_> {
             for own in entries.iter_mut().filter(|own| own.key == "stages") {
                 match &mut own.node.value {
                     Value::List(stages) => {
-                        stages.iter_mut().filter(|one| !one.entries().is_empty()).for_each(|one| self.stage(one))
+                        stages.iter_mut().filter(|one| !one.entries().is_empty()).for_each(|one| self.stage(one));
                     }
                     Value::Map(stages) => {
-                        stages.iter_mut().filter(|one| !one.node.entries().is_empty()).for_each(|one| self.named(one))
+                        stages.iter_mut().filter(|one| !one.node.entries().is_empty()).for_each(|one| self.named(one));
                     }
                     _ => {}
                 }
@@ -227,7 +227,9 @@ impl Reader<'_> {
         for own in entries {
             if GROUPS.iter().any(|(group, _)| own.key == *group) {
                 if let Value::Map(steps) = &mut own.node.value {
-                    steps.iter_mut().for_each(|step| self.step(step));
+                    for step in steps {
+                        self.step(step);
+                    }
                 }
             } else if own.key == GATE || own.key == "assertions" {
                 if let Some(items) = assertion::list_of(&own.node) {

@@ -208,7 +208,7 @@ impl Judge<'_> {
                 }
             }
             Ok(Target::Lost) => (self.found.dynamic, self.found.lost) = (true, true),
-            Err(problem) => out.push(problem),
+            Err(problem) => out.push(*problem),
         }
         if self.found.dynamic && !self.found.lost {
             self.found.waits.push(span);
@@ -233,7 +233,7 @@ impl Judge<'_> {
         match self.names.of(id, self.of, self.site, span) {
             Ok(Target::Lost) => self.found.lost = true,
             Ok(_) => self.found.steps.push((id.to_owned(), span)),
-            Err(problem) => out.push(problem),
+            Err(problem) => out.push(*problem),
         }
     }
 
@@ -266,7 +266,7 @@ impl Judge<'_> {
         match format {
             "existing-path" => {
                 if let Err(problem) = paths::resolve(self.root, text, span) {
-                    out.push(problem);
+                    out.push(*problem);
                 }
             }
             "name" => {

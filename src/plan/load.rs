@@ -112,10 +112,10 @@ fn without_stages(node: &Node) -> Cow<'_, Node> {
     }
     let items = stages.items().iter().filter(|item| !inline(item)).cloned().collect();
     let mut node = node.clone();
-    if let Value::Map(entries) = &mut node.value {
-        if let Some(entry) = entries.iter_mut().find(|entry| entry.key == "stages") {
-            entry.node.value = Value::List(items);
-        }
+    if let Value::Map(entries) = &mut node.value
+        && let Some(entry) = entries.iter_mut().find(|entry| entry.key == "stages")
+    {
+        entry.node.value = Value::List(items);
     }
     Cow::Owned(node)
 }

@@ -1,6 +1,6 @@
 //! The combinations of a matrix: the items of a step's `for_each`. Knows no step.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::document::{Entry, Node, Value, Written};
@@ -94,10 +94,10 @@ fn include(found: &mut Vec<Combination>, entry: &Node, axes: &[Entry]) {
 
 /// Reports the first combination that is there twice: its node would have the name of another.
 fn twice(found: &[Combination], span: Span, out: &mut Diagnostics) {
-    let mut seen: HashMap<String, ()> = HashMap::with_capacity(found.len());
+    let mut seen: HashSet<String> = HashSet::with_capacity(found.len());
     for one in found {
         let shown = one.written(span).value.to_string();
-        if seen.insert(shown.clone(), ()).is_some() {
+        if !seen.insert(shown.clone()) {
             let message = format!("this matrix has the combination {shown} twice");
             let help = "remove the value that is in its list twice, or the entry of `include`";
             out.push(Diagnostic::error(Code::DuplicateName, span, message).help(help));

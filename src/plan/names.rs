@@ -3,10 +3,10 @@
 use indexmap::IndexMap;
 
 use super::foreign;
-use super::salvage::LostStages;
+use super::salvage::{LostStages, may_miss};
 pub(super) use super::site::{Carries, Item, Site, Target};
-use crate::diagnostic::{Code, Diagnostic, did_you_mean};
-use crate::document::Spelled;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::document::{Node, Spelled};
 use crate::event::Role;
 use crate::source::Span;
 
@@ -37,6 +37,20 @@ pub(super) struct Lost {
     /// Steps of the pipeline's own `finally`.
     pub finally: bool,
     pub stages: LostStages,
+}
+
+impl Lost {
+    /// What may be lost of the pipeline file `node`, and of its `stages`.
+    pub fn of(node: &Node, stages: LostStages, out: &Diagnostics) -> Self {
+        Lost {
+            vars: may_miss(node, "vars", out),
+            secrets: may_miss(node, "secrets", out),
+            pools: may_miss(node, "pools", out),
+            runners: may_miss(node, "runners", out),
+            finally: may_miss(node, "finally", out),
+            stages,
+        }
+    }
 }
 
 /// A stage's steps.
@@ -75,7 +89,7 @@ const STEP_FIELDS: [&str; 2] = ["outputs", "state"];
 
 impl Names {
     /// What `path` leads to at `site`, or what is wrong with it, reported at `span`.
-    pub fn resolve(&self, path: &[String], site: Site<'_>, cel: bool, span: Span) -> Result<Target, Diagnostic> {
+    pub fn resolve(&self, path: &[String], site: Site<'_>, cel: bool, span: Span) -> Result<Target, Box<Diagnostic>> {
         let field = |at: usize| path.get(at).map(String::as_str);
         let own = |list: &[String]| field(1).is_some_and(|name| list.iter().any(|own| own == name));
         match path[0].as_str() {
@@ -91,8 +105,10 @@ impl Names {
                 let at_the_end = matches!(site.role, Some(Role::OnFailure | Role::Finally));
                 if let Some(name) = field(1).filter(|name| END_FIELDS.contains(name) && !at_the_end) {
                     let message = format!("`run.{name}` is known only after the steps and the gate");
-                    return Err(Diagnostic::error(Code::UnknownName, span, message)
-                        .help("use it in a step under `on_failure` or `finally`"));
+                    return Err(Box::new(
+                        Diagnostic::error(Code::UnknownName, span, message)
+                            .help("use it in a step under `on_failure` or `finally`"),
+                    ));
                 }
                 let ends: &[&str] = if at_the_end { &END_FIELDS } else { &[] };
                 let fields: Vec<String> = RUN_FIELDS.iter().chain(ends).map(|name| (*name).to_owned()).collect();
@@ -104,7 +120,9 @@ impl Names {
                 Item::Lost => Ok(Target::Lost),
                 Item::Nothing => {
                     let message = "`item` has a value only in a step with `for_each`";
-                    Err(Diagnostic::error(Code::UnknownName, span, message).help("add `for_each: [a, b]` to the step"))
+                    Err(Box::new(
+                        Diagnostic::error(Code::UnknownName, span, message).help("add `for_each: [a, b]` to the step"),
+                    ))
                 }
             },
             "params" => match site.params {
@@ -117,10 +135,10 @@ impl Names {
                     Names::known(field(1), Code::UnknownName, "parameter", known, span)
                         .map(|()| params.target(field(1)))
                 }
-                None => {
-                    Err(Diagnostic::error(Code::UnknownName, span, "`params` has values only in a part or a gate file")
-                        .help("use `vars.NAME` here"))
-                }
+                None => Err(Box::new(
+                    Diagnostic::error(Code::UnknownName, span, "`params` has values only in a part or a gate file")
+                        .help("use `vars.NAME` here"),
+                )),
             },
             "outcome" if site.outcome => {
                 let fields = OUTCOME_FIELDS.map(str::to_owned);
@@ -128,18 +146,20 @@ impl Names {
             }
             "self" if cel => Ok(Target::Dynamic),
             "steps" => self.step(site, &path[1..], span),
-            "stages" if site.part.is_some() => {
-                Err(Diagnostic::error(Code::UnknownName, span, "a part knows no stages: it may be used in any of them")
-                    .help("make it a parameter, and give the value by `with:`"))
-            }
+            "stages" if site.part.is_some() => Err(Box::new(
+                Diagnostic::error(Code::UnknownName, span, "a part knows no stages: it may be used in any of them")
+                    .help("make it a parameter, and give the value by `with:`"),
+            )),
             "stages" => self.stage(site.stage, &path[1..], span),
-            other => Err(Diagnostic::error(Code::UnknownName, span, format!("expressions know no `{other}`"))
-                .maybe_help(foreign::of_other_tools(path).or_else(|| did_you_mean(other, roots(site, cel))))),
+            other => Err(Box::new(
+                Diagnostic::error(Code::UnknownName, span, format!("expressions know no `{other}`"))
+                    .maybe_help(foreign::of_other_tools(path).or_else(|| did_you_mean(other, roots(site, cel)))),
+            )),
         }
     }
 
     /// The step that an `of:` names; `kind` is the one it must be of.
-    pub fn of(&self, id: &str, kind: Option<&str>, site: Site<'_>, span: Span) -> Result<Target, Diagnostic> {
+    pub fn of(&self, id: &str, kind: Option<&str>, site: Site<'_>, span: Span) -> Result<Target, Box<Diagnostic>> {
         let Some(names) = self.steps_at(site) else {
             return self.step(site, &[id.to_owned()], span);
         };
@@ -156,12 +176,14 @@ impl Names {
             (None, _) if names.partial => Ok(Target::Lost),
             (None, _) => {
                 let here = if site.part.is_some() { "part" } else { "stage" };
-                Err(Diagnostic::error(Code::UnknownStep, span, format!("there is no step `{id}` in this {here}"))
-                    .help(help()))
+                Err(Box::new(
+                    Diagnostic::error(Code::UnknownStep, span, format!("there is no step `{id}` in this {here}"))
+                        .help(help()),
+                ))
             }
             (Some(StepName { kind: Some(own), span: at, .. }), Some(kind)) if *own != kind => {
                 let message = format!("the step `{id}` is of kind `{own}`, expected `{kind}`");
-                Err(Diagnostic::error(Code::InvalidValue, span, message).also(*at, "this step").help(help()))
+                Err(Box::new(Diagnostic::error(Code::InvalidValue, span, message).also(*at, "this step").help(help())))
             }
             _ => self.step(site, &[id.to_owned()], span),
         }
@@ -178,7 +200,7 @@ impl Names {
         what: &str,
         known: impl IntoIterator<Item = &'n String>,
         span: Span,
-    ) -> Result<(), Diagnostic> {
+    ) -> Result<(), Box<Diagnostic>> {
         let Some(name) = name else { return Ok(()) };
         let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
         if known.contains(&name) {
@@ -192,8 +214,10 @@ impl Names {
             _ if what == "parameter" => Some(format!("add `params: {{ {name}: … }}` to the gate file")),
             _ => None,
         };
-        Err(Diagnostic::error(code, span, format!("there is no {what} `{name}`"))
-            .maybe_help(did_you_mean(name, known).or_else(nothing)))
+        Err(Box::new(
+            Diagnostic::error(code, span, format!("there is no {what} `{name}`"))
+                .maybe_help(did_you_mean(name, known).or_else(nothing)),
+        ))
     }
 
     /// The steps that `steps` means at `site`.
@@ -201,14 +225,18 @@ impl Names {
         site.part.or_else(|| self.stages.get_index(site.stage?).map(|(_, names)| names))
     }
 
-    fn step(&self, site: Site<'_>, path: &[String], span: Span) -> Result<Target, Diagnostic> {
+    fn step(&self, site: Site<'_>, path: &[String], span: Span) -> Result<Target, Box<Diagnostic>> {
         let Some(steps) = self.steps_at(site) else {
-            return Err(Diagnostic::error(Code::UnknownName, span, "`steps` has values only in a stage file")
-                .help("name the stage too: `stages.STAGE.steps.STEP.outputs.NAME`"));
+            return Err(Box::new(
+                Diagnostic::error(Code::UnknownName, span, "`steps` has values only in a stage file")
+                    .help("name the stage too: `stages.STAGE.steps.STEP.outputs.NAME`"),
+            ));
         };
         if site.role.is_none() {
-            return Err(Diagnostic::error(Code::UnknownName, span, "a stage's own keys come before its steps")
-                .help("move this to a step, or refer to another stage: `stages.STAGE.steps.STEP.outputs.NAME`"));
+            return Err(Box::new(
+                Diagnostic::error(Code::UnknownName, span, "a stage's own keys come before its steps")
+                    .help("move this to a step, or refer to another stage: `stages.STAGE.steps.STEP.outputs.NAME`"),
+            ));
         }
         let Some(id) = path.first() else {
             let any = steps.steps.values().any(|step| !step.secret.is_empty());
@@ -219,19 +247,23 @@ impl Names {
         Ok(if known { Target::Step(id.clone(), steps.carries(path)) } else { Target::Lost })
     }
 
-    fn stage(&self, here: Option<usize>, path: &[String], span: Span) -> Result<Target, Diagnostic> {
+    fn stage(&self, here: Option<usize>, path: &[String], span: Span) -> Result<Target, Box<Diagnostic>> {
         let Some(name) = path.first() else { return Ok(Target::Dynamic) };
         let Some((index, _, steps)) = self.stages.get_full(name) else {
             if self.lost.stages.may_be(name) {
                 return Ok(Target::Lost);
             }
             let add = format!("add a stage file with `stage: {name}` to `stages:` in pipeline.yaml");
-            return Err(Diagnostic::error(Code::UnknownName, span, format!("there is no stage `{name}`"))
-                .help(did_you_mean(name, self.stage_names()).unwrap_or(add)));
+            return Err(Box::new(
+                Diagnostic::error(Code::UnknownName, span, format!("there is no stage `{name}`"))
+                    .help(did_you_mean(name, self.stage_names()).unwrap_or(add)),
+            ));
         };
         if here == Some(index) {
-            return Err(Diagnostic::error(Code::UnknownName, span, format!("`stages.{name}` is this stage itself"))
-                .help("inside a stage write `steps.STEP.outputs.NAME`"));
+            return Err(Box::new(
+                Diagnostic::error(Code::UnknownName, span, format!("`stages.{name}` is this stage itself"))
+                    .help("inside a stage write `steps.STEP.outputs.NAME`"),
+            ));
         }
         match path.get(1).map(String::as_str) {
             Some("steps") if path.len() > 2 => {
@@ -242,8 +274,10 @@ impl Names {
             }
             Some("steps" | "state") | None => {}
             Some(other) => {
-                return Err(Diagnostic::error(Code::UnknownName, span, format!("a stage has no `{other}`"))
-                    .maybe_help(did_you_mean(other, ["steps", "state"])));
+                return Err(Box::new(
+                    Diagnostic::error(Code::UnknownName, span, format!("a stage has no `{other}`"))
+                        .maybe_help(did_you_mean(other, ["steps", "state"])),
+                ));
             }
         }
         let any = path.get(1).is_none_or(|field| field == "steps");
@@ -258,7 +292,13 @@ impl Names {
     }
 
     /// `path` is `STEP.outputs.NAME`, or a beginning of it. `false` where another fault may hide the step.
-    fn check_step(&self, steps: &StepNames, path: &[String], here: Here<'_>, span: Span) -> Result<bool, Diagnostic> {
+    fn check_step(
+        &self,
+        steps: &StepNames,
+        path: &[String],
+        here: Here<'_>,
+        span: Span,
+    ) -> Result<bool, Box<Diagnostic>> {
         let id = &path[0];
         let Some(step) = steps.steps.get(id) else {
             if steps.partial {
@@ -284,9 +324,9 @@ impl Names {
                 _ => did_you_mean(id, steps.steps.keys().map(String::as_str))
                     .unwrap_or_else(|| format!("add the step `{id}` to `steps:` of {place}")),
             };
-            return Err(
-                Diagnostic::error(Code::UnknownStep, span, format!("there is no step `{id}` in {place}")).help(help)
-            );
+            return Err(Box::new(
+                Diagnostic::error(Code::UnknownStep, span, format!("there is no step `{id}` in {place}")).help(help),
+            ));
         };
         match (path.get(1).map(String::as_str), path.get(2)) {
             (None | Some("state"), _) | (Some("outputs"), None) => Ok(true),
@@ -295,16 +335,19 @@ impl Names {
                     let message = format!("step `{id}` publishes no output `{output}`");
                     let declare =
                         format!("declare it: `outputs: [{output}]`, and write `{output}=…` to \"$PIPELINE_OUTPUT\"");
-                    Err(Diagnostic::error(Code::UnknownOutput, span, message)
-                        .also(step.span, "this step")
-                        .maybe_help(did_you_mean(output, outputs.iter().map(String::as_str)).or(Some(declare))))
+                    Err(Box::new(
+                        Diagnostic::error(Code::UnknownOutput, span, message)
+                            .also(step.span, "this step")
+                            .maybe_help(did_you_mean(output, outputs.iter().map(String::as_str)).or(Some(declare))),
+                    ))
                 }
                 _ => Ok(true),
             },
-            (Some(other), _) => Err(Diagnostic::error(Code::UnknownName, span, format!("a step has no `{other}`"))
-                .maybe_help(
+            (Some(other), _) => Err(Box::new(
+                Diagnostic::error(Code::UnknownName, span, format!("a step has no `{other}`")).maybe_help(
                     did_you_mean(other, STEP_FIELDS).or_else(|| Some(format!("write `steps.{id}.outputs.{other}`"))),
-                )),
+                ),
+            )),
         }
     }
 }

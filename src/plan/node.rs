@@ -346,7 +346,7 @@ impl Formats for Paths<'_> {
         if let ("existing-path", Some(text)) = (format.name, format.node.as_text())
             && let Err(problem) = paths::resolve(self.project, text, format.node.span)
         {
-            self.out.push(problem);
+            self.out.push(*problem);
         }
     }
 }

@@ -137,6 +137,7 @@ impl PartFiles {
 }
 
 /// Whether a reference names a part under `parts:`, not a file.
+#[expect(clippy::case_sensitive_file_extension_comparisons, reason = "the names of files are case-sensitive")]
 fn is_name(reference: &str) -> bool {
     !reference.contains('/') && !reference.ends_with(".yaml") && !reference.ends_with(".yml")
 }

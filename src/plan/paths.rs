@@ -6,10 +6,10 @@ use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::source::Span;
 
 /// What `text` refers to below `root`, or what is wrong with it.
-pub(super) fn resolve(root: &Path, text: &str, span: Span) -> Result<PathBuf, Diagnostic> {
+pub(super) fn resolve(root: &Path, text: &str, span: Span) -> Result<PathBuf, Box<Diagnostic>> {
     let outside = |why: &str| {
-        Diagnostic::error(Code::InvalidReference, span, format!("`{text}` {why}"))
-            .help("keep what a pipeline uses inside the folder of pipeline.yaml and name it relative to that folder")
+        let help = "keep what a pipeline uses inside the folder of pipeline.yaml and name it relative to that folder";
+        Box::new(Diagnostic::error(Code::InvalidReference, span, format!("`{text}` {why}")).help(help))
     };
     let relative = Path::new(text);
     if relative.is_absolute() {
@@ -26,7 +26,7 @@ pub(super) fn resolve(root: &Path, text: &str, span: Span) -> Result<PathBuf, Di
     }
     let path = root.join(relative);
     let Ok(real) = path.canonicalize() else {
-        return Err(missing(root, relative, text, span));
+        return Err(Box::new(missing(root, relative, text, span)));
     };
     match root.canonicalize() {
         Ok(root) if !real.starts_with(&root) => Err(outside("leaves the project's folder through a symbolic link")),

@@ -14,7 +14,7 @@ use super::own_keys::template_in;
 use super::salvage::{is_cut_off, is_told, is_torn};
 use super::stage::{UNPLACED, condition};
 use super::statics::static_scope;
-use super::step_keys::Keys;
+use super::step_keys::DecodedKeys;
 use super::step_labels::{Items, labels};
 use super::step_names::USE;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
@@ -95,7 +95,7 @@ impl Workshop<'_> {
         let keys = self.step_keys(at, entry);
         let sound = keys.is_some() && kinds.len() == 1;
         let keys_are_sound = keys.is_some();
-        let Keys { keys, items, each } = keys.unwrap_or_default();
+        let DecodedKeys { keys, items, each } = keys.unwrap_or_default();
         let each = each.map(|(list, found)| {
             parts.uses.extend(found.steps);
             parts.refers.extend(found.stages);

@@ -24,7 +24,7 @@ const PLAIN: [&str; 4] = ["needs", "during", "outputs", USE];
 
 /// The common keys of a step, decoded.
 #[derive(Default)]
-pub(super) struct Keys {
+pub(super) struct DecodedKeys {
     pub keys: StepKeys,
     /// The items of `for_each`.
     pub items: Option<Vec<Written>>,
@@ -65,11 +65,11 @@ impl Workshop<'_> {
     }
 
     /// The common keys, decoded, and the items of `for_each`.
-    pub(super) fn step_keys(&mut self, at: Site<'_>, entry: &Entry) -> Option<Keys> {
+    pub(super) fn step_keys(&mut self, at: Site<'_>, entry: &Entry) -> Option<DecodedKeys> {
         let shape = Arc::clone(&self.shapes.step_keys);
         // Most steps have none: nothing is copied, looked at and decoded for them.
         if !entry.node.entries().iter().any(|field| shape.has_key(&field.key)) {
-            return Some(Keys::default());
+            return Some(DecodedKeys::default());
         }
         env_names(entry.node.get("env"), self.out);
         let plain = self.plain_keys(entry);
@@ -148,7 +148,7 @@ impl Workshop<'_> {
             RunItems::Open(list, found) => Some((list, found)),
             RunItems::Lost => return None,
         };
-        Some(Keys { keys, items, each })
+        Some(DecodedKeys { keys, items, each })
     }
 
     /// A `namespace:`, whose shape was checked; one that is known now must be one that may be touched.

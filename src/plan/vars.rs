@@ -89,7 +89,7 @@ impl Vars<'_> {
     }
 
     /// The value that the command line or a file gives a var without a declaration, of the type of what it overrides.
-    fn typed(&self, name: &str, given: &Override<'_>, like: &Node) -> Result<Node, Box<Diagnostic>> {
+    fn typed(name: &str, given: &Override<'_>, like: &Node) -> Result<Node, Box<Diagnostic>> {
         let fitted = match given {
             Override::Text(text) => typed(text, &like.value, like.span),
             Override::File(node) => fit((*node).clone(), &like.value),
@@ -149,7 +149,7 @@ impl Vars<'_> {
                 let written = base.filter(|base| base.value != Value::Null).unwrap_or(tree);
                 // A value that cannot be computed here (it may need the environment) is text.
                 let known = render(written, &above.scope(pass.environment)).map_or(Value::Null, |node| node.value);
-                Some(self.typed(name, &given, &Node::new(written.span, known)))
+                Some(Self::typed(name, &given, &Node::new(written.span, known)))
             }
         }
     }
@@ -185,9 +185,8 @@ impl Vars<'_> {
         let own = declared
             .filter(|declared| is_declaration(tree) && tree.get("type").is_some_and(|at| at.span == declared.span));
         let tree = match own {
-            Some(own) => match &own.default {
-                Some(default) => default,
-                None => {
+            Some(own) => {
+                let Some(default) = &own.default else {
                     if pass.here {
                         let message = format!("the var `{name}` has no value: it has no default, and none is given");
                         let help =
@@ -195,8 +194,9 @@ impl Vars<'_> {
                         out.push(Diagnostic::error(Code::MissingKey, own.span, message).help(help));
                     }
                     return None;
-                }
-            },
+                };
+                default
+            }
             None => tree,
         };
         let mut seen = Seen { name, trees, settled, environment: false, lost: false };
@@ -304,7 +304,7 @@ impl Seen<'_> {
                     for found in template.references() {
                         let span = node.place_of(sources, found.offset, found.len);
                         if let Err(problem) = self.reference(&found, span) {
-                            out.push(problem);
+                            out.push(*problem);
                         }
                     }
                 }
@@ -319,31 +319,33 @@ impl Seen<'_> {
         }
     }
 
-    fn reference(&mut self, found: &Reference, span: Span) -> Result<(), Diagnostic> {
-        let unknown = |message: String| Diagnostic::error(Code::UnknownVar, span, message);
+    fn reference(&mut self, found: &Reference, span: Span) -> Result<(), Box<Diagnostic>> {
+        let unknown =
+            |message: String, help: String| Box::new(Diagnostic::error(Code::UnknownVar, span, message).help(help));
         match (found.path[0].as_str(), found.path.get(1).map(String::as_str)) {
             ("env", _) => self.environment = true,
             ("vars", None) => {}
             ("vars", Some(name)) if self.settled.vars.contains_key(name) => {}
             ("vars", Some(name)) if self.settled.unsettled.iter().any(|lost| lost == name) => self.lost = true,
             ("vars", Some(name)) if name == self.name => {
-                return Err(unknown(format!("the var `{name}` uses itself"))
-                    .help("write its value, or use a var that is above it"));
+                let help = "write its value, or use a var that is above it";
+                return Err(unknown(format!("the var `{name}` uses itself"), help.to_owned()));
             }
             ("vars", Some(name)) if self.trees.contains_key(name) => {
-                return Err(unknown(format!("the var `{}` uses `{name}`, which is below it", self.name))
-                    .help(format!("write `{name}` above `{}`: a var sees only the vars above it", self.name)));
+                let message = format!("the var `{}` uses `{name}`, which is below it", self.name);
+                let help = format!("write `{name}` above `{}`: a var sees only the vars above it", self.name);
+                return Err(unknown(message, help));
             }
             ("vars", Some(name)) => {
                 let others = self.trees.keys().map(String::as_str).filter(|other| *other != self.name);
                 let help = closest(name, others).map(|close| format!("did you mean \"{close}\"?"));
-                let problem = unknown(format!("there is no var `{name}`"));
-                return Err(problem.help(help.unwrap_or_else(|| format!("add `{name}: …` above `{}`", self.name))));
+                let help = help.unwrap_or_else(|| format!("add `{name}: …` above `{}`", self.name));
+                return Err(unknown(format!("there is no var `{name}`"), help));
             }
             (other, _) => {
                 let message = format!("a var cannot use `{other}`: its value is known before the run");
-                return Err(Diagnostic::error(Code::UnknownName, span, message)
-                    .help("vars see the vars above them and `env`; put this where it is used"));
+                let help = "vars see the vars above them and `env`; put this where it is used";
+                return Err(Box::new(Diagnostic::error(Code::UnknownName, span, message).help(help)));
             }
         }
         Ok(())

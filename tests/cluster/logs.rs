@@ -57,7 +57,8 @@ async fn holds(stand: &Stand, body: &str) -> bool {
 async fn unmet(stand: &Stand, body: &str) -> String {
     let verdict = assertion("logs", body).measure(&stand.cx).await.expect("measured");
     assert!(!verdict.holds(), "{body}: {verdict:?}");
-    verdict.measures().iter().map(|it| format!("{}: {} / {}", it.name, it.actual, it.expected)).collect()
+    let shown = verdict.measures().iter().map(|it| format!("{}: {} / {}", it.name, it.actual, it.expected));
+    shown.collect::<Vec<_>>().concat()
 }
 
 #[tokio::test]

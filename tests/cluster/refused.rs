@@ -25,11 +25,10 @@ async fn until_refused(stand: &Stand, body: &str) -> String {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     };
-    let last = tokio::time::timeout(Duration::from_secs(30), refused).await;
-    match last {
-        Ok(actual) => actual,
-        Err(_) => panic!("{body}: {:?}", measured(stand, body).await),
-    }
+    let Ok(actual) = tokio::time::timeout(Duration::from_secs(30), refused).await else {
+        panic!("{body}: {:?}", measured(stand, body).await);
+    };
+    actual
 }
 
 const POD: &str = "objects: [{ apiVersion: v1, kind: Pod, metadata: { name: a }, spec: { SPEC containers: [{ name: a, image: a RES }] } }]";

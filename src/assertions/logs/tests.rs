@@ -18,7 +18,9 @@ fn verdict(written: &Value, scan: &LogScan, lines: &[&str]) -> Result<Verdict, F
     let logs: Logs = body(written);
     let patterns = logs.patterns().expect("valid");
     let mut tally = Tally::default();
-    lines.iter().for_each(|line| tally.take(&patterns, "web-1 app", line));
+    for line in lines {
+        tally.take(&patterns, "web-1 app", line);
+    }
     logs.verdict(scan, &tally, false, &Trial::new().cx)
 }
 

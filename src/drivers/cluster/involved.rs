@@ -52,8 +52,7 @@ fn is_made(maker: &str, of: &str, kind: &str, name: &str) -> bool {
     let Some(rest) = name.strip_prefix(of).and_then(|rest| rest.strip_prefix('-')) else { return false };
     let parts: Vec<&str> = rest.split('-').collect();
     match (maker, kind, parts.as_slice()) {
-        ("ReplicaSet" | "DaemonSet", "Pod", [end]) => is_random(end),
-        ("Job", "Pod", [end]) => is_random(end),
+        ("ReplicaSet" | "DaemonSet" | "Job", "Pod", [end]) => is_random(end),
         ("Job", "Pod", [index, end]) => is_number(index) && is_random(end),
         ("StatefulSet", "Pod", [number]) => is_number(number),
         ("Deployment", "ReplicaSet", [hash]) => is_hash(hash),

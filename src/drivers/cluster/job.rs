@@ -255,6 +255,7 @@ impl StartedJob<'_> {
 }
 
 /// What is gone, or has made place for another object of that name, needs no removal.
+#[expect(clippy::result_large_err, reason = "a refusal is rare, and read at once")]
 fn gone<T>(removed: Result<T, Trouble>) -> Result<(), Trouble> {
     match removed {
         Err(Trouble::Refused(refusal)) if matches!(refusal.code, 404 | 409) => Ok(()),

@@ -125,7 +125,7 @@ fn ended(case: &mut TestCase, element: &Element) {
     };
     if case.outcome != TestOutcome::Failed {
         case.outcome = outcome;
-        case.message = element.get("message").or(element.get("type")).unwrap_or_default().to_owned();
+        element.get("message").or(element.get("type")).unwrap_or_default().clone_into(&mut case.message);
     }
 }
 

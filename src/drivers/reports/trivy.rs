@@ -9,12 +9,12 @@ use super::{Format, ReportError, json};
 #[serde(rename_all = "PascalCase")]
 struct Report {
     #[serde(default)]
-    results: Option<Vec<Target>>,
+    results: Option<Vec<TargetResult>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Target {
+struct TargetResult {
     #[serde(default)]
     target: String,
     #[serde(default)]
@@ -92,10 +92,10 @@ pub(super) fn read(text: &str) -> Result<Scan, ReportError> {
     }
     let report: Report = json::decode(Format::Trivy, value)?;
     let targets = report.results.unwrap_or_default();
-    Ok(Scan { scanned: targets.len(), issues: targets.into_iter().flat_map(Target::issues).collect() })
+    Ok(Scan { scanned: targets.len(), issues: targets.into_iter().flat_map(TargetResult::issues).collect() })
 }
 
-impl Target {
+impl TargetResult {
     fn issues(self) -> Vec<Issue> {
         let target = self.target;
         let mut all: Vec<Issue> = self.vulnerabilities.into_iter().flatten().map(Vulnerability::issue).collect();

@@ -147,9 +147,10 @@ impl<'t> Tags<'t> {
         if self.open.is_empty() {
             return Err(self.malformed("there is text outside of its element"));
         }
-        match is_known || matches!(reference.resolve_char_ref(), Ok(Some(_))) {
-            true => Ok(()),
-            false => Err(self.malformed(&format!("`&{name};` is not an entity of XML"))),
+        if is_known || matches!(reference.resolve_char_ref(), Ok(Some(_))) {
+            Ok(())
+        } else {
+            Err(self.malformed(&format!("`&{name};` is not an entity of XML")))
         }
     }
 
@@ -184,7 +185,7 @@ impl<'t> Tags<'t> {
 
     fn malformed(&self, why: &str) -> ReportError {
         let at = usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX).min(self.text.len());
-        let line = self.text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = memchr::memchr_iter(b'\n', &self.text.as_bytes()[..at]).count() + 1;
         ReportError::Malformed(format!("it is not well-formed XML: line {line}: {why}"))
     }
 }

@@ -18,13 +18,14 @@ impl Joined {
     pub fn add(&mut self, of: Type) {
         match self.of.take() {
             None => self.of = Some(of),
-            Some(before) => match before.join(&of) {
-                Some(joined) => self.of = Some(joined),
-                None => {
+            Some(before) => {
+                if let Some(joined) = before.join(&of) {
+                    self.of = Some(joined);
+                } else {
                     self.mixture.get_or_insert_with(|| (before.clone(), of));
                     self.of = Some(before);
                 }
-            },
+            }
         }
     }
 }

@@ -59,6 +59,7 @@ fn of_key(own: &Entry, item: &Node) -> Option<Vec<Entry>> {
             Some(vec![entry("severity", text("warning", at))])
         }
         "http" => super::bodies::http_assertion(node).map(|made| vec![entry("http", made)]),
+        #[expect(clippy::case_sensitive_file_extension_comparisons, reason = "the names of files are case-sensitive")]
         "assert" if node.as_text().is_some_and(|text| !text.ends_with(".yaml") && !text.ends_with(".yml")) => None,
         "assert" | "error" => match operation(&own.key, node)? {
             Operation::Assertion(assertion) => Some(assertion.entries().to_vec()),
@@ -72,8 +73,7 @@ fn of_key(own: &Entry, item: &Node) -> Option<Vec<Entry>> {
 /// The list of assertions that a value means.
 pub(super) fn list_of(node: &Node) -> Option<Vec<Node>> {
     match &node.value {
-        Value::Map(_) => Some(vec![meant(node)]),
-        Value::Text(_) => Some(vec![meant(node)]),
+        Value::Map(_) | Value::Text(_) => Some(vec![meant(node)]),
         _ => None,
     }
 }

@@ -62,21 +62,20 @@ pub(super) fn operation(key: &str, node: &Node) -> Option<Operation> {
             let object = target(node)?;
             Some(Operation::Step(entry("shell", text(format!("kubectl describe {object}"), at))))
         }
-        "assert" | "error" => match asserted(node, at) {
-            Some(mut object) => {
+        "assert" | "error" => {
+            if let Some(mut object) = asserted(node, at) {
                 if key == "error"
                     && let Value::Map(keys) = &mut object.value
                 {
                     keys.push(entry("absent", Node::new(at, Value::Bool(true))));
                 }
                 Some(Operation::Assertion(one("resource", object)))
-            }
-            // The file's content is not at hand: kubectl compares nothing, but it can be asked for the objects.
-            None => {
+            } else {
+                // The file's content is not at hand: kubectl compares nothing, but it can be asked for the objects.
                 let words = ["kubectl", "get", "-f"].into_iter().map(str::to_owned).chain(texts(&file()?));
                 Some(Operation::Assertion(one("shell", super::tree::names(words, at))))
             }
-        },
+        }
         _ => None,
     }
 }

@@ -10,7 +10,7 @@ const MOST: usize = 64;
 /// The items that a matrix, a list or a mapping with one means; `None` where they cannot be known.
 pub(super) fn items(node: &Node) -> Option<Node> {
     if let Value::List(items) = &node.value {
-        let matrices: Vec<Node> = items.iter().filter_map(|item| items_of_matrix(item)).collect();
+        let matrices: Vec<Node> = items.iter().filter_map(items_of_matrix).collect();
         // GitLab's `parallel: { matrix: [{ A: [1, 2] }] }` has lists below its keys.
         let lists = |item: &Node| item.entries().iter().any(|own| matches!(own.node.value, Value::List(_)));
         if items.iter().any(lists) && matrices.len() == items.len() {

@@ -205,7 +205,7 @@ fn only_stage(file: &Node, steps: &Entry) -> Node {
 
 /// What CircleCI's workflows say of the order of jobs.
 fn require(flows: &Node, stages: &mut [Node]) {
-    let jobs = flows.entries().iter().filter_map(|flow| flow.node.get("jobs")).flat_map(|jobs| jobs.items());
+    let jobs = flows.entries().iter().filter_map(|flow| flow.node.get("jobs")).flat_map(Node::items);
     for job in jobs {
         let [own] = job.entries() else { continue };
         let Some(requires) = own.node.get("requires") else { continue };

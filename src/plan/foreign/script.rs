@@ -109,7 +109,7 @@ impl Script {
         let (key, what) = if joined.is_empty() {
             ("command", list(self.arguments, at))
         } else {
-            let arguments = words.iter().map(|word| format!(" {}", quoted(word))).collect::<String>();
+            let arguments = words.iter().fold(String::new(), |all, word| all + " " + &quoted(word));
             let end = if joined.contains('\n') { "\n" } else { "" };
             ("run", text(format!("{joined}{arguments}{end}"), at))
         };
@@ -177,7 +177,6 @@ fn as_kind(command: &str, at: Span) -> Option<Entry> {
         }
         ["docker", "compose", "down"] | ["docker-compose", "down"] => Some(entry("compose", text("down", at))),
         ["helm", "lint", chart] => Some(entry("helm", one("lint", text(*chart, at)))),
-        ["sleep", _] => None,
         _ => None,
     }
 }

@@ -105,7 +105,7 @@ pub(super) fn stage(written: &Node, known: &Known) -> StageDraft {
             "gate" => groups.gate.extend(node.items().iter().cloned()),
             "assert" | "assertions" | "checks" | "tests" | "verify" if is_list => {
                 whole = true;
-                groups.gate.extend(node.items().iter().map(|item| super::assertion::meant(item)));
+                groups.gate.extend(node.items().iter().map(super::assertion::meant));
             }
             _ if STEPS.contains(&key) && !known.is_stage_key(key) => {
                 whole = true;
@@ -165,15 +165,20 @@ pub(super) fn stage(written: &Node, known: &Known) -> StageDraft {
     foreign.append(&mut groups.foreign);
     let notes = std::mem::take(&mut groups.notes);
     if whole || !foreign.is_empty() {
-        if !keys.iter().any(|own| own.key == "stage") && !has("pipeline") {
-            keys.insert(0, entry("stage", text("main", at)));
-        }
-        keys.sort_by_key(|own| own.key != "stage");
+        put_name_first(&mut keys, has("pipeline"), at);
         keys.extend(groups.keys(at));
     }
     foreign.sort_by_key(|(_, span)| span.start);
     foreign.dedup();
     StageDraft { node: map(keys, at), foreign, notes, whole, lines }
+}
+
+/// Puts the stage's name before its other keys. A stage without a name is `main`, unless it is a whole pipeline.
+fn put_name_first(keys: &mut Vec<Entry>, is_pipeline: bool, at: Span) {
+    if !is_pipeline && !keys.iter().any(|own| own.key == "stage") {
+        keys.insert(0, entry("stage", text("main", at)));
+    }
+    keys.sort_by_key(|own| own.key != "stage");
 }
 
 /// Gives every step the keys that its job has.
@@ -209,7 +214,7 @@ fn follow_items(keys: &mut Vec<Entry>) {
         .collect();
     match keys.iter_mut().find(|own| own.key == "env").map(|own| &mut own.node.value) {
         Some(Value::Map(have)) => {
-            have.extend(env.into_iter().filter(|one| !have.iter().any(|own| own.key == one.key)).collect::<Vec<_>>())
+            have.extend(env.into_iter().filter(|one| !have.iter().any(|own| own.key == one.key)).collect::<Vec<_>>());
         }
         _ if env.is_empty() => {}
         _ => keys.push(entry("env", map(env, items.span))),

@@ -184,7 +184,9 @@ fn finish(draft: &mut Draft, mut script: Script, mut env: Vec<Entry>, at: Span) 
             draft.keys.insert(0, entry("shell", text("true", at)));
         }
     }
-    env.iter_mut().for_each(|own| own.node = value(&own.node));
+    for own in &mut env {
+        own.node = value(&own.node);
+    }
     // What is kept needs to know what it depends on.
     if draft.keys.iter().any(|own| own.key == "cache") && !draft.keys.iter().any(|own| own.key == "inputs") {
         draft.keys.retain(|own| own.key != "cache");
@@ -238,7 +240,7 @@ fn ours(
             draft.needs.extend(needs(&own.node).into_iter().map(|name| text(name, at)));
         }
         "env" if matches!(own.node.value, Value::List(_)) || has_foreign_value(&own.node) => {
-            env.extend(pairs(&own.node))
+            env.extend(pairs(&own.node));
         }
         "retry" if own.node.scalar_text().is_some() => draft.put("retry", attempts(&own.node, 1)),
         "outputs" if matches!(own.node.value, Value::Map(_)) => {
@@ -300,16 +302,15 @@ fn theirs(own: &Entry, body: &Node, draft: &mut Draft, script: &mut Script, env:
         }
         "args" if script.is_empty() && script.image.is_none() => return false,
         "args" => script.arguments.extend(texts(node).into_iter().map(|word| text(word, at))),
-        _ if PROGRAMS.contains(&key) => match node.as_text() {
-            Some(words) => {
+        _ if PROGRAMS.contains(&key) => {
+            if let Some(words) = node.as_text() {
                 let command = words.strip_prefix(&format!("{key} ")).unwrap_or(words);
                 script.lines.push(format!("{key} {command}"));
-            }
-            None => {
+            } else {
                 let arguments = [key.to_owned()].into_iter().chain(texts(node));
                 script.arguments.extend(arguments.map(|word| text(word, at)));
             }
-        },
+        }
         "sleep" => script.lines.push(format!("sleep {}", duration(node))),
         "echo" | "print" => script.lines.push(format!("echo '{}'", texts(node).join(" ").replace('\'', r"'\''"))),
         "if" | "condition" | "conditions" | "only_if" => conditioned(node, draft),
@@ -324,10 +325,10 @@ fn theirs(own: &Entry, body: &Node, draft: &mut Draft, script: &mut Script, env:
         _ if GOES_ON.contains(&key) => draft.put("continue_on_error", truth(node)),
         "onError" => draft.put("continue_on_error", Node::new(at, Value::Bool(node.as_text() == Some("continue")))),
         "timeout-minutes" | "timeoutMinutes" | "timeout_minutes" | "timeout_in_minutes" => {
-            put_timeout(node, "m", draft)
+            put_timeout(node, "m", draft);
         }
         "timeoutSeconds" | "timeout_seconds" | "timeout-seconds" | "activeDeadlineSeconds" => {
-            put_timeout(node, "s", draft)
+            put_timeout(node, "s", draft);
         }
         "environment" if node.as_text().is_some() || node.get("name").is_some() => {
             let name = text_at(node, "name").or_else(|| node.as_text().map(str::to_owned)).unwrap_or_default();
@@ -341,7 +342,9 @@ fn theirs(own: &Entry, body: &Node, draft: &mut Draft, script: &mut Script, env:
         _ if FOLDERS.contains(&key) => script.folder = Some(node.clone()),
         "container" => script.image = text_at(node, "image").or_else(|| node.as_text().map(str::to_owned)),
         "parallel" if each::copies(node).is_some() => {
-            each::copies(node).into_iter().for_each(|items| draft.put("for_each", items));
+            if let Some(items) = each::copies(node) {
+                draft.put("for_each", items);
+            }
         }
         _ if LOOPS.contains(&key) || key == "for" => match each::items(node) {
             Some(items) => draft.put("for_each", items),

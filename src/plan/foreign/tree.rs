@@ -1,5 +1,7 @@
 //! Small helpers to make trees: every node has the place of the text that it replaces.
 
+use std::borrow::Cow;
+
 use crate::document::{Entry, Node, Value};
 use crate::source::Span;
 
@@ -37,12 +39,12 @@ pub(super) fn one(key: &str, node: Node) -> Node {
 /// A scalar, or every scalar of a list, as text.
 pub(super) fn texts(node: &Node) -> Vec<String> {
     let items = if let Value::List(items) = &node.value { items.as_slice() } else { std::slice::from_ref(node) };
-    items.iter().filter_map(|item| item.scalar_text().map(|text| text.into_owned())).collect()
+    items.iter().filter_map(|item| item.scalar_text().map(Cow::into_owned)).collect()
 }
 
 /// The text under a key of a mapping.
 pub(super) fn text_at(node: &Node, key: &str) -> Option<String> {
-    node.get(key)?.scalar_text().map(|text| text.into_owned())
+    node.get(key)?.scalar_text().map(Cow::into_owned)
 }
 
 /// A name that a stage or step may have: `Run tests!` is `run-tests`.
@@ -75,7 +77,7 @@ pub(super) fn free(name: String, taken: impl Fn(&str) -> bool) -> String {
     if !taken(&name) {
         return name;
     }
-    (2..).map(|n| format!("{name}-{n}")).find(|name| !taken(name)).unwrap_or(name)
+    (2..=u32::MAX).map(|n| format!("{name}-{n}")).find(|name| !taken(name)).unwrap_or(name)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Values of other tools' keys: conditions, needs, retries, timeouts.
 
+use std::borrow::Cow;
+
 use crate::document::{Node, Value};
 use crate::event::Role;
 
@@ -23,12 +25,11 @@ pub(super) fn conditioned(node: &Node, draft: &mut Draft) {
 
 /// `rules: [{ if: … }]`, `only: [main]`, `except: [main]`.
 pub(super) fn ruled(key: &str, node: &Node, draft: &mut Draft) {
-    let rules: Vec<String> = match key {
-        "rules" => node.items().iter().filter_map(|rule| text_at(rule, "if")).collect(),
-        _ => {
-            let branches = node.get("refs").or_else(|| node.get("branches")).unwrap_or(node);
-            texts(branches).into_iter().map(|name| branch(&name)).collect()
-        }
+    let rules: Vec<String> = if key == "rules" {
+        node.items().iter().filter_map(|rule| text_at(rule, "if")).collect()
+    } else {
+        let branches = node.get("refs").or_else(|| node.get("branches")).unwrap_or(node);
+        texts(branches).into_iter().map(|name| branch(&name)).collect()
     };
     let parts: Vec<String> = rules.iter().filter_map(|rule| expression(rule)).collect();
     let when = match (parts.as_slice(), key) {
@@ -57,7 +58,7 @@ fn branch(name: &str) -> String {
 /// The steps or stages that something waits for, in any form: a text, a list, a mapping with them as keys.
 pub(super) fn needs(node: &Node) -> Vec<String> {
     let named = |item: &Node| {
-        item.scalar_text().map(|text| text.into_owned()).or_else(|| {
+        item.scalar_text().map(Cow::into_owned).or_else(|| {
             ["job", "task", "name"]
                 .iter()
                 .find_map(|key| text_at(item, key))
@@ -88,7 +89,7 @@ pub(super) fn put_timeout(node: &Node, unit: &str, draft: &mut Draft) {
 
 /// The duration of `sleep: 5s` or `sleep: { duration: 5s }`.
 pub(super) fn duration(node: &Node) -> String {
-    text_at(node, "duration").or_else(|| node.scalar_text().map(|text| text.into_owned())).unwrap_or_default()
+    text_at(node, "duration").or_else(|| node.scalar_text().map(Cow::into_owned)).unwrap_or_default()
 }
 
 /// `{ attempts: N }`, where N is what is written and `more`.

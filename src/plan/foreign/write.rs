@@ -64,11 +64,15 @@ fn put_entry(entry: &Entry, depth: usize, lines: &mut Vec<String>) {
         (Some(value), _) => lines.push(format!("{margin}{name}: {value}")),
         (None, Value::Map(entries)) => {
             lines.push(format!("{margin}{name}:"));
-            entries.iter().for_each(|entry| put_entry(entry, depth + 1, lines));
+            for entry in entries {
+                put_entry(entry, depth + 1, lines);
+            }
         }
         (None, Value::List(items)) => {
             lines.push(format!("{margin}{name}:"));
-            items.iter().for_each(|item| put_item(item, depth + 1, lines));
+            for item in items {
+                put_item(item, depth + 1, lines);
+            }
         }
         (None, _) => lines.push(format!("{margin}{name}: {}", inline(&entry.node))),
     }
@@ -83,7 +87,9 @@ fn put_item(item: &Node, depth: usize, lines: &mut Vec<String>) {
         (Some(value), _) if margin.len() + value.chars().count() <= WIDTH => lines.push(format!("{margin}- {value}")),
         (_, Value::Map(entries)) if !entries.is_empty() => {
             let first = lines.len();
-            entries.iter().for_each(|entry| put_entry(entry, depth + 1, lines));
+            for entry in entries {
+                put_entry(entry, depth + 1, lines);
+            }
             if let Some(line) = lines.get_mut(first) {
                 *line = format!("{margin}- {}", line.trim_start());
             }

@@ -70,6 +70,7 @@ fn admission() -> Vec<Case> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn workloads() -> Vec<Case> {
     let sleeps = script("sleep 1000");
     let daemon = |pod: &str| {

@@ -65,12 +65,12 @@ impl Cluster {
         let url = format!("/api/v1/nodes/{node}/proxy/logs/pods/{folder}/{}/", of.container);
         let request = http::Request::get(url).body(Vec::new()).map_err(drop)?;
         let page = api.clone().into_client().request_text(request).await.map_err(drop)?;
-        newest(&page, of.restarts).ok_or(())
+        newest(&page, of.restarts)
     }
 }
 
-/// The newest `0.log.20261130-123456` of a folder's page; `None` where the page does not show the log itself.
-fn newest(page: &str, restarts: i32) -> Option<Option<Timestamp>> {
+/// The newest `0.log.20261130-123456` of a folder's page; `Err` where the page does not show the log itself.
+fn newest(page: &str, restarts: i32) -> Result<Option<Timestamp>, ()> {
     let log = format!("{restarts}.log");
     let names: Vec<&str> = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     let is_there = names.contains(&log.as_str());
@@ -82,7 +82,7 @@ fn newest(page: &str, restarts: i32) -> Option<Option<Timestamp>> {
     };
     // a name that cannot be read is as new as can be
     let newest = rotated.map(|stamp| time(stamp).unwrap_or(Timestamp::MAX)).max();
-    (is_there || newest.is_some()).then_some(newest)
+    if is_there || newest.is_some() { Ok(newest) } else { Err(()) }
 }
 
 #[cfg(test)]
@@ -125,10 +125,10 @@ mod tests {
             format!("<pre>\n{}</pre>", links.collect::<String>())
         };
         let time = "2026-11-30T12:34:56Z".parse::<Timestamp>().ok();
-        assert_eq!(newest(&page(&["0.log"]), 0), Some(None));
-        assert_eq!(newest(&page(&["0.log", "0.log.20261130-123456.gz", "0.log.20261130-113456.gz"]), 0), Some(time));
-        assert_eq!(newest(&page(&["1.log", "0.log.20261130-123456"]), 1), Some(None));
-        assert_eq!(newest(&page(&["0.log", "0.log.tmp"]), 0), Some(Some(Timestamp::MAX)));
-        assert_eq!(newest("not found", 0), None);
+        assert_eq!(newest(&page(&["0.log"]), 0), Ok(None));
+        assert_eq!(newest(&page(&["0.log", "0.log.20261130-123456.gz", "0.log.20261130-113456.gz"]), 0), Ok(time));
+        assert_eq!(newest(&page(&["1.log", "0.log.20261130-123456"]), 1), Ok(None));
+        assert_eq!(newest(&page(&["0.log", "0.log.tmp"]), 0), Ok(Some(Timestamp::MAX)));
+        assert_eq!(newest("not found", 0), Err(()));
     }
 }

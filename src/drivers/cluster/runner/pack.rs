@@ -123,7 +123,8 @@ impl Read for Whole<'_> {
 fn from(folder: &Path, to: &Path) -> PathBuf {
     let (mut ours, mut theirs) = (folder.components().peekable(), to.components().peekable());
     while ours.peek().is_some() && ours.peek() == theirs.peek() {
-        (ours.next(), theirs.next());
+        ours.next();
+        theirs.next();
     }
     let way: PathBuf = ours.map(|_| Component::ParentDir).chain(theirs).collect();
     if way.as_os_str().is_empty() { PathBuf::from(".") } else { way }
