@@ -9,7 +9,7 @@ use super::{AssertionKeys, GateSpec, PartSpec, PipelineSpec, StageSpec, StepKeys
 use crate::kind::{Kind, Registry};
 
 /// Keys of pipeline.yaml in which values can be put.
-pub const OPEN_IN_PIPELINE: &[&str] = &["vars", "env", "profiles", "gate", "finally"];
+pub const OPEN_IN_PIPELINE: &[&str] = &["vars", "env", "profiles", "parts", "gate", "finally"];
 /// Keys of a stage file in which values can be put.
 pub const OPEN_IN_STAGE: &[&str] = &["when", "namespace", "env", "steps", "on_failure", "finally", "gate"];
 

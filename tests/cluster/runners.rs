@@ -116,8 +116,8 @@ fn the_same_steps_give_the_same_results_here_and_in_pods() {
     shell: 'echo before > failed.txt; echo broken; exit 4'
 ";
     let mut seen = Vec::new();
-    for args in [&["--runner", "farm=local"][..], &[]] {
-        let farm = Farm::new("same", steps);
+    for (name, args) in [("here", &["--runner", "farm=local"][..]), ("pods", &[])] {
+        let farm = Farm::new(name, steps);
         farm.write("lib/a", "of the library\n");
         farm.write("src/run.sh", "#!/bin/sh\necho it runs\n");
         fs::create_dir(farm.path("src/empty")).expect("made");
