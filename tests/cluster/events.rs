@@ -63,8 +63,8 @@ async fn events_count_in_the_time_of_a_step_and_for_their_objects() {
         "{findings:?}"
     );
     for holds in [
-        "{ since: steps.apply, type: Warning, selector: app=well, count: 0 }",
-        "{ since: steps.apply, type: Warning, object: pod/well, count: 0 }",
+        "{ since: steps.apply, reason: ErrImageNeverPull, selector: app=well, count: 0 }",
+        "{ since: steps.apply, reason: ErrImageNeverPull, object: pod/well, count: 0 }",
         "{ since: 1m, type: Normal, object: pod/well, reason: Scheduled, count: 1 }",
         "{ since: 1m, object: deployment/web, reason: ScalingReplicaSet, message: 'to 1$', count: 1 }",
         "{ during: [before], count: 0 }",

@@ -262,7 +262,9 @@ pub(super) fn refused(on: &On<'_>, report: &ApplyReport, places: &[String]) -> F
 }
 
 fn outputs(report: &ApplyReport) -> Outputs {
-    let objects: Vec<Value> = report.applied.iter().map(|applied| applied.kind.named(&applied.name).into()).collect();
+    // objects are applied side by side: the order in which they ended differs from run to run
+    let mut objects: Vec<String> = report.applied.iter().map(|applied| applied.kind.named(&applied.name)).collect();
+    objects.sort();
     Outputs::from([
         ("created".to_owned(), report.count(Change::Created).into()),
         ("configured".to_owned(), report.count(Change::Configured).into()),

@@ -1,7 +1,5 @@
 //! Whether the node has rotated a container's log: the API server hands out its newest file alone.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::Api;
@@ -9,8 +7,6 @@ use kube::api::Api;
 use super::super::Cluster;
 use super::lives::Instance;
 
-/// A log whose first line is this soon after the container's start was not rotated before it: nodes check every 10 s.
-const AT_ONCE: Duration = Duration::from_secs(5);
 /// The size at which a node rotates a log if it is not configured otherwise, with some allowance.
 const USUAL_SIZE: f64 = 8e6;
 
@@ -34,11 +30,11 @@ pub(super) enum Missing {
     AskNode,
 }
 
-/// Whether lines may be missing before the log's first one.
-pub(super) fn missing(of: &Instance, begins: &Beginning, from: Option<Timestamp>) -> Missing {
+/// Whether lines may be missing before the log's first one. A first line soon after the container's start proves nothing:
+/// a node may rotate a log that fills up at once in the same second.
+pub(super) fn missing(begins: &Beginning, from: Option<Timestamp>) -> Missing {
     let covered = from.is_some_and(|from| begins.first <= from);
-    let at_once = of.started.is_some_and(|started| begins.first.duration_since(started) <= signed(AT_ONCE));
-    if covered || at_once { Missing::Nothing } else { Missing::AskNode }
+    if covered { Missing::Nothing } else { Missing::AskNode }
 }
 
 /// Whether a container that writes as much as this one does has filled a log since its start. For nodes that do not let
@@ -49,10 +45,6 @@ pub(super) fn is_likely(of: &Instance, begins: &Beginning, now: Timestamp) -> bo
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     let rate = begins.bytes as f64 / seconds(begins.counted_from.max(begins.first));
     of.started.is_none_or(|started| rate * seconds(started) > USUAL_SIZE)
-}
-
-fn signed(duration: Duration) -> jiff::SignedDuration {
-    duration.try_into().unwrap_or(jiff::SignedDuration::MAX)
 }
 
 impl Cluster {
@@ -103,9 +95,9 @@ mod tests {
     }
 
     #[test]
-    fn a_log_from_the_start_or_from_before_the_window_lacks_nothing() {
-        let missing = |first, from: Option<i64>| missing(&instance(100), &begins(first, 1), from.map(at));
-        assert_eq!(missing(101, None), Missing::Nothing);
+    fn only_a_log_from_before_the_window_surely_lacks_nothing() {
+        let missing = |first, from: Option<i64>| missing(&begins(first, 1), from.map(at));
+        assert_eq!(missing(101, None), Missing::AskNode);
         assert_eq!(missing(400, Some(500)), Missing::Nothing);
         assert_eq!(missing(400, Some(300)), Missing::AskNode);
         assert_eq!(missing(400, None), Missing::AskNode);

@@ -199,7 +199,7 @@ impl Cluster {
         let now = Timestamp::now();
         let begins =
             read.map_or(Beginning { first, bytes: 0, counted_from: first }, |read| Beginning { first, ..read });
-        if rotated::missing(of, &begins, since) == Missing::Nothing {
+        if rotated::missing(&begins, since) == Missing::Nothing {
             return Ok(None);
         }
         let lost = match self.rotated(api, pod, of).await {
