@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::{Answer, Host, Invocation, Provider, Ran};
@@ -350,4 +351,44 @@ impl Host for Fake {
     fn say(&self, line: &str) {
         self.state().says.push(line.to_owned());
     }
+}
+
+/// Anything that goes wrong at a call.
+pub(crate) fn trouble() -> impl Strategy<Value = Trouble> {
+    prop_oneof![
+        Just(Trouble::Fails),
+        Just(Trouble::FailsLate),
+        Just(Trouble::Hangs),
+        any::<u8>().prop_map(Trouble::Part),
+        Just(Trouble::Pretends),
+    ]
+}
+
+/// Performs `acts` on a fresh project while calls fail as `troubles` says, and asserts that no cluster of another owner
+/// is deleted or stopped. `theirs` is whether another owner's cluster `todo` runs, if there is one.
+pub(crate) fn survives<A>(
+    provider: Provider,
+    theirs: Option<bool>,
+    troubles: BTreeMap<usize, Trouble>,
+    acts: &[A],
+    perform: impl AsyncFn(&Fake, &Path, Provider, &A),
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let fake = Fake::default();
+        fake.foreign(provider, "other", true);
+        if let Some(running) = theirs {
+            fake.foreign(provider, "todo", running);
+        }
+        fake.state().troubles = troubles;
+        for act in acts {
+            perform(&fake, folder.path(), provider, act).await;
+        }
+        let state = fake.state();
+        for cluster in &state.deleted {
+            assert!(cluster.own, "a foreign cluster was deleted: {cluster:?}\n{:#?}", state.calls);
+        }
+        assert!(state.stopped.is_empty(), "a foreign cluster was stopped: {:?}\n{:#?}", state.stopped, state.calls);
+    });
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::fake::{Cluster, Fake, Trouble};
+use super::fake::{Cluster, Fake, survives, trouble};
 use super::{How, Lowered, Provider, Record, Size, lower, raise};
 use crate::drivers::call::Undone;
 
@@ -18,16 +18,6 @@ enum Act {
     Replaced,
     /// The user stops the cluster.
     Stopped,
-}
-
-fn trouble() -> impl Strategy<Value = Trouble> {
-    prop_oneof![
-        Just(Trouble::Fails),
-        Just(Trouble::FailsLate),
-        Just(Trouble::Hangs),
-        any::<u8>().prop_map(Trouble::Part),
-        Just(Trouble::Pretends),
-    ]
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -87,23 +77,6 @@ proptest! {
         acts in prop::collection::vec(act(), 1..6),
         troubles in prop::collection::btree_map(0usize..40, trouble(), 0..8),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        runtime.expect("a runtime").block_on(async {
-            let folder = tempfile::tempdir().expect("a folder");
-            let fake = Fake::default();
-            fake.foreign(provider, "other", true);
-            if let Some(running) = theirs {
-                fake.foreign(provider, "todo", running);
-            }
-            fake.state().troubles = troubles;
-            for act in &acts {
-                perform(&fake, folder.path(), provider, act).await;
-            }
-            let state = fake.state();
-            for cluster in &state.deleted {
-                assert!(cluster.own, "a foreign cluster was deleted: {cluster:?}\n{:#?}", state.calls);
-            }
-            assert!(state.stopped.is_empty(), "a foreign cluster was stopped: {:?}\n{:#?}", state.stopped, state.calls);
-        });
+        survives(provider, theirs, troubles, &acts, perform);
     }
 }

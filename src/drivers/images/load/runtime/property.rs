@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::drivers::providers::fake::{Cluster, Fake, Trouble};
+use crate::drivers::providers::fake::{Cluster, Fake, survives, trouble};
 use crate::drivers::providers::{Act as Taken, Lowered, Record, Size, lower, raise};
 
 const IMAGE: &str = "docker.io/library/todo:dev";
@@ -26,16 +26,6 @@ enum Act {
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         3 => Just(Act::Up), 5 => Just(Act::Load), 2 => Just(Act::Clean), 1 => Just(Act::Replaced), 1 => Just(Act::Stopped)
-    ]
-}
-
-fn trouble() -> impl Strategy<Value = Trouble> {
-    prop_oneof![
-        Just(Trouble::Fails),
-        Just(Trouble::FailsLate),
-        Just(Trouble::Hangs),
-        any::<u8>().prop_map(Trouble::Part),
-        Just(Trouble::Pretends),
     ]
 }
 
@@ -95,23 +85,6 @@ proptest! {
         acts in prop::collection::vec(act(), 1..7),
         troubles in prop::collection::btree_map(0usize..40, trouble(), 0..8),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        runtime.expect("a runtime").block_on(async {
-            let folder = tempfile::tempdir().expect("a folder");
-            let fake = Fake::default();
-            fake.foreign(provider, "other", true);
-            if let Some(running) = theirs {
-                fake.foreign(provider, "todo", running);
-            }
-            fake.state().troubles = troubles;
-            for act in &acts {
-                perform(&fake, folder.path(), provider, act).await;
-            }
-            let state = fake.state();
-            for cluster in &state.deleted {
-                assert!(cluster.own, "a foreign cluster was deleted: {cluster:?}\n{:#?}", state.calls);
-            }
-            assert!(state.stopped.is_empty(), "a foreign cluster was stopped: {:?}\n{:#?}", state.stopped, state.calls);
-        });
+        survives(provider, theirs, troubles, &acts, perform);
     }
 }
