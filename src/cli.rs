@@ -1,42 +1,45 @@
 //! The command line: one file a command. Data and the result of a run go to stdout, all else to stderr.
 
-mod aftermath;
 mod args;
 mod baseline;
 mod check;
 mod clean;
 mod completions;
+mod compose_records;
 mod doctor;
+mod ephemeral_run;
 mod explain;
 mod find;
 mod gate;
 mod init;
-mod leftover;
+pub mod lock;
 mod logs;
+pub mod orphans;
 mod out;
 mod plan;
-mod raised;
 mod record;
+mod recovery;
+mod remaining_output;
 mod report;
 mod run;
 mod runs;
 mod schema;
 mod scratch;
+pub mod survey;
 mod traffic;
-mod unkept;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::drivers::signals;
-use crate::exit_code::Exit;
-use crate::kind::Registry;
-use crate::outcome::Fault;
+use crate::core::kind::Registry;
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::Fault;
+use crate::process::signals;
 use args::{Args, Command};
 
 /// The kinds that pipelines may use.
-pub const REGISTRY: Registry = Registry { steps: crate::steps::STEPS, assertions: crate::assertions::ASSERTIONS };
+pub const REGISTRY: Registry = Registry { steps: crate::kinds::STEPS, assertions: crate::kinds::ASSERTIONS };
 
 /// Runs the program with the process's own arguments.
 pub fn main() -> ExitCode {
@@ -59,7 +62,7 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => explain::run(explain),
         Command::Init(init) => init::run(&args, init),
         Command::Completions(completions) => completions::run(completions),
-        Command::KeepOutput(wanted) => leftover::run(wanted),
+        Command::KeepOutput(wanted) => remaining_output::run(wanted),
     });
     ExitCode::from(out::settled(result.unwrap_or_else(|fault| told(&fault))).code())
 }

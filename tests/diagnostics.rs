@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pipeline::cli::REGISTRY;
-use pipeline::diagnostic::CODES;
-use pipeline::plan::{Options, load};
-use pipeline::report::diagnostics::{Style, render};
+use pipeline::core::model::diagnostic::CODES;
+use pipeline::core::plan::{Options, load};
+use pipeline::core::report::diagnostics::{Style, render};
 
 /// Opens every part of a case: `=== stages/a.yaml`, and `=== told` for the last.
 const MARK: &str = "=== ";

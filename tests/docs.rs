@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use pipeline::cli::REGISTRY;
-use pipeline::diagnostic::CODES;
-use pipeline::report::reference;
-use pipeline::spec::schema;
+use pipeline::core::model::diagnostic::CODES;
+use pipeline::core::report::reference;
+use pipeline::core::spec::schema;
 
 /// Every generated file below docs/, with its text.
 fn pages() -> Vec<(String, String)> {
@@ -23,7 +23,7 @@ fn pages() -> Vec<(String, String)> {
         format!("# Diagnostic codes\n\n{}", codes.collect::<Vec<_>>().join("\n")),
     ));
     pages.push(("docs/reference/causes.md".into(), reference::causes()));
-    pages.push(("docs/reference/expressions.md".into(), pipeline::expr::page()));
+    pages.push(("docs/reference/expressions.md".into(), pipeline::core::expr::page()));
     pages.push(("docs/reference/expectations.md".into(), reference::EXPECTATIONS.to_owned()));
     pages.push(("docs/reference/use.md".into(), reference::USE.to_owned()));
     pages.push(("docs/reference/README.md".into(), reference::overview(REGISTRY)));
@@ -62,10 +62,10 @@ fn every_example_of_a_kind_is_checked() {
         ("assertion", REGISTRY.assertions.iter().map(|kind| (kind.name, kind.example)).collect()),
     ] {
         for (name, example) in list {
-            let mut sources = pipeline::source::SourceMap::default();
-            let mut out = pipeline::diagnostic::Diagnostics::default();
+            let mut sources = pipeline::core::model::source::SourceMap::default();
+            let mut out = pipeline::core::model::diagnostic::Diagnostics::default();
             let file = sources.add(format!("{kind} {name}"), name, example);
-            let node = pipeline::document::parse(&sources, file, &mut out);
+            let node = pipeline::core::yaml::parse(&sources, file, &mut out);
             let node = node.unwrap_or_else(|| panic!("the example of {kind} {name} is no YAML: {out:?}"));
             let shape = match kind {
                 "step" => REGISTRY.step(name).expect("listed").shape(),
@@ -79,8 +79,8 @@ fn every_example_of_a_kind_is_checked() {
 
 struct Nothing;
 
-impl pipeline::document::Formats for Nothing {
-    fn judge(&mut self, _: pipeline::document::Format<'_>, _: &mut pipeline::diagnostic::Diagnostics) {}
+impl pipeline::core::yaml::Formats for Nothing {
+    fn judge(&mut self, _: pipeline::core::yaml::Format<'_>, _: &mut pipeline::core::model::diagnostic::Diagnostics) {}
 }
 
 /// The text of every Rust file below a folder.
@@ -131,8 +131,8 @@ fn the_files_of_the_page_on_runners_are_a_pipeline_that_checks() {
         fs::create_dir_all(path.parent().expect("below the folder")).expect("writable");
         fs::write(path, block).expect("writable");
     }
-    let options = pipeline::plan::Options { file: project.path().join("pipeline.yaml"), ..Default::default() };
-    let loaded = pipeline::plan::load(&options, REGISTRY).expect("readable");
+    let options = pipeline::core::plan::Options { file: project.path().join("pipeline.yaml"), ..Default::default() };
+    let loaded = pipeline::core::plan::load(&options, REGISTRY).expect("readable");
     let wrong: Vec<String> = loaded.diagnostics.iter().map(|found| found.message.clone()).collect();
     assert_eq!(wrong, [""; 0]);
     let plan = loaded.plan.expect("nothing is wrong");

@@ -3,8 +3,8 @@
 use std::fs;
 
 use pipeline::cli::REGISTRY;
-use pipeline::plan::{Options, load};
-use pipeline::report::diagnostics::{Style, render};
+use pipeline::core::plan::{Options, load};
+use pipeline::core::report::diagnostics::{Style, render};
 use proptest::prelude::*;
 
 const PIPELINE: &str = include_str!("../examples/greeter/pipeline.yaml");

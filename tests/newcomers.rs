@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use pipeline::cli::REGISTRY;
-use pipeline::diagnostic::Diagnostic;
-use pipeline::plan::{Loaded, Options, load};
-use pipeline::report::diagnostics::{Style, render};
+use pipeline::core::model::diagnostic::Diagnostic;
+use pipeline::core::plan::{Loaded, Options, load};
+use pipeline::core::report::diagnostics::{Style, render};
 
 /// A snippet by name: `--- NAME`, or `--- NAME (works)`.
 fn snippets(text: &str) -> Vec<(String, String)> {

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use jsonschema::Validator;
 use pipeline::cli::REGISTRY;
-use pipeline::diagnostic::{Code, Severity};
-use pipeline::plan::{Options, load};
-use pipeline::spec::schema;
+use pipeline::core::model::diagnostic::{Code, Severity};
+use pipeline::core::plan::{Options, load};
+use pipeline::core::spec::schema;
 use serde_json::{Value, json};
 
 /// What is wrong in structure, which a schema can say.

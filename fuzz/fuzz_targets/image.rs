@@ -5,11 +5,11 @@
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use pipeline::drivers::images::archive::{Choice, read_archive};
-use pipeline::drivers::glob::Glob;
-use pipeline::drivers::images::layer::{Limits, Wanted};
-use pipeline::drivers::images::leaks::Leaks;
-use pipeline::mask::SecretText;
+use pipeline::containers::images::archive::{Choice, read_archive};
+use pipeline::core::files::glob::Glob;
+use pipeline::containers::images::layer::{Limits, Wanted};
+use pipeline::secrets::leaks::Leaks;
+use pipeline::core::mask::SecretText;
 
 /// Made once: its rules take longer to compile than an archive to read.
 fn wanted() -> &'static Wanted {

@@ -6,13 +6,13 @@ use std::fs;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use pipeline::journal::Reader;
-use pipeline::report::story::Story;
-use pipeline::report::{json, junit, text};
+use pipeline::core::journal::Reader;
+use pipeline::core::report::run_state::RunState;
+use pipeline::core::report::{json, junit, text};
 
 fn replay(path: &Path) {
     let Ok(reader) = Reader::open(path) else { return };
-    let mut story = Story::default();
+    let mut story = RunState::default();
     for record in reader {
         story.apply(&record);
     }

@@ -6,8 +6,8 @@ use std::fs;
 
 use libfuzzer_sys::fuzz_target;
 use pipeline::cli::REGISTRY;
-use pipeline::plan::{Options, load};
-use pipeline::report::diagnostics::{Style, render};
+use pipeline::core::plan::{Options, load};
+use pipeline::core::report::diagnostics::{Style, render};
 
 const NAMES: [&str; 3] = ["pipeline.yaml", "a.yaml", "gate.yaml"];
 

@@ -7,8 +7,8 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
-use pipeline::document::manifests;
-use pipeline::drivers::helm::release::Release;
+use pipeline::core::yaml::manifests;
+use pipeline::kubernetes::helm::release::Release;
 
 fuzz_target!(|data: &[u8]| {
     let _ = Release::decode(data);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 
-use crate::units::{Quantity, TimeSpan};
+use crate::core::model::units::{Quantity, TimeSpan};
 
 pub(super) use baseline::{Baseline, BaselineCommand};
 pub(super) use traffic::Traffic;

@@ -6,14 +6,14 @@ use std::path::Path;
 
 use super::args::{Args, Baseline, BaselineCommand};
 use super::{find, out, record};
-use crate::drivers::{files, plain};
-use crate::event::{Event, run_time};
-use crate::exit_code::Exit;
-use crate::journal::{Reader, RunFolder};
-use crate::kind::timestamp;
-use crate::outcome::{BaselineValue, Fault};
-use crate::plan::BASELINES;
-use crate::spec::{BaselineSpec, BaselinesSpec};
+use crate::core::files::{open, project};
+use crate::core::journal::{Reader, RunFolder};
+use crate::core::kind::timestamp;
+use crate::core::model::event::{Event, run_time};
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::{BaselineValue, Fault};
+use crate::core::plan::BASELINES;
+use crate::core::spec::{BaselineSpec, BaselinesSpec};
 
 /// Bytes of the file.
 const LARGEST: u64 = 4 << 20;
@@ -93,7 +93,7 @@ fn measured(run: &RunFolder) -> Result<Vec<BaselineValue>, Fault> {
 
 fn read(project: &Path) -> Result<BaselinesSpec, Fault> {
     let path = project.join(BASELINES);
-    let text = match plain::read_text(&path, LARGEST) {
+    let text = match open::read_text(&path, LARGEST) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BaselinesSpec::default()),
         Err(error) => return Err(Fault::invalid(format!("cannot read {}: {error}", path.display()))),
@@ -106,7 +106,7 @@ fn read(project: &Path) -> Result<BaselinesSpec, Fault> {
 
 /// The file is there whole or not at all.
 fn write(project: &Path, stored: &BaselinesSpec) -> Result<(), Fault> {
-    let path = files::place(project, Path::new(BASELINES))?;
+    let path = project::place(project, Path::new(BASELINES))?;
     let draft = path.with_extension("yaml.part");
     let unwritable = |error: io::Error| Fault::environment(format!("{} cannot be written: {error}", path.display()));
     let text = serde_yaml::to_string(stored).map_err(|error| unwritable(io::Error::other(error)))?;

@@ -2,9 +2,9 @@
 
 use super::args::{Args, Check};
 use super::{find, out};
-use crate::exit_code::Exit;
-use crate::outcome::Fault;
-use crate::units::counted;
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::Fault;
+use crate::core::model::units::counted;
 
 /// Checks the pipeline.
 pub(super) fn run(args: &Args, check: &Check) -> Result<Exit, Fault> {

@@ -7,25 +7,25 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{Args, Clean};
 use super::record::Runs;
-use super::run::perform::{Ready, Wish};
+use super::run::perform::{RunContext, RunOptions};
 use super::scratch::scratch;
-use super::{aftermath, find, out, raised, record};
-use crate::drivers::World;
-use crate::drivers::call::{Call, Undone};
-use crate::drivers::cluster::Cluster;
-use crate::drivers::cluster::labels::label_value;
-use crate::drivers::cluster::owned::Owner;
-use crate::drivers::compose::Raised;
-use crate::drivers::helm::{Installed, Remove};
-use crate::drivers::lock::{Holder, Lock, host};
-use crate::drivers::process::{LineSink, Stop};
-use crate::drivers::providers::{Act, Desk, Intent, Lowered, Record, lower};
-use crate::engine::Mode;
-use crate::exit_code::Exit;
-use crate::journal::Store;
-use crate::outcome::Fault;
-use crate::plan::{Loaded, Plan};
-use crate::report::tame;
+use super::{compose_records, find, out, record, recovery};
+use crate::cli::lock::{Holder, Lock, host};
+use crate::containers::compose::ComposeRecord;
+use crate::core::engine::Mode;
+use crate::core::journal::Store;
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::Fault;
+use crate::core::plan::{Loaded, Plan};
+use crate::core::report::tame;
+use crate::kubernetes::client::Cluster;
+use crate::kubernetes::helm::{Installed, Remove};
+use crate::kubernetes::ownership::labels::label_value;
+use crate::kubernetes::ownership::owned::Owner;
+use crate::kubernetes::providers::{Act, Intent, Lowered, ProviderContext, Record, lower};
+use crate::process::command_context::{CommandContext, CommandError};
+use crate::process::{LineSink, Stop};
+use crate::services::Services;
 
 /// How long removed objects are waited for, unless an option says otherwise.
 pub(super) const LIMIT: Duration = Duration::from_secs(120);
@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
     };
     let Loaded { plan: Some(plan), secrets, .. } = loaded else { return Ok(Exit::Invalid) };
     let plan = Arc::new(plan);
-    let world = Arc::new(World::new(plan.settings().clone()));
+    let world = Arc::new(Services::new(plan.settings().clone()));
     let runs = record::runs(args)?;
     let store = runs.store.clone();
     let runtime = super::runtime()?;
@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
         let mut lock = Lock::take(&plan.settings().project, Duration::ZERO, |_| {}).await?;
         let since = jiff::Timestamp::now().to_string();
         lock.sign(&Holder { run: "pipeline clean".to_owned(), pid: std::process::id(), host: host(), since });
-        let mut dead = aftermath::dead(&store)?;
+        let mut dead = recovery::dead(&store)?;
         dead.retain(|dead| dead.past.pipeline == plan.pipeline());
         if wanted.dry_run {
             for dead in &dead {
@@ -72,16 +72,22 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
     })
 }
 
-async fn settle(args: &Args, store: &Store, ready: &Ready, lock: &mut Lock) -> Result<Option<Exit>, Fault> {
+async fn settle(args: &Args, store: &Store, ready: &RunContext, lock: &mut Lock) -> Result<Option<Exit>, Fault> {
     let output = super::args::Output::Plain;
-    let wish =
-        Wish { cached: false, jobs: 4, mode: Mode::KeepGoing, output, patience: Duration::ZERO, called: args.called() };
-    aftermath::settle(store, ready, &wish, None, lock).await
+    let wish = RunOptions {
+        cached: false,
+        jobs: 4,
+        mode: Mode::KeepGoing,
+        output,
+        patience: Duration::ZERO,
+        called: args.called(),
+    };
+    recovery::settle(store, ready, &wish, None, lock).await
 }
 
 /// What came of a sweep.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Swept {
+pub(super) struct CleanupResult {
     /// Whether all went in time that was to go.
     pub gone: bool,
     /// Whether there was anything.
@@ -91,22 +97,28 @@ pub(super) struct Swept {
 /// Removes what runs of this pipeline have made: Compose projects, and what is in the cluster; a cluster that one of them
 /// made goes as a whole.
 pub(super) async fn sweep(
-    world: &World,
+    world: &Services,
     plan: &Plan,
     store: &Store,
     dry_run: bool,
     limit: Duration,
-) -> Result<Swept, Fault> {
+) -> Result<CleanupResult, Fault> {
     let project = &plan.settings().project;
     // What a run of another pipeline in this folder brought up is not ours.
     let own = Runs::of(store.clone(), plan.pipeline());
-    let ours = |raised: &Raised| store.find(&raised.run).map_or(true, |run| own.is_own(&run));
-    let mut found = Raised::all(project).iter().any(ours);
-    let down = raised::take_down(world, project, ours, dry_run).await?;
+    let ours = |raised: &ComposeRecord| store.find(&raised.run).map_or(true, |run| own.is_own(&run));
+    let mut found = ComposeRecord::all(project).iter().any(ours);
+    let down = compose_records::take_down(world, project, ours, dry_run).await?;
     let env = super::run::environment();
     let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(10) };
     let records = Record::all(project)?;
-    let desk = Desk { env: &env, dir: project, sink: &Voice, stop: stop.clone(), settings: &plan.settings().cluster };
+    let desk = ProviderContext {
+        env: &env,
+        dir: project,
+        sink: &StderrSink,
+        stop: stop.clone(),
+        settings: &plan.settings().cluster,
+    };
     for intent in Intent::all(project) {
         out::say(&format!(
             "a creation of {} cluster {} that began on {} was not recorded as done: it stays",
@@ -121,30 +133,33 @@ pub(super) async fn sweep(
         found = true;
         whole |= world.cluster.context().ok().flatten().is_none_or(|context| context == record.context);
     }
-    let swept =
-        if whole { Swept { gone: true, found } } else { objects(world, plan, store, dry_run, limit, &desk).await? };
+    let swept = if whole {
+        CleanupResult { gone: true, found }
+    } else {
+        objects(world, plan, store, dry_run, limit, &desk).await?
+    };
     found |= swept.found || !started.is_empty();
     for record in started {
         take_down(record, plan, &desk, dry_run).await?;
     }
-    Ok(Swept { gone: down && swept.gone, found })
+    Ok(CleanupResult { gone: down && swept.gone, found })
 }
 
 /// Removes what runs of this pipeline have made in the cluster in use.
 async fn objects(
-    world: &World,
+    world: &Services,
     plan: &Plan,
     store: &Store,
     dry_run: bool,
     limit: Duration,
-    desk: &Desk<'_>,
-) -> Result<Swept, Fault> {
+    desk: &ProviderContext<'_>,
+) -> Result<CleanupResult, Fault> {
     let project = &plan.settings().project;
     let mut found = false;
     let scratch = scratch("clean")?;
     let cluster = &world.cluster;
     if cluster.settings().contexts.is_empty() || cluster.context()?.is_none() {
-        return Ok(Swept { gone: true, found });
+        return Ok(CleanupResult { gone: true, found });
     }
     let owner =
         Owner { pipeline: label_value(plan.pipeline()), home: cluster.namespace().to_owned(), run: String::new() };
@@ -155,27 +170,27 @@ async fn objects(
         out::say(&format!("release {release} in {namespace} was there before this pipeline upgraded it: it stays"));
     }
     let (env, stop) = (desk.env, desk.stop.clone());
-    let call = Call { env, dir: project.clone(), scratch: scratch.path().to_owned(), log: &Voice, stop };
+    let call = CommandContext { env, dir: project.clone(), scratch: scratch.path().to_owned(), log: &StderrSink, stop };
     for Installed { release, namespace } in releases {
         if dry_run {
             out::data(&format!("helm release {release} in {namespace}"));
             continue;
         }
         let remove = Remove { wait: true, ignore_missing: true, timeout: Some(limit), ..Remove::default() };
-        world.helm.uninstall(&release, &namespace, &remove, &call).await.map_err(Undone::into_fault)?;
+        world.helm.uninstall(&release, &namespace, &remove, &call).await.map_err(CommandError::into_fault)?;
         out::say(&format!("removed helm release {release} in {namespace}"));
     }
     let mut swept = owned(cluster, &owner, dry_run, limit).await?;
     // runners may be in clusters of their own
     for runner in world.runners.values().filter(|runner| !Arc::ptr_eq(runner.cluster(), cluster)) {
         let beside = owned(runner.cluster(), &owner, dry_run, limit).await?;
-        swept = Swept { gone: swept.gone && beside.gone, found: swept.found || beside.found };
+        swept = CleanupResult { gone: swept.gone && beside.gone, found: swept.found || beside.found };
     }
-    Ok(Swept { found: found || swept.found, ..swept })
+    Ok(CleanupResult { found: found || swept.found, ..swept })
 }
 
 /// Removes the objects of an owner in one cluster.
-async fn owned(cluster: &Cluster, owner: &Owner, dry_run: bool, limit: Duration) -> Result<Swept, Fault> {
+async fn owned(cluster: &Cluster, owner: &Owner, dry_run: bool, limit: Duration) -> Result<CleanupResult, Fault> {
     let (objects, unseen) = cluster.owned(owner).await?;
     if !unseen.is_empty() {
         out::say(&format!("not looked for, since this user may not list them: {}", unseen.join(", ")));
@@ -185,24 +200,24 @@ async fn owned(cluster: &Cluster, owner: &Owner, dry_run: bool, limit: Duration)
         for object in &objects {
             out::data(&object.shown());
         }
-        return Ok(Swept { gone: true, found });
+        return Ok(CleanupResult { gone: true, found });
     }
     let held = cluster.remove(&objects, limit, &|object| out::say(&format!("removed {}", object.shown()))).await?;
     for finding in &held {
         out::error(&format!("{} is still there: {}", tame(&finding.object), tame(&finding.message)), None);
     }
-    Ok(Swept { gone: held.is_empty(), found })
+    Ok(CleanupResult { gone: held.is_empty(), found })
 }
 
 /// Takes back what a run did to a cluster.
-async fn take_down(record: &Record, plan: &Plan, desk: &Desk<'_>, dry_run: bool) -> Result<(), Fault> {
+async fn take_down(record: &Record, plan: &Plan, desk: &ProviderContext<'_>, dry_run: bool) -> Result<(), Fault> {
     record.allowed_by(&plan.settings().cluster.contexts)?;
     let shown = format!("the {} cluster {}", record.provider, record.context);
     if dry_run {
         out::data(&format!("{shown}: {}", Record::outlook(Some(record))));
         return Ok(());
     }
-    let words = match lower(desk, &plan.settings().project, record).await.map_err(Undone::into_fault)? {
+    let words = match lower(desk, &plan.settings().project, record).await.map_err(CommandError::into_fault)? {
         Lowered::Deleted | Lowered::ByCommand => "removed",
         Lowered::Stopped => "stopped",
         Lowered::Gone => "gone already:",
@@ -213,7 +228,7 @@ async fn take_down(record: &Record, plan: &Plan, desk: &Desk<'_>, dry_run: bool)
 
 /// Removes the records of this pipeline's runs that are older than this; whether there were any.
 fn forget(runs: &Runs, age: Duration, dry_run: bool) -> Result<bool, Fault> {
-    let old = |run: &crate::journal::RunFolder| {
+    let old = |run: &crate::core::journal::RunFolder| {
         let written = std::fs::metadata(run.path()).and_then(|folder| folder.modified()).ok();
         written.and_then(|written| SystemTime::now().duration_since(written).ok()).is_some_and(|since| since >= age)
     };
@@ -231,9 +246,9 @@ fn forget(runs: &Runs, age: Duration, dry_run: bool) -> Result<bool, Fault> {
 }
 
 /// Says the words of tools on stderr.
-pub(super) struct Voice;
+pub(super) struct StderrSink;
 
-impl LineSink for Voice {
+impl LineSink for StderrSink {
     fn line(&self, line: &[u8]) {
         out::say(&tame(&String::from_utf8_lossy(line)));
     }

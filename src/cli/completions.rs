@@ -4,8 +4,8 @@ use clap::CommandFactory;
 
 use super::args::{Args, Completions};
 use super::out;
-use crate::exit_code::Exit;
-use crate::outcome::Fault;
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::Fault;
 
 /// Prints the completions.
 #[expect(clippy::unnecessary_wraps, reason = "every command has this signature")]

@@ -11,15 +11,16 @@ use tokio_util::sync::CancellationToken;
 use super::args::{Args, Doctor};
 use super::run::environment;
 use super::{REGISTRY, find, out};
-use crate::drivers::call::Call;
-use crate::drivers::cluster::Cluster;
-use crate::drivers::process::{LineSink, Stop};
-use crate::drivers::{Settings, World, survey};
-use crate::exit_code::Exit;
-use crate::outcome::Fault;
-use crate::plan::{Loaded, load};
-use crate::report::tame;
-use crate::units::ByteSize;
+use crate::cli::survey;
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::Fault;
+use crate::core::model::units::ByteSize;
+use crate::core::plan::{Loaded, load};
+use crate::core::report::tame;
+use crate::kubernetes::client::Cluster;
+use crate::process::command_context::CommandContext;
+use crate::process::{LineSink, Stop};
+use crate::services::{Services, Settings};
 use needs::{Needs, Tool};
 
 /// Below this much free space a run may not be able to keep its record.
@@ -110,7 +111,7 @@ pub(super) fn run(args: &Args, wanted: &Doctor) -> Result<Exit, Fault> {
             _ = interrupts.recv() => Ok::<bool, Fault>(true),
             () = async {
                 tools(&mut sheet, &needs, &folder).await;
-                cluster(&mut sheet, &needs, &World::new(settings).cluster, plan.is_some()).await;
+                cluster(&mut sheet, &needs, &Services::new(settings).cluster, plan.is_some()).await;
             } => Ok(false),
         }
     })?;
@@ -136,8 +137,8 @@ fn pipeline_line(sheet: &mut Sheet, loaded: Option<&Loaded>) {
             Some("`pipeline init` writes a small one"),
         ),
         Some(Loaded { plan: Some(plan), .. }) => {
-            let nodes = crate::units::counted(plan.nodes().len(), "node");
-            let stages = crate::units::counted(plan.stages().len(), "stage");
+            let nodes = crate::core::model::units::counted(plan.nodes().len(), "node");
+            let stages = crate::core::model::units::counted(plan.stages().len(), "stage");
             sheet.line(Mark::Good, "pipeline.yaml", &format!("{}: {nodes} in {stages}", plan.pipeline()), None);
         }
         Some(Loaded { diagnostics, .. }) => {
@@ -154,7 +155,7 @@ fn pipeline_line(sheet: &mut Sheet, loaded: Option<&Loaded>) {
 async fn tools(sheet: &mut Sheet, needs: &Needs, folder: &std::path::Path) {
     let env = environment();
     let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(1) };
-    let call = Call { env: &env, dir: folder.to_owned(), scratch: std::env::temp_dir(), log: &Silent, stop };
+    let call = CommandContext { env: &env, dir: folder.to_owned(), scratch: std::env::temp_dir(), log: &Silent, stop };
     let ask = async |words: &[&str]| survey::version(&call, words[0], &words[1..]).await;
     let docker = ask(&["docker", "version", "--format", "Docker {{.Server.Version}}"]).await;
     let engine = match &docker {

@@ -2,10 +2,10 @@
 
 use super::args::Explain;
 use super::{REGISTRY, out};
-use crate::diagnostic::{CODES, did_you_mean};
-use crate::exit_code::Exit;
-use crate::outcome::Fault;
-use crate::report::reference;
+use crate::core::model::diagnostic::{CODES, did_you_mean};
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::Fault;
+use crate::core::report::reference;
 
 /// Explains.
 pub(super) fn run(explain: &Explain) -> Result<Exit, Fault> {
@@ -18,7 +18,7 @@ pub(super) fn run(explain: &Explain) -> Result<Exit, Fault> {
         return Ok(Exit::Passed);
     }
     if what == "expressions" {
-        out::data(&crate::expr::page());
+        out::data(&crate::core::expr::page());
         return Ok(Exit::Passed);
     }
     if let Some(page) = reference::language(what) {

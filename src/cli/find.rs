@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::args::{Args, Overrides};
 use super::{REGISTRY, out};
-use crate::exit_code::Exit;
-use crate::outcome::Fault;
-use crate::plan::{Loaded, Options, load};
-use crate::report::diagnostics;
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::Fault;
+use crate::core::plan::{Loaded, Options, load};
+use crate::core::report::diagnostics;
 
 const NAMES: [&str; 2] = ["pipeline.yaml", "pipeline.yml"];
 

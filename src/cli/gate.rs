@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::{Args, GateFormat, GateOf};
+use super::ephemeral_run;
+use super::ephemeral_run::EphemeralRun;
 use super::run::{environment, interrupts, resolve};
-use super::unkept::{self, Unkept};
 use super::{REGISTRY, find, out};
-use crate::drivers::World;
-use crate::engine::{self, Mode, Selection};
-use crate::exit_code::Exit;
-use crate::mask::Masker;
-use crate::outcome::Fault;
-use crate::plan::{GateFile, Loaded, Options, load};
-use crate::report::story::Story;
-use crate::report::{diagnostics, json, junit, text};
+use crate::core::engine;
+use crate::core::engine::{Mode, Selection};
+use crate::core::mask::Masker;
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::Fault;
+use crate::core::plan::{GateFile, Loaded, Options, load};
+use crate::core::report::run_state::RunState;
+use crate::core::report::{diagnostics, json, junit, text};
+use crate::services::Services;
 
 /// Between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
@@ -31,7 +33,7 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
     }
     let Some(plan) = plan else { return Ok(Exit::Invalid) };
     let plan = Arc::new(plan);
-    let world = Arc::new(World::new(plan.settings().clone()));
+    let world = Arc::new(Services::new(plan.settings().clone()));
     let runtime = super::runtime()?;
     let result = runtime.block_on(async {
         let env = environment();
@@ -50,9 +52,9 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
             env,
             origin: engine::Origin::default(),
         };
-        let of = Unkept { plan: Arc::clone(&plan), world, secrets, masker, interrupts };
-        let mut story = Story::default();
-        let result = unkept::run(options, of, |record| story.apply(&record)).await;
+        let of = EphemeralRun { plan: Arc::clone(&plan), world, secrets, masker, interrupts };
+        let mut story = RunState::default();
+        let result = ephemeral_run::run(options, of, |record| story.apply(&record)).await;
         result.map(|result| (result, story))
     });
     runtime.shutdown_timeout(Duration::from_millis(200));

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::args::{Args, Init};
 use super::{find, out};
-use crate::exit_code::Exit;
-use crate::outcome::Fault;
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::Fault;
 
 const FILES: [(&str, &str); 3] = [
     ("pipeline.yaml", include_str!("init/pipeline.yaml")),

@@ -4,10 +4,10 @@ use std::io;
 
 use super::args::{Args, Logs};
 use super::{out, record};
-use crate::diagnostic::did_you_mean;
-use crate::exit_code::Exit;
-use crate::journal::open_log;
-use crate::outcome::Fault;
+use crate::core::journal::open_log;
+use crate::core::model::diagnostic::did_you_mean;
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::Fault;
 
 /// Prints the log of a step, or lists the steps that have one.
 pub(super) fn run(args: &Args, wanted: &Logs) -> Result<Exit, Fault> {

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use anstream::AutoStream;
 
 use super::args::Color;
-use crate::exit_code::Exit;
-use crate::report::diagnostics::Style;
+use crate::core::model::exit_code::Exit;
+use crate::core::report::diagnostics::Style;
 
 /// Why data did not reach stdout, the first time that it did not.
 static LOST: OnceLock<io::Error> = OnceLock::new();
@@ -58,7 +58,7 @@ pub(super) fn copy(from: impl Read) -> io::Result<()> {
             (false, false) => stdout.write_all(&line),
             (false, true) => {
                 let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line));
-                writeln!(stdout, "{}", crate::report::tame(&text))
+                writeln!(stdout, "{}", crate::core::report::tame(&text))
             }
         };
         let goes_on = written.is_ok() && !line.is_empty();
@@ -78,7 +78,7 @@ pub(super) fn say(text: &str) {
 /// Prints a line on a terminal in the place of the line before.
 pub(super) fn say_again(text: &str) {
     let mut stderr = std::io::stderr();
-    let _ = write!(stderr, "\r\u{1b}[2K{}", crate::report::tame(text)).and_then(|()| stderr.flush());
+    let _ = write!(stderr, "\r\u{1b}[2K{}", crate::core::report::tame(text)).and_then(|()| stderr.flush());
 }
 
 /// Says on stderr what went wrong and what to do.

@@ -2,11 +2,12 @@
 
 use super::args::{Args, Plan, PlanFormat};
 use super::{find, out, record};
-use crate::exit_code::Exit;
-use crate::outcome::Fault;
-use crate::plan::Plan as Planned;
-use crate::report::diff::{self, Definition};
-use crate::report::plan as views;
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::Fault;
+use crate::core::plan::Plan as Planned;
+use crate::core::report::diff;
+use crate::core::report::diff::Definition;
+use crate::core::report::plan as views;
 
 /// Shows the plan.
 pub(super) fn run(args: &Args, wanted: &Plan) -> Result<Exit, Fault> {

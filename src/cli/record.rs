@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use super::args::Args;
 use super::{find, out};
-use crate::diagnostic::Diagnostics;
-use crate::document::{Node, bytes_of, parse, text_of};
-use crate::drivers::plain;
-use crate::event::Event;
-use crate::journal::{End, JournalError, Reader, RunFolder, Store, StoreError};
-use crate::outcome::Fault;
-use crate::report::html;
-use crate::report::story::Story;
-use crate::source::SourceMap;
+use crate::core::files::open;
+use crate::core::journal::{End, JournalError, Reader, RunFolder, Store, StoreError};
+use crate::core::model::diagnostic::Diagnostics;
+use crate::core::model::event::Event;
+use crate::core::model::outcome::Fault;
+use crate::core::model::source::SourceMap;
+use crate::core::report::html;
+use crate::core::report::run_state::RunState;
+use crate::core::yaml::{Node, bytes_of, parse, text_of};
 
 /// The runs of the project at hand. Several pipeline files in one folder share it: the newest run is the newest of the
 /// pipeline that the command line names.
@@ -102,9 +102,9 @@ pub(super) fn unfound(error: &StoreError) -> Fault {
 }
 
 /// Replays a run's journal. A damaged end is reported; what comes before it is true.
-pub(super) fn story(run: &RunFolder) -> Result<Story, Fault> {
+pub(super) fn story(run: &RunFolder) -> Result<RunState, Fault> {
     let mut reader = Reader::open(&run.journal()).map_err(|error| unreadable(&error))?;
-    let mut story = Story::default();
+    let mut story = RunState::default();
     for record in reader.by_ref() {
         story.apply(&record);
     }
@@ -115,27 +115,27 @@ pub(super) fn story(run: &RunFolder) -> Result<Story, Fault> {
 }
 
 /// The logs and the evidence of a run, for links: paths relative to its folder.
-pub(super) struct Beside<'a>(pub &'a RunFolder);
+pub(super) struct RunArtifacts<'a>(pub &'a RunFolder);
 
 /// Bytes of a file that a report shows; a larger one is only linked to.
 const SHOWN: u64 = 1 << 20;
 /// Evidence of one node that is linked to.
 const LINKS: usize = 60;
 
-impl Beside<'_> {
+impl RunArtifacts<'_> {
     fn below(&self, path: &Path) -> Option<String> {
         Some(path.strip_prefix(self.0.path()).ok()?.to_string_lossy().into_owned())
     }
 }
 
-impl html::Beside for Beside<'_> {
+impl html::RunArtifacts for RunArtifacts<'_> {
     fn log(&self, node: &str) -> Option<String> {
         self.below(&self.0.log(node))
     }
 
     fn evidence_text(&self, node: &str, name: &str) -> Option<(String, String)> {
         let file = self.0.evidence_file(node, name);
-        let bytes = plain::read(&file, SHOWN).ok()?;
+        let bytes = open::read(&file, SHOWN).ok()?;
         Some((self.below(&file)?, String::from_utf8_lossy(&bytes).into_owned()))
     }
 

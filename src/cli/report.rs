@@ -2,9 +2,9 @@
 
 use super::args::{Args, Report, ReportFormat};
 use super::{out, record};
-use crate::exit_code::Exit;
-use crate::outcome::Fault;
-use crate::report::{html, json, junit, text};
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::Fault;
+use crate::core::report::{html, json, junit, text};
 
 /// Prints a report.
 pub(super) fn run(args: &Args, wanted: &Report) -> Result<Exit, Fault> {
@@ -14,7 +14,7 @@ pub(super) fn run(args: &Args, wanted: &Report) -> Result<Exit, Fault> {
         ReportFormat::Text => out::styled(&text::summary(&story)),
         ReportFormat::Html => {
             let mut file = Vec::new();
-            html::write(&story, &record::Beside(&run), &mut file)
+            html::write(&story, &record::RunArtifacts(&run), &mut file)
                 .map_err(|error| Fault::unknown(format!("the report cannot be made: {error}")))?;
             out::data(&String::from_utf8_lossy(&file));
         }

@@ -1,12 +1,12 @@
 //! `pipeline run`: loads, asks the guard, takes the lock, gathers the secrets, looks after runs that died, runs, reports.
 
 mod echo;
-mod keep;
+mod lease;
 mod listen;
 pub(super) mod perform;
 mod resume;
 mod signals;
-mod tenure;
+mod storage;
 mod tools;
 mod verify;
 
@@ -17,16 +17,19 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::args::{Args, Run};
-use super::{aftermath, clean, find, out, record};
-use crate::drivers::lock::{self, Lock};
-use crate::drivers::{World, vault};
-use crate::engine::{self, Mode, Past, Selection, Wanted};
-use crate::exit_code::Exit;
-use crate::mask::{MIN_LENGTH, Masker, SecretText};
-use crate::outcome::{Fault, FaultKind};
-use crate::plan::{Loaded, Plan};
-use crate::spec::{SecretSource, StageNames};
-use perform::{Ready, Wish};
+use super::{clean, find, out, record, recovery};
+use crate::cli::lock;
+use crate::cli::lock::Lock;
+use crate::core::engine;
+use crate::core::engine::{Mode, PreviousRun, Selection, Wanted};
+use crate::core::mask::{MIN_LENGTH, Masker, SecretText};
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::{Fault, FaultKind};
+use crate::core::plan::{Loaded, Plan};
+use crate::core::spec::{SecretSource, StageNames};
+use crate::secrets::secret_store;
+use crate::services::Services;
+use perform::{RunContext, RunOptions};
 pub(super) use resume::of as resume_of;
 pub(super) use signals::interrupts;
 
@@ -42,7 +45,7 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
     let Some(plan) = plan else { return Ok(Exit::Invalid) };
     let plan = Arc::new(plan);
     let selection = selection(&plan, run)?;
-    let world = Arc::new(World::new(plan.settings().clone()));
+    let world = Arc::new(Services::new(plan.settings().clone()));
     if engine::touches_cluster(&plan, &selection) {
         world.cluster.guard()?;
         if let (Some(program), false) = (world.cluster.credential_program()?, run.dry_run) {
@@ -62,7 +65,7 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
     let runtime = super::runtime()?;
     let result = runtime.block_on(async {
         if run.dry_run {
-            out::data(&crate::report::plan::tree(&plan));
+            out::data(&crate::core::report::plan::tree(&plan));
             if let Some((_, past)) = past {
                 match ready(plan, world, &secrets).await? {
                     Ok(ready) => resume::preview(&ready, &selection, &past, run)?,
@@ -83,10 +86,10 @@ async fn go(
     args: &Args,
     run: &Run,
     plan: Arc<Plan>,
-    world: Arc<World>,
+    world: Arc<Services>,
     selection: Selection,
     secrets: &IndexMap<String, SecretSource>,
-    past: Option<(crate::journal::RunFolder, Past)>,
+    past: Option<(crate::core::journal::RunFolder, PreviousRun)>,
 ) -> Result<Exit, Fault> {
     let project = plan.settings().project.clone();
     let patience = run.wait.unwrap_or(Duration::ZERO);
@@ -109,10 +112,11 @@ async fn go(
     };
     warn_of_short(&ready);
     let jobs = run.jobs.unwrap_or_else(default_jobs).max(1);
-    let wish = Wish { cached: !run.fresh, jobs, mode: mode(run), output: run.output, patience, called: args.called() };
+    let wish =
+        RunOptions { cached: !run.fresh, jobs, mode: mode(run), output: run.output, patience, called: args.called() };
     let store = record::runs(args)?.store;
     let resumed = past.as_ref().map(|(folder, _)| folder.id());
-    if let Some(exit) = aftermath::settle(&store, &ready, &wish, resumed, &mut lock).await? {
+    if let Some(exit) = recovery::settle(&store, &ready, &wish, resumed, &mut lock).await? {
         return Ok(exit);
     }
     if run.fresh && !clean::sweep(&ready.world, &ready.plan, &store, false, clean::LIMIT).await?.gone {
@@ -129,9 +133,9 @@ async fn go(
 /// What every run of this process works with; an exit code where not even the key of its fingerprints can be written.
 pub(super) async fn ready(
     plan: Arc<Plan>,
-    world: Arc<World>,
+    world: Arc<Services>,
     secrets: &IndexMap<String, SecretSource>,
-) -> Result<Result<Ready, Exit>, Fault> {
+) -> Result<Result<RunContext, Exit>, Fault> {
     let env = environment();
     let secrets = resolve(secrets, &plan, &env).await?;
     let masker = Masker::new(secrets.values());
@@ -144,17 +148,17 @@ pub(super) async fn ready(
         }
         Err(fault) => return Err(fault),
     };
-    Ok(Ok(Ready { plan, world, env, secrets, masker, key }))
+    Ok(Ok(RunContext { plan, world, env, secrets, masker, key }))
 }
 
 /// What fingerprints are keyed with: made once a project, kept beside its secrets.
 fn key(plan: &Plan) -> Result<[u8; 32], Fault> {
-    let text = vault::keep(&plan.settings().project, ".fingerprints", || vault::generate(32))?;
+    let text = secret_store::keep(&plan.settings().project, ".fingerprints", || secret_store::generate(32))?;
     Ok(*blake3::hash(text.expose().as_bytes()).as_bytes())
 }
 
 /// Names the secrets that are too short to be masked.
-fn warn_of_short(ready: &Ready) {
+fn warn_of_short(ready: &RunContext) {
     let names = ready.masker.too_short().iter().filter_map(|at| ready.secrets.keys().nth(*at));
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     if !names.is_empty() {
@@ -211,7 +215,7 @@ pub(super) async fn resolve(
     plan: &Plan,
     env: &BTreeMap<String, String>,
 ) -> Result<Arc<BTreeMap<String, SecretText>>, Fault> {
-    match engine::secrets::resolve(sources, &plan.settings().project, env).await {
+    match crate::secrets::resolve::resolve(sources, &plan.settings().project, env).await {
         Ok(values) => Ok(Arc::new(values)),
         Err(mut faults) => {
             let last = faults.pop().unwrap_or_else(|| Fault::environment("a secret has no value"));

@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use super::args::{Args, Runs, RunsCommand};
 use super::{out, record};
-use crate::event::State;
-use crate::exit_code::Exit;
-use crate::outcome::Fault;
-use crate::report::{diff, past, story::Story, text};
-use crate::units::TimeSpan;
+use crate::core::model::event::State;
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::Fault;
+use crate::core::model::units::TimeSpan;
+use crate::core::report::run_state::RunState;
+use crate::core::report::{diff, previous_runs, text};
 
 /// Lists, shows or removes runs.
 pub(super) fn run(args: &Args, wanted: &Runs) -> Result<Exit, Fault> {
@@ -36,10 +37,10 @@ pub(super) fn run(args: &Args, wanted: &Runs) -> Result<Exit, Fault> {
         RunsCommand::Show { run } => {
             let run = all.find(run.as_deref())?;
             let story = record::story(&run)?;
-            let aftermath = if run.is_running() { String::new() } else { past::aftermath(&story) };
+            let aftermath = if run.is_running() { String::new() } else { previous_runs::aftermath(&story) };
             let earlier = story.continues.iter().flat_map(|continues| {
                 let outlines: Vec<_> = story.nodes.iter().map(|node| node.outline.clone()).collect();
-                past::continuing(continues, &outlines)
+                previous_runs::continuing(continues, &outlines)
             });
             let earlier: String = earlier.map(|line| line + "\n").collect();
             out::styled(&format!("{earlier}{}\n{}{aftermath}", text::summary(&story), text::every_node(&story)));
@@ -69,7 +70,7 @@ pub(super) fn run(args: &Args, wanted: &Runs) -> Result<Exit, Fault> {
 }
 
 /// `passed  41s  greeter  17/17 hold`.
-fn line(story: &Story, running: bool) -> String {
+fn line(story: &RunState, running: bool) -> String {
     let (state, time) = match &story.end {
         Some(end) => (text::state_word(end.state), TimeSpan(end.elapsed).to_string()),
         None if running => (text::state_word(State::Running), String::new()),

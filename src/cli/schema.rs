@@ -2,9 +2,9 @@
 
 use super::args::{Schema, SchemaOf};
 use super::{REGISTRY, out};
-use crate::exit_code::Exit;
-use crate::outcome::Fault;
-use crate::spec::schema;
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::Fault;
+use crate::core::spec::schema;
 
 /// Prints the schema.
 #[expect(clippy::unnecessary_wraps, reason = "every command has this signature")]

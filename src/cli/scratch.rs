@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use tempfile::{Builder, TempDir};
 
-use crate::outcome::Fault;
+use crate::core::model::outcome::Fault;
 
 /// A new folder that only this user may read; `of` names what it was made for.
 ///

@@ -8,14 +8,15 @@ use serde_json::{Map, Value, json};
 
 use super::args::Traffic;
 use super::out;
-use crate::drivers::http::{Request, Trust};
-use crate::drivers::traffic::{
-    self, Broken, Cause, Judge, Load, PATIENCE, Pace, Protocol, Report, Running, Target, Told, Until,
+use crate::core::model::exit_code::Exit;
+use crate::core::model::expect::Expect;
+use crate::core::model::outcome::Fault;
+use crate::core::model::units::{Count, Rate, TimeSpan};
+use crate::http::load;
+use crate::http::load::{
+    Broken, Cause, Load, PATIENCE, Pace, Protocol, Report, ResponseCheck, ResponseView, Running, Target, Until,
 };
-use crate::exit_code::Exit;
-use crate::expect::Expect;
-use crate::outcome::Fault;
-use crate::units::{Count, Rate, TimeSpan};
+use crate::http::{Request, Trust};
 
 /// Failures that are shown.
 const SHOWN: usize = 5;
@@ -23,7 +24,7 @@ const SHOWN: usize = 5;
 /// Makes the load and prints what was measured. Fails where a request failed.
 pub(super) fn run(wanted: &Traffic) -> Result<Exit, Fault> {
     let runtime = super::runtime()?;
-    let running = traffic::start(load(wanted)?)?;
+    let running = load::start(load(wanted)?)?;
     let (report, interrupted) = runtime.block_on(follow(running))?;
     let report = match report {
         Ok(report) => report,
@@ -61,7 +62,7 @@ fn load(wanted: &Traffic) -> Result<Load, Fault> {
     let pace = match wanted.rate {
         None => Pace::Closed,
         Some(rate) => {
-            if let Some(problem) = traffic::problem(rate) {
+            if let Some(problem) = load::problem(rate) {
                 return Err(Fault::invalid(problem));
             }
             Pace::Open { rate: rate.0, poisson: wanted.poisson.then(|| u64::from(std::process::id())) }
@@ -88,12 +89,12 @@ struct Expected {
     contains: Option<String>,
 }
 
-impl Judge for Expected {
+impl ResponseCheck for Expected {
     fn reads_body(&self) -> bool {
         self.contains.is_some()
     }
 
-    fn judge(&self, told: &Told<'_>) -> Result<(), (Cause, String)> {
+    fn judge(&self, told: &ResponseView<'_>) -> Result<(), (Cause, String)> {
         if !self.status.holds(&Count(told.status.into())) {
             return Err((Cause::WrongStatus, told.status.to_string()));
         }
@@ -169,7 +170,7 @@ fn as_json(report: &Report) -> Value {
     let causes: Map<String, Value> =
         Cause::ALL.into_iter().map(|cause| (cause.key().to_owned(), counts.of(cause).into())).collect();
     let quantiles =
-        |of: &traffic::Quantiles| Value::from_iter(of.named().map(|(name, time)| (name.to_owned(), micros(time))));
+        |of: &load::Quantiles| Value::from_iter(of.named().map(|(name, time)| (name.to_owned(), micros(time))));
     json!({
         "requests": counts.requests,
         "ok": counts.ok(),

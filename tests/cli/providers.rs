@@ -44,9 +44,9 @@ esac
 
 const ID: &str = "5f3c0d3bb5a1f0b6a9c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7b8c9d0e1f2a3\n";
 
-struct World(Project);
+struct Services(Project);
 
-impl World {
+impl Services {
     fn new(stage: &str, programs: &[(&str, &str)]) -> Self {
         let head = "cluster: { contexts: [kind-todo, minikube, k3d-todo] }\n";
         let project = Project::headed(head, &[("a.yaml", stage)]);
@@ -54,7 +54,7 @@ impl World {
             project.program(&format!("bin/{name}"), text);
         }
         project.write("id", ID);
-        World(project)
+        Services(project)
     }
 
     fn run(&self, args: &[&str]) -> Said {
@@ -76,7 +76,7 @@ const DOWN: &str = "stage: a\nsteps:\n  down: { cluster: { down: {} } }\n";
 
 #[test]
 fn a_failed_listing_is_not_an_absent_cluster() {
-    let world = World::new(&up("kind"), &[("kind", KIND), ("docker", DOCKER)]);
+    let world = Services::new(&up("kind"), &[("kind", KIND), ("docker", DOCKER)]);
     world.0.write("clusters", "todo\n");
     world.0.write("fails", "kind get clusters\n");
     let ran = world.run(&["run"]);
@@ -92,7 +92,8 @@ fn a_failed_listing_is_not_an_absent_cluster() {
 
 #[test]
 fn a_listing_that_contradicts_the_container_engine_decides_nothing() {
-    let world = World::new(&up("kind"), &[("kind", &KIND.replace("cat clusters", "echo other")), ("docker", DOCKER)]);
+    let world =
+        Services::new(&up("kind"), &[("kind", &KIND.replace("cat clusters", "echo other")), ("docker", DOCKER)]);
     world.0.write("clusters", "todo\n");
     let ran = world.run(&["run"]);
     assert_eq!(ran.code, 3, "{}", ran.err);
@@ -105,7 +106,7 @@ fn neither_down_nor_clean_delete_a_cluster_that_is_not_the_recorded_one() {
     let record = r#"{"provider":"kind","name":"todo","context":"kind-todo","act":"created",
         "identity":{"uid":"11111111-2222-3333-4444-555555555555","own":"aaaaaaaaaaaabbbbbbbbbbbbccccccccccccddddddddddddeeeeeeeeeeeeffff"}}"#;
     for args in [&["run"][..], &["clean"]] {
-        let world = World::new(DOWN, &[("kind", KIND), ("docker", DOCKER)]);
+        let world = Services::new(DOWN, &[("kind", KIND), ("docker", DOCKER)]);
         world.0.write("clusters", "todo\n");
         world.0.write(".pipeline/clusters/kind-todo.json", record);
         let ran = world.run(args);
@@ -119,7 +120,7 @@ fn neither_down_nor_clean_delete_a_cluster_that_is_not_the_recorded_one() {
 fn an_old_record_without_an_identity_deletes_nothing() {
     let record = r#"{"provider":"kind","name":"todo","context":"kind-todo"}"#;
     for args in [&["run"][..], &["clean"]] {
-        let world = World::new(DOWN, &[("kind", KIND), ("docker", DOCKER)]);
+        let world = Services::new(DOWN, &[("kind", KIND), ("docker", DOCKER)]);
         world.0.write("clusters", "todo\n");
         world.0.write(".pipeline/cluster.json", record);
         let ran = world.run(args);
@@ -132,7 +133,7 @@ fn an_old_record_without_an_identity_deletes_nothing() {
 
 #[test]
 fn the_providers_reason_is_in_the_message_and_auto_tries_the_next_one() {
-    let world = World::new(&up("minikube"), &[("minikube", MINIKUBE), ("docker", DOCKER)]);
+    let world = Services::new(&up("minikube"), &[("minikube", MINIKUBE), ("docker", DOCKER)]);
     let ran = world.run(&["run"]);
     assert_eq!(ran.code, 1, "{}", ran.err);
     let reason = "`minikube start --profile=minikube`: exit code 29, expected 0: Exiting due to RSRC_INSUFFICIENT_CORES: Docker has less than 2 CPUs";
@@ -143,7 +144,7 @@ fn the_providers_reason_is_in_the_message_and_auto_tries_the_next_one() {
         "echo todo >> clusters",
         "echo 'ERROR: failed to create cluster: no space left on device' >&2; exit 1",
     );
-    let world = World::new(&up("auto"), &[("minikube", MINIKUBE), ("docker", DOCKER), ("kind", &fails)]);
+    let world = Services::new(&up("auto"), &[("minikube", MINIKUBE), ("docker", DOCKER), ("kind", &fails)]);
     let ran = world.run(&["run"]);
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert!(ran.err.contains("minikube gives no cluster, trying the next way: `minikube start"), "{}", ran.err);
@@ -157,7 +158,7 @@ fn the_providers_reason_is_in_the_message_and_auto_tries_the_next_one() {
 #[test]
 fn a_number_of_processors_that_the_machine_does_not_have_is_refused_before_anything_starts() {
     let stage = "stage: a\nsteps:\n  up: { cluster: { up: { provider: minikube, cpus: { want: 8, min: 4 } } } }\n";
-    let world = World::new(stage, &[("minikube", MINIKUBE), ("docker", DOCKER)]);
+    let world = Services::new(stage, &[("minikube", MINIKUBE), ("docker", DOCKER)]);
     let ran = world.run(&["run"]);
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert!(ran.err.contains("cpus: this machine has 2, expected at least 4"), "{}", ran.err);
@@ -167,7 +168,7 @@ fn a_number_of_processors_that_the_machine_does_not_have_is_refused_before_anyth
 #[test]
 fn addons_without_a_cluster_are_an_error() {
     let world =
-        World::new("stage: a\nsteps:\n  addons: { cluster: { addons: [ingress] } }\n", &[("minikube", MINIKUBE)]);
+        Services::new("stage: a\nsteps:\n  addons: { cluster: { addons: [ingress] } }\n", &[("minikube", MINIKUBE)]);
     let ran = world.run(&["run"]);
     assert_eq!(ran.code, 3, "{}", ran.err);
     assert!(ran.err.contains("addons ingress need a cluster, and there is no current context"), "{}", ran.err);
@@ -210,10 +211,10 @@ fn api(uid: &'static str) -> Api {
 }
 
 /// A project whose cluster comes from a script: `./up` copies `made` to kubeconfig, `./down` removes it.
-fn by_command() -> World {
+fn by_command() -> Services {
     let up = "{ provider: command, command: { up: ./up, down: ./down } }";
     let stage = format!("stage: a\nsteps:\n  up: {{ cluster: {{ up: {up} }}, timeout: 30s }}\n");
-    let world = World(Project::headed("cluster: { contexts: [fake] }\n", &[("a.yaml", stage.as_str())]));
+    let world = Services(Project::headed("cluster: { contexts: [fake] }\n", &[("a.yaml", stage.as_str())]));
     world.0.program("up", "#!/bin/sh\necho up >> calls\n[ ! -f made ] || cp made kubeconfig\n");
     world.0.program("down", "#!/bin/sh\necho down >> calls\nrm kubeconfig\n");
     world.0.program("bin/none", "#!/bin/sh\n");

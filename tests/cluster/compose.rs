@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use pipeline::outcome::{Failure, Outcome};
+use pipeline::core::model::outcome::{Failure, Outcome};
 use serde_json::json;
 
 use super::busybox::{IMAGE, loaded};

@@ -73,12 +73,12 @@ fn kubectl(args: &[&str]) -> (String, bool) {
 }
 
 /// A project in a folder of its own.
-struct Trial<'g> {
+struct TestContext<'g> {
     folder: tempfile::TempDir,
     ground: &'g Ground,
 }
 
-impl<'g> Trial<'g> {
+impl<'g> TestContext<'g> {
     fn new(ground: &'g Ground) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let head = format!(
@@ -101,7 +101,7 @@ impl<'g> Trial<'g> {
             fs::create_dir_all(path.parent().expect("below")).expect("made");
             fs::write(path, text).expect("written");
         }
-        Trial { folder, ground }
+        TestContext { folder, ground }
     }
 
     fn path(&self) -> &Path {
@@ -251,7 +251,7 @@ impl<'g> Trial<'g> {
 
 /// One kill and all that must be true after it.
 fn kill_and_go_on(ground: &Ground, moment: Duration, expected: &Value) -> &'static str {
-    let trial = Trial::new(ground);
+    let trial = TestContext::new(ground);
     let after = format!("after a kill at {} ms", moment.as_millis());
     let was_killed = trial.killed(moment);
     let passed = trial.passed();
@@ -301,7 +301,7 @@ fn wherever_the_runner_is_killed_the_next_one_ends_as_if_it_had_not_been() {
     println!("faults: {kills} kills, seed {seed}, {jobs} side by side");
 
     let grounds: Vec<Ground> = (0..jobs).map(Ground::new).collect();
-    let undisturbed = Trial::new(&grounds[0]);
+    let undisturbed = TestContext::new(&grounds[0]);
     let begun = Instant::now();
     undisturbed.passes(&["run"], "undisturbed");
     let whole = begun.elapsed();

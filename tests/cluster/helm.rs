@@ -1,6 +1,6 @@
 //! The `helm` step and assertion on a real cluster.
 
-use pipeline::outcome::Outcome;
+use pipeline::core::model::outcome::Outcome;
 use serde_json::json;
 
 use super::world::Project;

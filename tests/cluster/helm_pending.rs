@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pipeline::outcome::{Failure, Outcome};
+use pipeline::core::model::outcome::{Failure, Outcome};
 use serde_json::{Value, json};
 
 use super::world::Project;
@@ -154,7 +154,8 @@ async fn an_install_and_an_upgrade_that_were_killed_are_explained_and_repaired_w
 async fn a_rollback_left_pending_is_repaired_by_going_back_once() {
     let mut room = Room::new("forged");
     let scope = [("run".to_owned(), json!({"pipeline": "todo"}))].into();
-    room.project.context.scope = std::sync::Arc::new(pipeline::expr::Scope { roots: scope, ..Default::default() });
+    room.project.context.scope =
+        std::sync::Arc::new(pipeline::core::expr::Scope { roots: scope, ..Default::default() });
     assert_eq!(room.passes(act("install", json!({"values": {"greeting": "one"}}))).await, 1);
     assert_eq!(room.passes(act("upgrade", json!({"values": {"greeting": "two"}}))).await, 2);
     room.forge(2, "pending-rollback");

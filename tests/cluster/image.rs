@@ -1,9 +1,9 @@
 //! The `image` step and assertion on a real Docker.
 
-use pipeline::outcome::Outcome;
+use pipeline::core::model::outcome::Outcome;
 use serde_json::json;
 
-use pipeline::drivers::cluster::ClusterSettings;
+use pipeline::kubernetes::client::ClusterSettings;
 
 use super::world::{Project, assertion};
 
@@ -94,7 +94,7 @@ async fn a_step_without_an_engine_says_what_was_tried() {
     let mut project = Project::new(&[], "default");
     project.context.env = std::sync::Arc::new([("PATH".to_owned(), "/nowhere".to_owned())].into());
     let fault = project.step("image", json!({"pull": {"image": "a"}})).await.expect_err("no engine");
-    assert_eq!(fault.kind, pipeline::outcome::FaultKind::Environment);
+    assert_eq!(fault.kind, pipeline::core::model::outcome::FaultKind::Environment);
     assert!(fault.message.starts_with("no image engine answers: docker: "), "{fault:?}");
     assert!(fault.message.contains("; podman: ") && fault.help.is_some(), "{fault:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pipeline::outcome::{Finding, Outcome};
+use pipeline::core::model::outcome::{Finding, Outcome};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -7,7 +7,7 @@ use super::kube_room::Room;
 const MAPS: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: one, labels: { set: a } }\ndata: { a: '1' }\n---\n\
     apiVersion: v1\nkind: ConfigMap\nmetadata: { name: two, labels: { set: a } }\ndata: { a: '1' }\n";
 
-fn counts(outputs: &pipeline::outcome::Outputs) -> Vec<u64> {
+fn counts(outputs: &pipeline::core::model::outcome::Outputs) -> Vec<u64> {
     let count = |name: &str| outputs[name].as_u64().expect("a number");
     ["added", "changed", "deleted", "unchanged"].map(count).to_vec()
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use pipeline::document::Node;
-use pipeline::kind::{Context, Signals};
-use pipeline::outcome::{Failure, Fault, Outcome, Outputs};
-use pipeline::source::{FileId, Span};
-use pipeline::steps::STEPS;
+use pipeline::core::kind::{Context, Signals};
+use pipeline::core::model::outcome::{Failure, Fault, Outcome, Outputs};
+use pipeline::core::model::source::{FileId, Span};
+use pipeline::core::yaml::Node;
+use pipeline::kinds::STEPS;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{Api, DeleteParams, ListParams};
-use pipeline::document::Node;
-use pipeline::kind::Context;
-use pipeline::outcome::{Fault, FaultKind, Outcome};
-use pipeline::source::{FileId, Span};
-use pipeline::steps::STEPS;
+use pipeline::core::kind::Context;
+use pipeline::core::model::outcome::{Fault, FaultKind, Outcome};
+use pipeline::core::model::source::{FileId, Span};
+use pipeline::core::yaml::Node;
+use pipeline::kinds::STEPS;
 use serde_json::{Value, json};
 
 use super::busybox::IMAGE;

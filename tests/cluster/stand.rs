@@ -6,20 +6,21 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
-use pipeline::diagnostic::Diagnostics;
-use pipeline::document::{Node, parse};
-use pipeline::drivers::process::LineSink;
-use pipeline::drivers::{Settings, World, cluster::ClusterSettings};
-use pipeline::expr::Scope;
-use pipeline::kind::{Assertion, Context, Evidence, Signals, Step};
-use pipeline::source::SourceMap;
+use pipeline::core::expr::Scope;
+use pipeline::core::kind::{Assertion, Context, Evidence, Signals, Step};
+use pipeline::core::model::diagnostic::Diagnostics;
+use pipeline::core::model::source::SourceMap;
+use pipeline::core::yaml::{Node, parse};
+use pipeline::kubernetes::client::ClusterSettings;
+use pipeline::process::LineSink;
+use pipeline::services::{Services, Settings};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::busybox;
 
 /// A namespace of one test, deleted in the end.
-pub struct Stand {
+pub struct NodeStatus {
     pub namespace: String,
     pub cx: Context,
     pub kept: Arc<Kept>,
@@ -41,7 +42,7 @@ impl LineSink for Silent {
     fn line(&self, _: &[u8]) {}
 }
 
-impl Stand {
+impl NodeStatus {
     /// A fresh namespace with these labels.
     #[allow(clippy::needless_pass_by_value, reason = "callers write json!")]
     pub async fn new(name: &str, labels: Value) -> Self {
@@ -53,10 +54,10 @@ impl Stand {
             namespace: Some(namespace.clone()),
             ..ClusterSettings::default()
         };
-        let world = Arc::new(World::new(Settings { project: project(), cluster: settings, ..Settings::default() }));
+        let world = Arc::new(Services::new(Settings { project: project(), cluster: settings, ..Settings::default() }));
         let kept = Arc::new(Kept::default());
         let cx = context_of(world, Arc::clone(&kept));
-        let stand = Stand { namespace, cx, kept };
+        let stand = NodeStatus { namespace, cx, kept };
         let object = json!({
             "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": stand.namespace, "labels": labels}
         });
@@ -102,13 +103,13 @@ impl Stand {
 
 /// An assertion as a user writes it, under its kind.
 pub fn assertion(kind: &str, body: &str) -> Box<dyn Assertion> {
-    let kind = pipeline::assertions::ASSERTIONS.iter().find(|row| row.name == kind).expect("registered");
+    let kind = pipeline::kinds::ASSERTIONS.iter().find(|row| row.name == kind).expect("registered");
     kind.decode(&node(body)).expect("decodes")
 }
 
 /// A step as a user writes it, under its kind.
 pub fn step(kind: &str, body: &str) -> Box<dyn Step> {
-    let kind = pipeline::steps::STEPS.iter().find(|row| row.name == kind).expect("registered");
+    let kind = pipeline::kinds::STEPS.iter().find(|row| row.name == kind).expect("registered");
     kind.decode(&node(body)).expect("decodes")
 }
 
@@ -118,7 +119,7 @@ fn node(body: &str) -> Node {
     parse(&sources, file, &mut Diagnostics::default()).expect("well formed")
 }
 
-fn context_of(world: Arc<World>, kept: Arc<Kept>) -> Context {
+fn context_of(world: Arc<Services>, kept: Arc<Kept>) -> Context {
     let signals = Signals {
         cancel: CancellationToken::new(),
         stop: CancellationToken::new(),
@@ -142,10 +143,10 @@ fn context_of(world: Arc<World>, kept: Arc<Kept>) -> Context {
         output_file: std::env::temp_dir().join("unused"),
         steps: Arc::default(),
         ran: Arc::default(),
-        executor: Arc::new(pipeline::drivers::executor::ThisMachine),
+        executor: Arc::new(pipeline::process::executor::ThisMachine),
         patience: std::time::Duration::ZERO,
         namespace: None,
-        waits: pipeline::kind::Waits::default(),
+        waits: pipeline::core::kind::Waits::default(),
         signals,
         world,
     }

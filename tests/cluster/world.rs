@@ -5,16 +5,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pipeline::assertions::ASSERTIONS;
-use pipeline::document::Node;
-use pipeline::drivers::cluster::ClusterSettings;
-use pipeline::drivers::process::LineSink;
-use pipeline::drivers::{Settings, World};
-use pipeline::kind::{Assertion, Context, Evidence, Registry, Signals};
-use pipeline::mask::SecretText;
-use pipeline::outcome::{Fault, Outcome, Outputs, Verdict};
-use pipeline::source::{FileId, Span};
-use pipeline::steps::STEPS;
+use pipeline::core::kind::{Assertion, Context, Evidence, Registry, Signals};
+use pipeline::core::mask::SecretText;
+use pipeline::core::model::outcome::{Fault, Outcome, Outputs, Verdict};
+use pipeline::core::model::source::{FileId, Span};
+use pipeline::core::yaml::Node;
+use pipeline::kinds::ASSERTIONS;
+use pipeline::kinds::STEPS;
+use pipeline::kubernetes::client::ClusterSettings;
+use pipeline::process::LineSink;
+use pipeline::services::{Services, Settings};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -75,7 +75,7 @@ impl Project {
         std::fs::create_dir(&scratch).expect("writable");
         let log = Arc::new(Log::default());
         let world =
-            World::new(Settings { project: folder.path().to_owned(), cluster: settings, ..Settings::default() });
+            Services::new(Settings { project: folder.path().to_owned(), cluster: settings, ..Settings::default() });
         let context = Context {
             name: "stage.step".into(),
             project: folder.path().into(),
@@ -90,10 +90,10 @@ impl Project {
             scratch: scratch.into(),
             steps: Arc::default(),
             ran: Arc::default(),
-            executor: Arc::new(pipeline::drivers::executor::ThisMachine),
+            executor: Arc::new(pipeline::process::executor::ThisMachine),
             patience: std::time::Duration::ZERO,
             namespace: None,
-            waits: pipeline::kind::Waits::default(),
+            waits: pipeline::core::kind::Waits::default(),
             signals: Signals {
                 cancel: CancellationToken::new(),
                 stop: CancellationToken::new(),
@@ -140,7 +140,7 @@ impl Project {
     pub async fn measures(&self, kind: &str, body: Value) -> Vec<String> {
         let verdict = self.measure(kind, body).await.unwrap_or_else(|fault| panic!("{fault:?}"));
         let mark = |holds| if holds { "holds" } else { "unmet" };
-        let line = |measure: &pipeline::outcome::Measure| {
+        let line = |measure: &pipeline::core::model::outcome::Measure| {
             format!("{} {}: {} / {}", mark(measure.holds), measure.name, measure.actual, measure.expected)
         };
         verdict.measures().iter().map(line).collect()

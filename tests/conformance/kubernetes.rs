@@ -1,7 +1,7 @@
 //! Expressions as they are written about Kubernetes objects, with the results of cel-go in the environment of
 //! Kubernetes 1.35 (`kubernetes.jsonl`, evaluated over `kubernetes.json` as `self`).
 
-use pipeline::expr::{Expr, Scope};
+use pipeline::core::expr::{Expr, Scope};
 use serde_json::{Value, json};
 
 use super::{given, listed, same};

@@ -5,7 +5,7 @@ mod kubernetes;
 
 use std::collections::BTreeMap;
 
-use pipeline::expr::{Expr, Scope};
+use pipeline::core::expr::{Expr, Scope};
 use serde_json::Value;
 
 /// At most 2% of the cases.

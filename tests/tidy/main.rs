@@ -45,8 +45,8 @@ const ROOMS: &[(&str, u8, &[&str])] = &[
 const REPORT: &[&str] = &["diagnostic", "event", "outcome", "source", "units"];
 #[rustfmt::skip]
 const REPORT_PARTS: &[(&str, &[&str])] = &[
-    ("report/plan",      &["plan"]),
-    ("report/reference", &["kind", "spec"]),
+    ("core/report/plan",      &["plan"]),
+    ("core/report/reference", &["kind", "spec"]),
 ];
 
 /// Words that start processes or open sockets, and the rooms that may use them.
@@ -149,10 +149,10 @@ fn only_drivers_touch_the_world() {
     fail_with("only drivers start processes and open sockets (WORLD, WORLDLY):", &outside(WORLDLY, WORLD));
 }
 
-/// Files that look at the wall clock: to date, to read what others dated, or for a random seed (`steps/traffic`).
-const DATED: &str = "assertions/events assertions/logs assertions/reports cli/baseline cli/clean cli/gate cli/run/keep drivers/cluster/credentials drivers/cluster/explain/gather \
-    drivers/cluster/lease drivers/cluster/logs/scan drivers/helm/pending drivers/providers/record drivers/traffic/tally \
-    engine/scope kind/context steps/kube/restart steps/traffic";
+/// Files that look at the wall clock: to date, to read what others dated, or for a random seed (`http/steps/traffic`).
+const DATED: &str = "kubernetes/assertions/events kubernetes/assertions/logs results/assertions/reports cli/baseline cli/clean cli/gate cli/run/storage kubernetes/client/credentials kubernetes/explain/gather \
+    kubernetes/ownership/lease kubernetes/logs/scan kubernetes/helm/pending kubernetes/providers/record http/load/tally \
+    core/engine/scope core/kind/context kubernetes/steps/kube/restart http/steps/traffic";
 
 #[test]
 fn times_are_measured_by_a_clock_that_does_not_jump() {
@@ -162,7 +162,7 @@ fn times_are_measured_by_a_clock_that_does_not_jump() {
 }
 
 /// The one file that may go behind the compiler's back.
-const UNSAFE: &str = "src/drivers/process/start_linux.rs";
+const UNSAFE: &str = "src/process/start_linux.rs";
 
 #[test]
 fn one_room_alone_is_unsafe() {
@@ -237,7 +237,7 @@ fn registries_are_sorted_and_whole() {
 
 /// The names in the table of codes, in its order.
 fn codes() -> Vec<String> {
-    let text = fs::read_to_string(package().join("src/diagnostic/codes.rs")).expect("the table exists");
+    let text = fs::read_to_string(package().join("src/core/model/diagnostic/codes.rs")).expect("the table exists");
     let rows = text.split_once("\ncodes! {\n").expect("the table is there").1;
     let rows = rows.lines().take_while(|line| !line.starts_with('}'));
     rows.filter_map(|line| {

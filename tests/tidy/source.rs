@@ -13,7 +13,7 @@ pub struct File {
 }
 
 impl File {
-    /// `engine` for `src/engine/attempt.rs` and for `src/engine.rs`.
+    /// `engine` for `src/core/engine/attempt.rs` and for `src/core/engine.rs`.
     pub fn room(&self) -> &str {
         let below = self.path.strip_prefix("src/").unwrap_or("");
         below.split('/').next().unwrap_or("").trim_end_matches(".rs")

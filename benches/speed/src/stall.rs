@@ -13,7 +13,7 @@ const SECONDS: u32 = 10;
 const RATE: u32 = 200;
 
 /// p95, p99 and max in milliseconds, as far as they are told.
-type Told = [Option<f64>; 3];
+type ResponseView = [Option<f64>; 3];
 
 /// Measures it and prints a table.
 ///
@@ -50,12 +50,12 @@ pub fn measure(pipeline: &Path, folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn show(client: &str, told: Told) {
+fn show(client: &str, told: ResponseView) {
     let [p95, p99, max] = told.map(|time| time.map_or_else(String::new, |time| format!("{time:.1} ms")));
     println!("| {client} | {p95} | {p99} | {max} |");
 }
 
-fn own(text: &str) -> Told {
+fn own(text: &str) -> ResponseView {
     let latency = text.split_once("\"latency_us\"").map_or("", |(_, rest)| rest);
     ["\"p95\":", "\"p99\":", "\"max\":"].map(|name| {
         let after = latency.split_once(name)?.1.trim_start();
@@ -64,7 +64,7 @@ fn own(text: &str) -> Told {
     })
 }
 
-fn of_oha(text: &str) -> Told {
+fn of_oha(text: &str) -> ResponseView {
     ["95.00% in ", "99.00% in ", "Slowest:"].map(|name| {
         let line = text.lines().find_map(|line| Some(line.split_once(name)?.1))?;
         let mut words = line.split_whitespace();
@@ -73,7 +73,7 @@ fn of_oha(text: &str) -> Told {
 }
 
 /// `99%  441.98ms`, and the third figure of `Latency  21.95ms  81.37ms  510.70ms  93.28%`.
-fn of_wrk(text: &str) -> Told {
+fn of_wrk(text: &str) -> ResponseView {
     let whole = |word: &str| word.find(char::is_alphabetic).and_then(|at| time(&word[..at], &word[at..]));
     let field = |name: &str, place: usize| {
         let line = text.lines().map(str::trim_start).find(|line| line.starts_with(name))?;

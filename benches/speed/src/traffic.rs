@@ -57,7 +57,7 @@ pub fn measure(pipeline: &Path, folder: &Path, rounds: usize) -> Result<(), Stri
     println!("| client | requests/s | own CPU | requests/s and core | p99 | own lag p99 | |");
     println!("|---|---:|---:|---:|---:|---:|---|");
     let clients = clients(pipeline, &server.url);
-    let mut figures: Vec<Vec<(f64, f64, Told)>> = clients.iter().map(|_| Vec::new()).collect();
+    let mut figures: Vec<Vec<(f64, f64, ResponseView)>> = clients.iter().map(|_| Vec::new()).collect();
     for _ in 0..rounds {
         for (client, figures) in clients.iter().zip(&mut figures) {
             let before = server.requests()?;
@@ -91,19 +91,19 @@ pub fn measure(pipeline: &Path, folder: &Path, rounds: usize) -> Result<(), Stri
 }
 
 /// What a client says itself: p99 and own lag in milliseconds.
-type Told = (Option<f64>, Option<f64>);
+type ResponseView = (Option<f64>, Option<f64>);
 
 struct Client {
     name: &'static str,
     words: Vec<String>,
-    told: fn(&[&str]) -> Result<Told, String>,
+    told: fn(&[&str]) -> Result<ResponseView, String>,
     /// What is asked of it.
     aim: fn(&Row) -> String,
 }
 
 impl Client {
-    fn row(&self, figures: &[(f64, f64, Told)]) -> Row {
-        let all = |one: fn(&(f64, f64, Told)) -> Option<f64>| {
+    fn row(&self, figures: &[(f64, f64, ResponseView)]) -> Row {
+        let all = |one: fn(&(f64, f64, ResponseView)) -> Option<f64>| {
             let values: Vec<f64> = figures.iter().filter_map(one).collect();
             (!values.is_empty()).then(|| median(values))
         };
@@ -178,7 +178,7 @@ pub(crate) fn said(words: &[&str]) -> Result<String, String> {
 }
 
 /// Runs ourselves once more and reads what we say in JSON.
-fn own_words(words: &[&str]) -> Result<Told, String> {
+fn own_words(words: &[&str]) -> Result<ResponseView, String> {
     let text = said(&[words, &["--json"]].concat())?;
     let p99 = |part: &str| {
         let after = text.split_once(&format!("\"{part}\""))?.1.split_once("\"p99\":")?.1;
@@ -189,7 +189,7 @@ fn own_words(words: &[&str]) -> Result<Told, String> {
 }
 
 /// Runs oha once more and reads its `99.00% in 0.0050 sec`.
-fn oha_words(words: &[&str]) -> Result<Told, String> {
+fn oha_words(words: &[&str]) -> Result<ResponseView, String> {
     let text = said(words)?;
     let line = text.lines().find_map(|line| line.split_once("99.00% in "));
     let mut parts = line.map(|(_, rest)| rest.split_whitespace()).into_iter().flatten();

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args as Group;
 
-use crate::expect::Expect;
-use crate::units::{Count, Quantity, Rate, TimeSpan};
+use crate::core::model::expect::Expect;
+use crate::core::model::units::{Count, Quantity, Rate, TimeSpan};
 
 #[derive(Debug, Group)]
 pub(in crate::cli) struct Traffic {

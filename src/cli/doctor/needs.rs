@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::plan::{Plan, PlanNode, Work};
+use crate::core::plan::{Plan, PlanNode, Work};
 
 /// What a machine may have to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

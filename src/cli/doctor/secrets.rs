@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::spec::SecretSource;
+use crate::core::spec::SecretSource;
 
 /// Why this source has no value here; `None` where it has one, or makes one when it is asked.
 pub fn missing(source: &SecretSource, env: &BTreeMap<String, String>, project: &Path) -> Option<String> {

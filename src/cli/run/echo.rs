@@ -11,9 +11,9 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
 /// As long as it lives, control characters are not shown; then the terminal is as it was.
-pub(super) struct Hushed(());
+pub(super) struct EchoGuard(());
 
-impl Hushed {
+impl EchoGuard {
     /// Nothing where there is no terminal to type at, or where it is another job's: a job in the background that changes
     /// it would be stopped.
     pub fn terminal() -> Option<Self> {
@@ -24,7 +24,7 @@ impl Hushed {
         modes.local_modes.remove(LocalModes::ECHOCTL);
         tcsetattr(&terminal, OptionalActions::Now, &modes).ok()?;
         *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
-        Some(Hushed(()))
+        Some(EchoGuard(()))
     }
 }
 
@@ -37,7 +37,7 @@ pub(super) fn restore() {
     }
 }
 
-impl Drop for Hushed {
+impl Drop for EchoGuard {
     fn drop(&mut self) {
         restore();
     }

@@ -8,19 +8,19 @@ use anstream::{AutoStream, ColorChoice};
 
 use super::super::args::Output;
 use super::super::out;
-use super::echo::Hushed;
-use crate::engine::{Notice, Notices};
-use crate::outcome::Fault;
-use crate::report::github::GitHub;
-use crate::report::plain::Plain;
-use crate::report::progress::Progress;
-use crate::report::reporter::Reporters;
-use crate::report::story::Story;
-use crate::report::styled::Styled;
-use crate::units::{ByteSize, counted};
+use super::echo::EchoGuard;
+use crate::core::engine::{Notice, Notices};
+use crate::core::model::outcome::Fault;
+use crate::core::model::units::{ByteSize, counted};
+use crate::core::report::github::GitHub;
+use crate::core::report::plain::Plain;
+use crate::core::report::progress::Progress;
+use crate::core::report::reporter::Reporters;
+use crate::core::report::run_state::RunState;
+use crate::core::report::styled::Styled;
 
 /// What the reporters leave: the whole story, and what could not be written.
-pub(super) type Heard = (Story, Vec<(&'static str, io::Error)>);
+pub(super) type Heard = (RunState, Vec<(&'static str, io::Error)>);
 
 /// Between two reads of the events. The first event after a quiet moment is reported at once: a run of many
 /// short steps does not wake the reporters, which take a core from the steps, for every one of them.
@@ -35,12 +35,12 @@ pub(super) struct Listener {
     /// Lines are shown at all.
     shows: bool,
     /// While lines are drawn in place.
-    _hushed: Option<Hushed>,
+    _hushed: Option<EchoGuard>,
 }
 
 impl Listener {
     pub fn start(output: Output, mut notices: Notices) -> Result<Self, Fault> {
-        let hushed = if draws(output) { Hushed::terminal() } else { None };
+        let hushed = if draws(output) { EchoGuard::terminal() } else { None };
         let mut reporters = reporters(output);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
@@ -75,7 +75,7 @@ impl Listener {
         self.thread.thread().unpark();
         let (heard, dropped) = self.thread.join().unwrap_or_else(|_| {
             let broke = io::Error::other("the reporter broke; the journal is whole");
-            ((Story::default(), vec![("terminal", broke)]), 0)
+            ((RunState::default(), vec![("terminal", broke)]), 0)
         });
         if dropped > 0 && self.shows {
             let left_out: u64 = heard.0.nodes.iter().filter_map(|node| node.log).map(|log| log.dropped).sum();

@@ -5,28 +5,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::args::Output;
-use super::super::{aftermath, out};
-use super::tenure::Tenure;
-use super::{keep, listen, signals};
-use crate::drivers::World;
-use crate::drivers::lock::{self, Holder, Lock};
-use crate::drivers::orphans;
-use crate::engine::{self, Course, Mode, Origin, Selection};
-use crate::event::Runner;
-use crate::exit_code::Exit;
-use crate::journal::{RunFolder, Store};
-use crate::kind::watch_machine;
-use crate::mask::{Masker, SecretText};
-use crate::outcome::Fault;
-use crate::plan::Plan;
+use super::super::{out, recovery};
+use super::lease::LeaseGuard;
+use super::{listen, signals, storage};
+use crate::cli::lock;
+use crate::cli::lock::{Holder, Lock};
+use crate::cli::orphans;
+use crate::core::engine;
+use crate::core::engine::{Mode, Origin, ResumePlan, Selection};
+use crate::core::journal::{RunFolder, Store};
+use crate::core::kind::watch_machine;
+use crate::core::mask::{Masker, SecretText};
+use crate::core::model::event::Runner;
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::Fault;
+use crate::core::plan::Plan;
+use crate::services::Services;
 
 /// Between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What every run of this process works with.
-pub(in crate::cli) struct Ready {
+pub(in crate::cli) struct RunContext {
     pub plan: Arc<Plan>,
-    pub world: Arc<World>,
+    pub world: Arc<Services>,
     pub env: BTreeMap<String, String>,
     pub secrets: Arc<BTreeMap<String, SecretText>>,
     pub masker: Masker,
@@ -35,7 +37,7 @@ pub(in crate::cli) struct Ready {
 }
 
 /// How a run is wished to be.
-pub(in crate::cli) struct Wish {
+pub(in crate::cli) struct RunOptions {
     /// Steps with `cache:` whose work is done may be left out.
     pub cached: bool,
     pub jobs: u32,
@@ -47,18 +49,18 @@ pub(in crate::cli) struct Wish {
     pub called: String,
 }
 
-impl Ready {
+impl RunContext {
     /// Runs what is selected. The records in `ended`, of runs that died, are closed when this one has taken them over.
     #[allow(clippy::too_many_lines, reason = "one sequence: what is opened here is closed here")]
     pub async fn perform(
         &self,
-        wish: &Wish,
+        wish: &RunOptions,
         selection: Selection,
-        course: Option<Course>,
+        course: Option<ResumePlan>,
         lock: &mut Lock,
         ended: &[RunFolder],
     ) -> Result<Exit, Fault> {
-        let kept = match keep::Kept::create(&self.plan.settings().project, &self.masker, &self.secrets) {
+        let kept = match storage::RunStorage::create(&self.plan.settings().project, &self.masker, &self.secrets) {
             Ok(kept) => kept,
             Err(fault) => {
                 out::error(&fault.message, fault.help.as_deref());
@@ -83,7 +85,7 @@ impl Ready {
         let tenure = if self.touches_cluster(&selection, course.as_ref()) {
             let holder = format!("{run}@{}", runner.host);
             let store = Store::new(&self.plan.settings().project);
-            let begin = Tenure::begin(&self.world, &self.plan, holder, &store, wish.patience, sender);
+            let begin = LeaseGuard::begin(&self.world, &self.plan, holder, &store, wish.patience, sender);
             let begun = tokio::select! {
                 biased;
                 Some(_) = interrupts.recv() => None,
@@ -139,13 +141,13 @@ impl Ready {
         let result = result?;
         // Before this run's own reports exist: a search for runs that died reads those without reports.
         for folder in ended {
-            aftermath::close(folder, Some(&run));
+            recovery::close(folder, Some(&run));
         }
         let mut exit = exit(result.exit_code);
         let mut unwritten: Vec<String> = Vec::new();
         unwritten.extend(result.journal_error.as_ref().map(|error| format!("the record of this run: {error}")));
         unwritten.extend(kept.files.lost());
-        let reports = keep::reports(&kept.folder, &story);
+        let reports = storage::reports(&kept.folder, &story);
         let readable = reports.is_ok();
         unwritten.extend(reports.err().map(|fault| fault.message));
         unwritten.extend(failed.iter().map(|(reporter, error)| format!("the {reporter} report: {error}")));
@@ -158,14 +160,14 @@ impl Ready {
         }
         // the result is data: it goes to stdout, and a terminal shows it below the progress
         out::say("");
-        out::styled(&format!("{}\n", crate::report::text::summary(&story).trim_end()));
+        out::styled(&format!("{}\n", crate::core::report::text::summary(&story).trim_end()));
         if passed_unkept {
             let help = "make room on the disk and run it again; the exit code is 4";
             out::error("all of it passed, but its record is not whole: see `not written` above", Some(help));
         }
         if exit != Exit::Passed {
-            let logs = keep::shown(kept.folder.path());
-            let more = keep::where_to_look(&kept.folder, &story, readable, &wish.called);
+            let logs = storage::shown(kept.folder.path());
+            let more = storage::where_to_look(&kept.folder, &story, readable, &wish.called);
             out::styled(&format!("logs and evidence: {logs}\n{more}\n"));
         }
         // The process ends next: what is known of thousands of steps need not be taken apart before.
@@ -174,7 +176,7 @@ impl Ready {
     }
 }
 
-impl Ready {
+impl RunContext {
     /// Says after a while what the run waits for before it starts, where that is a credential plugin. Never ends.
     async fn tell_of_plugin(&self) {
         if let Ok(Some(program)) = self.world.cluster.credential_program() {
@@ -187,7 +189,7 @@ impl Ready {
     }
 
     /// Whether what is to run may touch the cluster.
-    fn touches_cluster(&self, selection: &Selection, course: Option<&Course>) -> bool {
+    fn touches_cluster(&self, selection: &Selection, course: Option<&ResumePlan>) -> bool {
         let cluster = &self.plan.settings().cluster;
         let owes = course.is_some_and(|course| !course.continues.owes.is_empty());
         let wanted = if owes { &Selection::all(&self.plan) } else { selection };
@@ -196,8 +198,11 @@ impl Ready {
 }
 
 /// Writes the reports of a run that died, from its record.
-pub(in crate::cli) fn reports(folder: &RunFolder, story: &crate::report::story::Story) -> Result<(), Fault> {
-    keep::reports(folder, story)
+pub(in crate::cli) fn reports(
+    folder: &RunFolder,
+    story: &crate::core::report::run_state::RunState,
+) -> Result<(), Fault> {
+    storage::reports(folder, story)
 }
 
 /// Threads for the processes of this many steps at a time: as many as can do something. One step at a time has no use for them.

@@ -4,25 +4,25 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::super::args::Run;
 use super::super::{out, record};
-use super::perform::Ready;
+use super::perform::RunContext;
 use super::verify;
-use crate::engine::{Course, Past, Resumption, Selection};
-use crate::event::{Again, How, Role};
-use crate::journal::{Reader, RunFolder, Store};
-use crate::outcome::Fault;
-use crate::plan::Plan;
-use crate::report::past as words;
+use crate::core::engine::{PreviousRun, ResumePlan, Resumption, Selection};
+use crate::core::journal::{Reader, RunFolder, Store};
+use crate::core::model::event::{Rerun, ResumeMode, Role};
+use crate::core::model::outcome::Fault;
+use crate::core::plan::Plan;
+use crate::core::report::previous_runs as words;
 
 /// The run that is meant, and what its record says. `latest` is the newest that ran the pipeline, and did not only
 /// clean up behind another.
-pub(super) fn past(runs: &record::Runs, wanted: &str, plan: &Plan) -> Result<(RunFolder, Past), Fault> {
+pub(super) fn past(runs: &record::Runs, wanted: &str, plan: &Plan) -> Result<(RunFolder, PreviousRun), Fault> {
     let candidates = match wanted {
         "latest" => runs.own()?,
         named => vec![runs.find(Some(named))?],
     };
     for folder in candidates {
         let mut past = of(&folder)?;
-        if wanted == "latest" && (past.how() == Some(How::Settle) || past.run.is_empty()) {
+        if wanted == "latest" && (past.how() == Some(ResumeMode::Settle) || past.run.is_empty()) {
             continue;
         }
         if folder.is_running() {
@@ -51,9 +51,9 @@ pub(super) fn past(runs: &record::Runs, wanted: &str, plan: &Plan) -> Result<(Ru
 }
 
 /// A run that went on with another, and was asked for some stages alone, left the others as that one knew them.
-fn recall(store: &Store, past: &mut Past, folder: &RunFolder) {
+fn recall(store: &Store, past: &mut PreviousRun, folder: &RunFolder) {
     let mut seen = vec![folder.id().to_owned()];
-    let mut chain: Vec<Past> = Vec::new();
+    let mut chain: Vec<PreviousRun> = Vec::new();
     while let Some(id) = chain.last().unwrap_or(past).continued().filter(|id| !seen.iter().any(|other| other == id)) {
         let id = id.to_owned();
         let Some(earlier) = store.find(&id).ok().and_then(|folder| of(&folder).ok()) else { break };
@@ -70,15 +70,15 @@ fn recall(store: &Store, past: &mut Past, folder: &RunFolder) {
 }
 
 /// What a record says, up to its end or its first damage.
-pub(in crate::cli) fn of(folder: &RunFolder) -> Result<Past, Fault> {
+pub(in crate::cli) fn of(folder: &RunFolder) -> Result<PreviousRun, Fault> {
     let reader = Reader::open(&folder.journal()).map_err(|error| Fault::unknown(error.to_string()))?;
-    let mut past = Past::default();
+    let mut past = PreviousRun::default();
     reader.for_each(|record| past.apply(record.at, &record.event));
     Ok(past)
 }
 
 /// Says what a resumed run would do.
-pub(super) fn preview(ready: &Ready, selection: &Selection, past: &Past, run: &Run) -> Result<(), Fault> {
+pub(super) fn preview(ready: &RunContext, selection: &Selection, past: &PreviousRun, run: &Run) -> Result<(), Fault> {
     let course = decided(ready, selection, past, (&run.done, &run.again), &[])?;
     let outlines: Vec<_> = ready.plan.nodes().iter().map(|node| node.outline.clone()).collect();
     let mut text = words::continuing(&course.continues, &outlines).join("\n");
@@ -96,11 +96,11 @@ pub(super) fn preview(ready: &Ready, selection: &Selection, past: &Past, run: &R
 /// What is kept and what runs again, after the gates that prove what is kept were measured; asks about steps that must not
 /// run twice and may have run. `None` after Ctrl-C.
 pub(super) async fn course(
-    ready: &Ready,
+    ready: &RunContext,
     selection: &Selection,
-    past: &Past,
+    past: &PreviousRun,
     run: &Run,
-) -> Result<Option<Course>, Fault> {
+) -> Result<Option<ResumePlan>, Fault> {
     let verifies = decided(ready, selection, past, (&run.done, &run.again), &[])?.verifies;
     let Some(gone) = verify::gone(ready, past, &verifies).await? else { return Ok(None) };
     let (mut done, again) = (run.done.clone(), run.again.clone());
@@ -126,12 +126,12 @@ pub(super) async fn course(
 }
 
 fn decided(
-    ready: &Ready,
+    ready: &RunContext,
     selection: &Selection,
-    past: &Past,
+    past: &PreviousRun,
     (done, again): (&[String], &[String]),
-    gone: &[Again],
-) -> Result<Course, Fault> {
+    gone: &[Rerun],
+) -> Result<ResumePlan, Fault> {
     let resumption = Resumption {
         plan: &ready.plan,
         selection,

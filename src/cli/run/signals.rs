@@ -3,11 +3,13 @@
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::echo;
-use crate::drivers::signals::{self, Listener};
-use crate::engine::{self, Interrupt};
-use crate::expr;
-use crate::journal::RunFolder;
-use crate::outcome::Fault;
+use crate::core::engine;
+use crate::core::engine::Interrupt;
+use crate::core::expr;
+use crate::core::journal::RunFolder;
+use crate::core::model::outcome::Fault;
+use crate::process::signals;
+use crate::process::signals::Listener;
 
 /// Interrupts go to a receiver as long as this lives; afterwards they end the program.
 pub(in crate::cli) struct Listening(());
@@ -44,7 +46,7 @@ pub(super) fn last_words(folder: RunFolder, scratch: std::path::PathBuf) -> Box<
         let story = if folder.summary().exists() { None } else { crate::cli::record::story(&folder).ok() };
         if let Some(story) = story {
             // the record is whole; the reports can be built from it again
-            let _ = super::keep::reports(&folder, &story);
+            let _ = super::storage::reports(&folder, &story);
         }
         let _ = std::fs::remove_dir_all(scratch);
         crate::cli::out::say("interrupted: ended at once");

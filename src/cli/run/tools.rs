@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 
 use crate::cli::doctor::needs::{Needs, Tool};
-use crate::drivers::process::find_program;
-use crate::engine::Selection;
-use crate::outcome::Fault;
-use crate::plan::{Plan, PlanNode};
+use crate::core::engine::Selection;
+use crate::core::model::outcome::Fault;
+use crate::core::plan::{Plan, PlanNode};
+use crate::process::find_program;
 
 /// What needs a program, the programs of which one is enough, and how to get one.
 const PROGRAMS: &[(Tool, &[&str], &str)] = &[

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::perform::Ready;
+use super::perform::RunContext;
 use super::signals;
-use crate::cli::unkept::{self, Unkept};
-use crate::engine::{self, Course, Interrupt, Mode, Origin, Past, Selection};
-use crate::event::{Again, Anew, Event, NodeId};
-use crate::outcome::{Fault, Measure, Verdict};
-use crate::plan::Work;
+use crate::cli::ephemeral_run;
+use crate::cli::ephemeral_run::EphemeralRun;
+use crate::core::engine;
+use crate::core::engine::{Interrupt, Mode, Origin, PreviousRun, ResumePlan, Selection};
+use crate::core::model::event::{Event, NodeId, Rerun, RerunReason};
+use crate::core::model::outcome::{Fault, Measure, Verdict};
+use crate::core::plan::Work;
 
 /// For all looks together. What takes longer is not cheap: it is measured in its place, by the run itself.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,7 +22,11 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// The gates among these that do not hold any more, with what does not; `None` after Ctrl-C. What could not be
 /// measured, or not in time, is not said to be gone.
-pub(super) async fn gone(ready: &Ready, past: &Past, gates: &[NodeId]) -> Result<Option<Vec<Again>>, Fault> {
+pub(super) async fn gone(
+    ready: &RunContext,
+    past: &PreviousRun,
+    gates: &[NodeId],
+) -> Result<Option<Vec<Rerun>>, Fault> {
     if gates.is_empty() {
         return Ok(Some(Vec::new()));
     }
@@ -45,17 +51,17 @@ pub(super) async fn gone(ready: &Ready, past: &Past, gates: &[NodeId]) -> Result
         selection: Selection::none(&ready.plan),
         grace: GRACE,
         env: ready.env.clone(),
-        origin: Origin { course: Some(Course::look(&ready.plan, past, gates)), ..Origin::default() },
+        origin: Origin { course: Some(ResumePlan::look(&ready.plan, past, gates)), ..Origin::default() },
     };
-    let of = Unkept {
+    let of = EphemeralRun {
         plan: Arc::clone(&ready.plan),
         world: Arc::clone(&ready.world),
         secrets: Arc::clone(&ready.secrets),
         masker: ready.masker.clone(),
         interrupts,
     };
-    let mut gone: Vec<Again> = Vec::new();
-    let result = unkept::run(options, of, |record| {
+    let mut gone: Vec<Rerun> = Vec::new();
+    let result = ephemeral_run::run(options, of, |record| {
         if let Some(again) = unmet(ready, record.event)
             && !gone.iter().any(|other| other.node == again.node)
         {
@@ -69,14 +75,14 @@ pub(super) async fn gone(ready: &Ready, past: &Past, gates: &[NodeId]) -> Result
 }
 
 /// What an event says of a gate that does not hold. Assertions that only warn say nothing of it.
-fn unmet(ready: &Ready, event: Event) -> Option<Again> {
+fn unmet(ready: &RunContext, event: Event) -> Option<Rerun> {
     let Event::AssertionSettled { node, result } = event else { return None };
     let Work::Gate(gate) = &ready.plan.node(node).work else { return None };
     let warns = gate.assertions.get(result.index as usize).is_none_or(|assertion| assertion.warning);
     match result.verdict {
         Ok(Verdict::Unmet { measures }) if !warns => {
             let measures: Vec<Measure> = measures.into_iter().filter(|measure| !measure.holds).collect();
-            Some(Again { node, why: Anew::GateGone { assertion: result.name, measures } })
+            Some(Rerun { node, why: RerunReason::GateGone { assertion: result.name, measures } })
         }
         _ => None,
     }

@@ -1,0 +1,150 @@
+//! What runs that were killed have left: processes, private files, `finally` steps. The next run, or `clean`, sees to it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::run::perform::{RunContext, RunOptions, reports};
+use super::run::resume_of;
+use super::{compose_records, out, record};
+use crate::cli::lock;
+use crate::cli::lock::Lock;
+use crate::cli::orphans;
+use crate::cli::orphans::Orphan;
+use crate::core::engine::{NodeStatus, PreviousRun, ResumePlan, Selection};
+use crate::core::journal::{LOG_LIMIT, RunFolder, Store, Writer, mend_log};
+use crate::core::model::event::Event;
+use crate::core::model::exit_code::Exit;
+use crate::core::model::outcome::Fault;
+
+/// Between SIGTERM and SIGKILL for processes that a dead run left.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A run that was killed and that no other run has taken over yet.
+pub(super) struct Dead {
+    pub folder: RunFolder,
+    pub past: PreviousRun,
+}
+
+/// The runs that were killed, the oldest first. Looks only at those without reports: every run that ends has some.
+pub(super) fn dead(store: &Store) -> Result<Vec<Dead>, Fault> {
+    let runs = store.list().map_err(|error| record::unfound(&error))?;
+    let unfinished = runs.into_iter().filter(|run| !run.summary().exists() && !run.is_running());
+    let mut dead: Vec<Dead> =
+        unfinished.filter_map(|folder| Some(Dead { past: resume_of(&folder).ok()?, folder })).collect();
+    let continued: BTreeSet<String> = dead.iter().filter_map(|dead| dead.past.continued().map(str::to_owned)).collect();
+    dead.retain(|dead| dead.past.is_open() && !continued.contains(&dead.past.run));
+    dead.reverse();
+    Ok(dead)
+}
+
+/// Ends what dead runs left running, and does the `finally` they owe. The run that is about to be resumed only loses
+/// its processes: what it owes is done by who goes on with it. An exit code where nothing more may be run.
+pub(super) async fn settle(
+    store: &Store,
+    ready: &RunContext,
+    wish: &RunOptions,
+    resumed: Option<&str>,
+    lock: &mut Lock,
+) -> Result<Option<Exit>, Fault> {
+    let dead = dead(store)?;
+    for dead in &dead {
+        clear(dead).await;
+    }
+    // We hold the project's lock: no other run can still need them. What is not pending cleanup stays until `clean`.
+    compose_records::take_down(&ready.world, &ready.plan.settings().project, |raised| raised.during, false).await?;
+    for dead in dead {
+        if resumed == Some(dead.folder.id()) {
+            continue;
+        }
+        if dead.past.pipeline != ready.plan.pipeline() {
+            out::say(&format!(
+                "run {} was one of pipeline `{}`: what it owes is left alone",
+                dead.past.run, dead.past.pipeline
+            ));
+            continue;
+        }
+        let (course, lost) = ResumePlan::settle(&ready.plan, &dead.past);
+        for name in lost {
+            out::say(&format!(
+                "run {} owes {name}, which the files do not have any more: it is passed over",
+                dead.past.run
+            ));
+        }
+        if course.continues.owes.is_empty() {
+            close(&dead.folder, None);
+            continue;
+        }
+        out::say(&format!("run {} died and owes its `finally`: that comes first", dead.past.run));
+        let nothing = Selection::none(&ready.plan);
+        let exit = ready.perform(wish, nothing, Some(course), lock, std::slice::from_ref(&dead.folder)).await?;
+        if matches!(exit, Exit::Interrupted | Exit::Report) {
+            return Ok(Some(exit));
+        }
+    }
+    Ok(None)
+}
+
+/// Ends the processes of a dead run and removes its private files.
+async fn clear(dead: &Dead) {
+    let Some(runner) = &dead.past.runner else { return };
+    if runner.host != lock::host() {
+        out::say(&format!(
+            "run {} was carried out on {}: what it left there is not seen from here",
+            dead.past.run, runner.host
+        ));
+        return;
+    }
+    // What a step that had ended left running was left on purpose, as it would have been without the death.
+    let kept = |orphan: &Orphan| {
+        let node = orphan.node.and_then(|node| dead.past.node_at(node));
+        node.is_some_and(|node| matches!(node.stand, NodeStatus::Over(_) | NodeStatus::TimedOut))
+    };
+    let (left, orphans): (Vec<Orphan>, Vec<Orphan>) = orphans::find(&runner.cookie).into_iter().partition(kept);
+    if !orphans.is_empty() {
+        orphans::end(&orphans, GRACE).await;
+        let (run, pid) = (&dead.past.run, runner.pid);
+        out::say(&format!("run {run} died (process {pid}); what it left running was ended: {}", named(&orphans)));
+    }
+    if !left.is_empty() {
+        out::say(&format!("left running by steps of run {} that had ended: {}", dead.past.run, named(&left)));
+    }
+    let named = runner.scratch.file_name().is_some_and(|name| name.to_string_lossy().contains(dead.folder.id()));
+    if named {
+        // Gone already is as good.
+        let _ = std::fs::remove_dir_all(&runner.scratch);
+    }
+}
+
+fn named(orphans: &[Orphan]) -> String {
+    let mut all: Vec<String> = orphans.iter().map(|orphan| format!("{} ({})", orphan.program, orphan.pid)).collect();
+    let rest = all.len().saturating_sub(8);
+    all.truncate(8);
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    format!("{}{more}", all.join(", "))
+}
+
+/// Writes behind a dead run's record who has taken it over, and the reports that it could not write itself.
+pub(super) fn close(folder: &RunFolder, by: Option<&str>) {
+    let story = record::story(folder);
+    let at = story.as_ref().map(|story| story.last).unwrap_or_default();
+    for node in story.iter().flat_map(|story| &story.nodes) {
+        if let Err(error) = mend_log(&folder.log(&node.outline.name), LOG_LIMIT) {
+            out::say(&format!("the log of {} could not be closed: {error}", node.outline.name));
+        }
+    }
+    // Of two runs of the same second the folder's time tells which is the later one: it stays that of the death.
+    let modified = std::fs::metadata(folder.path()).and_then(|found| found.modified());
+    let closed = Writer::open_for_append(&folder.journal(), move || at)
+        .map_err(|error| error.to_string())
+        .and_then(|mut reopened| {
+            let event = Event::TakenOver { by: by.map(str::to_owned) };
+            reopened.writer.append(vec![event]).map_err(|error| error.to_string())
+        })
+        .and_then(|_| record::story(folder).and_then(|story| reports(folder, &story)).map_err(|fault| fault.message));
+    if let (Ok(modified), Ok(open)) = (modified, std::fs::File::open(folder.path())) {
+        let _ = open.set_modified(modified);
+    }
+    if let Err(words) = closed {
+        out::say(&format!("run {} could not be closed: {words}", folder.id()));
+    }
+}

@@ -1,0 +1,153 @@
+//! Runs a plan: decides what may start (`scheduler`), starts it (`dispatch`), tells what happened (`notice`). Knows no
+//! kind and no reporter; what it decides is in the journal before anything acts on it.
+
+mod args;
+mod attempt;
+mod baselines;
+mod cache;
+mod dispatch;
+mod ending;
+mod env;
+mod evaluate;
+mod evidence;
+mod fan_out;
+mod fingerprint;
+mod finish;
+mod graph;
+mod limit;
+mod masked;
+mod node_event;
+mod notice;
+mod outputs;
+mod previous_run;
+mod record;
+mod resume;
+mod retry;
+mod scheduler;
+mod scope;
+mod selection;
+#[cfg(test)]
+mod tests;
+mod watched;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::core::mask::{Masker, SecretText};
+use crate::core::model::event::Runner;
+use crate::core::model::outcome::Fault;
+use crate::core::plan::{Plan, PlanAssertion, Work};
+use crate::services::Services;
+
+use outputs::OutputFolder;
+
+pub use finish::RunResult;
+pub use notice::{Notice, NoticeSender, Notices, notices};
+pub use previous_run::{NodeStatus, PastNode, PreviousRun};
+pub use record::{NodeFiles, Recorder, RunFiles};
+pub use resume::{ResumePlan, Resumption};
+pub use scheduler::Mode;
+pub use selection::{Selection, UnknownStage, Wanted};
+
+/// How a plan is to be run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The run's id.
+    pub run: String,
+    /// When it starts, RFC 3339 in UTC.
+    pub started: String,
+    /// Steps that run at the same time, at least 1. Gates and `during` steps take no place.
+    pub jobs: u32,
+    /// Threads that light steps may run on, beside the caller's own; 0: none.
+    pub threads: usize,
+    /// What a failure means for the rest.
+    pub mode: Mode,
+    /// The stages to run.
+    pub selection: Selection,
+    /// Between SIGTERM and SIGKILL; 10 s is usual.
+    pub grace: Duration,
+    /// The environment that steps start from.
+    pub env: BTreeMap<String, String>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Who carries a run out, and which one it goes on with.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The process, for who finds the record of a run that was killed.
+    pub runner: Option<Runner>,
+    /// The earlier run.
+    pub course: Option<ResumePlan>,
+    /// Keys the fingerprints of what passed; without it none are taken.
+    pub key: Option<[u8; 32]>,
+    /// The results of earlier runs are used for steps with `cache:`.
+    pub cached: bool,
+}
+
+/// What a run works with.
+pub struct Parts {
+    /// What is to run.
+    pub plan: Arc<Plan>,
+    /// The drivers.
+    pub world: Arc<Services>,
+    /// The secrets, by name.
+    pub secrets: Arc<BTreeMap<String, SecretText>>,
+    /// Masks them, in events and measurements: made of the values of `secrets`, in their order.
+    pub masker: Masker,
+    /// The journal.
+    pub recorder: Box<dyn Recorder>,
+    /// Logs, evidence, scratch.
+    pub files: Arc<dyn RunFiles>,
+    /// To the reporters.
+    pub notices: NoticeSender,
+}
+
+/// What ends a run early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Interrupt {
+    /// SIGINT or SIGTERM, by number.
+    Signal(i32),
+    /// What the run needs to be alone was taken from it: nothing more may be touched, `finally` neither.
+    Lost(Fault),
+}
+
+/// Whether anything selected may touch the cluster, so that the guard must be asked before the run.
+pub fn touches_cluster(plan: &Plan, selection: &Selection) -> bool {
+    plan.nodes().iter().filter(|node| selection.has(node.stage)).any(|node| match &node.work {
+        Work::Step(step) => step.touches_cluster(),
+        Work::Gate(gate) => gate.assertions.iter().any(PlanAssertion::touches_cluster),
+    })
+}
+
+/// The runners that something selected runs on.
+pub fn runners<'p>(plan: &'p Plan, selection: &Selection) -> BTreeSet<&'p str> {
+    let nodes = plan.nodes().iter().filter(|node| selection.has(node.stage));
+    nodes.filter_map(|node| Some(plan.runners()[node.runs_on?].as_str())).collect()
+}
+
+/// Writes the end of the record of this process's run at once, whatever its thread waits for: the program ends next.
+pub fn end_record_now() {
+    dispatch::end_now();
+}
+
+/// Runs a plan to its end, or to the one that `interrupts` brings.
+///
+/// # Errors
+/// A fault of kind environment when the plan may not touch the cluster that kubeconfig points at: nothing ran, nothing
+/// was recorded; one of kind unknown when the scratch folder cannot be written. Everything later is part of the
+/// [`RunResult`].
+pub async fn run(options: Options, parts: Parts, interrupts: UnboundedReceiver<Interrupt>) -> Result<RunResult, Fault> {
+    if touches_cluster(&parts.plan, &options.selection) {
+        parts.world.cluster.guard()?;
+    }
+    for runner in runners(&parts.plan, &options.selection) {
+        parts.world.guard_runner(runner)?;
+    }
+    let outputs = OutputFolder::make(parts.files.scratch())
+        .map_err(|error| Fault::unknown(format!("the folder for outputs cannot be made: {error}")))?;
+    Ok(dispatch::run(options, parts, outputs, interrupts).await)
+}

@@ -1,0 +1,273 @@
+//! Carrying out the scheduler's orders: conditions are evaluated, contexts made, tokens cancelled, skips written down.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::core::clock;
+use crate::core::kind::{Context, Signals, Waits};
+use crate::core::model::event::{Event, NodeId, Reason, RerunReason, ReusedNode, Role, State};
+use crate::core::model::outcome::Fault;
+use crate::core::plan::StageId;
+use crate::process::executor::{Assignment, Executor};
+
+use super::super::attempt::Job;
+use super::super::ending::Ending;
+use super::super::limit::Limit;
+use super::super::scheduler::{End, Order};
+use super::super::scope::{self, StageScope};
+use super::{Dispatch, Running};
+
+impl Dispatch {
+    /// Does all that the scheduler wants now.
+    pub(super) fn obey(&mut self) {
+        loop {
+            while let Some(order) = self.scheduler.next() {
+                self.carry_out(order);
+            }
+            let Some(node) = self.scheduler.stuck() else { return };
+            let fault = Fault::unknown("waits for something that never comes")
+                .help("this is a mistake in pipeline itself: please report it");
+            self.cannot_start(node, fault);
+        }
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::Ask(node) => self.ask(node),
+            Order::AskStage(stage) => self.ask_stage(stage),
+            Order::Start(node) => self.prepare(node),
+            Order::Stop(node) => {
+                if let Some(running) = self.running.get(&node) {
+                    running.stop.cancel();
+                }
+            }
+            Order::Cancel(node, why) => {
+                if let Some(running) = self.running.get_mut(&node) {
+                    running.cancelled = Some(why);
+                    running.cancel.cancel();
+                }
+            }
+            Order::Skipped(node, why) if why.spreads() && self.kept.contains_key(&node) => {
+                // What keeps others from running undoes nothing that an earlier run did.
+                if let Some(kept) = self.kept.remove(&node) {
+                    self.write_kept(node, kept);
+                }
+            }
+            Order::Skipped(node, why) => {
+                let because = self.because(why, node);
+                let ending = Ending { because: Some(because), ..Ending::of(State::Skipped) };
+                self.over(node, Duration::ZERO, false, ending);
+            }
+            Order::StageOver(stage, state) => {
+                self.known.stage_over(stage, state);
+                let elapsed = self.stage_begun[stage.index()].map_or(Duration::ZERO, |begun| begun.elapsed());
+                self.events.push(Event::StageFinished { stage: stage.0, state, elapsed });
+            }
+        }
+    }
+
+    fn ask(&mut self, id: NodeId) {
+        let plan = Arc::clone(&self.parts.plan);
+        let answer = match (self.known.parts_hold(&plan, id), &plan.node(id).when) {
+            (Ok(true), Some(when)) => self.known.ground_of(&plan, id).and_then(|ground| {
+                let view = self.known.view(&plan, id, &ground);
+                scope::holds(when, &view.full)
+            }),
+            (answer, _) => answer,
+        };
+        match answer {
+            Ok(holds) => self.scheduler.answer(id, holds),
+            Err(fault) => {
+                self.cannot_start(id, fault);
+                self.scheduler.answer(id, false);
+            }
+        }
+    }
+
+    fn ask_stage(&mut self, stage: StageId) {
+        let plan = Arc::clone(&self.parts.plan);
+        let written = &plan.stages()[stage.index()];
+        let answer = match &written.when {
+            None => Ok(true),
+            Some(when) => self.known.ground(&plan, stage).and_then(|ground| scope::holds(when, &ground.full)),
+        };
+        match (answer, written.nodes.first()) {
+            (Err(fault), Some(first)) => {
+                self.cannot_start(*first, fault);
+                self.scheduler.answer_stage(stage, false);
+            }
+            (answer, _) => self.scheduler.answer_stage(stage, answer.unwrap_or(false)),
+        }
+    }
+
+    /// A node that errored before it could start.
+    fn cannot_start(&mut self, node: NodeId, fault: Fault) {
+        let tolerated = self.parts.plan.node(node).continue_on_error;
+        self.over(node, Duration::ZERO, tolerated, Ending::errored(fault));
+        self.scheduler.finish(node, if tolerated { End::Tolerated(State::Errored) } else { End::Errored });
+    }
+
+    /// Makes all that a node's task needs.
+    fn prepare(&mut self, node: NodeId) {
+        let plan = Arc::clone(&self.parts.plan);
+        let stage = plan.node(node).stage;
+        let now = Instant::now();
+        self.stage_begun[stage.index()].get_or_insert(now);
+        if let Some(kept) = self.kept.remove(&node) {
+            return self.keep(node, kept);
+        }
+        self.events.push(Event::NodeStarted { node, attempt: 1 });
+        self.known.node_began(node);
+        self.mark(node, None);
+        let during = !plan.node(node).covers.is_empty();
+        let signals = self.common.signals(during, self.options.grace);
+        let running = Running {
+            since: now,
+            cancel: signals.cancel.clone(),
+            stop: signals.stop.clone(),
+            task: None,
+            place: None,
+            cancelled: None,
+            covered: during.then(|| Arc::clone(&signals.covered)),
+        };
+        self.running.insert(node, running);
+        match self.known.ground_of(&plan, node) {
+            Ok(ground) => match self.executor(node) {
+                Ok(executor) => {
+                    let job = self.job(node, &ground, signals, executor);
+                    self.starting.push(job);
+                }
+                Err(fault) => self.ended(node, Ending::errored(fault)),
+            },
+            Err(fault) => self.ended(node, Ending::errored(fault)),
+        }
+    }
+
+    /// The limit of what is around a node: of its parts, its stage and the run, the one that ends first. What runs after a
+    /// failure or at the end has none.
+    fn limit_of(&mut self, id: NodeId) -> Option<Limit> {
+        let plan = Arc::clone(&self.parts.plan);
+        let node = plan.node(id);
+        if !matches!(node.role, Role::Step | Role::Gate) {
+            return None;
+        }
+        let now = clock::now();
+        let mut limits: Vec<Limit> = Vec::new();
+        for part in plan.parts_around(node) {
+            let begun = *self.part_begun[part.index()].get_or_insert(now);
+            let part = plan.part(part);
+            limits.extend(part.timeout.map(|after| Limit::new(begun, after, format!("the part `{}`", part.name))));
+        }
+        let stage = &plan.stages()[node.stage.index()];
+        let begun = *self.stage_limit[node.stage.index()].get_or_insert(now);
+        limits.extend(stage.timeout.map(|after| Limit::new(begun, after, format!("the stage `{}`", stage.name))));
+        limits.extend(plan.timeout().map(|after| Limit::new(self.run_limit, after, "the run".to_owned())));
+        limits.into_iter().min_by_key(|limit| limit.at)
+    }
+
+    /// An earlier run did it.
+    fn keep(&mut self, node: NodeId, kept: ReusedNode) {
+        self.write_kept(node, kept);
+        self.scheduler.finish(node, End::Passed);
+    }
+
+    fn write_kept(&mut self, node: NodeId, kept: ReusedNode) {
+        self.known.node_ran(node, kept.ran);
+        let ending = Ending {
+            because: Some(Reason::Kept { run: kept.from }),
+            outputs: kept.outputs,
+            fingerprint: Some(kept.fingerprint),
+            ..Ending::of(State::Passed)
+        };
+        self.over(node, Duration::ZERO, false, ending);
+    }
+
+    /// Whether this run goes on with one in which the node did not come to a good end, or had it asked for again: what
+    /// runs before that one left is no answer then.
+    fn must_run(&self, node: NodeId) -> bool {
+        let mut again = self.options.origin.course.iter().flat_map(|course| &course.continues.again);
+        let cached = !self.parts.plan.node(node).cache.is_empty();
+        cached
+            && again.any(|again| again.node == node && !matches!(again.why, RerunReason::NotStarted | RerunReason::New))
+    }
+
+    /// What runs the commands of a node.
+    fn executor(&self, id: NodeId) -> Result<Arc<dyn Executor>, Fault> {
+        let (plan, node) = (&self.parts.plan, self.parts.plan.node(id));
+        let Some(runner) = node.runs_on else { return Ok(Arc::clone(&self.common.here)) };
+        let stage = &plan.stages()[node.stage.index()];
+        let of_parts = plan.parts_around(node).flat_map(|part| &plan.part(part).env);
+        let written = [plan.env(), &stage.env, &node.env].into_iter().flatten().chain(of_parts);
+        let written = written.map(|(name, _)| name.clone());
+        let own = ["PIPELINE_RUN", "PIPELINE_STAGE"].map(str::to_owned);
+        let names: BTreeSet<String> = written.chain(own).collect();
+        let assignment = Assignment {
+            pipeline: plan.pipeline().to_owned(),
+            run: Arc::clone(&self.common.run),
+            step: node.outline.name.as_str().into(),
+            project: Arc::clone(&self.common.project),
+            env: names.into_iter().collect(),
+            inputs: node.inputs.clone(),
+            artifacts: node.artifacts.clone(),
+            output_file: self.common.outputs.file(id),
+            key: self.options.origin.key,
+            resumes: self.options.origin.course.is_some(),
+            timeout: node.timeout,
+        };
+        self.parts.world.executor(&plan.runners()[runner], assignment)
+    }
+
+    fn job(&mut self, node: NodeId, ground: &StageScope, signals: Signals, executor: Arc<dyn Executor>) -> Job {
+        let limit = self.limit_of(node);
+        let (plan, parts) = (&self.parts.plan, &self.parts);
+        let name: Arc<str> = plan.node(node).outline.name.as_str().into();
+        let view = self.known.view(plan, node, ground);
+        let files = parts.files.of(node, &name, &parts.notices);
+        let scratch = &self.common.scratch;
+        let light = plan.node(node).is_light();
+        let cx = Context {
+            name,
+            project: Arc::clone(&self.common.project),
+            run: Arc::clone(&self.common.run),
+            env: Arc::clone(&ground.env),
+            own_env: Vec::new(),
+            secrets: Arc::clone(&parts.secrets),
+            scope: Arc::clone(&view.plain),
+            log: Arc::clone(&files) as _,
+            evidence: Arc::clone(&files) as _,
+            scratch: if light { Arc::clone(scratch) } else { scratch.join(node.0.to_string()).into() },
+            output_file: self.common.outputs.file(node),
+            steps: Arc::clone(&view.steps),
+            ran: Arc::clone(&view.ran),
+            executor,
+            patience: Duration::ZERO,
+            namespace: ground.namespace.clone(),
+            waits: Waits { tolerate: plan.node(node).tolerate.clone(), timeout: plan.node(node).timeout },
+            signals,
+            world: Arc::clone(&parts.world),
+        };
+        Job {
+            plan: Arc::clone(plan),
+            node,
+            cx,
+            view,
+            files,
+            outputs: Arc::clone(&self.common.outputs),
+            failing: match plan.node(node).role {
+                Role::Step | Role::Gate => self.common.failing.clone(),
+                Role::OnFailure | Role::Finally => CancellationToken::new(),
+            },
+            events: self.desk.upgrade().expect("a turn is carried out at the desk"),
+            notices: parts.notices.clone(),
+            masker: parts.masker.clone(),
+            limit,
+            key: self.options.origin.key,
+            cached: self.options.origin.cached && !self.must_run(node),
+            only_looks: self.options.origin.course.as_ref().is_some_and(|course| course.looks.contains(&node)),
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! What of an earlier run need not be done again. A step is kept when it passed, depends on the same, and builds on
+//! nothing that runs again. Decided before anything runs; each decision has its reason.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::core::mask::SecretText;
+use crate::core::model::event::{Continues, NodeId, Rerun, RerunReason, ResumeMode, ReusedNode, Role, State};
+use crate::core::model::outcome::{Fault, Outputs};
+use crate::core::plan::{Body, Plan, StageId, Work, decode_rendered};
+use crate::core::spec::StageNames;
+
+use super::Selection;
+use super::env::{self, Env};
+use super::fingerprint::{self, Made};
+use super::previous_run::{NodeStatus, PastNode, PreviousRun};
+use super::scope::{Known, KnownNode};
+
+/// What is known when a run is to go on with another.
+#[derive(Debug, Clone, Copy)]
+pub struct Resumption<'a> {
+    /// What is to run now.
+    pub plan: &'a Plan,
+    /// Which stages of it.
+    pub selection: &'a Selection,
+    /// The earlier run.
+    pub past: &'a PreviousRun,
+    /// The new run's id.
+    pub run: &'a str,
+    /// The environment that steps start from.
+    pub env: &'a BTreeMap<String, String>,
+    /// The secrets by name.
+    pub secrets: &'a BTreeMap<String, SecretText>,
+    /// The key of the project's fingerprints.
+    pub key: &'a [u8; 32],
+    /// Steps that the user says are done, by name.
+    pub done: &'a [String],
+    /// Steps that are to run again whatever is known of them, by name.
+    pub again: &'a [String],
+    /// Gates that were looked at, and do not hold any more: what [`ResumePlan::verifies`] asked for.
+    pub gone: &'a [Rerun],
+}
+
+/// How a run goes on with an earlier one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResumePlan {
+    /// What is recorded of it.
+    pub continues: Continues,
+    /// Gates that are looked at once, and only warn: stages were built on them since, and may have changed what they see.
+    pub(super) looks: Vec<NodeId>,
+    /// Gates that held, of stages that are kept whole and that nothing was built on: worth a look before the run, since
+    /// where one does not hold any more its steps must run again.
+    pub verifies: Vec<NodeId>,
+    /// States and outputs that expressions see from the start.
+    pub(super) known: Vec<KnownNode>,
+}
+
+/// What is decided of a node.
+#[derive(Debug, Clone, PartialEq)]
+enum Decision {
+    /// It takes its course: not known to the earlier run in a way that matters.
+    Runs,
+    Keeps(ReusedNode),
+    Again(RerunReason),
+}
+
+impl Resumption<'_> {
+    /// Decides about every node.
+    ///
+    /// # Errors
+    /// A fault of kind invalid when a step that is said to be done, or to run again, does not exist.
+    pub fn decide(&self) -> Result<ResumePlan, Fault> {
+        for name in self.done.iter().chain(self.again) {
+            if !self.plan.nodes().iter().any(|node| node.role == Role::Step && node.outline.name == *name) {
+                let names = self.plan.nodes().iter().map(|node| node.outline.name.as_str());
+                let fault = Fault::invalid(format!("there is no step `{name}`"));
+                return Err(match crate::core::model::diagnostic::did_you_mean(name, names) {
+                    Some(help) => fault.help(help),
+                    None => fault,
+                });
+            }
+        }
+        let mut known = self.known();
+        let mut turns: Vec<Decision> =
+            (0..self.plan.nodes().len()).map(|at| self.by_itself(id(at), &mut known)).collect();
+        self.spread(&mut turns);
+        self.finallies(&mut turns);
+        let (looks, verifies) = self.looks(&turns, &mut known);
+        self.gates(&mut turns);
+        let mut continues = Continues {
+            run: self.past.run.clone(),
+            how: ResumeMode::Resume,
+            kept: Vec::new(),
+            again: Vec::new(),
+            owes: owed(self.plan, self.past).0,
+        };
+        for (at, turn) in turns.into_iter().enumerate() {
+            match turn {
+                Decision::Runs => {}
+                Decision::Keeps(kept) => continues.kept.push(kept),
+                Decision::Again(why) => continues.again.push(Rerun { node: id(at), why }),
+            }
+        }
+        Ok(ResumePlan { continues, looks, verifies, known: Vec::new() })
+    }
+
+    /// What expressions would see if all that passed were kept.
+    fn known(&self) -> Known {
+        let mut known = Known::new(self.plan, self.run, &Arc::new(self.env.clone()), self.secrets);
+        for node in ended(self.plan, self.past) {
+            known.recall(&node);
+        }
+        for (at, stage) in (0..).zip(self.plan.stages()) {
+            let state = self.past.stages.iter().find(|(name, _)| *name == stage.name).and_then(|(_, state)| *state);
+            if let Some(state) = state {
+                known.stage_over(StageId(at), state);
+            }
+        }
+        known
+    }
+
+    /// What is to be said of a node before others are looked at.
+    fn by_itself(&self, node: NodeId, known: &mut Known) -> Decision {
+        let planned = self.plan.node(node);
+        let stage = &self.plan.stages()[planned.stage.index()];
+        if planned.role != Role::Step || !self.selection.has(planned.stage) {
+            return Decision::Runs;
+        }
+        let name = &planned.outline.name;
+        if self.again.contains(name) {
+            return Decision::Again(RerunReason::Asked);
+        }
+        let mut print = || self.fingerprint(node, known);
+        if self.done.contains(name) {
+            let outputs = self.past.node(name).map(|past| past.outputs.clone()).unwrap_or_default();
+            return Decision::Keeps(self.kept(node, None, outputs, print().unwrap_or_default()));
+        }
+        let Some(past) = self.past.node(name) else { return Decision::Again(RerunReason::New) };
+        match past.stand {
+            NodeStatus::NotStarted => return Decision::Again(RerunReason::NotStarted),
+            NodeStatus::InDoubt => return Decision::Again(RerunReason::InDoubt),
+            NodeStatus::TimedOut => return Decision::Again(RerunReason::TimedOut),
+            NodeStatus::Over(State::Skipped) => return Decision::Runs,
+            NodeStatus::Over(State::Passed) => {}
+            NodeStatus::Over(state) => return Decision::Again(RerunReason::Ended(state)),
+        }
+        if past.hides_outputs() {
+            return Decision::Again(RerunReason::OutputsHidden);
+        }
+        if self.past.finally_began(&stage.name) && !self.was_whole(planned.stage) {
+            return Decision::Again(RerunReason::FinallyRan);
+        }
+        match print() {
+            Ok(now) if past.fingerprint.as_ref() == Some(&now) => {
+                let gone = self.gone.iter().find(|gone| self.plan.node(gone.node).stage == planned.stage);
+                match gone {
+                    Some(gone) => Decision::Again(gone.why.clone()),
+                    None => Decision::Keeps(self.kept(node, past.from.as_deref(), past.outputs.clone(), now)),
+                }
+            }
+            Ok(_) => Decision::Again(RerunReason::Changed),
+            Err(fault) => Decision::Again(RerunReason::NotCompared { reason: fault.message }),
+        }
+    }
+
+    fn kept(&self, node: NodeId, from: Option<&str>, outputs: Outputs, fingerprint: String) -> ReusedNode {
+        let ran = self.past.node(&self.plan.node(node).outline.name).and_then(|past| past.ran);
+        ReusedNode { node, from: from.unwrap_or(&self.past.run).to_owned(), outputs, fingerprint, ran }
+    }
+
+    /// The fingerprint that a node would have now.
+    fn fingerprint(&self, node: NodeId, known: &mut Known) -> Result<String, Fault> {
+        let planned = self.plan.node(node);
+        let ground = known.ground_of(self.plan, node)?;
+        let view = known.view(self.plan, node, &ground);
+        let env: Arc<Env> = env::over(&ground.env, &planned.env, &view.full)?;
+        let full = if planned.env.is_empty() { view.full } else { env::seen(&view.full, &env) };
+        let (rendered, reads) = match &planned.work {
+            Work::Gate(_) => (None, Vec::new()),
+            Work::Step(step) => match &step.body {
+                Body::Ready(body) => (None, body.reads()),
+                Body::Template(written) => {
+                    let rendered =
+                        crate::core::expr::render(written, &full).map_err(|e| Fault::invalid(e.to_string()))?;
+                    let (project, during) = (&self.plan.settings().project, !planned.covers.is_empty());
+                    let reads = decode_rendered(step.kind, &rendered, project, during)?.reads();
+                    (Some(rendered), reads)
+                }
+            },
+        };
+        let made = Made { plan: self.plan, node: planned, env: &env, rendered: rendered.as_ref(), reads: &reads };
+        fingerprint::of(self.key, &made)
+    }
+
+    /// Whether every step of the stage and its gate ended well.
+    fn was_whole(&self, stage: StageId) -> bool {
+        let nodes = self.plan.stages()[stage.index()].nodes.iter().map(|node| self.plan.node(*node));
+        nodes.filter(|node| matches!(node.role, Role::Step | Role::Gate)).all(|node| {
+            let past = self.past.node(&node.outline.name);
+            past.is_some_and(|past| matches!(past.stand, NodeStatus::Over(State::Passed | State::Skipped)))
+        })
+    }
+
+    /// Whatever builds on a node that runs again runs again too.
+    fn spread(&self, turns: &mut [Decision]) {
+        loop {
+            let mut changed = false;
+            let anew: Vec<bool> = turns.iter().map(|turn| matches!(turn, Decision::Again(_))).collect();
+            let kept = turns.iter_mut().enumerate().filter(|(_, turn)| matches!(turn, Decision::Keeps(_)));
+            for (at, turn) in kept {
+                if let Some(root) = self.anew_below(at, &anew) {
+                    *turn = Decision::Again(RerunReason::Follows(self.plan.node(id(root)).outline.name.clone()));
+                    changed = true;
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+
+    /// A node that runs again and that `at` builds on: a need, a step of a stage that its own needs, a step running
+    /// during it or that it runs during.
+    fn anew_below(&self, at: usize, anew: &[bool]) -> Option<usize> {
+        let planned = self.plan.node(id(at));
+        let needs = planned.needs.iter().chain(&planned.covers).map(|need| need.index());
+        if let Some(root) = needs.into_iter().find(|need| anew[*need]) {
+            return Some(root);
+        }
+        let covering = self.plan.stages()[planned.stage.index()].nodes.iter().map(|node| node.index());
+        let covers = |other: &usize| self.plan.node(id(*other)).covers.contains(&id(at));
+        if let Some(root) = covering.into_iter().find(|other| anew[*other] && covers(other)) {
+            return Some(root);
+        }
+        let stages = self.plan.stages()[planned.stage.index()].needs.iter().chain(&planned.after);
+        let below = stages.flat_map(|stage| &self.plan.stages()[stage.index()].nodes);
+        below.map(|node| node.index()).find(|node| anew[*node])
+    }
+
+    /// A stage's `finally` that passed stays done where nothing of the stage runs again.
+    fn finallies(&self, turns: &mut [Decision]) {
+        for at in 0..turns.len() {
+            let planned = self.plan.node(id(at));
+            if planned.role != Role::Finally || self.plan.stages()[planned.stage.index()].always {
+                continue;
+            }
+            let of_stage = &self.plan.stages()[planned.stage.index()].nodes;
+            let nothing_runs = of_stage.iter().all(|node| !matches!(turns[node.index()], Decision::Again(_)));
+            let Some(past) = self.past.node(&planned.outline.name) else { continue };
+            if past.stand == NodeStatus::Over(State::Passed) && nothing_runs && self.was_whole(planned.stage) {
+                let print = past.fingerprint.clone().unwrap_or_default();
+                turns[at] = Decision::Keeps(self.kept(id(at), past.from.as_deref(), past.outputs.clone(), print));
+            }
+        }
+    }
+
+    /// Gates that held, where nothing of their stage runs again. They are looked at again all the same; but who goes on
+    /// with this run must know it.
+    fn gates(&self, turns: &mut [Decision]) {
+        for (at, gate) in self.plan.nodes().iter().enumerate().filter(|(_, node)| node.role == Role::Gate) {
+            let of_stage = &self.plan.stages()[gate.stage.index()].nodes;
+            let whole = of_stage.iter().all(|node| !matches!(turns[node.index()], Decision::Again(_)));
+            if let Some(past) = self.past.node(&gate.outline.name).filter(|past| whole && held(past)) {
+                let print = past.fingerprint.clone().unwrap_or_default();
+                turns[at] = Decision::Keeps(self.kept(id(at), past.from.as_deref(), Outputs::new(), print));
+            }
+        }
+    }
+
+    /// Gates that held, of stages of which nothing runs again: those that others have been built on since, and those
+    /// that still speak for the steps of their stage.
+    fn looks(&self, turns: &[Decision], known: &mut Known) -> (Vec<NodeId>, Vec<NodeId>) {
+        let (mut looks, mut verifies) = (Vec::new(), Vec::new());
+        for (at, gate) in self.plan.nodes().iter().enumerate().filter(|(_, node)| node.role == Role::Gate) {
+            let stage = &self.plan.stages()[gate.stage.index()];
+            let any = |wanted: fn(&Decision) -> bool| stage.nodes.iter().any(|node| wanted(&turns[node.index()]));
+            let held = self.past.node(&gate.outline.name).filter(|past| held(past));
+            let whole = !any(|turn| matches!(turn, Decision::Again(_))) && !StageNames::is_reserved(&stage.name);
+            let Some(held) = held.filter(|_| whole) else { continue };
+            if self.fingerprint(id(at), known).ok() != held.fingerprint {
+                continue;
+            }
+            if self.overtaken(gate.stage) || self.past.finally_began(&stage.name) {
+                looks.push(id(at));
+            } else if any(|turn| matches!(turn, Decision::Keeps(_))) {
+                verifies.push(id(at));
+            }
+        }
+        (looks, verifies)
+    }
+
+    /// Whether a stage that needs this one had been entered.
+    fn overtaken(&self, stage: StageId) -> bool {
+        let after = self.plan.stages().iter().filter(|other| other.needs.contains(&stage));
+        let began = |name: &str| self.past.node(name).is_some_and(PastNode::began);
+        let mut nodes = self.plan.nodes().iter().filter(|node| node.after.contains(&stage));
+        after.into_iter().any(|other| !StageNames::is_reserved(&other.name) && self.past.entered(&other.name))
+            || nodes.any(|node| began(&node.outline.name))
+    }
+}
+
+fn held(past: &PastNode) -> bool {
+    past.stand == NodeStatus::Over(State::Passed)
+}
+
+impl ResumePlan {
+    /// Only what a run owes: its `finally`, with what they may know of it. Also the names of steps that are not in the
+    /// files any more.
+    pub fn settle(plan: &Plan, past: &PreviousRun) -> (Self, Vec<String>) {
+        let (owes, lost) = owed(plan, past);
+        let continues =
+            Continues { run: past.run.clone(), how: ResumeMode::Settle, kept: Vec::new(), again: Vec::new(), owes };
+        (ResumePlan { continues, looks: Vec::new(), verifies: Vec::new(), known: ended(plan, past) }, lost)
+    }
+
+    /// Nothing but one measurement of these gates, with what the earlier run knew of their steps.
+    pub fn look(plan: &Plan, past: &PreviousRun, gates: &[NodeId]) -> Self {
+        let (run, owes) = (past.run.clone(), gates.to_vec());
+        let continues = Continues { run, how: ResumeMode::Settle, kept: Vec::new(), again: Vec::new(), owes };
+        ResumePlan { continues, looks: gates.to_vec(), verifies: Vec::new(), known: ended(plan, past) }
+    }
+
+    /// Nodes that must not run twice and would, or might, with the reason.
+    pub fn in_doubt<'c>(&'c self, plan: &'c Plan) -> impl Iterator<Item = (&'c str, &'c RerunReason)> {
+        let once = self.continues.again.iter().filter(|again| plan.node(again.node).once && again.why.may_be_done());
+        once.map(|again| (plan.node(again.node).outline.name.as_str(), &again.why))
+    }
+}
+
+/// The nodes of a plan that an earlier run owes, and the names of those that the plan does not have.
+fn owed(plan: &Plan, past: &PreviousRun) -> (Vec<NodeId>, Vec<String>) {
+    let (mut nodes, mut lost) = (Vec::new(), Vec::new());
+    for name in past.owes() {
+        let found = plan.nodes().iter().position(|node| node.role == Role::Finally && node.outline.name == name);
+        match found {
+            Some(at) => nodes.push(id(at)),
+            None => lost.push(name.to_owned()),
+        }
+    }
+    (nodes, lost)
+}
+
+/// What ended in an earlier run, by the nodes of this plan.
+fn ended(plan: &Plan, past: &PreviousRun) -> Vec<KnownNode> {
+    let known = plan.nodes().iter().enumerate().filter_map(|(at, node)| {
+        let past = past.node(&node.outline.name)?;
+        match past.stand {
+            NodeStatus::Over(state) => {
+                Some(KnownNode { node: id(at), state, outputs: past.outputs.clone(), ran: past.ran })
+            }
+            _ => None,
+        }
+    });
+    known.collect()
+}
+
+fn id(at: usize) -> NodeId {
+    NodeId(u32::try_from(at).unwrap_or(u32::MAX))
+}

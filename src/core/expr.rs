@@ -1,0 +1,39 @@
+//! CEL expressions and `${{ }}` templates: parsed, their references named, evaluated. Knows no plan and no step.
+//!
+//! Parsing, evaluation and all functions are our own: bounded nesting, bounded cost, exact places and plain words. The
+//! semantics are those of the CEL specification and of Kubernetes (docs/decisions/0040).
+
+mod access;
+mod calls;
+mod cel;
+mod check;
+mod equal;
+mod evaluate;
+mod failure;
+mod functions;
+mod json;
+mod library;
+mod lookup;
+mod loops;
+mod meter;
+mod number;
+mod parse;
+mod pattern;
+mod reference;
+mod references;
+mod render;
+mod run;
+mod template;
+mod token;
+mod tree;
+mod types;
+mod value;
+
+pub use crate::core::yaml::Spelled;
+pub use cel::{Expr, ExprError, MAX_TEXT, Reference, Scope};
+pub use meter::{CHECK_COST, Ended, Limits, RUN_COST, interrupt, interrupts};
+pub use parse::MAX_NESTING;
+pub use reference::page;
+pub use render::{RenderError, has_template, render};
+pub use template::{Part, Template};
+pub use tree::MAX_HEIGHT;

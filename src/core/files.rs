@@ -1,0 +1,7 @@
+//! Files of the project: opened without waiting, found by patterns, digested, and small state files.
+
+pub mod glob;
+pub mod inputs;
+pub mod open;
+pub mod project;
+pub mod state_file;

@@ -1,0 +1,91 @@
+//! Runners: where the commands of steps run, if not on this machine.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::common::Any;
+use crate::kubernetes::job::{Placement, Resources};
+use crate::kubernetes::runner::RunnerSettings;
+
+/// The name of the runner that every pipeline has: this machine.
+pub const LOCAL: &str = "local";
+/// Pods at a time where nothing is written.
+const MAX: u32 = 10;
+
+/// A runner.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunnerSpec {
+    /// Each command in a Pod of its own.
+    pub pod: PodRunnerSpec,
+}
+
+/// Pods of a Kubernetes cluster that run the commands of steps, each as a Job that never retries. The image needs
+/// `/bin/sh`, and tar where files are sent or returned.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PodRunnerSpec {
+    /// The kubeconfig context, one of `cluster.contexts`; where absent that of the pipeline.
+    #[serde(default)]
+    pub context: Option<String>,
+    /// The namespace; where absent `cluster.namespace`.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// The image that the commands run in.
+    pub image: String,
+    /// What a Pod may use: requested, and its limit.
+    #[serde(default)]
+    pub resources: Resources,
+    /// Pods at a time: 10 where nothing is written. They take no place of `--jobs`.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max: Option<u32>,
+    /// The numeric user that the commands run as: 65532 where nothing is written. With 0 they run as root, and the security
+    /// context is not restricted.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 4_294_967_294_i64))]
+    pub user: Option<i64>,
+    /// The service account whose token a Pod gets; without one it gets none.
+    #[serde(default)]
+    pub service_account: Option<String>,
+    /// Labels that a Pod's node must have.
+    #[serde(default)]
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints of nodes that a Pod tolerates, as in a Pod's specification.
+    #[serde(default)]
+    pub tolerations: Vec<Any>,
+    /// Labels of the Jobs and Pods, such as that of a queue.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Secrets of the namespace with the credentials of registries.
+    #[serde(default)]
+    pub image_pull_secrets: Vec<String>,
+}
+
+impl PodRunnerSpec {
+    /// Pods at a time, at least 1.
+    pub fn places(&self) -> u32 {
+        self.max.unwrap_or(MAX).max(1)
+    }
+
+    /// As the drivers take it.
+    pub fn settings(self) -> RunnerSettings {
+        let placement = Placement {
+            service_account: self.service_account,
+            node_selector: self.node_selector,
+            tolerations: self.tolerations.into_iter().map(|toleration| toleration.0).collect(),
+            labels: self.labels,
+            image_pull_secrets: self.image_pull_secrets,
+        };
+        RunnerSettings {
+            context: self.context,
+            namespace: self.namespace,
+            image: self.image,
+            resources: self.resources,
+            user: self.user,
+            placement,
+        }
+    }
+}

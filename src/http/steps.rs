@@ -1,0 +1,13 @@
+//! The step kinds of this technology: one file each, and the table that registers them.
+
+pub mod http;
+pub mod traffic;
+
+use crate::core::kind::StepKind;
+
+/// Every step kind of this technology, sorted by name.
+#[rustfmt::skip]
+pub const STEPS: &[&StepKind] = &[
+    &http::KIND,
+    &traffic::KIND,
+];

@@ -1,0 +1,147 @@
+//! What is left in a namespace, or of an application, of every kind that the cluster serves. Half an answer is none.
+
+use futures::{StreamExt, stream};
+use kube::api::{Api, DynamicObject, ListParams};
+use kube::core::PartialObjectMeta;
+
+use super::{Cluster, ClusterError, Kind};
+use crate::core::model::outcome::Fault;
+
+/// Requests under way at a time.
+const IN_FLIGHT: usize = 8;
+/// Groups whose objects are figures, or the core group's events once more.
+const REPEATED: [&str; 2] = ["metrics.k8s.io", "events.k8s.io"];
+
+/// What is searched.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LeftoverQuery<'a> {
+    /// The namespace; `None` is all of them.
+    pub namespace: Option<&'a str>,
+    /// The labels of what counts; all objects where none are named.
+    pub selector: Option<&'a str>,
+    /// The kinds, as kubectl takes them; all of them where none are named.
+    pub kinds: &'a [String],
+    /// Whether kinds count that live in no namespace.
+    pub cluster_wide: bool,
+}
+
+/// An object that is left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace; empty where its kind has none.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Whether another object owns it, and it goes with that one.
+    pub owned: bool,
+    /// Who made it, as its labels tell, and whether it is being deleted, in words.
+    pub facts: Vec<String>,
+}
+
+impl Leftover {
+    /// `deployment.apps/backend`, with its namespace where several are searched.
+    pub fn shown(&self) -> String {
+        self.kind.named(&self.name)
+    }
+}
+
+/// What was found, and how much was searched.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftoverScan {
+    /// The objects, sorted by kind and name.
+    pub left: Vec<Leftover>,
+    /// How many kinds were searched.
+    pub kinds: usize,
+}
+
+impl Cluster {
+    /// Everything that is there by now, except events and what Kubernetes itself makes in every namespace.
+    ///
+    /// # Errors
+    /// [`Fault`] when the cluster does not answer, a group of kinds is not known because its API server does not answer, or
+    /// a kind may not be listed: then it is not known what is left.
+    pub async fn leftovers(&self, query: LeftoverQuery<'_>) -> Result<LeftoverScan, Fault> {
+        // an uninstall may have taken kinds with it
+        self.forget_kinds();
+        let kinds = self.searched(query).await?;
+        let lists: Vec<_> = kinds.iter().map(|kind| async move { (kind, self.left_of(kind, query).await) }).collect();
+        let mut scan = LeftoverScan { left: Vec::new(), kinds: kinds.len() };
+        let mut answers = stream::iter(lists).buffer_unordered(IN_FLIGHT);
+        while let Some((kind, listed)) = answers.next().await {
+            match listed {
+                Ok(objects) => scan.left.extend(objects.iter().filter_map(|object| leftover(kind, object))),
+                // gone since it was discovered, or never there to be listed
+                Err(ClusterError::Refused(refusal)) if matches!(refusal.code, 404 | 405) => {}
+                Err(ClusterError::Refused(refusal)) if refusal.code == 403 => {
+                    let help = "let this user list every kind, or name the `kinds:` that count";
+                    return Err(Fault::environment(format!("not measured: {refusal}")).help(help));
+                }
+                Err(trouble) => return Err(trouble.fault()),
+            }
+        }
+        scan.left.sort_by_cached_key(|one| (one.shown(), one.namespace.clone()));
+        Ok(scan)
+    }
+
+    /// The kinds to search. A kind that is named and not served has no objects, provided that every group answers.
+    async fn searched(&self, query: LeftoverQuery<'_>) -> Result<Vec<Kind>, Fault> {
+        let mut all = self.listable(&REPEATED).await?;
+        if query.cluster_wide {
+            all.extend(self.listable_cluster_wide().await?);
+        }
+        all.retain(|kind| !REPEATED.contains(&kind.resource.group.as_str()) && kind.resource.kind != "Event");
+        if !query.kinds.is_empty() {
+            all.retain(|kind| query.kinds.iter().any(|written| kind.is_meant_by(written)));
+        }
+        Ok(all)
+    }
+
+    async fn left_of(
+        &self,
+        kind: &Kind,
+        query: LeftoverQuery<'_>,
+    ) -> Result<Vec<PartialObjectMeta<DynamicObject>>, ClusterError> {
+        let client = self.client().await?;
+        let api: Api<DynamicObject> = match query.namespace {
+            Some(namespace) => kind.api(client, namespace),
+            None => Api::all_with(client, &kind.resource),
+        };
+        let wanted = ListParams { label_selector: query.selector.map(str::to_owned), ..ListParams::default() };
+        self.list_metadata(&format!("list {}", kind.resource.plural), &api, wanted).await
+    }
+}
+
+/// An object that counts; `None` for what Kubernetes makes in every namespace.
+fn leftover(kind: &Kind, object: &PartialObjectMeta<DynamicObject>) -> Option<Leftover> {
+    let meta = &object.metadata;
+    let name = meta.name.clone().unwrap_or_default();
+    if kind.resource.group.is_empty() {
+        match (kind.resource.kind.as_str(), name.as_str()) {
+            ("ConfigMap", "kube-root-ca.crt") | ("ServiceAccount", "default") => return None,
+            _ => {}
+        }
+    }
+    let mut facts = Vec::new();
+    let label = |name: &str| meta.labels.as_ref().and_then(|labels| labels.get(name));
+    if let Some(by) = label("app.kubernetes.io/managed-by") {
+        let of = label("app.kubernetes.io/instance").map(|instance| format!(" ({instance})"));
+        facts.push(format!("managed by {by}{}", of.unwrap_or_default()));
+    }
+    for owner in meta.owner_references.iter().flatten().take(1) {
+        facts.push(format!("owned by {}/{}", owner.kind.to_lowercase(), owner.name));
+    }
+    if meta.deletion_timestamp.is_some() {
+        let held = meta.finalizers.as_deref().unwrap_or_default();
+        let held = if held.is_empty() { String::new() } else { format!(", held by finalizers {}", held.join(", ")) };
+        facts.push(format!("being deleted{held}"));
+    }
+    Some(Leftover {
+        kind: kind.clone(),
+        namespace: meta.namespace.clone().unwrap_or_default(),
+        name,
+        owned: meta.owner_references.as_ref().is_some_and(|owners| !owners.is_empty()),
+        facts,
+    })
+}

@@ -1,0 +1,217 @@
+//! Why live objects are not as they should be: gathers what the cluster knows of them, keeps it as evidence, and
+//! names the causes. Knows no assertion.
+
+mod admission;
+mod advice;
+mod causes;
+mod containers;
+mod describe;
+mod ended;
+mod evidence;
+mod gather;
+mod json;
+mod objects;
+mod placement;
+mod pods;
+mod probes;
+mod recent;
+mod related;
+mod revisions;
+mod services;
+mod workloads;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::client::Cluster;
+use crate::core::model::outcome::Finding;
+
+pub(crate) use admission::cause as admission_cause;
+pub use causes::causes;
+pub use recent::Recent;
+
+/// How long an explanation may take in all.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// What is to be explained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A Deployment, StatefulSet, DaemonSet, Job, … and the pods it owns.
+    Workload {
+        /// Its kind, as the API spells it.
+        kind: String,
+        /// Its name.
+        name: String,
+    },
+    /// The pods that a label selector means, and what owns them.
+    Selector(String),
+    /// Any one object.
+    Object {
+        /// Its kind, as the API spells it.
+        kind: String,
+        /// Its name.
+        name: String,
+    },
+    /// A Service that gives no answer.
+    Service {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Target {
+    fn is_job(&self) -> bool {
+        matches!(self, Target::Workload { kind, .. } | Target::Object { kind, .. } if kind == "Job")
+    }
+
+    /// Whether it is the Service of this name.
+    fn names_service(&self, wanted: &str) -> bool {
+        match self {
+            Target::Object { kind, name } => kind == "Service" && name == wanted,
+            Target::Service { name } => name == wanted,
+            Target::Workload { .. } | Target::Selector(_) => false,
+        }
+    }
+}
+
+/// What the cluster knows, as JSON, every object with its `kind`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    /// The namespace.
+    pub namespace: String,
+    /// When it was taken, as the cluster writes times.
+    pub now: Option<String>,
+    /// Pods.
+    pub pods: Vec<Value>,
+    /// Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs.
+    pub workloads: Vec<Value>,
+    /// Services.
+    pub services: Vec<Value>,
+    /// `EndpointSlices`.
+    pub endpoint_slices: Vec<Value>,
+    /// `PersistentVolumeClaims`.
+    pub claims: Vec<Value>,
+    /// `ResourceQuotas`.
+    pub quotas: Vec<Value>,
+    /// Nodes.
+    pub nodes: Vec<Value>,
+    /// Events.
+    pub events: Vec<Value>,
+    /// The last log lines of containers, by pod and container: of the instance that ended, where one did.
+    pub logs: BTreeMap<(String, String), Vec<String>>,
+    /// The other Pods of the namespace.
+    pub neighbours: Vec<Value>,
+    /// The object that is asked for, if no other list holds it.
+    pub object: Option<Value>,
+    /// `IngressClasses`, for an Ingress.
+    pub ingress_classes: Vec<Value>,
+    /// Names of Services that StatefulSets name as theirs and that do not exist.
+    pub missing_services: Vec<String>,
+    /// What may not be listed, by its plural, with the reason.
+    pub unreadable: BTreeMap<String, String>,
+    /// Exit codes seen so far, by the Pod's uid and the container, with the number of restarts before each.
+    pub exits: BTreeMap<(String, String), BTreeMap<i64, i64>>,
+    /// Whether the question is why objects are still there.
+    pub deleting: bool,
+}
+
+impl Cluster {
+    /// What explains that `target` is not as it should be, most telling first; `keep(name, text)` stores the
+    /// evidence, whole. Takes 5 s at most. Says nothing where the cluster does not answer.
+    pub async fn explain(&self, namespace: &str, target: &Target, keep: &(dyn Fn(&str, &str) + Sync)) -> Vec<Finding> {
+        let deadline = Instant::now() + LIMIT;
+        let Ok(Ok(client)) = tokio::time::timeout_at(deadline, self.client()).await else { return Vec::new() };
+        let mut all = gather::snapshot(&client, namespace, deadline).await;
+        self.add_object(&client, &mut all, target, deadline).await;
+        self.recent.note_exits(&mut all);
+        let mut about = related::related(&all, target);
+        let remembered = about.pods.is_empty().then(|| self.recent.ended(namespace, target)).flatten();
+        let logs = match remembered {
+            // The Job controller removes the Pod of a Job that has failed.
+            Some(ended) => {
+                about.pods = ended.pods;
+                ended.logs
+            }
+            None => gather::logs(&client, namespace, &about.pods, deadline).await,
+        };
+        about.logs = logs.iter().map(|log| (log.container(), log.last_lines())).collect();
+        evidence::keep_all(&about, &logs, target, keep);
+        if let Some(missing) = related::missing(&all, &about, namespace, target) {
+            return vec![missing];
+        }
+        causes(&about, target)
+    }
+
+    /// The causes seen now that waiting cannot fix. Answers from a snapshot that is about a second old at most, shared
+    /// by all who ask. Empty if the cluster does not answer.
+    pub async fn fatal(&self, namespace: &str, target: &Target) -> Vec<Finding> {
+        let deadline = Instant::now() + LIMIT;
+        let Ok(Ok(client)) = tokio::time::timeout_at(deadline, self.client()).await else { return Vec::new() };
+        let all = self.recent.snapshot(&client, namespace, deadline).await;
+        let mut about = if related::needs_object(target) {
+            let mut all = Snapshot::clone(&all);
+            self.add_object(&client, &mut all, target, deadline).await;
+            related::related(&all, target)
+        } else {
+            related::related(&all, target)
+        };
+        let crashed: Vec<Value> =
+            about.pods.iter().filter(|pod| gather::crashed_at_once(pod)).take(2).cloned().collect();
+        if !crashed.is_empty() {
+            let logs = gather::logs(&client, namespace, &crashed, deadline).await;
+            about.logs = logs.iter().map(|log| (log.container(), log.last_lines())).collect();
+        }
+        if target.is_job() {
+            let ended: Vec<Value> = about.pods.iter().filter(|pod| gather::has_failed(pod)).cloned().collect();
+            if self.recent.is_new(namespace, target, &ended) {
+                let logs = gather::logs(&client, namespace, &ended, deadline).await;
+                self.recent.remember(namespace, target, ended, logs);
+            }
+        }
+        // What a controller has not seen yet may still change everything.
+        if about.workloads.iter().any(|workload| !json::is_observed(workload)) {
+            return Vec::new();
+        }
+        causes::fatal(&about, target)
+    }
+
+    /// What keeps objects that are being deleted from going: their finalizers, and the Pods that have not ended.
+    /// Without a target all Pods of the namespace count.
+    pub async fn holds_deletion(&self, namespace: &str, target: Option<&Target>) -> Vec<Finding> {
+        let deadline = Instant::now() + LIMIT;
+        let Ok(Ok(client)) = tokio::time::timeout_at(deadline, self.client()).await else { return Vec::new() };
+        let all = gather::snapshot(&client, namespace, deadline).await;
+        let whole = Target::Object { kind: "Namespace".to_owned(), name: namespace.to_owned() };
+        let mut about = match target {
+            Some(target) => related::related(&all, target),
+            None => Snapshot { events: Vec::new(), claims: Vec::new(), ..all },
+        };
+        about.deleting = true;
+        about.pods.retain(|pod| !pod["metadata"]["deletionTimestamp"].is_null());
+        (about.services, about.workloads, about.nodes) = (Vec::new(), Vec::new(), Vec::new());
+        (about.claims, about.unreadable) = (Vec::new(), BTreeMap::new());
+        causes(&about, target.unwrap_or(&whole)).into_iter().filter(|finding| finding.cause == "Terminating").collect()
+    }
+
+    /// Adds the object itself, and what belongs to its kind, if no list of the snapshot holds it.
+    async fn add_object(&self, client: &kube::Client, all: &mut Snapshot, target: &Target, deadline: Instant) {
+        let Target::Object { kind, name } = target else { return };
+        if !related::needs_object(target) {
+            return;
+        }
+        let get = async {
+            let found = self.kind_named(kind).await.ok()?;
+            let object = found.api(client.clone(), &all.namespace).get_opt(name).await.ok()??;
+            let mut object = serde_json::to_value(object).ok()?;
+            object["kind"] = kind.as_str().into();
+            Some(object)
+        };
+        all.object = tokio::time::timeout_at(deadline, get).await.ok().flatten();
+        if kind == "Ingress" {
+            gather::ingress_classes(client, all, deadline).await;
+        }
+    }
+}

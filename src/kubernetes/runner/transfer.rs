@@ -1,0 +1,213 @@
+//! Files to and from a container that runs, by tar through an exec: in parts, whole or not at all, again where the
+//! connection breaks.
+
+use std::path::Path;
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
+use kube::api::{AttachParams, AttachedProcess};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::task::spawn_blocking;
+
+use super::boot::FOLDER;
+use super::chunks::{from_chunks, to_chunks};
+use super::pack::pack;
+use super::unpack::{Refused, Returned, unpack};
+use crate::core::model::outcome::Fault;
+use crate::kubernetes::job::{STEP_FOLDER, StartedJob};
+
+/// Attempts to send the files, or to get them back.
+const ATTEMPTS: usize = 5;
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Bytes under way in one direction.
+const BUFFER: usize = 256 * 1024;
+/// Bytes of what tar says that are shown.
+const SAID: usize = 400;
+
+/// Sends the files that the patterns name.
+///
+/// # Errors
+/// [`Fault`] when they cannot be read, or do not arrive. Nothing where the container is over: its end says why.
+pub(super) async fn send(job: &StartedJob<'_>, project: &Path, patterns: &[String]) -> Result<(), Fault> {
+    let mut last = Fault::environment("the files of the step could not be sent");
+    for _ in 0..ATTEMPTS {
+        match send_once(job, project, patterns).await {
+            Ok(()) => return Ok(()),
+            Err(_) if job.is_over() => return Ok(()),
+            Err(fault) if !fault.transient => return Err(fault),
+            Err(fault) => last = fault,
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(last)
+}
+
+/// Whether the files of the step are there already.
+pub(super) async fn has_files(job: &StartedJob<'_>) -> bool {
+    let complete = format!("{FOLDER}/io/files-complete");
+    let parameters = AttachParams::default().stdin(false);
+    let Ok(mut process) = job.exec(&["/bin/sh", "-c", &format!("[ -e {complete} ]")], parameters).await else {
+        return false;
+    };
+    let status = process.take_status();
+    matches!(ended(status).await, Ended::Well)
+}
+
+async fn send_once(job: &StartedJob<'_>, project: &Path, patterns: &[String]) -> Result<(), Fault> {
+    let script = format!("cd {FOLDER} && exec tar -xpof -");
+    let mut process = exec(job, &["/bin/sh", "-c", &script], true).await?;
+    let (writer, mut chunks) = to_chunks();
+    let (project, patterns) = (project.to_owned(), patterns.to_vec());
+    let packing = spawn_blocking(move || pack(&project, &patterns, writer));
+    let mut stdin = process.stdin();
+    let stderr = process.stderr();
+    let status = process.take_status();
+    let feed = async {
+        let Some(stdin) = &mut stdin else { return false };
+        while let Some(chunk) = chunks.recv().await {
+            if stdin.write_all(&chunk).await.is_err() {
+                // the packer ends with its receiver
+                chunks.close();
+                return false;
+            }
+        }
+        stdin.shutdown().await.is_ok()
+    };
+    let (fed, said) = futures::join!(feed, said(stderr));
+    let packed = packing.await.map_err(|_| Fault::unknown("the files of the step could not be packed"))?;
+    if fed {
+        packed.map_err(|error| Fault::unknown(format!("the files of the step cannot be sent: {error}")))?;
+    }
+    match ended(status).await {
+        Ended::Well if fed => Ok(()),
+        Ended::With(message) => {
+            let said = if said.is_empty() { message } else { said };
+            Err(Fault::environment(format!("the files of the step could not be unpacked in the Pod: {said}")))
+        }
+        Ended::Well | Ended::Lost => {
+            Err(Fault::environment("the connection broke while files were sent to the Pod").transient())
+        }
+    }
+}
+
+/// Waits for the end of the step's command, and gets its exit code, outputs and the files that the patterns name.
+///
+/// # Errors
+/// [`Fault`] when what comes back is refused or cannot be kept. `None` where the container is over without.
+pub(super) async fn fetch(
+    job: &StartedJob<'_>,
+    project: &Path,
+    patterns: &[String],
+) -> Result<Option<Returned>, Fault> {
+    loop {
+        match fetch_once(job, project, patterns).await {
+            Ok(returned) => return Ok(Some(returned)),
+            Err(_) if job.is_over() => return Ok(None),
+            Err(fault) if !fault.transient => return Err(fault),
+            // as long as the container runs it waits for this
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+async fn fetch_once(job: &StartedJob<'_>, project: &Path, patterns: &[String]) -> Result<Returned, Fault> {
+    let collect = format!("{STEP_FOLDER}/collect");
+    let mut process = exec(job, &["/bin/sh", &collect], true).await?;
+    let (sender, reader) = from_chunks();
+    let staging = staging(project)?;
+    let (project, patterns, folder) = (project.to_owned(), patterns.to_vec(), staging.path().to_owned());
+    let unpacking = spawn_blocking(move || unpack(reader, &project, &patterns, &folder));
+    let (mut stdin, stdout, stderr) = (process.stdin(), process.stdout(), process.stderr());
+    let status = process.take_status();
+    let unpacked = async {
+        let reading = async move {
+            let Some(mut stdout) = stdout else { return };
+            let mut chunk = vec![0; BUFFER];
+            while let Ok(read @ 1..) = stdout.read(&mut chunk).await {
+                if sender.send(chunk[..read].to_vec()).await.is_err() {
+                    break;
+                }
+            }
+        };
+        let mut reading = std::pin::pin!(reading);
+        let mut unpacking = unpacking;
+        // tar's end of archive ends the unpacking: the stream stays open for our answer
+        let unpacked = tokio::select! {
+            unpacked = &mut unpacking => unpacked,
+            () = &mut reading => (&mut unpacking).await,
+        };
+        if let Some(stdin) = &mut stdin {
+            if matches!(&unpacked, Ok(Ok(_))) {
+                let _ = stdin.write_all(b"whole\n").await;
+            }
+            // without an answer the script fails, and the container goes on waiting
+            let _ = stdin.shutdown().await;
+        }
+        unpacked
+    };
+    let (unpacked, said) = futures::join!(unpacked, said(stderr));
+    match unpacked.map_err(|_| Fault::unknown("the artifacts could not be unpacked"))? {
+        Ok(returned) => Ok(returned),
+        Err(refused @ Refused::Hostile(_)) => Err(Fault::unknown(refused.to_string())
+            .help("see what the step writes: an artifact is a file, a folder or a link inside the project")),
+        Err(refused @ Refused::Unkept(_)) => Err(Fault::unknown(refused.to_string())),
+        Err(refused @ Refused::Broken(_)) => match ended(status).await {
+            Ended::With(_) if !said.is_empty() => {
+                Err(Fault::environment(format!("the artifacts could not be packed in the Pod: {said}")))
+            }
+            _ => Err(Fault::environment(refused.to_string()).transient()),
+        },
+    }
+}
+
+/// A folder beside the project's files, so that moving from it is one step for each of them.
+fn staging(project: &Path) -> Result<tempfile::TempDir, Fault> {
+    let place = project.join(".pipeline");
+    let made =
+        std::fs::create_dir_all(&place).and_then(|()| tempfile::Builder::new().prefix("artifacts-").tempdir_in(&place));
+    made.map_err(|error| Fault::unknown(format!("the artifacts cannot be kept in {}: {error}", place.display())))
+}
+
+async fn exec(job: &StartedJob<'_>, command: &[&str], stdin: bool) -> Result<AttachedProcess, Fault> {
+    let parameters = AttachParams {
+        stdin,
+        stdout: true,
+        stderr: true,
+        max_stdin_buf_size: Some(BUFFER),
+        max_stdout_buf_size: Some(BUFFER),
+        ..AttachParams::default()
+    };
+    job.exec(command, parameters).await.map_err(|trouble| trouble.fault().transient())
+}
+
+/// How an exec ended.
+enum Ended {
+    Well,
+    With(String),
+    Lost,
+}
+
+async fn ended(status: Option<impl Future<Output = Option<Status>>>) -> Ended {
+    let status = match status {
+        Some(status) => status.await,
+        None => None,
+    };
+    match status {
+        None => Ended::Lost,
+        Some(status) if status.status.as_deref() == Some("Success") => Ended::Well,
+        Some(status) => Ended::With(status.message.unwrap_or_default()),
+    }
+}
+
+/// What is said on a stream, its beginning.
+async fn said(stream: Option<impl AsyncRead + Unpin>) -> String {
+    let mut said = Vec::new();
+    if let Some(mut stream) = stream {
+        let mut chunk = vec![0; 4096];
+        while let Ok(read @ 1..) = stream.read(&mut chunk).await {
+            said.extend_from_slice(&chunk[..read.min(SAID.saturating_sub(said.len()))]);
+        }
+    }
+    String::from_utf8_lossy(&said).trim().replace('\n', "; ")
+}

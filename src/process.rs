@@ -1,0 +1,273 @@
+//! Child processes: started without a copy of this program, waited for without a thread, ended with their whole group.
+//! Knows no step and no log.
+//!
+//! A child leads a process group of its own. Its standard output and standard error are one pipe, so that their order
+//! is the true one. When it has exited, what the pipe holds is read on until it is closed or was silent for
+//! [`QUIET`]: a daemon that keeps it open does not delay the end. What the child left running in its group is then ended,
+//! unless [`Leftovers::Keep`] is asked for. The pipe of processes that stay goes to [`LineSink::adopt`].
+
+mod captured;
+mod environment;
+mod feed;
+mod group;
+mod lines;
+pub(crate) mod live;
+mod program;
+mod pump;
+pub(crate) mod reap;
+mod refused;
+#[cfg(test)]
+pub(crate) mod scripts;
+mod spawn;
+mod start;
+mod start_linux;
+mod texts;
+mod wait;
+mod wait_linux;
+mod wait_portable;
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::core::model::outcome::Fault;
+
+pub use captured::Captured;
+pub use group::Group;
+pub(crate) use lines::Lines;
+pub use spawn::Running;
+
+/// A command to run. Its environment is exactly `base` and `env`, with `PWD` set to `dir` and no `OLDPWD`: nothing is
+/// inherited.
+#[derive(Clone, Default)]
+pub struct Command {
+    /// A path, or a name looked up in its environment's PATH.
+    pub program: OsString,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Variables that it shares with others: ten thousand steps need no ten thousand copies.
+    pub base: Arc<BTreeMap<String, String>>,
+    /// Variables of its own; they win.
+    pub env: BTreeMap<OsString, OsString>,
+    /// Its working folder.
+    pub dir: PathBuf,
+    /// What it reads; `None` is an empty input.
+    pub stdin: Option<Vec<u8>>,
+}
+
+impl Command {
+    /// The value of a variable in its environment.
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        let own = self.env.get(OsStr::new(name)).map(OsString::as_os_str);
+        own.or_else(|| self.base.get(name).map(OsStr::new))
+    }
+}
+
+impl fmt::Debug for Command {
+    /// Without the values of its environment and its input: they may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Command")
+            .field("program", &self.program)
+            .field("args", &self.args)
+            .field("base", &self.base.keys())
+            .field("env", &self.env.keys())
+            .field("dir", &self.dir)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Takes the lines of a process (or of a kind that has something to say), in true order, without their line ends.
+pub trait LineSink: Send + Sync {
+    /// One line; may hold any bytes. Masking, cutting and storing are the sink's business.
+    fn line(&self, line: &[u8]);
+
+    /// Lines that came together, each followed by `\n`: whoever keeps them can do so at once.
+    fn lines(&self, lines: &[u8]) {
+        each_line(lines).for_each(|line| self.line(line));
+    }
+
+    /// How the thing stands at the moment: shown where somebody watches, stored nowhere.
+    fn passing(&self, text: &str) {
+        let _ = text;
+    }
+
+    /// A piece of a line longer than [`LINE_LIMIT`], whose end has not come yet: more pieces follow, then its rest as a
+    /// [`LineSink::line`], or [`LineSink::ends`]. Whoever masks must see through the cuts.
+    fn piece(&self, piece: &[u8]) {
+        self.line(piece);
+    }
+
+    /// A line that came in pieces ends where the last piece did.
+    fn ends(&self) {}
+
+    /// The start of a line whose end has not come yet, such as a prompt. It comes again, with more, when more was read.
+    fn unfinished(&self, start: &[u8]) {
+        let _ = start;
+    }
+
+    /// Takes the pipe that processes which stay still write to. Dropped, their next write fails.
+    fn adopt(&self, pipe: OwnedFd) {
+        drop(pipe);
+    }
+}
+
+/// Lines that are followed by `\n` each, without it.
+pub fn each_line(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    memchr::memchr_iter(b'\n', lines).map(move |end| &lines[std::mem::replace(&mut start, end + 1)..end])
+}
+
+/// When and how a process is to be stopped.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    /// Ends it: SIGTERM to its group, `grace`, SIGKILL to the group.
+    pub cancel: CancellationToken,
+    /// Time between SIGTERM and SIGKILL.
+    pub grace: Duration,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself, with this code.
+    Code(i32),
+    /// By a signal that was not ours.
+    Signal(i32),
+    /// Because it was stopped.
+    Stopped,
+    /// It was killed, since it waited for a terminal: the system suspends a process in the background that reads from its
+    /// terminal (SIGTTIN) or changes its modes (SIGTTOU).
+    Terminal,
+}
+
+/// What happens to processes that a child left running in its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Leftovers {
+    /// SIGTERM, [`LEFTOVER_GRACE`] at most, SIGKILL.
+    #[default]
+    End,
+    /// They stay, unless the child was stopped: then they are ended with it.
+    Keep,
+}
+
+/// How a process ended, and what it left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    /// How it ended.
+    pub exit: Exit,
+    /// Whether processes it had left in the background were ended.
+    pub ended_leftovers: bool,
+}
+
+/// What a short command printed, and how it ended.
+#[derive(Debug, Clone, Default)]
+pub struct Output {
+    /// Its exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// Its standard output.
+    pub stdout: Captured,
+    /// Its standard error.
+    pub stderr: Captured,
+}
+
+/// Bytes of a line before it is handed on in pieces: 64 KiB.
+pub const LINE_LIMIT: usize = 64 * 1024;
+/// Silence on the pipe of an exited child after which it is read no further.
+pub const QUIET: Duration = Duration::from_millis(100);
+/// The longest that the pipe of an exited child is read, however much its descendants say.
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+/// The longest that processes left in the background get between SIGTERM and SIGKILL.
+pub const LEFTOVER_GRACE: Duration = Duration::from_secs(2);
+
+/// Runs a command to its end, stdout and stderr through one pipe, line by line into `sink`.
+/// A line longer than [`LINE_LIMIT`] is handed on in pieces of that length. What it left in the background is ended.
+///
+/// # Errors
+/// [`Fault`] when it cannot be started: the program is not there, the folder does not exist.
+pub async fn run(command: &Command, sink: &dyn LineSink, stop: &Stop) -> Result<Exit, Fault> {
+    Ok(Running::start(command)?.finish(sink, stop, Leftovers::End).await?.exit)
+}
+
+/// Runs a short command and hands back what it said, each stream cut at `limit` bytes (the rest is read and dropped).
+///
+/// # Errors
+/// [`Fault`] when it cannot be started, or was stopped.
+pub async fn capture(command: &Command, limit: usize, stop: &Stop) -> Result<Output, Fault> {
+    match capture_stopped(command, limit, stop).await? {
+        (output, false) => Ok(output),
+        (_, true) => Err(Fault::unknown("stopped")),
+    }
+}
+
+/// Like [`capture`], but also hands back what a command that was stopped had printed by then, and whether it was stopped.
+///
+/// # Errors
+/// [`Fault`] when it cannot be started.
+pub async fn capture_stopped(command: &Command, limit: usize, stop: &Stop) -> Result<(Output, bool), Fault> {
+    let (running, stderr) = Running::start_apart(command)?;
+    running.finish_apart(stderr, limit, stop).await
+}
+
+/// Runs a helper program that must answer soon: as [`capture`], and it is ended when `limit` is over.
+///
+/// # Errors
+/// [`Fault`] when it cannot be started, was stopped, or did not end in time.
+pub async fn capture_within(command: &Command, bytes: usize, stop: &Stop, limit: Duration) -> Result<Output, Fault> {
+    let own = Stop { cancel: stop.cancel.child_token(), grace: stop.grace.min(LEFTOVER_GRACE) };
+    let mut work = std::pin::pin!(capture(command, bytes, &own));
+    if let Ok(said) = crate::core::clock::timeout(limit, &mut work).await {
+        return said;
+    }
+    own.cancel.cancel();
+    // its end is waited for: nothing of it may stay
+    match work.await {
+        Err(_) => {
+            let program = command.program.to_string_lossy();
+            Err(Fault::unknown(format!(
+                "`{program}` did not end within {}",
+                crate::core::model::units::TimeSpan(limit)
+            )))
+        }
+        said => said,
+    }
+}
+
+/// Why a program that waited for the terminal was ended, and what to do.
+pub fn waits_for_terminal(program: &str) -> (String, String) {
+    let message = format!("{program} waits for input from the terminal, and was ended: steps have no terminal");
+    let help = "use an option that does not ask (`sudo -n`, `ssh -o BatchMode=yes`, `docker login --password-stdin`), or \
+                pass the answer with `stdin:`";
+    (message, help.to_owned())
+}
+
+/// Where `name` is found in a PATH (a colon-separated list of folders): the first executable file of that name.
+/// A name with a slash is a path already, relative to `dir`.
+///
+/// # Errors
+/// [`Fault`] of kind environment that says which name is not there.
+pub fn find_program(name: &OsStr, path: Option<&OsStr>, dir: &Path) -> Result<PathBuf, Fault> {
+    program::find(name, path, dir)
+}
+
+pub mod assertions;
+pub mod command_context;
+#[cfg(test)]
+mod cost;
+pub mod executor;
+pub mod script;
+pub mod signals;
+#[cfg(test)]
+mod stay_tests;
+pub mod steps;
+pub mod tcp;
+#[cfg(test)]
+mod tests;
+pub mod tree;

@@ -1,0 +1,11 @@
+//! The step kinds of this technology: one file each, and the table that registers them.
+
+pub mod shell;
+
+use crate::core::kind::StepKind;
+
+/// Every step kind of this technology, sorted by name.
+#[rustfmt::skip]
+pub const STEPS: &[&StepKind] = &[
+    &shell::KIND,
+];

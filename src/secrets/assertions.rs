@@ -1,0 +1,11 @@
+//! The assertion kinds of this technology: one file each, and the table that registers them.
+
+pub mod secrets;
+
+use crate::core::kind::AssertionKind;
+
+/// Every assertion kind of this technology, sorted by name.
+#[rustfmt::skip]
+pub const ASSERTIONS: &[&AssertionKind] = &[
+    &secrets::KIND,
+];
