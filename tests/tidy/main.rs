@@ -1,56 +1,26 @@
 //! Holds the house's rules over the source text: layers, file sizes, sorted registries, one fixture a diagnostic code.
 //! Reads text, not types: a rule is a table or a line below, and its failure names file and line.
 
+mod house;
+mod paths;
 mod source;
 mod words;
 
 use std::collections::BTreeSet;
 use std::fs;
 
-use source::{files, imports, package};
+use source::{files, package};
 
-/// Every room of `src/`: its layer, and the rooms of its own layer that it may import. Lower layers are free to all;
-/// test code is free to import anything.
-#[rustfmt::skip]
-const ROOMS: &[(&str, u8, &[&str])] = &[
-    // 0: vocabulary; no IO, no async
-    ("diagnostic", 0, &["source"]),
-    ("expect",     0, &["outcome", "units"]),
-    ("mask",       0, &[]),
-    ("outcome",    0, &[]),
-    ("source",     0, &[]),
-    ("units",      0, &[]),
-    // 1: YAML, events, CEL, the outside world
-    ("document",   1, &[]),
-    ("drivers",    1, &[]),
-    ("event",      1, &[]),
-    ("expr",       1, &["document"]),
-    // 2: what a kind is, what was written, what will run
-    ("kind",       2, &[]),
-    ("plan",       2, &["kind", "spec"]),
-    ("spec",       2, &["kind"]),
-    // 3: the kinds, the record, the scheduling
-    ("assertions", 3, &[]),
-    ("engine",     3, &[]),
-    ("journal",    3, &[]),
-    ("steps",      3, &[]),
-    // 4: words
-    ("exit_code",  4, &[]),
-    ("report",     4, &[]),
-    // 5: the command line
-    ("cli",        5, &[]),
-];
-
-/// What `report` may import, and which of its parts may import more: events in, words out.
-const REPORT: &[&str] = &["diagnostic", "event", "outcome", "source", "units"];
+/// What `report` may import of `core`, and which of its parts may import more: events in, words out.
+const REPORT: &[&str] = &["model", "report"];
 #[rustfmt::skip]
 const REPORT_PARTS: &[(&str, &[&str])] = &[
-    ("core/report/plan",      &["plan"]),
-    ("core/report/reference", &["kind", "spec"]),
+    ("report/plan",      &["plan"]),
+    ("report/reference", &["kind", "spec"]),
 ];
 
-/// Words that start processes or open sockets, and the rooms that may use them.
-const WORLD: &[&str] = &[
+/// Words that start processes or open sockets, and the modules that may use them.
+const OUTSIDE: &[&str] = &[
     "std::process",
     "tokio::process",
     "tokio::net",
@@ -60,99 +30,66 @@ const WORLD: &[&str] = &[
     "UnixListener",
     "UnixStream",
 ];
-const WORLDLY: &[&str] = &["cli", "drivers", "journal", "main"];
+const MAY_REACH_OUTSIDE: &[&str] =
+    &["cli", "ask", "containers", "http", "kubernetes", "main", "process", "results", "secrets", "core/journal"];
 
 const PRINTS: &[&str] = &["println!", "eprintln!", "print!", "eprint!", "dbg!"];
-const PRINTERS: &[&str] = &["cli", "report"];
+const PRINTERS: &[&str] = &["cli", "core/report"];
 
 const LONGEST_FILE: usize = 400;
-
-fn room(name: &str) -> Option<&'static (&'static str, u8, &'static [&'static str])> {
-    ROOMS.iter().find(|room| room.0 == name)
-}
 
 fn fail_with(rule: &str, wrong: &[String]) {
     assert!(wrong.is_empty(), "{rule}\n  {}\n", wrong.join("\n  "));
 }
 
 #[test]
-fn a_module_imports_only_lower_layers() {
+fn a_report_sees_events_and_never_the_outside() {
     let mut wrong = Vec::new();
-    for file in files("src").iter().filter(|file| !file.is_test && !["lib", "main"].contains(&file.room())) {
-        let Some((name, layer, beside)) = room(file.room()) else {
-            wrong.push(format!("{}: the room `{}` has no row in ROOMS", file.path, file.room()));
-            continue;
-        };
-        for (line, imported) in imports(&file.code) {
-            let allowed = match room(&imported) {
-                Some((other, below, _)) => other == name || below < layer || beside.contains(other),
-                None => false,
-            };
-            if !allowed {
-                wrong.push(format!("{}:{line}: `{name}` imports `{imported}`", file.path));
+    for file in files("src").iter().filter(|file| !file.is_test && file.place() == "core/report") {
+        let more = REPORT_PARTS.iter().filter(|(part, _)| file.path.starts_with(&format!("src/core/{part}")));
+        let more: Vec<&str> = more.flat_map(|(_, parts)| parts.iter().copied()).collect();
+        for (line, path) in paths::paths(file) {
+            let imported = path.get(1).map_or("", String::as_str);
+            if path[0] != "core" || !REPORT.contains(&imported) && !more.contains(&imported) {
+                wrong.push(format!("{}:{line}: imports `{}`", file.path, path.join("::")));
             }
         }
     }
-    fail_with("a module imports only lower layers (DESIGN 4; the table is ROOMS):", &wrong);
-}
-
-#[test]
-fn the_rooms_of_the_table_exist() {
-    let missing = |name: &str| {
-        let folder = package().join("src");
-        !folder.join(format!("{name}.rs")).exists() && !folder.join(name).is_dir()
-    };
-    let wrong: Vec<String> = ROOMS.iter().map(|room| room.0.to_owned()).filter(|name| missing(name)).collect();
-    fail_with("these rooms of ROOMS are gone:", &wrong);
-}
-
-#[test]
-fn a_report_sees_events_and_never_the_world() {
-    let mut wrong = Vec::new();
-    for file in files("src").iter().filter(|file| !file.is_test && file.room() == "report") {
-        let more = REPORT_PARTS.iter().filter(|(part, _)| file.path.starts_with(&format!("src/{part}")));
-        let more: Vec<&str> = more.flat_map(|(_, rooms)| rooms.iter().copied()).collect();
-        for (line, imported) in imports(&file.code) {
-            let imported = imported.as_str();
-            if imported != "report" && !REPORT.contains(&imported) && !more.contains(&imported) {
-                wrong.push(format!("{}:{line}: imports `{imported}`", file.path));
-            }
-        }
-    }
-    fail_with("`report` sees events and the words for them (REPORT, REPORT_PARTS):", &wrong);
+    fail_with("`core::report` sees events and the words for them (REPORT, REPORT_PARTS):", &wrong);
 }
 
 #[test]
 fn the_engine_names_no_kind_and_no_reporter() {
-    let names: BTreeSet<String> =
-        ["steps", "assertions"].iter().flat_map(|folder| Registry::read(folder).table).collect();
+    let names: BTreeSet<String> = registries().iter().flat_map(|folder| Registry::read(folder).table).collect();
     let quoted: Vec<String> = // not `secrets`: it is a name of expressions too
         names.iter().filter(|name| *name != "secrets").map(|name| format!("\"{name}\"")).collect();
     let quoted: Vec<&str> = quoted.iter().map(String::as_str).collect();
     let wrong: Vec<String> = files("src")
         .iter()
-        .filter(|file| !file.is_test && file.room() == "engine")
+        .filter(|file| !file.is_test && file.place() == "core/engine")
         .flat_map(|file| file.lines_with(&quoted).collect::<Vec<_>>())
         .collect();
-    fail_with("`engine` knows no kind by its name:", &wrong);
+    fail_with("`core::engine` knows no kind by its name:", &wrong);
 }
 
-/// Where `words` stand in code outside `rooms`. Test code may use them: measurements print, fakes listen.
-fn outside(rooms: &[&str], words: &[&str]) -> Vec<String> {
+/// Where `words` are in code outside `places`. Test code may use them: measurements print, fakes listen.
+fn outside(places: &[&str], words: &[&str]) -> Vec<String> {
     let files = files("src");
-    let others = files.iter().filter(|file| !file.is_test && !rooms.contains(&file.room()));
+    let others = files.iter().filter(|file| !file.is_test && !places.contains(&file.place().as_str()));
     others.flat_map(|file| file.lines_with(words).collect::<Vec<_>>()).collect()
 }
 
 #[test]
-fn only_drivers_touch_the_world() {
-    fail_with("only drivers start processes and open sockets (WORLD, WORLDLY):", &outside(WORLDLY, WORLD));
+fn only_technologies_reach_outside() {
+    let wrong = outside(MAY_REACH_OUTSIDE, OUTSIDE);
+    fail_with("only technologies start processes and open sockets (OUTSIDE, MAY_REACH_OUTSIDE):", &wrong);
 }
 
-/// Files that look at the wall clock: to date, to read what others dated, or for a random seed (`http/steps/traffic`).
-const DATED: &str = "kubernetes/assertions/events kubernetes/assertions/logs results/assertions/reports cli/baseline cli/clean cli/gate cli/run/storage kubernetes/client/credentials kubernetes/explain/gather \
-    kubernetes/ownership/lease kubernetes/logs/scan kubernetes/helm/pending kubernetes/providers/record http/load/tally \
-    core/engine/scope core/kind/context kubernetes/steps/kube/restart http/steps/traffic";
+/// Files that look at the wall clock: to date, to read what others dated, or for a random seed (`kinds/traffic`).
+const DATED: &str = "cli/baseline cli/clean cli/gate cli/run/storage core/engine/scope core/kind/context http/load/tally \
+    http/steps/traffic kubernetes/assertions/events kubernetes/assertions/logs kubernetes/client/credentials \
+    kubernetes/explain/gather kubernetes/helm/pending kubernetes/logs/scan kubernetes/ownership/lease \
+    kubernetes/providers/record kubernetes/steps/kube/restart results/assertions/reports";
 
 #[test]
 fn times_are_measured_by_a_clock_that_does_not_jump() {
@@ -165,15 +102,15 @@ fn times_are_measured_by_a_clock_that_does_not_jump() {
 const UNSAFE: &str = "src/process/start_linux.rs";
 
 #[test]
-fn one_room_alone_is_unsafe() {
+fn one_file_alone_is_unsafe() {
     let mut wrong = outside(&[], &["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "allow(unsafe_code"]);
     wrong.retain(|found| !found.starts_with(UNSAFE));
-    fail_with("unsafe code stands in one audited room (UNSAFE):", &wrong);
+    fail_with("unsafe code is in one audited file (UNSAFE):", &wrong);
 }
 
 #[test]
 fn only_cli_and_report_print() {
-    fail_with("only cli and report print (PRINTS, PRINTERS):", &outside(PRINTERS, PRINTS));
+    fail_with("only cli and core::report print (PRINTS, PRINTERS):", &outside(PRINTERS, PRINTS));
 }
 
 #[test]
@@ -205,21 +142,37 @@ impl Registry {
                 .filter_map(|line| Some(line.trim().strip_prefix(start)?.strip_suffix(end)?.to_owned()))
                 .collect()
         };
-        Registry { modules: names("mod ", ";"), table: names("&", "::KIND,") }
+        Registry { modules: names("pub mod ", ";"), table: names("&", "::KIND,") }
     }
+}
+
+/// The folders of kinds: `http/steps`, `http/assertions`.
+fn registries() -> Vec<String> {
+    let all = files("src");
+    let tables = all
+        .iter()
+        .filter(|file| ["steps", "assertions"].iter().any(|name| file.path.ends_with(&format!("/{name}.rs"))));
+    let names = tables.map(|file| file.path["src/".len()..].trim_end_matches(".rs").to_owned());
+    names.filter(|name| name.split('/').count() == 2 && !name.starts_with("core/")).collect()
 }
 
 #[test]
 fn registries_are_sorted_and_whole() {
     let mut wrong = Vec::new();
-    for folder in ["steps", "assertions"] {
-        let Registry { modules, table } = Registry::read(folder);
+    let tables = fs::read_to_string(package().join("src/kinds.rs")).expect("the tables exist");
+    assert!(registries().len() > 6, "the tables are found: {:?}", registries());
+    for folder in registries() {
+        let row = folder.replace('/', "::");
+        if !tables.contains(&format!("{row}::{}", folder.split('/').next_back().unwrap_or("").to_uppercase())) {
+            wrong.push(format!("src/kinds.rs: no row for `{row}`"));
+        }
+        let Registry { modules, table } = Registry::read(&folder);
         for list in [&modules, &table] {
             for pair in list.windows(2).filter(|pair| pair[0] >= pair[1]) {
-                wrong.push(format!("src/{folder}.rs: `{}` stands before `{}`", pair[0], pair[1]));
+                wrong.push(format!("src/{folder}.rs: `{}` is before `{}`", pair[0], pair[1]));
             }
         }
-        let entries = fs::read_dir(package().join("src").join(folder)).expect("the folder of kinds exists");
+        let entries = fs::read_dir(package().join("src").join(&folder)).expect("the folder of kinds exists");
         let files = entries.map(|entry| entry.expect("readable").path()).filter(|path| path.is_file());
         for path in files {
             let name = path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
@@ -253,7 +206,7 @@ fn codes_are_sorted_and_each_has_a_fixture() {
     let codes = codes();
     assert!(codes.len() > 20, "the table of codes is read: {codes:?}");
     let unsorted = codes.windows(2).filter(|pair| pair[0] >= pair[1]);
-    let mut wrong: Vec<String> = unsorted.map(|pair| format!("`{}` stands before `{}`", pair[0], pair[1])).collect();
+    let mut wrong: Vec<String> = unsorted.map(|pair| format!("`{}` is before `{}`", pair[0], pair[1])).collect();
 
     if let Ok(entries) = fs::read_dir(package().join("tests/diagnostics")) {
         let fixtures: Vec<String> =

@@ -19,6 +19,16 @@ impl File {
         below.split('/').next().unwrap_or("").trim_end_matches(".rs")
     }
 
+    /// `core/engine` for a file of `core`, else its room.
+    pub fn place(&self) -> String {
+        let mut names = self.path.strip_prefix("src/").unwrap_or("").trim_end_matches(".rs").split('/');
+        let first = names.next().unwrap_or("").to_owned();
+        match names.next() {
+            Some(second) if first == "core" => format!("core/{second}"),
+            _ => first,
+        }
+    }
+
     pub fn lines_with<'a>(&'a self, words: &'a [&str]) -> impl Iterator<Item = String> + 'a {
         self.code.lines().enumerate().filter_map(move |(at, line)| {
             let word = words.iter().find(|word| stands_in(line, word))?;
@@ -97,56 +107,4 @@ fn code_of(path: &str, text: &str, tests: &mut BTreeSet<String>) -> String {
         code.push('\n');
     }
     code
-}
-
-/// Every room that `code` names by `crate::…`, with its line: `use crate::{a::B, c}` names `a` and `c`.
-pub fn imports(code: &str) -> Vec<(usize, String)> {
-    let mut found = Vec::new();
-    for (at, _) in code.match_indices("crate::") {
-        let before = code[..at].chars().next_back();
-        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$') {
-            continue;
-        }
-        let line = code[..at].matches('\n').count() + 1;
-        let rest = &code[at + "crate::".len()..];
-        if let Some(group) = rest.strip_prefix('{') {
-            found.extend(roots_of(group).into_iter().map(|name| (line, name)));
-        } else {
-            found.push((line, name_at(rest)));
-        }
-    }
-    found.retain(|(_, name)| name.starts_with(|c: char| c.is_ascii_lowercase()));
-    found
-}
-
-fn name_at(text: &str) -> String {
-    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
-}
-
-/// The first names of a group's members, up to its closing brace.
-fn roots_of(group: &str) -> Vec<String> {
-    let (mut depth, mut start, mut names) = (0, 0, Vec::new());
-    for (at, c) in group.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' if depth > 0 => depth -= 1,
-            '}' | ',' if depth == 0 => {
-                names.push(name_at(group[start..at].trim_start()));
-                start = at + 1;
-                if c == '}' {
-                    break;
-                }
-            }
-            _ => {}
-        }
-    }
-    names.retain(|name| !name.is_empty());
-    names
-}
-
-#[test]
-fn reads_paths_and_groups() {
-    let code = "use crate::source::Span;\nuse crate::{event::{Event, NodeId}, mask, outcome::Fault};\nlet x = crate::f();\n$crate::no";
-    let expected = [(1, "source"), (2, "event"), (2, "mask"), (2, "outcome"), (3, "f")];
-    assert_eq!(imports(code), expected.map(|(line, name)| (line, name.to_owned())));
 }

@@ -19,14 +19,6 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::core::clock;
-use crate::core::kind::CoveredSteps;
-use crate::core::model::event::{
-    Event, FORMAT_VERSION, NodeId, Ran, Reason, Record, ReusedNode, Role, State, run_time,
-};
-use crate::core::model::outcome::{Fault, Verdict};
-use crate::core::plan::Work;
-
 use super::attempt::Job;
 use super::ending::Ending;
 use super::finish::{Facts, RunResult};
@@ -37,6 +29,13 @@ use super::outputs::OutputFolder;
 use super::scheduler::{End, Scheduler, Why};
 use super::scope::Known;
 use super::{Mode, Options, Parts};
+use crate::core::clock;
+use crate::core::kind::CoveredSteps;
+use crate::core::model::event::{
+    Event, FORMAT_VERSION, NodeId, Ran, Reason, Record, ReusedNode, Role, State, run_time,
+};
+use crate::core::model::outcome::{Fault, Verdict};
+use crate::core::plan::Work;
 use common::Common;
 use run_handle::RunHandle;
 pub(super) use run_handle::{end_now, run};

@@ -116,7 +116,7 @@ impl Cluster {
             match answer {
                 Ok(compared) => report.objects.push(text::object_diff(one, &compared)),
                 Err(ClusterError::Refused(refusal)) => {
-                    report.refused.push((one.at, one.kind.named(&one.name), refusal))
+                    report.refused.push((one.at, one.kind.named(&one.name), refusal));
                 }
                 Err(ClusterError::Fault(fault)) => return Err(fault),
             }
