@@ -63,6 +63,8 @@ pub struct ClusterSettings {
     pub namespace: Option<String>,
     /// A context chosen on the command line (`--context`); must be among `contexts`.
     pub context: Option<String>,
+    /// Where node ports and Ingresses answer in the place of the nodes' own addresses.
+    pub address: Option<String>,
     /// A command that takes a docker-archive on its standard input and puts it into the cluster's runtime,
     /// for any context that is none of minikube, kind and k3d and has no command of its own in `loads`.
     pub load: Option<Vec<String>>,

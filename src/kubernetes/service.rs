@@ -190,7 +190,11 @@ impl ServiceName<'_> {
         };
         let name = reached.host.filter(|_| reached.via != reach::Via::Endpoints);
         let door = Door { host, port, name, via: way_name(reached.via), words: reached.words, _forward: None };
-        let unsure = reached.via == reach::Via::NodePort || (reached.via == reach::Via::Endpoints && via == Via::Auto);
+        let unsure = match reached.via {
+            reach::Via::NodePort | reach::Via::Ingress => true,
+            reach::Via::Endpoints => via == Via::Auto,
+            reach::Via::LoadBalancer => false,
+        };
         if unsure && let Some(fault) = self.unreachable(&door, cx).await? {
             return Err(fault);
         }
@@ -209,11 +213,17 @@ impl ServiceName<'_> {
                     door.words,
                     door.authority()
                 );
-                let help = if door.via == "node_port" {
-                    "with Docker on macOS or Windows no node address is reachable: run `minikube tunnel` and make the \
-                     Service `type: LoadBalancer`, or write `via: port_forward`"
-                } else {
-                    "write `via: port_forward`, or make it `type: NodePort`"
+                let help = match door.via {
+                    "node_port" => {
+                        "with Docker on macOS or Windows no node address is reachable: run `minikube tunnel` and make \
+                         the Service `type: LoadBalancer`, or write `via: port_forward`; where its port is mapped to \
+                         this machine, write `cluster: { address: 127.0.0.1 }` in pipeline.yaml"
+                    }
+                    "ingress" => {
+                        "with Docker on macOS or Windows no node address is reachable: run `minikube tunnel`, or map \
+                         port 80 to this machine, and write `cluster: { address: 127.0.0.1 }` in pipeline.yaml"
+                    }
+                    _ => "write `via: port_forward`, or make it `type: NodePort`",
                 };
                 Some(Fault::environment(message).help(help).transient())
             }

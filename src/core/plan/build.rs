@@ -18,7 +18,7 @@ use super::params::Params;
 use super::part_files::{PartFiles, Reader};
 use super::recovery::LostStages;
 use super::runs_on::{self, RunnerNames};
-use super::settings::settings;
+use super::settings::{check_addresses, settings};
 use super::stage::StageBuilder;
 use super::statics::static_scope;
 use super::step_names::step_names;
@@ -112,6 +112,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     let all = Vars { spec: &spec, node: &node, profile: profile_name, set: &set, from_files: &from_files, sources };
     let Settled { vars, spelled, unsettled } = all.settle(out);
     check_loaders(&spec, &node, out);
+    check_addresses(&spec, &node, out);
     let shapes = Shapes::new(registry);
     let lost = UnresolvedNames::of(&node, lost, out);
     let mut reader = Reader { files: &mut *files, shapes: &shapes, out: &mut *out };
@@ -193,21 +194,23 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     if !lone_gate {
         baselines.check_names(&identities, out);
     }
+    let (pipeline, timeout) = (spec.pipeline.clone(), spec.timeout.map(|time| time.0));
+    let settings = settings(spec, profile.as_deref(), context, &files.root);
     Some(Plan {
-        pipeline: spec.pipeline.clone(),
+        pipeline,
         profile,
         registry,
         vars,
         spelled,
         env: outer.env,
-        timeout: spec.timeout.map(|time| time.0),
+        timeout,
         pools,
         runners,
         stages: graph.stages,
         nodes: graph.nodes,
         parts: graph.parts,
         baselines,
-        settings: settings(spec, context, &files.root),
+        settings,
     })
 }
 

@@ -41,7 +41,7 @@ pub(super) fn of(mut schema: Value, open: &[&str]) -> Value {
     let mut made = Map::new();
     for (name, definition) in definitions.as_object().into_iter().flatten() {
         // What pipeline.yaml says of the cluster and of secrets is read as it is written.
-        let plain = matches!(name.as_str(), "ClusterSpec" | "SecretSource");
+        let plain = matches!(name.as_str(), "ClusterSpec" | "ProfileClusterSpec" | "SecretSource");
         if matches!(name.as_str(), "Stage" | "NamedStage") {
             made.insert(name.clone(), all.file(definition, OPEN_IN_STAGE));
             continue;

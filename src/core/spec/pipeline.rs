@@ -70,6 +70,10 @@ pub struct ClusterSpec {
     /// The namespace for whatever names none; `default` where absent.
     #[serde(default)]
     pub namespace: Option<String>,
+    /// Where node ports and Ingresses answer, if this machine cannot reach the nodes' own addresses: `127.0.0.1` beside
+    /// `minikube tunnel` or with kind's `extraPortMappings`, in Docker on macOS and Windows.
+    #[serde(default)]
+    pub address: Option<String>,
     /// How images get into clusters that are none of minikube, kind and k3d, which have loaders of their own: a command
     /// for each context, which gets a docker-archive on its standard input: `load: { local: [tools/cluster-load] }`.
     #[serde(default)]
@@ -91,4 +95,16 @@ pub struct ProfileSpec {
     /// Environment variables that take the place of the pipeline's.
     #[serde(default)]
     pub env: IndexMap<String, EnvText>,
+    /// What takes the place of the pipeline's own `cluster`.
+    #[serde(default)]
+    pub cluster: Option<ProfileClusterSpec>,
+}
+
+/// What a profile says of the cluster.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileClusterSpec {
+    /// Where node ports and Ingresses answer: `127.0.0.1`.
+    #[serde(default)]
+    pub address: Option<String>,
 }

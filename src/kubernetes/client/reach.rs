@@ -123,6 +123,10 @@ impl Cluster {
 
     async fn node_port(&self, port: &Value) -> Result<Result<Way, &'static str>, Fault> {
         let Some(number) = number(&port["nodePort"]) else { return Ok(Err("it is of no type that has a node port")) };
+        if let Some(address) = &self.settings.address {
+            let words = format!("node port {number} at {address}");
+            return Ok(Ok((Addresses::Host(address.clone(), number), None, words)));
+        }
         let kind = self.kind_of("v1", "Node").await?;
         let api: Api<DynamicObject> = Api::all_with(self.client().await?, &kind.resource);
         let nodes = self.ask("list nodes", api.list(&kube::api::ListParams::default())).await;
@@ -140,7 +144,8 @@ impl Cluster {
         let api = kind.api(self.client().await?, wanted.namespace);
         let all = self.ask("list ingresses", api.list(&kube::api::ListParams::default())).await;
         let all = all.map_err(super::ClusterError::fault)?;
-        Ok(all.items.iter().find_map(|ingress| ingress_way(&ingress.data, wanted.service, port)))
+        let at = self.settings.address.as_deref();
+        Ok(all.items.iter().find_map(|ingress| ingress_way(&ingress.data, wanted.service, port, at)))
     }
 
     async fn endpoints(&self, wanted: &Wanted<'_>, service: &Value, port: &Value) -> Result<Reached, Fault> {
@@ -219,7 +224,8 @@ fn node_address(node: &Value) -> Option<String> {
     ready.then(|| of("ExternalIP").or_else(|| of("InternalIP")).map(str::to_owned)).flatten()
 }
 
-fn ingress_way(ingress: &Value, service: &str, port: &Value) -> Option<Way> {
+/// The way through an Ingress, at its own address or `at` another one.
+fn ingress_way(ingress: &Value, service: &str, port: &Value, at: Option<&str>) -> Option<Way> {
     let leads = |backend: &Value| {
         let to = &backend["service"];
         let same_port =
@@ -235,7 +241,7 @@ fn ingress_way(ingress: &Value, service: &str, port: &Value) -> Option<Way> {
         None if leads(&ingress["spec"]["defaultBackend"]) => None,
         None => return None,
     };
-    let address = status_address(ingress)?;
+    let address = at.map(str::to_owned).or_else(|| status_address(ingress))?;
     let words = format!("an Ingress at {address}");
     Some((Addresses::Host(address, 80), host, words))
 }
@@ -307,10 +313,14 @@ mod tests {
                 { "path": "/", "backend": { "service": { "name": "web", "port": { "number": 80 } } } } ] } }] },
             "status": { "loadBalancer": { "ingress": [{ "ip": "10.0.0.9" }] } },
         });
-        let (addresses, host, _) = ingress_way(&ingress, "web", &json!({ "port": 80 })).expect("a way");
+        let way = |service, at| ingress_way(&ingress, service, &json!({ "port": 80 }), at);
+        let (addresses, host, _) = way("web", None).expect("a way");
         assert!(matches!(addresses, Addresses::Host(address, 80) if address == "10.0.0.9"));
         assert_eq!(host.as_deref(), Some("todo.example"));
-        assert!(ingress_way(&ingress, "api", &json!({ "port": 80 })).is_none());
+        assert!(way("api", None).is_none());
+        let (addresses, host, words) = way("web", Some("127.0.0.1")).expect("a way");
+        assert!(matches!(addresses, Addresses::Host(address, 80) if address == "127.0.0.1"));
+        assert_eq!((host.as_deref(), words.as_str()), (Some("todo.example"), "an Ingress at 127.0.0.1"));
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub struct ContainerJob {
     pub files: Vec<(String, SecretText)>,
     /// What the container may use.
     pub resources: Resources,
+    /// When the image is pulled; Kubernetes' own default for its tag where nothing is said.
+    pub pull_policy: Option<PullPolicy>,
     /// The numeric user and group; 0 lifts the restrictions of the security context.
     pub user: Option<i64>,
     /// Where it runs, and as whom.
@@ -68,6 +70,17 @@ pub struct ContainerJob {
     pub deadline: Option<Duration>,
     /// Time between SIGTERM and SIGKILL.
     pub grace: Duration,
+}
+
+/// When an image is pulled, in the words of Kubernetes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum PullPolicy {
+    /// Each time.
+    Always,
+    /// Where the node does not have it.
+    IfNotPresent,
+    /// It must be in the node's runtime already.
+    Never,
 }
 
 /// Where a Pod runs, and as whom.
@@ -204,6 +217,9 @@ impl ContainerJob {
         let mut security = json!({ "runAsUser": user, "runAsGroup": user, "fsGroup": user,
             "seccompProfile": { "type": "RuntimeDefault" } });
         let mut container = json!({ "name": CONTAINER, "image": self.image });
+        if let Some(policy) = self.pull_policy {
+            container["imagePullPolicy"] = format!("{policy:?}").into();
+        }
         if user != 0 {
             security["runAsNonRoot"] = true.into();
             container["securityContext"] =

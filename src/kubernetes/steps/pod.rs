@@ -17,7 +17,7 @@ use crate::core::model::outcome::{Failure, Fault, Finding, Outcome, Outputs};
 use crate::core::model::units::Count;
 use crate::kubernetes::client::refuse_system_namespace;
 use crate::kubernetes::explain::Target;
-use crate::kubernetes::job::{ContainerJob, JobEnd, Placement, Resources, StartedJob, job_name};
+use crate::kubernetes::job::{ContainerJob, JobEnd, Placement, PullPolicy, Resources, StartedJob, job_name};
 
 /// The row of the table.
 pub const KIND: StepKind = StepKind::step::<Pod>(
@@ -44,6 +44,10 @@ const END_SEEN: Duration = Duration::from_secs(3);
 pub struct Pod {
     /// The image.
     image: String,
+    /// When the image is pulled: `Always`, `IfNotPresent`, or `Never` where it must have been loaded. Kubernetes' default
+    /// where nothing is written: `Always` for the tag `latest`, else `IfNotPresent`.
+    #[serde(default)]
+    pull_policy: Option<PullPolicy>,
     /// Program and arguments in the place of the image's entrypoint. No shell: write `[sh, -c, "…"]` for one.
     #[serde(default)]
     #[schemars(length(min = 1))]
@@ -163,6 +167,7 @@ impl Pod {
             args: self.args.clone(),
             env: self.env.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect(),
             resources: self.resources.clone(),
+            pull_policy: self.pull_policy,
             user: self.user,
             placement: Placement { service_account: self.service_account.clone(), ..Placement::default() },
             files: Vec::new(),

@@ -48,14 +48,15 @@ What could not be measured (no connection, no permission, an answer that was cut
 /// The page on gate files and their parameters.
 pub const USE: &str = "# use and with
 
-A gate file is a list of assertions that several stages use. With `params` it takes values.
+A gate file is a list of assertions that several stages use. A part is a file of steps, with a gate and outputs, that
+several stages use. With `params` both take values.
 
 ```yaml
 # gates/running.yaml
 description: A workload has rolled out and answers
 params:
-  deployment: null          # null: `with:` must give it
-  replicas: 2               # the default
+  deployment: { type: name }                            # `with:` must give it
+  replicas: { type: integer, default: 2, min: 1 }
 assertions:
   - rollout: { workload: \"deployment/${{ params.deployment }}\", replicas: \"${{ params.replicas }}\" }
   - http: { service: \"${{ params.deployment }}\", path: /health }
@@ -63,16 +64,38 @@ assertions:
 ```
 
 ```yaml
+# parts/database.yaml
+part: database
+params:
+  password: { type: secret }
+steps:
+  secret: { kube: { secret: { name: db, data: { PASSWORD: \"${{ params.password }}\" } } } }
+  apply: { needs: [secret], kube: { apply: { files: manifests/database, wait: true } } }
+outputs:
+  url: \"postgresql://app:${{ params.password }}@db/app\"
+```
+
+```yaml
 # stages/deploy.yaml
+stage: deploy
+namespace: shop
+steps:
+  database: { use: parts/database.yaml, with: { password: \"${{ secrets.database }}\" } }
+  secret: { kube: { secret: { name: web, data: { DATABASE_URL: \"${{ steps.database.outputs.url }}\" } } } }
+  web: { needs: [secret], kube: { apply: manifests/web } }
 gate:
   - use: gates/running.yaml
     with: { deployment: web, replicas: 3 }
 ```
 
-- A value takes the type of its default; `null` takes any. A missing or unknown parameter is an error of `check`.
-- Paths are relative to the project's folder. Gate files may use others, at most 32 deep and never in a circle.
+- The steps of a part become nodes of the same graph: `deploy.database.apply`. The caller's `needs`, `when`, `for_each`,
+  `timeout`, `env` and `namespace` apply to all of them. They see the parameters, vars and secrets, not the caller's steps.
+- A parameter is declared by its type, with `default`, `one_of`, `matches`, `min` and `max`. Or by its default alone, whose
+  type it takes; `null` takes any. A missing or unknown parameter, or one of another type, is an error of `check`.
+- Values of `with:` may be values of the run and outputs of steps. Secrets are given to parameters of the type `secret`
+  alone, and an output that uses one stays a secret.
+- Paths are relative to the project's folder. Gate files and parts may use others of their kind, never in a circle.
 - `pipeline gate gates/running.yaml --param deployment=web` measures a gate file alone.
-- Values of `with:` are known before the run: `vars` and other `params`. Secrets may not be given.
 ";
 
 /// The page of a file's keys.
