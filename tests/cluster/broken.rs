@@ -61,9 +61,6 @@ impl Example {
         for file in ["manifests/greeter.yaml", "charts/greeter/templates/deployment.yaml"] {
             example.edit(file, "terminationGracePeriodSeconds: 15", "terminationGracePeriodSeconds: 1");
         }
-        for file in ["stages/3-manifests.yaml", "stages/4-rollout.yaml"] {
-            example.edit(file, "30080", &port);
-        }
         example.edit("stages/5-chart.yaml", "greeter-chart", &chart);
         for file in ["gates/greets.yaml", "stages/3-manifests.yaml", "stages/5-chart.yaml"] {
             example.every(file, "within: 60s", "within: 12s");

@@ -267,8 +267,8 @@ fn a_rollout_that_was_not_undone_is_told_by_its_image() {
     let example = Example::new("image");
     example.edit(
         "stages/4-rollout.yaml",
-        "kube: { undo: { target: deployment/greeter } }",
-        "kube: { restart: { target: deployment/greeter } }",
+        "kube: { undo: deployment/greeter }",
+        "kube: { restart: deployment/greeter }",
     );
     let ran = example.run(&["--stage", "manifests", "--stage", "rollout"]);
     ran.ends(1, &["✘ the old image runs again, in a fourth revision: image"]).failed(&["rollout.gate"]);

@@ -128,11 +128,8 @@ fn a_readiness_path_that_nobody_answers_is_told_with_the_answer() {
 fn a_database_that_cannot_be_reached_is_told_by_the_gate() {
     let todo = Todo::new("database").impatient("60s");
     // Nobody listens on that port of the pod itself.
-    todo.edit(
-        "stages/3-manifests.yaml",
-        ": secrets.database_url }",
-        ": 'postgresql://todo:' + secrets.jwt_secret + '@127.0.0.1:9/todo' }",
-    );
+    let elsewhere = "? \"postgresql://todo:\" + secrets.jwt_secret + \"@127.0.0.1:9/todo\"";
+    todo.edit("parts/database.yaml", "? secrets.database_url", elsewhere);
     todo.edit(
         "pipeline.yaml",
         "${{ has(env.DATABASE_URL) && env.DATABASE_URL != '' ? 'managed' : 'cluster' }}",
@@ -173,7 +170,7 @@ fn a_kind_of_object_that_does_not_belong_to_the_app_is_seen_before_it_is_deploye
 #[ignore = "needs the cluster"]
 fn a_change_that_the_api_server_accepts_and_should_refuse_is_seen() {
     let todo = Todo::new("accepted");
-    todo.edit("stages/3-manifests.yaml", "todo-taken", "todo-backend");
+    todo.edit("app/tests/refused/backend-taken.yaml", "todo-taken", "todo-backend");
     let ran = todo.run(&["--stage", "manifests"]);
     ran.ends(1, &["✘ another Deployment cannot take the backend's Pods: deployment.apps/todo-backend is accepted"]);
     ran.failed(&["manifests.gate"]);

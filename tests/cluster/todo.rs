@@ -40,7 +40,7 @@ impl Todo {
         let own = format!("todo-{name}-{}", std::process::id());
         let namespaces = [own.clone(), format!("{own}-chart"), format!("{own}-fresh")];
         let todo = Todo { folder: tempfile::tempdir().expect("a folder"), namespaces };
-        copy(root, todo.path(), &["pipeline.yaml", "stages", "gates", "manifests", "charts", "app"]);
+        copy(root, todo.path(), &["pipeline.yaml", "stages", "gates", "parts", "manifests", "charts", "app"]);
         let file = "pipeline.yaml";
         todo.edit(file, "tools/cluster-load", &root.join("tools/cluster-load").display().to_string());
         todo.edit(file, "namespace: todo\n", &format!("namespace: {own}\n"));

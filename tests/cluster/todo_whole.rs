@@ -31,5 +31,5 @@ fn all_seven_stages_pass_and_leave_nothing_and_some_run_again_with_a_database_in
     let again = todo.run(&["--stage", "cluster", "--stage", "manifests", "--profile", "local"]);
     again
         .ends(0, &["✔ 1 pods of todo-backend run", "✔ every feature works through the frontend"])
-        .passed(&["manifests.database", "manifests.gate"]);
+        .passed(&["manifests.database.apply", "manifests.gate"]);
 }
