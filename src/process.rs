@@ -26,144 +26,18 @@ mod wait;
 mod wait_linux;
 mod wait_portable;
 
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
-use std::fmt;
-use std::os::fd::OwnedFd;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
-
-use tokio_util::sync::CancellationToken;
 
 use crate::core::model::outcome::Fault;
 
+pub use crate::core::kind::command::{Command, Exit, Finished, Leftovers, Stop};
+pub use crate::core::kind::lines::{LINE_LIMIT, LineSink, each_line};
 pub use captured::Captured;
 pub use group::Group;
 pub(crate) use lines::Lines;
 pub use spawn::Running;
-
-/// A command to run. Its environment is exactly `base` and `env`, with `PWD` set to `dir` and no `OLDPWD`: nothing is
-/// inherited.
-#[derive(Clone, Default)]
-pub struct Command {
-    /// A path, or a name looked up in its environment's PATH.
-    pub program: OsString,
-    /// Its arguments.
-    pub args: Vec<OsString>,
-    /// Variables that it shares with others: ten thousand steps need no ten thousand copies.
-    pub base: Arc<BTreeMap<String, String>>,
-    /// Variables of its own; they win.
-    pub env: BTreeMap<OsString, OsString>,
-    /// Its working folder.
-    pub dir: PathBuf,
-    /// What it reads; `None` is an empty input.
-    pub stdin: Option<Vec<u8>>,
-}
-
-impl Command {
-    /// The value of a variable in its environment.
-    pub fn variable(&self, name: &str) -> Option<&OsStr> {
-        let own = self.env.get(OsStr::new(name)).map(OsString::as_os_str);
-        own.or_else(|| self.base.get(name).map(OsStr::new))
-    }
-}
-
-impl fmt::Debug for Command {
-    /// Without the values of its environment and its input: they may be secret.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Command")
-            .field("program", &self.program)
-            .field("args", &self.args)
-            .field("base", &self.base.keys())
-            .field("env", &self.env.keys())
-            .field("dir", &self.dir)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Takes the lines of a process (or of a kind that has something to say), in true order, without their line ends.
-pub trait LineSink: Send + Sync {
-    /// One line; may hold any bytes. Masking, cutting and storing are the sink's business.
-    fn line(&self, line: &[u8]);
-
-    /// Lines that came together, each followed by `\n`: whoever keeps them can do so at once.
-    fn lines(&self, lines: &[u8]) {
-        each_line(lines).for_each(|line| self.line(line));
-    }
-
-    /// How the thing stands at the moment: shown where somebody watches, stored nowhere.
-    fn passing(&self, text: &str) {
-        let _ = text;
-    }
-
-    /// A piece of a line longer than [`LINE_LIMIT`], whose end has not come yet: more pieces follow, then its rest as a
-    /// [`LineSink::line`], or [`LineSink::ends`]. Whoever masks must see through the cuts.
-    fn piece(&self, piece: &[u8]) {
-        self.line(piece);
-    }
-
-    /// A line that came in pieces ends where the last piece did.
-    fn ends(&self) {}
-
-    /// The start of a line whose end has not come yet, such as a prompt. It comes again, with more, when more was read.
-    fn unfinished(&self, start: &[u8]) {
-        let _ = start;
-    }
-
-    /// Takes the pipe that processes which stay still write to. Dropped, their next write fails.
-    fn adopt(&self, pipe: OwnedFd) {
-        drop(pipe);
-    }
-}
-
-/// Lines that are followed by `\n` each, without it.
-pub fn each_line(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut start = 0;
-    memchr::memchr_iter(b'\n', lines).map(move |end| &lines[std::mem::replace(&mut start, end + 1)..end])
-}
-
-/// When and how a process is to be stopped.
-#[derive(Debug, Clone)]
-pub struct Stop {
-    /// Ends it: SIGTERM to its group, `grace`, SIGKILL to the group.
-    pub cancel: CancellationToken,
-    /// Time between SIGTERM and SIGKILL.
-    pub grace: Duration,
-}
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// By itself, with this code.
-    Code(i32),
-    /// By a signal that was not ours.
-    Signal(i32),
-    /// Because it was stopped.
-    Stopped,
-    /// It was killed, since it waited for a terminal: the system suspends a process in the background that reads from its
-    /// terminal (SIGTTIN) or changes its modes (SIGTTOU).
-    Terminal,
-}
-
-/// What happens to processes that a child left running in its group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Leftovers {
-    /// SIGTERM, [`LEFTOVER_GRACE`] at most, SIGKILL.
-    #[default]
-    End,
-    /// They stay, unless the child was stopped: then they are ended with it.
-    Keep,
-}
-
-/// How a process ended, and what it left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Finished {
-    /// How it ended.
-    pub exit: Exit,
-    /// Whether processes it had left in the background were ended.
-    pub ended_leftovers: bool,
-}
 
 /// What a short command printed, and how it ended.
 #[derive(Debug, Clone, Default)]
@@ -178,8 +52,6 @@ pub struct Output {
     pub stderr: Captured,
 }
 
-/// Bytes of a line before it is handed on in pieces: 64 KiB.
-pub const LINE_LIMIT: usize = 64 * 1024;
 /// Silence on the pipe of an exited child after which it is read no further.
 pub const QUIET: Duration = Duration::from_millis(100);
 /// The longest that the pipe of an exited child is read, however much its descendants say.

@@ -1,84 +1,89 @@
-//! The outside world, one file each. Only this room starts processes, opens sockets and speaks to clusters.
+//! Makes the services of a run from its settings.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::core::model::outcome::Fault;
-use crate::kubernetes::runner::{PodRunner, RunnerSettings, Runners};
-use crate::process::executor::{Assignment, Executor};
+use crate::containers::compose::Compose;
+use crate::containers::images::Images;
+use crate::core::kind::services::{HasServices, Services};
+use crate::core::kind::settings::Settings;
+use crate::http::Http;
+use crate::kubernetes::client::Cluster;
+use crate::kubernetes::helm::Helm;
+use crate::kubernetes::runner::{PodRunner, PodRunners};
+use crate::process::executor::ThisMachine;
+use crate::secrets::argv::ArgvWatch;
 
-/// What the drivers must know of a run.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    /// The project's folder (where pipeline.yaml lies), absolute.
-    pub project: PathBuf,
-    /// Which cluster may be touched.
-    pub cluster: crate::kubernetes::client::ClusterSettings,
-    /// The files that secrets come from, relative to the project: the only ones that may hold their values.
-    pub secret_files: Vec<PathBuf>,
-    /// Runners on other machines, by name.
-    pub runners: BTreeMap<String, RunnerSettings>,
+/// The services of a run with these settings. Connects to nothing.
+pub fn services_of(settings: Settings) -> Services {
+    let Settings { project, cluster, secret_files, runners } = settings;
+    let mut services = Services::new(Arc::new(ThisMachine));
+    let cluster = Arc::new(Cluster::new(cluster));
+    let runners = runners.into_iter().map(|(name, settings)| {
+        let runner = PodRunner::new(&name, settings, &cluster);
+        (name, Arc::new(runner))
+    });
+    let runners = PodRunners(runners.collect());
+    for (name, runner) in &runners.0 {
+        services.add_runner(name, Arc::clone(runner) as _);
+    }
+    services.add(Arc::new(runners));
+    services.add(Arc::new(Images::new(project.clone(), Arc::clone(&cluster))));
+    services.add(Arc::new(Helm::new(project, Arc::clone(&cluster))));
+    services.add(Arc::new(Http::new()));
+    services.add(Arc::new(ArgvWatch::default()));
+    services.add(Arc::new(Compose::new()));
+    services.add(Arc::new(SecretFiles(secret_files)));
+    services.add_preflight(Arc::clone(&cluster) as _);
+    services.add(cluster);
+    services
 }
 
-/// The drivers of one run; every one connects lazily, on its first use.
+/// The files that secrets come from, relative to the project.
 #[derive(Debug)]
-pub struct Services {
+pub struct SecretFiles(pub Vec<PathBuf>);
+
+/// The services by name, for what has them: a run's [`Services`], and the context of a kind.
+pub trait Clients: HasServices {
     /// The Kubernetes API.
-    pub cluster: Arc<crate::kubernetes::client::Cluster>,
+    fn cluster(&self) -> &Arc<Cluster> {
+        self.services().get()
+    }
+
     /// Docker Compose.
-    pub compose: Arc<crate::containers::compose::Compose>,
+    fn compose(&self) -> &Arc<Compose> {
+        self.services().get()
+    }
+
     /// Docker, Podman or Buildah.
-    pub images: Arc<crate::containers::images::Images>,
+    fn images(&self) -> &Arc<Images> {
+        self.services().get()
+    }
+
     /// The helm binary and the release Secrets.
-    pub helm: Arc<crate::kubernetes::helm::Helm>,
+    fn helm(&self) -> &Arc<Helm> {
+        self.services().get()
+    }
+
     /// HTTP requests.
-    pub http: Arc<crate::http::Http>,
+    fn http(&self) -> &Arc<Http> {
+        self.services().get()
+    }
+
     /// Secrets in the arguments of processes.
-    pub argv: Arc<crate::secrets::argv::ArgvWatch>,
+    fn argv(&self) -> &Arc<ArgvWatch> {
+        self.services().get()
+    }
+
     /// The files that secrets come from, relative to the project.
-    pub secret_files: Vec<PathBuf>,
-    /// Runners on other machines, by name.
-    pub runners: Runners,
-}
-
-impl Services {
-    /// Touches nothing yet.
-    pub fn new(settings: Settings) -> Self {
-        let cluster = Arc::new(crate::kubernetes::client::Cluster::new(settings.cluster));
-        let runners = settings.runners.into_iter().map(|(name, settings)| {
-            let runner = PodRunner::new(&name, settings, &cluster);
-            (name, Arc::new(runner))
-        });
-        Services {
-            runners: runners.collect(),
-            images: Arc::new(crate::containers::images::Images::new(settings.project.clone(), Arc::clone(&cluster))),
-            helm: Arc::new(crate::kubernetes::helm::Helm::new(settings.project, Arc::clone(&cluster))),
-            http: Arc::new(crate::http::Http::new()),
-            argv: Arc::default(),
-            secret_files: settings.secret_files,
-            compose: Arc::new(crate::containers::compose::Compose::new()),
-            cluster,
-        }
+    fn secret_files(&self) -> &[PathBuf] {
+        &self.services().get::<SecretFiles>().0
     }
 
-    /// What runs the commands of one step on the runner of this name.
-    ///
-    /// # Errors
-    /// [`Fault`] when there is no such runner.
-    pub fn executor(&self, runner: &str, assignment: Assignment) -> Result<Arc<dyn Executor>, Fault> {
-        Ok(self.runner(runner)?.executor(assignment))
-    }
-
-    /// Whether a runner may be used.
-    ///
-    /// # Errors
-    /// [`Fault`] of kind environment when its cluster or namespace may not be touched.
-    pub fn guard_runner(&self, runner: &str) -> Result<(), Fault> {
-        self.runner(runner)?.guard()
-    }
-
-    fn runner(&self, name: &str) -> Result<&Arc<PodRunner>, Fault> {
-        self.runners.get(name).ok_or_else(|| Fault::invalid(format!("there is no runner `{name}`")))
+    /// Runners in Pods, by name.
+    fn pod_runners(&self) -> &Arc<PodRunners> {
+        self.services().get()
     }
 }
+
+impl<T: HasServices + ?Sized> Clients for T {}

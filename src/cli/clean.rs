@@ -14,6 +14,7 @@ use crate::cli::lock::{Holder, Lock, host};
 use crate::containers::compose::ComposeRecord;
 use crate::core::engine::Mode;
 use crate::core::journal::Store;
+use crate::core::kind::services::Services;
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::Fault;
 use crate::core::plan::{Loaded, Plan};
@@ -25,7 +26,7 @@ use crate::kubernetes::ownership::owned::Owner;
 use crate::kubernetes::providers::{Act, Intent, Lowered, ProviderContext, Record, lower};
 use crate::process::command_context::{CommandContext, CommandError};
 use crate::process::{LineSink, Stop};
-use crate::services::Services;
+use crate::services::{Clients, services_of};
 
 /// How long removed objects are waited for, unless an option says otherwise.
 pub(super) const LIMIT: Duration = Duration::from_secs(120);
@@ -38,7 +39,7 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
     };
     let Loaded { plan: Some(plan), secrets, .. } = loaded else { return Ok(Exit::Invalid) };
     let plan = Arc::new(plan);
-    let world = Arc::new(Services::new(plan.settings().clone()));
+    let services = Arc::new(services_of(plan.settings().clone()));
     let runs = record::runs(args)?;
     let store = runs.store.clone();
     let runtime = super::runtime()?;
@@ -53,7 +54,7 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
                 out::data(&format!("run {} died; it owes: {}", dead.past.run, dead.past.owes().join(", ")));
             }
         } else if !dead.is_empty() {
-            let ready = match super::run::ready(Arc::clone(&plan), Arc::clone(&world), &secrets).await? {
+            let ready = match super::run::ready(Arc::clone(&plan), Arc::clone(&services), &secrets).await? {
                 Ok(ready) => ready,
                 Err(exit) => return Ok(exit),
             };
@@ -61,7 +62,7 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
                 return Ok(exit);
             }
         }
-        let mut swept = sweep(&world, &plan, &store, wanted.dry_run, wanted.timeout.unwrap_or(LIMIT)).await?;
+        let mut swept = sweep(&services, &plan, &store, wanted.dry_run, wanted.timeout.unwrap_or(LIMIT)).await?;
         if let Some(age) = wanted.runs {
             swept.found |= forget(&runs, age, wanted.dry_run)?;
         }
@@ -97,7 +98,7 @@ pub(super) struct CleanupResult {
 /// Removes what runs of this pipeline have made: Compose projects, and what is in the cluster; a cluster that one of them
 /// made goes as a whole.
 pub(super) async fn sweep(
-    world: &Services,
+    services: &Services,
     plan: &Plan,
     store: &Store,
     dry_run: bool,
@@ -108,7 +109,7 @@ pub(super) async fn sweep(
     let own = Runs::of(store.clone(), plan.pipeline());
     let ours = |raised: &ComposeRecord| store.find(&raised.run).map_or(true, |run| own.is_own(&run));
     let mut found = ComposeRecord::all(project).iter().any(ours);
-    let down = compose_records::take_down(world, project, ours, dry_run).await?;
+    let down = compose_records::take_down(services, project, ours, dry_run).await?;
     let env = super::run::environment();
     let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(10) };
     let records = Record::all(project)?;
@@ -131,12 +132,12 @@ pub(super) async fn sweep(
     for record in created {
         take_down(record, plan, &desk, dry_run).await?;
         found = true;
-        whole |= world.cluster.context().ok().flatten().is_none_or(|context| context == record.context);
+        whole |= services.cluster().context().ok().flatten().is_none_or(|context| context == record.context);
     }
     let swept = if whole {
         CleanupResult { gone: true, found }
     } else {
-        objects(world, plan, store, dry_run, limit, &desk).await?
+        objects(services, plan, store, dry_run, limit, &desk).await?
     };
     found |= swept.found || !started.is_empty();
     for record in started {
@@ -147,7 +148,7 @@ pub(super) async fn sweep(
 
 /// Removes what runs of this pipeline have made in the cluster in use.
 async fn objects(
-    world: &Services,
+    services: &Services,
     plan: &Plan,
     store: &Store,
     dry_run: bool,
@@ -157,14 +158,14 @@ async fn objects(
     let project = &plan.settings().project;
     let mut found = false;
     let scratch = scratch("clean")?;
-    let cluster = &world.cluster;
+    let cluster = &services.cluster();
     if cluster.settings().contexts.is_empty() || cluster.context()?.is_none() {
         return Ok(CleanupResult { gone: true, found });
     }
     let owner =
         Owner { pipeline: label_value(plan.pipeline()), home: cluster.namespace().to_owned(), run: String::new() };
     let known = |run: &str| store.find(run).is_ok_and(|folder| folder.id() == run);
-    let (releases, foreign) = world.helm.installed_by(&owner.pipeline, &owner.home, &known).await?;
+    let (releases, foreign) = services.helm().installed_by(&owner.pipeline, &owner.home, &known).await?;
     found |= !releases.is_empty();
     for Installed { release, namespace } in foreign {
         out::say(&format!("release {release} in {namespace} was there before this pipeline upgraded it: it stays"));
@@ -177,12 +178,12 @@ async fn objects(
             continue;
         }
         let remove = Remove { wait: true, ignore_missing: true, timeout: Some(limit), ..Remove::default() };
-        world.helm.uninstall(&release, &namespace, &remove, &call).await.map_err(CommandError::into_fault)?;
+        services.helm().uninstall(&release, &namespace, &remove, &call).await.map_err(CommandError::into_fault)?;
         out::say(&format!("removed helm release {release} in {namespace}"));
     }
     let mut swept = owned(cluster, &owner, dry_run, limit).await?;
     // runners may be in clusters of their own
-    for runner in world.runners.values().filter(|runner| !Arc::ptr_eq(runner.cluster(), cluster)) {
+    for runner in services.pod_runners().0.values().filter(|runner| !Arc::ptr_eq(runner.cluster(), cluster)) {
         let beside = owned(runner.cluster(), &owner, dry_run, limit).await?;
         swept = CleanupResult { gone: swept.gone && beside.gone, found: swept.found || beside.found };
     }

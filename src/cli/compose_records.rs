@@ -10,15 +10,16 @@ use super::clean::StderrSink;
 use super::out;
 use super::scratch::scratch;
 use crate::containers::compose::{ComposeRecord, Down, Project};
+use crate::core::kind::services::Services;
 use crate::core::model::outcome::Fault;
 use crate::process::Stop;
 use crate::process::command_context::CommandContext;
-use crate::services::Services;
+use crate::services::Clients;
 
 /// Takes down those that `wanted` says, by their names; with `dry_run` only names them. False where one would not go.
 /// A project that has other files now than it was brought up from is another's.
 pub(super) async fn take_down(
-    world: &Services,
+    services: &Services,
     folder: &Path,
     wanted: impl Fn(&ComposeRecord) -> bool,
     dry_run: bool,
@@ -40,7 +41,7 @@ pub(super) async fn take_down(
     };
     let mut gone = true;
     for ComposeRecord { name, run, files, volumes, .. } in raised {
-        if let Some(others) = world.compose.standing(&name, &call).await.filter(|now| *now != files) {
+        if let Some(others) = services.compose().standing(&name, &call).await.filter(|now| *now != files) {
             let shown: Vec<String> = others.iter().map(|file| file.display().to_string()).collect();
             out::say(&format!("compose project {name} is another now, of {}: it stays", shown.join(", ")));
         } else if dry_run {
@@ -49,7 +50,7 @@ pub(super) async fn take_down(
         } else {
             let down = Down { volumes, orphans: true, images: false, quick: true };
             let nameless = Project { name: Some(name.clone()), ..Project::default() };
-            if let Err(undone) = world.compose.down(&nameless, down, &call).await {
+            if let Err(undone) = services.compose().down(&nameless, down, &call).await {
                 let fault = undone.into_fault();
                 let words = format!("compose project {name} could not be taken down: {}", fault.message);
                 out::error(&words, fault.help.as_deref());

@@ -12,6 +12,7 @@ use super::args::{Args, Doctor};
 use super::run::environment;
 use super::{REGISTRY, find, out};
 use crate::cli::survey;
+use crate::core::kind::settings::Settings;
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::Fault;
 use crate::core::model::units::ByteSize;
@@ -20,7 +21,7 @@ use crate::core::report::tame;
 use crate::kubernetes::client::Cluster;
 use crate::process::command_context::CommandContext;
 use crate::process::{LineSink, Stop};
-use crate::services::{Services, Settings};
+use crate::services::{Clients, services_of};
 use needs::{Needs, Tool};
 
 /// Below this much free space a run may not be able to keep its record.
@@ -111,7 +112,7 @@ pub(super) fn run(args: &Args, wanted: &Doctor) -> Result<Exit, Fault> {
             _ = interrupts.recv() => Ok::<bool, Fault>(true),
             () = async {
                 tools(&mut sheet, &needs, &folder).await;
-                cluster(&mut sheet, &needs, &Services::new(settings).cluster, plan.is_some()).await;
+                cluster(&mut sheet, &needs, services_of(settings).cluster(), plan.is_some()).await;
             } => Ok(false),
         }
     })?;

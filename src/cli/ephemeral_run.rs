@@ -13,18 +13,18 @@ use super::scratch::scratch;
 use crate::core::engine;
 use crate::core::engine::{Interrupt, NodeFiles, Notice, NoticeSender, Options, Parts, Recorder, RunFiles, RunResult};
 use crate::core::kind::Evidence;
+use crate::core::kind::services::Services;
 use crate::core::kind::watch_machine;
 use crate::core::mask::{Masker, SecretText};
 use crate::core::model::event::{Event, LogSize, NodeId, Record};
 use crate::core::model::outcome::Fault;
 use crate::core::plan::Plan;
 use crate::process::LineSink;
-use crate::services::Services;
 
 /// What is run, and with what.
 pub(super) struct EphemeralRun {
     pub plan: Arc<Plan>,
-    pub world: Arc<Services>,
+    pub services: Arc<Services>,
     pub secrets: Arc<BTreeMap<String, SecretText>>,
     pub masker: Masker,
     pub interrupts: UnboundedReceiver<Interrupt>,
@@ -32,11 +32,11 @@ pub(super) struct EphemeralRun {
 
 /// Runs it; `hear` hears of every event.
 pub(super) async fn run(options: Options, of: EphemeralRun, mut hear: impl FnMut(Record)) -> Result<RunResult, Fault> {
-    let EphemeralRun { plan, world, secrets, masker, interrupts } = of;
+    let EphemeralRun { plan, services, secrets, masker, interrupts } = of;
     watch_machine();
     let (notices, mut received) = engine::notices();
     let (recorder, files) = (Box::new(Numbers::new()), Arc::new(Files(scratch("gate")?)));
-    let parts = Parts { plan, world, secrets, masker, recorder, files, notices };
+    let parts = Parts { plan, services, secrets, masker, recorder, files, notices };
     let hearing = async {
         while let Some(notice) = received.recv().await {
             if let Notice::Record(record) = notice {

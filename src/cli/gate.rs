@@ -17,7 +17,7 @@ use crate::core::model::outcome::Fault;
 use crate::core::plan::{GateFile, Loaded, Options, load};
 use crate::core::report::run_state::RunState;
 use crate::core::report::{diagnostics, json, junit, text};
-use crate::services::Services;
+use crate::services::services_of;
 
 /// Between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
     }
     let Some(plan) = plan else { return Ok(Exit::Invalid) };
     let plan = Arc::new(plan);
-    let world = Arc::new(Services::new(plan.settings().clone()));
+    let services = Arc::new(services_of(plan.settings().clone()));
     let runtime = super::runtime()?;
     let result = runtime.block_on(async {
         let env = environment();
@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
             env,
             origin: engine::Origin::default(),
         };
-        let of = EphemeralRun { plan: Arc::clone(&plan), world, secrets, masker, interrupts };
+        let of = EphemeralRun { plan: Arc::clone(&plan), services, secrets, masker, interrupts };
         let mut story = RunState::default();
         let result = ephemeral_run::run(options, of, |record| story.apply(&record)).await;
         result.map(|result| (result, story))

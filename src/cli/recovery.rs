@@ -51,7 +51,7 @@ pub(super) async fn settle(
         clear(dead).await;
     }
     // We hold the project's lock: no other run can still need them. What is not pending cleanup stays until `clean`.
-    compose_records::take_down(&ready.world, &ready.plan.settings().project, |raised| raised.during, false).await?;
+    compose_records::take_down(&ready.services, &ready.plan.settings().project, |raised| raised.during, false).await?;
     for dead in dead {
         if resumed == Some(dead.folder.id()) {
             continue;

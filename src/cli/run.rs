@@ -22,13 +22,14 @@ use crate::cli::lock;
 use crate::cli::lock::Lock;
 use crate::core::engine;
 use crate::core::engine::{Mode, PreviousRun, Selection, Wanted};
+use crate::core::kind::services::Services;
 use crate::core::mask::{MIN_LENGTH, Masker, SecretText};
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::{Fault, FaultKind};
 use crate::core::plan::{Loaded, Plan};
 use crate::core::spec::{SecretSource, StageNames};
 use crate::secrets::secret_store;
-use crate::services::Services;
+use crate::services::{Clients, services_of};
 use perform::{RunContext, RunOptions};
 pub(super) use resume::of as resume_of;
 pub(super) use signals::interrupts;
@@ -45,10 +46,10 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
     let Some(plan) = plan else { return Ok(Exit::Invalid) };
     let plan = Arc::new(plan);
     let selection = selection(&plan, run)?;
-    let world = Arc::new(Services::new(plan.settings().clone()));
+    let services = Arc::new(services_of(plan.settings().clone()));
     if engine::touches_cluster(&plan, &selection) {
-        world.cluster.guard()?;
-        if let (Some(program), false) = (world.cluster.credential_program()?, run.dry_run) {
+        services.cluster().guard()?;
+        if let (Some(program), false) = (services.cluster().credential_program()?, run.dry_run) {
             out::say(&format!("the cluster's user signs in with the program `{program}`, which kubeconfig names"));
         }
     }
@@ -67,7 +68,7 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
         if run.dry_run {
             out::data(&crate::core::report::plan::tree(&plan));
             if let Some((_, past)) = past {
-                match ready(plan, world, &secrets).await? {
+                match ready(plan, services, &secrets).await? {
                     Ok(ready) => resume::preview(&ready, &selection, &past, run)?,
                     Err(exit) => return Ok(exit),
                 }
@@ -75,7 +76,7 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
             out::say("dry run: the files are right; nothing was run");
             return Ok(Exit::Passed);
         }
-        go(args, run, plan, world, selection, &secrets, past).await
+        go(args, run, plan, services, selection, &secrets, past).await
     });
     // A kind's blocking work (an image scan) must not hold up the end of an interrupted run.
     runtime.shutdown_timeout(Duration::from_millis(200));
@@ -86,7 +87,7 @@ async fn go(
     args: &Args,
     run: &Run,
     plan: Arc<Plan>,
-    world: Arc<Services>,
+    services: Arc<Services>,
     selection: Selection,
     secrets: &IndexMap<String, SecretSource>,
     past: Option<(crate::core::journal::RunFolder, PreviousRun)>,
@@ -106,7 +107,7 @@ async fn go(
             return Ok(Exit::Report);
         }
     };
-    let ready = match ready(plan, world, secrets).await? {
+    let ready = match ready(plan, services, secrets).await? {
         Ok(ready) => ready,
         Err(exit) => return Ok(exit),
     };
@@ -119,7 +120,7 @@ async fn go(
     if let Some(exit) = recovery::settle(&store, &ready, &wish, resumed, &mut lock).await? {
         return Ok(exit);
     }
-    if run.fresh && !clean::sweep(&ready.world, &ready.plan, &store, false, clean::LIMIT).await?.gone {
+    if run.fresh && !clean::sweep(&ready.services, &ready.plan, &store, false, clean::LIMIT).await?.gone {
         return Ok(Exit::Failed);
     }
     let Some((folder, past)) = past else {
@@ -133,7 +134,7 @@ async fn go(
 /// What every run of this process works with; an exit code where not even the key of its fingerprints can be written.
 pub(super) async fn ready(
     plan: Arc<Plan>,
-    world: Arc<Services>,
+    services: Arc<Services>,
     secrets: &IndexMap<String, SecretSource>,
 ) -> Result<Result<RunContext, Exit>, Fault> {
     let env = environment();
@@ -148,7 +149,7 @@ pub(super) async fn ready(
         }
         Err(fault) => return Err(fault),
     };
-    Ok(Ok(RunContext { plan, world, env, secrets, masker, key }))
+    Ok(Ok(RunContext { plan, services, env, secrets, masker, key }))
 }
 
 /// What fingerprints are keyed with: made once a project, kept beside its secrets.

@@ -36,11 +36,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::core::kind::services::Services;
 use crate::core::mask::{Masker, SecretText};
 use crate::core::model::event::Runner;
 use crate::core::model::outcome::Fault;
 use crate::core::plan::{Plan, PlanAssertion, Work};
-use crate::services::Services;
 
 use outputs::OutputFolder;
 
@@ -93,7 +93,7 @@ pub struct Parts {
     /// What is to run.
     pub plan: Arc<Plan>,
     /// The drivers.
-    pub world: Arc<Services>,
+    pub services: Arc<Services>,
     /// The secrets, by name.
     pub secrets: Arc<BTreeMap<String, SecretText>>,
     /// Masks them, in events and measurements: made of the values of `secrets`, in their order.
@@ -142,10 +142,10 @@ pub fn end_record_now() {
 /// [`RunResult`].
 pub async fn run(options: Options, parts: Parts, interrupts: UnboundedReceiver<Interrupt>) -> Result<RunResult, Fault> {
     if touches_cluster(&parts.plan, &options.selection) {
-        parts.world.cluster.guard()?;
+        parts.services.preflight()?;
     }
     for runner in runners(&parts.plan, &options.selection) {
-        parts.world.guard_runner(runner)?;
+        parts.services.runner(runner)?.guard()?;
     }
     let outputs = OutputFolder::make(parts.files.scratch())
         .map_err(|error| Fault::unknown(format!("the folder for outputs cannot be made: {error}")))?;

@@ -1,11 +1,16 @@
 //! The two traits every kind implements, the rows that register them, and what a kind is given to work with.
 
 pub mod causes;
+pub mod command;
 mod context;
+pub mod executor;
 mod fields;
 mod found;
+pub mod lines;
 mod machine;
 mod sample;
+pub mod services;
+pub mod settings;
 pub mod several;
 mod tail;
 #[cfg(test)]
@@ -23,13 +28,13 @@ use serde::de::DeserializeOwned;
 
 use crate::core::model::outcome::{Fault, Finding, Outcome, Verdict};
 use crate::core::yaml::{CompiledSchema, DecodeError, Node, decode};
-use crate::services::Services;
 
 pub use context::{CheckContext, Context, CoveredSteps, Evidence, Mark, RunSecrets, Signals, now, timestamp};
 pub use fields::{Cel, ExistingPath, ManifestValue, Script, SecretField, Since, StepId, WrittenValue};
 pub use found::Found;
 pub use machine::{CAUSE as MACHINE_LOAD, machine_load, watch_machine};
 pub use sample::Sample;
+use services::Services;
 pub use several::Several;
 pub use tail::Tail;
 pub use text::{TextExpect, excerpt, finding_lines, regex_words};
@@ -102,8 +107,8 @@ pub trait Assertion: Send + Sync + 'static {
 
     /// Called once when the run begins, where the body needs no value of the run: for what must be watched all along, not
     /// only when the gate is measured. Returns at once; what goes wrong is for [`Assertion::measure`] to tell.
-    fn attend(&self, world: &Services, secrets: &RunSecrets) {
-        let _ = (world, secrets);
+    fn attend(&self, services: &Services, secrets: &RunSecrets) {
+        let _ = (services, secrets);
     }
 
     /// What tells that another look is worth it. Called before the first [`Assertion::measure`], so that no change

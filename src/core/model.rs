@@ -4,6 +4,7 @@ pub mod diagnostic;
 pub mod event;
 pub mod exit_code;
 pub mod expect;
+pub mod namespace;
 pub mod outcome;
 pub mod source;
 pub mod units;

@@ -65,8 +65,8 @@ use indexmap::IndexMap;
 
 use crate::core::expr::{Spelled, Template};
 use crate::core::kind::Registry;
+use crate::core::kind::settings::Settings;
 use crate::core::model::event::{NodeId, StageOutline};
-use crate::services::Settings;
 
 /// A plan: everything in it was checked, every name in it resolves, the graph has no cycle.
 #[derive(Debug)]

@@ -28,11 +28,16 @@ mod tried;
 pub mod watch;
 mod whose;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::core::kind::Context;
+use crate::core::kind::services::Preflight;
+use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::Fault;
 
+pub use crate::core::kind::settings::ClusterSettings;
 pub use crate::kubernetes::apply::{
     Applied, ApplyOptions, ApplyReport, Change, DiffReport, Difference, Identity, MANAGER, ObjectDiff, Twice,
     install_rank, metadata_fault, twice,
@@ -42,7 +47,7 @@ pub use discovery::{Kind, misspelt};
 pub use error::{ClusterError, Refusal};
 pub use exec::{PodCommand, PodExit};
 pub use follow::Followed;
-pub use guard::{IN_CLUSTER, refuse_system_namespace};
+pub use guard::IN_CLUSTER;
 pub use happened::SeenEvent;
 pub use involved::Involved;
 pub use leftover::{Leftover, LeftoverQuery, LeftoverScan};
@@ -54,22 +59,18 @@ pub use survey::ContextFact;
 pub use tried::{RefusedBy, Tried};
 pub use whose::Owner;
 
-/// Which cluster may be touched, as pipeline.yaml says.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ClusterSettings {
-    /// The only kubeconfig contexts that may be used.
-    pub contexts: Vec<String>,
-    /// The namespace for what names none; `default` where the file says nothing.
-    pub namespace: Option<String>,
-    /// A context chosen on the command line (`--context`); must be among `contexts`.
-    pub context: Option<String>,
-    /// Where node ports and Ingresses answer in the place of the nodes' own addresses.
-    pub address: Option<String>,
-    /// A command that takes a docker-archive on its standard input and puts it into the cluster's runtime,
-    /// for any context that is none of minikube, kind and k3d and has no command of its own in `loads`.
-    pub load: Option<Vec<String>>,
-    /// Such commands by context.
-    pub loads: std::collections::BTreeMap<String, Vec<String>>,
+/// The variable `KUBECONFIG` of a user's script, where it is not left as it is: the file names the run's cluster and no
+/// other. A value of the pipeline's own (`env: { KUBECONFIG: … }`) is kept.
+pub fn scripts_kubeconfig(cx: &Context) -> Option<(OsString, OsString)> {
+    let written = || cx.env.get("KUBECONFIG").map(String::as_str);
+    let file = cx.services.get::<Cluster>().kubeconfig_for_scripts(written, &cx.scratch)?;
+    Some(("KUBECONFIG".into(), file.into()))
+}
+
+impl Preflight for Cluster {
+    fn preflight(&self) -> Result<(), Fault> {
+        self.guard()
+    }
 }
 
 /// The cluster, connected on first use.
@@ -112,7 +113,7 @@ impl Cluster {
 
     /// The namespace for what names none.
     pub fn namespace(&self) -> &str {
-        self.settings.namespace.as_deref().unwrap_or("default")
+        self.settings.namespace()
     }
 
     /// `named`, or the pipeline's namespace.

@@ -22,7 +22,7 @@ use super::ownership::owned::RUN;
 use crate::core::model::outcome::Fault;
 
 pub use end::{JobEnd, Phase};
-pub use manifest::{Amount, ContainerJob, Placement, PullPolicy, Resources, STEP, STEP_FOLDER, job_name};
+pub use manifest::{ContainerJob, PullPolicy, STEP, STEP_FOLDER, job_name};
 
 use end::phase_of;
 

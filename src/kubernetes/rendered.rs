@@ -15,7 +15,9 @@ use crate::core::yaml::manifests;
 use crate::core::yaml::manifests::Manifest;
 use crate::kubernetes::helm::{Chart, Target};
 use crate::kubernetes::kustomize;
+use crate::process::command_context::CommandContext;
 use crate::process::command_context::CommandError;
+use crate::services::Clients;
 
 /// A chart of the project and the values it is rendered with.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -83,7 +85,7 @@ impl Context {
             skip_tests: chart.skip_tests,
         };
         let given = chart.chart(&self.project);
-        self.world.helm.template(chart.release(), namespace, &given, &target, &self.call()).await
+        self.helm().template(chart.release(), namespace, &given, &target, &CommandContext::of(self)).await
     }
 
     /// The objects that a kustomization becomes; the text is kept as evidence.
@@ -91,7 +93,7 @@ impl Context {
     /// # Errors
     /// [`CommandError`] with the words of the program that renders it.
     pub async fn render_kustomization(&self, folder: &ExistingPath) -> Result<Vec<Manifest>, CommandError> {
-        let text = kustomize::build(&folder.below(&self.project), &self.call()).await?;
+        let text = kustomize::build(&folder.below(&self.project), &CommandContext::of(self)).await?;
         let place = format!("{} (rendered)", folder.0.display());
         let objects = manifests::parse(&text, Path::new(&place)).map_err(|error| Fault::invalid(error.to_string()))?;
         if objects.is_empty() {

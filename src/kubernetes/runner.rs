@@ -20,13 +20,14 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::client::{Cluster, ClusterError, ClusterSettings};
-use super::job::{ContainerJob, JobEnd, Phase, Placement, Resources, StartedJob, job_name};
+use super::job::{ContainerJob, JobEnd, Phase, StartedJob, job_name};
 use super::ownership::labels::label_value;
 use super::ownership::owned::Owner;
 use crate::core::files::inputs;
+use crate::core::kind::executor::{Assignment, Executed, Executor, Runner, Work};
+use crate::core::kind::settings::RunnerSettings;
 use crate::core::mask::SecretText;
 use crate::core::model::outcome::{Fault, Finding};
-use crate::process::executor::{Assignment, Executed, Executor, Work};
 use crate::process::{Exit, Finished, LineSink};
 
 use attempt::Attempt;
@@ -39,23 +40,6 @@ const MARGIN: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long an explanation may take.
 const LAST_WORDS: Duration = Duration::from_secs(3);
-
-/// What pipeline.yaml says of a runner whose commands run in Pods.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct RunnerSettings {
-    /// The kubeconfig context, where it is not that of the pipeline.
-    pub context: Option<String>,
-    /// The namespace, where it is not that of the pipeline.
-    pub namespace: Option<String>,
-    /// The image; it has a shell, and tar where files are sent or returned.
-    pub image: String,
-    /// What a container may use.
-    pub resources: Resources,
-    /// The numeric user.
-    pub user: Option<i64>,
-    /// Where the Pods run, and as whom.
-    pub placement: Placement,
-}
 
 /// Runs commands of steps in Pods.
 #[derive(Debug)]
@@ -77,27 +61,24 @@ impl PodRunner {
         PodRunner { name: name.to_owned(), settings, cluster }
     }
 
-    /// Whether its cluster may be touched.
-    ///
-    /// # Errors
-    /// [`Fault`] of kind environment that names the context or namespace that may not be used.
-    pub fn guard(&self) -> Result<(), Fault> {
-        self.cluster.guard()?;
-        self.namespace().map(drop)
-    }
-
     /// The cluster that its Pods run in.
     pub fn cluster(&self) -> &Arc<Cluster> {
         &self.cluster
     }
 
-    /// The executor for one step.
-    pub fn executor(self: &Arc<Self>, assignment: Assignment) -> Arc<dyn Executor> {
-        Arc::new(PodExecutor { runner: Arc::clone(self), assignment })
-    }
-
     fn namespace(&self) -> Result<&str, Fault> {
         self.cluster.namespace_or(self.settings.namespace.as_deref())
+    }
+}
+
+impl Runner for PodRunner {
+    fn guard(&self) -> Result<(), Fault> {
+        self.cluster.guard()?;
+        self.namespace().map(drop)
+    }
+
+    fn executor(self: Arc<Self>, assignment: Assignment) -> Arc<dyn Executor> {
+        Arc::new(PodExecutor { runner: self, assignment })
     }
 }
 
@@ -363,4 +344,5 @@ fn stopped() -> Executed {
 }
 
 /// The runners of a pipeline, by name.
-pub type Runners = BTreeMap<String, Arc<PodRunner>>;
+#[derive(Debug, Default)]
+pub struct PodRunners(pub BTreeMap<String, Arc<PodRunner>>);

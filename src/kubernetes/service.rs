@@ -10,15 +10,17 @@ use tokio::sync::oneshot;
 
 use crate::core::kind::{CheckContext, Context};
 use crate::core::model::diagnostic::Code;
+use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::Fault;
 use crate::core::model::units::as_written;
 use crate::http::load::Addresses;
 use crate::http::{Proxies, Request};
 use crate::kubernetes::client::reach;
 use crate::kubernetes::client::reach::Wanted;
-use crate::kubernetes::client::{Forward, PodTarget, Reference, refuse_system_namespace};
+use crate::kubernetes::client::{Forward, PodTarget, Reference};
 use crate::process::tcp;
 use crate::process::tcp::TcpError;
+use crate::services::Clients;
 
 /// How long an address may take to show that this machine reaches it at all.
 const PROBE: Duration = Duration::from_secs(2);
@@ -161,7 +163,7 @@ impl ServiceName<'_> {
     /// # Errors
     /// [`Fault`] of kind environment when there is no such Service, no ready endpoint, or no way that this machine can take.
     pub async fn reach(&self, cx: &Context) -> Result<Door, Fault> {
-        let cluster = &cx.world.cluster;
+        let cluster = &cx.cluster();
         let namespace = cluster.namespace_or(self.namespace)?;
         let service = self.service.unwrap_or_default();
         let via = self.via.unwrap_or(Via::Auto);
@@ -232,7 +234,7 @@ impl ServiceName<'_> {
 
     /// Forwards a free local port to it as long as the door is there.
     async fn forward(&self, namespace: &str, cx: &Context) -> Result<Door, Fault> {
-        let cluster = Arc::clone(&cx.world.cluster);
+        let cluster = Arc::clone(cx.cluster());
         let service = self.service.unwrap_or_default().to_owned();
         let remote = match self.port {
             Some(port) => port.to_owned(),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::core::kind::Context;
 use crate::core::model::outcome::{Failure, Fault};
 use crate::process::{Command, LineSink, Output, Stop, capture};
 
@@ -28,6 +29,14 @@ pub struct CommandContext<'a> {
 
 /// Bytes kept of what a short command says: inspections run to some 100 kB.
 const ANSWER_LIMIT: usize = 4 << 20;
+
+impl<'a> CommandContext<'a> {
+    /// That of a kind's attempt: its environment, the project's folder, its log.
+    pub fn of(cx: &'a Context) -> Self {
+        let (dir, scratch) = (cx.project.to_path_buf(), cx.scratch.to_path_buf());
+        CommandContext { env: &cx.env, dir, scratch, log: &*cx.log, stop: cx.stop() }
+    }
+}
 
 impl CommandContext<'_> {
     /// `program args…` in this call's environment.

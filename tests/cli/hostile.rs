@@ -77,7 +77,7 @@ fn names_that_are_options_paths_or_queries_are_refused() {
             "`--post-renderer=/bin/sh` is no chart: it begins like an option",
             "`x,owner!=helm` is no name of a release",
             "`--help` is no image name",
-            "\"kube-system/\" is no name of a namespace",
+            "\"kube-system/\" is not a name of a namespace",
             "`deployment/web?dryRun=All` names no object",
         ],
     );

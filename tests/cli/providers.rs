@@ -44,9 +44,9 @@ esac
 
 const ID: &str = "5f3c0d3bb5a1f0b6a9c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7b8c9d0e1f2a3\n";
 
-struct Services(Project);
+struct Fixture(Project);
 
-impl Services {
+impl Fixture {
     fn new(stage: &str, programs: &[(&str, &str)]) -> Self {
         let head = "cluster: { contexts: [kind-todo, minikube, k3d-todo] }\n";
         let project = Project::headed(head, &[("a.yaml", stage)]);
@@ -54,7 +54,7 @@ impl Services {
             project.program(&format!("bin/{name}"), text);
         }
         project.write("id", ID);
-        Services(project)
+        Fixture(project)
     }
 
     fn run(&self, args: &[&str]) -> Said {
@@ -76,29 +76,29 @@ const DOWN: &str = "stage: a\nsteps:\n  down: { cluster: { down: {} } }\n";
 
 #[test]
 fn a_failed_listing_is_not_an_absent_cluster() {
-    let world = Services::new(&up("kind"), &[("kind", KIND), ("docker", DOCKER)]);
-    world.0.write("clusters", "todo\n");
-    world.0.write("fails", "kind get clusters\n");
-    let ran = world.run(&["run"]);
+    let fixture = Fixture::new(&up("kind"), &[("kind", KIND), ("docker", DOCKER)]);
+    fixture.0.write("clusters", "todo\n");
+    fixture.0.write("fails", "kind get clusters\n");
+    let ran = fixture.run(&["run"]);
     assert_eq!(ran.code, 3, "{}", ran.err);
     assert!(
         ran.err.contains("not measured: `kind get clusters`: exit code 1: ERROR: failed to list clusters"),
         "{}",
         ran.err
     );
-    assert!(!world.0.has(".pipeline/clusters") && world.0.has("clusters"));
-    assert_eq!(world.calls(), "kind get clusters\n");
+    assert!(!fixture.0.has(".pipeline/clusters") && fixture.0.has("clusters"));
+    assert_eq!(fixture.calls(), "kind get clusters\n");
 }
 
 #[test]
 fn a_listing_that_contradicts_the_container_engine_decides_nothing() {
-    let world =
-        Services::new(&up("kind"), &[("kind", &KIND.replace("cat clusters", "echo other")), ("docker", DOCKER)]);
-    world.0.write("clusters", "todo\n");
-    let ran = world.run(&["run"]);
+    let fixture =
+        Fixture::new(&up("kind"), &[("kind", &KIND.replace("cat clusters", "echo other")), ("docker", DOCKER)]);
+    fixture.0.write("clusters", "todo\n");
+    let ran = fixture.run(&["run"]);
     assert_eq!(ran.code, 3, "{}", ran.err);
     assert!(ran.err.contains("it does not list todo, but docker has a container of it"), "{}", ran.err);
-    assert!(!world.calls().contains("create"), "{}", world.calls());
+    assert!(!fixture.calls().contains("create"), "{}", fixture.calls());
 }
 
 #[test]
@@ -106,13 +106,13 @@ fn neither_down_nor_clean_delete_a_cluster_that_is_not_the_recorded_one() {
     let record = r#"{"provider":"kind","name":"todo","context":"kind-todo","act":"created",
         "identity":{"uid":"11111111-2222-3333-4444-555555555555","own":"aaaaaaaaaaaabbbbbbbbbbbbccccccccccccddddddddddddeeeeeeeeeeeeffff"}}"#;
     for args in [&["run"][..], &["clean"]] {
-        let world = Services::new(DOWN, &[("kind", KIND), ("docker", DOCKER)]);
-        world.0.write("clusters", "todo\n");
-        world.0.write(".pipeline/clusters/kind-todo.json", record);
-        let ran = world.run(args);
+        let fixture = Fixture::new(DOWN, &[("kind", KIND), ("docker", DOCKER)]);
+        fixture.0.write("clusters", "todo\n");
+        fixture.0.write(".pipeline/clusters/kind-todo.json", record);
+        let ran = fixture.run(args);
         assert_eq!(ran.code, 3, "{args:?}: {}", ran.err);
         assert!(ran.err.contains("its node is 5f3c0d3bb5a1, recorded was aaaaaaaaaaaa"), "{args:?}: {}", ran.err);
-        assert!(!world.calls().contains("delete") && world.0.has("clusters"), "{}", world.calls());
+        assert!(!fixture.calls().contains("delete") && fixture.0.has("clusters"), "{}", fixture.calls());
     }
 }
 
@@ -120,32 +120,32 @@ fn neither_down_nor_clean_delete_a_cluster_that_is_not_the_recorded_one() {
 fn an_old_record_without_an_identity_deletes_nothing() {
     let record = r#"{"provider":"kind","name":"todo","context":"kind-todo"}"#;
     for args in [&["run"][..], &["clean"]] {
-        let world = Services::new(DOWN, &[("kind", KIND), ("docker", DOCKER)]);
-        world.0.write("clusters", "todo\n");
-        world.0.write(".pipeline/cluster.json", record);
-        let ran = world.run(args);
+        let fixture = Fixture::new(DOWN, &[("kind", KIND), ("docker", DOCKER)]);
+        fixture.0.write("clusters", "todo\n");
+        fixture.0.write(".pipeline/cluster.json", record);
+        let ran = fixture.run(args);
         assert_eq!(ran.code, 3, "{args:?}: {}", ran.err);
         assert!(ran.err.contains("the record of an older version holds no identity"), "{args:?}: {}", ran.err);
         assert!(ran.err.contains("`kind delete cluster --name=todo`"), "{args:?}: {}", ran.err);
-        assert_eq!(world.calls(), "");
+        assert_eq!(fixture.calls(), "");
     }
 }
 
 #[test]
 fn the_providers_reason_is_in_the_message_and_auto_tries_the_next_one() {
-    let world = Services::new(&up("minikube"), &[("minikube", MINIKUBE), ("docker", DOCKER)]);
-    let ran = world.run(&["run"]);
+    let fixture = Fixture::new(&up("minikube"), &[("minikube", MINIKUBE), ("docker", DOCKER)]);
+    let ran = fixture.run(&["run"]);
     assert_eq!(ran.code, 1, "{}", ran.err);
     let reason = "`minikube start --profile=minikube`: exit code 29, expected 0: Exiting due to RSRC_INSUFFICIENT_CORES: Docker has less than 2 CPUs";
     assert!(ran.err.contains(reason), "{}", ran.err);
-    assert!(!world.0.has(".pipeline/clusters"), "a creation that came to nothing leaves no intent");
+    assert!(!fixture.0.has(".pipeline/clusters"), "a creation that came to nothing leaves no intent");
 
     let fails = KIND.replace(
         "echo todo >> clusters",
         "echo 'ERROR: failed to create cluster: no space left on device' >&2; exit 1",
     );
-    let world = Services::new(&up("auto"), &[("minikube", MINIKUBE), ("docker", DOCKER), ("kind", &fails)]);
-    let ran = world.run(&["run"]);
+    let fixture = Fixture::new(&up("auto"), &[("minikube", MINIKUBE), ("docker", DOCKER), ("kind", &fails)]);
+    let ran = fixture.run(&["run"]);
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert!(ran.err.contains("minikube gives no cluster, trying the next way: `minikube start"), "{}", ran.err);
     assert!(
@@ -158,18 +158,18 @@ fn the_providers_reason_is_in_the_message_and_auto_tries_the_next_one() {
 #[test]
 fn a_number_of_processors_that_the_machine_does_not_have_is_refused_before_anything_starts() {
     let stage = "stage: a\nsteps:\n  up: { cluster: { up: { provider: minikube, cpus: { want: 8, min: 4 } } } }\n";
-    let world = Services::new(stage, &[("minikube", MINIKUBE), ("docker", DOCKER)]);
-    let ran = world.run(&["run"]);
+    let fixture = Fixture::new(stage, &[("minikube", MINIKUBE), ("docker", DOCKER)]);
+    let ran = fixture.run(&["run"]);
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert!(ran.err.contains("cpus: this machine has 2, expected at least 4"), "{}", ran.err);
-    assert!(!world.calls().contains("start"), "{}", world.calls());
+    assert!(!fixture.calls().contains("start"), "{}", fixture.calls());
 }
 
 #[test]
 fn addons_without_a_cluster_are_an_error() {
-    let world =
-        Services::new("stage: a\nsteps:\n  addons: { cluster: { addons: [ingress] } }\n", &[("minikube", MINIKUBE)]);
-    let ran = world.run(&["run"]);
+    let fixture =
+        Fixture::new("stage: a\nsteps:\n  addons: { cluster: { addons: [ingress] } }\n", &[("minikube", MINIKUBE)]);
+    let ran = fixture.run(&["run"]);
     assert_eq!(ran.code, 3, "{}", ran.err);
     assert!(ran.err.contains("addons ingress need a cluster, and there is no current context"), "{}", ran.err);
 }
@@ -211,58 +211,58 @@ fn api(uid: &'static str) -> Api {
 }
 
 /// A project whose cluster comes from a script: `./up` copies `made` to kubeconfig, `./down` removes it.
-fn by_command() -> Services {
+fn by_command() -> Fixture {
     let up = "{ provider: command, command: { up: ./up, down: ./down } }";
     let stage = format!("stage: a\nsteps:\n  up: {{ cluster: {{ up: {up} }}, timeout: 30s }}\n");
-    let world = Services(Project::headed("cluster: { contexts: [fake] }\n", &[("a.yaml", stage.as_str())]));
-    world.0.program("up", "#!/bin/sh\necho up >> calls\n[ ! -f made ] || cp made kubeconfig\n");
-    world.0.program("down", "#!/bin/sh\necho down >> calls\nrm kubeconfig\n");
-    world.0.program("bin/none", "#!/bin/sh\n");
-    world
+    let fixture = Fixture(Project::headed("cluster: { contexts: [fake] }\n", &[("a.yaml", stage.as_str())]));
+    fixture.0.program("up", "#!/bin/sh\necho up >> calls\n[ ! -f made ] || cp made kubeconfig\n");
+    fixture.0.program("down", "#!/bin/sh\necho down >> calls\nrm kubeconfig\n");
+    fixture.0.program("bin/none", "#!/bin/sh\n");
+    fixture
 }
 
 #[test]
 fn a_cluster_that_answered_before_the_command_ran_is_not_taken_down() {
-    let (world, api) = (by_command(), api("11111111-2222-3333-4444-555555555555"));
-    world.0.write("kubeconfig", &api.kubeconfig(&json!({})));
-    let ran = world.run(&["run"]);
+    let (fixture, api) = (by_command(), api("11111111-2222-3333-4444-555555555555"));
+    fixture.0.write("kubeconfig", &api.kubeconfig(&json!({})));
+    let ran = fixture.run(&["run"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(!world.0.has(".pipeline/clusters"));
-    world.0.write("a.yaml", DOWN);
+    assert!(!fixture.0.has(".pipeline/clusters"));
+    fixture.0.write("a.yaml", DOWN);
     for args in ["run", "clean"] {
-        world.run(&[args]);
-        assert_eq!(world.calls(), "up\n", "{args}");
+        fixture.run(&[args]);
+        assert_eq!(fixture.calls(), "up\n", "{args}");
     }
-    assert!(world.0.has("kubeconfig"));
+    assert!(fixture.0.has("kubeconfig"));
 }
 
 #[test]
 fn a_cluster_that_the_command_brought_up_is_taken_down_even_after_a_second_up() {
-    let (world, api) = (by_command(), api("11111111-2222-3333-4444-555555555555"));
-    world.0.write("made", &api.kubeconfig(&json!({})));
+    let (fixture, api) = (by_command(), api("11111111-2222-3333-4444-555555555555"));
+    fixture.0.write("made", &api.kubeconfig(&json!({})));
     for _ in 0..2 {
-        let ran = world.run(&["run"]);
+        let ran = fixture.run(&["run"]);
         assert_eq!(ran.code, 0, "{}", ran.err);
     }
-    world.0.write("a.yaml", DOWN);
-    let ran = world.run(&["run"]);
+    fixture.0.write("a.yaml", DOWN);
+    let ran = fixture.run(&["run"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert_eq!(world.calls(), "up\nup\ndown\n");
+    assert_eq!(fixture.calls(), "up\nup\ndown\n");
 }
 
 #[test]
 fn a_command_that_replaces_a_cluster_takes_down_its_own() {
-    let world = by_command();
+    let fixture = by_command();
     let (theirs, ours) = (api("11111111-2222-3333-4444-555555555555"), api("66666666-2222-3333-4444-555555555555"));
-    world.0.write("kubeconfig", &theirs.kubeconfig(&json!({})));
-    world.0.write("made", &ours.kubeconfig(&json!({})));
-    assert_eq!(world.run(&["run"]).code, 0);
+    fixture.0.write("kubeconfig", &theirs.kubeconfig(&json!({})));
+    fixture.0.write("made", &ours.kubeconfig(&json!({})));
+    assert_eq!(fixture.run(&["run"]).code, 0);
     // the first one is back under the same context
-    world.0.write("kubeconfig", &theirs.kubeconfig(&json!({})));
-    world.0.write("a.yaml", DOWN);
-    let ran = world.run(&["run"]);
+    fixture.0.write("kubeconfig", &theirs.kubeconfig(&json!({})));
+    fixture.0.write("a.yaml", DOWN);
+    let ran = fixture.run(&["run"]);
     assert_eq!(ran.code, 3, "{}", ran.err);
-    world.0.write("kubeconfig", &ours.kubeconfig(&json!({})));
-    assert_eq!(world.run(&["run"]).code, 0);
-    assert_eq!(world.calls(), "up\ndown\n");
+    fixture.0.write("kubeconfig", &ours.kubeconfig(&json!({})));
+    assert_eq!(fixture.run(&["run"]).code, 0);
+    assert_eq!(fixture.calls(), "up\ndown\n");
 }

@@ -7,7 +7,7 @@ use pipeline::core::model::outcome::Outcome;
 use serde_json::{Value, json};
 
 use super::busybox::IMAGE;
-use super::stand::{NodeStatus, step};
+use super::stand::{ClusterFixture, step};
 
 fn deployment() -> Value {
     json!({
@@ -28,7 +28,7 @@ fn deployment() -> Value {
     })
 }
 
-async fn outputs(stand: &NodeStatus, body: &str) -> pipeline::core::model::outcome::Outputs {
+async fn outputs(stand: &ClusterFixture, body: &str) -> pipeline::core::model::outcome::Outputs {
     match step("ask", body).run(&stand.cx).await {
         Ok(Outcome::Passed(outputs)) => outputs,
         other => panic!("somebody answers: {other:?}"),
@@ -72,7 +72,7 @@ fn parrot() -> String {
 #[tokio::test]
 #[ignore = "needs a cluster"]
 async fn the_fallback_describes_and_an_endpoint_is_told_how_it_stands() {
-    let stand = NodeStatus::new("ask", json!({})).await;
+    let stand = ClusterFixture::new("ask", json!({})).await;
     stand.apply(deployment()).await;
     let manual = outputs(&stand, "question: is it well?\nabout: deploy/web\ntool: kagent\ntimeout: 5s\n").await;
     assert_eq!(manual["answered_by"], json!("fallback"));

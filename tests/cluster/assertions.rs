@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::busybox::IMAGE;
-use crate::stand::{NodeStatus, assertion};
+use crate::stand::{ClusterFixture, assertion};
 
 /// The longest that the cluster may take to show a trouble.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -42,7 +42,7 @@ fn merge(object: &mut Value, more: Value) {
 
 /// Waits until `asked` is unmet because of `cause` in these `words`; that finding. Which of several messages of the same
 /// cause comes first is the cluster's affair.
-async fn explained(stand: &NodeStatus, asked: &dyn Assertion, cause: &str, words: &str) -> Finding {
+async fn explained(stand: &ClusterFixture, asked: &dyn Assertion, cause: &str, words: &str) -> Finding {
     let since = Instant::now();
     let mut last = Vec::new();
     while since.elapsed() < PATIENCE {
@@ -59,7 +59,7 @@ async fn explained(stand: &NodeStatus, asked: &dyn Assertion, cause: &str, words
     panic!("{cause} with {words:?} was not told, but {last:#?}");
 }
 
-async fn until_holds(stand: &NodeStatus, asked: &dyn Assertion) -> Verdict {
+async fn until_holds(stand: &ClusterFixture, asked: &dyn Assertion) -> Verdict {
     let mut watch = asked.watch(&stand.cx).await.expect("watched");
     let holds = async {
         loop {
@@ -88,7 +88,7 @@ fn never() -> Box<dyn Assertion> {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn healthy_pods_hold_and_a_rollout_is_complete() {
-    let stand = NodeStatus::new("healthy", json!({})).await;
+    let stand = ClusterFixture::new("healthy", json!({})).await;
     let probe = json!({"exec": {"command": ["/bin/true"]}, "periodSeconds": 1});
     let resources = json!({"requests": {"cpu": "1m", "memory": "8Mi"}, "limits": {"cpu": "500m", "memory": "32Mi"}});
     let container = json!({
@@ -126,7 +126,7 @@ async fn healthy_pods_hold_and_a_rollout_is_complete() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn a_kind_that_is_misspelt_is_not_absent() {
-    let stand = NodeStatus::new("misspelt", json!({})).await;
+    let stand = ClusterFixture::new("misspelt", json!({})).await;
     for (body, message) in [
         ("{ kind: deploymnt, name: web, absent: true }", "not measured: the cluster serves no kind \"deploymnt\""),
         ("{ kind: deployment.app, count: 0 }", "not measured: the cluster serves no kind \"deployment.app\""),
@@ -150,7 +150,7 @@ async fn a_kind_that_is_misspelt_is_not_absent() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn an_image_that_is_not_there_is_named() {
-    let stand = NodeStatus::new("neverpull", json!({})).await;
+    let stand = ClusterFixture::new("neverpull", json!({})).await;
     stand.apply(web("", json!({"image": "missing:1"}), json!({}))).await;
     let words = "Container image \"missing:1\" is not present with pull policy";
     explained(&stand, &*ready(), "ErrImageNeverPull", words).await;
@@ -160,7 +160,7 @@ async fn an_image_that_is_not_there_is_named() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn a_crash_loop_shows_its_last_lines_and_keeps_them_whole() {
-    let stand = NodeStatus::new("crashloop", json!({})).await;
+    let stand = ClusterFixture::new("crashloop", json!({})).await;
     let script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo line $i; done; echo no DATABASE_URL; exit 3";
     stand.apply(web(script, json!({}), json!({}))).await;
     let rollout = assertion("rollout", "{ workload: deployment/web }");
@@ -179,7 +179,7 @@ async fn a_crash_loop_shows_its_last_lines_and_keeps_them_whole() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn running_out_of_memory_is_named_with_the_limit() {
-    let stand = NodeStatus::new("oom", json!({})).await;
+    let stand = ClusterFixture::new("oom", json!({})).await;
     let limits = json!({"resources": {"limits": {"memory": "24Mi"}}});
     stand.apply(web("x=aaaaaaaaaaaaaaaa; while true; do x=$x$x; done", limits, json!({}))).await;
     explained(&stand, &*never(), "OOMKilled", "out of memory, limit 24Mi").await;
@@ -189,7 +189,7 @@ async fn running_out_of_memory_is_named_with_the_limit() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn the_scheduler_is_quoted() {
-    let stand = NodeStatus::new("unschedulable", json!({})).await;
+    let stand = ClusterFixture::new("unschedulable", json!({})).await;
     stand.apply(web("sleep 9", json!({"resources": {"requests": {"cpu": "1000"}}}), json!({}))).await;
     explained(&stand, &*ready(), "Unschedulable", "Insufficient cpu").await;
     stand.down().await;
@@ -198,7 +198,7 @@ async fn the_scheduler_is_quoted() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn a_failing_readiness_probe_is_quoted_with_the_service_it_empties() {
-    let stand = NodeStatus::new("unready", json!({})).await;
+    let stand = ClusterFixture::new("unready", json!({})).await;
     let probe = json!({"exec": {"command": ["/bin/sh", "-c", "echo not yet; exit 1"]}, "periodSeconds": 1});
     stand.apply(web("exec sleep 1000", json!({"readinessProbe": probe}), json!({}))).await;
     stand
@@ -217,7 +217,7 @@ async fn a_failing_readiness_probe_is_quoted_with_the_service_it_empties() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn a_failing_liveness_probe_is_quoted() {
-    let stand = NodeStatus::new("unalive", json!({})).await;
+    let stand = ClusterFixture::new("unalive", json!({})).await;
     let probe = json!({
         "exec": {"command": ["/bin/sh", "-c", "echo stuck; exit 1"]}, "periodSeconds": 1, "failureThreshold": 1
     });
@@ -231,7 +231,7 @@ async fn a_failing_liveness_probe_is_quoted() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn what_a_container_lacks_is_named() {
-    let stand = NodeStatus::new("lacks", json!({})).await;
+    let stand = ClusterFixture::new("lacks", json!({})).await;
     let from = json!({"envFrom": [{"configMapRef": {"name": "settings"}}]});
     stand.apply(web("sleep 9", from, json!({}))).await;
     let words = "container app: configmap \"settings\" not found";
@@ -242,7 +242,7 @@ async fn what_a_container_lacks_is_named() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn a_volume_that_cannot_be_mounted_and_a_claim_that_is_not_bound_are_named() {
-    let stand = NodeStatus::new("volumes", json!({})).await;
+    let stand = ClusterFixture::new("volumes", json!({})).await;
     let volume = json!({
         "volumes": [{"name": "tls", "secret": {"secretName": "tls"}}]
     });
@@ -271,7 +271,7 @@ async fn a_volume_that_cannot_be_mounted_and_a_claim_that_is_not_bound_are_named
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn an_exceeded_quota_is_told_of_the_deployment() {
-    let stand = NodeStatus::new("quota", json!({})).await;
+    let stand = ClusterFixture::new("quota", json!({})).await;
     stand
         .apply(json!({
             "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"},
@@ -288,7 +288,7 @@ async fn an_exceeded_quota_is_told_of_the_deployment() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn a_refusal_by_pod_security_is_told_of_the_deployment() {
-    let stand = NodeStatus::new("podsecurity", json!({"pod-security.kubernetes.io/enforce": "restricted"})).await;
+    let stand = ClusterFixture::new("podsecurity", json!({"pod-security.kubernetes.io/enforce": "restricted"})).await;
     stand.apply(web("sleep 9", json!({}), json!({}))).await;
     explained(&stand, &*ready(), "PodSecurityViolation", "violates PodSecurity \"restricted").await;
     stand.down().await;
@@ -297,7 +297,7 @@ async fn a_refusal_by_pod_security_is_told_of_the_deployment() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn a_service_whose_selector_matches_no_pod_shows_the_labels_that_are_there() {
-    let stand = NodeStatus::new("noendpoints", json!({})).await;
+    let stand = ClusterFixture::new("noendpoints", json!({})).await;
     stand.apply(web("exec sleep 1000", json!({}), json!({}))).await;
     stand
         .apply(json!({
@@ -316,7 +316,7 @@ async fn a_service_whose_selector_matches_no_pod_shows_the_labels_that_are_there
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn a_gate_notices_a_change_within_20_ms() {
-    let stand = NodeStatus::new("latency", json!({})).await;
+    let stand = ClusterFixture::new("latency", json!({})).await;
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "state"}, "data": {"round": "0"}});
     stand.apply(map.clone()).await;
     let mut after_answer = Vec::new();

@@ -7,7 +7,7 @@ use pipeline::core::model::event::Ran;
 use serde_json::json;
 
 use crate::busybox::IMAGE;
-use crate::stand::{NodeStatus, assertion};
+use crate::stand::{ClusterFixture, assertion};
 
 /// The longest that the cluster may take to record something.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,7 +19,7 @@ fn now() -> Duration {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn events_count_in_the_time_of_a_step_and_for_their_objects() {
-    let mut stand = NodeStatus::new("events", json!({})).await;
+    let mut stand = ClusterFixture::new("events", json!({})).await;
     let before = now();
     // events know their second
     tokio::time::sleep(Duration::from_millis(2100)).await;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pipeline::core::model::outcome::{Finding, Outcome};
+use pipeline::services::Clients;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -99,7 +100,7 @@ async fn a_field_that_another_manager_holds_is_a_conflict_until_forced() {
     use kube::api::{Api, DynamicObject, Patch, PatchParams};
     let room = Room::new("conflict", &[]).await;
     let map = |value: &str| json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "held" }, "data": { "a": value } });
-    let cluster = &room.project.context.world.cluster;
+    let cluster = room.project.context.cluster();
     let (resource, _) = cluster.discover("v1", "ConfigMap").await.expect("served");
     let api: Api<DynamicObject> =
         Api::namespaced_with(cluster.client().await.expect("connected"), &room.namespace, &resource);

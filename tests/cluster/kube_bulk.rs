@@ -1,5 +1,6 @@
 //! Applying 200 `ConfigMap`s against `kubectl apply --server-side` of the same file, on the same cluster.
 
+use pipeline::services::Clients;
 use std::fmt::Write;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -57,7 +58,7 @@ async fn two_hundred_config_maps_take_less_time_than_with_kubectl() {
 }
 
 async fn away(room: &Room) {
-    let cluster = &room.project.context.world.cluster;
+    let cluster = room.project.context.cluster();
     let (resource, _) = cluster.discover("v1", "ConfigMap").await.expect("served");
     let api: kube::api::Api<kube::api::DynamicObject> =
         kube::api::Api::namespaced_with(cluster.client().await.expect("connected"), &room.namespace, &resource);

@@ -5,9 +5,9 @@ use std::time::Duration;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
-use crate::stand::{NodeStatus, assertion};
+use crate::stand::{ClusterFixture, assertion};
 
-async fn left(stand: &NodeStatus, body: &str) -> (bool, String) {
+async fn left(stand: &ClusterFixture, body: &str) -> (bool, String) {
     let verdict = assertion("leftover", body).measure(&stand.cx).await.expect("measured");
     (verdict.holds(), verdict.measures()[0].actual.clone())
 }
@@ -19,7 +19,7 @@ fn object(version: &str, kind: &str, name: &str) -> Value {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn whatever_is_left_is_named_and_what_kubernetes_makes_is_not() {
-    let stand = NodeStatus::new("leftover", json!({})).await;
+    let stand = ClusterFixture::new("leftover", json!({})).await;
     // the namespace gets its ConfigMap and its ServiceAccount a moment later
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (holds, actual) = left(&stand, "{}").await;
@@ -54,7 +54,7 @@ async fn whatever_is_left_is_named_and_what_kubernetes_makes_is_not() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn a_group_that_does_not_answer_leaves_it_open_what_is_left() {
-    let stand = NodeStatus::new("leftover-group", json!({})).await;
+    let stand = ClusterFixture::new("leftover-group", json!({})).await;
     let group = format!("g{}.example.com", std::process::id());
     let service = json!({
         "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": { "name": format!("v1.{group}") },

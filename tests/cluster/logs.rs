@@ -9,7 +9,7 @@ use pipeline::core::model::outcome::{Fault, Verdict};
 use serde_json::{Value, json};
 
 use crate::busybox::IMAGE;
-use crate::stand::{NodeStatus, assertion};
+use crate::stand::{ClusterFixture, assertion};
 
 /// The longest that the cluster may take to show something.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -35,7 +35,7 @@ fn container(name: &str, script: &str) -> Value {
 }
 
 /// Measures until `is_it` says that this is it.
-async fn until(stand: &NodeStatus, asked: &dyn Assertion, is_it: impl Fn(&Result<Verdict, Fault>) -> bool) {
+async fn until(stand: &ClusterFixture, asked: &dyn Assertion, is_it: impl Fn(&Result<Verdict, Fault>) -> bool) {
     let measured = async {
         loop {
             let measured = asked.measure(&stand.cx).await;
@@ -49,12 +49,12 @@ async fn until(stand: &NodeStatus, asked: &dyn Assertion, is_it: impl Fn(&Result
     assert!(ended.is_ok(), "{:?}", asked.measure(&stand.cx).await);
 }
 
-async fn holds(stand: &NodeStatus, body: &str) -> bool {
+async fn holds(stand: &ClusterFixture, body: &str) -> bool {
     let measured = assertion("logs", body).measure(&stand.cx).await;
     measured.unwrap_or_else(|fault| panic!("{body}: {fault}")).holds()
 }
 
-async fn unmet(stand: &NodeStatus, body: &str) -> String {
+async fn unmet(stand: &ClusterFixture, body: &str) -> String {
     let verdict = assertion("logs", body).measure(&stand.cx).await.expect("measured");
     assert!(!verdict.holds(), "{body}: {verdict:?}");
     let shown = verdict.measures().iter().map(|it| format!("{}: {} / {}", it.name, it.actual, it.expected));
@@ -64,7 +64,7 @@ async fn unmet(stand: &NodeStatus, body: &str) -> String {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn all_containers_count_and_the_instance_before_a_restart_too() {
-    let stand = NodeStatus::new("logs-all", json!({})).await;
+    let stand = ClusterFixture::new("logs-all", json!({})).await;
     let script =
         "if [ -e /data/x ]; then echo second life; exec sleep 1000; fi; touch /data/x; echo first life; exit 1";
     let more = json!({
@@ -99,7 +99,7 @@ async fn all_containers_count_and_the_instance_before_a_restart_too() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn logs_of_instances_that_are_gone_are_not_measured() {
-    let stand = NodeStatus::new("logs-gone", json!({})).await;
+    let stand = ClusterFixture::new("logs-gone", json!({})).await;
     stand.apply(pod("web", "echo alive; exit 1", &json!({}))).await;
     let lacks = assertion("logs", "{ selector: app=web, lacks: panic }");
     until(&stand, &*lacks, |it| it.as_ref().is_err_and(|fault| fault.message.contains("earlier instance"))).await;
@@ -111,7 +111,7 @@ async fn logs_of_instances_that_are_gone_are_not_measured() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn a_rotated_log_is_not_measured_from_its_start() {
-    let stand = NodeStatus::new("logs-rotated", json!({})).await;
+    let stand = ClusterFixture::new("logs-rotated", json!({})).await;
     let script =
         "echo begin; head -c 12000000 /dev/zero | tr '\\0' x | fold -w 1000; while sleep 1; do echo tick; done";
     stand.apply(pod("web", script, &json!({}))).await;
@@ -124,7 +124,7 @@ async fn a_rotated_log_is_not_measured_from_its_start() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn lines_count_from_when_a_step_began() {
-    let mut stand = NodeStatus::new("logs-since", json!({})).await;
+    let mut stand = ClusterFixture::new("logs-since", json!({})).await;
     stand.apply(pod("web", "echo early; sleep 5; echo late; exec sleep 1000", &json!({}))).await;
     let early = assertion("logs", "{ selector: app=web, contains: early }");
     until(&stand, &*early, |it| it.as_ref().is_ok_and(Verdict::holds)).await;
@@ -147,7 +147,7 @@ async fn lines_count_from_when_a_step_began() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn what_a_pod_wrote_before_it_was_removed_counts_while_logs_are_followed() {
-    let stand = NodeStatus::new("logs-removed", json!({})).await;
+    let stand = ClusterFixture::new("logs-removed", json!({})).await;
     stand.apply(pod("stays", "exec sleep 1000", &json!({}))).await;
     let going = pod("going", "echo started; sleep 3; echo panic now; exec sleep 1000", &json!({}));
     stand.apply(going.clone()).await;

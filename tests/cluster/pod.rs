@@ -10,6 +10,7 @@ use pipeline::core::model::outcome::{Fault, FaultKind, Outcome};
 use pipeline::core::model::source::{FileId, Span};
 use pipeline::core::yaml::Node;
 use pipeline::kinds::STEPS;
+use pipeline::services::Clients;
 use serde_json::{Value, json};
 
 use super::busybox::IMAGE;
@@ -23,7 +24,7 @@ async fn api<K>(room: &Room) -> Api<K>
 where
     K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
 {
-    Api::namespaced(room.project.context.world.cluster.client().await.expect("connected"), &room.namespace)
+    Api::namespaced(room.project.context.cluster().client().await.expect("connected"), &room.namespace)
 }
 
 /// The names of the Jobs and Secrets that are there.

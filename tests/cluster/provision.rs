@@ -4,9 +4,9 @@ use pipeline::core::kind::Step;
 use pipeline::core::model::outcome::Outcome;
 use serde_json::json;
 
-use crate::stand::{NodeStatus, step};
+use crate::stand::{ClusterFixture, step};
 
-async fn run(stand: &NodeStatus, body: &str) -> Outcome {
+async fn run(stand: &ClusterFixture, body: &str) -> Outcome {
     let step: Box<dyn Step> = step("cluster", body);
     step.run(&stand.cx).await.expect("found out")
 }
@@ -21,7 +21,7 @@ fn outputs(outcome: &Outcome) -> serde_json::Value {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn a_cluster_that_answers_is_used_and_never_taken_down() {
-    let mut stand = NodeStatus::new("provision", json!({})).await;
+    let mut stand = ClusterFixture::new("provision", json!({})).await;
     let folder = tempfile::tempdir().expect("a folder");
     stand.cx.project = folder.path().into();
     let up = outputs(&run(&stand, "up: {}").await);
@@ -36,7 +36,7 @@ async fn a_cluster_that_answers_is_used_and_never_taken_down() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn a_cluster_that_answered_before_a_command_ran_is_not_taken_down_by_it() {
-    let mut stand = NodeStatus::new("provcommand", json!({})).await;
+    let mut stand = ClusterFixture::new("provcommand", json!({})).await;
     let folder = tempfile::tempdir().expect("a folder");
     stand.cx.project = folder.path().into();
     let up = "up: { provider: command, command: { up: 'touch made', down: 'rm made' } }";

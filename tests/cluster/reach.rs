@@ -5,10 +5,10 @@ use pipeline::core::model::outcome::{Outcome, Verdict};
 use serde_json::{Value, json};
 
 use crate::busybox::IMAGE;
-use crate::stand::{NodeStatus, assertion, step};
+use crate::stand::{ClusterFixture, assertion, step};
 
 /// A web server `web` with a readiness probe, behind a Service of this type.
-async fn served(stand: &NodeStatus, kind: &str, target: u16) {
+async fn served(stand: &ClusterFixture, kind: &str, target: u16) {
     let script = "mkdir -p /tmp/www; echo hello > /tmp/www/index.html; exec /bin/busybox httpd -f -p 8080 -h /tmp/www";
     stand
         .apply(json!({
@@ -28,14 +28,14 @@ async fn served(stand: &NodeStatus, kind: &str, target: u16) {
     service(stand, kind, json!({"app": "web"}), target).await;
 }
 
-async fn service(stand: &NodeStatus, kind: &str, selector: Value, target: u16) {
+async fn service(stand: &ClusterFixture, kind: &str, selector: Value, target: u16) {
     let ports = json!([{"port": 80, "targetPort": target}]);
     let spec = json!({"type": kind, "selector": selector, "ports": ports});
     stand.apply(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": spec})).await;
 }
 
 /// Measures until it holds.
-async fn holds(stand: &NodeStatus, asked: &dyn Assertion) -> Verdict {
+async fn holds(stand: &ClusterFixture, asked: &dyn Assertion) -> Verdict {
     let measured = async {
         loop {
             if let Ok(verdict) = asked.measure(&stand.cx).await
@@ -57,7 +57,7 @@ fn via(verdict: &Verdict) -> String {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn a_service_is_reached_by_its_node_port_by_its_pods_and_by_a_forward_that_was_asked_for() {
-    let stand = NodeStatus::new("reach-ways", json!({})).await;
+    let stand = ClusterFixture::new("reach-ways", json!({})).await;
     served(&stand, "NodePort", 8080).await;
     let verdict = holds(&stand, &*assertion("http", "{ service: web, contains: hello }")).await;
     assert!(via(&verdict).starts_with("node port "), "{verdict:?}");
@@ -86,7 +86,7 @@ async fn a_service_is_reached_by_its_node_port_by_its_pods_and_by_a_forward_that
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn a_service_inside_the_cluster_alone_is_reached_by_its_pods() {
-    let stand = NodeStatus::new("reach-inside", json!({})).await;
+    let stand = ClusterFixture::new("reach-inside", json!({})).await;
     served(&stand, "ClusterIP", 8080).await;
     let verdict = holds(&stand, &*assertion("http", "{ service: web }")).await;
     assert_eq!(via(&verdict), "the endpoints of service/web");
@@ -97,7 +97,7 @@ async fn a_service_inside_the_cluster_alone_is_reached_by_its_pods() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn a_service_that_is_missing_or_has_no_endpoint_gives_the_cause() {
-    let stand = NodeStatus::new("reach-none", json!({})).await;
+    let stand = ClusterFixture::new("reach-none", json!({})).await;
     let fault = assertion("http", "{ service: gone }").measure(&stand.cx).await.expect_err("it is not there");
     assert_eq!(fault.message, format!("there is no service/gone in {}", stand.namespace));
     service(&stand, "ClusterIP", json!({"app": "nobody"}), 8080).await;

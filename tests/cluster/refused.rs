@@ -6,14 +6,14 @@ use kube::api::DeleteParams;
 use pipeline::core::model::outcome::{Fault, Verdict};
 use serde_json::{Value, json};
 
-use crate::stand::{NodeStatus, assertion};
+use crate::stand::{ClusterFixture, assertion};
 
-async fn measured(stand: &NodeStatus, body: &str) -> Result<Verdict, Fault> {
+async fn measured(stand: &ClusterFixture, body: &str) -> Result<Verdict, Fault> {
     assertion("refused", body).measure(&stand.cx).await
 }
 
 /// Measures until the API server has taken in what it is to check by.
-async fn until_refused(stand: &NodeStatus, body: &str) -> String {
+async fn until_refused(stand: &ClusterFixture, body: &str) -> String {
     let refused = async {
         loop {
             match measured(stand, body).await {
@@ -40,7 +40,7 @@ fn pod(spec: &str, container: &str, rest: &str) -> String {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn each_check_of_the_api_server_is_named() {
-    let stand = NodeStatus::new("refused", json!({ "pod-security.kubernetes.io/enforce": "baseline" })).await;
+    let stand = ClusterFixture::new("refused", json!({ "pod-security.kubernetes.io/enforce": "baseline" })).await;
     let fixed = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "fixed" }, "immutable": true });
     stand.apply(fixed).await;
     let host = pod("hostNetwork: true,", "", "by: PodSecurity\nmessage: hostNetwork|host namespaces");
@@ -68,7 +68,7 @@ async fn each_check_of_the_api_server_is_named() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn quota_and_limits_refuse_pods() {
-    let stand = NodeStatus::new("refused-quota", json!({})).await;
+    let stand = ClusterFixture::new("refused-quota", json!({})).await;
     let quota = |name: &str, hard: Value| json!({ "apiVersion": "v1", "kind": "ResourceQuota", "metadata": { "name": name }, "spec": { "hard": hard } });
     stand.apply(quota("none", json!({ "pods": "0" }))).await;
     let refused = until_refused(&stand, &pod("", "", "by: quota\nmessage: none")).await;
@@ -84,7 +84,7 @@ async fn quota_and_limits_refuse_pods() {
 #[tokio::test]
 #[ignore = "needs the cluster"]
 async fn a_policy_refuses_and_a_webhook_that_cannot_be_reached_does_not() {
-    let stand = NodeStatus::new("refused-policy", json!({})).await;
+    let stand = ClusterFixture::new("refused-policy", json!({})).await;
     let name = stand.namespace.clone();
     let here = json!({ "matchLabels": { "kubernetes.io/metadata.name": name } });
     let maps =

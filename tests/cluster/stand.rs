@@ -7,20 +7,23 @@ use std::time::Duration;
 
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use pipeline::core::expr::Scope;
+use pipeline::core::kind::services::Services;
+use pipeline::core::kind::settings::Settings;
 use pipeline::core::kind::{Assertion, Context, Evidence, Signals, Step};
 use pipeline::core::model::diagnostic::Diagnostics;
 use pipeline::core::model::source::SourceMap;
 use pipeline::core::yaml::{Node, parse};
 use pipeline::kubernetes::client::ClusterSettings;
 use pipeline::process::LineSink;
-use pipeline::services::{Services, Settings};
+use pipeline::services::Clients;
+use pipeline::services::services_of;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::busybox;
 
 /// A namespace of one test, deleted in the end.
-pub struct NodeStatus {
+pub struct ClusterFixture {
     pub namespace: String,
     pub cx: Context,
     pub kept: Arc<Kept>,
@@ -42,7 +45,7 @@ impl LineSink for Silent {
     fn line(&self, _: &[u8]) {}
 }
 
-impl NodeStatus {
+impl ClusterFixture {
     /// A fresh namespace with these labels.
     #[allow(clippy::needless_pass_by_value, reason = "callers write json!")]
     pub async fn new(name: &str, labels: Value) -> Self {
@@ -54,10 +57,10 @@ impl NodeStatus {
             namespace: Some(namespace.clone()),
             ..ClusterSettings::default()
         };
-        let world = Arc::new(Services::new(Settings { project: project(), cluster: settings, ..Settings::default() }));
+        let services = Arc::new(services_of(Settings { project: project(), cluster: settings, ..Settings::default() }));
         let kept = Arc::new(Kept::default());
-        let cx = context_of(world, Arc::clone(&kept));
-        let stand = NodeStatus { namespace, cx, kept };
+        let cx = context_of(services, Arc::clone(&kept));
+        let stand = ClusterFixture { namespace, cx, kept };
         let object = json!({
             "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": stand.namespace, "labels": labels}
         });
@@ -82,7 +85,7 @@ impl NodeStatus {
     /// The client's view of the objects of the same kind.
     pub async fn api(&self, object: &Value) -> Api<DynamicObject> {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
-        let cluster = &self.cx.world.cluster;
+        let cluster = &self.cx.cluster();
         let (resource, namespaced): (ApiResource, bool) =
             cluster.discover(&text(&object["apiVersion"]), &text(&object["kind"])).await.expect("served");
         let client = cluster.client().await.expect("connected");
@@ -119,7 +122,7 @@ fn node(body: &str) -> Node {
     parse(&sources, file, &mut Diagnostics::default()).expect("well formed")
 }
 
-fn context_of(world: Arc<Services>, kept: Arc<Kept>) -> Context {
+fn context_of(services: Arc<Services>, kept: Arc<Kept>) -> Context {
     let signals = Signals {
         cancel: CancellationToken::new(),
         stop: CancellationToken::new(),
@@ -145,10 +148,10 @@ fn context_of(world: Arc<Services>, kept: Arc<Kept>) -> Context {
         ran: Arc::default(),
         executor: Arc::new(pipeline::process::executor::ThisMachine),
         patience: std::time::Duration::ZERO,
-        namespace: None,
+        namespace: "default".into(),
         waits: pipeline::core::kind::Waits::default(),
         signals,
-        world,
+        services,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Verdicts about objects that only look as if they were as wanted, on a real cluster: kept by a strategy, being deleted,
 //! twice there, refused for their types. Each test has a namespace of its own.
 
+use pipeline::services::Clients;
 use std::time::{Duration, Instant};
 
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
@@ -13,7 +14,7 @@ fn config_map(name: &str, data: Value) -> Value {
 }
 
 async fn config_maps(room: &Room) -> Api<DynamicObject> {
-    let cluster = &room.project.context.world.cluster;
+    let cluster = room.project.context.cluster();
     let (resource, _) = cluster.discover("v1", "ConfigMap").await.expect("served");
     Api::namespaced_with(cluster.client().await.expect("connected"), &room.namespace, &resource)
 }
@@ -69,7 +70,7 @@ async fn kubeverdict_what_is_being_deleted_is_refused_and_reported() {
     let measures =
         room.project.measures("resource", json!({ "kind": "configmap", "name": "hold", "absent": true })).await;
     assert!(measures[0].starts_with("unmet configmap/hold: there: hold (being deleted since "), "{measures:?}");
-    let cluster = &room.project.context.world.cluster;
+    let cluster = room.project.context.cluster();
     let (namespaces, _) = cluster.discover("v1", "Namespace").await.expect("served");
     let api: Api<DynamicObject> = Api::all_with(cluster.client().await.expect("connected"), &namespaces);
     api.delete(&room.namespace, &kube::api::DeleteParams::default()).await.expect("deleted");

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use pipeline::core::kind::settings::Settings;
 use pipeline::core::kind::{Assertion, Context, Evidence, Registry, Signals};
 use pipeline::core::mask::SecretText;
 use pipeline::core::model::outcome::{Fault, Outcome, Outputs, Verdict};
@@ -14,7 +15,7 @@ use pipeline::kinds::ASSERTIONS;
 use pipeline::kinds::STEPS;
 use pipeline::kubernetes::client::ClusterSettings;
 use pipeline::process::LineSink;
-use pipeline::services::{Services, Settings};
+use pipeline::services::services_of;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -74,8 +75,8 @@ impl Project {
         let scratch = folder.path().join(".scratch");
         std::fs::create_dir(&scratch).expect("writable");
         let log = Arc::new(Log::default());
-        let world =
-            Services::new(Settings { project: folder.path().to_owned(), cluster: settings, ..Settings::default() });
+        let services =
+            services_of(Settings { project: folder.path().to_owned(), cluster: settings, ..Settings::default() });
         let context = Context {
             name: "stage.step".into(),
             project: folder.path().into(),
@@ -92,7 +93,7 @@ impl Project {
             ran: Arc::default(),
             executor: Arc::new(pipeline::process::executor::ThisMachine),
             patience: std::time::Duration::ZERO,
-            namespace: None,
+            namespace: "default".into(),
             waits: pipeline::core::kind::Waits::default(),
             signals: Signals {
                 cancel: CancellationToken::new(),
@@ -103,7 +104,7 @@ impl Project {
                 covered: Arc::default(),
                 during: false,
             },
-            world: Arc::new(world),
+            services: Arc::new(services),
         };
         Project { folder, log, context }
     }

@@ -1,12 +1,12 @@
 //! Clusters that the pipeline did not create: they are used, and are at the end as they were at the start.
 
-use crate::stand::{NodeStatus, Provider};
+use crate::stand::{ClusterFixture, Provider};
 
 const DOWN: &str = "cluster: { down: {} }";
 
 /// Used by `up`; neither `down` nor `clean` touches it.
 pub fn running(provider: Provider) {
-    let stand = NodeStatus::new(provider, "foreign");
+    let stand = ClusterFixture::new(provider, "foreign");
     stand.create();
     let identity = stand.identity();
     stand.run(&[&stand.up(""), DOWN]).ends(0);
@@ -18,7 +18,7 @@ pub fn running(provider: Provider) {
 
 /// Started by `up`, stopped again by `down`, and it is still the same cluster.
 pub fn stopped(provider: Provider) {
-    let stand = NodeStatus::new(provider, "stopped");
+    let stand = ClusterFixture::new(provider, "stopped");
     stand.create();
     let identity = stand.identity();
     stand.stop();
@@ -33,7 +33,7 @@ pub fn stopped(provider: Provider) {
 
 /// The pipeline creates a cluster, a user deletes it and creates another of the same name: that one is not deleted.
 pub fn of_the_same_name(provider: Provider) {
-    let stand = NodeStatus::new(provider, "same");
+    let stand = ClusterFixture::new(provider, "same");
     stand.run(&[&stand.up("")]).ends(0);
     match provider {
         Provider::Minikube => stand.asks("minikube", &["delete", "--profile", &stand.cluster]),
@@ -51,9 +51,9 @@ pub fn of_the_same_name(provider: Provider) {
 
 /// `clean` deletes the cluster that the pipeline created, and leaves one beside it.
 pub fn clean(provider: Provider) {
-    let other = NodeStatus::new(provider, "other");
+    let other = ClusterFixture::new(provider, "other");
     other.create();
-    let stand = NodeStatus::new(provider, "clean");
+    let stand = ClusterFixture::new(provider, "clean");
     stand.run(&[&stand.up("")]).ends(0);
     stand.program_said(&["clean"]).ends(0);
     assert!(stand.nodes().is_empty(), "{:?}", stand.nodes());

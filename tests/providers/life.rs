@@ -5,11 +5,11 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::stand::{NodeStatus, Provider};
+use crate::stand::{ClusterFixture, Provider};
 
 /// Up, up again, load, load again, stopped, started, down, down again.
 pub fn whole_life(provider: Provider) {
-    let stand = NodeStatus::new(provider, "life");
+    let stand = ClusterFixture::new(provider, "life");
     let up = stand.up("");
     stand.run(&[&up]).ends(0);
     let identity = stand.identity();
@@ -43,7 +43,7 @@ pub fn whole_life(provider: Provider) {
 
 /// The creation is killed while its node starts: the next `up` gives a cluster that works, or says what is wrong.
 pub fn half_created(provider: Provider) {
-    let stand = NodeStatus::new(provider, "half");
+    let stand = ClusterFixture::new(provider, "half");
     let mut create = stand.command(stand.program());
     create.args(stand.create_args()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
     let mut create = create.spawn().expect("started");
@@ -63,7 +63,7 @@ pub fn half_created(provider: Provider) {
 
 /// The image is not in Docker, or the node's runtime does not run: the step fails, and the image is not in the cluster.
 pub fn load_that_fails(provider: Provider) {
-    let stand = NodeStatus::new(provider, "load");
+    let stand = ClusterFixture::new(provider, "load");
     stand.create();
     let absent = format!("image: {{ load: {{ image: \"{}:absent\" }} }}", stand.cluster);
     let said = stand.run(&[&absent]);
@@ -80,7 +80,7 @@ pub fn load_that_fails(provider: Provider) {
 
 /// An addon that exists is enabled, with `up` and alone; one that does not exist fails the step, in less than its time.
 pub fn addons() {
-    let stand = NodeStatus::new(Provider::Minikube, "addons");
+    let stand = ClusterFixture::new(Provider::Minikube, "addons");
     stand.run(&[&stand.up(", addons: [metrics-server]")]).ends(0);
     let list = || stand.asks("minikube", &["addons", "list", "--profile", &stand.cluster, "--output", "json"]);
     let enabled = |list: String, addon: &str| {

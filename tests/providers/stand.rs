@@ -37,16 +37,16 @@ impl Said {
 }
 
 /// A project, and the name of a cluster that no other test has.
-pub struct NodeStatus {
+pub struct ClusterFixture {
     folder: tempfile::TempDir,
     pub provider: Provider,
     pub cluster: String,
 }
 
-impl NodeStatus {
+impl ClusterFixture {
     pub fn new(provider: Provider, purpose: &str) -> Self {
         let cluster = format!("pt-{purpose}-{}", std::process::id());
-        let stand = NodeStatus { folder: tempfile::tempdir().expect("a folder"), provider, cluster };
+        let stand = ClusterFixture { folder: tempfile::tempdir().expect("a folder"), provider, cluster };
         stand.pipeline(&[]);
         stand
     }
@@ -227,7 +227,7 @@ impl NodeStatus {
     }
 }
 
-impl Drop for NodeStatus {
+impl Drop for ClusterFixture {
     fn drop(&mut self) {
         let args: [&str; 3] = match self.provider {
             Provider::Minikube => ["delete", "--profile", &self.cluster],

@@ -219,3 +219,30 @@ fn codes_are_sorted_and_each_has_a_fixture() {
     }
     fail_with("codes are sorted by name, and each has a fixture named after it:", &wrong);
 }
+
+/// Paths in backticks of ARCHITECTURE.md and CONTRIBUTING.md that begin in `src/`.
+#[test]
+fn the_map_names_files_that_exist() {
+    let mut wrong = Vec::new();
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(package().join(page)).expect("the page exists");
+        for path in text
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(|quoted| quoted.contains('/') && !quoted.contains(['*', ' ', '!']))
+        {
+            let below = path.strip_prefix("src/").unwrap_or(path).trim_end_matches('/');
+            let is_placeholder = below.split('/').any(|part| part.chars().any(char::is_uppercase));
+            let places =
+                [package().join(below), package().join("src").join(below), package().join(format!("src/{below}.rs"))];
+            if !is_placeholder
+                && !["steps", "assertions"].contains(&below)
+                && !places.iter().any(|place| place.exists())
+            {
+                wrong.push(format!("{page}: `{path}`"));
+            }
+        }
+    }
+    fail_with("paths that do not exist:", &wrong);
+}

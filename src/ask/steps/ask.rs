@@ -16,6 +16,8 @@ use crate::core::kind::{CheckContext, Context, OutputRow, Step, StepKind, findin
 use crate::core::mask::{Masker, SecretText};
 use crate::core::model::outcome::{Failure, Fault, Finding, Outcome, Outputs};
 use crate::core::model::units::TimeSpan;
+use crate::process::command_context::CommandContext;
+use crate::services::Clients;
 use spec::Ask;
 
 /// The row of this kind.
@@ -61,12 +63,12 @@ impl Step for Ask {
         let masker = self.masker(cx);
         let begun = Instant::now();
         let namespace = cx.namespace_or(self.namespace.as_deref())?.to_owned();
-        let call = cx.call();
+        let call = CommandContext::of(cx);
         let question = self.question(cx, &namespace, &masker).await?;
         cx.evidence.keep("question.txt", &masker.mask(&question.text));
         let tool = self.tool.0.name();
         cx.say(format!("asking {tool}, at most {}", TimeSpan(self.limit())));
-        let asked = self.tool.0.answer(&question, (&cx.world.http, &cx.world.cluster), self.limit(), &call).await;
+        let asked = self.tool.0.answer(&question, (cx.http(), cx.cluster()), self.limit(), &call).await;
         let why = match asked {
             Ok(answer) => return Ok(self.answered(&answer, tool, "", begun, &masker, cx)),
             Err(Unanswered::Stopped) => return Err(Fault::unknown("stopped")),
@@ -105,7 +107,7 @@ impl Ask {
 
     /// What is asked: never with a secret in it, for it may leave the machine.
     async fn question(&self, cx: &Context, namespace: &str, masker: &Masker) -> Result<Question, Fault> {
-        let kubeconfig = if self.touches_cluster() { cx.world.cluster.kubeconfig_file(&cx.scratch)? } else { None };
+        let kubeconfig = if self.touches_cluster() { cx.cluster().kubeconfig_file(&cx.scratch)? } else { None };
         let mut text = self.question.trim().to_owned();
         if let Some(about) = &self.about {
             text.push_str(&format!("\n\nIt is about {about} in namespace {namespace}: name it in the answer."));
@@ -119,7 +121,7 @@ impl Ask {
         let gathers = matches!(self.tool.0, Tool::OpenAi(_) | Tool::Command(_) | Tool::DockerAi(_));
         let state = if gathers && (self.about.is_some() || self.namespace.is_some()) {
             let target = self.target();
-            let described = cx.world.cluster.describe(namespace, target.as_ref(), &|_, _| {});
+            let described = cx.cluster().describe(namespace, target.as_ref(), &|_, _| {});
             match cx.unless_cancelled(described).await? {
                 Ok(Ok(state)) => Some(masker.mask(&state).into_owned()),
                 // the tool is asked all the same; it is also given what could not be read

@@ -10,17 +10,18 @@ use tokio::time::Instant;
 use super::super::out;
 use crate::core::engine::Interrupt;
 use crate::core::journal::Store;
+use crate::core::kind::services::Services;
 use crate::core::model::outcome::Fault;
 use crate::core::plan::Plan;
 use crate::kubernetes::ownership::lease::{Attempt, Claim, DURATION, Held, RENEWAL};
-use crate::services::Services;
+use crate::services::Clients;
 
 /// Between two attempts to get a Lease that could not be had yet: no namespace, no cluster.
 const SOON: Duration = Duration::from_secs(1);
 
 /// A Lease held, or hoped for, in the background.
 pub(super) struct LeaseGuard {
-    world: Arc<Services>,
+    services: Arc<Services>,
     claim: Claim,
     keeper: JoinHandle<()>,
 }
@@ -32,14 +33,14 @@ impl LeaseGuard {
     /// # Errors
     /// [`Fault`] of kind environment when another run holds it.
     pub async fn begin(
-        world: &Arc<Services>,
+        services: &Arc<Services>,
         plan: &Plan,
         holder: String,
         store: &Store,
         patience: Duration,
         lost: UnboundedSender<Interrupt>,
     ) -> Result<Self, Fault> {
-        let cluster = &world.cluster;
+        let cluster = &services.cluster();
         let claim = Claim { namespace: cluster.namespace().to_owned(), name: name(plan.pipeline()), holder };
         let until = Instant::now() + patience;
         let mut seen: Option<(Held, Instant)> = None;
@@ -82,25 +83,25 @@ impl LeaseGuard {
                 }
             }
         };
-        let keeper = tokio::spawn(keep(Arc::clone(world), claim.clone(), store.clone(), held, lost));
-        Ok(LeaseGuard { world: Arc::clone(world), claim, keeper })
+        let keeper = tokio::spawn(keep(Arc::clone(services), claim.clone(), store.clone(), held, lost));
+        Ok(LeaseGuard { services: Arc::clone(services), claim, keeper })
     }
 
     /// Gives it back.
     pub async fn end(self) {
         self.keeper.abort();
         let _ = self.keeper.await;
-        let release = self.world.cluster.release(&self.claim);
+        let release = self.services.cluster().release(&self.claim);
         let _ = tokio::time::timeout(Duration::from_secs(5), release).await;
     }
 }
 
 /// Renews it for ever; says so where another run has it.
-async fn keep(world: Arc<Services>, claim: Claim, store: Store, mut held: bool, lost: UnboundedSender<Interrupt>) {
+async fn keep(services: Arc<Services>, claim: Claim, store: Store, mut held: bool, lost: UnboundedSender<Interrupt>) {
     let (mut answers, mut hopeless) = (true, false);
     loop {
         tokio::time::sleep(if (held && answers) || hopeless { RENEWAL } else { SOON }).await;
-        let claimed = world.cluster.claim(&claim).await;
+        let claimed = services.cluster().claim(&claim).await;
         // Who comes back after an outage is asked at once: another may have taken the namespace meanwhile.
         answers = claimed.is_ok();
         // What no other try changes is not tried every second: a credential plugin is a program of the user's.
@@ -112,7 +113,7 @@ async fn keep(world: Arc<Services>, claim: Claim, store: Store, mut held: bool, 
             Err(_) | Ok(Attempt::Forbidden(_)) => {}
             // It came with a namespace or a cluster that was not there when this run began.
             Ok(Attempt::Held(other)) if !held && (other.is_stale || is_dead(&other.holder, &store)) => {
-                held = world.cluster.take_over(&claim, &other).await.unwrap_or(false);
+                held = services.cluster().take_over(&claim, &other).await.unwrap_or(false);
             }
             Ok(Attempt::Held(other)) => {
                 let fault = taken(&claim, &other);

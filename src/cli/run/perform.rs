@@ -14,13 +14,14 @@ use crate::cli::orphans;
 use crate::core::engine;
 use crate::core::engine::{Mode, Origin, ResumePlan, Selection};
 use crate::core::journal::{RunFolder, Store};
+use crate::core::kind::services::Services;
 use crate::core::kind::watch_machine;
 use crate::core::mask::{Masker, SecretText};
 use crate::core::model::event::Runner;
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::Fault;
 use crate::core::plan::Plan;
-use crate::services::Services;
+use crate::services::Clients;
 
 /// Between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
@@ -28,7 +29,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// What every run of this process works with.
 pub(in crate::cli) struct RunContext {
     pub plan: Arc<Plan>,
-    pub world: Arc<Services>,
+    pub services: Arc<Services>,
     pub env: BTreeMap<String, String>,
     pub secrets: Arc<BTreeMap<String, SecretText>>,
     pub masker: Masker,
@@ -85,7 +86,7 @@ impl RunContext {
         let tenure = if self.touches_cluster(&selection, course.as_ref()) {
             let holder = format!("{run}@{}", runner.host);
             let store = Store::new(&self.plan.settings().project);
-            let begin = LeaseGuard::begin(&self.world, &self.plan, holder, &store, wish.patience, sender);
+            let begin = LeaseGuard::begin(&self.services, &self.plan, holder, &store, wish.patience, sender);
             let begun = tokio::select! {
                 biased;
                 Some(_) = interrupts.recv() => None,
@@ -126,7 +127,7 @@ impl RunContext {
         let parts = engine::Parts {
             masker: self.masker.clone(),
             plan: Arc::clone(&self.plan),
-            world: Arc::clone(&self.world),
+            services: Arc::clone(&self.services),
             secrets: Arc::clone(&self.secrets),
             recorder: kept.recorder,
             files: Arc::clone(&kept.files) as Arc<dyn engine::RunFiles>,
@@ -179,7 +180,7 @@ impl RunContext {
 impl RunContext {
     /// Says after a while what the run waits for before it starts, where that is a credential plugin. Never ends.
     async fn tell_of_plugin(&self) {
-        if let Ok(Some(program)) = self.world.cluster.credential_program() {
+        if let Ok(Some(program)) = self.services.cluster().credential_program() {
             tokio::time::sleep(Duration::from_secs(5)).await;
             out::say(&format!(
                 "waiting for the credential plugin `{program}`, 60s at most (300s where it may ask you)"

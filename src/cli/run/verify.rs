@@ -55,7 +55,7 @@ pub(super) async fn gone(
     };
     let of = EphemeralRun {
         plan: Arc::clone(&ready.plan),
-        world: Arc::clone(&ready.world),
+        services: Arc::clone(&ready.services),
         secrets: Arc::clone(&ready.secrets),
         masker: ready.masker.clone(),
         interrupts,

@@ -17,7 +17,9 @@ use crate::core::files::project::look;
 use crate::core::kind::{Assertion, AssertionKind, CheckContext, Context, Poll, Watch};
 use crate::core::model::outcome::{Fault, Finding, Measure, Verdict};
 use crate::core::model::units::ByteSize;
+use crate::process::command_context::CommandContext;
 use crate::secrets::leaks::Leaks;
+use crate::services::Clients;
 use spec::Image;
 
 /// The row of this kind.
@@ -97,18 +99,18 @@ impl Assertion for Image {
             return secrets;
         }
         let Some(name) = &self.name else { return Vec::new() };
-        let call = cx.call();
-        let Ok(engine) = cx.world.images.engine(&self.engine, &call).await else { return Vec::new() };
-        match cx.world.images.inspect(engine, name, &call).await {
+        let call = CommandContext::of(cx);
+        let Ok(engine) = cx.images().engine(&self.engine, &call).await else { return Vec::new() };
+        match cx.images().inspect(engine, name, &call).await {
             Ok(None) => {
-                let known = cx.world.images.names(engine, &call).await;
+                let known = cx.images().names(engine, &call).await;
                 let close = crate::core::model::diagnostic::did_you_mean(name, known.iter().map(String::as_str));
                 let close = close.unwrap_or_else(|| "build it in a step that this stage needs".to_owned());
                 let message = format!("{} has no image of this name; {close}", engine.name);
                 vec![Finding::new(format!("image {name}"), "NoSuchImage", message)]
             }
             Ok(Some((_, Some(size)))) if self.size.as_ref().is_some_and(|expected| !expected.holds(&size)) => {
-                let lines = cx.world.images.largest_layers(engine, name, &call).await;
+                let lines = cx.images().largest_layers(engine, name, &call).await;
                 let mut finding = Finding::new(format!("image {name}"), "LargeLayers", "what takes the most space");
                 finding.lines = lines;
                 vec![finding]
@@ -121,8 +123,8 @@ impl Assertion for Image {
 impl Image {
     /// `None` when there is no such image.
     async fn look(&self, cx: &Context) -> Result<Option<Seen>, Fault> {
-        let call = cx.call();
-        let images = &cx.world.images;
+        let call = CommandContext::of(cx);
+        let images = &cx.images();
         let wanted = self.wanted(cx);
         let too_short = wanted.leaks.as_ref().map(|leaks| leaks.too_short().to_vec()).unwrap_or_default();
         if let Some(path) = self.archive.as_ref().or(self.layout.as_ref()) {

@@ -15,6 +15,7 @@ use crate::core::kind::{CheckContext, Context, OutputRow, Step, StepKind, findin
 use crate::core::model::outcome::{Failure, Fault, Finding, Outcome, Outputs};
 use crate::process::Stop;
 use crate::process::command_context::{CommandContext, CommandError};
+use crate::services::Clients;
 use spec::{Compose, UpSpec};
 
 /// The row of this kind.
@@ -105,16 +106,15 @@ async fn brought(project: &Project, up: &UpSpec, cx: &Context) -> Result<Vec<Ser
     let call = call(cx, cx.stop());
     let (folder, run) = (&*cx.project, &*cx.run);
     let raising = Raising { folder, run, during: cx.signals.during, volumes: up.volumes };
-    cx.world.compose.raise(project, raising, &call).await?;
-    cx.world.compose.up(project, &up.options(), &call).await
+    cx.compose().raise(project, raising, &call).await?;
+    cx.compose().up(project, &up.options(), &call).await
 }
 
 /// Down, and forgotten.
 async fn taken(project: &Project, down: Down, cx: &Context, call: &CommandContext<'_>) -> Result<(), CommandError> {
     // Its name is asked for first: it may be in files that need what they stand for.
-    let name =
-        if ComposeRecord::all(&cx.project).is_empty() { None } else { cx.world.compose.name(project, call).await };
-    cx.world.compose.down(project, down, call).await?;
+    let name = if ComposeRecord::all(&cx.project).is_empty() { None } else { cx.compose().name(project, call).await };
+    cx.compose().down(project, down, call).await?;
     if let Some(name) = name {
         ComposeRecord::forget(&cx.project, &name);
     }
@@ -128,8 +128,8 @@ async fn looked(
     cx: &Context,
     call: &CommandContext<'_>,
 ) -> Result<Vec<Service>, CommandError> {
-    let wanted = cx.world.compose.wanted(project, named, call).await?;
-    let services = cx.world.compose.services(project, &wanted, call).await?;
+    let wanted = cx.compose().wanted(project, named, call).await?;
+    let services = cx.compose().services(project, &wanted, call).await?;
     let bad: Vec<String> =
         services.iter().filter(|service| service.standing() != Standing::Well).map(Service::shown).collect();
     if bad.is_empty() { Ok(services) } else { Err(CommandError::Failed(Failure::new(bad.join("; ")))) }
@@ -153,7 +153,7 @@ async fn answered(done: Result<Vec<Service>, CommandError>, project: &Project, c
 /// The services that are not well, each with its last log lines; whole logs go to the evidence.
 async fn findings(project: &Project, cx: &Context) -> Vec<Finding> {
     let call = call(cx, unstopped(cx));
-    let compose = &cx.world.compose;
+    let compose = &cx.compose();
     let Ok(wanted) = compose.wanted(project, &[], &call).await else { return Vec::new() };
     let Ok(services) = compose.services(project, &wanted, &call).await else { return Vec::new() };
     let mut findings = Vec::new();
@@ -210,7 +210,7 @@ fn outputs(services: &[Service], project: &Project) -> Outputs {
 }
 
 fn call(cx: &Context, stop: Stop) -> CommandContext<'_> {
-    CommandContext { stop, ..cx.call() }
+    CommandContext { stop, ..CommandContext::of(cx) }
 }
 
 /// For what is still to be done when the attempt must stop.

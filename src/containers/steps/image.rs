@@ -14,6 +14,7 @@ use crate::core::kind::{CheckContext, Context, OutputRow, Step, StepKind};
 use crate::core::model::outcome::{Fault, Outcome, Outputs};
 use crate::core::model::units::ByteSize;
 use crate::process::command_context::{CommandContext, CommandError};
+use crate::services::Clients;
 use spec::{BuildSpec, Image, LoadSpec, PullSpec, PushSpec, SaveSpec, TagSpec};
 
 /// The row of this kind. Only `load` touches the cluster, and asks the guard itself: a pipeline that builds images and no
@@ -71,8 +72,8 @@ impl Step for Image {
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
-        let call = cx.call();
-        let images = &cx.world.images;
+        let call = CommandContext::of(cx);
+        let images = &cx.images();
         let engine = images.engine(&self.engine, &call).await?;
         let done = match self.verb() {
             Some(Verb::Build(build)) => built(build, cx, engine, &call).await,
@@ -124,7 +125,7 @@ async fn built(
     engine: &Engine,
     call: &CommandContext<'_>,
 ) -> Result<Outputs, CommandError> {
-    let images = &cx.world.images;
+    let images = &cx.images();
     let built = images.build(engine, &spec.build(&cx.project), call).await?;
     let size = match built.size {
         Some(size) => size,
@@ -142,11 +143,11 @@ async fn loaded(
 ) -> Result<Outputs, CommandError> {
     let names = spec.names();
     for name in &names {
-        if cx.world.images.inspect(engine, name, call).await?.is_none() {
+        if cx.images().inspect(engine, name, call).await?.is_none() {
             return Err(CommandError::Failed(spec::no_such_image(name, engine)));
         }
     }
-    let loaded = cx.world.images.load(engine, &names, spec.provider, call).await?;
+    let loaded = cx.images().load(engine, &names, spec.provider, call).await?;
     Ok(Outputs::from([
         ("image".into(), names.join(", ").into()),
         ("images".into(), json!(names)),
@@ -162,10 +163,10 @@ async fn tagged(
     engine: &Engine,
     call: &CommandContext<'_>,
 ) -> Result<Outputs, CommandError> {
-    let Some((facts, size)) = cx.world.images.inspect(engine, &spec.image, call).await? else {
+    let Some((facts, size)) = cx.images().inspect(engine, &spec.image, call).await? else {
         return Err(CommandError::Failed(spec::no_such_image(&spec.image, engine)));
     };
-    cx.world.images.tag(engine, &spec.image, &spec.tag, call).await?;
+    cx.images().tag(engine, &spec.image, &spec.tag, call).await?;
     Ok(described(&spec.tag, &facts.id, facts.layers, size))
 }
 
@@ -176,7 +177,7 @@ async fn saved(
     call: &CommandContext<'_>,
 ) -> Result<Outputs, CommandError> {
     let file = project::place(&cx.project, &spec.path)?;
-    cx.world.images.save(engine, &spec.image, &file, spec.format, call).await?;
+    cx.images().save(engine, &spec.image, &file, spec.format, call).await?;
     let size = std::fs::metadata(&file)
         .map_err(|error| Fault::unknown(format!("{} was not written: {error}", spec.path.display())))?
         .len();
@@ -194,7 +195,7 @@ async fn pushed(
     engine: &Engine,
     call: &CommandContext<'_>,
 ) -> Result<Outputs, CommandError> {
-    let images = &cx.world.images;
+    let images = &cx.images();
     if images.inspect(engine, &spec.image, call).await?.is_none() {
         return Err(CommandError::Failed(spec::no_such_image(&spec.image, engine)));
     }
@@ -216,7 +217,7 @@ async fn pulled(
     engine: &Engine,
     call: &CommandContext<'_>,
 ) -> Result<Outputs, CommandError> {
-    let images = &cx.world.images;
+    let images = &cx.images();
     if spec.only_if_missing && images.inspect(engine, &spec.image, call).await?.is_some() {
         cx.say(format!("{} is here already", spec.image));
     } else {

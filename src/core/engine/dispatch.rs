@@ -141,7 +141,7 @@ impl Dispatch {
         let nodes = self.parts.plan.nodes().iter().filter(|node| self.options.selection.has(node.stage));
         let gates = nodes.filter_map(|node| if let Work::Gate(gate) = &node.work { Some(gate) } else { None });
         for body in gates.flat_map(|gate| &gate.assertions).filter_map(|assertion| assertion.body.ready()) {
-            body.attend(&self.parts.world, &self.parts.secrets);
+            body.attend(&self.parts.services, &self.parts.secrets);
         }
     }
 

@@ -8,11 +8,11 @@ use futures::stream::{self, StreamExt};
 use serde_json::Value;
 
 use crate::core::expr::{Scope, render};
+use crate::core::kind::lines::LineSink;
 use crate::core::model::event::State;
 use crate::core::model::outcome::{Failure, Fault, Outputs};
 use crate::core::plan::{Each, MOST_ITEMS, PlanNode, StepPlan, item_labels};
 use crate::core::yaml::Written;
-use crate::process::LineSink;
 
 use super::attempt::Job;
 use super::ending::{Ending, as_failure};

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::core::kind::Evidence;
+use crate::core::kind::lines::LineSink;
 use crate::core::model::event::{Event, LogSize, NodeId, Record};
-use crate::process::LineSink;
 
 use super::notice::NoticeSender;
 

@@ -13,9 +13,9 @@ use serde_json::{Map, Value, json};
 use crate::core::expr::{Expr, Scope, Spelled, Template};
 use crate::core::mask::SecretText;
 use crate::core::model::event::{NodeId, Ran, Role, State};
+use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::{Fault, Outputs};
 use crate::core::plan::{Body, PartId, Plan, PlanNode, StageId, Work};
-use crate::kubernetes::client::refuse_system_namespace;
 
 use super::env::{self, Env};
 

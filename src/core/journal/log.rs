@@ -6,9 +6,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use crate::core::kind::lines::{LINE_LIMIT, LineSink};
 use crate::core::mask::{MaskStream, Masker};
 use crate::core::model::event::LogSize;
-use crate::process::{LINE_LIMIT, LineSink};
 
 use ends::Ends;
 pub use ends::{mend, open};

@@ -1,4 +1,4 @@
-//! What a kind is given: at check time its body and the place to complain, at run time its world and its signals.
+//! What a kind is given: at check time its body and the place to complain, at run time its services and its signals.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,17 +13,16 @@ use crate::core::expr::Scope;
 use crate::core::mask::SecretText;
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::core::model::event::{Ran, State};
+use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::{Fault, Outputs};
 use crate::core::model::source::Span;
 use crate::core::yaml::{Node, Segment};
-use crate::kubernetes::ownership::labels::label_value;
-use crate::kubernetes::ownership::owned::Owner;
-use crate::process::command_context::CommandContext;
-use crate::process::executor::Executor;
-use crate::process::{LineSink, Stop};
-use crate::services::Services;
 
+use super::command::Stop;
+use super::executor::Executor;
 use super::fields::Since;
+use super::lines::LineSink;
+use super::services::{HasServices, Services};
 use super::waits::Waits;
 
 /// For [`super::Step::check`] and [`super::Assertion::check`].
@@ -108,7 +107,7 @@ impl CoveredSteps {
 /// The run's secrets, by name.
 pub type RunSecrets = BTreeMap<String, SecretText>;
 
-/// For [`super::Step::run`] and [`super::Assertion::measure`]: one attempt's world.
+/// For [`super::Step::run`] and [`super::Assertion::measure`]: one attempt's surroundings.
 #[derive(Clone)]
 pub struct Context {
     /// `stage.step`.
@@ -142,14 +141,14 @@ pub struct Context {
     pub executor: Arc<dyn Executor>,
     /// How long the thread that a step begins on may be held for it: no other work waits for that thread then.
     pub patience: Duration,
-    /// The namespace for what names none, where a stage or a part has one of its own.
-    pub namespace: Option<Arc<str>>,
+    /// The namespace for what names none: that of the part or stage, else the pipeline's.
+    pub namespace: Arc<str>,
     /// What a wait of this attempt goes by.
     pub waits: Waits,
     /// Signals.
     pub signals: Signals,
-    /// The drivers.
-    pub world: Arc<Services>,
+    /// What kinds share during the run.
+    pub services: Arc<Services>,
 }
 
 /// Keeps what explains a failure, masked.
@@ -194,7 +193,7 @@ impl Context {
 
     /// The namespace for what names none: that of the part or stage, else the pipeline's.
     pub fn namespace(&self) -> &str {
-        self.namespace.as_deref().unwrap_or_else(|| self.world.cluster.namespace())
+        &self.namespace
     }
 
     /// `named`, or the namespace for what names none.
@@ -202,7 +201,9 @@ impl Context {
     /// # Errors
     /// [`Fault`] of kind environment when it is one of the system's.
     pub fn namespace_or<'a>(&'a self, named: Option<&'a str>) -> Result<&'a str, Fault> {
-        self.world.cluster.namespace_or(Some(named.unwrap_or_else(|| self.namespace())))
+        let namespace = named.unwrap_or(&self.namespace);
+        refuse_system_namespace(namespace)?;
+        Ok(namespace)
     }
 
     /// Writes a line to the step's log.
@@ -215,31 +216,9 @@ impl Context {
         self.log.passing(text.as_ref());
     }
 
-    /// The variable `KUBECONFIG` of a user's script, where it is not left as it is: the file names the run's cluster and
-    /// no other. A value of the pipeline's own (`env: { KUBECONFIG: … }`) stands.
-    pub fn kubeconfig(&self) -> Option<(OsString, OsString)> {
-        let written = || self.env.get("KUBECONFIG").map(String::as_str);
-        let file = self.world.cluster.kubeconfig_for_scripts(written, &self.scratch)?;
-        Some(("KUBECONFIG".into(), file.into()))
-    }
-
-    /// Whose the objects are that this attempt makes in a cluster: this run's, where there is one.
-    pub fn owner(&self) -> Option<Owner> {
-        let pipeline = self.scope.roots.get("run").and_then(|run| run["pipeline"].as_str());
-        let pipeline = pipeline.filter(|name| !name.is_empty())?;
-        let home = self.world.cluster.namespace().to_owned();
-        Some(Owner { pipeline: label_value(pipeline), home, run: self.run.to_string() })
-    }
-
     /// The folder in which this run is kept: journal, logs, evidence, reports.
     pub fn record(&self) -> PathBuf {
         self.project.join(".pipeline/runs").join(&*self.run)
-    }
-
-    /// What the drivers of programs (Docker, helm, …) are called with: the environment, the project's folder, the log.
-    pub fn call(&self) -> CommandContext<'_> {
-        let (dir, scratch) = (self.project.to_path_buf(), self.scratch.to_path_buf());
-        CommandContext { env: &self.env, dir, scratch, log: &*self.log, stop: self.stop() }
     }
 
     /// When a step of the same stage ran.
@@ -284,5 +263,11 @@ impl Context {
             () = self.cancelled() => Err(Fault::unknown("stopped")),
             value = future => Ok(value),
         }
+    }
+}
+
+impl HasServices for Context {
+    fn services(&self) -> &Services {
+        &self.services
     }
 }

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, finding_lines};
+use crate::core::kind::lines::{LineSink, each_line};
 use crate::core::model::outcome::Finding;
-use crate::process::{LineSink, each_line};
 
 /// Lines shown.
 const LINES: usize = 10;

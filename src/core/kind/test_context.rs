@@ -9,13 +9,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Context, Evidence, Signals};
 use crate::core::expr::Scope;
+use crate::core::kind::lines::LineSink;
+use crate::core::kind::settings::Settings;
 use crate::core::mask::SecretText;
 use crate::core::model::diagnostic::{Code, Diagnostics};
 use crate::core::model::source::{FileId, Span};
 use crate::core::yaml::Node;
-use crate::process::LineSink;
 use crate::process::executor::ThisMachine;
-use crate::services::{Services, Settings};
 
 /// A context, what was said in it, and the folder it lives in.
 pub(crate) struct TestContext {
@@ -60,7 +60,7 @@ impl TestContext {
             ran: Arc::default(),
             executor: Arc::new(ThisMachine),
             patience: Duration::ZERO,
-            namespace: None,
+            namespace: "default".into(),
             waits: super::Waits::default(),
             signals: Signals {
                 cancel: token(),
@@ -71,7 +71,10 @@ impl TestContext {
                 covered: Arc::default(),
                 during: false,
             },
-            world: Arc::new(Services::new(Settings { project: project.clone(), ..Settings::default() })),
+            services: Arc::new(crate::services::services_of(Settings {
+                project: project.clone(),
+                ..Settings::default()
+            })),
             project: project.into(),
         };
         TestContext { cx, log, folder }

@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
 
+use crate::core::kind::settings::{ClusterSettings, Settings};
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::core::spec::{ClusterSpec, PipelineSpec, SecretSource};
 use crate::core::yaml::Node;
-use crate::kubernetes::client::ClusterSettings;
-use crate::services::Settings;
 
 /// The settings of a pipeline whose folder is `root`, with the profile and the cluster's context that were chosen.
 pub(super) fn settings(

@@ -14,10 +14,10 @@ use super::step_names::USE;
 use crate::core::expr::{Scope, Template};
 use crate::core::kind::StepKind;
 use crate::core::model::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::spec::{ForEach, StepKeys};
 use crate::core::yaml::template::takes_value;
 use crate::core::yaml::{Entry, Node, Value, Written};
-use crate::kubernetes::client::refuse_system_namespace;
 
 /// Keys that are read before any value is known: they name steps and outputs.
 const PLAIN: [&str; 4] = ["needs", "during", "outputs", USE];

@@ -208,7 +208,7 @@ pub(super) fn gate_count(node: &NodeStory) -> String {
     if skipped > 0 { format!("{holding} of {of} hold, {skipped} skipped") } else { format!("{holding} of {of} hold") }
 }
 
-/// Text from the world, made harmless for a terminal: no escape sequences, no control characters, one line.
+/// Text from the services, made harmless for a terminal: no escape sequences, no control characters, one line.
 pub fn tame(text: &str) -> String {
     tamed(text).into_owned()
 }

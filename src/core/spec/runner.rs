@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::common::Any;
-use crate::kubernetes::job::{Placement, Resources};
-use crate::kubernetes::runner::RunnerSettings;
+use crate::core::kind::settings::RunnerSettings;
+use crate::core::kind::settings::{Placement, Resources};
 
 /// The name of the runner that every pipeline has: this machine.
 pub const LOCAL: &str = "local";

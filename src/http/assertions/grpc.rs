@@ -20,6 +20,7 @@ use crate::http::grpc::{GrpcError, Server};
 use crate::http::load::Addresses;
 use crate::kubernetes::client::reach::{Via, Wanted};
 use crate::process::tcp;
+use crate::services::Clients;
 
 /// The row of `grpc`.
 pub const KIND: AssertionKind = AssertionKind::assertion::<Grpc>(
@@ -164,7 +165,7 @@ impl Grpc {
     }
 
     async fn reached(&self, service: &str, cx: &Context) -> Result<(String, Option<String>), Fault> {
-        let cluster = &cx.world.cluster;
+        let cluster = &cx.cluster();
         let namespace = cluster.namespace_or(self.namespace.as_deref())?;
         let wanted = Wanted { namespace, service, port: self.port.as_deref(), ways: WAYS };
         let reached = cx.unless_cancelled(cluster.reach(&wanted)).await??;

@@ -18,6 +18,7 @@ use crate::http::host_and_port;
 use crate::kubernetes::service::{
     Door, Scheme, ServiceName, Via, check_path, number_or_name, port, shown_url, through, url_of, written_url,
 };
+use crate::services::Clients;
 
 /// The row of `http`.
 pub const KIND: AssertionKind = AssertionKind::assertion::<Http>(
@@ -127,7 +128,7 @@ impl Assertion for Http {
         let (mut request, trust) = self.asked(&url).request(&cx.env, &cx.project)?;
         through(&mut request, door.as_ref());
         let way = door.as_ref().map(|door| Measure::new("via", door.words.clone(), "", true));
-        match cx.unless_cancelled(cx.world.http.send(&request, &trust)).await? {
+        match cx.unless_cancelled(cx.http().send(&request, &trust)).await? {
             Ok(answer) => {
                 let mut measures = self.expect().measures(&answer, cx)?;
                 // behind the status, which comes first
@@ -150,10 +151,10 @@ impl Assertion for Http {
             return Vec::new();
         }
         if let Some(service) = &self.service {
-            return cx.world.cluster.fatal_service(service, self.namespace.as_deref()).await;
+            return cx.cluster().fatal_service(service, self.namespace.as_deref()).await;
         }
         match host_and_port(&self.written()) {
-            Some((host, port)) => cx.world.cluster.fatal_address(&host, port).await,
+            Some((host, port)) => cx.cluster().fatal_address(&host, port).await,
             None => Vec::new(),
         }
     }
@@ -161,8 +162,8 @@ impl Assertion for Http {
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
         let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
         let of_service = async |url: &str| match (&self.service, host_and_port(url)) {
-            (Some(service), _) => cx.world.cluster.explain_service(service, self.namespace.as_deref(), &keep).await,
-            (None, Some((host, port))) => cx.world.cluster.explain_address(&host, port, &keep).await,
+            (Some(service), _) => cx.cluster().explain_service(service, self.namespace.as_deref(), &keep).await,
+            (None, Some((host, port))) => cx.cluster().explain_address(&host, port, &keep).await,
             (None, None) => Vec::new(),
         };
         let Ok((url, door)) = self.address(cx).await else { return of_service("").await };
@@ -172,7 +173,7 @@ impl Assertion for Http {
         if request.method != "GET" && request.method != "HEAD" {
             return Vec::new();
         }
-        match cx.world.http.send(&request, &trust).await {
+        match cx.http().send(&request, &trust).await {
             Ok(answer) => {
                 let text = String::from_utf8_lossy(&answer.body);
                 cx.evidence.keep("answer-body.txt", &text);

@@ -17,6 +17,7 @@ use crate::http::prometheus;
 use crate::http::prometheus::{Answered, When};
 use crate::http::{Request, Trust};
 use crate::kubernetes::client::reach::{Via, Wanted};
+use crate::services::Clients;
 use spec::{Metric, Over};
 
 /// The row of `metric`.
@@ -59,7 +60,7 @@ impl Assertion for Metric {
         let (base, host) = self.base(cx).await?;
         let (mut request, trust) = self.request(&prometheus::url(&base, &self.query, when), cx)?;
         request.headers.extend(host.map(|host| ("host".to_owned(), host)));
-        let answered = cx.unless_cancelled(prometheus::ask(&cx.world.http, &request, &trust)).await??;
+        let answered = cx.unless_cancelled(prometheus::ask(cx.http(), &request, &trust)).await??;
         cx.evidence.keep("metric.json", &answered.text);
         for remark in &answered.remarks {
             cx.say(format!("prometheus: {remark}"));
@@ -92,7 +93,7 @@ impl Metric {
         let Some(service) = &spec.service else {
             return Ok((spec.url.clone().unwrap_or_default(), None));
         };
-        let cluster = &cx.world.cluster;
+        let cluster = &cx.cluster();
         let namespace = cluster.namespace_or(spec.namespace.as_deref())?;
         let wanted = Wanted { namespace, service, port: spec.port.as_deref(), ways: WAYS };
         let reached = cx.unless_cancelled(cluster.reach(&wanted)).await??;

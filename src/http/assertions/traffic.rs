@@ -15,6 +15,7 @@ use crate::core::model::diagnostic::{Code, did_you_mean};
 use crate::core::model::expect::Expect;
 use crate::core::model::outcome::{Fault, Finding, Measure, Outputs, Verdict};
 use crate::core::model::units::{Count, Rate, TimeSpan};
+use crate::services::Clients;
 
 /// The row of `traffic`.
 pub const KIND: AssertionKind = AssertionKind::assertion::<Traffic>(
@@ -218,7 +219,7 @@ impl Assertion for Traffic {
         if self.is_timed() {
             findings.extend(load.map(|load| load.finding()));
             if let Some(namespace) = outputs.get("namespace").and_then(Value::as_str) {
-                findings.extend(cx.world.cluster.throttled(namespace).await);
+                findings.extend(cx.cluster().throttled(namespace).await);
             }
         }
         findings
@@ -227,7 +228,7 @@ impl Assertion for Traffic {
 
 /// What the cluster did around the first failure.
 async fn around(outputs: &Outputs, cx: &Context) -> Vec<String> {
-    let cluster = &cx.world.cluster;
+    let cluster = &cx.cluster();
     let named = outputs.get("namespace").and_then(Value::as_str);
     let failed = outputs.get("first_failures").and_then(|all| all[0]["time"].as_str()?.parse::<Timestamp>().ok());
     let Some(at) = failed else { return Vec::new() };

@@ -17,6 +17,7 @@ use crate::http::{Answer, HttpError};
 use crate::kubernetes::service::{
     Scheme, ServiceName, Via, check_path, number_or_name, port, shown_url, through, url_of, written_url,
 };
+use crate::services::Clients;
 
 /// The row of `http`.
 pub const KIND: StepKind = StepKind::step::<Http>(
@@ -127,7 +128,7 @@ impl Step for Http {
         }
         let (mut request, trust) = self.asked(&url).request(&cx.env, &cx.project)?;
         through(&mut request, door.as_ref());
-        let answer = match cx.unless_cancelled(cx.world.http.send(&request, &trust)).await? {
+        let answer = match cx.unless_cancelled(cx.http().send(&request, &trust)).await? {
             Ok(answer) => answer,
             Err(error) => return unanswered(&self.title(), &error),
         };

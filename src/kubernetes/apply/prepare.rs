@@ -6,7 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value};
 
 use super::{ApplyOptions, MANAGER};
-use crate::kubernetes::client::{ClusterError, Kind, Refusal, refuse_system_namespace};
+use crate::core::model::namespace::refuse_system_namespace;
+use crate::kubernetes::client::{ClusterError, Kind, Refusal};
 use crate::kubernetes::ownership::owned::{Owner, RUN};
 
 /// An object ready to be sent.

@@ -19,6 +19,7 @@ use crate::core::model::expect::Expect;
 use crate::core::model::outcome::{Fault, Finding, Verdict};
 use crate::core::model::units::{Count, Text, TimeSpan};
 use crate::kubernetes::client::{Involved, Reference, SeenEvent};
+use crate::services::Clients;
 
 /// Events that are shown.
 const SHOWN: usize = 10;
@@ -102,7 +103,7 @@ impl Assertion for Events {
     }
 
     async fn watch(&self, cx: &Context) -> Result<Box<dyn Watch>, Fault> {
-        let events = cx.world.cluster.objects(&ApiResource::erase::<Event>(&()), Some(self.namespace(cx))).await;
+        let events = cx.cluster().objects(&ApiResource::erase::<Event>(&()), Some(self.namespace(cx))).await;
         match events {
             Ok(events) => Ok(Box::new(Changes::of(vec![events]))),
             // who may list may not be allowed to watch
@@ -114,7 +115,7 @@ impl Assertion for Events {
         let (from, to) = self.span(cx)?;
         let pattern = self.message.as_deref().map(Regex::new).transpose();
         let pattern = pattern.map_err(|error| Fault::invalid(regex_words(&error)))?;
-        let cluster = &cx.world.cluster;
+        let cluster = &cx.cluster();
         let involved = match (&self.object, &self.selector) {
             (Some(object), _) => Some(cluster.involved_object(self.namespace(cx), object).await?),
             (None, Some(selector)) => Some(cluster.involved_by_labels(self.namespace(cx), &selector.0).await?),

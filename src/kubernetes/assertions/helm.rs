@@ -17,6 +17,7 @@ use crate::core::yaml::manifests;
 use crate::kubernetes::explain::Target;
 use crate::kubernetes::helm::release::{Release, Revision, secrets};
 use crate::kubernetes::rollout::rolls_out;
+use crate::services::Clients;
 
 /// `helm`: the latest revision of a release. Where nothing else is said, its status has to be `deployed`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -83,7 +84,7 @@ impl Assertion for Helm {
 
     async fn watch(&self, cx: &Context) -> Result<Box<dyn Watch>, Fault> {
         let namespace = cx.namespace_or(self.namespace.as_deref())?;
-        let objects = cx.unless_cancelled(cx.world.cluster.objects(&secrets(), Some(namespace))).await??;
+        let objects = cx.unless_cancelled(cx.cluster().objects(&secrets(), Some(namespace))).await??;
         Ok(Box::new(Changes::of(vec![objects])))
     }
 
@@ -101,7 +102,7 @@ impl Assertion for Helm {
         }
         let mut findings = Vec::new();
         for target in workloads(&record.latest) {
-            findings.extend(cx.world.cluster.fatal(&record.latest.namespace, &target).await);
+            findings.extend(cx.cluster().fatal(&record.latest.namespace, &target).await);
         }
         findings
     }
@@ -113,7 +114,7 @@ impl Assertion for Helm {
         let mut findings = vec![Finding::new(object, latest.status.clone(), latest.description.clone())];
         for target in workloads(&latest) {
             let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
-            findings.extend(cx.world.cluster.explain(&latest.namespace, &target, &keep).await);
+            findings.extend(cx.cluster().explain(&latest.namespace, &target, &keep).await);
         }
         findings.dedup();
         findings
@@ -123,7 +124,7 @@ impl Assertion for Helm {
 impl Helm {
     async fn record(&self, cx: &Context) -> Result<Option<Record>, Fault> {
         let namespace = cx.namespace_or(self.namespace.as_deref())?;
-        let objects = cx.unless_cancelled(cx.world.cluster.objects(&secrets(), Some(namespace))).await??;
+        let objects = cx.unless_cancelled(cx.cluster().objects(&secrets(), Some(namespace))).await??;
         let secrets = current(&objects)?;
         let mut revisions: Vec<(Revision, usize)> = secrets
             .iter()

@@ -12,6 +12,7 @@ use crate::core::kind::{Assertion, AssertionKind, CheckContext, Context, Found, 
 use crate::core::model::diagnostic::Code;
 use crate::core::model::outcome::{Fault, Finding, Measure, Verdict};
 use crate::kubernetes::client::{Leftover as Left, LeftoverQuery, LeftoverScan};
+use crate::services::Clients;
 
 /// Objects that are explained.
 const SHOWN: usize = 20;
@@ -126,7 +127,7 @@ impl Assertion for Leftover {
             kinds: if let Kinds::Named(kinds) = &self.kinds { kinds } else { &[] },
             cluster_wide: self.cluster_wide,
         };
-        let mut scan = cx.world.cluster.leftovers(query).await?;
+        let mut scan = cx.cluster().leftovers(query).await?;
         scan.left.retain(|left| !self.is_excepted(left));
         self.found.keep(scan.left.iter().take(SHOWN).map(|left| finding(left, query.namespace.is_none())).collect());
         Ok(Verdict::of(vec![measure(&scan)]))
@@ -136,7 +137,7 @@ impl Assertion for Leftover {
         let mut findings = self.found.all();
         let ending = findings.iter().any(|finding| finding.message.contains("being deleted"));
         if let Some(namespace) = self.namespace.as_deref().filter(|namespace| *namespace != "*" && ending) {
-            findings.extend(cx.world.cluster.holds_deletion(namespace, None).await);
+            findings.extend(cx.cluster().holds_deletion(namespace, None).await);
         }
         findings
     }

@@ -18,6 +18,7 @@ use crate::core::model::outcome::{Fault, Finding, Measure, Verdict};
 use crate::core::model::units::Count;
 use crate::kubernetes::client::{ClusterError, LogQuery, LogScan, PodTarget, Reference};
 use crate::kubernetes::explain::Target;
+use crate::services::Clients;
 use follow::{Followed, Following, Heard};
 use tally::{Patterns, Tally};
 
@@ -97,7 +98,7 @@ impl Assertion for Logs {
             None => None,
         };
         let followed = Followed {
-            world: std::sync::Arc::clone(&cx.world),
+            services: std::sync::Arc::clone(&cx.services),
             namespace: self.namespace(cx).to_owned(),
             target: self.target(),
             container: self.container.clone(),
@@ -121,7 +122,7 @@ impl Assertion for Logs {
             tally.take(&patterns, &source, line);
         };
         let target = self.target();
-        let scan = match cx.world.cluster.scan_logs(self.namespace(cx), &target, query, &mut each).await {
+        let scan = match cx.cluster().scan_logs(self.namespace(cx), &target, query, &mut each).await {
             Ok(scan) => scan,
             Err(ClusterError::Refused(refusal)) if refusal.is_missing() => LogScan::default(),
             Err(trouble) => return Err(trouble.fault()),
@@ -139,7 +140,7 @@ impl Assertion for Logs {
             return Vec::new();
         }
         match self.explained(cx).await {
-            Some(target) => cx.world.cluster.fatal(self.namespace(cx), &target).await,
+            Some(target) => cx.cluster().fatal(self.namespace(cx), &target).await,
             None => Vec::new(),
         }
     }
@@ -148,7 +149,7 @@ impl Assertion for Logs {
         let mut findings = self.found.all();
         if let Some(target) = self.explained(cx).await {
             let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
-            let causes = cx.world.cluster.explain(self.namespace(cx), &target, &keep).await;
+            let causes = cx.cluster().explain(self.namespace(cx), &target, &keep).await;
             // a line that must not be there explains itself
             if findings.is_empty() {
                 findings = causes;
@@ -173,7 +174,7 @@ impl Logs {
     async fn explained(&self, cx: &Context) -> Option<Target> {
         match &self.workload {
             Some(reference) => {
-                let (kind, name) = cx.world.cluster.resolve(reference).await.ok()?;
+                let (kind, name) = cx.cluster().resolve(reference).await.ok()?;
                 Some(Target::Object { kind: kind.resource.kind, name })
             }
             None => Some(Target::Selector(self.selector.as_ref()?.to_string())),

@@ -15,6 +15,7 @@ use crate::core::model::expect::Expect;
 use crate::core::model::outcome::{Fault, Finding, Verdict};
 use crate::core::model::units::{Count, Text, TimeSpan};
 use crate::kubernetes::explain::Target;
+use crate::services::Clients;
 use fields::{Probes, Ready, Resources};
 pub(crate) use measures::full;
 
@@ -69,12 +70,12 @@ impl Assertion for Pods {
     }
 
     async fn watch(&self, cx: &Context) -> Result<Box<dyn Watch>, Fault> {
-        let pods = cx.world.cluster.objects(&pod_resource(), Some(self.namespace(cx))).await?;
+        let pods = cx.cluster().objects(&pod_resource(), Some(self.namespace(cx))).await?;
         Ok(Box::new(Changes::of(vec![pods])))
     }
 
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
-        let objects = cx.world.cluster.objects(&pod_resource(), Some(self.namespace(cx))).await?;
+        let objects = cx.cluster().objects(&pod_resource(), Some(self.namespace(cx))).await?;
         Ok(Verdict::of(self.measures(&current(&objects)?)))
     }
 
@@ -82,13 +83,13 @@ impl Assertion for Pods {
         if !self.waits_for_health(verdict) {
             return Vec::new();
         }
-        cx.world.cluster.fatal(self.namespace(cx), &Target::Selector(self.selector.to_string())).await
+        cx.cluster().fatal(self.namespace(cx), &Target::Selector(self.selector.to_string())).await
     }
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
         let target = Target::Selector(self.selector.to_string());
         let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
-        cx.world.cluster.explain(self.namespace(cx), &target, &keep).await
+        cx.cluster().explain(self.namespace(cx), &target, &keep).await
     }
 }
 

@@ -16,6 +16,7 @@ use crate::core::model::diagnostic::Code;
 use crate::core::model::outcome::{Fault, Finding, Measure, Verdict};
 use crate::core::yaml::manifests;
 use crate::kubernetes::client::{RefusedBy, Tried};
+use crate::services::Clients;
 
 /// Kinds whose Pods are checked only when a controller makes them.
 const MAKERS: [&str; 6] = ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob"];
@@ -136,7 +137,7 @@ impl Refused {
         if objects.is_empty() {
             return Err(Fault::invalid("there is no object in these manifests"));
         }
-        let cluster = &cx.world.cluster;
+        let cluster = &cx.cluster();
         let namespace = self.namespace.as_deref().unwrap_or_else(|| cx.namespace());
         cluster.try_out(namespace, objects).await
     }

@@ -23,6 +23,7 @@ use crate::core::model::units::Count;
 use crate::core::yaml::Segment;
 use crate::kubernetes::client::Kind;
 use crate::kubernetes::client::watch::Objects;
+use crate::services::Clients;
 
 /// How often we ask whether the cluster serves a kind by now.
 const KIND_PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
@@ -138,7 +139,7 @@ const NEVER: &str = "never";
 impl Resource {
     /// The kind and its objects; in the inner result why the cluster serves no such kind.
     async fn objects(&self, cx: &Context) -> Result<Result<(Kind, Arc<Objects>), Fault>, Fault> {
-        let cluster = &cx.world.cluster;
+        let cluster = &cx.cluster();
         let kind = match self.served(cx).await? {
             Ok(kind) => kind,
             Err(unknown) => return Ok(Err(unknown)),
@@ -163,7 +164,7 @@ impl Resource {
 
     /// The kind; in the inner result why the cluster serves none such.
     async fn served(&self, cx: &Context) -> Result<Result<Kind, Fault>, Fault> {
-        let cluster = &cx.world.cluster;
+        let cluster = &cx.cluster();
         let kind = match &self.api_version {
             Some(version) => cluster.kind_of(version, &self.kind).await,
             None => cluster.kind_named(&self.kind).await,

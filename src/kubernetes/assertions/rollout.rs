@@ -21,6 +21,7 @@ use crate::core::yaml::Segment;
 use crate::kubernetes::client::Reference;
 use crate::kubernetes::explain::Target;
 use crate::kubernetes::rollout;
+use crate::services::Clients;
 
 /// `rollout`: a workload has rolled out, and what it rolled out. Stricter than `kubectl rollout status`: old pods that a
 /// strategy keeps (`OnDelete`, a partition) or that are still ending count.
@@ -73,7 +74,7 @@ impl Assertion for Rollout {
 
     async fn watch(&self, cx: &Context) -> Result<Box<dyn Watch>, Fault> {
         let (kind, resource) = self.kind()?;
-        let cluster = &cx.world.cluster;
+        let cluster = &cx.cluster();
         let mut objects = vec![cluster.objects(&resource, Some(self.namespace(cx))).await?];
         if self.needs_revisions(kind) {
             objects.push(cluster.objects(&revisions(), Some(self.namespace(cx))).await?);
@@ -85,7 +86,7 @@ impl Assertion for Rollout {
 
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
         let (kind, resource) = self.kind()?;
-        let cluster = &cx.world.cluster;
+        let cluster = &cx.cluster();
         let workloads = current(&*cluster.objects(&resource, Some(self.namespace(cx))).await?)?;
         let revisions = if self.needs_revisions(kind) {
             current(&*cluster.objects(&revisions(), Some(self.namespace(cx))).await?)?
@@ -109,13 +110,13 @@ impl Assertion for Rollout {
         let Some(target) = self.target().filter(|_| awaited && self.complete.unwrap_or(true)) else {
             return Vec::new();
         };
-        cx.world.cluster.fatal(self.namespace(cx), &target).await
+        cx.cluster().fatal(self.namespace(cx), &target).await
     }
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
         let Some(target) = self.target() else { return Vec::new() };
         let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
-        cx.world.cluster.explain(self.namespace(cx), &target, &keep).await
+        cx.cluster().explain(self.namespace(cx), &target, &keep).await
     }
 }
 

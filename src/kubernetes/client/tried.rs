@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Cluster, ClusterError, Refusal, refuse_system_namespace};
+use super::{Cluster, ClusterError, Refusal};
+use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::Fault;
 use crate::kubernetes::apply::{MANAGER, flattened};
 use crate::kubernetes::explain::admission_cause;

@@ -1,19 +1,18 @@
 //! A container that runs once, as the Job and the Secret that say so to the API server. Pure.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::core::kind::settings::{Placement, Resources};
 use crate::core::mask::SecretText;
 use crate::core::model::outcome::Fault;
-use crate::core::model::units::as_written;
 use crate::kubernetes::ownership::labels::label_value;
 use crate::kubernetes::ownership::owned::{HOME, Owner, PIPELINE, RUN};
 
@@ -81,68 +80,6 @@ pub enum PullPolicy {
     IfNotPresent,
     /// It must be in the node's runtime already.
     Never,
-}
-
-/// Where a Pod runs, and as whom.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Placement {
-    /// The service account whose token it gets; without one it gets none.
-    pub service_account: Option<String>,
-    /// Labels that its node must have.
-    pub node_selector: BTreeMap<String, String>,
-    /// Taints of nodes that it tolerates, as in a Pod.
-    pub tolerations: Vec<Value>,
-    /// Labels of its Job and Pod, such as that of a queue.
-    pub labels: BTreeMap<String, String>,
-    /// Secrets with the credentials of registries.
-    pub image_pull_secrets: Vec<String>,
-}
-
-/// What a container may use: requested, and its limit.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Resources {
-    /// Processors: `2`, `500m`.
-    #[serde(default)]
-    pub cpu: Option<Amount>,
-    /// Memory: `4Gi`, `512Mi`.
-    #[serde(default)]
-    pub memory: Option<Amount>,
-}
-
-/// A quantity in the notation of Kubernetes: `2`, `500m`, `4Gi`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Amount(pub String);
-
-impl Amount {
-    fn parse(text: &str) -> Option<Self> {
-        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-        let (number, unit) = text.split_at(end);
-        let units = ["", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-        let fits = number.parse::<f64>().is_ok_and(|number| number > 0.0) && units.contains(&unit);
-        fits.then(|| Amount(text.to_owned()))
-    }
-}
-
-impl<'de> Deserialize<'de> for Amount {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = as_written(deserializer)?;
-        Amount::parse(&text).ok_or_else(|| {
-            de::Error::custom(format!("`{text}` is not a quantity of Kubernetes, such as 2, 500m or 4Gi"))
-        })
-    }
-}
-
-impl JsonSchema for Amount {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "Amount".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "number"] })
-    }
 }
 
 /// The name of the Job of one attempt: no other attempt of this or another run has it.
@@ -300,6 +237,7 @@ fn env_key(at: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::kind::settings::Amount;
 
     fn job() -> ContainerJob {
         ContainerJob {
@@ -310,7 +248,7 @@ mod tests {
             image: "python:3.11-slim".to_owned(),
             command: vec!["python3".to_owned()],
             env: vec![("TOKEN".to_owned(), SecretText::new("hunter2"))],
-            resources: Resources { cpu: None, memory: Amount::parse("512Mi") },
+            resources: Resources { cpu: None, memory: Some(Amount("512Mi".to_owned())) },
             deadline: Some(Duration::from_secs(90)),
             grace: Duration::from_secs(10),
             ..ContainerJob::default()
@@ -349,15 +287,5 @@ mod tests {
         let (one, other) = (job_name("r1", "Test.Unit[a/b]"), job_name("r1", "Test.Unit[a/b]"));
         assert!(one.starts_with("test-unit-a-b-") && one != other, "{one} {other}");
         assert!(job_name("r1", &"x".repeat(255)).len() <= 63);
-    }
-
-    #[test]
-    fn quantities_are_those_of_kubernetes() {
-        for text in ["2", "0.5", "500m", "4Gi"] {
-            assert_eq!(Amount::parse(text), Some(Amount(text.to_owned())));
-        }
-        for text in ["", "0", "4GiB", "-1", "much"] {
-            assert_eq!(Amount::parse(text), None, "{text}");
-        }
     }
 }

@@ -7,8 +7,11 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use kube::api::{DeleteParams, DynamicObject, ListParams, Preconditions};
 
+use super::labels::label_value;
+use crate::core::kind::Context;
+use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::{Fault, Finding};
-use crate::kubernetes::client::{Cluster, ClusterError, Kind, install_rank, refuse_system_namespace};
+use crate::kubernetes::client::{Cluster, ClusterError, Kind, install_rank};
 
 /// The label that names the pipeline whose object it is.
 pub const PIPELINE: &str = "pipeline.dev/pipeline";
@@ -34,6 +37,14 @@ pub struct Owner {
 }
 
 impl Owner {
+    /// Whose the objects are that this attempt makes in a cluster: this run's, if there is one.
+    pub fn of(cx: &Context) -> Option<Self> {
+        let pipeline = cx.scope.roots.get("run").and_then(|run| run["pipeline"].as_str());
+        let pipeline = pipeline.filter(|name| !name.is_empty())?;
+        let home = cx.services.get::<Cluster>().namespace().to_owned();
+        Some(Owner { pipeline: label_value(pipeline), home, run: cx.run.to_string() })
+    }
+
     /// What an object made by this run carries.
     pub fn labels(&self) -> BTreeMap<String, String> {
         [(PIPELINE, &self.pipeline), (HOME, &self.home), (RUN, &self.run)]

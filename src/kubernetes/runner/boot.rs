@@ -8,11 +8,11 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::report::{OUTPUT_LIMIT, PREFIX};
+use crate::core::kind::executor::Assignment;
 use crate::core::mask::SecretText;
 use crate::core::model::outcome::Fault;
 use crate::kubernetes::job::STEP_FOLDER;
 use crate::process::Command;
-use crate::process::executor::Assignment;
 
 /// The folder of the container that is the step's own: `work` (the project), `io`, `home`.
 pub(super) const FOLDER: &str = "/pipeline";

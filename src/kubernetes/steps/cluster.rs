@@ -17,6 +17,7 @@ use crate::core::model::units::ByteSize;
 use crate::core::yaml::Segment;
 use crate::kubernetes::providers::{Amount, Provider, ProviderContext, Size};
 use crate::process::command_context::CommandError;
+use crate::services::Clients;
 
 /// `cluster`: one of `up`, `down`, `addons`, `status`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -208,7 +209,7 @@ fn desk(cx: &Context) -> ProviderContext<'_> {
         dir: &cx.project,
         sink: &*cx.log,
         stop: cx.stop(),
-        settings: cx.world.cluster.settings(),
+        settings: cx.cluster().settings(),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::kubernetes::helm::Target;
 use crate::kubernetes::helm::release::Release;
 use crate::kubernetes::ownership::labels::label_value;
 use crate::process::command_context::{CommandContext, CommandError};
+use crate::services::Clients;
 use spec::{Helm, TemplateSpec, UsesChart, Verb};
 
 /// The row of this kind.
@@ -82,7 +83,7 @@ impl Step for Helm {
             return Err(Fault::invalid("a helm step has exactly one verb, such as install"));
         };
         let Some((release, namespace)) = released(&verb, cx)? else {
-            return match act(&verb, cx, &cx.call()).await {
+            return match act(&verb, cx, &CommandContext::of(cx)).await {
                 Ok(outputs) => Ok(Outcome::Passed(outputs)),
                 Err(CommandError::Fault(fault)) => Err(fault),
                 Err(CommandError::Failed(failure)) => Ok(Outcome::Failed(failure)),
@@ -93,7 +94,7 @@ impl Step for Helm {
 }
 
 async fn act(verb: &Verb<'_>, cx: &Context, call: &CommandContext<'_>) -> Result<Outputs, CommandError> {
-    let helm = &cx.world.helm;
+    let helm = &cx.helm();
     let Some((release, namespace)) = released(verb, cx)? else {
         return match verb {
             Verb::Lint(spec) => {
@@ -169,7 +170,7 @@ async fn rendered(spec: &TemplateSpec, cx: &Context, call: &CommandContext<'_>) 
         api_versions: spec.api_versions.clone(),
         skip_tests: spec.skip_tests,
     };
-    let text = cx.world.helm.template(release, namespace, &spec.chart().chart(&cx.project), &target, call).await?;
+    let text = cx.helm().template(release, namespace, &spec.chart().chart(&cx.project), &target, call).await?;
     let path = match &spec.output {
         Some(path) => project::place(&cx.project, path)?,
         None => cx.scratch.join(format!("{}.yaml", cx.name.replace('/', "-"))),

@@ -27,8 +27,9 @@ use serde::Deserialize;
 use crate::core::kind::several::Body;
 use crate::core::kind::{CheckContext, Context, OutputRow, Step, StepKind, WrittenObject};
 use crate::core::model::diagnostic::Code;
+use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::{Fault, Outcome};
-use crate::kubernetes::client::refuse_system_namespace;
+use crate::services::Clients;
 use verb_context::VerbContext;
 
 /// The row of the table.
@@ -220,7 +221,7 @@ impl Step for Kube {
             let (message, help) = not_one(&verbs.iter().map(|(name, _)| *name).collect::<Vec<_>>());
             return Err(Fault::invalid(message).help(help));
         };
-        let cluster = &*cx.world.cluster;
+        let cluster = cx.cluster();
         let namespace = cx.namespace_or(self.namespace.as_deref())?;
         // Before anything else, so that a credential plugin that hangs ends with the attempt.
         cx.unless_cancelled(cluster.client()).await??;

@@ -9,15 +9,18 @@ use futures::FutureExt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::core::kind::settings::{Placement, Resources};
 use crate::core::kind::{CheckContext, Context, OutputRow, SecretField, Step, StepKind, Tail, until_fatal};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::event::EndedEarly;
 use crate::core::model::expect::Expect;
+use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::{Failure, Fault, Finding, Outcome, Outputs};
 use crate::core::model::units::Count;
-use crate::kubernetes::client::refuse_system_namespace;
 use crate::kubernetes::explain::Target;
-use crate::kubernetes::job::{ContainerJob, JobEnd, Placement, PullPolicy, Resources, StartedJob, job_name};
+use crate::kubernetes::job::{ContainerJob, JobEnd, PullPolicy, StartedJob, job_name};
+use crate::kubernetes::ownership::owned::Owner;
+use crate::services::Clients;
 
 /// The row of the table.
 pub const KIND: StepKind = StepKind::step::<Pod>(
@@ -103,7 +106,7 @@ impl Step for Pod {
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
-        let cluster = &*cx.world.cluster;
+        let cluster = cx.cluster();
         let namespace = cx.namespace_or(self.namespace.as_deref())?;
         // before anything else, so that a credential plugin that hangs ends with the attempt
         cx.unless_cancelled(cluster.client()).await??;
@@ -160,7 +163,7 @@ impl Pod {
             namespace: namespace.to_owned(),
             run: cx.run.to_string(),
             step: cx.name.to_string(),
-            owner: cx.owner(),
+            owner: Owner::of(cx),
             work: None,
             image: self.image.clone(),
             command: self.command.clone().unwrap_or_default(),
@@ -215,7 +218,7 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     /// Comes back with a cause that keeps it from starting and that waiting cannot fix.
     async fn fatal(&self) -> Finding {
-        let cluster = &self.cx.world.cluster;
+        let cluster = &self.cx.cluster();
         until_fatal(&self.cx.waits.tolerate, || {
             async {
                 if self.job.has_begun() {
@@ -235,7 +238,7 @@ impl Attempt<'_> {
 
     async fn explain(&self) -> Vec<Finding> {
         let keep = |name: &str, text: &str| self.cx.evidence.keep(name, text);
-        let explained = self.cx.world.cluster.explain(self.namespace, &self.target, &keep);
+        let explained = self.cx.cluster().explain(self.namespace, &self.target, &keep);
         tokio::time::timeout(LAST_WORDS, explained).await.unwrap_or_default()
     }
 

@@ -14,6 +14,7 @@ use crate::core::model::diagnostic::{Code, did_you_mean};
 use crate::core::model::expect::Expect;
 use crate::core::model::outcome::{Fault, FaultKind, Measure, Verdict};
 use crate::core::model::units::{Count, TimeSpan};
+use crate::kubernetes::client::scripts_kubeconfig;
 use crate::process::script;
 use crate::process::{Output, Stop, capture};
 
@@ -94,7 +95,7 @@ impl Assertion for Shell {
         let task = script::task(run, self.shell.as_deref(), self.command.as_deref())?;
         let dir = script::folder(&cx.project, self.dir.as_ref().map(|dir| dir.0.as_path()))?;
         let mut command = script::command(task, &cx.env, dir, &cx.scratch)?;
-        command.env.extend(cx.kubeconfig());
+        command.env.extend(scripts_kubeconfig(cx));
         let timeout = self.timeout.map_or(TIMEOUT, |timeout| timeout.0);
         let stop = Stop { cancel: cx.signals.cancel.child_token(), grace: cx.signals.grace };
         let mut run = std::pin::pin!(capture(&command, LIMIT, &stop));

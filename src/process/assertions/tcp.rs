@@ -13,6 +13,7 @@ use crate::core::model::outcome::{Fault, Finding, Measure, Verdict};
 use crate::core::model::units::TimeSpan;
 use crate::kubernetes::service::{Door, ServiceName, Via, number_or_name, port};
 use crate::process::tcp;
+use crate::services::Clients;
 
 /// The row of `tcp`.
 pub const KIND: AssertionKind = AssertionKind::assertion::<Tcp>(
@@ -107,8 +108,8 @@ impl Assertion for Tcp {
 
     async fn blockers(&self, cx: &Context, _verdict: &Verdict) -> Vec<Finding> {
         match (&self.service, self.host_and_port()) {
-            (Some(service), _) if self.open => cx.world.cluster.fatal_service(service, self.namespace.as_deref()).await,
-            (_, Some((host, port))) => cx.world.cluster.fatal_address(host, port).await,
+            (Some(service), _) if self.open => cx.cluster().fatal_service(service, self.namespace.as_deref()).await,
+            (_, Some((host, port))) => cx.cluster().fatal_address(host, port).await,
             _ => Vec::new(),
         }
     }
@@ -117,9 +118,9 @@ impl Assertion for Tcp {
         let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
         match (&self.service, self.host_and_port()) {
             (Some(service), _) if self.open => {
-                cx.world.cluster.explain_service(service, self.namespace.as_deref(), &keep).await
+                cx.cluster().explain_service(service, self.namespace.as_deref(), &keep).await
             }
-            (_, Some((host, port))) => cx.world.cluster.explain_address(host, port, &keep).await,
+            (_, Some((host, port))) => cx.cluster().explain_address(host, port, &keep).await,
             _ => Vec::new(),
         }
     }

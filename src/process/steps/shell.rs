@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::core::kind::executor::Work;
 use crate::core::kind::{CheckContext, Context, ExistingPath, OutputRow, Script, Step, StepKind, Tail};
 use crate::core::model::diagnostic::{Code, did_you_mean};
 use crate::core::model::expect::Expect;
 use crate::core::model::outcome::{Failure, Fault, Outcome, Outputs};
 use crate::core::model::units::Count;
-use crate::process::executor::Work;
+use crate::kubernetes::client::scripts_kubeconfig;
 use crate::process::script;
 use crate::process::{Command, Exit, Finished, Leftovers, LineSink, Running, waits_for_terminal};
 
@@ -156,7 +157,7 @@ impl Shell {
         let dir = script::folder(&cx.project, self.dir.as_ref().map(|dir| dir.0.as_path()))?;
         let mut command = script::command(task, &cx.env, dir, &cx.scratch)?;
         command.env.extend(cx.own_env.iter().map(|(name, value)| ((*name).into(), value.clone())));
-        command.env.extend(cx.kubeconfig());
+        command.env.extend(scripts_kubeconfig(cx));
         command.stdin = self.stdin.as_ref().map(|text| text.clone().into_bytes());
         Ok(command)
     }

@@ -13,11 +13,12 @@ use serde::Deserialize;
 
 use crate::containers::images::{EngineName, name_problem};
 use crate::core::files::project::problem;
+use crate::core::kind::services::Services;
 use crate::core::kind::{Assertion, AssertionKind, CheckContext, Context, Found, Poll, RunSecrets, Watch};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::outcome::{Fault, Finding, Verdict};
 use crate::secrets::secret_scan::Traces;
-use crate::services::Services;
+use crate::services::Clients;
 
 /// The row of `secrets`. It asks the guard itself, if it reads a cluster: a pipeline without one has secrets too.
 pub const KIND: AssertionKind = AssertionKind::assertion::<Secrets>(
@@ -81,10 +82,10 @@ impl Assertion for Secrets {
         "no secret is where it must not be".to_owned()
     }
 
-    fn attend(&self, world: &Services, secrets: &RunSecrets) {
+    fn attend(&self, services: &Services, secrets: &RunSecrets) {
         // where it cannot be watched, the measurement says so
         if self.argv != Some(false) && !secrets.is_empty() {
-            let _ = world.argv.start(secrets);
+            let _ = services.argv().start(secrets);
         }
     }
 

@@ -11,6 +11,7 @@ use crate::process::command_context::{CommandContext, last_line};
 use crate::process::script;
 use crate::process::script::Task;
 use crate::process::{Command, Output, Stop, capture};
+use crate::services::Clients;
 
 /// How long one command of a fallback may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -50,8 +51,7 @@ impl Ask {
             return Ok(Err(reasons));
         }
         let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
-        let described =
-            cx.unless_cancelled(cx.world.cluster.describe(namespace, self.target().as_ref(), &keep)).await?;
+        let described = cx.unless_cancelled(cx.cluster().describe(namespace, self.target().as_ref(), &keep)).await?;
         match (described, manual) {
             // what the user's own commands print says how things stand, but recommends nothing
             (Ok(Ok(described)), Some(manual)) => Ok(Ok(format!("{manual}\n\nIn short: {described}"))),

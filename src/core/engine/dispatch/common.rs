@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::core::engine::outputs::OutputFolder;
 use crate::core::engine::{Options, Parts};
+use crate::core::kind::executor::Executor;
 use crate::core::kind::{CoveredSteps, Signals};
 use crate::core::model::outcome::Outputs;
-use crate::process::executor::{Executor, ThisMachine};
 
 /// What the contexts of all nodes share, in one place in memory for all.
 pub(super) struct Common {
@@ -20,6 +20,8 @@ pub(super) struct Common {
     pub outputs: Arc<OutputFolder>,
     /// Runs commands on this machine.
     pub here: Arc<dyn Executor>,
+    /// The pipeline's namespace.
+    pub namespace: Arc<str>,
     /// Signals that mean something to `during` nodes alone.
     stop: CancellationToken,
     up: CancellationToken,
@@ -36,7 +38,8 @@ impl Common {
             run: options.run.as_str().into(),
             scratch: parts.files.scratch().into(),
             outputs: Arc::new(outputs),
-            here: Arc::new(ThisMachine),
+            here: Arc::clone(parts.services.here()),
+            namespace: parts.plan.settings().cluster.namespace().into(),
             stop: CancellationToken::new(),
             up: CancellationToken::new(),
             up_outputs: Arc::default(),

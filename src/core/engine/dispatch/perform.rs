@@ -8,11 +8,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::core::clock;
+use crate::core::kind::executor::{Assignment, Executor};
 use crate::core::kind::{Context, Signals, Waits};
 use crate::core::model::event::{Event, NodeId, Reason, RerunReason, ReusedNode, Role, State};
 use crate::core::model::outcome::Fault;
 use crate::core::plan::StageId;
-use crate::process::executor::{Assignment, Executor};
 
 use super::super::attempt::Job;
 use super::super::ending::Ending;
@@ -218,7 +218,7 @@ impl Dispatch {
             resumes: self.options.origin.course.is_some(),
             timeout: node.timeout,
         };
-        self.parts.world.executor(&plan.runners()[runner], assignment)
+        Ok(Arc::clone(self.parts.services.runner(&plan.runners()[runner])?).executor(assignment))
     }
 
     fn job(&mut self, node: NodeId, ground: &StageScope, signals: Signals, executor: Arc<dyn Executor>) -> Job {
@@ -245,10 +245,10 @@ impl Dispatch {
             ran: Arc::clone(&view.ran),
             executor,
             patience: Duration::ZERO,
-            namespace: ground.namespace.clone(),
+            namespace: ground.namespace.clone().unwrap_or_else(|| Arc::clone(&self.common.namespace)),
             waits: Waits { tolerate: plan.node(node).tolerate.clone(), timeout: plan.node(node).timeout },
             signals,
-            world: Arc::clone(&parts.world),
+            services: Arc::clone(&parts.services),
         };
         Job {
             plan: Arc::clone(plan),

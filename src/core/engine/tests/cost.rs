@@ -15,7 +15,6 @@ use crate::core::mask::Masker;
 use crate::core::model::event::{Event, LogSize, NodeId, Record};
 use crate::core::model::source::{FileId, Span};
 use crate::core::plan::{Body, StepPlan, Work};
-use crate::services::Services;
 
 const LAYERS: usize = 100;
 const WIDTH: usize = 100;
@@ -64,7 +63,7 @@ struct Files(PathBuf);
 
 struct Silent;
 
-impl crate::process::LineSink for Silent {
+impl crate::core::kind::lines::LineSink for Silent {
     fn line(&self, _line: &[u8]) {}
 }
 
@@ -104,7 +103,7 @@ fn measured(setup: Setup) -> (Duration, RunResult) {
         origin: crate::core::engine::Origin { key: Some([7; 32]), ..crate::core::engine::Origin::default() },
     };
     let parts = Parts {
-        world: Arc::new(Services::new(plan.settings().clone())),
+        services: Arc::new(crate::services::services_of(plan.settings().clone())),
         plan,
         secrets: Arc::default(),
         masker: Masker::default(),

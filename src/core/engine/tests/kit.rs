@@ -26,11 +26,10 @@ use crate::core::engine::{
     Resumption, RunFiles, RunResult, Selection, Wanted, notices, run,
 };
 use crate::core::kind::Evidence;
+use crate::core::kind::lines::LineSink;
 use crate::core::mask::{Masker, SecretText};
 use crate::core::model::event::{Event, Live, LogSize, NodeId, Record};
 use crate::core::plan::Plan;
-use crate::process::LineSink;
-use crate::services::Services;
 
 pub use fakes::{Fake, LIGHT};
 pub use written::{plan, shell};
@@ -193,7 +192,7 @@ impl Setup {
         };
         let parts = Parts {
             plan: Arc::clone(&plan),
-            world: Arc::new(Services::new(plan.settings().clone())),
+            services: Arc::new(crate::services::services_of(plan.settings().clone())),
             masker: Masker::new(self.secrets.values()),
             secrets: Arc::new(self.secrets),
             recorder: Box::new(recorder),

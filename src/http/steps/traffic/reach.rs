@@ -9,6 +9,7 @@ use crate::http::load::{Addresses, Target};
 use crate::http::{HttpError, Request, is_this_machine};
 use crate::kubernetes::client::reach::{Keeper, Wanted};
 use crate::kubernetes::service::{Scheme, Via};
+use crate::services::Clients;
 
 /// What the load goes to.
 pub struct Aim {
@@ -38,7 +39,7 @@ pub async fn targets(step: &Traffic, cx: &Context) -> Result<Aim, Fault> {
 }
 
 async fn to_service(step: &Traffic, service: &str, cx: &Context) -> Result<Aim, Fault> {
-    let cluster = &*cx.world.cluster;
+    let cluster = cx.cluster();
     let namespace = cx.namespace_or(step.namespace.as_deref())?;
     let ways = step.via.unwrap_or(Via::Auto).ways();
     if ways.is_empty() {
@@ -63,7 +64,7 @@ async fn to_service(step: &Traffic, service: &str, cx: &Context) -> Result<Aim, 
 /// A port that this run itself forwards leads to one pod, however it is written.
 fn refuse_forwarded(addresses: &Addresses, cx: &Context) -> Result<(), Fault> {
     let Addresses::Host(host, port) = addresses else { return Ok(()) };
-    if is_this_machine(host) && cx.world.cluster.forwards(*port) {
+    if is_this_machine(host) && cx.cluster().forwards(*port) {
         return Err(Fault::invalid(format!("port {port} is forwarded by this run: {PORT_FORWARD}"))
             .help("write `service: NAME` in place of `url`: it is reached as a client would reach it"));
     }

@@ -9,6 +9,7 @@ use crate::core::model::outcome::{Failure, Finding};
 use crate::http::host_and_port;
 use crate::http::load::PATIENCE;
 use crate::kubernetes::explain::Target;
+use crate::services::Clients;
 
 impl Traffic {
     fn addresses(&self) -> Vec<(String, u16)> {
@@ -20,7 +21,7 @@ impl Traffic {
 
     /// What explains that requests are not answered.
     pub(super) async fn explain(&self, cx: &Context) -> Vec<Finding> {
-        let cluster = &*cx.world.cluster;
+        let cluster = cx.cluster();
         let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
         if let Some(service) = &self.service {
             let namespace = self.namespace.as_deref().unwrap_or_else(|| cx.namespace());
@@ -36,7 +37,7 @@ impl Traffic {
 
     /// The causes that waiting cannot fix.
     pub(super) async fn fatal(&self, cx: &Context) -> Vec<Finding> {
-        let cluster = &*cx.world.cluster;
+        let cluster = cx.cluster();
         if let Some(service) = &self.service {
             let namespace = self.namespace.as_deref().unwrap_or_else(|| cx.namespace());
             return cluster.fatal(namespace, &Target::Service { name: service.clone() }).await;

@@ -11,8 +11,9 @@ use tokio::task::JoinHandle;
 
 use super::tally::{Patterns, Tally};
 use crate::core::kind::Watch;
+use crate::core::kind::services::Services;
 use crate::kubernetes::client::{LogEvent, LogListener, LogOptions, PodTarget};
-use crate::services::Services;
+use crate::services::Clients;
 
 /// Lines often come together: they are measured together.
 const TOGETHER: Duration = Duration::from_millis(150);
@@ -46,7 +47,7 @@ impl Heard {
 
 /// What to follow.
 pub(super) struct Followed {
-    pub world: Arc<Services>,
+    pub services: Arc<Services>,
     pub namespace: String,
     pub target: PodTarget,
     pub container: Option<String>,
@@ -68,7 +69,7 @@ impl Following {
         let news = Arc::new(Notify::new());
         let (heard, notify) = (heard.clone(), Arc::clone(&news));
         let task = tokio::spawn(async move {
-            let Followed { world, namespace, target, container, since_seconds, patterns } = followed;
+            let Followed { services, namespace, target, container, since_seconds, patterns } = followed;
             let changed = Arc::clone(&notify);
             let listener: LogListener = Arc::new(move |pod, container, event| {
                 let news = match event {
@@ -87,7 +88,7 @@ impl Following {
                 // comes back only when the target cannot be followed: it may not be there yet
                 let listener = Arc::clone(&listener);
                 let up = || notify.notify_one();
-                let _ = world.cluster.follow_logs(&namespace, &target, &options, listener, up).await;
+                let _ = services.cluster().follow_logs(&namespace, &target, &options, listener, up).await;
                 notify.notify_one();
                 tokio::time::sleep(PAUSE).await;
             }

@@ -11,6 +11,7 @@ use crate::core::model::outcome::Finding;
 use crate::core::model::units::Count;
 use crate::kubernetes::assertions::live::{current, few};
 use crate::kubernetes::explain::Target;
+use crate::services::Clients;
 
 /// The label of an EndpointSlice that names its Service.
 const SERVICE: &str = "kubernetes.io/service-name";
@@ -39,7 +40,7 @@ impl Resource {
             match target {
                 Ok(target) => {
                     let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
-                    findings.extend(cx.world.cluster.explain(self.asked(cx), &target, &keep).await);
+                    findings.extend(cx.cluster().explain(self.asked(cx), &target, &keep).await);
                 }
                 Err(finding) => findings.push(finding),
             }
@@ -69,7 +70,7 @@ impl Resource {
         let Ok(targets) = self.targets(cx).await else { return Vec::new() };
         let mut findings = Vec::new();
         for target in targets.into_iter().flatten() {
-            findings.extend(cx.world.cluster.fatal(self.asked(cx), &target).await);
+            findings.extend(cx.cluster().fatal(self.asked(cx), &target).await);
         }
         findings
     }

@@ -4,9 +4,10 @@ use super::{desk, outcome};
 use crate::core::kind::Context;
 use crate::core::model::outcome::{Fault, Outcome, Outputs};
 use crate::kubernetes::providers::{Host, Provider, enable_addons, owner_of};
+use crate::services::Clients;
 
 pub(super) async fn enable(addons: &[String], cx: &Context) -> Result<Outcome, Fault> {
-    let Some(context) = cx.world.cluster.context()? else {
+    let Some(context) = cx.cluster().context()? else {
         return Err(Fault::environment(format!(
             "addons {} need a cluster, and there is no current context",
             addons.join(", ")
@@ -32,7 +33,7 @@ pub(super) async fn here(
     if addons.is_empty() {
         return Ok(Ok(Vec::new()));
     }
-    let Some((Provider::Minikube, profile)) = owner_of(&cx.project, &cx.world.cluster, context).await? else {
+    let Some((Provider::Minikube, profile)) = owner_of(&cx.project, cx.cluster(), context).await? else {
         let names = addons.join(", ");
         return Ok(Err(format!("context \"{context}\" is not minikube's, which alone has addons ({names})")));
     };

@@ -5,6 +5,7 @@ use crate::core::kind::Context;
 use crate::core::model::outcome::{Fault, Outcome, Outputs};
 use crate::kubernetes::providers::{Intent, Lowered, Provider, Record, lower};
 use crate::process::command_context::CommandError;
+use crate::services::Clients;
 
 pub(super) async fn run(cx: &Context) -> Result<Outcome, Fault> {
     let records = Record::all(&cx.project)?;
@@ -26,7 +27,7 @@ pub(super) async fn run(cx: &Context) -> Result<Outcome, Fault> {
     let mut outputs = Outputs::new();
     let mut first: Option<CommandError> = None;
     for record in &records {
-        let lowered = match record.allowed_by(&cx.world.cluster.settings().contexts) {
+        let lowered = match record.allowed_by(&cx.cluster().settings().contexts) {
             Ok(()) => lower(&desk, &cx.project, record).await,
             Err(fault) => Err(fault.into()),
         };
@@ -40,7 +41,7 @@ pub(super) async fn run(cx: &Context) -> Result<Outcome, Fault> {
             Err(undone) => first = first.or(Some(undone)),
         }
     }
-    cx.world.cluster.forget();
+    cx.cluster().forget();
     match first {
         Some(undone) => outcome(undone),
         None => Ok(Outcome::Passed(outputs)),

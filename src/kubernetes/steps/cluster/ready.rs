@@ -8,6 +8,7 @@ use crate::core::kind::Context;
 use crate::core::model::outcome::{Failure, Fault, Finding, Outcome, Outputs};
 use crate::kubernetes::client::watch::Objects;
 use crate::kubernetes::providers::{Record, owner_of};
+use crate::services::Clients;
 
 /// Waits until every node is ready, then passes with the step's outputs. Unbounded in time: the engine stops it.
 pub(super) async fn outputs(cx: &Context, provider: &str, context: &str) -> Result<Outcome, Fault> {
@@ -16,7 +17,7 @@ pub(super) async fn outputs(cx: &Context, provider: &str, context: &str) -> Resu
     outputs.insert("provider".to_owned(), provider.into());
     outputs.insert("context".to_owned(), context.into());
     outputs.insert("version".to_owned(), version.clone().into());
-    match cx.world.cluster.objects(&nodes(), None).await {
+    match cx.cluster().objects(&nodes(), None).await {
         Ok(nodes) => {
             let count = cx.unless_cancelled(all_ready(&nodes)).await?;
             cx.say(format!("Kubernetes {version}, {} ready", crate::core::model::units::counted(count, "node")));
@@ -31,7 +32,7 @@ pub(super) async fn outputs(cx: &Context, provider: &str, context: &str) -> Resu
 
 /// Tells which cluster is in use; fails where a node is not ready.
 pub(super) async fn status(cx: &Context) -> Result<Outcome, Fault> {
-    let cluster = &cx.world.cluster;
+    let cluster = &cx.cluster();
     cluster.client().await?;
     let context = cluster.context()?.unwrap_or_default();
     let listed = cluster.objects(&nodes(), None).await?;
@@ -51,7 +52,7 @@ pub(super) async fn status(cx: &Context) -> Result<Outcome, Fault> {
 }
 
 async fn version(cx: &Context) -> Result<String, Fault> {
-    let cluster = &cx.world.cluster;
+    let cluster = &cx.cluster();
     let client = cluster.client().await?;
     let version = cluster.ask("read the version of the API server", client.apiserver_version());
     let version = cx.unless_cancelled(version).await?;

@@ -12,6 +12,7 @@ use crate::kubernetes::providers::{
     Act, Host, Identity, Provider, Record, Size, enable_addons, incomplete, own_command, raise, reason,
 };
 use crate::process::command_context::CommandError;
+use crate::services::Clients;
 
 /// How long the nodes of a cluster whose creation was killed may take.
 const HALF: Duration = Duration::from_secs(120);
@@ -20,7 +21,7 @@ const ANSWER: Duration = Duration::from_secs(6);
 
 impl Up {
     pub(super) async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
-        let allowed = &cx.world.cluster.settings().contexts;
+        let allowed = &cx.cluster().settings().contexts;
         let mut found = Found::default();
         if self.asks_contexts() {
             (found.answers, found.silent) = answering(cx, candidates(cx)).await?;
@@ -67,7 +68,7 @@ impl Up {
         for (at, (provider, name)) in candidates.iter().enumerate() {
             let undone = match raise(&desk, &cx.project, *provider, name, &size).await {
                 Ok(raised) => {
-                    cx.world.cluster.use_context(&raised.context)?;
+                    cx.cluster().use_context(&raised.context)?;
                     let ready = ready::outputs(cx, provider.program(), &raised.context);
                     let ready = match &raised.intent {
                         None => ready.await?,
@@ -195,7 +196,7 @@ fn with_addons(outcome: Outcome, enabled: Vec<String>) -> Outcome {
 
 /// The allowed contexts, the one in use first.
 fn candidates(cx: &Context) -> Vec<String> {
-    let cluster = &cx.world.cluster;
+    let cluster = &cx.cluster();
     let current = cluster.context().ok().flatten();
     let others = cluster.settings().contexts.iter().filter(|context| Some(*context) != current.as_ref());
     current.iter().chain(others).cloned().collect()
@@ -203,7 +204,7 @@ fn candidates(cx: &Context) -> Vec<String> {
 
 /// The first context that answers; it is in use then. Why the others do not.
 async fn answering(cx: &Context, contexts: Vec<String>) -> Result<(Option<String>, Vec<String>), Fault> {
-    let cluster = &cx.world.cluster;
+    let cluster = &cx.cluster();
     let mut silent = Vec::new();
     for context in contexts {
         cluster.use_context(&context)?;

@@ -16,7 +16,9 @@ use crate::kubernetes::helm::HookWatch;
 use crate::kubernetes::helm::release::Release;
 use crate::kubernetes::rollout::rolls_out;
 use crate::process::Stop;
+use crate::process::command_context::CommandContext;
 use crate::process::command_context::CommandError;
+use crate::services::Clients;
 
 /// Workloads of a release that are explained; each takes a moment.
 const EXPLAINED: usize = 4;
@@ -24,12 +26,12 @@ const EXPLAINED: usize = 4;
 /// Runs a verb that acts on a release, and explains how it failed.
 pub(super) async fn run(verb: &Verb<'_>, release: &str, namespace: &str, cx: &Context) -> Result<Outcome, Fault> {
     let hooks = HookWatch::default();
-    let mut call = cx.call();
+    let mut call = CommandContext::of(cx);
     call.stop = Stop { cancel: call.stop.cancel.child_token(), grace: call.stop.grace };
     let begun = Instant::now();
     let mut acting = std::pin::pin!(act(verb, cx, &call));
     let mut watching = std::pin::pin!(async {
-        cx.world.helm.watch_hooks(release, namespace, &hooks).await;
+        cx.helm().watch_hooks(release, namespace, &hooks).await;
         std::future::pending::<()>().await;
     });
     let check = || fatal(verb, release, namespace, &hooks, cx).boxed();
@@ -102,14 +104,14 @@ async fn fatal(verb: &Verb<'_>, release: &str, namespace: &str, hooks: &HookWatc
     };
     let mut findings = Vec::new();
     for target in hooks.targets() {
-        findings.extend(cx.world.cluster.fatal(namespace, &target).await);
+        findings.extend(cx.cluster().fatal(namespace, &target).await);
     }
     if waits
-        && let Ok(Some(recorded)) = cx.world.helm.release(release, namespace).await
+        && let Ok(Some(recorded)) = cx.helm().release(release, namespace).await
         && recorded.status.starts_with("pending-")
     {
         for target in workloads(&recorded).iter().filter(|target| !is_job(target)) {
-            let causes = cx.world.cluster.fatal(namespace, target).await;
+            let causes = cx.cluster().fatal(namespace, target).await;
             findings.extend(causes.into_iter().filter(keeps_waiting));
         }
     }
@@ -145,10 +147,10 @@ async fn explained(mut failure: Failure, release: &str, namespace: &str, hooks: 
     let mut findings = of_hooks.clone();
     // A hook that failed keeps the rest from being made: the workloads explain nothing then.
     if of_hooks.is_empty()
-        && let Ok(Some(recorded)) = cx.world.helm.release(release, namespace).await
+        && let Ok(Some(recorded)) = cx.helm().release(release, namespace).await
     {
         for target in workloads(&recorded) {
-            findings.extend(cx.world.cluster.explain(namespace, &target, &keep).await);
+            findings.extend(cx.cluster().explain(namespace, &target, &keep).await);
         }
     }
     findings.dedup();

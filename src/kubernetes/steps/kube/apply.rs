@@ -16,6 +16,7 @@ use crate::core::kind::{CheckContext, ExistingPath, ManifestValue, WrittenObject
 use crate::core::model::diagnostic::Code;
 use crate::core::model::outcome::{Failure, Fault, Outcome, Outputs};
 use crate::kubernetes::client::{ApplyOptions, ApplyReport, Change, Identity, metadata_fault, twice};
+use crate::kubernetes::ownership::owned::Owner;
 use crate::kubernetes::rendered::check_kustomization;
 use crate::kubernetes::rollout::rolls_out;
 use crate::process::command_context::CommandError;
@@ -223,12 +224,12 @@ impl Apply {
 
 /// The options of everything that this program writes: the namespace and the labels it puts on objects.
 pub(super) fn options(on: &VerbContext<'_>) -> ApplyOptions {
-    ApplyOptions { namespace: on.namespace.to_owned(), owner: on.cx.owner(), ..ApplyOptions::default() }
+    ApplyOptions { namespace: on.namespace.to_owned(), owner: Owner::of(on.cx), ..ApplyOptions::default() }
 }
 
 /// Makes the namespace where it is not there; the outcome where it may not.
 pub(super) async fn ensure_namespace(on: &VerbContext<'_>) -> Result<Option<Outcome>, Fault> {
-    match on.cluster.ensure_namespace(on.namespace, on.cx.owner().as_ref()).await {
+    match on.cluster.ensure_namespace(on.namespace, Owner::of(on.cx).as_ref()).await {
         Ok(true) => on.say(format!("namespace/{} created", on.namespace)),
         Ok(false) => {}
         Err(trouble) => return trouble.outcome(format!("namespace/{}", on.namespace)).map(Some),

@@ -13,6 +13,7 @@ use crate::core::model::units::TimeSpan;
 use crate::http;
 use crate::http::{Request, Trust};
 use crate::process::tcp;
+use crate::services::Clients;
 
 /// How long it may take to be up where `within` says nothing.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -94,7 +95,7 @@ impl Ready {
         }
         let Some(url) = &self.http else { return Ok(()) };
         let request = Request { timeout: Duration::from_secs(2), ..Request::get(url) };
-        match cx.world.http.send(&request, &Trust::default()).await {
+        match cx.http().send(&request, &Trust::default()).await {
             Ok(answer) if (200..400).contains(&answer.status) => Ok(()),
             Ok(answer) => Err(format!("{url} answered {}", answer.status)),
             Err(error) => Err(error.to_string()),

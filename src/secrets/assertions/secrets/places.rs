@@ -11,9 +11,11 @@ use crate::core::files::glob::{Glob, characters};
 use crate::core::files::open;
 use crate::core::kind::Context;
 use crate::core::model::outcome::{Fault, FaultKind, Finding, Measure};
+use crate::process::command_context::CommandContext;
 use crate::process::tree;
 use crate::secrets::leaks::Leaks;
 use crate::secrets::secret_scan::{Trace, Traces};
+use crate::services::Clients;
 
 /// Findings named in a measure; the rest is counted, and is in the evidence.
 const NAMED: usize = 5;
@@ -72,18 +74,18 @@ pub async fn images(body: &Secrets, cx: &Context) -> Result<Place, Fault> {
         let why = if body.images.is_some() { "left out" } else { "no step before this gate has made one" };
         return Ok(Place::new("images", Err(why.to_owned())));
     }
-    let call = cx.call();
-    let engine = cx.world.images.engine(&body.engine, &call).await?;
+    let call = CommandContext::of(cx);
+    let engine = cx.images().engine(&body.engine, &call).await?;
     let (mut found, mut gone) = (BTreeSet::new(), Vec::new());
     for name in &names {
-        if cx.world.images.inspect(engine, name, &call).await?.is_none() {
+        if cx.images().inspect(engine, name, &call).await?.is_none() {
             gone.push(name.as_str());
             continue;
         }
         let leaks = Some(Leaks::of_values(traces(cx)));
         let allowed = body.allow.iter().map(|text| Glob::new(text)).collect();
         let wanted = Wanted { leaks, allowed, ..Wanted::default() };
-        let contents = cx.world.images.read(engine, name, wanted, Limits::default(), &call).await?;
+        let contents = cx.images().read(engine, name, wanted, Limits::default(), &call).await?;
         let of_image = |place: &str| format!("{place} of image {name}");
         found.extend(contents.sightings.iter().map(|seen| (seen.what.clone(), of_image(&seen.place))));
     }
@@ -112,13 +114,13 @@ pub async fn files(body: &Secrets, cx: &Context) -> Result<Place, Fault> {
             paths.into_iter().collect()
         }
         None => {
-            let call = cx.call();
+            let call = CommandContext::of(cx);
             tree::of_project(&cx.project, &call).await?
         }
     };
     let allowed: Vec<Glob> = body.allow.iter().map(|text| Glob::new(text)).collect();
     let is_meant = |path: &PathBuf| {
-        !cx.world.secret_files.contains(path)
+        !cx.secret_files().contains(path)
             && !allowed.iter().any(|glob| glob.covers(&characters(path.as_os_str().as_encoded_bytes())))
     };
     let paths: Vec<PathBuf> = paths.into_iter().filter(is_meant).collect();
@@ -129,7 +131,7 @@ pub async fn files(body: &Secrets, cx: &Context) -> Result<Place, Fault> {
 
 /// Objects of the cluster.
 pub async fn objects(body: &Secrets, cx: &Context) -> Result<Place, Fault> {
-    let cluster = &cx.world.cluster;
+    let cluster = &cx.cluster();
     let namespaces = match &body.namespaces {
         Some(written) if written.is_empty() => return Ok(Place::left_out("objects")),
         Some(written) => written.clone(),
@@ -182,7 +184,7 @@ pub fn argv(body: &Secrets, cx: &Context) -> Result<Place, Fault> {
     if body.argv == Some(false) {
         return Ok(Place::left_out("argv"));
     }
-    match cx.world.argv.seen(&cx.secrets) {
+    match cx.argv().seen(&cx.secrets) {
         Ok(seen) => {
             let found = seen.into_iter().map(|one| (one.what, one.place)).collect();
             let looked = Ok("the arguments of all processes".to_owned());

@@ -8,6 +8,7 @@ use super::Secrets;
 use crate::core::kind::test_context::{TestContext, body, complaints};
 use crate::core::kind::{Assertion, Context};
 use crate::core::model::outcome::{Measure, Verdict};
+use crate::services::Clients;
 
 const VALUE: &str = "correct-horse battery \"staple\"";
 
@@ -60,12 +61,12 @@ async fn a_secret_in_a_file_of_the_project_is_found_in_every_form() {
 #[tokio::test]
 async fn the_whole_project_is_searched_but_for_the_sources_of_secrets() {
     let trial = trial().file("a/b.txt", VALUE).file("token", VALUE).file(".pipeline/secrets/db", VALUE);
-    let mut world = crate::services::Services::new(crate::services::Settings {
+    let services = crate::services::services_of(crate::core::kind::settings::Settings {
         project: trial.project().to_owned(),
-        ..crate::services::Settings::default()
+        secret_files: vec!["token".into()],
+        ..crate::core::kind::settings::Settings::default()
     });
-    world.secret_files = vec!["token".into()];
-    let cx = Context { world: std::sync::Arc::new(world), ..trial.cx.clone() };
+    let cx = Context { services: std::sync::Arc::new(services), ..trial.cx.clone() };
     let mut written = only("run", json!(false));
     written.as_object_mut().expect("a map").remove("files");
     assert_eq!(shown(written, &cx).await[1], "unmet files: 1: secret db in a/b.txt");
@@ -100,10 +101,10 @@ async fn a_secret_in_the_arguments_of_a_process_is_found_also_after_its_end() {
         shown(only("argv", json!(true)), &trial.cx).await[4],
         "holds argv: none in the arguments of all processes (too short to look for: pin)"
     );
-    secrets.attend(&trial.cx.world, &trial.cx.secrets);
+    secrets.attend(&trial.cx.services, &trial.cx.secrets);
     let mut child =
         Command::new("sh").args(["-c", "read line", &value]).stdin(Stdio::piped()).spawn().expect("there is a shell");
-    let seen = || trial.cx.world.argv.seen(&trial.cx.secrets).expect("there is /proc");
+    let seen = || trial.cx.argv().seen(&trial.cx.secrets).expect("there is /proc");
     while seen().is_empty() {
         std::thread::yield_now();
     }

@@ -8,13 +8,13 @@ use indexmap::IndexMap;
 use super::fakes::{Claim, FAKE, FAKE_CLAIM, Fake, KINDS};
 use crate::core::expr::{Expr, Template};
 use crate::core::kind::Step;
+use crate::core::kind::settings::Settings;
 use crate::core::model::event::{NodeId, NodeOutline, Role};
 use crate::core::model::source::{FileId, Span};
 use crate::core::plan::{
     Baselines, Body, Gate, Plan, PlanAssertion, PlanNode, PlanStage, Retry, StageId, StepPlan, Work,
 };
 use crate::core::yaml::{Entry, Node, Value, Written};
-use crate::services::Settings;
 
 /// The plan that `text` says.
 pub fn plan(text: &str) -> Plan {
