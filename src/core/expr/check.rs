@@ -17,7 +17,10 @@ use super::tree::{
 };
 use super::types::{Mixture, Type};
 use super::value::Value;
-use rules::{Joined, agree, combined, mixed, ordered, overload, present, result, surplus, unwrapped, within};
+use rules::{
+    Joined, agree, branches, combined, is_written, mixed, ordered, overload, present, result, surplus, unwrapped,
+    within,
+};
 
 type Typed = Result<Type, ExprError>;
 
@@ -64,8 +67,11 @@ impl Checker<'_> {
             Kind::Choice(parts) => {
                 let [condition, yes, no] = &**parts;
                 self.condition(condition, "? :")?;
-                let (yes, no) = (self.of(yes)?, self.of(no)?);
-                Ok(yes.join(&no).unwrap_or(Type::Any))
+                let found = (self.of(yes)?, self.of(no)?);
+                match found.0.join(&found.1) {
+                    None if !is_written(condition) => Err(branches(&found.0, &found.1, no)),
+                    joined => Ok(joined.unwrap_or(Type::Any)),
+                }
             }
             Kind::Binary(operator, sides) => self.binary(operator, sides, node),
             Kind::Call(call) => self.call(call, node),
@@ -174,6 +180,13 @@ impl Checker<'_> {
 
     fn binary(&mut self, operator: &str, sides: &[Node; 2], node: &Node) -> Typed {
         let (left, right) = (self.of(&sides[0])?, self.of(&sides[1])?);
+        if matches!(operator, "==" | "!=" | "in") {
+            for (side, of, other) in [(&sides[0], &left, &sides[1]), (&sides[1], &right, &sides[0])] {
+                if let (Type::Mixed(mixture), false) = (of, is_written(other)) {
+                    return Err(mixed(operator, mixture, side));
+                }
+            }
+        }
         let fits = match operator {
             "==" | "!=" => return self.equality(operator, (left, right), sides, node),
             "<" | "<=" | ">" | ">=" => ordered(&left, &right),
@@ -191,6 +204,12 @@ impl Checker<'_> {
         // A value may be null later, whatever it is now.
         let may_be_null = (left == Type::Null && self.known(&sides[1]).is_some())
             || (right == Type::Null && self.known(&sides[0]).is_some());
+        // A written number is that of the text; one that a function gives is of the function's type.
+        let by_function = |node: &Node| matches!(node.kind, Kind::Call(_)) && !is_written(node);
+        let numbers = left.is_number() && right.is_number() && left != right;
+        if numbers && sides.iter().any(by_function) {
+            return Err(overload(operator, &[left, right], node));
+        }
         if left.may_equal(&right) || may_be_null {
             return Ok(Type::Of(T::Bool));
         }
@@ -209,7 +228,7 @@ impl Checker<'_> {
 
     fn call(&mut self, call: &Call, node: &Node) -> Typed {
         let args = call.args.iter().map(|arg| self.of(arg)).collect::<Result<Vec<_>, _>>()?;
-        let takes_any = matches!(call.name.as_str(), "dyn" | "flatten" | "format") || call.name.starts_with("math.");
+        let takes_any = matches!(call.name.as_str(), "dyn" | "format") || call.name.starts_with("math.");
         for (arg, of) in call.args.iter().zip(&args) {
             if let Type::Mixed(mixture) = of
                 && !takes_any
@@ -225,12 +244,23 @@ impl Checker<'_> {
         if call.name == "format" {
             surplus(&call.args)?;
         }
+        // `optional.none()` takes the type of its alternative.
+        let none =
+            call.args.first().is_some_and(|arg| matches!(&arg.kind, Kind::Call(of) if of.name == "optional.none"));
+        if let ("orValue", true, Some(other)) = (call.name.as_str(), none, args.get(1)) {
+            return Ok(other.clone());
+        }
         let same = gives.iter().all(|other| other == first);
         Ok(result(&call.name, &args).unwrap_or(if same { Type::of(*first) } else { Type::Any }))
     }
 
     fn the_loop(&mut self, the_loop: &Loop) -> Typed {
         let range = self.of(&the_loop.range)?;
+        // The items of a list that is known before the run.
+        let range = match (range, self.known(&the_loop.range)) {
+            (Type::List(_), Some(Json::Array(items))) => Type::list(Type::of_items(items)),
+            (range, _) => range,
+        };
         let two = the_loop.second.is_some();
         let (first, second) = match &range {
             Type::Any | Type::Mixed(_) => (Type::Any, Type::Any),

@@ -64,6 +64,15 @@ impl Type {
         })
     }
 
+    /// The type that all of these items have; anything where they differ, or where one is no scalar.
+    pub fn of_items(items: &[Json]) -> Type {
+        let mut types = items.iter().map(Type::of_json);
+        match types.next() {
+            Some(first @ Type::Of(_)) if types.all(|of| of == first) => first,
+            _ => Type::Any,
+        }
+    }
+
     /// The type of a value that is known before the run; anything may be null later.
     pub fn of_json(value: &Json) -> Type {
         Type::of(match value {

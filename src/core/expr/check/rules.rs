@@ -46,7 +46,36 @@ pub(super) fn overload(name: &str, args: &[Type], node: &Node) -> ExprError {
 pub(super) fn mixed(name: &str, mixture: &Mixture, node: &Node) -> ExprError {
     let (of, first, other) = (mixture.of.name(), mixture.first.name(), mixture.other.name());
     let message = format!("`{name}` takes a {of} of one type, this one has {first} and {other}");
-    ExprError::at(node.span.0, node.span.1, message).help(format!("write `dyn(…)` around the {other}"))
+    let numbers = mixture.first.is_number() && mixture.other.is_number();
+    let help = if numbers {
+        "write all numbers alike, such as `[0.5, 1.0]`".to_owned()
+    } else {
+        format!("write `dyn(…)` around the {other}")
+    };
+    ExprError::at(node.span.0, node.span.1, message).help(help)
+}
+
+/// The results of `? :` are of one type.
+pub(super) fn branches(yes: &Type, no: &Type, node: &Node) -> ExprError {
+    let message = format!("the results of `? :` are of different types: {} and {}", yes.name(), no.name());
+    ExprError::at(node.span.0, node.span.1, message).help(format!("write `dyn(…)` around the {}", no.name()))
+}
+
+/// Whether the whole value is written in the expression: no name is in it.
+pub(super) fn is_written(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Literal(_) => true,
+        Kind::List(items) => items.iter().all(|item| is_written(&item.node)),
+        Kind::Map(entries) => entries.iter().all(|entry| is_written(&entry.key) && is_written(&entry.value)),
+        Kind::Not(of) | Kind::Negate(of) => is_written(of),
+        Kind::And(terms) | Kind::Or(terms) => terms.iter().all(is_written),
+        Kind::Choice(parts) => parts.iter().all(is_written),
+        Kind::Binary(_, sides) => sides.iter().all(is_written),
+        Kind::Call(call) => call.args.iter().all(is_written),
+        Kind::Field(field) => is_written(&field.of),
+        Kind::Index(index) => is_written(&index.of) && is_written(&index.at),
+        Kind::Name(_) | Kind::Loop(_) | Kind::Bind(_) | Kind::Block(_) => false,
+    }
 }
 
 /// The type in an optional, and whether it was one.

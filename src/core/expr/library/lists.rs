@@ -13,8 +13,8 @@ use super::unexpected;
 pub(super) const FUNCTIONS: &[Overload] = &[
     method("distinct", &[T::List], T::List, distinct, "[1, 2, 1].distinct() == [1, 2]"),
     method("first", &[T::List], T::Optional, first, "[1, 2].first().value() == 1"),
-    method("flatten", &[T::List], T::List, flatten, "[[1], [2, [3]]].flatten() == [1, 2, [3]]"),
-    method("flatten", &[T::List, T::Int], T::List, flatten, "[[1], [2, [3]]].flatten(2) == [1, 2, 3]"),
+    method("flatten", &[T::List], T::List, flatten, "[[1, 2], [3]].flatten() == [1, 2, 3]"),
+    method("flatten", &[T::List, T::Int], T::List, flatten, "[[[1], [2]], [[3]]].flatten(2) == [1, 2, 3]"),
     method("includes", &[T::Any, T::Any], T::Bool, includes, "[1, 2].includes(2)"),
     method("indexOf", &[T::List, T::Any], T::Int, index_of, "[1, 2, 2].indexOf(2) == 1"),
     method("isSorted", &[T::List], T::Bool, is_sorted, "[1, 2, 2].isSorted()"),
