@@ -18,6 +18,7 @@ mod recent;
 mod related;
 mod revisions;
 mod services;
+mod timeline;
 mod workloads;
 
 use std::collections::BTreeMap;
@@ -108,6 +109,8 @@ pub struct Snapshot {
     pub object: Option<Value>,
     /// `IngressClasses`, for an Ingress.
     pub ingress_classes: Vec<Value>,
+    /// Names of Secrets that an Ingress takes its certificates from and that do not exist.
+    pub missing_secrets: Vec<String>,
     /// Names of Services that StatefulSets name as theirs and that do not exist.
     pub missing_services: Vec<String>,
     /// What may not be listed, by its plural, with the reason.
@@ -212,6 +215,7 @@ impl Cluster {
         all.object = tokio::time::timeout_at(deadline, get).await.ok().flatten();
         if kind == "Ingress" {
             gather::ingress_classes(client, all, deadline).await;
+            gather::missing_secrets(client, all, deadline).await;
         }
     }
 }

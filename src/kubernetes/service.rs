@@ -11,13 +11,14 @@ use tokio::sync::oneshot;
 use crate::core::kind::{CheckContext, Context};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::namespace::refuse_system_namespace;
-use crate::core::model::outcome::Fault;
+use crate::core::model::outcome::{Failure, Fault, Finding};
 use crate::core::model::units::as_written;
 use crate::http::load::Addresses;
 use crate::http::{Proxies, Request};
 use crate::kubernetes::client::reach;
 use crate::kubernetes::client::reach::Wanted;
 use crate::kubernetes::client::{Forward, PodTarget, Reference};
+use crate::process::command_context::CommandError;
 use crate::process::tcp;
 use crate::process::tcp::TcpError;
 use crate::services::Clients;
@@ -94,7 +95,7 @@ pub struct Door {
     pub port: u16,
     /// The name to ask for, where it is not `host`: an Ingress' host.
     pub name: Option<String>,
-    /// The way: `node_port`, `load_balancer`, `ingress`, `endpoints`, `port_forward`.
+    /// The way: `node_port`, `load_balancer`, `ingress`, `endpoints`, `external_name`, `port_forward`.
     pub via: &'static str,
     /// The way in words: `node port 30080 of node local`.
     pub words: String,
@@ -112,6 +113,11 @@ impl Drop for Forwarding {
 }
 
 impl Door {
+    /// Whether a name that cannot be resolved here is nowhere: an external name, but for one of the cluster itself.
+    pub fn is_outside(&self) -> bool {
+        self.via == "external_name" && !self.host.ends_with(".local") && !self.host.ends_with(".svc")
+    }
+
     /// `host:port`, an IPv6 address between brackets.
     pub fn authority(&self) -> String {
         if self.host.contains(':') {
@@ -161,10 +167,11 @@ impl ServiceName<'_> {
     /// Finds the way to it. With `via: auto` also its pods, where this machine reaches them.
     ///
     /// # Errors
-    /// [`Fault`] of kind environment when there is no such Service, no ready endpoint, or no way that this machine can take.
-    pub async fn reach(&self, cx: &Context) -> Result<Door, Fault> {
-        let cluster = &cx.cluster();
-        let namespace = cluster.namespace_or(self.namespace)?;
+    /// [`CommandError::Failed`] when there is no such Service or port, or no ready endpoint: the deployment lacks it. [`Fault`] of
+    /// kind environment when there is no way that this machine can take.
+    pub async fn reach(&self, cx: &Context) -> Result<Door, CommandError> {
+        let cluster = cx.cluster();
+        let namespace = cx.namespace_or(self.namespace)?;
         let service = self.service.unwrap_or_default();
         let via = self.via.unwrap_or(Via::Auto);
         if via == Via::PortForward {
@@ -181,11 +188,10 @@ impl ServiceName<'_> {
             Addresses::Spread(endpoints) => {
                 let first = endpoints.borrow().first().copied();
                 let first = first.ok_or_else(|| {
-                    Fault::environment(format!("{} in {namespace} has no ready endpoint", self.shown()))
-                        .help(format!(
-                            "see `kubectl -n {namespace} get pods,endpointslices`: no ready pod has its labels"
-                        ))
-                        .transient()
+                    let help =
+                        format!("see `kubectl -n {namespace} get pods,endpointslices`: no ready pod has its labels");
+                    let summary = format!("{} in {namespace} has no ready endpoint", self.shown());
+                    CommandError::Failed(Failure::new(summary).help(help))
                 })?;
                 (first.ip().to_string(), first.port())
             }
@@ -198,9 +204,30 @@ impl ServiceName<'_> {
             reach::Via::LoadBalancer => false,
         };
         if unsure && let Some(fault) = self.unreachable(&door, cx).await? {
-            return Err(fault);
+            return Err(fault.into());
         }
         Ok(door)
+    }
+
+    /// The causes that waiting cannot fix of the Service, or of the one behind `address`.
+    pub async fn blockers(&self, address: Option<(&str, u16)>, cx: &Context) -> Vec<Finding> {
+        let namespace = Some(self.namespace.unwrap_or_else(|| cx.namespace()));
+        match (self.service, address) {
+            (Some(service), _) => cx.cluster().fatal_service(service, namespace).await,
+            (None, Some((host, port))) => cx.cluster().fatal_address(host, port).await,
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// Why the Service, or the one behind `address`, gives no answer.
+    pub async fn causes(&self, address: Option<(&str, u16)>, cx: &Context) -> Vec<Finding> {
+        let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
+        let namespace = Some(self.namespace.unwrap_or_else(|| cx.namespace()));
+        match (self.service, address) {
+            (Some(service), _) => cx.cluster().explain_service(service, namespace, &keep).await,
+            (None, Some((host, port))) => cx.cluster().explain_address(host, port, &keep).await,
+            (None, None) => Vec::new(),
+        }
     }
 
     /// Why this machine does not reach an address at all: no answer, or no route. A refusal is an answer.
@@ -233,7 +260,7 @@ impl ServiceName<'_> {
     }
 
     /// Forwards a free local port to it as long as the door is there.
-    async fn forward(&self, namespace: &str, cx: &Context) -> Result<Door, Fault> {
+    async fn forward(&self, namespace: &str, cx: &Context) -> Result<Door, CommandError> {
         let cluster = Arc::clone(cx.cluster());
         let service = self.service.unwrap_or_default().to_owned();
         let remote = match self.port {
@@ -261,7 +288,7 @@ impl ServiceName<'_> {
         let waited = cx.unless_cancelled(tokio::time::timeout(FORWARD, is_up)).await?;
         let Ok(Ok(result)) = waited else {
             let message = format!("{} has no ready pod to forward to", self.shown());
-            return Err(Fault::environment(message).transient());
+            return Err(CommandError::Failed(Failure::new(message)));
         };
         let local = result?;
         let words = format!("a port-forward from {local} to one of its pods");
@@ -276,6 +303,7 @@ fn way_name(via: reach::Via) -> &'static str {
         reach::Via::NodePort => "node_port",
         reach::Via::Ingress => "ingress",
         reach::Via::Endpoints => "endpoints",
+        reach::Via::ExternalName => "external_name",
     }
 }
 
@@ -323,14 +351,14 @@ pub fn check_path(is_service: bool, path: Option<&str>, scheme: Option<Scheme>, 
 /// The URL to ask, and the way to the Service where it is one.
 ///
 /// # Errors
-/// [`Fault`] where a Service cannot be reached.
+/// As [`ServiceName::reach`].
 pub async fn url_of(
     url: Option<&str>,
     name: ServiceName<'_>,
     scheme: Option<Scheme>,
     path: Option<&str>,
     cx: &Context,
-) -> Result<(String, Option<Door>), Fault> {
+) -> Result<(String, Option<Door>), CommandError> {
     if let Some(url) = url {
         return Ok((url.to_owned(), None));
     }

@@ -81,6 +81,17 @@ impl From<Fault> for CommandError {
 }
 
 impl CommandError {
+    /// As a fault of the environment, where what is missing belongs to it and may still come.
+    pub fn into_missing(self) -> Fault {
+        match self {
+            CommandError::Fault(fault) => fault,
+            CommandError::Failed(failure) => Fault {
+                help: failure.help,
+                ..Fault::environment(format!("not measured: {}", failure.summary)).transient()
+            },
+        }
+    }
+
     /// As a fault, where a tool's failure keeps us from an answer.
     pub fn into_fault(self) -> Fault {
         match self {

@@ -72,6 +72,14 @@ pub fn problem(address: &str) -> Option<String> {
     if host.is_empty() {
         return Some(format!("`{address}` has no host"));
     }
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_host = match bare {
+        Some(bare) => bare.parse::<std::net::Ipv6Addr>().is_ok() || bare.contains('%'),
+        None => !host.contains(|c: char| c.is_whitespace() || ":/[]@?#".contains(c)),
+    };
+    if !is_host {
+        return Some(format!("`{host}` in `{address}` is not a host: an IPv6 address is written `[::1]:80`"));
+    }
     match port.parse::<u16>() {
         Ok(1..) if port.bytes().all(|byte| byte.is_ascii_digit()) => None,
         _ => Some(format!("`{port}` in `{address}` is not a port from 1 to 65535")),
@@ -81,6 +89,28 @@ pub fn problem(address: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_a_host_and_a_port() {
+        for good in ["127.0.0.1:80", "localhost:1", "db.shop.svc:5432", "[::1]:80", "[fe80::1%eth0]:80", "a_b:65535"] {
+            assert_eq!(problem(good), None, "{good}");
+        }
+        for bad in [
+            "127.0.0.1:80:80",
+            "::1:80",
+            "http://h:80",
+            "h /:80",
+            "[::1:80",
+            "[h]:80",
+            "u@h:80",
+            "h:0",
+            "h:",
+            ":80",
+            "h",
+        ] {
+            assert!(problem(bad).is_some(), "{bad}");
+        }
+    }
 
     #[tokio::test]
     async fn tells_a_listener_from_none() {

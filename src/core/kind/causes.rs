@@ -44,6 +44,12 @@ pub const CLASSES: &[Class] = &[
         why: "nothing in the cluster brings the image to the node; if another step loads it, tolerate this cause",
     },
     Class {
+        name: "EvictedByLimit",
+        causes: &["Evicted"],
+        when: "three Pods of one controller were evicted because they use more storage than their own limits allow",
+        why: "the limits and the application do not change; an eviction because the node runs short is not final",
+    },
+    Class {
         name: "ImageNotFound",
         causes: &["ErrImagePull", "ImagePullBackOff"],
         when: "two pulls have failed because the image, its tag or its registry does not exist, or access is denied",

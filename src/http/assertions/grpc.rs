@@ -12,13 +12,15 @@ use serde::Deserialize;
 use crate::core::kind::{Assertion, AssertionKind, CheckContext, Context, ExistingPath};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::expect::Expect;
-use crate::core::model::outcome::{Fault, Measure, Verdict};
+use crate::core::model::outcome::{Failure, Fault, Finding, Measure, Verdict};
 use crate::core::model::units::{Text, TimeSpan};
 use crate::http::Trust;
 use crate::http::grpc;
 use crate::http::grpc::{GrpcError, Server};
 use crate::http::load::Addresses;
 use crate::kubernetes::client::reach::{Via, Wanted};
+use crate::kubernetes::service::ServiceName;
+use crate::process::command_context::CommandError;
 use crate::process::tcp;
 use crate::services::Clients;
 
@@ -110,8 +112,15 @@ impl Assertion for Grpc {
     }
 
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
-        let server = self.server(cx).await?;
         let expected = self.status.clone().unwrap_or_else(|| Expect::parse("SERVING").expect("it is well formed"));
+        let server = match self.server(cx).await {
+            Ok(server) => server,
+            Err(CommandError::Fault(fault)) => return Err(fault),
+            Err(CommandError::Failed(failure)) => {
+                let actual = format!("no answer ({})", failure.summary);
+                return Ok(Verdict::of(vec![Measure::new("status", actual, expected, false)]));
+            }
+        };
         let (connection, health, time) = match cx.unless_cancelled(grpc::check(&server, &self.name)).await? {
             Ok(answered) => answered,
             Err(GrpcError::Status { code: 12, .. }) => {
@@ -143,14 +152,33 @@ impl Assertion for Grpc {
         }
         Ok(Verdict::of(measures))
     }
+
+    async fn blockers(&self, cx: &Context, verdict: &Verdict) -> Vec<Finding> {
+        let unanswered = verdict.measures().first().is_some_and(|status| status.actual.starts_with("no answer"));
+        if unanswered { self.service_name().blockers(self.host_and_port(), cx).await } else { Vec::new() }
+    }
+
+    async fn explain(&self, cx: &Context) -> Vec<Finding> {
+        self.service_name().causes(self.host_and_port(), cx).await
+    }
 }
 
 impl Grpc {
+    fn service_name(&self) -> ServiceName<'_> {
+        let (service, namespace) = (self.service.as_deref(), self.namespace.as_deref());
+        ServiceName { service, namespace, port: self.port.as_deref(), via: None }
+    }
+
+    fn host_and_port(&self) -> Option<(&str, u16)> {
+        let (host, port) = self.address.as_deref()?.rsplit_once(':')?;
+        Some((host.trim_matches(['[', ']']), port.parse().ok()?))
+    }
+
     fn speaks_tls(&self) -> bool {
         self.tls || self.ca.is_some() || self.insecure
     }
 
-    async fn server(&self, cx: &Context) -> Result<Server, Fault> {
+    async fn server(&self, cx: &Context) -> Result<Server, CommandError> {
         let (address, host) = match (&self.address, &self.service) {
             (Some(address), _) => (address.clone(), None),
             (None, service) => self.reached(service.as_deref().unwrap_or_default(), cx).await?,
@@ -164,9 +192,9 @@ impl Grpc {
         })
     }
 
-    async fn reached(&self, service: &str, cx: &Context) -> Result<(String, Option<String>), Fault> {
-        let cluster = &cx.cluster();
-        let namespace = cluster.namespace_or(self.namespace.as_deref())?;
+    async fn reached(&self, service: &str, cx: &Context) -> Result<(String, Option<String>), CommandError> {
+        let cluster = cx.cluster();
+        let namespace = cx.namespace_or(self.namespace.as_deref())?;
         let wanted = Wanted { namespace, service, port: self.port.as_deref(), ways: WAYS };
         let reached = cx.unless_cancelled(cluster.reach(&wanted)).await??;
         let address = match &reached.addresses {
@@ -175,7 +203,7 @@ impl Grpc {
             Addresses::Spread(endpoints) => {
                 let first = endpoints.borrow().first().map(ToString::to_string);
                 first.ok_or_else(|| {
-                    Fault::unknown(format!("not measured: service/{service} has no ready endpoint")).transient()
+                    CommandError::Failed(Failure::new(format!("service/{service} has no ready endpoint")))
                 })?
             }
         };

@@ -19,6 +19,7 @@ use crate::kubernetes::service::{
     Door, Scheme, ServiceName, Via, check_path, number_or_name, port, shown_url, through, url_of, written_url,
 };
 use crate::services::Clients;
+use crate::process::command_context::CommandError;
 
 /// The row of `http`.
 pub const KIND: AssertionKind = AssertionKind::assertion::<Http>(
@@ -124,7 +125,14 @@ impl Assertion for Http {
     }
 
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
-        let (url, door) = self.address(cx).await?;
+        let unasked = |why: String| {
+            Measure::new("status", format!("not measured ({why})"), self.expect().expected_status(), false)
+        };
+        let (url, door) = match self.address(cx).await {
+            Ok(found) => found,
+            Err(CommandError::Failed(failure)) => return Ok(Verdict::of(vec![unasked(failure.summary)])),
+            Err(CommandError::Fault(fault)) => return Err(fault),
+        };
         let (mut request, trust) = self.asked(&url).request(&cx.env, &cx.project)?;
         through(&mut request, door.as_ref());
         let way = door.as_ref().map(|door| Measure::new("via", door.words.clone(), "", true));
@@ -136,9 +144,7 @@ impl Assertion for Http {
                 Ok(Verdict::of(measures))
             }
             Err(error) if error.is_answer() => {
-                let expected = self.expect().expected_status();
-                let status = Measure::new("status", format!("not measured ({error})"), expected, false);
-                Ok(Verdict::of(std::iter::once(status).chain(way).collect()))
+                Ok(Verdict::of(std::iter::once(unasked(error.to_string())).chain(way).collect()))
             }
             Err(error) => Err(Fault::invalid(error.to_string())),
         }
@@ -150,21 +156,14 @@ impl Assertion for Http {
         if answered {
             return Vec::new();
         }
-        if let Some(service) = &self.service {
-            return cx.cluster().fatal_service(service, self.namespace.as_deref()).await;
-        }
-        match host_and_port(&self.written()) {
-            Some((host, port)) => cx.cluster().fatal_address(&host, port).await,
-            None => Vec::new(),
-        }
+        let address = host_and_port(&self.written()).filter(|_| self.service.is_none());
+        self.name().blockers(address.as_ref().map(|(host, port)| (host.as_str(), *port)), cx).await
     }
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
-        let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
-        let of_service = async |url: &str| match (&self.service, host_and_port(url)) {
-            (Some(service), _) => cx.cluster().explain_service(service, self.namespace.as_deref(), &keep).await,
-            (None, Some((host, port))) => cx.cluster().explain_address(&host, port, &keep).await,
-            (None, None) => Vec::new(),
+        let of_service = async |url: &str| {
+            let address = host_and_port(url);
+            self.name().causes(address.as_ref().map(|(host, port)| (host.as_str(), *port)), cx).await
         };
         let Ok((url, door)) = self.address(cx).await else { return of_service("").await };
         let Ok((mut request, trust)) = self.asked(&url).request(&cx.env, &cx.project) else { return Vec::new() };
@@ -207,7 +206,7 @@ impl Http {
     }
 
     /// The URL to ask, and the way to the Service.
-    async fn address(&self, cx: &Context) -> Result<(String, Option<Door>), Fault> {
+    async fn address(&self, cx: &Context) -> Result<(String, Option<Door>), CommandError> {
         url_of(self.url.as_deref(), self.name(), self.scheme, self.path.as_deref(), cx).await
     }
 

@@ -18,6 +18,7 @@ use crate::http::prometheus::{Answered, When};
 use crate::http::{Request, Trust};
 use crate::kubernetes::client::reach::{Via, Wanted};
 use crate::services::Clients;
+use crate::process::command_context::CommandError;
 use spec::{Metric, Over};
 
 /// The row of `metric`.
@@ -93,10 +94,10 @@ impl Metric {
         let Some(service) = &spec.service else {
             return Ok((spec.url.clone().unwrap_or_default(), None));
         };
-        let cluster = &cx.cluster();
-        let namespace = cluster.namespace_or(spec.namespace.as_deref())?;
+        let cluster = cx.cluster();
+        let namespace = cx.namespace_or(spec.namespace.as_deref())?;
         let wanted = Wanted { namespace, service, port: spec.port.as_deref(), ways: WAYS };
-        let reached = cx.unless_cancelled(cluster.reach(&wanted)).await??;
+        let reached = cx.unless_cancelled(cluster.reach(&wanted)).await?.map_err(CommandError::into_missing)?;
         let authority = match &reached.addresses {
             Addresses::Host(host, port) if host.contains(':') => format!("[{host}]:{port}"),
             Addresses::Host(host, port) => format!("{host}:{port}"),

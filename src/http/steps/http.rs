@@ -18,6 +18,7 @@ use crate::kubernetes::service::{
     Scheme, ServiceName, Via, check_path, number_or_name, port, shown_url, through, url_of, written_url,
 };
 use crate::services::Clients;
+use crate::process::command_context::CommandError;
 
 /// The row of `http`.
 pub const KIND: StepKind = StepKind::step::<Http>(
@@ -122,7 +123,15 @@ impl Step for Http {
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
-        let (url, door) = url_of(self.url.as_deref(), self.name(), self.scheme, self.path.as_deref(), cx).await?;
+        let found = url_of(self.url.as_deref(), self.name(), self.scheme, self.path.as_deref(), cx).await;
+        let (url, door) = match found {
+            Ok(found) => found,
+            Err(CommandError::Fault(fault)) => return Err(fault),
+            Err(CommandError::Failed(failure)) => {
+                let because = self.name().causes(None, cx).await;
+                return Ok(Outcome::Failed(failure.because(because)));
+            }
+        };
         if let Some(door) = &door {
             cx.say(format!("{} is reached by {}", self.name().shown(), door.words));
         }

@@ -18,6 +18,7 @@ use crate::core::model::outcome::{Failure, Fault, Finding, Outcome};
 use crate::core::model::units::TimeSpan;
 use crate::http::load;
 use crate::http::load::{Broken, Cause, Load, PATIENCE, Pace, Protocol, Report, Running, Until};
+use crate::process::command_context::CommandError;
 use response_check::ExpectJudge;
 use spec::{Arrivals, Stale, Traffic};
 
@@ -100,7 +101,11 @@ impl Step for Traffic {
             return Err(Fault::invalid("nothing says how long `traffic` lasts")
                 .help("write `for: 30s` or `requests: 10000`; or `during: [STEP]` beside `traffic:`"));
         }
-        let reached = cx.unless_cancelled(reach::targets(self, cx)).await??;
+        let reached = match cx.unless_cancelled(reach::targets(self, cx)).await? {
+            Ok(reached) => reached,
+            Err(CommandError::Fault(fault)) => return Err(fault),
+            Err(CommandError::Failed(failure)) => return Ok(Outcome::Failed(failure)),
+        };
         let _kept_up_to_date = reached.keeper;
         let mut running = load::start(Load {
             targets: reached.targets,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::select_all;
@@ -21,6 +22,8 @@ use crate::kubernetes::ownership::labels::LabelSelector;
 /// Wakes up on any change of the objects it holds.
 pub struct Changes {
     versions: Vec<Receiver<u64>>,
+    /// Wakes up after this time as well: what is measured depends on how long something lasts.
+    also_after: Option<Duration>,
     /// Keeps the shared watches alive as long as something waits.
     objects: Vec<Arc<Objects>>,
 }
@@ -28,7 +31,12 @@ pub struct Changes {
 impl Changes {
     /// Changes from now on.
     pub fn of(objects: Vec<Arc<Objects>>) -> Self {
-        Changes { versions: objects.iter().map(|objects| objects.version()).collect(), objects }
+        Changes { versions: objects.iter().map(|objects| objects.version()).collect(), also_after: None, objects }
+    }
+
+    /// The same, and after `time` without a change.
+    pub fn or_after(self, time: Duration) -> Self {
+        Changes { also_after: Some(time), ..self }
     }
 }
 
@@ -41,7 +49,11 @@ impl Watch for Changes {
         }
         let changes = self.versions.iter_mut().map(|version| Box::pin(version.changed()));
         // An error would say that the sender is gone; it lives in the objects we hold.
-        let _ = select_all(changes).await;
+        let changed = select_all(changes);
+        match self.also_after {
+            Some(time) => _ = tokio::time::timeout(time, changed).await,
+            None => _ = changed.await,
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 mod fields;
 mod measures;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ApiResource;
@@ -18,6 +20,9 @@ use crate::kubernetes::explain::Target;
 use crate::services::Clients;
 use fields::{Probes, Ready, Resources};
 pub(crate) use measures::full;
+
+/// A container that has failed is up only after a while, which no change announces.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// `pods`: what is true of every pod that the selector means. A pod that is being deleted does not count; where there
 /// is no other, `count` does not hold before it is gone. Without any pod the assertion is unmet, unless `count` allows
@@ -71,7 +76,7 @@ impl Assertion for Pods {
 
     async fn watch(&self, cx: &Context) -> Result<Box<dyn Watch>, Fault> {
         let pods = cx.cluster().objects(&pod_resource(), Some(self.namespace(cx))).await?;
-        Ok(Box::new(Changes::of(vec![pods])))
+        Ok(Box::new(Changes::of(vec![pods]).or_after(AGAIN)))
     }
 
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {

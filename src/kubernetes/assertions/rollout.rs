@@ -1,8 +1,10 @@
 //! The `rollout` assertion: how far a Deployment, StatefulSet or DaemonSet is, and what it rolled out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ApiResource, DynamicObject};
@@ -23,6 +25,9 @@ use crate::kubernetes::explain::Target;
 use crate::kubernetes::rollout;
 use crate::services::Clients;
 
+/// A container that has failed is up only after a while, which no change announces.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// `rollout`: a workload has rolled out, and what it rolled out. Stricter than `kubectl rollout status`: old pods that a
 /// strategy keeps (`OnDelete`, a partition) or that are still ending count.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -34,7 +39,8 @@ pub struct Rollout {
     /// Its namespace; else the pipeline's.
     namespace: Option<String>,
     /// That every replica is of the newest revision and available, and no old one is left, not even one that is being
-    /// deleted and still runs; `true` where nothing is said. `false` expects a rollout that is under way or stuck. A
+    /// deleted and still runs. A container that has failed and has no probe counts once it has run for 10s again. `true`
+    /// where nothing is said. `false` expects a rollout that is under way or stuck. A
     /// DaemonSet that matches no node is not complete.
     complete: Option<bool>,
     /// Its revision: 1 when created, one more with each change of its pods and each undo.
@@ -81,7 +87,7 @@ impl Assertion for Rollout {
         }
         // Where they may not be listed, the measurement says so once it needs them.
         objects.extend(cluster.objects(&pods(), Some(self.namespace(cx))).await.ok());
-        Ok(Box::new(Changes::of(objects)))
+        Ok(Box::new(Changes::of(objects).or_after(AGAIN)))
     }
 
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
@@ -160,10 +166,14 @@ impl Rollout {
         let (actual, done) = match rollout::state_of(kind, workload) {
             rollout::Rollout::Done => {
                 let ending = rollout::terminating_pods(kind, workload, pods.iter().map(AsRef::as_ref));
-                if ending.is_empty() {
-                    ("rolled out".to_owned(), true)
-                } else {
+                let restarting =
+                    || rollout::restarting(kind, workload, pods.iter().map(AsRef::as_ref), Timestamp::now());
+                if !ending.is_empty() {
                     (rollout::terminating_message(&ending), false)
+                } else if let Some(why) = restarting() {
+                    (why, false)
+                } else {
+                    ("rolled out".to_owned(), true)
                 }
             }
             rollout::Rollout::Waiting(why) => (why, false),

@@ -30,11 +30,16 @@ pub(super) struct Endpoint {
     pub server: String,
 }
 
+/// Catalogs of before that are remembered.
+const REMEMBERED: usize = 16;
+
 /// One connection and what was learned over it.
 #[derive(Default)]
 pub(super) struct Link {
     client: OnceCell<Connected>,
     catalog: Mutex<Arc<OnceCell<Arc<Catalog>>>>,
+    /// The catalogs before, the last few of them: what they served may be gone since.
+    before: Mutex<Vec<Arc<Catalog>>>,
 }
 
 struct Connected {
@@ -70,7 +75,18 @@ impl Link {
 
     /// Makes the next call discover again.
     pub fn forget_catalog(&self) {
-        *self.catalog.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+        let old = std::mem::take(&mut *self.catalog.lock().unwrap_or_else(PoisonError::into_inner));
+        let Some(old) = old.get().cloned() else { return };
+        let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        before.push(old);
+        if before.len() > REMEMBERED {
+            before.remove(0);
+        }
+    }
+
+    /// Whether a catalog of before had a kind that fits.
+    pub fn has_served(&self, fits: impl Fn(&Catalog) -> bool) -> bool {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|catalog| fits(catalog))
     }
 }
 

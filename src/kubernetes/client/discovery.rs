@@ -260,8 +260,13 @@ impl Cluster {
             return Err(not_discovered(&format!("kind \"{written}\""), &unanswered));
         }
         let (bare, group) = written.split_once('.').map_or((written, None), |(bare, group)| (bare, Some(group)));
+        let message = format!("the cluster serves no kind \"{written}\"");
+        if self.link().has_served(|catalog| catalog.loose(written).is_some()) {
+            return Err(Fault::invalid(format!("{message} any more"))
+                .help("it was served before: its CustomResourceDefinition is gone since"));
+        }
         let help = catalog.near(bare, group).unwrap_or_else(|| "`kubectl api-resources` lists the kinds".to_owned());
-        Err(Fault::invalid(format!("the cluster serves no kind \"{written}\"")).help(help))
+        Err(Fault::invalid(message).help(help))
     }
 
     /// The kind and the name that a reference means.

@@ -170,6 +170,12 @@ fn cause(status: &Status) -> (String, String, Option<String>) {
             Some("see that the webhook's pods are ready: it answers for every such object"),
         );
     }
+    if message.contains("conversion webhook for") {
+        return said(
+            "ConversionWebhookFailed",
+            Some("see that the webhook's Service and pods are there: it converts every object of this kind"),
+        );
+    }
     if message.contains("ValidatingAdmissionPolicy") {
         return said("PolicyDenied", None);
     }

@@ -10,8 +10,9 @@ use tokio::sync::watch;
 
 use super::watch::Objects;
 use super::{Cluster, Kind};
-use crate::core::model::outcome::Fault;
+use crate::core::model::outcome::{Failure, Fault};
 use crate::http::load::Addresses;
+use crate::process::command_context::CommandError;
 
 /// A way to a Service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum Via {
     Ingress,
     /// The ready addresses of its `EndpointSlice`s, kept up to date.
     Endpoints,
+    /// The name outside of the cluster that it means; the only way to an `ExternalName` Service.
+    ExternalName,
 }
 
 /// A Service to be reached.
@@ -68,9 +71,13 @@ impl Cluster {
     /// The way a client takes to a Service.
     ///
     /// # Errors
-    /// [`Fault`] of kind environment when there is no such Service, or no such way.
-    pub async fn reach(&self, wanted: &Wanted<'_>) -> Result<Reached, Fault> {
+    /// [`CommandError::Failed`] when there is no such Service or port, or no such way: the deployment lacks it. A fault when the
+    /// cluster does not answer.
+    pub async fn reach(&self, wanted: &Wanted<'_>) -> Result<Reached, CommandError> {
         let service = self.get("v1", "Service", wanted.namespace, wanted.service).await?;
+        if service["spec"]["type"] == "ExternalName" {
+            return external(&service, wanted);
+        }
         let port = port_of(&service, wanted)?;
         let mut missing = Vec::new();
         for via in wanted.ways {
@@ -78,7 +85,7 @@ impl Cluster {
                 Via::LoadBalancer => balancer(&service, &port).ok_or("it has no address of a load balancer"),
                 Via::NodePort => self.node_port(&port).await?,
                 Via::Ingress => self.ingress(wanted, &port).await?.ok_or("no Ingress with an address leads to it"),
-                Via::Endpoints => return self.endpoints(wanted, &service, &port).await,
+                Via::Endpoints | Via::ExternalName => return self.endpoints(wanted, &service, &port).await,
             };
             match found {
                 Ok((addresses, host, words)) => {
@@ -87,36 +94,35 @@ impl Cluster {
                 Err(why) => missing.push(why),
             }
         }
-        Err(Fault::environment(format!(
-            "service/{} in {} cannot be reached from outside the cluster: {}",
-            wanted.service,
-            wanted.namespace,
-            missing.join(", ")
-        ))
-        .help(
-            "make it `type: NodePort`, add an Ingress, or write `via: endpoints` where this machine reaches the pods",
+        Err(CommandError::Failed(
+            Failure::new(format!(
+                "service/{} in {} cannot be reached from outside the cluster: {}",
+                wanted.service,
+                wanted.namespace,
+                missing.join(", ")
+            ))
+            .help("make it `type: NodePort`, add an Ingress, or write `via: endpoints` where this machine reaches the pods"),
         ))
     }
 
     /// The one port of a Service, by number.
     ///
     /// # Errors
-    /// [`Fault`] of kind environment when there is no such Service, or it has several ports.
-    pub async fn service_port(&self, namespace: &str, service: &str) -> Result<String, Fault> {
+    /// As [`Cluster::reach`], and when it has several ports.
+    pub async fn service_port(&self, namespace: &str, service: &str) -> Result<String, CommandError> {
         let object = self.get("v1", "Service", namespace, service).await?;
         let port = port_of(&object, &Wanted { namespace, service, port: None, ways: &[] })?;
         Ok(port["port"].to_string())
     }
 
-    async fn get(&self, version: &str, kind: &str, namespace: &str, name: &str) -> Result<Value, Fault> {
+    async fn get(&self, version: &str, kind: &str, namespace: &str, name: &str) -> Result<Value, CommandError> {
         let kind: Kind = self.kind_of(version, kind).await?;
         let api = kind.api(self.client().await?, namespace);
         let shown = kind.named(name);
         let found = self.ask(&format!("get {shown} in {namespace}"), api.get_opt(name)).await;
         let object = found.map_err(super::ClusterError::fault)?.ok_or_else(|| {
-            Fault::environment(format!("there is no {shown} in {namespace}"))
-                .help("apply it first, or name its namespace: `namespace: …`")
-                .transient()
+            let help = "apply it first, or name its namespace: `namespace: …`";
+            CommandError::Failed(Failure::new(format!("there is no {shown} in {namespace}")).help(help))
         })?;
         Ok(object.data)
     }
@@ -148,7 +154,7 @@ impl Cluster {
         Ok(all.items.iter().find_map(|ingress| ingress_way(&ingress.data, wanted.service, port, at)))
     }
 
-    async fn endpoints(&self, wanted: &Wanted<'_>, service: &Value, port: &Value) -> Result<Reached, Fault> {
+    async fn endpoints(&self, wanted: &Wanted<'_>, service: &Value, port: &Value) -> Result<Reached, CommandError> {
         let (resource, _) = self.discover("discovery.k8s.io/v1", "EndpointSlice").await?;
         let objects = self.objects(&resource, Some(wanted.namespace)).await?;
         let name = wanted.service.to_owned();
@@ -178,7 +184,20 @@ fn number(value: &Value) -> Option<u16> {
     value.as_u64().and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0)
 }
 
-fn port_of(service: &Value, wanted: &Wanted<'_>) -> Result<Value, Fault> {
+/// The name outside of the cluster of an `ExternalName` Service.
+fn external(service: &Value, wanted: &Wanted<'_>) -> Result<Reached, CommandError> {
+    let name = service["spec"]["externalName"].as_str().unwrap_or_default().trim_end_matches('.').to_owned();
+    let port = match (wanted.port, wanted.port.and_then(|port| port.parse().ok())) {
+        // it has no need to list its ports
+        (Some(_), Some(number)) => number,
+        _ => number(&port_of(service, wanted)?["port"]).unwrap_or_default(),
+    };
+    let words = format!("its external name {name}");
+    let addresses = Addresses::Host(name.clone(), port);
+    Ok(Reached { addresses, host: Some(name), via: Via::ExternalName, words, keeper: None })
+}
+
+fn port_of(service: &Value, wanted: &Wanted<'_>) -> Result<Value, CommandError> {
     let ports = service["spec"]["ports"].as_array().cloned().unwrap_or_default();
     let is_wanted = |port: &Value| match wanted.port {
         None => true,
@@ -194,11 +213,14 @@ fn port_of(service: &Value, wanted: &Wanted<'_>) -> Result<Value, Fault> {
     };
     match (found.len(), wanted.port) {
         (1, _) => Ok(found.remove(0)),
-        (0, Some(port)) => Err(Fault::environment(format!("service/{} has no port {port}", wanted.service))
-            .help(format!("it has {}", listed()))),
-        (0, None) => Err(Fault::environment(format!("service/{} has no port", wanted.service))),
-        _ => Err(Fault::environment(format!("service/{} has several ports: {}", wanted.service, listed()))
-            .help("say which: `port: …`")),
+        (0, Some(port)) if !ports.is_empty() => {
+            let summary = format!("service/{} has no port {port}; it has {}", wanted.service, listed());
+            Err(CommandError::Failed(Failure::new(summary)))
+        }
+        (0, _) => Err(CommandError::Failed(Failure::new(format!("service/{} has no port", wanted.service)))),
+        _ => Err(Fault::invalid(format!("service/{} has several ports: {}", wanted.service, listed()))
+            .help("say which: `port: …`")
+            .into()),
     }
 }
 
@@ -285,13 +307,27 @@ mod tests {
     #[test]
     fn a_port_is_chosen_by_number_name_or_because_there_is_no_other() {
         let two = json!({ "spec": { "ports": [{ "port": 80, "name": "http" }, { "port": 9090, "name": "metrics" }] } });
-        let port = |port| port_of(&two, &wanted(port)).map(|port| port["port"].clone()).map_err(|fault| fault.message);
+        let said = |undone: CommandError| undone.into_fault().message;
+        let port = |port| port_of(&two, &wanted(port)).map(|port| port["port"].clone()).map_err(said);
         assert_eq!(port(Some("http")), Ok(json!(80)));
         assert_eq!(port(Some("9090")), Ok(json!(9090)));
         assert_eq!(port(None), Err("service/web has several ports: 80 (http), 9090 (metrics)".to_owned()));
-        assert_eq!(port(Some("8080")), Err("service/web has no port 8080".to_owned()));
+        assert_eq!(
+            port(Some("8080")),
+            Err("service/web has no port 8080; it has 80 (http), 9090 (metrics)".to_owned())
+        );
         let one = json!({ "spec": { "ports": [{ "port": 80 }] } });
-        assert_eq!(port_of(&one, &wanted(None)).map(|port| port["port"].clone()), Ok(json!(80)));
+        assert_eq!(port_of(&one, &wanted(None)).map(|port| port["port"].clone()).map_err(said), Ok(json!(80)));
+    }
+
+    #[test]
+    fn an_external_name_is_where_connections_go_and_needs_no_list_of_ports() {
+        let service = json!({ "spec": { "type": "ExternalName", "externalName": "db.example.com." } });
+        let reached = external(&service, &wanted(Some("5432"))).map_err(CommandError::into_fault).expect("a way");
+        assert!(matches!(&reached.addresses, Addresses::Host(host, 5432) if host == "db.example.com"));
+        assert_eq!(reached.words, "its external name db.example.com");
+        let none = external(&service, &wanted(None)).map_err(|undone| undone.into_fault().message);
+        assert_eq!(none.map(|it| it.words), Err("service/web has no port".to_owned()));
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl<'a> Container<'a> {
             return match ended["exitCode"].as_i64() {
                 Some(0) if should_run => vec![ended::cause(self, "Completed", ended)],
                 Some(0) => Vec::new(),
-                _ => vec![ended::cause(self, "Error", ended)],
+                _ => vec![ended::cause(self, self.crash(), ended)],
             };
         }
         if state["running"].is_object() && self.status["ready"] == false {
@@ -144,10 +144,15 @@ impl<'a> Container<'a> {
         Vec::new()
     }
 
+    /// What a failure is called: from the third one on, the loop that the kubelet calls so while it waits.
+    fn crash(&self) -> &'static str {
+        if self.status["restartCount"].as_i64().unwrap_or_default() >= 2 { "CrashLoopBackOff" } else { "Error" }
+    }
+
     /// Running and not ready: it has crashed before, a probe fails, or it has to end first.
     fn running(&self) -> Vec<Cause> {
         let last = &self.status["lastState"]["terminated"];
-        let crashed = last.is_object().then(|| ended::cause(self, "Error", last));
+        let crashed = last.is_object().then(|| ended::cause(self, self.crash(), last));
         let now = if self.init { self.still_running() } else { self.not_ready() };
         // The probe of a container that has only just been started again says nothing.
         crashed.into_iter().chain([now]).collect()

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::gather::Log;
 use super::json::{last_seen, text};
+use super::timeline::timelines;
 use super::{Snapshot, Target};
 
 /// Hands everything to `keep`, in a folder named after the target.
@@ -31,6 +32,9 @@ pub(super) fn keep_all(seen: &Snapshot, logs: &[Log], target: &Target, keep: &(d
     }
     if !seen.events.is_empty() {
         keep(&format!("{folder}/events.txt"), &table(&seen.events));
+    }
+    if !seen.pods.is_empty() {
+        keep(&format!("{folder}/timeline.txt"), &timelines(&seen.pods, &seen.events));
     }
     for log in logs {
         let previous = if log.previous { ".previous" } else { "" };
@@ -108,11 +112,12 @@ mod tests {
                 "pods-app-in--x-/pods.yaml",
                 "pods-app-in--x-/events.yaml",
                 "pods-app-in--x-/events.txt",
+                "pods-app-in--x-/timeline.txt",
                 "pods-app-in--x-/logs/a.app.previous.log"
             ]
         );
         assert_eq!(kept[0].1, "kind: Pod\nmetadata:\n  name: a\n---\nkind: Pod\nmetadata:\n  name: a\n");
         assert_eq!(kept[2].1, "2026-01-01T12:00:00Z Warning pod/a BackOff: back-off (×3)\n");
-        assert_eq!(kept[3].1, "boom\n");
+        assert_eq!(kept[4].1, "boom\n");
     }
 }

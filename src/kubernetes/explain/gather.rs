@@ -1,12 +1,14 @@
 //! Asks the cluster for all that may explain something, within a time limit. What may not be read is left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
 use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -114,6 +116,23 @@ pub(super) async fn ingress_classes(client: &kube::Client, all: &mut Snapshot, d
         Ok(list) => all.ingress_classes = named(list, "IngressClass"),
         Err(why) => drop(all.unreadable.insert("ingressclasses".to_owned(), why)),
     }
+}
+
+/// Adds the names of Secrets that the Ingress takes its certificates from and that do not exist: asked for by name, and no
+/// more of them than that they are there.
+pub(super) async fn missing_secrets(client: &kube::Client, all: &mut Snapshot, deadline: Instant) {
+    let Some(ingress) = &all.object else { return };
+    let named: BTreeSet<&str> =
+        items(&ingress["spec"]["tls"]).iter().map(|tls| text(&tls["secretName"])).filter(|it| !it.is_empty()).collect();
+    let api: Api<Secret> = Api::namespaced(client.clone(), &all.namespace);
+    let mut missing = Vec::new();
+    for name in named {
+        // What may not be read is not missing.
+        if let Ok(Ok(None)) = timeout_at(deadline, api.get_metadata_opt(name)).await {
+            missing.push(name.to_owned());
+        }
+    }
+    all.missing_secrets = missing;
 }
 
 /// Whether a container of the Pod has ended with an exit code other than 0.

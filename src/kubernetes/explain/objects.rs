@@ -66,6 +66,10 @@ fn said(condition: &Value) -> String {
 fn ingress(object: &Value, snapshot: &Snapshot) -> Vec<Cause> {
     let mut causes: Vec<Cause> =
         backends(object).into_iter().filter_map(|(service, port)| backend(object, service, port, snapshot)).collect();
+    for secret in &snapshot.missing_secrets {
+        let message = format!("its certificate is in secret/{secret}, which does not exist");
+        causes.push(Cause::new(Rank::Start, object, "TLSSecretNotFound", message));
+    }
     let has_address = !items(&object["status"]["loadBalancer"]["ingress"]).is_empty();
     if !has_address {
         causes.push(class(object, snapshot));

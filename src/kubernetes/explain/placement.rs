@@ -1,10 +1,11 @@
-//! Why a DaemonSet has no Pod: its node selector, its affinity, the taints of nodes. Pure.
+//! Why no node takes a Pod: a DaemonSet's selector, affinity and taints; a rollout that has no room. Pure.
 
 use serde_json::Value;
 
 use super::Snapshot;
 use super::causes::{Cause, Rank};
-use super::json::{is_observed, items, text};
+use super::json::{condition, is_observed, items, label, text};
+use super::revisions::is_old;
 
 /// A DaemonSet that wants no Pod, because it matches no node.
 pub(super) fn no_nodes(workload: &Value, snapshot: &Snapshot) -> Option<Cause> {
@@ -41,10 +42,65 @@ pub(super) fn no_nodes(workload: &Value, snapshot: &Snapshot) -> Option<Cause> {
     Some(Cause::new(Rank::Scheduling, workload, "NoNodes", format!("desired 0: {why}")).class(Some("NoNodes")))
 }
 
+/// A rollout that blocks itself: the new Pod has no room as long as the old ones run, and they stay until it is ready.
+pub(super) fn no_room_to_roll(workload: &Value, snapshot: &Snapshot) -> Option<Cause> {
+    let spec = &workload["spec"];
+    if text(&workload["kind"]) != "Deployment" || spec["strategy"]["type"] == "Recreate" || may_go(spec) > 0 {
+        return None;
+    }
+    let (old, new): (Vec<&Value>, Vec<&Value>) = snapshot.pods.iter().partition(|pod| is_old(pod, snapshot));
+    let has_no_node = |pod: &&&Value| condition(pod, "PodScheduled").is_some_and(|it| it["reason"] == "Unschedulable");
+    let waits = new.iter().find(has_no_node)?;
+    let kept = old.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).count();
+    (kept > 0).then(|| {
+        let message = format!(
+            "no node takes {}, and none of the {kept} old Pods goes before it is ready, because `maxUnavailable` comes to 0: \
+             set it to 1, or make room for one Pod more",
+            label(waits)
+        );
+        Cause::new(Rank::Scheduling, workload, "NoRoomToRollOut", message)
+    })
+}
+
+/// How many Pods of a Deployment a rollout may take away before others are there.
+fn may_go(spec: &Value) -> i64 {
+    let replicas = spec["replicas"].as_i64().unwrap_or(1);
+    let rolling = &spec["strategy"]["rollingUpdate"];
+    let part = |value: &Value, up: i64| match value.as_i64() {
+        Some(number) => number,
+        None => {
+            let percent = text(value).strip_suffix('%').and_then(|it| it.parse().ok()).unwrap_or(25);
+            (replicas * percent + up) / 100
+        }
+    };
+    let (unavailable, surge) = (part(&rolling["maxUnavailable"], 0), part(&rolling["maxSurge"], 99));
+    // both 0 would never roll out: the controller takes one away then
+    if unavailable == 0 && surge == 0 { 1 } else { unavailable }
+}
+
 fn taint(taint: &Value) -> String {
     let value = match text(&taint["value"]) {
         "" => String::new(),
         value => format!("={value}"),
     };
     format!("{}{value}:{}", text(&taint["key"]), text(&taint["effect"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_rollout_takes_no_pod_away_where_its_share_comes_to_none() {
+        let spec = |replicas: i64, rolling: Value| {
+            may_go(&json!({ "replicas": replicas, "strategy": { "rollingUpdate": rolling } }))
+        };
+        assert_eq!(spec(3, json!({})), 0);
+        assert_eq!(spec(4, json!({})), 1);
+        assert_eq!(spec(10, json!({ "maxUnavailable": "10%" })), 1);
+        assert_eq!(spec(2, json!({ "maxUnavailable": 0, "maxSurge": 1 })), 0);
+        assert_eq!(spec(2, json!({ "maxUnavailable": "10%", "maxSurge": 0 })), 1);
+        assert_eq!(spec(2, json!({ "maxUnavailable": 2 })), 2);
+    }
 }

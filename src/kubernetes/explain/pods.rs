@@ -21,7 +21,8 @@ pub(super) fn causes(pod: &Value, snapshot: &Snapshot) -> Vec<Cause> {
     if is_well(pod) {
         return containers::past_crashes(pod, &events, snapshot);
     }
-    let mut causes: Vec<Cause> = evicted(pod).into_iter().chain(unschedulable(pod, &events)).collect();
+    let stopped = evicted(pod).map(|cause| over_and_over(cause, pod, snapshot)).or_else(|| past_deadline(pod, &events));
+    let mut causes: Vec<Cause> = stopped.into_iter().chain(unschedulable(pod, &events)).collect();
     causes.extend(containers::causes(pod, &events, snapshot));
     if causes.is_empty() && !has_started(pod) {
         causes.extend(setup(pod, &events));
@@ -86,6 +87,33 @@ fn evicted(pod: &Value) -> Option<Cause> {
     let message = text(&pod["status"]["message"]).trim_start_matches("Pod was rejected: ");
     let class = REJECTED.contains(&reason).then_some("PodRejected");
     (phase == "Failed" && !reason.is_empty()).then(|| Cause::new(Rank::Node, pod, reason, message).class(class))
+}
+
+/// Pods of one controller that were evicted for what their own specification allows them.
+const EVICTIONS: usize = 3;
+
+/// Evictions by limits of the Pod itself, as the kubelet words them: an `emptyDir`, a container's storage, that of all.
+const BY_OWN_LIMIT: &[&str] =
+    &["Usage of EmptyDir volume", "local ephemeral storage limit", "ephemeral local storage usage exceeds"];
+
+/// Marks the eviction of a Pod by its own limits as final if other Pods of its controller ended the same way.
+fn over_and_over(cause: Cause, pod: &Value, snapshot: &Snapshot) -> Cause {
+    let by_own_limit = |pod: &&Value| {
+        let message = text(&pod["status"]["message"]);
+        text(&pod["status"]["reason"]) == "Evicted" && BY_OWN_LIMIT.iter().any(|words| message.contains(words))
+    };
+    let owner = &pod["metadata"]["ownerReferences"][0]["uid"];
+    let alike = snapshot.pods.iter().filter(|other| other["metadata"]["ownerReferences"][0]["uid"] == *owner);
+    let again = !owner.is_null() && by_own_limit(&pod) && alike.filter(by_own_limit).count() >= EVICTIONS;
+    if again { cause.class(Some("EvictedByLimit")) } else { cause }
+}
+
+/// A Pod that is past `activeDeadlineSeconds`: its status says so only when all its containers have ended.
+fn past_deadline(pod: &Value, events: &[&Value]) -> Option<Cause> {
+    let limit = pod["spec"]["activeDeadlineSeconds"].as_i64()?;
+    let event = events.iter().find(|event| event["reason"] == "DeadlineExceeded")?;
+    let message = format!("{} (activeDeadlineSeconds: {limit})", text(&event["message"]));
+    Some(Cause::new(Rank::Node, pod, "DeadlineExceeded", message).class(Some("DeadlineExceeded")))
 }
 
 /// The scheduler's words, from the condition, or from its event where the condition says less.

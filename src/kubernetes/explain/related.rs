@@ -15,10 +15,11 @@ pub(super) fn related(all: &Snapshot, target: &Target) -> Snapshot {
         Target::Selector(selector) => by_selector(all, selector),
         Target::Service { name } => of_service(all, name),
         Target::Object { kind, name } if kind == "Service" => of_service(all, name),
+        Target::Object { kind, .. } if kind == "Ingress" => of_backends(all),
         Target::Workload { kind, name } | Target::Object { kind, name } => by_name(all, kind, name),
     };
     let by_label = matches!(target, Target::Selector(_) | Target::Service { .. })
-        || matches!(target, Target::Object { kind, .. } if kind == "Service");
+        || matches!(target, Target::Object { kind, .. } if kind == "Service" || kind == "Ingress");
     if by_label {
         // Owners two steps up: ReplicaSet, then Deployment; Job, then CronJob.
         for _ in 0..2 {
@@ -48,6 +49,7 @@ pub(super) fn related(all: &Snapshot, target: &Target) -> Snapshot {
         neighbours,
         object: all.object.clone(),
         ingress_classes: all.ingress_classes.clone(),
+        missing_secrets: all.missing_secrets.clone(),
         unreadable: all.unreadable.clone(),
         exits: all.exits.clone(),
         ..Snapshot::default()
@@ -161,6 +163,17 @@ fn of_service(all: &Snapshot, wanted: &str) -> (Vec<Value>, Vec<Value>) {
         return (Vec::new(), Vec::new());
     }
     by_selector(all, &selector.to_string())
+}
+
+/// The same for all Services that an Ingress leads to.
+fn of_backends(all: &Snapshot) -> (Vec<Value>, Vec<Value>) {
+    let (mut workloads, mut pods) = (Vec::new(), Vec::new());
+    for (service, _) in all.object.iter().flat_map(backends) {
+        let (makers, own) = of_service(all, service);
+        add(&mut workloads, makers);
+        add(&mut pods, own);
+    }
+    (workloads, pods)
 }
 
 /// Whether the target is in no list of a snapshot.

@@ -84,10 +84,11 @@ fn no_way(service: &Value, snapshot: &Snapshot, target: &Target, asked: bool) ->
         return Some(no_endpoints(format!("selector {selector} matches {count}{not}")));
     }
     let reached = matches!(target, Target::Service { name: asked } if asked == name(service));
-    reached
-        .then(|| undeclared(service, &pods))
-        .flatten()
-        .map(|message| Cause::new(Rank::Probe, service, "WrongTargetPort", message))
+    if !reached {
+        return None;
+    }
+    let wrong = undeclared(service, &pods).map(|message| Cause::new(Rank::Probe, service, "WrongTargetPort", message));
+    wrong.or_else(|| unanswered(service, snapshot))
 }
 
 /// The ports that the containers of a Pod, or of a template, declare.
@@ -107,6 +108,32 @@ fn undeclared(service: &Value, pods: &[&Value]) -> Option<String> {
     })?;
     let declared: Vec<String> = declared.into_iter().map(|port| port.to_string()).collect();
     Some(format!("targetPort {wrong} is not a port that its Pods declare; they declare {}", declared.join(", ")))
+}
+
+/// A Service with ready endpoints that gives no answer all the same.
+fn unanswered(service: &Value, snapshot: &Snapshot) -> Option<Cause> {
+    let slices = snapshot.endpoint_slices.iter();
+    let own = slices.filter(|it| it["metadata"]["labels"]["kubernetes.io/service-name"] == service["metadata"]["name"]);
+    let addresses: BTreeSet<String> = own
+        .flat_map(|slice| {
+            let ports: Vec<String> = items(&slice["ports"]).iter().map(|port| port["port"].to_string()).collect();
+            let ready = items(&slice["endpoints"]).iter().filter(|it| it["conditions"]["ready"] != false);
+            let hosts = ready.flat_map(|endpoint| items(&endpoint["addresses"])).map(text);
+            hosts
+                .flat_map(move |host| ports.clone().into_iter().map(move |port| format!("{host}:{port}")))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    if addresses.is_empty() {
+        return None;
+    }
+    let shown: Vec<&str> = addresses.iter().take(3).map(String::as_str).collect();
+    let message = format!(
+        "its Pods count as ready ({}), but nothing answers there: the application listens on another port or on 127.0.0.1 \
+         alone, or a NetworkPolicy lets no one in",
+        shown.join(", ")
+    );
+    Some(Cause::new(Rank::Waiting, service, "NothingListens", message))
 }
 
 /// A named target port that no container has.

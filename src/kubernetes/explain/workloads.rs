@@ -6,7 +6,7 @@ use super::Snapshot;
 use super::admission::{class, refusal};
 use super::causes::{Cause, Rank};
 use super::json::{condition, events_of, is_observed, is_owned_by, items, last_seen, name, seconds_between, text};
-use super::placement::no_nodes;
+use super::placement::{no_nodes, no_room_to_roll};
 use super::revisions::is_old;
 
 /// The causes seen on workloads.
@@ -18,6 +18,7 @@ pub(super) fn causes(snapshot: &Snapshot) -> Vec<Cause> {
         causes.extend(job_failed(workload));
         causes.extend(deadline(workload));
         causes.extend(no_nodes(workload, snapshot));
+        causes.extend(no_room_to_roll(workload, snapshot));
         causes.extend(not_available_yet(workload));
         causes.extend(no_governing_service(workload, snapshot));
     }

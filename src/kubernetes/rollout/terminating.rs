@@ -26,7 +26,7 @@ pub fn terminating_message(names: &[&str]) -> String {
 
 /// Whether the pod belongs to the workload: directly, or by the ReplicaSet of a Deployment, which is named after the
 /// Deployment and the hash of its template.
-fn controls(kind: &str, workload: &DynamicObject, pod: &DynamicObject) -> bool {
+pub(super) fn controls(kind: &str, workload: &DynamicObject, pod: &DynamicObject) -> bool {
     let owners = pod.metadata.owner_references.as_deref().unwrap_or_default();
     let Some(owner) = owners.iter().find(|owner| owner.controller == Some(true)) else { return false };
     if kind != "Deployment" {

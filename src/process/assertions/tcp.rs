@@ -12,8 +12,10 @@ use crate::core::model::expect::Expect;
 use crate::core::model::outcome::{Fault, Finding, Measure, Verdict};
 use crate::core::model::units::TimeSpan;
 use crate::kubernetes::service::{Door, ServiceName, Via, number_or_name, port};
+use crate::process::command_context::CommandError;
 use crate::process::tcp;
 use crate::services::Clients;
+use crate::process::tcp::TcpError;
 
 /// The row of `tcp`.
 pub const KIND: AssertionKind = AssertionKind::assertion::<Tcp>(
@@ -85,15 +87,30 @@ impl Assertion for Tcp {
     }
 
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
-        let door = if self.service.is_some() { Some(self.name().reach(cx).await?) } else { None };
+        let expected = if self.open { "open" } else { "closed" };
+        let door = match self.service.as_ref() {
+            None => None,
+            Some(_) => match self.name().reach(cx).await {
+                Ok(door) => Some(door),
+                // A Service that is not there takes no connections, but it is not what should take none.
+                Err(CommandError::Failed(failure)) if self.open => {
+                    let closed = Measure::new("port", format!("closed ({})", failure.summary), expected, false);
+                    return Ok(Verdict::of(vec![closed]));
+                }
+                Err(undone) => return Err(undone.into_missing()),
+            },
+        };
         let address = door.as_ref().map_or_else(|| self.address.clone().unwrap_or_default(), Door::authority);
         let timeout = self.timeout.map_or(TIMEOUT, |timeout| timeout.0);
         let start = Instant::now();
         let connected = cx.unless_cancelled(tcp::connect(&address, timeout)).await?;
         let time = TimeSpan(start.elapsed());
-        let expected = if self.open { "open" } else { "closed" };
+        let outside = door.as_ref().is_some_and(Door::is_outside) && self.open;
         let mut measures = vec![match &connected {
             Ok(_) => Measure::new("port", "open", expected, self.open),
+            Err(error @ TcpError::Unresolved(_)) if outside => {
+                Measure::new("port", format!("closed ({address}: {error})"), expected, false)
+            }
             Err(error) if !error.is_closed() => {
                 return Err(Fault::unknown(format!("not measured: {}: {error}", self.shown())));
             }
@@ -107,22 +124,17 @@ impl Assertion for Tcp {
     }
 
     async fn blockers(&self, cx: &Context, _verdict: &Verdict) -> Vec<Finding> {
-        match (&self.service, self.host_and_port()) {
-            (Some(service), _) if self.open => cx.cluster().fatal_service(service, self.namespace.as_deref()).await,
-            (_, Some((host, port))) => cx.cluster().fatal_address(host, port).await,
-            _ => Vec::new(),
+        if !self.open {
+            return Vec::new();
         }
+        self.name().blockers(self.host_and_port(), cx).await
     }
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
-        let keep = |name: &str, text: &str| cx.evidence.keep(name, text);
-        match (&self.service, self.host_and_port()) {
-            (Some(service), _) if self.open => {
-                cx.cluster().explain_service(service, self.namespace.as_deref(), &keep).await
-            }
-            (_, Some((host, port))) => cx.cluster().explain_address(host, port, &keep).await,
-            _ => Vec::new(),
+        if !self.open {
+            return Vec::new();
         }
+        self.name().causes(self.host_and_port(), cx).await
     }
 }
 

@@ -51,6 +51,9 @@ pub fn cases() -> Vec<Recovering> {
     let probe = "readinessProbe: { exec: { command: [/bin/test, -f, /tmp/ready] }, periodSeconds: 1 }\n";
     let config = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: settings }\ndata: { MODE: fast }\n";
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: { name: tls }\nstringData: { key: x }\n";
+    let answers_late = "mkdir /tmp/w; httpd -p 8080 -h /tmp/w; sleep 20; echo ok > /tmp/w/index.html; sleep 1000";
+    let listens = "readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }\n";
+    let init = "echo x >> /state/starts; [ $(wc -l < /state/starts) -ge 3 ]";
     let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: { name: runner }\n";
     vec![
         recovers("crashes-twice", web(&format!("{}{mount}", script(fails_twice)), state), None),
@@ -93,5 +96,60 @@ pub fn cases() -> Vec<Recovering> {
             ),
             None,
         ),
+        // It is ready at first, fails once, and stays.
+        by(
+            "lives-then-fails-once",
+            web(
+                &format!(
+                    "{}{mount}",
+                    script(
+                        "echo x >> /state/starts; if [ $(wc -l < /state/starts) -lt 2 ]; then sleep 3; exit 3; fi; sleep 1000"
+                    )
+                ),
+                state,
+            ),
+            "pods: { selector: app=web, ready: all }\n    for: 15s",
+        ),
+        by(
+            "late-answer",
+            format!("{}{SERVICE}", web(&script(answers_late), "")),
+            "http: { service: web, contains: ok }",
+        ),
+        by(
+            "late-endpoint",
+            format!("{}{SERVICE}", web(&format!("{}{listens}", script("sleep 15; httpd -f -p 8080 -h /bin")), "")),
+            "http: { service: web, status: 404 }",
+        ),
+        by(
+            "init-fails-twice",
+            web(
+                &script("sleep 1000"),
+                &format!(
+                    "{state}\ninitContainers: [{{ name: w, image: 'pipeline-busybox:local', command: [/bin/sh, -c, {init:?}], volumeMounts: [{{ name: state, mountPath: /state }}] }}]"
+                ),
+            ),
+            "rollout: { workload: deployment/web }",
+        ),
+        recovers(
+            "key-late",
+            format!(
+                "{}---\n{}",
+                config.replace("MODE: fast", "OTHER: x"),
+                web(
+                    &format!(
+                        "{}env: [{{ name: X, valueFrom: {{ configMapKeyRef: {{ name: settings, key: MODE }} }} }}]\n",
+                        script("sleep 1000")
+                    ),
+                    "",
+                )
+            ),
+            Some((12, config)),
+        ),
     ]
+}
+
+const SERVICE: &str = "\n---\napiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, targetPort: 8080 }] }\n";
+
+fn by(name: &'static str, manifests: String, gate: &'static str) -> Recovering {
+    Recovering { name, case: Case { name, manifests, gate, cause: "", words: &[], early: true }, then: None }
 }

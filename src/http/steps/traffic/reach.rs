@@ -10,6 +10,7 @@ use crate::http::{HttpError, Request, is_this_machine};
 use crate::kubernetes::client::reach::{Keeper, Wanted};
 use crate::kubernetes::service::{Scheme, Via};
 use crate::services::Clients;
+use crate::process::command_context::CommandError;
 
 /// What the load goes to.
 pub struct Aim {
@@ -23,8 +24,8 @@ pub struct Aim {
 /// Finds them.
 ///
 /// # Errors
-/// [`Fault`] when a Service cannot be reached or a request cannot be written.
-pub async fn targets(step: &Traffic, cx: &Context) -> Result<Aim, Fault> {
+/// [`CommandError`] when a Service cannot be reached or a request cannot be written.
+pub async fn targets(step: &Traffic, cx: &Context) -> Result<Aim, CommandError> {
     if let Some(service) = &step.service {
         return to_service(step, service, cx).await;
     }
@@ -38,12 +39,12 @@ pub async fn targets(step: &Traffic, cx: &Context) -> Result<Aim, Fault> {
     Ok(Aim { targets: all, namespace: None, keeper: None })
 }
 
-async fn to_service(step: &Traffic, service: &str, cx: &Context) -> Result<Aim, Fault> {
+async fn to_service(step: &Traffic, service: &str, cx: &Context) -> Result<Aim, CommandError> {
     let cluster = cx.cluster();
     let namespace = cx.namespace_or(step.namespace.as_deref())?;
     let ways = step.via.unwrap_or(Via::Auto).ways();
     if ways.is_empty() {
-        return Err(Fault::invalid(PORT_FORWARD));
+        return Err(Fault::invalid(PORT_FORWARD).into());
     }
     let wanted = Wanted { namespace, service, port: step.port.as_deref(), ways };
     let reached = cluster.reach(&wanted).await?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
@@ -11,6 +12,7 @@ use super::super::live::{Names, Wanted, few};
 use super::Pods;
 use crate::core::model::outcome::Measure;
 use crate::core::model::units::{Count, Text, TimeSpan};
+use crate::kubernetes::rollout::restarted;
 
 impl Pods {
     /// One measure for each thing expected of the pods that are meant, in the order of the reference.
@@ -37,8 +39,12 @@ impl Pods {
             measures.push(Measure::new("phase", tally(pods.iter().map(|pod| phase(pod).0)), expect, holds));
         }
         if let Some(expect) = &self.ready {
-            let (ready, not): (Vec<_>, Vec<_>) = pods.iter().partition(|pod| ready_since(pod).is_some());
-            let actual = format!("{} of {}{}", ready.len(), pods.len(), but("not ready", &not));
+            let now = Timestamp::now();
+            let up = |pod: &DynamicObject| ready_since(pod).is_some() && restarted(pod, now).is_none();
+            let (ready, not): (Vec<&&DynamicObject>, Vec<&&DynamicObject>) = pods.iter().partition(|pod| up(pod));
+            let failed = not.iter().filter(|pod| ready_since(pod).is_some()).find_map(|pod| restarted(pod, now));
+            let failed = failed.map(|why| format!(" ({why})")).unwrap_or_default();
+            let actual = format!("{} of {}{}{failed}", ready.len(), pods.len(), but("not ready", &not));
             measures.push(Measure::new("ready", actual, expect, expect.holds(ready.len(), pods.len())));
         }
         if let Some(expect) = &self.restarts {

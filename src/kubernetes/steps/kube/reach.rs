@@ -12,6 +12,7 @@ use crate::core::model::diagnostic::Code;
 use crate::core::model::outcome::{Fault, Outcome, Outputs};
 use crate::kubernetes::client::Reference;
 use crate::kubernetes::service::{ServiceName, Via, number_or_name, port};
+use crate::process::command_context::CommandError;
 
 /// Finds the way to a Service: its load balancer, else a node port, else an Ingress, else its pods.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -72,7 +73,14 @@ impl Verb for Reach {
             port: self.port.as_deref(),
             via: self.via,
         };
-        let door = service.reach(on.cx).await?;
+        let door = match service.reach(on.cx).await {
+            Ok(door) => door,
+            Err(CommandError::Fault(fault)) => return Err(fault),
+            Err(CommandError::Failed(failure)) => {
+                let because = service.causes(None, on.cx).await;
+                return Ok(Outcome::Failed(failure.because(because)));
+            }
+        };
         on.say(format!("service/{name} is reached by {}", door.words));
         let secure =
             self.scheme.as_deref() == Some("https") || (self.scheme.is_none() && self.port.as_deref() == Some("443"));

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
+use jiff::Timestamp;
 use kube::api::DynamicObject;
 
 use crate::core::kind::{Context, until_fatal};
@@ -13,10 +14,13 @@ use crate::core::model::event::EndedEarly;
 use crate::core::model::outcome::{Failure, Fault, Finding};
 use crate::kubernetes::client::{Cluster, ClusterError, Followed, Kind, selector_text};
 use crate::kubernetes::explain::Target;
-use crate::kubernetes::rollout::{Rollout, rolls_out, state_of, terminating_message, terminating_pods};
+use crate::kubernetes::rollout::{Rollout, restarting, rolls_out, state_of, terminating_message, terminating_pods};
 
 /// How long an explanation may take once the attempt must stop.
 const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// Between two checks of a rollout whose Pods have only just been started again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Workloads that are checked in a row for causes that waiting cannot fix.
 const SIDE_BY_SIDE: usize = 16;
@@ -177,10 +181,17 @@ impl VerbContext<'_> {
                 }
             }
         };
-        let result = match self.cluster.until(&workload.kind, &workload.namespace, &workload.name, decide).await {
-            Ok(Ok(object)) => self.old_pods_gone(workload, &object, &note).await.map(Ok),
-            Ok(Err(failed)) => Ok(Err(failed)),
-            Err(trouble) => Err(trouble),
+        let result = loop {
+            match self.cluster.until(&workload.kind, &workload.namespace, &workload.name, &decide).await {
+                Ok(Ok(object)) => match self.pods_settled(workload, &object, &note).await {
+                    Ok(true) => break Ok(Ok(())),
+                    // It may fail again: the rollout is judged once more.
+                    Ok(false) => tokio::time::sleep(AGAIN).await,
+                    Err(trouble) => break Err(trouble),
+                },
+                Ok(Err(failed)) => break Ok(Err(failed)),
+                Err(trouble) => break Err(trouble),
+            }
         };
         if result.is_ok() {
             pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&shown);
@@ -188,27 +199,35 @@ impl VerbContext<'_> {
         (workload, result)
     }
 
-    /// Waits until no pod of the workload is being deleted any more: it may still answer.
-    async fn old_pods_gone(
+    /// Waits until no pod of the workload is being deleted any more: it may still answer. Whether the others are up: none has
+    /// been started again a moment ago after a failure.
+    async fn pods_settled(
         &self,
         workload: &Workload,
         object: &DynamicObject,
         note: &(dyn Fn(&str) + Sync),
-    ) -> Result<(), ClusterError> {
-        let Some(selector) = selector_text(&object.data["spec"]["selector"]) else { return Ok(()) };
+    ) -> Result<bool, ClusterError> {
+        let Some(selector) = selector_text(&object.data["spec"]["selector"]) else { return Ok(true) };
         let pods = self.cluster.kind_of("v1", "Pod").await?;
         let decide = |pods: &Followed| {
-            let names = terminating_pods(&workload.kind.resource.kind, object, pods.values());
-            if names.is_empty() {
-                return Some(());
+            let kind = &workload.kind.resource.kind;
+            let names = terminating_pods(kind, object, pods.values());
+            if !names.is_empty() {
+                note(&terminating_message(&names));
+                return None;
             }
-            note(&terminating_message(&names));
-            None
+            Some(match restarting(kind, object, pods.values(), Timestamp::now()) {
+                Some(why) => {
+                    note(&why);
+                    false
+                }
+                None => true,
+            })
         };
         match self.cluster.until_all(&pods, &workload.namespace, &selector, decide).await {
             Err(ClusterError::Refused(refusal)) if refusal.code == 403 => {
                 self.say(format!("{}: not looked for old pods: {}", workload.shown(), refusal.message));
-                Ok(())
+                Ok(true)
             }
             other => other,
         }
