@@ -2,5 +2,6 @@
 
 pub mod assertions;
 pub mod compose;
+pub mod cosign;
 pub mod images;
 pub mod steps;

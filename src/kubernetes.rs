@@ -10,6 +10,8 @@ pub mod job;
 pub mod kustomize;
 pub mod logs;
 pub mod ownership;
+pub mod pin;
+pub mod preview;
 pub mod providers;
 pub mod rendered;
 pub mod rollout;

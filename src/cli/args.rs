@@ -235,6 +235,9 @@ pub(super) struct Plan {
     /// Show only what differs from the plan of the newest run
     #[arg(long)]
     pub diff: bool,
+    /// With --diff: show what the steps would change on the cluster, by a server-side dry run; changes nothing
+    #[arg(long, requires = "diff")]
+    pub live: bool,
     #[command(flatten)]
     pub overrides: Overrides,
 }

@@ -1,5 +1,9 @@
 //! `pipeline plan`: what would run, and in which order.
 
+mod live;
+
+use std::sync::Arc;
+
 use super::args::{Args, Plan, PlanFormat};
 use super::{find, out, record};
 use crate::core::model::exit_code::Exit;
@@ -19,6 +23,10 @@ pub(super) fn run(args: &Args, wanted: &Plan) -> Result<Exit, Fault> {
         Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),
     };
+    if wanted.live {
+        let Some(plan) = loaded.plan else { return Ok(Exit::Invalid) };
+        return live::run(&Arc::new(plan), wanted.format);
+    }
     if let Some(plan) = loaded.plan.as_ref().filter(|_| wanted.diff) {
         let run = record::runs(args)?.find(None)?;
         let old = Definition::of(&record::story(&run)?);

@@ -8,6 +8,7 @@ mod fields;
 mod found;
 pub mod lines;
 mod machine;
+mod preview;
 mod sample;
 pub mod services;
 pub mod settings;
@@ -30,9 +31,10 @@ use crate::core::model::outcome::{Fault, Finding, Outcome, Verdict};
 use crate::core::yaml::{CompiledSchema, DecodeError, Node, decode};
 
 pub use context::{CheckContext, Context, CoveredSteps, Evidence, Mark, RunSecrets, Signals, now, timestamp};
-pub use fields::{Cel, ExistingPath, ManifestValue, Script, SecretField, Since, StepId, WrittenValue};
+pub use fields::{Cel, ExistingPath, ManifestValue, PushedImage, Script, SecretField, Since, StepId, WrittenValue};
 pub use found::Found;
 pub use machine::{CAUSE as MACHINE_LOAD, machine_load, watch_machine};
+pub use preview::{Preview, PreviewedObject};
 pub use sample::Sample;
 use services::Services;
 pub use several::Several;
@@ -68,6 +70,15 @@ pub trait Step: Send + Sync + 'static {
     fn writes(&self, project: &Path) -> Vec<WrittenObject> {
         let _ = project;
         Vec::new()
+    }
+
+    /// What its objects would change outside of the project, found without changing anything. `None` where it applies none.
+    ///
+    /// # Errors
+    /// [`Fault`] when it could not be found out.
+    async fn preview(&self, cx: &Context) -> Result<Option<Preview>, Fault> {
+        let _ = cx;
+        Ok(None)
     }
 
     /// Does it, once. Returns promptly when [`Context::cancelled`]; a kind that supports `during` calls

@@ -25,6 +25,7 @@ mod params;
 mod part;
 mod part_files;
 mod paths;
+mod pushed;
 mod recovery;
 mod runs_on;
 mod scalar_validator;

@@ -201,7 +201,7 @@ impl ServiceName<'_> {
         let unsure = match reached.via {
             reach::Via::NodePort | reach::Via::Ingress => true,
             reach::Via::Endpoints => via == Via::Auto,
-            reach::Via::LoadBalancer => false,
+            reach::Via::LoadBalancer | reach::Via::ExternalName => false,
         };
         if unsure && let Some(fault) = self.unreachable(&door, cx).await? {
             return Err(fault.into());

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::containers::cosign;
+use crate::containers::cosign::Signed;
 use crate::containers::images::archive::{Choice, Contents};
 use crate::containers::images::dockerfile::Dockerfile;
 use crate::containers::images::facts::{Facts, User};
@@ -72,7 +74,16 @@ impl Assertion for Image {
                     .measure("stages", &crate::core::model::units::Count(i64::try_from(stages).unwrap_or(i64::MAX))),
             );
         }
-        if self.has_source() {
+        if let (Some(by), Some(name)) = (&self.signed_by, &self.name) {
+            let signed = cosign::verify(name, &by.signer(&cx.project), &CommandContext::of(cx)).await?;
+            let actual = match &signed {
+                Signed::Yes => by.shown(),
+                Signed::No(why) => why.clone(),
+            };
+            measures.push(Measure::new("signature", actual, by.shown(), signed == Signed::Yes));
+        }
+        // With a signature alone the image need not be here.
+        if self.has_source() && (self.signed_by.is_none() || self.expects_of_contents()) {
             match self.look(cx).await? {
                 Some(mut seen) => {
                     seen.stale = self.allow(&mut seen);

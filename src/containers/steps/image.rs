@@ -40,6 +40,7 @@ pub const KIND: StepKind = StepKind::step::<Image>(
     OutputRow { name: "provider", summary: "load: how it got there: minikube, kind, k3d, shared or command" },
     OutputRow { name: "shown_size", summary: "build, pull, save: its size for people, 612 MB" },
     OutputRow { name: "size", summary: "build, pull: its size in bytes; save: the file's" },
+    OutputRow { name: "source", summary: "push: the image's name in the engine" },
 ])
 .cluster();
 
@@ -206,6 +207,7 @@ async fn pushed(
     let digest = images.push(engine, spec.to(), registry, call).await?;
     Ok(Outputs::from([
         ("image".into(), json!(spec.to())),
+        ("source".into(), json!(spec.image)),
         ("pinned".into(), json!(pinned(spec.to(), &digest))),
         ("digest".into(), json!(digest)),
     ]))

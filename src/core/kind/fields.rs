@@ -63,6 +63,24 @@ impl ExistingPath {
 pub struct StepId(pub String);
 format_field!(StepId, "step-id");
 
+/// A step that has pushed an image: `push` of the same stage, or `build.push` of the stage `build`. The step comes first.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct PushedImage(pub String);
+format_field!(PushedImage, "pushed-image");
+
+impl PushedImage {
+    /// The other stage, if one is named.
+    pub fn stage(&self) -> Option<&str> {
+        self.0.split_once('.').map(|(stage, _)| stage)
+    }
+
+    /// The step's id in its stage.
+    pub fn step(&self) -> &str {
+        self.0.split_once('.').map_or(self.0.as_str(), |(_, step)| step)
+    }
+}
+
 /// Since when something counts: since a step of the same stage began (`steps.apply`), or for a time (`10m`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Since {

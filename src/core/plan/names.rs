@@ -69,6 +69,8 @@ pub(super) struct StepName {
     pub span: Span,
     /// Its kind, where it has exactly one.
     pub kind: Option<&'static str>,
+    /// The first key under its kind: its verb, where the kind has verbs.
+    pub verb: Option<String>,
     /// What it publishes; `None` where that is not known, because its kind is not.
     pub outputs: Option<Vec<String>>,
     /// Outputs of a part that carry a secret.
@@ -221,7 +223,7 @@ impl Names {
     }
 
     /// The steps that `steps` means at `site`.
-    fn steps_at<'s>(&'s self, site: Site<'s>) -> Option<&'s StepNames> {
+    pub(super) fn steps_at<'s>(&'s self, site: Site<'s>) -> Option<&'s StepNames> {
         site.part.or_else(|| self.stages.get_index(site.stage?).map(|(_, names)| names))
     }
 

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use super::node::{PlanNode, PlanPart, PlanStage, StageId, Work};
+use super::node::{Body, PlanNode, PlanPart, PlanStage, StageId, StepPlan, Work};
+use crate::core::expr::Template;
 use crate::core::kind::WrittenObject;
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::core::model::event::{NodeId, Role};
 use crate::core::model::source::Span;
+use crate::core::yaml::{Entry, Node, Value};
 
 /// A step that writes an object.
 struct Writer {
@@ -32,7 +34,7 @@ pub(super) fn check(
             continue;
         }
         let Ok(index) = u32::try_from(index) else { continue };
-        for object in step.body.ready().map(|body| body.writes(project)).unwrap_or_default() {
+        for object in written(step, project) {
             let writer = Writer { node: NodeId(index), span: step.span, object };
             let key = format!("{}{}", writer.object.key, own_namespace(node, stages, parts));
             writers.entry(key).or_default().push(writer);
@@ -55,6 +57,34 @@ pub(super) fn check(
             }
         }
     }
+}
+
+/// Marks text that only the run knows, in a body that is decoded all the same.
+const UNKNOWN: char = '␂';
+
+/// The objects that a step writes. Where values are known only during the run: those whose names do not depend on them,
+/// with the templates in the place of the values.
+fn written(step: &StepPlan, project: &Path) -> Vec<WrittenObject> {
+    let body = match &step.body {
+        Body::Ready(body) => return body.writes(project),
+        Body::Template(node) => step.kind.decode(&with_marks(node)),
+    };
+    // a template where another type than text is due: nothing is known then
+    let Ok(body) = body else { return Vec::new() };
+    body.writes(project).into_iter().filter(|object| !object.key.contains(UNKNOWN)).collect()
+}
+
+/// The tree with every template as a text that no other value has.
+fn with_marks(node: &Node) -> Node {
+    let value = match &node.value {
+        Value::Text(text) if Template::is_in(text) => Value::Text(format!("{UNKNOWN}{text}")),
+        Value::List(items) => Value::List(items.iter().map(with_marks).collect()),
+        Value::Map(entries) => {
+            Value::Map(entries.iter().map(|entry| Entry { node: with_marks(&entry.node), ..entry.clone() }).collect())
+        }
+        other => other.clone(),
+    };
+    Node { span: node.span, value, spelling: node.spelling.clone() }
 }
 
 /// Which stage or part gives the node a namespace of its own; nothing where it has the pipeline's.

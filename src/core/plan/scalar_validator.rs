@@ -92,6 +92,7 @@ impl Formats for ScalarValidator<'_> {
                 self.expression(bare, offset, format.node, false, out);
             }
             "step-id" if !has_mark(&text) => self.step(&text, format.node.span, out),
+            "pushed-image" if !has_mark(&text) => self.pushed(&text, format.node.span, out),
             "since" if !has_mark(&text) => self.since(&text, format.node.span, out),
             _ if has_mark(&text) => self.template(name, &text, format.node, out),
             name => self.value(name, &text, format.node.span, out),
@@ -166,6 +167,7 @@ impl ScalarValidator<'_> {
         }
         match template.eval(self.statics) {
             Ok(serde_json::Value::String(text)) if format == "step-id" => self.step(&text, node.span, out),
+            Ok(serde_json::Value::String(text)) if format == "pushed-image" => self.pushed(&text, node.span, out),
             Ok(serde_json::Value::String(text)) if format == "since" => self.since(&text, node.span, out),
             Ok(serde_json::Value::String(text)) => self.value(format, &text, node.span, out),
             Ok(value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_))) => {
@@ -234,6 +236,16 @@ impl ScalarValidator<'_> {
         match self.names.of(id, self.of, self.site, span) {
             Ok(Target::Lost) => self.found.lost = true,
             Ok(_) => self.found.steps.push((id.to_owned(), span)),
+            Err(problem) => out.push(*problem),
+        }
+    }
+
+    /// A step that has pushed an image, of this stage (`push`) or of another (`build.push`): its outputs are needed.
+    fn pushed(&mut self, text: &str, span: Span, out: &mut Diagnostics) {
+        match self.names.pushed(text, self.site, span) {
+            Ok(Target::Step(id, _)) => self.found.steps.push((id, span)),
+            Ok(Target::Stage(stage, _)) => self.found.stages.push((stage, span)),
+            Ok(_) => self.found.lost = true,
             Err(problem) => out.push(*problem),
         }
     }

@@ -34,7 +34,7 @@ fn step_name(entry: &Entry, shapes: &Shapes, parts: &PartFiles, out: &Diagnostic
             outputs.filter(move |(_, own)| !secret || **own).map(|(name, _)| name.clone()).collect::<Vec<_>>()
         };
         let (outputs, secret) = (part.is_some().then(|| names(false)), names(true));
-        return StepName { span: entry.key_span, kind: Some(USE), outputs, secret };
+        return StepName { span: entry.key_span, kind: Some(USE), verb: None, outputs, secret };
     }
     let mut kinds = entry.node.entries().iter().filter_map(|field| shapes.registry.step(&field.key));
     let kind = kinds.next().filter(|_| kinds.next().is_none() && entry.node.get(GATE).is_none());
@@ -44,7 +44,9 @@ fn step_name(entry: &Entry, shapes: &Shapes, parts: &PartFiles, out: &Diagnostic
         let own = own.iter().map(|row| row.name.to_owned());
         own.chain(declared.iter().filter_map(|item| item.as_text().map(str::to_owned))).collect()
     });
-    StepName { span: entry.key_span, kind: kind.map(|kind| kind.name), outputs, secret: Vec::new() }
+    let body = kind.and_then(|kind| entry.node.get(kind.name));
+    let verb = body.and_then(|body| body.entries().first()).map(|verb| verb.key.clone());
+    StepName { span: entry.key_span, kind: kind.map(|kind| kind.name), verb, outputs, secret: Vec::new() }
 }
 
 /// Whether a step may publish more than can be read.

@@ -18,8 +18,8 @@ use crate::http::host_and_port;
 use crate::kubernetes::service::{
     Door, Scheme, ServiceName, Via, check_path, number_or_name, port, shown_url, through, url_of, written_url,
 };
-use crate::services::Clients;
 use crate::process::command_context::CommandError;
+use crate::services::Clients;
 
 /// The row of `http`.
 pub const KIND: AssertionKind = AssertionKind::assertion::<Http>(

@@ -17,8 +17,8 @@ use crate::http::prometheus;
 use crate::http::prometheus::{Answered, When};
 use crate::http::{Request, Trust};
 use crate::kubernetes::client::reach::{Via, Wanted};
-use crate::services::Clients;
 use crate::process::command_context::CommandError;
+use crate::services::Clients;
 use spec::{Metric, Over};
 
 /// The row of `metric`.

@@ -17,8 +17,8 @@ use crate::http::{Answer, HttpError};
 use crate::kubernetes::service::{
     Scheme, ServiceName, Via, check_path, number_or_name, port, shown_url, through, url_of, written_url,
 };
-use crate::services::Clients;
 use crate::process::command_context::CommandError;
+use crate::services::Clients;
 
 /// The row of `http`.
 pub const KIND: StepKind = StepKind::step::<Http>(

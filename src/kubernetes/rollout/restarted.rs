@@ -11,7 +11,7 @@ use super::terminating::controls;
 
 /// How long a container without a probe must run after a failure before it counts as up.
 pub const SETTLED: Duration = Duration::from_secs(10);
-/// A start that lies further ahead than this says that clocks differ, and nothing else.
+/// A start further ahead than this says that clocks differ, and nothing else.
 const SKEW: i64 = 30;
 
 /// Why a Pod that counts as ready is not up yet: `container app of pod/web-1 runs for 2s since exit code 1`.

@@ -3,12 +3,14 @@
 
 mod check;
 mod observed;
+mod pinned;
+mod preview;
 mod spec;
 
 use async_trait::async_trait;
 
 use crate::core::files::project;
-use crate::core::kind::{CheckContext, Context, OutputRow, Step, StepKind};
+use crate::core::kind::{CheckContext, Context, OutputRow, Preview, Step, StepKind};
 use crate::core::model::outcome::{Failure, Fault, Outcome, Outputs};
 use crate::core::yaml::manifests;
 use crate::kubernetes::helm::Author;
@@ -78,6 +80,21 @@ impl Step for Helm {
         chart.into_iter().chain(values).collect()
     }
 
+    async fn preview(&self, cx: &Context) -> Result<Option<Preview>, Fault> {
+        let Some((_, verb)) = self.verbs().into_iter().next() else { return Ok(None) };
+        let (chart, dry_run) = match &verb {
+            Verb::Install(spec) => (spec.chart(), spec.dry_run),
+            Verb::Upgrade(spec) => (spec.chart(), spec.dry_run),
+            _ => return Ok(None),
+        };
+        match released(&verb, cx)? {
+            Some((release, namespace)) if !dry_run => {
+                crate::kubernetes::preview::preview(preview::compared(&chart, release, namespace, cx).await).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
         let Some((_, verb)) = self.verbs().into_iter().next() else {
             return Err(Fault::invalid("a helm step has exactly one verb, such as install"));
@@ -107,10 +124,16 @@ async fn act(verb: &Verb<'_>, cx: &Context, call: &CommandContext<'_>) -> Result
     };
     let done = match verb {
         Verb::Install(spec) => {
-            helm.deploy(release, namespace, &spec.chart().chart(&cx.project), &spec.deploy(author(cx)), call).await?
+            let chart = pinned::chart(spec.chart().chart(&cx.project), &spec.pin, cx)?;
+            pinned::before(&chart, &spec.pin, release, namespace, cx, call).await?;
+            helm.deploy(release, namespace, &chart, &spec.deploy(author(cx)), call).await?
         }
         Verb::Upgrade(spec) => {
-            helm.deploy(release, namespace, &spec.chart().chart(&cx.project), &spec.deploy(author(cx)), call).await?
+            let chart = pinned::chart(spec.chart().chart(&cx.project), &spec.pin, cx)?;
+            if !spec.reuse_values {
+                pinned::before(&chart, &spec.pin, release, namespace, cx, call).await?;
+            }
+            helm.deploy(release, namespace, &chart, &spec.deploy(author(cx)), call).await?
         }
         Verb::Rollback(spec) => Some(helm.rollback(release, namespace, &spec.back(author(cx)), call).await?),
         Verb::Test(spec) => {
@@ -125,6 +148,9 @@ async fn act(verb: &Verb<'_>, cx: &Context, call: &CommandContext<'_>) -> Result
         }
         Verb::Lint(_) | Verb::Template(_) => None,
     };
+    if let (Some(done), Verb::Upgrade(spec)) = (&done, verb) {
+        pinned::holds(&done.manifest, &spec.pin, cx)?;
+    }
     let mut outputs = done.as_ref().map(recorded).unwrap_or_default();
     outputs.insert("release".into(), release.into());
     outputs.insert("namespace".into(), namespace.into());
@@ -170,7 +196,9 @@ async fn rendered(spec: &TemplateSpec, cx: &Context, call: &CommandContext<'_>) 
         api_versions: spec.api_versions.clone(),
         skip_tests: spec.skip_tests,
     };
-    let text = cx.helm().template(release, namespace, &spec.chart().chart(&cx.project), &target, call).await?;
+    let chart = pinned::chart(spec.chart().chart(&cx.project), &spec.pin, cx)?;
+    let text = cx.helm().template(release, namespace, &chart, &target, call).await?;
+    pinned::holds(&text, &spec.pin, cx)?;
     let path = match &spec.output {
         Some(path) => project::place(&cx.project, path)?,
         None => cx.scratch.join(format!("{}.yaml", cx.name.replace('/', "-"))),

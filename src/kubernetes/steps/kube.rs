@@ -25,10 +25,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::core::kind::several::Body;
-use crate::core::kind::{CheckContext, Context, OutputRow, Step, StepKind, WrittenObject};
+use crate::core::kind::{CheckContext, Context, OutputRow, Preview, Step, StepKind, WrittenObject};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::{Fault, Outcome};
+use crate::kubernetes::client::DiffReport;
+use crate::kubernetes::preview;
+use crate::process::command_context::CommandError;
 use crate::services::Clients;
 use verb_context::VerbContext;
 
@@ -133,6 +136,12 @@ trait Verb: Send + Sync {
 
     /// Does it, once.
     async fn run(&self, on: &VerbContext<'_>) -> Result<Outcome, Fault>;
+
+    /// What its objects would change, found without changing anything. `None` where it applies none.
+    async fn preview(&self, on: &VerbContext<'_>) -> Option<Result<DiffReport, CommandError>> {
+        let _ = on;
+        None
+    }
 }
 
 /// Whether a verb runs beside others or by itself.
@@ -212,7 +221,20 @@ impl Step for Kube {
     }
 
     fn writes(&self, project: &Path) -> Vec<WrittenObject> {
-        self.apply.as_ref().map(|Body(apply)| apply.writes(self.namespace.as_deref(), project)).unwrap_or_default()
+        let namespace = self.namespace.as_deref();
+        let one = |object: Option<serde_json::Value>| apply::written(&object?, namespace);
+        let mut all = self.apply.as_ref().map(|Body(apply)| apply.writes(namespace, project)).unwrap_or_default();
+        all.extend(one(self.config_map.as_ref().and_then(|map| map.object(project).ok())));
+        all.extend(one(self.secret.as_ref().map(secret::Secret::object)));
+        all
+    }
+
+    async fn preview(&self, cx: &Context) -> Result<Option<Preview>, Fault> {
+        let verbs = self.verbs();
+        let Some((_, verb)) = verbs.first() else { return Ok(None) };
+        let namespace = cx.namespace_or(self.namespace.as_deref())?;
+        let found = verb.preview(&VerbContext { cx, cluster: cx.cluster(), namespace }).await;
+        found.map(preview::preview).transpose()
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {

@@ -14,7 +14,6 @@ use crate::core::model::units::TimeSpan;
 use crate::kubernetes::service::{Door, ServiceName, Via, number_or_name, port};
 use crate::process::command_context::CommandError;
 use crate::process::tcp;
-use crate::services::Clients;
 use crate::process::tcp::TcpError;
 
 /// The row of `tcp`.

@@ -1,11 +1,12 @@
 //! What is written under `image:` of an assertion.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
+use crate::containers::cosign::Signer;
 use crate::containers::images::{EngineName, name_problem};
 use crate::core::files::project;
 use crate::core::kind::{CheckContext, ExistingPath, Found};
@@ -75,6 +76,9 @@ pub struct Image {
     /// digest that the report shows (`sha256:0123456789abcdef`). An entry that fits nothing does not hold.
     #[serde(default)]
     pub allow_secrets: Vec<String>,
+    /// Whose signature it must have in its registry, verified by cosign, which must be installed. `name` is a name in the
+    /// registry then; `${{ steps.PUSH.outputs.pinned }}` is exactly what was pushed.
+    pub signed_by: Option<SignedBy>,
     /// What the newest measurement found.
     #[serde(skip)]
     #[schemars(skip)]
@@ -92,6 +96,49 @@ pub struct Files {
     /// Each of these must be there.
     #[serde(default)]
     pub present: Vec<String>,
+}
+
+/// Whose signature is expected: of a key, or of an identity.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-short" = "key"))]
+pub struct SignedBy {
+    /// The file of the public key, in the project.
+    pub key: Option<ExistingPath>,
+    /// The identity in the signature's certificate, such as an e-mail address or the URL of a workflow.
+    pub identity: Option<String>,
+    /// Who issued that certificate: `https://token.actions.githubusercontent.com`.
+    pub issuer: Option<String>,
+    /// Whether the signature must be in the transparency log.
+    #[serde(default = "yes")]
+    pub transparency_log: bool,
+    /// Speaks HTTP to the registry, or trusts any certificate of it.
+    #[serde(default)]
+    pub insecure: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl SignedBy {
+    /// For the driver.
+    pub fn signer(&self, project: &Path) -> Signer {
+        Signer {
+            key: self.key.as_ref().map(|key| key.below(project).to_string_lossy().into_owned()),
+            identity: self.identity.clone().zip(self.issuer.clone()),
+            logged: self.transparency_log,
+            insecure: self.insecure,
+        }
+    }
+
+    /// Whose it is, for people.
+    pub fn shown(&self) -> String {
+        match (&self.key, &self.identity) {
+            (Some(key), _) => format!("signed by {}", key.0.display()),
+            (None, identity) => format!("signed by {}", identity.as_deref().unwrap_or_default()),
+        }
+    }
 }
 
 /// How many secrets are expected.
@@ -158,6 +205,11 @@ impl Image {
 
     /// Whether anything beside `stages` is expected of the image.
     fn expects_of_image(&self) -> bool {
+        self.expects_of_contents() || self.signed_by.is_some()
+    }
+
+    /// Whether anything beside `stages` and its signature is expected.
+    pub fn expects_of_contents(&self) -> bool {
         self.reads_layers()
             || self.size.is_some()
             || self.non_root.is_some()
@@ -211,6 +263,23 @@ pub fn check(image: &Image, cx: &mut CheckContext<'_>) {
             let message = format!("`{entry}` is not a digest of a finding: expected sha256: and 16 digits");
             let help = Some("copy it from the finding in the report".to_owned());
             cx.error(&["allow_secrets".into(), at.into()], Code::InvalidValue, message, help);
+        }
+    }
+    if let Some(by) = &image.signed_by {
+        let problem = match (&by.key, &by.identity, &by.issuer) {
+            (Some(_), None, None) | (None, Some(_), Some(_)) => None,
+            (None, None, None) => Some("the signer is missing"),
+            (Some(_), _, _) => Some("a signature is that of a key or of an identity, not of both"),
+            (None, _, _) => Some("`identity` and `issuer` belong together: each issuer has identities of its own"),
+        };
+        if let Some(problem) = problem {
+            let help = Some("write `key: cosign.pub`, or `identity: …` and `issuer: https://…`".to_owned());
+            cx.error(&["signed_by".into()], Code::InvalidValue, problem, help);
+        }
+        if image.name.is_none() || image.archive.is_some() || image.layout.is_some() {
+            let help = Some("write `name: registry.example/shop:1.2`".to_owned());
+            let message = "signatures are in a registry: the image needs a name there";
+            cx.error(&["signed_by".into()], Code::InvalidValue, message, help);
         }
     }
     if !image.allow_secrets.is_empty() && image.secrets.is_none() {

@@ -9,8 +9,8 @@ use crate::http::load::{Addresses, Target};
 use crate::http::{HttpError, Request, is_this_machine};
 use crate::kubernetes::client::reach::{Keeper, Wanted};
 use crate::kubernetes::service::{Scheme, Via};
-use crate::services::Clients;
 use crate::process::command_context::CommandError;
+use crate::services::Clients;
 
 /// What the load goes to.
 pub struct Aim {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::core::kind::{ExistingPath, SecretField, WrittenValue};
+use crate::core::kind::{ExistingPath, PushedImage, SecretField, WrittenValue};
 use crate::core::model::units::TimeSpan;
 use crate::kubernetes::helm::{Author, Back, Chart, Deploy, LEFT_AFTER, Presence, Remove, Repair};
 
@@ -95,6 +95,11 @@ chart_spec! {
     /// What to render.
     #[schemars(extend("x-short" = "chart"))]
     TemplateSpec {
+        /// Values that name an image, by dotted path, and the steps that have pushed it (`push` or `build.push`):
+        /// `{ image.tag: push }`. A path that ends in `digest`, `repository` or `tag` gets that part, any other
+        /// `NAME@sha256:…`. Where the chart's objects do not have the pushed digest then, the step fails.
+        #[serde(default)]
+        pin: BTreeMap<String, PushedImage>,
         /// The release's name in the templates. Default: the chart's.
         release: Option<String>,
         /// The namespace in the templates; else the pipeline's.
@@ -116,6 +121,11 @@ chart_spec! {
 chart_spec! {
     /// What to install.
     InstallSpec {
+        /// Values that name an image, by dotted path, and the steps that have pushed it (`push` or `build.push`):
+        /// `{ image.tag: push }`. A path that ends in `digest`, `repository` or `tag` gets that part, any other
+        /// `NAME@sha256:…`. Where the chart's objects do not have the pushed digest then, the step fails.
+        #[serde(default)]
+        pin: BTreeMap<String, PushedImage>,
         /// The release's name.
         release: String,
         /// Its namespace; else the pipeline's.
@@ -151,6 +161,11 @@ chart_spec! {
 chart_spec! {
     /// What to upgrade.
     UpgradeSpec {
+        /// Values that name an image, by dotted path, and the steps that have pushed it (`push` or `build.push`):
+        /// `{ image.tag: push }`. A path that ends in `digest`, `repository` or `tag` gets that part, any other
+        /// `NAME@sha256:…`. Where the chart's objects do not have the pushed digest then, the step fails.
+        #[serde(default)]
+        pin: BTreeMap<String, PushedImage>,
         /// The release's name.
         release: String,
         /// Its namespace; else the pipeline's.

@@ -1,6 +1,6 @@
 //! `apply`: manifests to the cluster by server-side apply.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -12,11 +12,13 @@ use super::Verb;
 use super::manifests;
 use super::verb_context::{VerbContext, Workload};
 use crate::core::kind::several::{Several, Short};
-use crate::core::kind::{CheckContext, ExistingPath, ManifestValue, WrittenObject};
+use crate::core::kind::{CheckContext, ExistingPath, ManifestValue, PushedImage, WrittenObject};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::outcome::{Failure, Fault, Outcome, Outputs};
-use crate::kubernetes::client::{ApplyOptions, ApplyReport, Change, Identity, metadata_fault, twice};
+use crate::kubernetes::client::{ApplyOptions, ApplyReport, Change, DiffReport, Identity, metadata_fault, twice};
 use crate::kubernetes::ownership::owned::Owner;
+use crate::kubernetes::pin::{pin_images, unused};
+use crate::kubernetes::preview;
 use crate::kubernetes::rendered::check_kustomization;
 use crate::kubernetes::rollout::rolls_out;
 use crate::process::command_context::CommandError;
@@ -32,6 +34,10 @@ pub struct Apply {
     /// The folder of a kustomization, rendered with `kubectl kustomize` or `kustomize build`. Folders outside of it that it
     /// builds on belong under `inputs:`, so that `run --resume` knows of their changes.
     kustomize: Option<ExistingPath>,
+    /// Steps that have pushed images, as `push` or `build.push`: every container with such an image gets the digest that
+    /// was pushed, so that what was measured is what is deployed. The steps come first. A pushed image that no container
+    /// names, tag included, is an error.
+    pin: Several<PushedImage>,
     /// Takes over fields that another manager holds (kubectl, Helm, an autoscaler). Without it a conflict is an error
     /// that names them.
     force: bool,
@@ -99,21 +105,25 @@ impl Verb for Apply {
         self.files.0.iter().chain(&self.kustomize).map(|file| file.0.display().to_string()).collect()
     }
 
-    async fn run(&self, on: &VerbContext<'_>) -> Result<Outcome, Fault> {
-        let inline: Vec<Value> = self.objects.iter().map(inline).collect();
-        let mut manifests = Vec::new();
-        if let Some(folder) = &self.kustomize {
-            match on.cx.render_kustomization(folder).await {
-                Ok(rendered) => manifests.extend(rendered.into_iter().map(|it| manifests::Manifest {
-                    place: format!("{} (rendered, line {})", folder.0.display(), it.line),
-                    object: it.object,
-                })),
-                Err(CommandError::Failed(failure)) => return Ok(Outcome::Failed(failure)),
-                Err(CommandError::Fault(fault)) => return Err(fault),
-            }
+    async fn preview(&self, on: &VerbContext<'_>) -> Option<Result<DiffReport, CommandError>> {
+        if self.dry_run.is_some() {
+            return None;
         }
-        if self.kustomize.is_none() || !(self.files.0.is_empty() && inline.is_empty()) {
-            manifests.extend(manifests::read(&on.cx.project, &self.files.0, &inline)?);
+        let compare = async {
+            let objects = self.manifests(on).await?.into_iter().map(|manifest| manifest.object).collect();
+            compared(on, objects, self.force).await
+        };
+        Some(compare.await)
+    }
+
+    async fn run(&self, on: &VerbContext<'_>) -> Result<Outcome, Fault> {
+        let mut manifests = match self.manifests(on).await {
+            Ok(manifests) => manifests,
+            Err(CommandError::Failed(failure)) => return Ok(Outcome::Failed(failure)),
+            Err(CommandError::Fault(fault)) => return Err(fault),
+        };
+        if let Some(failure) = pinned(on, &self.pin.0, manifests.iter_mut().map(|manifest| &mut manifest.object))? {
+            return Ok(Outcome::Failed(failure));
         }
         let places: Vec<String> = manifests.iter().map(|manifest| manifest.place.clone()).collect();
         let namespace = if self.create_namespace { self.namespace(on).await? } else { None };
@@ -155,6 +165,13 @@ pub(super) fn inline(object: &BTreeMap<String, ManifestValue>) -> Value {
     object.iter().map(|(key, value)| (key.clone(), value.0.clone())).collect()
 }
 
+/// What the plan knows an object by that a step writes.
+pub(super) fn written(object: &Value, namespace: Option<&str>) -> Option<WrittenObject> {
+    let identity = Identity::of(object, namespace.unwrap_or_default())?;
+    let content = sorted(object).to_string();
+    Some(WrittenObject { key: format!("{identity:?}"), shown: identity.shown(), content })
+}
+
 /// The same value with the keys of its maps in order.
 fn sorted(value: &Value) -> Value {
     match value {
@@ -168,6 +185,23 @@ fn sorted(value: &Value) -> Value {
 }
 
 impl Apply {
+    /// Its objects, each with its place.
+    async fn manifests(&self, on: &VerbContext<'_>) -> Result<Vec<manifests::Manifest>, CommandError> {
+        let inline: Vec<Value> = self.objects.iter().map(inline).collect();
+        let mut all = Vec::new();
+        if let Some(folder) = &self.kustomize {
+            let rendered = on.cx.render_kustomization(folder).await?;
+            all.extend(rendered.into_iter().map(|it| manifests::Manifest {
+                place: format!("{} (rendered, line {})", folder.0.display(), it.line),
+                object: it.object,
+            }));
+        }
+        if self.kustomize.is_none() || !(self.files.0.is_empty() && inline.is_empty()) {
+            all.extend(manifests::read(&on.cx.project, &self.files.0, &inline)?);
+        }
+        Ok(all)
+    }
+
     /// Complains of objects that are there twice, as far as that is known without a cluster.
     pub(super) fn check_twice(&self, at: &str, namespace: Option<&str>, cx: &mut CheckContext<'_>) {
         let inline: Vec<Value> = self.objects.iter().map(inline).collect();
@@ -194,15 +228,7 @@ impl Apply {
     pub(super) fn writes(&self, namespace: Option<&str>, project: &Path) -> Vec<WrittenObject> {
         let inline: Vec<Value> = self.objects.iter().map(inline).collect();
         let all = if self.dry_run.is_none() { manifests::read(project, &self.files.0, &inline).ok() } else { None };
-        let written = |manifest: manifests::Manifest| {
-            let identity = Identity::of(&manifest.object, namespace.unwrap_or_default())?;
-            Some(WrittenObject {
-                key: format!("{identity:?}"),
-                shown: identity.shown(),
-                content: sorted(&manifest.object).to_string(),
-            })
-        };
-        all.into_iter().flatten().filter_map(written).collect()
+        all.into_iter().flatten().filter_map(|manifest| written(&manifest.object, namespace)).collect()
     }
 
     /// Makes the namespace where it is not there; a server dry run only checks. The outcome where that fails.
@@ -220,6 +246,34 @@ impl Apply {
         let help = "make the namespace in a step before, or leave `dry_run` out: `create_namespace` then makes it";
         Ok(Some(Outcome::Failed(Failure::new(summary).help(help))))
     }
+}
+
+/// Pins the images of these objects to what the steps have pushed. The failure where that changes nothing.
+pub(super) fn pinned<'o>(
+    on: &VerbContext<'_>,
+    steps: &[PushedImage],
+    objects: impl Iterator<Item = &'o mut Value>,
+) -> Result<Option<Failure>, Fault> {
+    if steps.is_empty() {
+        return Ok(None);
+    }
+    let pins = on.cx.pins(steps)?;
+    let (mut done, mut others) = (Vec::new(), Vec::new());
+    objects.for_each(|object| pin_images(object, &pins, &mut done, &mut others));
+    for (step, image) in done.iter().collect::<BTreeSet<_>>() {
+        let exact = pins.iter().find(|pin| pin.step == *step).map(|pin| pin.exact.as_str()).unwrap_or_default();
+        on.say(format!("{image} pinned to {exact}"));
+    }
+    Ok(unused(&pins, &done, &others))
+}
+
+/// What an apply of these objects would change.
+pub(super) async fn compared(
+    on: &VerbContext<'_>,
+    objects: Vec<Value>,
+    force: bool,
+) -> Result<DiffReport, CommandError> {
+    preview::compared(on.cx, objects, ApplyOptions { force, ..options(on) }).await
 }
 
 /// The options of everything that this program writes: the namespace and the labels it puts on objects.

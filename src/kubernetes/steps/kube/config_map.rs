@@ -11,12 +11,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Verb;
+use super::apply::compared;
 use super::secret::write;
 use super::verb_context::VerbContext;
 use crate::core::files::open;
 use crate::core::kind::ExistingPath;
 use crate::core::kind::several::Several;
 use crate::core::model::outcome::{Fault, Outcome};
+use crate::kubernetes::client::DiffReport;
+use crate::process::command_context::CommandError;
 
 /// Bytes of one file: the API server takes 1 MiB for the whole object, and says so itself.
 const FILE_LIMIT: u64 = 4 << 20;
@@ -51,13 +54,21 @@ impl Verb for ConfigMap {
         self.files.0.iter().map(|file| file.0.display().to_string()).collect()
     }
 
+    async fn preview(&self, on: &VerbContext<'_>) -> Option<Result<DiffReport, CommandError>> {
+        let object = match self.object(&on.cx.project) {
+            Ok(object) => object,
+            Err(fault) => return Some(Err(fault.into())),
+        };
+        Some(compared(on, vec![object], self.force).await)
+    }
+
     async fn run(&self, on: &VerbContext<'_>) -> Result<Outcome, Fault> {
         write(on, self.object(&on.cx.project)?, self.create_namespace, self.force).await
     }
 }
 
 impl ConfigMap {
-    fn object(&self, project: &Path) -> Result<Value, Fault> {
+    pub(super) fn object(&self, project: &Path) -> Result<Value, Fault> {
         let (mut data, mut binary) = (Map::new(), Map::new());
         for file in &self.files.0 {
             let path = file.below(project);

@@ -51,7 +51,7 @@ impl Verb for Secret {
 }
 
 impl Secret {
-    fn object(&self) -> Value {
+    pub(super) fn object(&self) -> Value {
         let data: BTreeMap<&str, String> =
             self.data.iter().map(|(key, value)| (key.as_str(), STANDARD.encode(value.0.expose()))).collect();
         json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": self.name }, "type": self.kind, "data": data })

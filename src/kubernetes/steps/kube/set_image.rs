@@ -10,10 +10,12 @@ use serde_json::{Value, json};
 use super::Verb;
 use super::restart::{change, finish, workloads, yes};
 use super::verb_context::VerbContext;
-use crate::core::kind::CheckContext;
+use crate::core::kind::several::Several;
+use crate::core::kind::{CheckContext, PushedImage};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::outcome::{Failure, Fault, Outcome};
 use crate::kubernetes::client::Reference;
+use crate::kubernetes::pin::{Pin, pin_images, unused};
 
 /// Sets the images of a workload's containers.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -26,6 +28,11 @@ pub struct SetImage {
     /// The images by container.
     #[serde(default)]
     images: BTreeMap<String, String>,
+    /// The step that has pushed the image, as `push` or `build.push`, or several of them: the images above that have a
+    /// pushed name, tag included, are set with the pushed digest. Without `image` and `images`: the workload's own images
+    /// from the same repository, whatever their tag.
+    #[serde(default)]
+    pin: Several<PushedImage>,
     /// Whether to wait until it has rolled out.
     #[serde(default = "yes")]
     wait: bool,
@@ -34,12 +41,13 @@ pub struct SetImage {
 #[async_trait]
 impl Verb for SetImage {
     fn check(&self, at: &str, cx: &mut CheckContext<'_>) {
-        if self.image.is_some() != self.images.is_empty() {
-            let help = "write `image: NAME:TAG`, or `images: { CONTAINER: NAME:TAG }` where it has several containers";
+        let named = usize::from(self.image.is_some()) + usize::from(!self.images.is_empty());
+        if named > 1 || (named == 0 && self.pin.0.is_empty()) {
+            let help = "write `image: NAME:TAG`, `images: { CONTAINER: NAME:TAG }` where it has several containers, or `pin: STEP`";
             cx.error(
                 &[at.into()],
                 Code::InvalidValue,
-                "`set_image` takes one of `image` and `images`",
+                "`set_image` takes one of `image` and `images`, or `pin`",
                 Some(help.to_owned()),
             );
         }
@@ -58,7 +66,12 @@ impl Verb for SetImage {
             Err(trouble) => return trouble.outcome(workload.shown()),
         };
         let pod = &object.data["spec"]["template"]["spec"];
-        let patch = match patch(pod, self.image.as_deref(), &self.images) {
+        let pins = on.cx.pins(&self.pin.0)?;
+        let (image, images) = match pinned(pod, &pins, self.image.as_deref(), &self.images) {
+            Ok(images) => images,
+            Err(failure) => return Ok(Outcome::Failed(failure)),
+        };
+        let patch = match patch(pod, image.as_deref(), &images) {
             Ok(patch) => patch,
             Err(why) => return Ok(Outcome::Failed(Failure::new(format!("{} {why}", workload.shown())))),
         };
@@ -68,6 +81,41 @@ impl Verb for SetImage {
         on.say(format!("{} image updated", workload.shown()));
         finish(on, &workloads, self.wait).await
     }
+}
+
+/// The image of the only container, or the images by container.
+type Images = (Option<String>, BTreeMap<String, String>);
+
+/// The images that are written, with the pushed digests; without any, those of the workload with a pushed repository.
+fn pinned(
+    pod: &Value,
+    pins: &[Pin],
+    image: Option<&str>,
+    images: &BTreeMap<String, String>,
+) -> Result<Images, Failure> {
+    let (mut done, mut others) = (Vec::new(), Vec::new());
+    if image.is_none() && images.is_empty() {
+        let mut found = BTreeMap::new();
+        for container in ["containers", "initContainers"].iter().flat_map(|group| pod[*group].as_array()).flatten() {
+            let (Some(name), Some(own)) = (container["name"].as_str(), container["image"].as_str()) else { continue };
+            match pins.iter().find(|pin| pin.same_repository(own)) {
+                Some(pin) => {
+                    done.push((pin.step.clone(), own.to_owned()));
+                    found.insert(name.to_owned(), pin.exact.clone());
+                }
+                None => others.push(own.to_owned()),
+            }
+        }
+        return unused(pins, &done, &others).map_or(Ok((None, found)), Err);
+    }
+    let mut pin = |image: &str| {
+        let mut written = json!({ "containers": [{ "image": image }] });
+        pin_images(&mut written, pins, &mut done, &mut others);
+        written["containers"][0]["image"].as_str().unwrap_or_default().to_owned()
+    };
+    let image = image.map(&mut pin);
+    let images = images.iter().map(|(name, image)| (name.clone(), pin(image))).collect();
+    unused(pins, &done, &others).map_or(Ok((image, images)), Err)
 }
 
 fn names(containers: &Value) -> Vec<&str> {
@@ -102,6 +150,30 @@ fn patch(pod: &Value, image: Option<&str>, images: &BTreeMap<String, String>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn images_are_pinned_to_what_was_pushed() {
+        let pins = [Pin {
+            step: "push".to_owned(),
+            names: vec!["reg:5000/shop:dev".to_owned(), "shop:dev".to_owned()],
+            exact: "reg:5000/shop@sha256:1".to_owned(),
+            digest: "sha256:1".to_owned(),
+        }];
+        let exact = || "reg:5000/shop@sha256:1".to_owned();
+        let pod = json!({ "containers": [
+            { "name": "web", "image": "reg:5000/shop@sha256:0" }, { "name": "side", "image": "envoy:1" },
+        ] });
+        let none = BTreeMap::new();
+        let by_name = BTreeMap::from([("web".to_owned(), exact())]);
+        assert_eq!(pinned(&pod, &pins, None, &none), Ok((None, by_name)));
+        assert_eq!(pinned(&pod, &pins, Some("shop:dev"), &none), Ok((Some(exact()), none.clone())));
+        let other = pinned(&pod, &pins, Some("shop:2"), &none).expect_err("another tag");
+        assert_eq!(
+            other.summary,
+            "no container uses reg:5000/shop:dev, which the step `push` has pushed: nothing to pin"
+        );
+        assert_eq!(pinned(&pod, &[], Some("shop:2"), &none), Ok((Some("shop:2".to_owned()), none.clone())));
+    }
 
     #[test]
     fn an_image_goes_to_the_only_container_or_to_the_named_ones() {
