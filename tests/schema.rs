@@ -18,6 +18,7 @@ const STRUCTURE: [Code; 4] = [Code::InvalidUnit, Code::NotOneKind, Code::Unknown
 struct Schemas {
     pipeline: Validator,
     stage: Validator,
+    part: Validator,
     gate: Validator,
 }
 
@@ -27,6 +28,7 @@ impl Schemas {
         Schemas {
             pipeline: compiled(schema::pipeline(REGISTRY)),
             stage: compiled(schema::stage(REGISTRY)),
+            part: compiled(schema::part(REGISTRY)),
             gate: compiled(schema::gate(REGISTRY)),
         }
     }
@@ -36,6 +38,7 @@ impl Schemas {
         let has = |key: &str| file.get(key).is_some();
         let schema = match () {
             () if has("pipeline") || has("stages") => &self.pipeline,
+            () if has("part") => &self.part,
             () if has("stage") || has("steps") => &self.stage,
             () => &self.gate,
         };

@@ -153,7 +153,7 @@ fn a_step_runs_alone_with_what_it_needs() {
 fn a_step_runs_for_each_item_that_an_earlier_step_found() {
     let project = project(
         "  find: { shell: { run: 'echo \"list=$(cat list)\" >> \"$PIPELINE_OUTPUT\"' }, outputs: [list] }\n  \
-         each:\n    for_each: '${{ steps.find.outputs.list == \"\" ? 7 : steps.find.outputs.list.split(\",\") }}'\n    \
+         each:\n    for_each: '${{ steps.find.outputs.list == \"\" ? dyn(7) : steps.find.outputs.list.split(\",\") }}'\n    \
          max_parallel: 2\n    env: { NAME: '${{ item }}' }\n    \
          shell: { run: 'echo \"hello $NAME\"; echo \"who=$NAME\" >> \"$PIPELINE_OUTPUT\"; test \"$NAME\" != Eve' }\n    outputs: [who]\n  \
          all: { env: { ALL: '${{ steps.each.outputs.who }}' }, shell: { run: 'printf \"$ALL\" > all' } }\n",

@@ -77,9 +77,6 @@ fn calls_and_operators_that_no_value_fits_are_found() {
 fn values_of_the_run_have_no_types() {
     for text in [
         "self.x + 1 == self.y + 'a'",
-        "self.ratio in [0.5, 1]",
-        "self.port in [80, 'http']",
-        "self.x == [1, 'a', null]",
         "[self.x, 'a'].join('-')",
         "[1, 'a'].exists(x, x == self.x)",
         "self.x[?0].orValue(1) == 'a'",
@@ -87,9 +84,24 @@ fn values_of_the_run_have_no_types() {
         "dyn([1, 'a']).size()",
         "math.greatest([1, 2.5]) > 2",
         "'%s %d'.format(['a', 1])",
-        "self.on ? 'a' : 1",
         "1 == 1.0 && 1u < 2.5",
     ] {
+        assert_eq!(found(text), None, "{text}");
+    }
+}
+
+#[test]
+fn what_a_value_of_the_run_is_compared_with_is_of_one_type() {
+    for (text, message) in [
+        ("self.ratio in [0.5, 1]", "`in` takes a list of one type, this one has double and int"),
+        ("self.port in [80, 'http']", "`in` takes a list of one type, this one has int and string"),
+        ("self.x == [1, 'a', null]", "`==` takes a list of one type, this one has int and string"),
+        ("self.on ? 'a' : 1", "the results of `? :` are of different types: string and int"),
+        ("self.words.size() == 3.0", "`==` cannot take an int and a double"),
+    ] {
+        assert_eq!(found(text).as_deref(), Some(message), "{text}");
+    }
+    for text in ["[1, 'a'] == [1, 'b']", "true ? 1 : 'a'", "self.ratio in [0.5, 1.0]", "self.on ? dyn('a') : 1"] {
         assert_eq!(found(text), None, "{text}");
     }
 }
