@@ -22,9 +22,11 @@ mod recovery;
 mod remaining_output;
 mod report;
 mod run;
+mod run_context;
 mod runs;
 mod schema;
 mod scratch;
+mod stderr_sink;
 pub mod survey;
 mod traffic;
 

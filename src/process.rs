@@ -20,11 +20,8 @@ mod refused;
 pub(crate) mod scripts;
 mod spawn;
 mod start;
-mod start_linux;
 mod texts;
 mod wait;
-mod wait_linux;
-mod wait_portable;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -134,6 +131,7 @@ pub mod command_context;
 #[cfg(test)]
 mod cost;
 pub mod executor;
+mod init;
 pub mod script;
 pub mod signals;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `pipeline clean`, and what `run --fresh` does first: removes what the pipeline's runs have made, and nothing else.
 
+use crate::cli::stderr_sink::StderrSink;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{Args, Clean};
 use super::record::Runs;
-use super::run::perform::{RunContext, RunOptions};
+use super::run_context::{RunContext, RunOptions};
 use super::scratch::scratch;
 use super::{compose_records, find, out, record, recovery};
 use crate::cli::lock::{Holder, Lock, host};
@@ -24,8 +25,8 @@ use crate::kubernetes::helm::{Installed, Remove};
 use crate::kubernetes::ownership::labels::label_value;
 use crate::kubernetes::ownership::owned::Owner;
 use crate::kubernetes::providers::{Act, Intent, Lowered, ProviderContext, Record, lower};
+use crate::process::Stop;
 use crate::process::command_context::{CommandContext, CommandError};
-use crate::process::{LineSink, Stop};
 use crate::services::{Clients, services_of};
 
 /// How long removed objects are waited for, unless an option says otherwise.
@@ -54,7 +55,7 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
                 out::data(&format!("run {} died; it owes: {}", dead.past.run, dead.past.owes().join(", ")));
             }
         } else if !dead.is_empty() {
-            let ready = match super::run::ready(Arc::clone(&plan), Arc::clone(&services), &secrets).await? {
+            let ready = match super::run_context::ready(Arc::clone(&plan), Arc::clone(&services), &secrets).await? {
                 Ok(ready) => ready,
                 Err(exit) => return Ok(exit),
             };
@@ -110,7 +111,7 @@ pub(super) async fn sweep(
     let ours = |raised: &ComposeRecord| store.find(&raised.run).map_or(true, |run| own.is_own(&run));
     let mut found = ComposeRecord::all(project).iter().any(ours);
     let down = compose_records::take_down(services, project, ours, dry_run).await?;
-    let env = super::run::environment();
+    let env = super::run_context::environment();
     let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(10) };
     let records = Record::all(project)?;
     let desk = ProviderContext {
@@ -244,13 +245,4 @@ fn forget(runs: &Runs, age: Duration, dry_run: bool) -> Result<bool, Fault> {
         }
     }
     Ok(found)
-}
-
-/// Says the words of tools on stderr.
-pub(super) struct StderrSink;
-
-impl LineSink for StderrSink {
-    fn line(&self, line: &[u8]) {
-        out::say(&tame(&String::from_utf8_lossy(line)));
-    }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::clean::StderrSink;
 use super::out;
 use super::scratch::scratch;
+use super::stderr_sink::StderrSink;
 use crate::containers::compose::{ComposeRecord, Down, Project};
 use crate::core::kind::services::Services;
 use crate::core::model::outcome::Fault;
@@ -29,7 +29,7 @@ pub(super) async fn take_down(
         return Ok(true);
     }
     let scratch = scratch("clean")?;
-    let env = super::run::environment();
+    let env = super::run_context::environment();
     let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(10) };
     // In an empty folder: no file that happens to lie where we are is taken for the project's.
     let call = CommandContext {

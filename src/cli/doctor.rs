@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Args, Doctor};
-use super::run::environment;
+use super::run_context::environment;
 use super::{REGISTRY, find, out};
 use crate::cli::survey;
 use crate::core::kind::settings::Settings;

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::run::perform::{RunContext, RunOptions, reports};
+use super::run::perform::reports;
 use super::run::resume_of;
+use super::run_context::{RunContext, RunOptions};
 use super::{compose_records, out, record};
 use crate::cli::lock;
 use crate::cli::lock::Lock;

@@ -10,7 +10,8 @@ mod storage;
 mod tools;
 mod verify;
 
-use std::collections::BTreeMap;
+use crate::cli::run_context::environment;
+use crate::cli::run_context::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,17 +21,16 @@ use super::args::{Args, Run};
 use super::{clean, find, out, record, recovery};
 use crate::cli::lock;
 use crate::cli::lock::Lock;
+use crate::cli::run_context::{RunContext, RunOptions};
 use crate::core::engine;
 use crate::core::engine::{Mode, PreviousRun, Selection, Wanted};
 use crate::core::kind::services::Services;
-use crate::core::mask::{MIN_LENGTH, Masker, SecretText};
+use crate::core::mask::MIN_LENGTH;
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::{Fault, FaultKind};
 use crate::core::plan::{Loaded, Plan};
 use crate::core::spec::{SecretSource, StageNames};
-use crate::secrets::secret_store;
 use crate::services::{Clients, services_of};
-use perform::{RunContext, RunOptions};
 pub(super) use resume::of as resume_of;
 pub(super) use signals::interrupts;
 
@@ -131,33 +131,6 @@ async fn go(
     ready.perform(&wish, selection, Some(course), &mut lock, open.as_slice()).await
 }
 
-/// What every run of this process works with; an exit code where not even the key of its fingerprints can be written.
-pub(super) async fn ready(
-    plan: Arc<Plan>,
-    services: Arc<Services>,
-    secrets: &IndexMap<String, SecretSource>,
-) -> Result<Result<RunContext, Exit>, Fault> {
-    let env = environment();
-    let secrets = resolve(secrets, &plan, &env).await?;
-    let masker = Masker::new(secrets.values());
-    let key = match key(&plan) {
-        Ok(key) => key,
-        // Where this cannot be written no record can.
-        Err(fault) if fault.kind == FaultKind::Unknown => {
-            out::error(&fault.message, fault.help.as_deref());
-            return Ok(Err(Exit::Report));
-        }
-        Err(fault) => return Err(fault),
-    };
-    Ok(Ok(RunContext { plan, services, env, secrets, masker, key }))
-}
-
-/// What fingerprints are keyed with: made once a project, kept beside its secrets.
-fn key(plan: &Plan) -> Result<[u8; 32], Fault> {
-    let text = secret_store::keep(&plan.settings().project, ".fingerprints", || secret_store::generate(32))?;
-    Ok(*blake3::hash(text.expose().as_bytes()).as_bytes())
-}
-
 /// Names the secrets that are too short to be masked.
 fn warn_of_short(ready: &RunContext) {
     let names = ready.masker.too_short().iter().filter_map(|at| ready.secrets.keys().nth(*at));
@@ -201,29 +174,4 @@ fn selection(plan: &Plan, run: &Run) -> Result<Selection, Fault> {
 
 fn default_jobs() -> u32 {
     std::thread::available_parallelism().map_or(2, |cores| u32::try_from(cores.get()).unwrap_or(2))
-}
-
-/// The environment that steps start from: ours, as far as it is text.
-pub(super) fn environment() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
-}
-
-/// The values of the secrets. Every one that is missing is reported.
-pub(super) async fn resolve(
-    sources: &IndexMap<String, SecretSource>,
-    plan: &Plan,
-    env: &BTreeMap<String, String>,
-) -> Result<Arc<BTreeMap<String, SecretText>>, Fault> {
-    match crate::secrets::resolve::resolve(sources, &plan.settings().project, env).await {
-        Ok(values) => Ok(Arc::new(values)),
-        Err(mut faults) => {
-            let last = faults.pop().unwrap_or_else(|| Fault::environment("a secret has no value"));
-            for fault in faults {
-                out::error(&fault.message, fault.help.as_deref());
-            }
-            Err(last)
-        }
-    }
 }

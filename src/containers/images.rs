@@ -8,7 +8,6 @@ mod engine;
 pub mod facts;
 pub mod layer;
 mod load;
-mod manifest;
 mod paths;
 mod pipe;
 mod push;

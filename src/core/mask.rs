@@ -6,8 +6,6 @@ use std::sync::Arc;
 
 use aho_corasick::Input;
 
-mod breaks;
-mod folds;
 mod forms;
 mod grams;
 mod search;

@@ -4,7 +4,6 @@ mod baselines;
 mod common;
 mod declaration;
 mod each;
-mod editor;
 mod gate;
 mod part;
 mod pipeline;

@@ -10,7 +10,6 @@ mod scalar;
 mod schema;
 mod spelling;
 mod syntax;
-mod tabs;
 pub mod template;
 mod text;
 

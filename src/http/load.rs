@@ -5,7 +5,6 @@ mod addresses;
 mod cause;
 mod connection;
 mod generator;
-mod lag;
 mod load_state;
 mod pace;
 mod report;
@@ -242,10 +241,13 @@ impl Report {
     /// Why this report says nothing about the server: the generator itself fell behind.
     pub fn behind(&self) -> Option<Fault> {
         let (p99, max) = (TimeSpan(self.own.p99), TimeSpan(self.own.max));
-        let words = if self.own.p99 > lag::TYPICAL {
-            format!("1 of 100 requests started {p99} late or more, at most {} is allowed", TimeSpan(lag::TYPICAL))
-        } else if self.own.max > lag::LONGEST {
-            format!("it stood still for {max} once, at most {} is allowed", TimeSpan(lag::LONGEST))
+        let words = if self.own.p99 > tally::lag::TYPICAL {
+            format!(
+                "1 of 100 requests started {p99} late or more, at most {} is allowed",
+                TimeSpan(tally::lag::TYPICAL)
+            )
+        } else if self.own.max > tally::lag::LONGEST {
+            format!("it stood still for {max} once, at most {} is allowed", TimeSpan(tally::lag::LONGEST))
         } else {
             return None;
         };

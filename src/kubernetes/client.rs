@@ -4,6 +4,7 @@
 mod connect;
 mod credentials;
 mod discovery;
+mod endpoint;
 mod error;
 mod everything;
 mod exec;
@@ -21,7 +22,6 @@ pub mod reach;
 mod reference;
 mod refused;
 mod revisions;
-mod signed;
 mod survey;
 mod throttled;
 mod tried;

@@ -2,24 +2,16 @@
 //! names the causes. Knows no assertion.
 
 mod admission;
-mod advice;
 mod causes;
-mod containers;
 mod describe;
-mod ended;
 mod evidence;
 mod gather;
 mod json;
-mod objects;
-mod placement;
-mod pods;
 mod probes;
 mod recent;
 mod related;
 mod revisions;
-mod services;
 mod timeline;
-mod workloads;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

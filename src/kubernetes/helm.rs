@@ -1,10 +1,10 @@
 //! Helm: the binary (3 or 4) to act, the release Secret to read. Knows no step.
 
 mod act;
+mod author;
 mod chart;
 mod hooks;
 mod owned;
-mod pending;
 pub mod release;
 pub mod values;
 
@@ -19,11 +19,12 @@ use crate::core::model::outcome::Fault;
 use crate::process::Command;
 use crate::process::command_context::{CommandContext, last_line};
 
+pub use act::pending::{LEFT_AFTER, Repair};
 pub use act::{Back, Deploy, Presence, Remove};
+pub use author::Author;
 pub use chart::{Chart, Target};
 pub use hooks::HookWatch;
 pub use owned::Installed;
-pub use pending::{Author, LEFT_AFTER, Repair};
 
 /// Helm, found on first use.
 #[derive(Debug)]

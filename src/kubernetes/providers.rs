@@ -1,7 +1,6 @@
 //! minikube, kind and k3d: how each creates, starts, stops and deletes a cluster, and how a cluster is proven to be ours.
 //! Knows no step. Every decision over a cluster needs evidence: a call that fails, hangs or answers in part is a fault.
 
-mod addons;
 mod answers;
 mod calls;
 mod find;
@@ -13,21 +12,20 @@ mod provider_context;
 mod raise;
 mod reason;
 mod record;
-mod size;
 
-pub use addons::enable as enable_addons;
 pub use answers::{Node, minikube_profiles};
 pub use calls::Invocation;
+pub use calls::size::{Amount, Capacity, Size};
 pub use find::{Condition, Found, find, node_engine, nodes};
 pub use host::{Answer, Host, Ran};
 pub use identity::Identity;
 pub use lower::{Lowered, lower, own_command};
 pub use owner::{Owner, owner_of};
 pub use provider_context::ProviderContext;
+pub use raise::addons::enable as enable_addons;
 pub use raise::{StartMode, StartedCluster, incomplete, raise};
 pub use reason::reason;
 pub use record::{Act, Intent, Record};
-pub use size::{Amount, Capacity, Size};
 
 /// A program that makes clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -41,7 +41,7 @@ impl Group {
 
     /// Whether a member still runs. Zombies do not count: under an init that does not reap they stay for good.
     pub fn is_alive(self) -> bool {
-        self.is_there() && super::wait_linux::runs_in_group(self.0).unwrap_or(true)
+        self.is_there() && super::wait::linux::runs_in_group(self.0).unwrap_or(true)
     }
 
     /// Comes back when no member runs any more, after `grace` at most: then the rest was killed.

@@ -9,12 +9,12 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, getpid, waitid, w
 
 use super::live;
 use crate::core::clock;
-use crate::process::signals;
+use crate::process::init;
 
 /// What a thread of its own does: beats, and reaps every `pause` where orphans come to this process.
 pub fn heartbeat(pause: Duration) -> impl FnOnce() + Send {
     move || {
-        let reaps = signals::is_init();
+        let reaps = init::is_init();
         let pause = if reaps { pause } else { clock::BEAT };
         let mut seen = BTreeSet::new();
         loop {

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, getpid, kill_process};
+use rustix::process::{Signal, getpid, kill_process};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 
@@ -161,19 +161,4 @@ fn is_ignored(signal: i32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
     mask >> (signal - 1) & 1 == 1
-}
-
-/// Whether orphaned processes become children of this one.
-pub fn is_init() -> bool {
-    getpid() == Pid::INIT || is_subreaper()
-}
-
-#[cfg(target_os = "linux")]
-fn is_subreaper() -> bool {
-    rustix::process::child_subreaper().is_ok_and(|set| set.is_some())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_subreaper() -> bool {
-    false
 }

@@ -1,6 +1,8 @@
 //! How a child is started: through duct, and on Linux by a way that costs a short step less. Knows neither what the child
 //! says nor when it ends.
 
+pub mod linux;
+
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::process::{Pid, WaitOptions, waitpid};
 
 use super::wait::Way;
-use super::{Command, environment, start_linux};
+use super::{Command, environment};
 
 /// What a child gets as its descriptors 0, 1 and 2.
 pub struct Ends {
@@ -44,7 +46,7 @@ impl Started {
     pub fn new(command: &Command, program: &Path, ends: Ends, way: Way) -> io::Result<Self> {
         reap_left();
         if way == Way::Best {
-            match start_linux::start(command, program, &ends) {
+            match linux::start(command, program, &ends) {
                 Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
                 started => return started.map(|(pid, pidfd)| Started { pid, pidfd, duct: None }),
             }

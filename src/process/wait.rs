@@ -3,6 +3,9 @@
 //! Most children end soon, and their output ends with them: then one check is enough, and nothing was set up. A caller that reads
 //! the output says when it ends ([`Watcher::look_out`]); a child that lives on is watched after a moment anyway.
 
+pub mod linux;
+pub mod portable;
+
 use std::io;
 use std::os::fd::OwnedFd;
 
@@ -10,7 +13,6 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use tokio::time::{Duration, Instant, sleep_until};
 
 use super::pump::look;
-use super::{wait_linux, wait_portable};
 
 /// How children are started and their exits noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +41,8 @@ pub struct Watcher {
 enum Eye {
     /// Not before then.
     Closed(Instant),
-    Pidfd(wait_linux::Pidfd),
-    Sigchld(wait_portable::Sigchld),
+    Pidfd(linux::Pidfd),
+    Sigchld(portable::Sigchld),
 }
 
 impl Watcher {
@@ -63,10 +65,10 @@ impl Watcher {
             return Ok(());
         }
         let pidfd = self.pidfd.take();
-        self.eye = match pidfd.map_or_else(|| wait_linux::Pidfd::open(self.pid), wait_linux::Pidfd::of) {
+        self.eye = match pidfd.map_or_else(|| linux::Pidfd::open(self.pid), linux::Pidfd::of) {
             Ok(pidfd) if self.way == Way::Best => Eye::Pidfd(pidfd),
             // not there: another system, an old kernel, a sandbox that forbids it
-            _ => Eye::Sigchld(wait_portable::Sigchld::of(self.pid)?),
+            _ => Eye::Sigchld(portable::Sigchld::of(self.pid)?),
         };
         Ok(())
     }
@@ -96,7 +98,7 @@ pub fn waits_for_terminal(pid: Pid) -> Option<Pid> {
     let stopped = waitid(WaitId::Pid(pid), options).ok().flatten();
     let signal = stopped.and_then(|status| status.stopping_signal());
     let own = signal.is_some_and(|signal| [libc::SIGTTIN, libc::SIGTTOU].contains(&signal));
-    if own { Some(pid) } else { wait_linux::suspended_below(pid) }
+    if own { Some(pid) } else { linux::suspended_below(pid) }
 }
 
 /// Whether the child has exited. A child that somebody else reaped counts: it will not exit again.

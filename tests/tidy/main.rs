@@ -88,7 +88,7 @@ fn only_technologies_reach_outside() {
 /// Files that look at the wall clock: to date, to read what others dated, or for a random seed (`kinds/traffic`).
 const DATED: &str = "cli/baseline cli/clean cli/gate cli/run/storage core/engine/scope core/kind/context http/load/tally \
     http/steps/traffic kubernetes/assertions/events kubernetes/assertions/logs kubernetes/assertions/pods/measures \
-    kubernetes/assertions/rollout kubernetes/client/credentials kubernetes/explain/gather kubernetes/helm/pending \
+    kubernetes/assertions/rollout kubernetes/client/credentials kubernetes/explain/gather kubernetes/helm/act/pending \
     kubernetes/logs/scan kubernetes/ownership/lease kubernetes/providers/record kubernetes/steps/kube/restart \
     kubernetes/steps/kube/verb_context results/assertions/reports";
 
@@ -100,7 +100,7 @@ fn times_are_measured_by_a_clock_that_does_not_jump() {
 }
 
 /// The one file that may go behind the compiler's back.
-const UNSAFE: &str = "src/process/start_linux.rs";
+const UNSAFE: &str = "src/process/start/linux.rs";
 
 #[test]
 fn one_file_alone_is_unsafe() {

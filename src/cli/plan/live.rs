@@ -9,9 +9,9 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::PlanFormat;
-use crate::cli::clean::StderrSink;
-use crate::cli::run::environment;
+use crate::cli::run_context::environment;
 use crate::cli::scratch::scratch;
+use crate::cli::stderr_sink::StderrSink;
 use crate::cli::{out, runtime};
 use crate::core::expr::Scope;
 use crate::core::kind::services::Services;

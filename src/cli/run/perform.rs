@@ -1,10 +1,10 @@
 //! One run from its folder to its reports. Knows no command line, and not why it is run.
 
-use std::collections::BTreeMap;
+use crate::cli::run_context::RunContext;
+use crate::cli::run_context::RunOptions;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::args::Output;
 use super::super::{out, recovery};
 use super::lease::LeaseGuard;
 use super::{listen, signals, storage};
@@ -12,43 +12,16 @@ use crate::cli::lock;
 use crate::cli::lock::{Holder, Lock};
 use crate::cli::orphans;
 use crate::core::engine;
-use crate::core::engine::{Mode, Origin, ResumePlan, Selection};
+use crate::core::engine::{Origin, ResumePlan, Selection};
 use crate::core::journal::{RunFolder, Store};
-use crate::core::kind::services::Services;
 use crate::core::kind::watch_machine;
-use crate::core::mask::{Masker, SecretText};
 use crate::core::model::event::Runner;
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::Fault;
-use crate::core::plan::Plan;
 use crate::services::Clients;
 
 /// Between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
-
-/// What every run of this process works with.
-pub(in crate::cli) struct RunContext {
-    pub plan: Arc<Plan>,
-    pub services: Arc<Services>,
-    pub env: BTreeMap<String, String>,
-    pub secrets: Arc<BTreeMap<String, SecretText>>,
-    pub masker: Masker,
-    /// Of fingerprints.
-    pub key: [u8; 32],
-}
-
-/// How a run is wished to be.
-pub(in crate::cli) struct RunOptions {
-    /// Steps with `cache:` whose work is done may be left out.
-    pub cached: bool,
-    pub jobs: u32,
-    pub mode: Mode,
-    pub output: Output,
-    /// How long another run on the namespace is waited for.
-    pub patience: Duration,
-    /// How this program is called for this project: `pipeline -C shop`.
-    pub called: String,
-}
 
 impl RunContext {
     /// Runs what is selected. The records in `ended`, of runs that died, are closed when this one has taken them over.

@@ -4,8 +4,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::super::args::Run;
 use super::super::{out, record};
-use super::perform::RunContext;
 use super::verify;
+use crate::cli::run_context::RunContext;
 use crate::core::engine::{PreviousRun, ResumePlan, Resumption, Selection};
 use crate::core::journal::{Reader, RunFolder, Store};
 use crate::core::model::event::{Rerun, ResumeMode, Role};

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::perform::RunContext;
 use super::signals;
 use crate::cli::ephemeral_run;
 use crate::cli::ephemeral_run::EphemeralRun;
+use crate::cli::run_context::RunContext;
 use crate::core::engine;
 use crate::core::engine::{Interrupt, Mode, Origin, PreviousRun, ResumePlan, Selection};
 use crate::core::model::event::{Event, NodeId, Rerun, RerunReason};

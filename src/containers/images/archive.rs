@@ -7,10 +7,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::archive::manifest::Image;
 use super::compression::{Content, decompressed, recognized};
 use super::facts::{Facts, User};
 use super::layer::{Budget, Layer, Layers, Limits, Sighting, Wanted};
-use super::manifest::Image;
 use super::paths::normalize;
 use super::tarball::{Kind, Tarball};
 use crate::core::files::glob::shown;
@@ -290,5 +290,6 @@ fn in_facts(facts: &Facts, wanted: &Wanted) -> BTreeSet<Sighting> {
         .collect()
 }
 
+pub mod manifest;
 #[cfg(test)]
 mod tests;

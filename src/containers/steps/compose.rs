@@ -1,7 +1,6 @@
 //! The `compose` step: brings a Docker Compose project up, takes it down, looks whether its services are well. Knows no
 //! argument of Compose: those are the driver's.
 
-mod check;
 mod spec;
 
 use std::time::Duration;
@@ -45,7 +44,7 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 #[async_trait]
 impl Step for Compose {
     fn check(&self, cx: &mut CheckContext<'_>) {
-        check::check(self, cx);
+        spec::check::check(self, cx);
     }
 
     fn title(&self) -> String {

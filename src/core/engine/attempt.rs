@@ -1,5 +1,8 @@
 //! One node's way from its start to its end: environment, body, attempts, timeout, retry, outputs. Knows no other node.
 
+pub mod evaluate;
+pub mod fan_out;
+
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -23,8 +26,7 @@ use crate::core::yaml::Node;
 use super::cache::Cache;
 use super::ending::{Ending, as_failure, not_again, timed_out};
 use super::env;
-use super::evaluate;
-use super::fan_out;
+
 use super::fingerprint::{self, Made};
 use super::limit::{self, Limit};
 use super::node_event::{EventSink, NodeEvent};

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use super::cel::ExprError;
-use super::functions::{self, Overload};
+use super::error::ExprError;
+use super::functions;
+use super::overload::Overload;
 use super::pattern::compile;
 use super::tree::{Access, Bind, BindKind, Block, Call, INTERNAL, Kind, Loop, LoopKind, Name, Node, Tree};
 use super::tree::{highest, numbered};

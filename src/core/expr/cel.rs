@@ -1,101 +1,20 @@
 //! One CEL expression, with limits on its length and nesting and the names it refers to. Knows no syntax and no values:
 //! `parse` and `run` do.
 
-use std::collections::BTreeMap;
+use crate::core::expr::error::ExprError;
+use crate::core::expr::error::SHORTER;
+use crate::core::expr::scope::Reference;
+use crate::core::expr::scope::Scope;
 use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::meter::Limits;
 use super::tree::Node;
 use super::{check, lookup, parse, references, run};
-use crate::core::model::outcome::Fault;
-use crate::core::yaml::Spelled;
 
 /// The longest text of an expression, in bytes.
 pub const MAX_TEXT: usize = 4096;
-
-/// What to do with an expression that is too long, too deep or too high.
-pub(super) const SHORTER: &str = "put a part of it into a var";
-
-/// Why an expression cannot be used, and where in its text.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct ExprError {
-    /// Byte offset in the expression's text.
-    pub offset: usize,
-    /// Length in bytes; 0 where unknown.
-    pub len: usize,
-    /// One lower-case sentence.
-    pub message: String,
-    /// What to type instead, where the place that makes the error knows.
-    pub help: Option<String>,
-    /// Whether the evaluation had to end before it had a value: this says nothing about the values.
-    pub stopped: bool,
-}
-
-impl ExprError {
-    /// What is wrong with bytes `start..end` of the text.
-    pub(crate) fn at(start: usize, end: usize, message: impl Into<String>) -> Self {
-        ExprError { offset: start, len: end.saturating_sub(start), message: message.into(), help: None, stopped: false }
-    }
-
-    /// Says what to type instead.
-    #[must_use]
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-
-    /// The fault of what could not be done for it: `what`, the words, and what to type.
-    pub fn into_fault(self, what: impl fmt::Display) -> Fault {
-        let message = format!("{what}: {}", self.message);
-        let fault = if self.stopped { Fault::unknown(message) } else { Fault::invalid(message) };
-        Fault { help: self.help, ..fault }
-    }
-
-    /// The same, seen from a text in which this one starts at `by`.
-    #[must_use]
-    pub(crate) fn shifted(mut self, by: usize) -> Self {
-        self.offset += by;
-        self
-    }
-}
-
-/// A dotted name in an expression: `steps.build.outputs.digest` is `["steps", "build", "outputs", "digest"]`.
-/// Constant indexes count as fields: `vars["a-b"]` is `["vars", "a-b"]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference {
-    /// The names, the root first; cut at the first index that is not constant.
-    pub path: Vec<String>,
-    /// Byte offset of the root name in the expression's text.
-    pub offset: usize,
-    /// Length in bytes.
-    pub len: usize,
-    /// Whether it only asks if the last name is there: `has(vars.x)`.
-    pub tested: bool,
-}
-
-/// The values an expression can see, by root name.
-#[derive(Debug, Clone, Default)]
-pub struct Scope {
-    /// `vars`, `secrets`, `env`, `run`, `stages`, `steps`, `item`, `self` …
-    pub roots: BTreeMap<String, Value>,
-    /// What an evaluation may cost, and what ends it.
-    pub limits: Limits,
-    /// How numbers in them are written, by root name: `${{ vars.v }}` in a text is `1.10` where the file has `1.10`.
-    pub spelled: Arc<Spelled>,
-}
-
-impl Scope {
-    /// Sets how the numbers of a root are written.
-    pub fn spell(&mut self, root: &str, spelled: &Spelled) {
-        if !(spelled.is_empty() && self.spelled.is_empty()) {
-            Arc::make_mut(&mut self.spelled).set(root, spelled);
-        }
-    }
-}
 
 /// A parsed CEL expression; a clone shares what was parsed.
 #[derive(Clone)]

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::cel::{ExprError, Scope};
-use super::functions::T;
+use super::error::ExprError;
+use super::overload::T;
+use super::scope::Scope;
 use super::tree::{
     Access, Bind, BindKind, Block, Call, Entry, Field, Index, Item, Kind, Loop, LoopKind, Node, numbered,
 };
@@ -236,7 +237,7 @@ impl Checker<'_> {
                 return Err(mixed(&call.name, mixture, arg));
             }
         }
-        let fitting = |overload: &&&super::functions::Overload| overload.may_take(&args);
+        let fitting = |overload: &&&super::overload::Overload| overload.may_take(&args);
         let gives: Vec<T> = call.overloads.iter().filter(fitting).map(|overload| overload.gives).collect();
         let (Some(first), true) = (gives.first(), agree(&call.name, &args)) else {
             return Err(overload(&call.name, &args, node));
@@ -268,7 +269,7 @@ impl Checker<'_> {
             Type::List(items) => (Type::clone(items), Type::Any),
             Type::Map(key, value) => (Type::clone(key), Type::clone(value)),
             other => {
-                let name = super::loops::name(the_loop);
+                let name = super::evaluate::loops::name(the_loop);
                 return Err(overload(name, std::slice::from_ref(other), &the_loop.range));
             }
         };
@@ -283,7 +284,7 @@ impl Checker<'_> {
     }
 
     fn in_loop(&mut self, the_loop: &Loop, range: &Type, first: Type) -> Typed {
-        let name = super::loops::name(the_loop);
+        let name = super::evaluate::loops::name(the_loop);
         if let Some(filter) = &the_loop.filter {
             self.condition(filter, name)?;
         }

@@ -1,12 +1,14 @@
 //! The value of a tree. Every step costs; `&&` and `||` absorb errors as CEL defines it. Loops are in `loops`, fields and
 //! indexes in `access`.
 
+pub mod loops;
+
 use std::sync::Arc;
 
 use super::access;
 use super::equal::{equal, order};
 use super::failure::{Cause, Error, Out};
-use super::loops;
+
 use super::meter::{Limits, Meter};
 use super::number;
 use super::tree::{Access, Call, Entry, Item, Kind, Name, Node};
@@ -161,7 +163,7 @@ impl<'a> Evaluator<'a> {
                 }
             }
         }
-        let fits = |overload: &&&super::functions::Overload| overload.fits(&args);
+        let fits = |overload: &&&super::overload::Overload| overload.fits(&args);
         match call.overloads.iter().find(fits) {
             Some(overload) => {
                 self.meter.spend(2)?;

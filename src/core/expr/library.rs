@@ -27,7 +27,7 @@ pub(super) use self::semver::Semver;
 pub(super) use self::time::{arithmetic as time_arithmetic, time_text};
 pub(super) use self::url::Url;
 
-use super::functions::Overload;
+use super::overload::Overload;
 
 /// Every function of every library.
 pub(super) fn all() -> impl Iterator<Item = &'static Overload> {

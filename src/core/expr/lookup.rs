@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value as Json;
 
-use super::cel::{ExprError, Reference, Scope};
+use super::error::ExprError;
+use super::scope::{Reference, Scope};
 
 /// The value of a dotted reference.
 ///

@@ -2,7 +2,7 @@
 //! can run out of stack. Knows no names and no values; `calls` knows what is called.
 
 use super::calls;
-use super::cel::{ExprError, SHORTER};
+use super::error::{ExprError, SHORTER};
 use super::token::{Lexeme, Token, tokens};
 use super::tree::{Access, Entry, Field, Index, Item, Kind, MAX_HEIGHT, Name, Node, Tree, highest, too_high};
 use super::value::{Value, type_named};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::cel::Reference;
+use super::scope::Reference;
 use super::tree::{Access, INTERNAL, Kind, Node};
 use super::value::{TYPES, Value};
 

@@ -1,6 +1,7 @@
 //! Whole trees with templates in them: every text scalar that holds `${{` is replaced by its value. Keys stay as they are.
 
-use super::cel::{ExprError, Scope};
+use super::error::ExprError;
+use super::scope::Scope;
 use super::template::Template;
 use crate::core::model::source::Span;
 use crate::core::yaml::{Entry, Node, Value};

@@ -2,11 +2,12 @@
 
 use serde_json::Value as Json;
 
-use super::cel::{ExprError, Reference, Scope};
+use super::error::ExprError;
 use super::evaluate::Evaluator;
 use super::failure::{Cause, Error, Failure, ONE_TYPE, Stop};
 use super::json::{only, to_json};
 use super::lookup::look_up;
+use super::scope::{Reference, Scope};
 use super::tree::Node;
 use super::value::Value;
 

@@ -1,6 +1,8 @@
 //! Text with `${{ }}` in it: literal parts and expressions. `$${{` writes the characters themselves.
 
-use super::cel::{Expr, ExprError, Reference, Scope};
+use super::cel::Expr;
+use super::error::ExprError;
+use super::scope::{Reference, Scope};
 use super::token::CLOSE_QUOTE;
 use crate::core::model::source::Span;
 use crate::core::yaml::Node;

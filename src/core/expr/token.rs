@@ -1,6 +1,6 @@
 //! CEL's words: from text to tokens with byte offsets. Knows no grammar.
 
-use super::cel::ExprError;
+use super::error::ExprError;
 
 /// One word of an expression.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::cel::{ExprError, SHORTER};
-use super::functions::Overload;
+use super::error::{ExprError, SHORTER};
+use super::overload::Overload;
 use super::value::Value;
 
 /// How many operations may rest on each other: `a + b + c` is two.

@@ -1,15 +1,18 @@
 //! The forms of all secrets in one automaton: where they stand in bytes, and where one may begin. Knows no encoding.
 
+pub mod breaks;
+pub mod folds;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 
-use super::breaks::LEAST;
-use super::folds::Folds;
+use super::Hit;
 use super::grams::Grams;
+use super::search::breaks::LEAST;
+use super::search::folds::Folds;
 use super::visible::hides;
-use super::{Hit, breaks};
 
 /// All forms to look for.
 pub(super) struct Search {

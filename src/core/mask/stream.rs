@@ -6,8 +6,9 @@ use std::borrow::Cow;
 use anstream::adapter::StripBytes;
 
 use super::search::Search;
+use super::search::breaks;
 use super::visible::{View, hides};
-use super::{MASK, Masker, breaks};
+use super::{MASK, Masker};
 
 /// Masks a stream. Held back is only what may be the beginning of a secret, so never more than the longest form less one
 /// byte, as it is seen, and nothing where nothing looks like a secret.

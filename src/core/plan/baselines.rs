@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::decode::decode_or_tell;
 use super::files::Files;
-use super::load::decode_or_tell;
 use crate::core::kind::Kind;
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::core::model::expect;

@@ -1,5 +1,15 @@
 //! From files that could be read to the sealed graph: names first, then every stage, then the edges between them.
 
+pub mod body;
+pub mod each;
+pub mod gate;
+pub mod params;
+pub mod runs_on;
+pub mod stage;
+pub mod step_keys;
+
+use crate::core::plan::keys::GROUPS;
+use crate::core::plan::stage_file::StageFile;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,20 +18,20 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::Plan;
 use super::baselines::Baselines;
-use super::body::Shapes;
+use super::build::runs_on::RunnerNames;
+use super::build::stage::StageBuilder;
 use super::cycles::{self, Wait};
 use super::files::Files;
+use super::given::Params;
 use super::names::{Item, Names, Site, UnresolvedNames};
 use super::node::{PlanNode, PlanPart, PlanStage, StageId};
 use super::overlap;
-use super::params::Params;
+use super::part_files::step_names::step_names;
 use super::part_files::{PartFiles, Reader};
 use super::recovery::LostStages;
-use super::runs_on::{self, RunnerNames};
 use super::settings::{check_addresses, settings};
-use super::stage::StageBuilder;
+use super::shapes::Shapes;
 use super::statics::static_scope;
-use super::step_names::step_names;
 use super::vars::{Settled, Vars};
 use crate::core::expr::Scope;
 use crate::core::kind::Registry;
@@ -31,13 +41,6 @@ use crate::core::model::source::Span;
 use crate::core::spec::{ClusterSpec, PipelineSpec, StageNames};
 use crate::core::yaml::Node;
 use crate::core::yaml::template::has_mark;
-
-/// A stage file as far as it could be read.
-pub(super) struct StageFile {
-    pub name: String,
-    pub name_span: Span,
-    pub node: Arc<Node>,
-}
 
 /// What a plan is built from.
 pub(super) struct Input {
@@ -265,10 +268,6 @@ fn with_implied(mut needs: Vec<usize>, index: usize, built: &Built, waits: &mut 
     needs.dedup();
     needs
 }
-
-/// The keys of a stage file that hold steps, in the order in which they run.
-pub(super) const GROUPS: [(&str, Role); 3] =
-    [("steps", Role::Step), ("on_failure", Role::OnFailure), ("finally", Role::Finally)];
 
 /// The most uses of parts that a pipeline may have, those within parts counted.
 pub(super) const MOST_PARTS: usize = 20_000;

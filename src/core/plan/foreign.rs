@@ -8,21 +8,18 @@ mod chainsaw;
 mod condition;
 mod each;
 mod file;
-mod gitlab;
 mod groups;
-mod manifests;
 mod names;
 mod script;
 mod stage;
 mod step;
 mod tree;
-mod values;
 mod write;
 
 use std::cell::OnceCell;
 
-use super::build::GROUPS;
-use super::gate::GATE;
+use super::keys::GATE;
+use super::keys::GROUPS;
 use crate::core::kind::Registry;
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics, Suggestion};
 use crate::core::model::source::{SourceMap, Span};

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::body::{Place, only};
 use super::build::PlanBuilder;
+use super::build::body::Place;
+use super::build::gate::{OpenFile, Reading};
+use super::build::params::render_quietly;
 use super::cycles;
-use super::gate::{OpenFile, Reading};
+use super::decode::only;
+use super::given::{Owner, Params};
 use super::names::Site;
 use super::node::PlanAssertion;
-use super::params::{Owner, Params, render_quietly};
 use super::statics::static_scope;
 use crate::core::expr::{Template, has_template};
 use crate::core::model::diagnostic::{Code, Diagnostic};

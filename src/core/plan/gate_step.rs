@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::body::{Place, only};
 use super::build::PlanBuilder;
-use super::gate::GATE;
+use super::build::body::Place;
+use super::build::stage::condition;
+use super::build::stage::step::StepParts;
+use super::decode::only;
+use super::keys::GATE;
 use super::names::Site;
 use super::node::PlanNode;
-use super::stage::condition;
-use super::step::StepParts;
 use crate::core::model::diagnostic::{Code, Diagnostic};
 use crate::core::model::event::{NodeOutline, Role};
 use crate::core::spec::StepKeys;

@@ -1,8 +1,8 @@
 //! Keys beside the key that they belong below: reported once, and read as intended. Knows which keys say what a step
 //! or an assertion is, and no value.
 
-use super::build::GROUPS;
-use super::gate::GATE;
+use super::keys::GATE;
+use super::keys::GROUPS;
 use crate::core::kind::Registry;
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::core::model::source::{SourceMap, Span};

@@ -1,28 +1,26 @@
 //! From pipeline.yaml to a plan: reads the files, gathers everything that is wrong, builds only when nothing is.
 
+use crate::core::plan::decode::decode_or_tell;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
 use super::Plan;
-use super::body::as_written;
 use super::build::{self, Input};
 use super::files::Files;
 use super::own_keys::{self, OPEN_IN_PIPELINE};
 use super::recovery;
 use super::recovery::LostStages;
-use super::scalar_validator::broken;
 use super::single::{self, GateFile};
 use super::stage_files;
 use super::var_files;
-use crate::core::expr::{Scope, has_template, render};
 use crate::core::kind::Registry;
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::core::model::outcome::Fault;
 use crate::core::model::source::{SourceMap, Span};
 use crate::core::spec::{LOCAL, PipelineSpec, SecretSource};
-use crate::core::yaml::{CompiledSchema, DecodeError, Node, Segment, Value, bytes_of, decode};
+use crate::core::yaml::{CompiledSchema, Node, Value, bytes_of, decode};
 
 /// What to load, and how the command line changes it.
 #[derive(Debug, Clone, Default)]
@@ -150,27 +148,6 @@ fn with_name(mut node: Node) -> Node {
     node
 }
 
-pub(super) fn decode_or_tell<T: serde::de::DeserializeOwned>(node: &Node, out: &mut Diagnostics) -> Option<T> {
-    decode(node).map_err(|error| out.push(undecoded(node, &error, None))).ok()
-}
-
-/// The diagnostic for a value that is not of its type, though it fits the schema; `kind` is the one it is under.
-pub(super) fn undecoded(node: &Node, error: &DecodeError, kind: Option<&str>) -> Diagnostic {
-    let key = error.path.iter().rev().find_map(|segment| match segment {
-        Segment::Key(key) => Some(key.as_str()),
-        Segment::Index(_) => None,
-    });
-    let message = match key {
-        Some(key) => format!("`{key}`: {}", error.message),
-        None => error.message.clone(),
-    };
-    let help = match kind {
-        Some(kind) => as_written(kind),
-        None => "`pipeline schema` says what belongs here".to_owned(),
-    };
-    Diagnostic::error(Code::InvalidValue, node.span_at(&error.path), message).help(help)
-}
-
 /// Puts the profile's values in place; the vars of the command line must exist.
 fn apply(spec: &mut PipelineSpec, options: &Options) -> Result<(), Fault> {
     if let Some(name) = &options.profile {
@@ -234,15 +211,4 @@ fn check_secrets(spec: &PipelineSpec, node: &Node, out: &mut Diagnostics) {
             ));
         }
     }
-}
-
-/// Renders a tree with the values known before the run.
-pub(super) fn render_static<'n>(node: &'n Node, statics: &Scope, out: &mut Diagnostics) -> Option<Cow<'n, Node>> {
-    if !has_template(node) {
-        return Some(Cow::Borrowed(node));
-    }
-    render(node, statics)
-        .map(Cow::Owned)
-        .map_err(|error| out.push(broken(&error.error, Code::InvalidExpression, error.span)))
-        .ok()
 }

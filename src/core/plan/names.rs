@@ -1,10 +1,13 @@
 //! The names that expressions and `needs` may use: vars, secrets, stages, their steps and outputs.
 
+pub mod site;
+
 use indexmap::IndexMap;
 
 use super::foreign;
+pub(super) use super::given::{Carries, Target};
+pub(super) use super::names::site::{Item, Site};
 use super::recovery::{LostStages, may_miss};
-pub(super) use super::site::{Carries, Item, Site, Target};
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::core::model::event::Role;
 use crate::core::model::source::Span;

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use super::body::{Place, only};
+use super::build::body::Place;
+use super::build::params::PART;
+use super::build::stage::step::StepParts;
+use super::build::stage::{StageBuilder, UNPLACED, condition};
 use super::build::{Built, MOST_PARTS, PlanBuilder};
+use super::decode::only;
+use super::given::Owner;
+use super::keys::USE;
 use super::names::{Item, Site};
 use super::node::{PartId, PartOutput, PlanPart};
-use super::params::{Owner, PART};
 use super::part_files::PartFile;
-use super::stage::{StageBuilder, UNPLACED, condition};
 use super::statics::static_scope;
-use super::step::StepParts;
-use super::step_names::USE;
 use crate::core::model::diagnostic::{Code, Diagnostic};
 use crate::core::model::event::{NodeId, Role};
 use crate::core::model::source::Span;

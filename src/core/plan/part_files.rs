@@ -1,16 +1,18 @@
 //! The parts that steps use: read once each, their step names and outputs gathered before any step is built.
 
+pub mod step_names;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::body::Shapes;
 use super::cycles;
 use super::files::Files;
 use super::names::{StepName, StepNames};
 use super::own_keys;
-use super::step_names::step_names;
+use super::part_files::step_names::step_names;
+use super::shapes::Shapes;
 use crate::core::expr::{Reference, Template};
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::core::model::source::Span;

@@ -1,7 +1,8 @@
 //! Steps that have pushed an image, as `pin:` names them.
 
+use super::given::Target;
+use super::names::site::Site;
 use super::names::{Names, StepName};
-use super::site::{Site, Target};
 use crate::core::model::diagnostic::{Code, Diagnostic};
 use crate::core::model::source::Span;
 

@@ -4,7 +4,7 @@
 use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 
-use super::build::GROUPS;
+use super::keys::GROUPS;
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics, Severity, closest};
 use crate::core::model::source::{SourceMap, Span};
 use crate::core::spec::{PipelineSpec, SecretSource};

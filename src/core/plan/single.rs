@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::build::StageFile;
 use super::files::Files;
+use super::stage_file::StageFile;
 use crate::core::model::diagnostic::Diagnostics;
 use crate::core::spec::name_problem;
 use crate::core::yaml::template::{ESCAPED, OPEN};

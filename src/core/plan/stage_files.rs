@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::body::only;
-use super::build::{GROUPS, StageFile};
+use super::decode::decode_or_tell;
+use super::decode::only;
 use super::files::Files;
-use super::load::decode_or_tell;
+use super::keys::GROUPS;
 use super::names::nameless;
 use super::own_keys::{self, OPEN_IN_STAGE, template_in};
 use super::recovery::{LostStages, is_torn};
+use super::stage_file::StageFile;
 use super::stage_list::{Listed, listed};
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::core::model::source::Span;

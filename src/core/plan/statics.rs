@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::params::Params;
+use super::given::Params;
 use crate::core::expr::{CHECK_COST, Limits, Scope};
 use crate::core::yaml::{Spelled, Written};
 

@@ -1,10 +1,11 @@
 //! The JSON Schemas of the files, composed from the types and the kinds' own schemas. Draft-07, for editors.
 
+pub mod editor;
+
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::editor;
 use super::{AssertionKeys, GateSpec, PartSpec, PipelineSpec, StageSpec, StepKeys, UseSpec};
 use crate::core::kind::{Kind, Registry};
 

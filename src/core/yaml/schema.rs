@@ -3,7 +3,6 @@
 mod check;
 mod choose;
 mod compile;
-mod complain;
 mod expand;
 mod recovery;
 mod words;

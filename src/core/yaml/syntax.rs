@@ -6,6 +6,7 @@ mod place;
 mod quotes;
 mod repair;
 mod scan;
+pub mod tabs;
 
 use std::ops::Range;
 
@@ -13,7 +14,6 @@ use granit_parser::ErrorKind;
 use place::Place;
 pub(super) use repair::Repair;
 
-use super::tabs;
 use crate::core::model::diagnostic::Diagnostics;
 use crate::core::model::source::FileId;
 

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
-use super::lag::Lag;
+use super::tally::lag::Lag;
 use super::{Cause, Counts, Failed, Live, Quantiles, Report, Second};
 
 /// Failures that are kept with all that is known of them.
@@ -231,5 +231,6 @@ fn write_interval(log: &mut String, at: Duration, histogram: &Histogram<u64>) {
     log.push('\n');
 }
 
+pub mod lag;
 #[cfg(test)]
 mod tests;

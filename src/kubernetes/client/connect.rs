@@ -1,5 +1,9 @@
 //! The one connection of a run: made on first use, kept, every request bounded in time. Knows no kind of object.
 
+pub mod signed;
+
+use crate::kubernetes::client::endpoint::Endpoint;
+use crate::kubernetes::client::endpoint::no_answer;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +16,7 @@ use super::credentials::{Credentials, Plugin, Source};
 use super::discovery::Catalog;
 use super::error::{ClusterError, unreachable};
 use super::guard::{Choice, ClusterRequest, choose};
-use super::{Cluster, kubeconfig, pinned, refused, signed};
+use super::{Cluster, kubeconfig, pinned, refused};
 use crate::core::model::outcome::Fault;
 use crate::http::{NoProxy, is_this_machine, port_problem};
 
@@ -20,15 +24,6 @@ use crate::http::{NoProxy, is_this_machine, port_problem};
 const CONNECT: Duration = Duration::from_secs(5);
 /// Time for one request and its answer; watches, logs, exec and forwarding are not bounded by it.
 const REQUEST: Duration = Duration::from_secs(30);
-
-/// What is connected to, for messages.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Endpoint {
-    /// The kubeconfig context.
-    pub context: String,
-    /// The API server's URL.
-    pub server: String,
-}
 
 /// Catalogs of before that are remembered.
 const REMEMBERED: usize = 16;
@@ -242,17 +237,6 @@ fn nothing_there(choice: &Choice, wish: &ClusterRequest) -> Fault {
             "choose one with `kubectl config use-context NAME` or `--context NAME` (allowed here: {listed}), or let a `cluster` step bring one up"
         )),
     }
-}
-
-/// The fault of a cluster that does not answer.
-pub(super) fn no_answer(endpoint: &Endpoint, why: &str) -> Fault {
-    Fault::environment(format!(
-        "the cluster behind context \"{}\" does not answer at {}: {why}",
-        endpoint.context,
-        endpoint.server.trim_end_matches('/')
-    ))
-    .help("start it (`minikube start`, `kind create cluster`, `make up`), or see what is there with `pipeline doctor`")
-    .transient()
 }
 
 #[cfg(test)]

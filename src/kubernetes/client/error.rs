@@ -5,7 +5,7 @@ mod mistakes;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::Status;
 
-use super::connect::Endpoint;
+use super::endpoint::Endpoint;
 pub(super) use super::refused::unreachable;
 use crate::core::model::outcome::{Failure, Fault, Finding, Outcome};
 

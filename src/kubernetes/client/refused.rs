@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use kube::client::AuthError;
 
-use super::connect::{Endpoint, no_answer};
+use super::endpoint::{Endpoint, no_answer};
 use crate::core::model::outcome::Fault;
 
 /// The fault of a client that kubeconfig cannot describe.

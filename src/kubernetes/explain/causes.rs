@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::json::{events_of, name, text};
 use super::revisions::is_old;
-use super::{Snapshot, Target, objects, pods, services, workloads};
+use super::{Snapshot, Target};
 use crate::core::model::outcome::Finding;
 
 /// How many findings are shown; the rest is in the evidence.
@@ -162,7 +162,13 @@ fn together(causes: Vec<Cause>) -> Vec<Finding> {
         .collect()
 }
 
+pub mod containers;
 #[cfg(test)]
 mod fatal_tests;
+pub mod objects;
+pub mod placement;
+pub mod pods;
+pub mod services;
 #[cfg(test)]
 mod tests;
+pub mod workloads;

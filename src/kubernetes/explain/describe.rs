@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::advice::advice;
+use super::describe::advice::advice;
 use super::json::{condition, events_of, items, last_seen, name, text};
 use super::{LIMIT, Snapshot, Target, causes, evidence, gather, related};
 use crate::core::model::outcome::{Fault, Finding};
@@ -218,5 +218,6 @@ pub(super) fn restarts(pod: &Value, events: &[Value]) -> Option<(i64, String)> {
     (times > 0).then(|| (times, reason.to_owned()))
 }
 
+pub mod advice;
 #[cfg(test)]
 mod tests;

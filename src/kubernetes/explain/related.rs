@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use super::causes::objects::backends;
+use super::causes::workloads::claims_of;
 use super::json::{is_about, is_owned_by, items, name, text};
-use super::objects::backends;
-use super::workloads::claims_of;
 use super::{Snapshot, Target};
 use crate::core::model::outcome::Finding;
 use crate::kubernetes::ownership::labels::LabelSelector;

@@ -1,8 +1,11 @@
 //! What helm is asked to do, in the words of the version at hand, and what its last words mean.
 
+pub mod pending;
+
 use std::time::Duration;
 
-use super::pending::{Author, Repair};
+use super::act::pending::Repair;
+use super::author::Author;
 use super::release::Release;
 use super::{Chart, Helm, Target, Version};
 use crate::core::model::outcome::{Failure, Fault, Finding};

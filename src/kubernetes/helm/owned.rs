@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kube::api::{Api, DynamicObject, ListParams};
 
 use super::Helm;
-use super::pending::{PIPELINE_LABEL, RUN_LABEL};
+use super::author::{PIPELINE_LABEL, RUN_LABEL};
 use super::release::secrets;
 use crate::core::model::outcome::Fault;
 use crate::kubernetes::client::ClusterError;

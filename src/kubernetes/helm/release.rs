@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Helm;
-use super::pending::{Author, PIPELINE_LABEL, RUN_LABEL};
+use super::author::{Author, PIPELINE_LABEL, RUN_LABEL};
 use super::values::merge;
 use crate::core::model::outcome::Fault;
 use crate::core::model::units::ByteSize;

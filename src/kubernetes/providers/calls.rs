@@ -1,6 +1,8 @@
 //! What each provider is asked to do, as arguments of its program. Pure.
 
-use super::size::{Size, mebibytes};
+pub mod size;
+
+use super::calls::size::{Size, mebibytes};
 use super::{Node, Provider};
 
 /// A program, its arguments, and its input.

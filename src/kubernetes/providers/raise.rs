@@ -1,15 +1,16 @@
 //! Creates a cluster, or starts a stopped one, and records what it did once it is done and proven.
 
+pub mod addons;
+
 use std::path::Path;
 use std::time::Duration;
 
-use super::addons;
 use super::calls::Invocation;
+use super::calls::size::{Capacity, Size};
 use super::find::{Condition, Found, find};
 use super::host::Host;
 use super::reason::reason;
 use super::record::{Act, Intent, Record};
-use super::size::{Capacity, Size};
 use super::{Identity, Provider, Ran};
 use crate::core::model::outcome::{Failure, Fault};
 use crate::process::command_context::CommandError;

@@ -1,5 +1,7 @@
 //! What is written under `compose:`.
 
+pub mod check;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -106,7 +108,7 @@ impl Compose {
                 Fault::invalid("there is no compose.yaml beside pipeline.yaml").help("write `file: FOLDER/FILE`")
             );
         }
-        let named = || files.iter().rev().find_map(|file| super::check::name_of(file));
+        let named = || files.iter().rev().find_map(|file| super::spec::check::name_of(file));
         Ok(Project {
             name: self.project.clone().or_else(named),
             profiles: self.profiles.clone(),

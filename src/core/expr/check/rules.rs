@@ -1,8 +1,8 @@
 //! What operators and functions take and give, by types alone. Knows no scope.
 
-use super::super::cel::ExprError;
+use super::super::error::ExprError;
 use super::super::failure::ONE_TYPE;
-use super::super::functions::T;
+use super::super::overload::T;
 use super::super::tree::{Kind, Node};
 use super::super::types::{Mixture, Type};
 use super::super::value::Value;

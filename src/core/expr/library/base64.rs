@@ -4,8 +4,8 @@ use ::base64::Engine;
 use ::base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
 use super::super::failure::{Error, Out};
-use super::super::functions::{Overload, T, global};
 use super::super::meter::Meter;
+use super::super::overload::{Overload, T, global};
 use super::super::value::Value;
 use super::unexpected;
 

@@ -1,8 +1,8 @@
 //! The functions of CEL itself on texts, lists and maps, and `dyn` and `type`.
 
 use super::super::failure::Out;
-use super::super::functions::{Overload, T, global, method};
 use super::super::meter::Meter;
+use super::super::overload::{Overload, T, global, method};
 use super::super::value::Value;
 use super::unexpected;
 

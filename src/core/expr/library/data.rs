@@ -1,9 +1,9 @@
 //! `json.decode`, `json.encode` and `yaml.decode`: texts that steps hand on, as values.
 
 use super::super::failure::{Error, Out};
-use super::super::functions::{Overload, T, global};
 use super::super::json::{from_json, to_json};
 use super::super::meter::Meter;
+use super::super::overload::{Overload, T, global};
 use super::super::value::Value;
 use super::unexpected;
 

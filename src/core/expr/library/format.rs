@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::super::failure::{Error, Out};
-use super::super::functions::{Overload, T, method};
 use super::super::meter::Meter;
 use super::super::number::{double_text, int_to_double, uint_to_double};
+use super::super::overload::{Overload, T, method};
 use super::super::value::{Time, Value};
 use super::time::{duration_text, time_text};
 use super::unexpected;

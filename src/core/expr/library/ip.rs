@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::failure::{Error, Out};
-use super::super::functions::{Overload, T, global, method};
 use super::super::meter::Meter;
+use super::super::overload::{Overload, T, global, method};
 use super::super::value::Value;
 use super::unexpected;
 

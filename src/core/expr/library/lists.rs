@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use super::super::equal::{equal, is_ordered, order};
 use super::super::evaluate::combine;
 use super::super::failure::{Error, Out};
-use super::super::functions::{Overload, T, global, method};
 use super::super::meter::Meter;
+use super::super::overload::{Overload, T, global, method};
 use super::super::value::{Key, Map, Value};
 use super::unexpected;
 

@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use super::super::equal::{is_number, order};
 use super::super::failure::{Error, Out};
-use super::super::functions::{Overload, T, global};
 use super::super::meter::Meter;
 use super::super::number::{int_to_double, uint_to_double};
+use super::super::overload::{Overload, T, global};
 use super::super::value::Value;
 use super::unexpected;
 

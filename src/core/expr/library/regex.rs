@@ -1,8 +1,8 @@
 //! Regular expressions, in the syntax that RE2 and the `regex` crate share.
 
 use super::super::failure::Out;
-use super::super::functions::{Overload, T, global, method};
 use super::super::meter::Meter;
+use super::super::overload::{Overload, T, global, method};
 use super::super::value::Value;
 use super::unexpected;
 

@@ -2,8 +2,8 @@
 
 use super::super::access::contains;
 use super::super::failure::Out;
-use super::super::functions::{Overload, T, global};
 use super::super::meter::Meter;
+use super::super::overload::{Overload, T, global};
 use super::super::value::Value;
 use super::unexpected;
 

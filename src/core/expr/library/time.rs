@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::failure::{Error, Out};
-use super::super::functions::{Overload, T, method};
+use super::super::overload::{Overload, T, method};
 use super::super::value::{Time, Value};
 use super::unexpected;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::super::failure::{Error, Out};
-use super::super::functions::{Overload, T, global, method};
 use super::super::meter::Meter;
+use super::super::overload::{Overload, T, global, method};
 use super::super::value::{Key, Map, Value};
 use super::unexpected;
 pub(in crate::core::expr) use super::url_parse::Url;

@@ -1,16 +1,19 @@
 //! A whole file of another tool in the place of pipeline.yaml: the pipeline that it means.
 
+pub mod gitlab;
+pub mod manifests;
+
 use crate::core::model::event::Role;
 use crate::core::model::source::Span;
 use crate::core::yaml::{Entry, Node, Value};
 
 use super::groups::{Groups, Order};
-use super::manifests;
+
+use super::Known;
 use super::script::pairs;
 use super::stage::{named, stage};
+use super::step::values::needs;
 use super::tree::{entry, list, map, one, slug, text, text_at, texts};
-use super::values::needs;
-use super::{Known, gitlab};
 
 /// A file as it is meant.
 pub(super) struct FileDraft {

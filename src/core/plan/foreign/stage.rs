@@ -9,8 +9,8 @@ use super::condition::{Condition, condition};
 use super::groups::{Groups, Order};
 use super::script::pairs;
 use super::step::step;
+use super::step::values::needs;
 use super::tree::{entry, list, map, names, slug, text, text_at, texts};
-use super::values::needs;
 
 /// A stage as it is meant.
 pub(super) struct StageDraft {

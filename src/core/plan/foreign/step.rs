@@ -1,5 +1,7 @@
 //! One step as other tools write it: which keys are theirs, and the step that is meant.
 
+pub mod values;
+
 use crate::core::kind::Registry;
 use crate::core::model::event::Role;
 use crate::core::model::source::Span;
@@ -10,8 +12,8 @@ use super::action::action;
 use super::condition::{expression, without_values};
 use super::each;
 use super::script::{Lists, Script, pairs, shell};
+use super::step::values::{attempts, conditioned, duration, needs, put_timeout, ruled, truth};
 use super::tree::{entry, list, map, names, slug, text, text_at, texts};
-use super::values::{attempts, conditioned, duration, needs, put_timeout, ruled, truth};
 
 /// A step as it is meant.
 #[derive(Debug, Default)]

@@ -1,9 +1,11 @@
 //! Holds a tree against rules and says everything that is wrong. Knows no formats: `Formats` judges them.
 
+pub mod complain;
+
 use std::fmt::Write as _;
 
+use super::check::complain::is_slip_of;
 use super::compile::{Others, Rule, RuleId, Rules, Types};
-use super::complain::is_slip_of;
 use super::{Format, Formats, Found};
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 use crate::core::model::source::Span;

@@ -1,0 +1,150 @@
+//! A step whose items the run found out: its body is run for each, some side by side. Knows no kind.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::stream::{self, StreamExt};
+use serde_json::Value;
+
+use crate::core::expr::{Scope, render};
+use crate::core::kind::lines::LineSink;
+use crate::core::model::event::State;
+use crate::core::model::outcome::{Failure, Fault, Outputs};
+use crate::core::plan::{Each, MOST_ITEMS, PlanNode, StepPlan, item_labels};
+use crate::core::yaml::Written;
+
+use super::Job;
+use crate::core::engine::ending::{Ending, as_failure};
+use crate::core::engine::node_event::{EventSink, NodeEvent};
+
+/// Runs the step for each of its items, and ends as they did together.
+pub(crate) async fn each(job: &Job, node: &PlanNode, step: &StepPlan, each: &Each) -> Ending {
+    let items = match items(job, each) {
+        Ok(items) => items,
+        Err(fault) => return Ending::errored(fault),
+    };
+    if items.is_empty() {
+        job.cx.say("for_each: the list is empty, so there is nothing to do");
+    }
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let width = each.max_parallel.map_or(cores, |count| usize::try_from(count).unwrap_or(1)).max(1);
+    let labels = item_labels(&items);
+    let jobs: Vec<Job> =
+        items.iter().zip(&labels).enumerate().map(|(index, (item, label))| job.of_item(index, item, label)).collect();
+    let mut work: Vec<BoxFuture<'_, Ending>> = Vec::with_capacity(jobs.len());
+    for one in jobs {
+        work.push(Box::pin(async move {
+            if one.failing.is_cancelled() {
+                return Ending::of(State::Cancelled);
+            }
+            one.once(node, step).await
+        }));
+    }
+    let endings: Vec<Ending> = stream::iter(work).buffered(width).collect().await;
+    together(&labels, endings)
+}
+
+/// The items: a list, of a length that can be run.
+fn items(job: &Job, each: &Each) -> Result<Vec<Written>, Fault> {
+    let rendered = render(&each.list, &job.view.full).map_err(|error| Fault::invalid(format!("for_each: {error}")))?;
+    if !matches!(rendered.value, crate::core::yaml::Value::List(_)) {
+        let shown = rendered.scalar_text().map_or_else(|| rendered.type_name().to_owned(), |text| format!("`{text}`"));
+        let help = "publish a list, such as the output of `kube: { get: … }`, or parse it with `parse_json(…)`";
+        return Err(Fault::invalid(format!("for_each: this is {shown}, expected a list")).help(help));
+    }
+    let items = rendered.items();
+    if items.len() > MOST_ITEMS {
+        return Err(Fault::invalid(format!(
+            "for_each: the list has {} items, expected at most {MOST_ITEMS}",
+            items.len()
+        )));
+    }
+    Ok(items.iter().map(Written::of).collect())
+}
+
+/// How the items ended together; each output is the list of what the items published.
+fn together(labels: &[String], endings: Vec<Ending>) -> Ending {
+    let count = endings.len();
+    let bad = endings.iter().filter(|ending| ending.state.is_bad()).count();
+    let names: std::collections::BTreeSet<String> =
+        endings.iter().flat_map(|ending| ending.outputs.keys().cloned()).collect();
+    let of_all = |name: &String| -> Value {
+        endings.iter().map(|ending| ending.outputs.get(name).cloned().unwrap_or(Value::Null)).collect()
+    };
+    let outputs: Outputs = names.iter().map(|name| (name.clone(), of_all(name))).collect();
+    let first = labels.iter().zip(endings.iter()).position(|(_, ending)| ending.state.is_bad());
+    let cancelled = endings.iter().any(|ending| ending.state == State::Cancelled);
+    let Some(first) = first else {
+        return if cancelled { Ending::of(State::Cancelled) } else { Ending { outputs, ..Ending::of(State::Passed) } };
+    };
+    let label = labels[first].clone();
+    let whose = if count == 1 { format!("item {label}") } else { format!("{bad} of {count} items failed: {label}") };
+    let Some(ending) = endings.into_iter().nth(first) else { return Ending::of(State::Failed) };
+    if let Some(fault) = ending.fault {
+        return Ending::errored(Fault { message: format!("{whose}: {}", fault.message), ..fault });
+    }
+    let because = ending.because.clone();
+    let failure = as_failure(ending);
+    let summary = format!("{whose}: {}", failure.summary);
+    Ending { because, ..Ending::failed(Failure { summary, ..failure }) }
+}
+
+impl Job {
+    /// The same work for one item: with a log of its own within the step's, and files of its own.
+    fn of_item(&self, index: usize, item: &Written, label: &str) -> Job {
+        let with = |scope: &Scope| {
+            let mut scope = scope.clone();
+            scope.roots.insert("item".to_owned(), item.value.clone());
+            scope.spell("item", &item.spelled);
+            Arc::new(scope)
+        };
+        let mut cx = self.cx.clone();
+        let mut view = self.view.clone();
+        (view.full, view.plain) = (with(&view.full), with(&view.plain));
+        cx.scope = Arc::clone(&view.plain);
+        cx.log = Arc::new(Labelled { log: Arc::clone(&self.cx.log), label: format!("[{label}] ") });
+        cx.scratch = self.cx.scratch.join(index.to_string()).into();
+        cx.output_file = PathBuf::from(format!("{}.{index}", self.cx.output_file.display()));
+        cx.signals.cancel = self.cx.signals.cancel.child_token();
+        Job {
+            plan: Arc::clone(&self.plan),
+            node: self.node,
+            cx,
+            view,
+            files: Arc::clone(&self.files),
+            outputs: Arc::clone(&self.outputs),
+            events: Arc::new(Unheard),
+            notices: self.notices.clone(),
+            masker: self.masker.clone(),
+            key: None,
+            cached: false,
+            failing: self.failing.clone(),
+            limit: None,
+            only_looks: false,
+        }
+    }
+}
+
+/// A step's log, with the item in front of each line.
+struct Labelled {
+    log: Arc<dyn LineSink>,
+    label: String,
+}
+
+impl LineSink for Labelled {
+    fn line(&self, line: &[u8]) {
+        self.log.line(&[self.label.as_bytes(), line].concat());
+    }
+
+    fn passing(&self, text: &str) {
+        self.log.passing(&format!("{}{text}", self.label));
+    }
+}
+
+/// Attempts of items are in the log alone: the record knows the step.
+struct Unheard;
+
+impl EventSink for Unheard {
+    fn take(&self, _: NodeEvent) {}
+}
