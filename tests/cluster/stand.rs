@@ -148,7 +148,7 @@ fn context_of(services: Arc<Services>, kept: Arc<Kept>) -> Context {
         ran: Arc::default(),
         executor: Arc::new(pipeline::process::executor::ThisMachine),
         patience: std::time::Duration::ZERO,
-        namespace: "default".into(),
+        namespace: services.cluster().namespace().into(),
         waits: pipeline::core::kind::Waits::default(),
         signals,
         services,

@@ -15,6 +15,7 @@ use pipeline::kinds::ASSERTIONS;
 use pipeline::kinds::STEPS;
 use pipeline::kubernetes::client::ClusterSettings;
 use pipeline::process::LineSink;
+use pipeline::services::Clients;
 use pipeline::services::services_of;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -93,7 +94,7 @@ impl Project {
             ran: Arc::default(),
             executor: Arc::new(pipeline::process::executor::ThisMachine),
             patience: std::time::Duration::ZERO,
-            namespace: "default".into(),
+            namespace: services.cluster().namespace().into(),
             waits: pipeline::core::kind::Waits::default(),
             signals: Signals {
                 cancel: CancellationToken::new(),
