@@ -115,7 +115,8 @@ impl Drop for Forwarding {
 impl Door {
     /// Whether a name that cannot be resolved here is nowhere: an external name, but for one of the cluster itself.
     pub fn is_outside(&self) -> bool {
-        self.via == "external_name" && !self.host.ends_with(".local") && !self.host.ends_with(".svc")
+        let last = self.host.rsplit('.').next().unwrap_or_default();
+        self.via == "external_name" && !["local", "svc"].contains(&last)
     }
 
     /// `host:port`, an IPv6 address between brackets.

@@ -109,6 +109,7 @@ fn check_loaders(spec: &PipelineSpec, node: &Node, out: &mut Diagnostics) {
 }
 
 /// Builds the plan; `None` when something kept it from being built. Everything that is wrong goes to `out`.
+#[allow(clippy::too_many_lines, reason = "one sequence: each part of the plan is built from those before it")]
 pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> Option<Plan> {
     let Input { spec, node, stages, lost, context, placed, profile, set, from_files, lone_gate, registry } = input;
     let (profile_name, sources) = (profile.as_deref(), &files.sources);

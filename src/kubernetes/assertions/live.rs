@@ -35,6 +35,7 @@ impl Changes {
     }
 
     /// The same, and after `time` without a change.
+    #[must_use]
     pub fn or_after(self, time: Duration) -> Self {
         Changes { also_after: Some(time), ..self }
     }

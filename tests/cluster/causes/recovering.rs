@@ -41,6 +41,7 @@ fn recovers(name: &'static str, manifests: String, then: Option<(u64, &str)>) ->
     Recovering { name, case, then }
 }
 
+#[allow(clippy::too_many_lines, reason = "a table")]
 pub fn cases() -> Vec<Recovering> {
     // A container that fails until its Pod is this old: the volume outlives the container.
     let fails_twice = "echo x >> /state/starts; if [ $(wc -l < /state/starts) -lt 3 ]; then exit 3; fi; sleep 1000";

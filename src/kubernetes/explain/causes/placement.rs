@@ -66,12 +66,11 @@ pub(crate) fn no_room_to_roll(workload: &Value, snapshot: &Snapshot) -> Option<C
 fn may_go(spec: &Value) -> i64 {
     let replicas = spec["replicas"].as_i64().unwrap_or(1);
     let rolling = &spec["strategy"]["rollingUpdate"];
-    let part = |value: &Value, up: i64| match value.as_i64() {
-        Some(number) => number,
-        None => {
+    let part = |value: &Value, up: i64| {
+        value.as_i64().unwrap_or_else(|| {
             let percent = text(value).strip_suffix('%').and_then(|it| it.parse().ok()).unwrap_or(25);
             (replicas * percent + up) / 100
-        }
+        })
     };
     let (unavailable, surge) = (part(&rolling["maxUnavailable"], 0), part(&rolling["maxSurge"], 99));
     // both 0 would never roll out: the controller takes one away then

@@ -96,7 +96,7 @@ fn pinned(
     let (mut done, mut others) = (Vec::new(), Vec::new());
     if image.is_none() && images.is_empty() {
         let mut found = BTreeMap::new();
-        for container in ["containers", "initContainers"].iter().flat_map(|group| pod[*group].as_array()).flatten() {
+        for container in ["containers", "initContainers"].iter().filter_map(|group| pod[*group].as_array()).flatten() {
             let (Some(name), Some(own)) = (container["name"].as_str(), container["image"].as_str()) else { continue };
             match pins.iter().find(|pin| pin.same_repository(own)) {
                 Some(pin) => {
