@@ -125,6 +125,24 @@ fn a_readiness_path_that_nobody_answers_is_told_with_the_answer() {
 
 #[test]
 #[ignore = "needs the cluster"]
+fn a_database_that_cannot_be_reached_is_told_by_the_gate() {
+    let todo = Todo::new("database").impatient("60s");
+    // Nobody listens on that port of the pod itself.
+    let elsewhere = "? \"postgresql://todo:\" + secrets.jwt_secret + \"@127.0.0.1:9/todo\"";
+    todo.edit("parts/database.yaml", "? secrets.database_url", elsewhere);
+    todo.edit(
+        "pipeline.yaml",
+        "${{ has(env.DATABASE_URL) && env.DATABASE_URL != '' ? 'managed' : 'cluster' }}",
+        "managed",
+    );
+    let ran = todo.run(&["--stage", "manifests", "--stage", "zero-downtime"]);
+    ran.ends(1, &["✘ the database is reached: ", "Readiness probe failed: HTTP probe failed with statuscode: 503"]);
+    ran.failed(&["manifests.gate"]).kept_from(&["zero-downtime"], "manifests.gate");
+    ran.shows("manifests.gate", ".log", "database");
+}
+
+#[test]
+#[ignore = "needs the cluster"]
 fn pods_that_fit_on_no_node_are_told_with_the_schedulers_words() {
     let todo = Todo::new("unfit").impatient("15s");
     todo.edit(FRONTEND, "requests: { cpu: 50m, memory: 96Mi }", "requests: { cpu: 50m, memory: 4Ti }");
@@ -156,27 +174,4 @@ fn a_change_that_the_api_server_accepts_and_should_refuse_is_seen() {
     let ran = todo.run(&["--stage", "manifests"]);
     ran.ends(1, &["✘ another Deployment cannot take the backend's Pods: deployment.apps/todo-backend is accepted"]);
     ran.failed(&["manifests.gate"]);
-}
-
-/// Run by `make test-mutations`: its rollout waits for a minute.
-mod costly {
-    use super::*;
-
-    #[test]
-    #[ignore = "needs the cluster"]
-    fn a_database_that_cannot_be_reached_is_told_by_the_gate() {
-        let todo = Todo::new("database").impatient("60s");
-        // Nobody listens on that port of the pod itself.
-        let elsewhere = "? \"postgresql://todo:\" + secrets.jwt_secret + \"@127.0.0.1:9/todo\"";
-        todo.edit("parts/database.yaml", "? secrets.database_url", elsewhere);
-        todo.edit(
-            "pipeline.yaml",
-            "${{ has(env.DATABASE_URL) && env.DATABASE_URL != '' ? 'managed' : 'cluster' }}",
-            "managed",
-        );
-        let ran = todo.run(&["--stage", "manifests", "--stage", "zero-downtime"]);
-        ran.ends(1, &["✘ the database is reached: ", "Readiness probe failed: HTTP probe failed with statuscode: 503"]);
-        ran.failed(&["manifests.gate"]).kept_from(&["zero-downtime"], "manifests.gate");
-        ran.shows("manifests.gate", ".log", "database");
-    }
 }
