@@ -1,6 +1,7 @@
 //! Tools that answer questions: kubectl-ai, kagent, Docker AI, an OpenAI-compatible endpoint, any command. Each file
 //! knows how one is called; none knows a step.
 
+pub mod assertions;
 mod command;
 mod docker_ai;
 mod judge;
@@ -8,6 +9,7 @@ mod kagent;
 mod kubectl_ai;
 mod openai;
 mod spec;
+pub mod steps;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -179,7 +181,5 @@ fn argument(text: &str) -> String {
     if text.starts_with('-') { format!("Question: {text}") } else { text.to_owned() }
 }
 
-pub mod assertions;
-pub mod steps;
 #[cfg(test)]
 mod tests;

@@ -66,7 +66,7 @@ pub fn main() -> ExitCode {
         Command::Completions(completions) => completions::run(completions),
         Command::KeepOutput(wanted) => remaining_output::run(wanted),
     });
-    ExitCode::from(out::settled(result.unwrap_or_else(|fault| told(&fault))).code())
+    ExitCode::from(out::settled(result.unwrap_or_else(|fault| reported(&fault))).code())
 }
 
 /// Whether a command starts processes, which must end with it.
@@ -83,7 +83,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
 }
 
 /// Tells a fault on stderr and says which exit code it is.
-fn told(fault: &Fault) -> Exit {
+fn reported(fault: &Fault) -> Exit {
     out::error(&fault.message, fault.help.as_deref());
     fault.kind.into()
 }

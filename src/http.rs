@@ -1,8 +1,14 @@
 //! HTTP requests, one at a time, for the `http` step and assertion. HTTP/1.1, TLS by rustls, through a proxy where asked for.
 
+pub mod answer;
+pub mod assertions;
 mod error;
+pub mod grpc;
+pub mod load;
 mod no_proxy;
+pub mod prometheus;
 mod proxy;
+pub mod steps;
 pub(crate) mod tls;
 pub(crate) mod url;
 
@@ -27,7 +33,7 @@ pub(crate) use no_proxy::NoProxy;
 pub use proxy::Proxies;
 use proxy::Proxy;
 pub(crate) use url::port_problem;
-pub use url::{host_and_port, is_this_machine, problem};
+pub use url::{authority, host_and_port, is_this_machine, problem};
 
 type Plain = Client<HttpConnector, Full<Bytes>>;
 type Secure = Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>;
@@ -304,11 +310,5 @@ async fn read(
     Ok((status, headers, body, cut))
 }
 
-pub mod answer;
-pub mod assertions;
-pub mod grpc;
-pub mod load;
-pub mod prometheus;
-pub mod steps;
 #[cfg(test)]
 pub(crate) mod tests;

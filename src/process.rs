@@ -6,21 +6,30 @@
 //! [`QUIET`]: a daemon that keeps it open does not delay the end. What the child left running in its group is then ended,
 //! unless [`Leftovers::Keep`] is asked for. The pipe of processes that stay goes to [`LineSink::adopt`].
 
+pub mod assertions;
 mod captured;
+pub mod command_context;
 mod environment;
+pub mod executor;
 mod feed;
 mod group;
+mod init;
 mod lines;
 pub(crate) mod live;
 mod program;
 mod pump;
 pub(crate) mod reap;
 mod refused;
+pub mod script;
 #[cfg(test)]
 pub(crate) mod scripts;
+pub mod signals;
 mod spawn;
 mod start;
+pub mod steps;
+pub mod tcp;
 mod texts;
+pub mod tree;
 mod wait;
 
 use std::ffi::OsStr;
@@ -126,18 +135,9 @@ pub fn find_program(name: &OsStr, path: Option<&OsStr>, dir: &Path) -> Result<Pa
     program::find(name, path, dir)
 }
 
-pub mod assertions;
-pub mod command_context;
 #[cfg(test)]
 mod cost;
-pub mod executor;
-mod init;
-pub mod script;
-pub mod signals;
 #[cfg(test)]
 mod stay_tests;
-pub mod steps;
-pub mod tcp;
 #[cfg(test)]
 mod tests;
-pub mod tree;

@@ -4,6 +4,7 @@
 //! A report is data from another program, so every format is read under the same limits: [`LARGEST`] bytes, UTF-8, at
 //! most [`DEEPEST`] levels, no entities of its own. What is truncated or contradicts itself is an error, never a count.
 
+pub mod assertions;
 mod coverage;
 mod cyclonedx;
 mod grype;
@@ -161,6 +162,5 @@ impl Format {
     }
 }
 
-pub mod assertions;
 #[cfg(test)]
 mod hostile_tests;

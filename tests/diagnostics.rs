@@ -41,7 +41,7 @@ fn bytes(text: &str) -> Vec<u8> {
     text.replace("<<TAB>>", "\t").into_bytes()
 }
 
-fn told(files: &[(String, String)]) -> String {
+fn reported(files: &[(String, String)]) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (name, text) in files {
         let path = folder.path().join(name);
@@ -68,20 +68,20 @@ fn compare(name: &str, path: &Path, mark: &str) -> Option<String> {
     let Ok(case) = fs::read_to_string(path) else { return Some(format!("{} is missing", path.display())) };
     let mut files = parts(&case);
     let expected = files.pop_if(|(name, _)| name == "told").map(|(_, text)| text).unwrap_or_default();
-    let told = told(&files);
+    let reported = reported(&files);
     if std::env::var_os("UPDATE").is_some() {
         let written = case.split(&format!("{MARK}told\n")).next().unwrap_or_default().trim_end();
-        fs::write(path, format!("{written}\n{MARK}told\n{told}")).expect("the case can be written");
-        return (!told.contains(mark)).then(|| format!("{name}: its own code is not told"));
+        fs::write(path, format!("{written}\n{MARK}told\n{reported}")).expect("the case can be written");
+        return (!reported.contains(mark)).then(|| format!("{name}: its own code is not told"));
     }
-    if !told.contains(mark) {
-        return Some(format!("{name}: its own code is not told:\n{told}"));
+    if !reported.contains(mark) {
+        return Some(format!("{name}: its own code is not told:\n{reported}"));
     }
-    (told != expected).then(|| format!("{name}: expected\n{expected}\nbut told is\n{told}"))
+    (reported != expected).then(|| format!("{name}: expected\n{expected}\nbut told is\n{reported}"))
 }
 
 #[test]
-fn every_code_has_a_case_that_is_told_as_written() {
+fn every_code_has_a_case_that_is_reported_as_written() {
     let differences: Vec<String> = CODES.iter().filter_map(|row| difference(row.name)).collect();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
@@ -97,7 +97,7 @@ fn every_case_belongs_to_a_code() {
 }
 
 #[test]
-fn every_fault_is_told_once_at_its_place_with_what_to_type() {
+fn every_fault_is_reported_once_at_its_place_with_what_to_type() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults");
     let mut differences = Vec::new();
     for entry in fs::read_dir(folder).expect("the cases") {

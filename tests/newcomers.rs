@@ -75,24 +75,24 @@ fn failure(name: &str, files: &[(&str, String)]) -> Option<String> {
         fs::write(folder.path().join(file), text).expect("a file can be written");
     }
     let first = checked(folder.path());
-    let told = shown(&first);
+    let reported = shown(&first);
     if std::env::var_os("SHOW").is_some_and(|wanted| name.contains(&*wanted.to_string_lossy())) {
-        println!("##### {name}\n{told}");
+        println!("##### {name}\n{reported}");
     }
     if first.plan.is_some() {
         return (!name.ends_with("(works)")).then(|| format!("{name}: passes at once, so mark it `(works)`"));
     }
     if name.ends_with("(works)") {
-        return Some(format!("{name}: does not work\n{told}"));
+        return Some(format!("{name}: does not work\n{reported}"));
     }
     if let Some(silent) = first.diagnostics.iter().find(|problem| problem.suggestion.is_none()) {
-        return Some(format!("{name}: no lines to write for `{}`\n{told}", silent.message));
+        return Some(format!("{name}: no lines to write for `{}`\n{reported}", silent.message));
     }
     pasted(folder.path(), &first);
     let second = checked(folder.path());
     second.plan.is_none().then(|| {
         let text = fs::read_to_string(folder.path().join(files[0].0)).unwrap_or_default();
-        format!("{name}: the answer does not pass\n{told}\n--- pasted\n{text}\n--- gives\n{}", shown(&second))
+        format!("{name}: the answer does not pass\n{reported}\n--- pasted\n{text}\n--- gives\n{}", shown(&second))
     })
 }
 

@@ -31,7 +31,7 @@ pub struct KubectlAi {
 }
 
 /// It refuses to change anything without approval, and says how to enable that: nothing here should.
-fn told(why: Unanswered) -> Unanswered {
+fn reported(why: Unanswered) -> Unanswered {
     match why {
         Unanswered::Failed(words) if words.contains("skip-permissions") => Unanswered::Failed(
             "its model wanted to run a command that changes something, which is never approved here".to_owned(),
@@ -57,7 +57,7 @@ impl KubectlAi {
                 key.ok_or_else(|| Unanswered::Missing(format!("`{name}`, which should hold its API key, is not set")))?;
             command.env.insert("OPENAI_API_KEY".into(), key.into());
         }
-        let said = said(command, question, limit, Late::Judge, call).await.map_err(told)?;
+        let said = said(command, question, limit, Late::Judge, call).await.map_err(reported)?;
         let answer = String::from_utf8_lossy(&said.stdout).into_owned();
         match (said.code, judge::answer(&answer)) {
             // it may hang behind its last message, and may as well have been working still

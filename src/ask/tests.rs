@@ -83,7 +83,7 @@ async fn kubectl_ai_may_change_nothing_and_sees_one_cluster() {
 }
 
 #[tokio::test]
-async fn a_model_that_wants_to_change_something_is_told_as_that() {
+async fn a_model_that_wants_to_change_something_is_reported_as_that() {
     let words = "Use --skip-permissions flag to bypass permission checks in RunOnce mode.";
     let desk = FakeTools::new(&[("kubectl-ai", &format!("echo '{words}' >&2; exit 1"))]);
     let why = desk.ask(&tool("kubectl-ai".into()), LONG).await;
@@ -148,7 +148,7 @@ async fn a_docker_without_ai_is_a_tool_that_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_command_reads_the_question_and_how_it_stands() {
+async fn a_command_reads_the_question_and_its_state() {
     let desk = FakeTools::new(&[("think", "echo \"$1 / $2\"; cat")]);
     let said = desk.ask(&tool(serde_json::json!({ "command": ["think", "-q", "{question}"] })), LONG).await;
     let expected = "-q / Question: -is backend well?\n-is backend well?\n\nThis is its state now:\n2 pods";
@@ -173,7 +173,7 @@ async fn tells_missing_failed_silent_and_late_tools_apart() {
 }
 
 #[tokio::test]
-async fn an_endpoint_is_sent_the_key_the_model_and_how_it_stands() {
+async fn an_endpoint_is_sent_the_key_the_model_and_its_state() {
     let url = serve(|text| {
         let sound = text.starts_with("POST /v1/chat/completions ")
             && text.contains("authorization: Bearer s3cr3t\r\n")

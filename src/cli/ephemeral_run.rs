@@ -10,8 +10,9 @@ use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::scratch::scratch;
-use crate::core::engine;
-use crate::core::engine::{Interrupt, NodeFiles, Notice, NoticeSender, Options, Parts, Recorder, RunFiles, RunResult};
+use crate::core::engine::{
+    self, Interrupt, NodeFiles, Notice, NoticeSender, Options, Parts, Recorder, RunFiles, RunResult,
+};
 use crate::core::kind::Evidence;
 use crate::core::kind::services::Services;
 use crate::core::kind::watch_machine;

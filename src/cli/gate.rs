@@ -5,13 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::{Args, GateFormat, GateOf};
-use super::ephemeral_run;
-use super::ephemeral_run::EphemeralRun;
+use super::ephemeral_run::{self, EphemeralRun};
 use super::run::interrupts;
 use super::run_context::{environment, resolve};
 use super::{REGISTRY, find, out};
-use crate::core::engine;
-use crate::core::engine::{Mode, Selection};
+use crate::core::engine::{self, Mode, Selection};
 use crate::core::mask::Masker;
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::Fault;

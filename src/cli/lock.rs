@@ -63,7 +63,7 @@ impl Lock {
     /// [`Fault`] of kind environment that names the holder.
     pub async fn take(project: &Path, patience: Duration, waits: impl Fn(Option<&Holder>)) -> Result<Self, Fault> {
         let until = tokio::time::Instant::now() + patience;
-        let mut told = false;
+        let mut reported = false;
         loop {
             let holder = match Lock::try_take(project)? {
                 Ok(lock) => return Ok(lock),
@@ -72,7 +72,7 @@ impl Lock {
             if tokio::time::Instant::now() >= until {
                 return Err(held(holder.as_ref()));
             }
-            if !std::mem::replace(&mut told, true) {
+            if !std::mem::replace(&mut reported, true) {
                 waits(holder.as_ref());
             }
             tokio::time::sleep(LOOK).await;
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn one_at_a_time_and_the_other_is_told_who() {
+    async fn one_at_a_time_and_the_other_names_the_holder() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut first = Lock::try_take(folder.path()).expect("writable").expect("free");
         let holder = Holder { run: "run r1".into(), pid: 7, host: "desk".into(), since: "2026-11-23T00:00:00Z".into() };

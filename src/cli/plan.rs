@@ -9,8 +9,7 @@ use super::{find, out, record};
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::Fault;
 use crate::core::plan::Plan as Planned;
-use crate::core::report::diff;
-use crate::core::report::diff::Definition;
+use crate::core::report::diff::{self, Definition};
 use crate::core::report::plan as views;
 
 /// Shows the plan.

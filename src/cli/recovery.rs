@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::run::perform::reports;
-use super::run::resume_of;
+use super::run::resume;
+use super::run::storage::reports;
 use super::run_context::{RunContext, RunOptions};
 use super::{compose_records, out, record};
-use crate::cli::lock;
-use crate::cli::lock::Lock;
-use crate::cli::orphans;
-use crate::cli::orphans::Orphan;
+use crate::cli::lock::{self, Lock};
+use crate::cli::orphans::{self, Orphan};
 use crate::core::engine::{NodeStatus, PreviousRun, ResumePlan, Selection};
 use crate::core::journal::{LOG_LIMIT, RunFolder, Store, Writer, mend_log};
 use crate::core::model::event::Event;
@@ -31,7 +29,7 @@ pub(super) fn dead(store: &Store) -> Result<Vec<Dead>, Fault> {
     let runs = store.list().map_err(|error| record::unfound(&error))?;
     let unfinished = runs.into_iter().filter(|run| !run.summary().exists() && !run.is_running());
     let mut dead: Vec<Dead> =
-        unfinished.filter_map(|folder| Some(Dead { past: resume_of(&folder).ok()?, folder })).collect();
+        unfinished.filter_map(|folder| Some(Dead { past: resume::of(&folder).ok()?, folder })).collect();
     let continued: BTreeSet<String> = dead.iter().filter_map(|dead| dead.past.continued().map(str::to_owned)).collect();
     dead.retain(|dead| dead.past.is_open() && !continued.contains(&dead.past.run));
     dead.reverse();

@@ -4,9 +4,9 @@ mod echo;
 mod lease;
 mod listen;
 pub(super) mod perform;
-mod resume;
+pub(super) mod resume;
 mod signals;
-mod storage;
+pub(super) mod storage;
 mod tools;
 mod verify;
 
@@ -19,11 +19,9 @@ use indexmap::IndexMap;
 
 use super::args::{Args, Run};
 use super::{clean, find, out, record, recovery};
-use crate::cli::lock;
-use crate::cli::lock::Lock;
+use crate::cli::lock::{self, Lock};
 use crate::cli::run_context::{RunContext, RunOptions};
-use crate::core::engine;
-use crate::core::engine::{Mode, PreviousRun, Selection, Wanted};
+use crate::core::engine::{self, Mode, PreviousRun, Selection, Wanted};
 use crate::core::kind::services::Services;
 use crate::core::mask::MIN_LENGTH;
 use crate::core::model::exit_code::Exit;
@@ -31,7 +29,6 @@ use crate::core::model::outcome::{Fault, FaultKind};
 use crate::core::plan::{Loaded, Plan};
 use crate::core::spec::{SecretSource, StageNames};
 use crate::services::{Clients, services_of};
-pub(super) use resume::of as resume_of;
 pub(super) use signals::interrupts;
 
 /// Runs the pipeline.

@@ -12,9 +12,8 @@ use crate::core::model::exit_code::Exit;
 use crate::core::model::expect::Expect;
 use crate::core::model::outcome::Fault;
 use crate::core::model::units::{Count, Rate, TimeSpan};
-use crate::http::load;
 use crate::http::load::{
-    Broken, Cause, Load, PATIENCE, Pace, Protocol, Report, ResponseCheck, ResponseView, Running, Target, Until,
+    self, Broken, Cause, Load, PATIENCE, Pace, Protocol, Report, ResponseCheck, ResponseView, Running, Target, Until,
 };
 use crate::http::{Request, Trust};
 
@@ -94,13 +93,13 @@ impl ResponseCheck for Expected {
         self.contains.is_some()
     }
 
-    fn judge(&self, told: &ResponseView<'_>) -> Result<(), (Cause, String)> {
-        if !self.status.holds(&Count(told.status.into())) {
-            return Err((Cause::WrongStatus, told.status.to_string()));
+    fn judge(&self, response: &ResponseView<'_>) -> Result<(), (Cause, String)> {
+        if !self.status.holds(&Count(response.status.into())) {
+            return Err((Cause::WrongStatus, response.status.to_string()));
         }
         match &self.contains {
-            Some(part) if memchr::memmem::find(told.body, part.as_bytes()).is_none() => {
-                if told.cut {
+            Some(part) if memchr::memmem::find(response.body, part.as_bytes()).is_none() => {
+                if response.cut {
                     let message = format!("the body is larger than 1 MiB, and its beginning does not contain `{part}`");
                     return Err((Cause::Unmeasured, message));
                 }

@@ -13,9 +13,8 @@ use tokio::time::Instant;
 
 use crate::core::model::outcome::{Failure, Fault};
 use crate::core::model::units::TimeSpan;
-use crate::process;
 use crate::process::command_context::{CommandContext, CommandError, Tail, last_line};
-use crate::process::{Command, Exit};
+use crate::process::{self, Command, Exit};
 
 pub use health::Check;
 pub use record::{ComposeRecord, Raising};

@@ -8,6 +8,7 @@ mod engine;
 pub mod facts;
 pub mod layer;
 mod load;
+pub mod name;
 mod paths;
 mod pipe;
 mod push;

@@ -16,8 +16,7 @@ use crate::core::model::expect::Expect;
 use crate::core::model::outcome::{Fault, Measure};
 use crate::core::model::units::{Count, TimeSpan};
 use crate::core::yaml::Segment;
-use crate::http;
-use crate::http::{Answer, Proxies, Request, Trust};
+use crate::http::{self, Answer, Proxies, Request, Trust};
 
 /// What is expected of an answer; everything written must hold.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]

@@ -17,8 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Trust, tls};
-use crate::process::tcp;
-use crate::process::tcp::TcpError;
+use crate::process::tcp::{self, TcpError};
 
 pub use message::Health;
 

@@ -215,11 +215,11 @@ impl Running {
     /// # Errors
     /// [`Broken`] when there is nothing to report.
     pub async fn report(&mut self) -> Result<Report, Broken> {
-        let told = (&mut self.done).await;
+        let reported = (&mut self.done).await;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        told.unwrap_or_else(|_| Err(Broken::Machine("the generator broke".to_owned())))
+        reported.unwrap_or_else(|_| Err(Broken::Machine("the generator broke".to_owned())))
     }
 }
 

@@ -36,6 +36,11 @@ pub fn parse(url: &str) -> Result<Uri, HttpError> {
     }
 }
 
+/// `host:port`, an IPv6 address between brackets.
+pub fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
 /// What is wrong with the port of an authority. `http` reads a port that is not a number as none at all, and the default
 /// port would be asked in its place.
 pub(crate) fn port_problem(authority: &Authority) -> Option<String> {

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::containers::images::name::split_tag;
 use crate::core::kind::{Context, PushedImage};
 use crate::core::model::outcome::{Failure, Fault, Outputs};
 
@@ -135,11 +136,7 @@ pub fn unused(pins: &[Pin], done: &[(String, String)], others: &[String]) -> Opt
 
 /// A name without its tag and digest, and the tag.
 fn parts(image: &str) -> (&str, Option<&str>) {
-    let bare = image.split('@').next().unwrap_or(image);
-    match bare.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
-        _ => (bare, None),
-    }
+    split_tag(image.split('@').next().unwrap_or(image))
 }
 
 /// The same text for all spellings of one name: `nginx`, `docker.io/library/nginx:latest`.

@@ -14,13 +14,11 @@ use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::{Failure, Fault, Finding};
 use crate::core::model::units::as_written;
 use crate::http::load::Addresses;
-use crate::http::{Proxies, Request};
-use crate::kubernetes::client::reach;
-use crate::kubernetes::client::reach::Wanted;
+use crate::http::{Proxies, Request, authority};
+use crate::kubernetes::client::reach::{self, Wanted};
 use crate::kubernetes::client::{Forward, PodTarget, Reference};
 use crate::process::command_context::CommandError;
-use crate::process::tcp;
-use crate::process::tcp::TcpError;
+use crate::process::tcp::{self, TcpError};
 use crate::services::Clients;
 
 /// How long an address may take to show that this machine reaches it at all.
@@ -121,11 +119,7 @@ impl Door {
 
     /// `host:port`, an IPv6 address between brackets.
     pub fn authority(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+        authority(&self.host, self.port)
     }
 }
 

@@ -166,11 +166,11 @@ mod tests {
         let ours = [("A", "1"), ("B", "2"), ("C", "3"), ("E", "5")].map(|(name, value)| (name.into(), value.into()));
         let wanted = [("B", "2"), ("C", "x"), ("D", "4"), ("F", "6")].map(|(name, value)| (name.into(), value.into()));
         let (ours, wanted) = (ours.into(), wanted.into());
-        let told: Vec<String> = changes(&ours, &wanted)
+        let reported: Vec<String> = changes(&ours, &wanted)
             .into_iter()
             .map(|(name, value)| format!("{}={}", name.display(), value.map_or("gone".into(), OsStr::to_string_lossy)))
             .collect();
-        assert_eq!(told, ["A=gone", "C=x", "D=4", "E=gone", "F=6"]);
+        assert_eq!(reported, ["A=gone", "C=x", "D=4", "E=gone", "F=6"]);
     }
 
     #[test]

@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exit_code_above_128_is_explained_as_the_signal_it_stands_for() {
+    fn an_exit_code_above_128_is_explained_as_the_signal_it_means() {
         let pipe = "exit code 141 is 128 + 13: SIGPIPE ended a command of it; \
                     it wrote to a pipe that nothing reads any more, such as `… | head`";
         assert_eq!(advice(Some(141), None, &[]).as_deref(), Some(pipe));

@@ -1,7 +1,7 @@
 //! How a child is started: through duct, and on Linux by a way that costs a short step less. Knows neither what the child
 //! says nor when it ends.
 
-pub mod linux;
+pub(super) mod linux;
 
 use std::ffi::OsString;
 use std::io;

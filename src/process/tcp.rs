@@ -64,6 +64,12 @@ pub async fn connect(address: &str, timeout: Duration) -> Result<TcpStream, TcpE
     tokio::time::timeout(timeout, connecting).await.unwrap_or(Err(TcpError::TimedOut(timeout)))
 }
 
+/// The host and the port of an address, an IPv6 address without its brackets.
+pub fn host_and_port(address: &str) -> Option<(&str, u16)> {
+    let (host, port) = address.rsplit_once(':')?;
+    Some((host.trim_matches(['[', ']']), port.parse().ok()?))
+}
+
 /// What is wrong with a text as an address.
 pub fn problem(address: &str) -> Option<String> {
     let Some((host, port)) = address.rsplit_once(':') else {

@@ -153,7 +153,7 @@ async fn a_line_of_100_mb_comes_in_pieces() {
 }
 
 #[tokio::test]
-async fn a_daemon_that_holds_the_output_open_holds_nobody_up_and_is_ended() {
+async fn a_daemon_that_holds_the_output_open_blocks_nothing_and_is_ended() {
     for way in [Way::Best, Way::Portable] {
         let kept = CollectedLines::default();
         let running = Running::start_watched(&sh("sleep 1000 & echo $!; echo done"), way).expect("sh is everywhere");
@@ -224,9 +224,9 @@ async fn a_child_blocks_and_catches_no_signal() {
         let kept = CollectedLines::default();
         let running = Running::start_watched(&command, way).expect("cat is everywhere");
         running.finish(&kept, &never(), Leftovers::End).await.expect("it ends");
-        let told: Vec<String> =
+        let reported: Vec<String> =
             kept.text().into_iter().filter(|line| line.starts_with("SigBlk") || line.starts_with("SigCgt")).collect();
-        assert_eq!(told, ["SigBlk:\t0000000000000000", "SigCgt:\t0000000000000000"], "{way:?}");
+        assert_eq!(reported, ["SigBlk:\t0000000000000000", "SigCgt:\t0000000000000000"], "{way:?}");
     }
 }
 

@@ -3,8 +3,8 @@
 //! Most children end soon, and their output ends with them: then one check is enough, and nothing was set up. A caller that reads
 //! the output says when it ends ([`Watcher::look_out`]); a child that lives on is watched after a moment anyway.
 
-pub mod linux;
-pub mod portable;
+pub(super) mod linux;
+mod portable;
 
 use std::io;
 use std::os::fd::OwnedFd;

@@ -183,8 +183,8 @@ fn token<'w>(table: &Table, rule: &rules::Token, window: &'w [u8], start: usize,
     if begin > start || finish < end {
         return None;
     }
-    let stands_alone = judge::may_begin(window, begin) && judge::may_end(window, finish);
-    if !(rule.wide || stands_alone) {
+    let is_alone = judge::may_begin(window, begin) && judge::may_end(window, finish);
+    if !(rule.wide || is_alone) {
         return None;
     }
     let text = secret.as_bytes();

@@ -12,8 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::core::mask::SecretText;
 use crate::core::model::outcome::Fault;
 use crate::core::spec::SecretSource;
-use crate::process::script;
-use crate::process::script::Task;
+use crate::process::script::{self, Task};
 use crate::process::{Stop, capture};
 use crate::secrets::secret_store;
 

@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_found_amid_escape_sequences() {
+    fn a_value_is_found_between_escape_sequences() {
         let coloured = "x \u{1b}[01;31m\u{1b}[Kcorrect \"h\u{1b}[m\u{1b}[Korse\"\0 bättery&staple";
         assert_eq!(found(coloured.as_bytes()), ["secret db"]);
         assert_eq!(
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_in_json_is_told_with_its_path() {
+    fn a_value_in_json_is_reported_with_its_path() {
         let object = serde_json::json!({"data": {"url": format!("pg://{VALUE}@db")}, "list": [1, {VALUE: true}]});
         let found: Vec<String> =
             traces().in_json(&object).into_iter().map(|(path, trace)| format!("{path}: {trace}")).collect();
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn short_values_are_not_looked_for_and_told() {
+    fn short_values_are_not_looked_for_and_reported() {
         assert_eq!(found(b"1234"), Vec::<String>::new());
         assert_eq!(traces().too_short(), ["pin"]);
     }

@@ -121,7 +121,7 @@ finally: { tidy: { shell: { run: touch a } } }
 }
 
 #[test]
-fn var_stands_above_profile_and_profile_above_the_file() {
+fn var_wins_over_profile_and_profile_above_the_file() {
     let project = Project::headed(
         "vars: { name: file, count: 1 }\nenv: { PLACE: desk }\nprofiles: { ci: { vars: { name: profile }, env: { PLACE: ci } } }\n",
         &[(
@@ -161,12 +161,18 @@ fn an_assertion_that_is_skipped_says_why_in_every_report_and_counts_for_nothing(
     let said = project.run(&["report", "--format", "junit"]).ends(0, &[]);
     assert!(said.out.contains(r#"<skipped message="there is none here"/>"#), "{}", said.out);
     let gate = project.summary()["stages"][0]["nodes"][1]["assertions"].clone();
-    let told = |name: &str| {
-        let told = gate.as_array().expect("assertions").iter().find(|told| told["name"] == name).expect("told").clone();
-        told["verdict"]["Ok"]["Skipped"]["reason"].clone()
+    let reported = |name: &str| {
+        let reported = gate
+            .as_array()
+            .expect("assertions")
+            .iter()
+            .find(|reported| reported["name"] == name)
+            .expect("told")
+            .clone();
+        reported["verdict"]["Ok"]["Skipped"]["reason"].clone()
     };
     assert_eq!(
-        (told("it serves"), told("it is there")),
+        (reported("it serves"), reported("it is there")),
         ("there is none here".into(), "`vars.browser` is false".into())
     );
     project.run(&["report"]).ends(0, &[]).out.contains("1 of 3 assertions hold");
@@ -188,7 +194,7 @@ fn a_step_that_needs_another_stage_waits_for_it_alone() {
 }
 
 #[test]
-fn a_var_without_a_value_is_told_once_where_a_list_belongs() {
+fn a_var_without_a_value_is_reported_once_where_a_list_belongs() {
     let stage =
         "stage: a\nsteps: { go: { for_each: '${{ vars.l }}', env: { A: '${{ item }}' }, shell: { run: 'true' } } }\n";
     let project = Project::headed("vars: { l: [x] }\n", &[("a.yaml", stage)]);

@@ -35,7 +35,7 @@ fn a_gate_file_is_measured_by_itself_and_no_step_runs() {
 }
 
 #[test]
-fn a_gate_file_that_is_wrong_is_told_as_files_are() {
+fn a_gate_file_that_is_wrong_is_reported_as_files_are() {
     let project = project();
     project.run(&["gate", "gates/small.yaml"]).ends(2, &["needs the parameter `path`", "add `--param path=…`"]);
     let known = ["gate", "gates/small.yaml", "--param", "path=data.txt", "--param", "limmit=1"];

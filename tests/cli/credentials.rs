@@ -76,9 +76,9 @@ fn a_hanging_plugin_ends_with_the_first_ctrl_c() {
     }
     let begun = Instant::now();
     live.signal(Signal::INT);
-    let (code, told) = live.end();
-    assert_eq!(code, Some(130), "{told}");
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}: {told}", begun.elapsed());
+    let (code, reported) = live.end();
+    assert_eq!(code, Some(130), "{reported}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}: {reported}", begun.elapsed());
     assert!(!lives(&project.read("child")), "what the plugin started lives");
 }
 

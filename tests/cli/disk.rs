@@ -45,7 +45,7 @@ fn a_record_that_cannot_be_written_ends_the_run_with_code_4() {
 }
 
 #[test]
-fn a_disk_that_is_full_from_the_start_is_told_with_code_4() {
+fn a_disk_that_is_full_from_the_start_is_reported_with_code_4() {
     let project = Project::of(&[("a.yaml", "stage: a\nsteps: { one: { shell: { run: touch ran } } }\n")]);
     let said = confined(&project, 0);
     assert_eq!(said.code, 4, "{}", said.err);
@@ -57,7 +57,7 @@ fn a_disk_that_is_full_from_the_start_is_told_with_code_4() {
 }
 
 #[test]
-fn a_log_that_cannot_be_written_is_told_with_code_4() {
+fn a_log_that_cannot_be_written_is_reported_with_code_4() {
     let stage = "stage: a\nsteps: { loud: { shell: { run: 'i=0; while [ $i -lt 3000 ]; do echo \"a line of some length, number $i\"; i=$((i+1)); done' } } }\n";
     let project = Project::of(&[("a.yaml", stage)]);
     let said = confined(&project, 64);
@@ -73,9 +73,9 @@ fn an_answer_that_cannot_be_written_is_no_success() {
     project.run(&["run"]).ends(0, &[]);
     for args in [&["plan"][..], &["runs"], &["report", "--format", "junit"], &["logs", "a.one"], &["schema", "stage"]] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
-        let told = project.command(args).stdout(full).output().expect("the program starts");
-        let words = String::from_utf8_lossy(&told.stderr);
-        assert_eq!(told.status.code(), Some(4), "{args:?}: {words}");
+        let reported = project.command(args).stdout(full).output().expect("the program starts");
+        let words = String::from_utf8_lossy(&reported.stderr);
+        assert_eq!(reported.status.code(), Some(4), "{args:?}: {words}");
         assert!(words.contains("error: the answer cannot be written: No space left on device"), "{args:?}: {words}");
     }
 }

@@ -84,7 +84,7 @@ fn names_that_are_options_paths_or_queries_are_refused() {
 }
 
 #[test]
-fn what_is_too_large_or_never_ends_is_told_and_not_read() {
+fn what_is_too_large_or_never_ends_is_reported_and_not_read() {
     let stage = "stage: a\nsteps:\n\
         \x20 large: { kube: { apply: large.yaml } }\n\
         \x20 many: { kube: { apply: many.yaml } }\n\

@@ -97,12 +97,12 @@ fn a_lease_that_another_took_while_the_cluster_was_away_stops_the_run_and_its_fi
     phase.store(ANOTHERS, Ordering::SeqCst);
     let (code, err) = live.end();
     assert_eq!(code, Some(3), "{err}");
-    let told = [
+    let reported = [
         "namespace todo is held by run 20261123-100000-abcd@elsewhere",
         "; the run is stopped",
         "skipped: the run was stopped: namespace todo is held by",
     ];
-    for words in told {
+    for words in reported {
         assert!(err.contains(words), "no `{words}` in:\n{err}");
     }
     assert!(!project.has("finished") && !project.has("tidied"), "{err}");

@@ -48,7 +48,7 @@ fn area(attributes: &str) -> [u32; 4] {
 }
 
 #[test]
-fn every_stage_step_and_gate_has_its_box_and_none_lies_on_another() {
+fn every_stage_step_and_gate_has_its_box_and_none_is_on_another() {
     let elements = elements(&drawn());
     let boxes = |class: &str| -> Vec<[u32; 4]> {
         let class = format!("class=\"{class}\"");

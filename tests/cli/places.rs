@@ -84,7 +84,7 @@ fn said_to(command: &mut std::process::Command) -> crate::kit::Said {
 }
 
 #[test]
-fn a_record_that_cannot_be_written_is_told_before_anything_runs() {
+fn a_record_that_cannot_be_written_is_reported_before_anything_runs() {
     let project = Project::of(&[("a.yaml", "stage: a\nsteps: { one: { shell: { run: touch ran } } }\n")]);
     // A file where the folder should be: as good as a read-only folder, and root cannot write there either.
     project.write(".pipeline", "");

@@ -52,7 +52,7 @@ fn a_secret_is_masked_wherever_it_is_said() {
 }
 
 #[test]
-fn a_secret_without_a_value_is_told_before_anything_runs() {
+fn a_secret_without_a_value_is_reported_before_anything_runs() {
     let head = "secrets: { one: { env: TEST_ONE }, two: { file: two.txt } }\n";
     let stage = "stage: a\nsteps: { go: { env: { ONE: '${{ secrets.one }}' }, shell: { run: touch ran } } }\n";
     let project = Project::headed(head, &[("a.yaml", stage)]);

@@ -83,7 +83,7 @@ fn a_second_sigint_ends_at_once() {
 }
 
 #[test]
-fn a_step_that_ends_leaves_nobody_in_the_background() {
+fn a_step_that_ends_leaves_nothing_in_the_background() {
     let stage = "stage: a\nsteps: { one: { shell: { run: 'sleep 600 & echo $! > left' } } }\n";
     let project = Project::of(&[("a.yaml", stage)]);
     project.run(&["run"]).ends(0, &["ended what the script left running in the background"]);

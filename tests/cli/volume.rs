@@ -17,7 +17,7 @@ fn peak(project: &Project) -> (i32, u64) {
 }
 
 #[test]
-fn a_long_log_a_long_line_and_binary_output_are_cut_kept_and_told() {
+fn a_long_log_a_long_line_and_binary_output_are_cut_kept_and_reported() {
     let stage = "stage: a\nsteps:\n\
         \x20 long: { shell: { run: 'yes 0123456789abcdef0123456789abcde | head -c 40000000; echo the error' } }\n\
         \x20 line: { shell: { run: 'head -c 3000000 /dev/zero | tr \"\\0\" x' } }\n\

@@ -71,7 +71,7 @@ fn parrot() -> String {
 
 #[tokio::test]
 #[ignore = "needs a cluster"]
-async fn the_fallback_describes_and_an_endpoint_is_told_how_it_stands() {
+async fn the_fallback_describes_and_an_endpoint_gets_its_state() {
     let stand = ClusterFixture::new("ask", json!({})).await;
     stand.apply(deployment()).await;
     let manual = outputs(&stand, "question: is it well?\nabout: deploy/web\ntool: kagent\ntimeout: 5s\n").await;
@@ -92,9 +92,9 @@ async fn the_fallback_describes_and_an_endpoint_is_told_how_it_stands() {
     );
     let asked = outputs(&stand, &body).await;
     assert_eq!(asked["answered_by"], json!("openai"));
-    let told = asked["answer"].as_str().expect("a text");
-    assert!(told.contains("This is its state now:\ndeployment/web in namespace"), "{told}");
-    assert!(!told.contains("never-to-be-told"), "values of the environment are not sent to a model");
+    let reported = asked["answer"].as_str().expect("a text");
+    assert!(reported.contains("This is its state now:\ndeployment/web in namespace"), "{reported}");
+    assert!(!reported.contains("never-to-be-told"), "values of the environment are not sent to a model");
 
     let kubectl = "question: q\nabout: deployment/web\ntool: { command: [sh, -c, 'kubectl config get-contexts -o name; \
                    kubectl get deployment web -o name'] }\n";

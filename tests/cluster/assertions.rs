@@ -270,7 +270,7 @@ async fn a_volume_that_cannot_be_mounted_and_a_claim_that_is_not_bound_are_named
 
 #[tokio::test]
 #[ignore = "needs the cluster"]
-async fn an_exceeded_quota_is_told_of_the_deployment() {
+async fn an_exceeded_quota_is_reported_of_the_deployment() {
     let stand = ClusterFixture::new("quota", json!({})).await;
     stand
         .apply(json!({
@@ -287,7 +287,7 @@ async fn an_exceeded_quota_is_told_of_the_deployment() {
 
 #[tokio::test]
 #[ignore = "needs the cluster"]
-async fn a_refusal_by_pod_security_is_told_of_the_deployment() {
+async fn a_refusal_by_pod_security_is_reported_of_the_deployment() {
     let stand = ClusterFixture::new("podsecurity", json!({"pod-security.kubernetes.io/enforce": "restricted"})).await;
     stand.apply(web("sleep 9", json!({}), json!({}))).await;
     explained(&stand, &*ready(), "PodSecurityViolation", "violates PodSecurity \"restricted").await;
@@ -339,9 +339,9 @@ async fn a_gate_notices_a_change_within_20_ms() {
         after_answer.push(noticed.saturating_duration_since(patched));
     }
     after_answer.sort();
-    let told =
+    let reported =
         format!("noticed after the patch was answered: median {:?}, max {:?}\n", after_answer[25], after_answer[49]);
-    std::io::stderr().write_all(told.as_bytes()).expect("written");
+    std::io::stderr().write_all(reported.as_bytes()).expect("written");
     // The whole way over the API server, on a machine that runs the cluster and the other tests as well.
     assert!(after_answer[40] < Duration::from_millis(20), "{after_answer:?}");
     stand.down().await;

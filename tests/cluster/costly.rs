@@ -51,7 +51,7 @@ fn an_image_that_was_not_loaded_is_named() {
 
 #[test]
 #[ignore = "needs the cluster, and minutes"]
-fn a_secret_that_is_too_short_is_told_in_the_backends_own_words() {
+fn a_secret_that_is_too_short_is_reported_in_the_backends_own_words() {
     let todo = Todo::new("short").impatient("60s");
     todo.edit("pipeline.yaml", "jwt_secret: { generate: 48, keep: true }", "jwt_secret: { generate: 16, keep: true }");
     let ran = todo.run(&MANIFESTS);
@@ -78,7 +78,7 @@ fn a_feature_that_breaks_only_with_two_replicas_breaks_in_the_cluster() {
 
 #[test]
 #[ignore = "needs the cluster, and minutes"]
-fn a_limit_that_is_too_low_is_told_as_what_it_does() {
+fn a_limit_that_is_too_low_is_reported_as_what_it_does() {
     let todo = Todo::new("memory").impatient("60s");
     todo.edit(BACKEND, "requests: { cpu: 50m, memory: 96Mi }", "requests: { cpu: 50m, memory: 24Mi }");
     todo.edit(BACKEND, "limits: { cpu: \"1\", memory: 256Mi }", "limits: { cpu: \"1\", memory: 24Mi }");
@@ -88,7 +88,7 @@ fn a_limit_that_is_too_low_is_told_as_what_it_does() {
 
 #[test]
 #[ignore = "needs the cluster, and minutes"]
-fn a_service_that_sends_to_another_port_is_told_by_what_does_not_work() {
+fn a_service_that_sends_to_another_port_is_reported_by_what_does_not_work() {
     let todo = Todo::new("port").impatient("60s");
     todo.edit(BACKEND, "port: 8000, targetPort: http", "port: 8000, targetPort: 8001");
     let ran = todo.run(&MANIFESTS);
@@ -109,7 +109,7 @@ fn a_frontend_that_looks_for_its_backend_elsewhere_works_in_compose_and_not_in_t
 
 #[test]
 #[ignore = "needs the cluster, and minutes"]
-fn pods_that_stop_serving_the_moment_they_are_told_to_go_are_noticed_by_users() {
+fn pods_that_stop_serving_the_moment_they_are_asked_to_go_are_noticed_by_users() {
     let todo = Todo::new("sigterm");
     todo.edit("pipeline.yaml", "rate: 20 ", "rate: 100 ");
     todo.edit(CONFIG, "LEAVE_AFTER_SECONDS: \"5\"", "LEAVE_AFTER_SECONDS: \"0\"");
@@ -129,7 +129,7 @@ fn a_chart_that_forgets_its_backend_fails_its_own_test() {
 
 #[test]
 #[ignore = "needs the cluster, and minutes"]
-fn a_release_in_another_revision_than_the_third_is_told() {
+fn a_release_in_another_revision_than_the_third_is_reported() {
     let todo = Todo::new("revision");
     todo.edit("stages/5-helm-chart.yaml", "revision: 3, chart", "revision: 4, chart");
     let ran = todo.run(&["--stage", "helm-chart"]);
@@ -152,7 +152,7 @@ fn a_chart_that_shows_a_secret_is_seen_while_the_fresh_deploy_is_there() {
 
 #[test]
 #[ignore = "needs the cluster, and minutes"]
-fn a_namespace_that_stays_behind_is_told_by_the_last_gate() {
+fn a_namespace_that_stays_behind_is_reported_by_the_last_gate() {
     let todo = Todo::new("stays");
     let gone = "needs: [gone], kube: { delete: \"namespace/";
     todo.edit("stages/7-fresh-deploy.yaml", gone, &gone.replace("namespace/", "configmap/not-"));

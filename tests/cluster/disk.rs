@@ -56,12 +56,15 @@ fn a_disk_that_is_full_for_the_journal_stops_the_run_and_the_next_goes_on() {
 
 #[test]
 #[ignore = "mounts a disk"]
-fn a_disk_that_a_log_fills_is_told_with_code_4() {
+fn a_disk_that_a_log_fills_is_reported_with_code_4() {
     let stage = "stage: a\nsteps:\n  loud: { shell: { run: 'yes a line of some length | head -c 2000000' } }\n  \
         quiet: { needs: [loud], shell: { run: echo quiet } }\n";
     let said = on_a_small_disk(stage, 512, "\"$1\" run; echo \"== $?\"");
     assert!(said.ends_with("== 4\n"), "{said}");
-    let told = said.lines().filter(|line| line.contains("not written: cannot write the log "));
+    let reported = said.lines().filter(|line| line.contains("not written: cannot write the log "));
     assert!(said.contains("all of it passed, but its record is not whole"), "{said}");
-    assert!(told.clone().count() > 0 && told.clone().all(|line| line.contains("No space left on device")), "{said}");
+    assert!(
+        reported.clone().count() > 0 && reported.clone().all(|line| line.contains("No space left on device")),
+        "{said}"
+    );
 }

@@ -157,7 +157,7 @@ const CRASH: &str =
 
 #[test]
 #[ignore = "needs the cluster"]
-fn a_pod_that_crashes_is_told_with_its_last_words() {
+fn a_pod_that_crashes_is_reported_with_its_last_words() {
     let example = Example::new("crash");
     example.unwaited();
     example.edit(DEPLOYMENT, "imagePullPolicy: Never", CRASH);
@@ -184,7 +184,7 @@ fn a_step_that_waits_for_pods_in_vain_tells_the_cause_too() {
 
 #[test]
 #[ignore = "needs the cluster"]
-fn an_image_that_is_not_there_is_told_by_its_name() {
+fn an_image_that_is_not_there_is_reported_by_its_name() {
     let example = Example::new("absent");
     example.unwaited();
     example.edit(DEPLOYMENT, "greeter-gates:dev", "greeter-gates:absent");
@@ -197,7 +197,7 @@ fn an_image_that_is_not_there_is_told_by_its_name() {
 
 #[test]
 #[ignore = "needs the cluster"]
-fn a_failing_probe_is_told_with_its_answer() {
+fn a_failing_probe_is_reported_with_its_answer() {
     let example = Example::new("probe");
     example.unwaited();
     example.edit(DEPLOYMENT, "path: /ready", "path: /nowhere");
@@ -212,7 +212,7 @@ fn a_failing_probe_is_told_with_its_answer() {
 
 #[test]
 #[ignore = "needs the cluster"]
-fn a_pod_that_fits_on_no_node_is_told_with_the_schedulers_words() {
+fn a_pod_that_fits_on_no_node_is_reported_with_the_schedulers_words() {
     let example = Example::new("unfit");
     example.unwaited();
     example.edit(DEPLOYMENT, "cpu: 20m", "cpu: 900");
@@ -225,7 +225,7 @@ fn a_pod_that_fits_on_no_node_is_told_with_the_schedulers_words() {
 
 #[test]
 #[ignore = "needs the cluster"]
-fn a_service_that_says_something_else_is_told_with_its_words() {
+fn a_service_that_says_something_else_is_reported_with_its_words() {
     let example = Example::new("words");
     example.edit(DEPLOYMENT, "GREETING: hello", "GREETING: goodbye");
     let ran = undeployable(&example);
@@ -250,7 +250,7 @@ fn a_service_that_answers_500_is_not_one_that_greets() {
 
 #[test]
 #[ignore = "needs the cluster"]
-fn a_rollout_in_another_revision_than_expected_is_told() {
+fn a_rollout_in_another_revision_than_expected_is_reported() {
     let example = Example::new("revision");
     example.edit("stages/4-rollout.yaml", "revision: 4", "revision: 7");
     let ran = example.run(&["--stage", "manifests", "--stage", "rollout"]);
@@ -263,7 +263,7 @@ fn a_rollout_in_another_revision_than_expected_is_told() {
 
 #[test]
 #[ignore = "needs the cluster"]
-fn a_rollout_that_was_not_undone_is_told_by_its_image() {
+fn a_rollout_that_was_not_undone_is_reported_by_its_image() {
     let example = Example::new("image");
     example.edit(
         "stages/4-rollout.yaml",
@@ -282,7 +282,7 @@ fn a_rollout_that_was_not_undone_is_told_by_its_image() {
 
 #[test]
 #[ignore = "needs the cluster"]
-fn a_service_of_another_type_is_told_by_its_place_in_the_object() {
+fn a_service_of_another_type_is_reported_by_its_place_in_the_object() {
     let example = Example::new("type");
     example.edit("stages/3-manifests.yaml", "type: NodePort", "type: LoadBalancer");
     example.edit("stages/3-manifests.yaml", "time_to_ready: \"< 30s\"", "time_to_ready: \"< 1ms\"");
@@ -295,7 +295,7 @@ fn a_service_of_another_type_is_told_by_its_place_in_the_object() {
 
 #[test]
 #[ignore = "needs the cluster"]
-fn a_chart_with_more_pods_than_expected_is_told_with_both_numbers() {
+fn a_chart_with_more_pods_than_expected_is_reported_with_both_numbers() {
     let example = Example::new("pods");
     example.edit("stages/5-chart.yaml", "revision: 1, wait", "revision: 2, wait");
     let ran = example.run(&["--stage", "chart"]);
@@ -307,7 +307,7 @@ fn a_chart_with_more_pods_than_expected_is_told_with_both_numbers() {
 
 #[test]
 #[ignore = "needs the cluster"]
-fn a_release_in_another_revision_than_expected_is_told() {
+fn a_release_in_another_revision_than_expected_is_reported() {
     let example = Example::new("release");
     example.edit("stages/5-chart.yaml", "revision: 3, chart", "revision: 5, chart");
     let ran = example.run(&["--stage", "chart"]);

@@ -8,7 +8,6 @@ use pipeline::core::model::source::{FileId, Span};
 use pipeline::core::yaml::Node;
 use pipeline::kinds::STEPS;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::busybox::{IMAGE, loaded};
 use super::world::Project;
@@ -74,15 +73,7 @@ impl Room {
 }
 
 pub fn fresh() -> Signals {
-    Signals {
-        cancel: CancellationToken::new(),
-        stop: CancellationToken::new(),
-        up: CancellationToken::new(),
-        up_outputs: std::sync::Arc::default(),
-        grace: Duration::from_secs(1),
-        covered: std::sync::Arc::default(),
-        during: false,
-    }
+    Signals::new(Duration::from_secs(1))
 }
 
 pub fn causes(failure: &Failure) -> Vec<&str> {

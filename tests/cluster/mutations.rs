@@ -109,7 +109,7 @@ fn a_template_that_does_not_render_lets_nothing_run_at_all() {
 
 #[test]
 #[ignore = "needs the cluster"]
-fn a_readiness_path_that_nobody_answers_is_told_with_the_answer() {
+fn a_readiness_path_that_nothing_answers_is_reported_with_the_answer() {
     let todo = Todo::new("path").impatient("60s");
     todo.edit(BACKEND, "path: /ready", "path: /nowhere");
     let ran = todo.run(&["--stage", "manifests", "--stage", "zero-downtime"]);
@@ -125,7 +125,7 @@ fn a_readiness_path_that_nobody_answers_is_told_with_the_answer() {
 
 #[test]
 #[ignore = "needs the cluster"]
-fn a_database_that_cannot_be_reached_is_told_by_the_gate() {
+fn a_database_that_cannot_be_reached_is_reported_by_the_gate() {
     let todo = Todo::new("database").impatient("60s");
     // Nobody listens on that port of the pod itself.
     let elsewhere = "? \"postgresql://todo:\" + secrets.jwt_secret + \"@127.0.0.1:9/todo\"";
@@ -143,7 +143,7 @@ fn a_database_that_cannot_be_reached_is_told_by_the_gate() {
 
 #[test]
 #[ignore = "needs the cluster"]
-fn pods_that_fit_on_no_node_are_told_with_the_schedulers_words() {
+fn pods_that_fit_on_no_node_are_reported_with_the_schedulers_words() {
     let todo = Todo::new("unfit").impatient("15s");
     todo.edit(FRONTEND, "requests: { cpu: 50m, memory: 96Mi }", "requests: { cpu: 50m, memory: 4Ti }");
     todo.edit(FRONTEND, "limits: { cpu: \"1\", memory: 256Mi }", "limits: { cpu: \"1\", memory: 4Ti }");

@@ -129,7 +129,7 @@ impl Ran {
         let finally = |node: &&Value| node["role"] != "finally" && node["role"] != "on-failure";
         for stage in stages {
             let of_stage =
-                self.summary["stages"].as_array().expect("stages").iter().find(|told| told["name"] == *stage);
+                self.summary["stages"].as_array().expect("stages").iter().find(|reported| reported["name"] == *stage);
             let nodes = of_stage.expect("the stage is told")["nodes"].as_array().expect("nodes");
             assert!(!nodes.is_empty());
             for node in nodes.iter().filter(finally) {

@@ -18,7 +18,6 @@ use pipeline::process::LineSink;
 use pipeline::services::Clients;
 use pipeline::services::services_of;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::busybox;
 
@@ -123,15 +122,7 @@ fn node(body: &str) -> Node {
 }
 
 fn context_of(services: Arc<Services>, kept: Arc<Kept>) -> Context {
-    let signals = Signals {
-        cancel: CancellationToken::new(),
-        stop: CancellationToken::new(),
-        up: CancellationToken::new(),
-        up_outputs: std::sync::Arc::default(),
-        grace: Duration::from_secs(2),
-        covered: Arc::default(),
-        during: false,
-    };
+    let signals = Signals::new(Duration::from_secs(2));
     Context {
         name: "test.test".into(),
         project: project().into(),

@@ -252,7 +252,7 @@ fn no_readiness_probe_loses_requests() {
 
 #[test]
 #[ignore = "needs the cluster"]
-fn a_readiness_probe_that_lies_loses_requests() {
+fn a_false_readiness_probe_loses_requests() {
     // Cold for longer than the old ones stay.
     let app = App { keep_alive: false, ..App::good().with("WARM_MS", "10000").with("LIE", "1") };
     known(&app, "lie").lost(&["wrong_status"]);
@@ -260,7 +260,7 @@ fn a_readiness_probe_that_lies_loses_requests() {
 
 #[test]
 #[ignore = "needs the cluster"]
-fn an_app_that_ends_before_nobody_sends_to_it_any_more_loses_requests() {
+fn an_app_that_ends_before_nothing_sends_to_it_any_more_loses_requests() {
     // It takes no more connections from SIGTERM on; that it is gone has yet to reach every node. Four pods race so in a
     // run; should the nodes win every time, nothing was lost, and there was nothing to catch.
     let app = App { lifecycle: "", keep_alive: false, ..App::good() };

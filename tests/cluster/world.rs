@@ -18,7 +18,6 @@ use pipeline::process::LineSink;
 use pipeline::services::Clients;
 use pipeline::services::services_of;
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 const KINDS: Registry = Registry { steps: STEPS, assertions: ASSERTIONS };
 
@@ -96,15 +95,7 @@ impl Project {
             patience: std::time::Duration::ZERO,
             namespace: services.cluster().namespace().into(),
             waits: pipeline::core::kind::Waits::default(),
-            signals: Signals {
-                cancel: CancellationToken::new(),
-                stop: CancellationToken::new(),
-                up: CancellationToken::new(),
-                up_outputs: std::sync::Arc::default(),
-                grace: Duration::from_secs(2),
-                covered: Arc::default(),
-                during: false,
-            },
+            signals: Signals::new(Duration::from_secs(2)),
             services: Arc::new(services),
         };
         Project { folder, log, context }

@@ -25,7 +25,7 @@ on_both! {
     a_load_that_did_not_happen_is_not_a_pass = super::life::load_that_fails;
     a_running_foreign_cluster_is_used_and_left_running = super::foreign::running;
     a_stopped_foreign_cluster_is_started_and_stopped_again = super::foreign::stopped;
-    a_cluster_created_anew_under_our_name_is_not_deleted = super::foreign::of_the_same_name;
+    a_cluster_created_again_under_our_name_is_not_deleted = super::foreign::of_the_same_name;
     clean_removes_our_cluster_and_no_other = super::foreign::clean;
 }
 

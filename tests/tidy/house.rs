@@ -111,8 +111,6 @@ const COMMON: &[&str] = &[
 
 /// Files that import each other in a cycle. None joins this list.
 const KNOWN_CYCLES: &str = include_str!("cycles.txt");
-/// Imports of technologies in `core`: file and technology. None joins this list.
-const KNOWN_IMPORTS: &str = include_str!("core_imports.txt");
 
 fn sources() -> Vec<File> {
     files("src").into_iter().filter(|file| !file.is_test).collect()
@@ -125,20 +123,10 @@ fn layer(name: &str) -> Option<&'static (&'static str, u8, &'static [&'static st
 #[test]
 fn core_imports_no_technology() {
     let mut wrong = Vec::new();
-    let mut known: BTreeSet<&str> = KNOWN_IMPORTS.lines().collect();
-    let mut seen = BTreeSet::new();
     for file in sources().iter().filter(|file| file.room() == "core") {
-        for (line, path) in paths(file).into_iter().filter(|(_, path)| path[0] != "core") {
-            let found = format!("{} {}", file.path, path[0]);
-            if known.contains(found.as_str()) {
-                seen.insert(found);
-            } else {
-                wrong.push(format!("{}:{line}: imports `{}`", file.path, path.join("::")));
-            }
-        }
+        let paths = paths(file).into_iter().filter(|(_, path)| path[0] != "core");
+        wrong.extend(paths.map(|(line, path)| format!("{}:{line}: imports `{}`", file.path, path.join("::"))));
     }
-    known.retain(|row| !seen.contains(*row));
-    wrong.extend(known.into_iter().map(|row| format!("tests/tidy/core_imports.txt: `{row}` is not needed any more")));
     fail_with("`core` imports no technology:", &wrong);
 }
 

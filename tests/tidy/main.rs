@@ -85,7 +85,7 @@ fn only_technologies_reach_outside() {
     fail_with("only technologies start processes and open sockets (OUTSIDE, MAY_REACH_OUTSIDE):", &wrong);
 }
 
-/// Files that look at the wall clock: to date, to read what others dated, or for a random seed (`kinds/traffic`).
+/// Files that look at the wall clock: to date, to read what others dated, or for a random seed (`http/steps/traffic`).
 const DATED: &str = "cli/baseline cli/clean cli/gate cli/run/storage core/engine/scope core/kind/context http/load/tally \
     http/steps/traffic kubernetes/assertions/events kubernetes/assertions/logs kubernetes/assertions/pods/measures \
     kubernetes/assertions/rollout kubernetes/client/credentials kubernetes/explain/gather kubernetes/helm/act/pending \

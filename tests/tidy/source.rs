@@ -31,14 +31,14 @@ impl File {
 
     pub fn lines_with<'a>(&'a self, words: &'a [&str]) -> impl Iterator<Item = String> + 'a {
         self.code.lines().enumerate().filter_map(move |(at, line)| {
-            let word = words.iter().find(|word| stands_in(line, word))?;
+            let word = words.iter().find(|word| is_in(line, word))?;
             Some(format!("{}:{}: `{word}`", self.path, at + 1))
         })
     }
 }
 
 /// Whether `word` stands in `line` by itself: `println!` not in `eprintln!`.
-fn stands_in(line: &str, word: &str) -> bool {
+fn is_in(line: &str, word: &str) -> bool {
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| !line[..at].ends_with(is_name))
 }

@@ -50,8 +50,8 @@ pub fn measure(pipeline: &Path, folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn show(client: &str, told: ResponseView) {
-    let [p95, p99, max] = told.map(|time| time.map_or_else(String::new, |time| format!("{time:.1} ms")));
+fn show(client: &str, response: ResponseView) {
+    let [p95, p99, max] = response.map(|time| time.map_or_else(String::new, |time| format!("{time:.1} ms")));
     println!("| {client} | {p95} | {p99} | {max} |");
 }
 

@@ -66,7 +66,7 @@ pub fn measure(pipeline: &Path, folder: &Path, rounds: usize) -> Result<(), Stri
             let requests = server.requests()? - before;
             let wall = cost.wall.as_secs_f64();
             #[expect(clippy::cast_precision_loss, reason = "a rate has a few figures")]
-            figures.push((requests as f64 / wall, cost.own.as_secs_f64() / wall, (client.told)(&words)?));
+            figures.push((requests as f64 / wall, cost.own.as_secs_f64() / wall, (client.response)(&words)?));
         }
     }
     let rows: Vec<Row> = clients.iter().zip(&figures).map(|(client, figures)| client.row(figures)).collect();
@@ -96,7 +96,7 @@ type ResponseView = (Option<f64>, Option<f64>);
 struct Client {
     name: &'static str,
     words: Vec<String>,
-    told: fn(&[&str]) -> Result<ResponseView, String>,
+    response: fn(&[&str]) -> Result<ResponseView, String>,
     /// What is asked of it.
     aim: fn(&Row) -> String,
 }
@@ -128,7 +128,7 @@ fn clients(pipeline: &Path, url: &str) -> Vec<Client> {
         Client {
             name: "pipeline, closed loop",
             words: words(&[&pipeline, "traffic", url, "--for", &seconds, "-c", &connections]),
-            told: |words| Ok((own_words(words)?.0, None)),
+            response: |words| Ok((own_words(words)?.0, None)),
             aim: |_| String::new(),
         },
         Client {
@@ -144,7 +144,7 @@ fn clients(pipeline: &Path, url: &str) -> Vec<Client> {
                 "--rate",
                 &format!("{rate}/s"),
             ]),
-            told: own_words,
+            response: own_words,
             aim: |row| {
                 let held = row.share < 0.15 && row.own.is_some_and(|own| own < 1.0);
                 format!("{}: < 15% of a core, own lag < 1 ms", if held { "holds" } else { "missed" })
@@ -153,13 +153,13 @@ fn clients(pipeline: &Path, url: &str) -> Vec<Client> {
     ];
     if let Some(wrk) = installed("wrk") {
         let words = words(&[&wrk, "-t1", "-c", &connections, "-d", &seconds, url]);
-        clients.push(Client { name: "wrk, closed loop", words, told: |_| Ok((None, None)), aim: |_| String::new() });
+        clients.push(Client { name: "wrk, closed loop", words, response: |_| Ok((None, None)), aim: |_| String::new() });
     }
     if let Some(oha) = installed("oha") {
         let closed = words(&[&oha, "--no-tui", "-z", &seconds, "-c", &connections, url]);
         let open = words(&[&oha, "--no-tui", "-z", &seconds, "-c", &connections, "-q", &rate, url]);
-        clients.push(Client { name: "oha, closed loop", words: closed, told: oha_words, aim: |_| String::new() });
-        clients.push(Client { name: "oha, 2000/s", words: open, told: oha_words, aim: |_| String::new() });
+        clients.push(Client { name: "oha, closed loop", words: closed, response: oha_words, aim: |_| String::new() });
+        clients.push(Client { name: "oha, 2000/s", words: open, response: oha_words, aim: |_| String::new() });
     }
     clients
 }

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_fallback_is_told_with_its_reason_and_is_not_the_tool() {
+    async fn a_fallback_is_reported_with_its_reason_and_is_not_the_tool() {
         let fallback = trial("fallback", "kagent: it is not installed");
         let found = shown(&fallback, json!({ "of": "ask", "by": "tool", "mentions": ["frontend"] })).await;
         assert_eq!(found[0], "unmet answered by: fallback (kagent: it is not installed) / the tool");

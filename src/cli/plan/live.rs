@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::PlanFormat;
 use crate::cli::run_context::environment;
@@ -72,6 +71,7 @@ pub(super) fn run(plan: &Arc<Plan>, format: PlanFormat) -> Result<Exit, Fault> {
 
 async fn all(plan: &Arc<Plan>, services: &Arc<Services>, folder: &TempDir) -> Result<Vec<Previewed>, Fault> {
     services.cluster().client().await?;
+    let base = context(plan, services, folder);
     let mut found = Vec::new();
     for node in plan.nodes() {
         let Work::Step(step) = &node.work else { continue };
@@ -82,7 +82,7 @@ async fn all(plan: &Arc<Plan>, services: &Arc<Services>, folder: &TempDir) -> Re
             Body::Template(_) => {
                 step.touches_cluster().then(|| Found::Open("its values are known only during the run".to_owned()))
             }
-            Body::Ready(body) => preview(plan, node, &**body, services, folder).await?,
+            Body::Ready(body) => preview(plan, node, &**body, &base).await?,
         };
         if let Some(result) = result {
             let outline = &node.outline;
@@ -93,19 +93,12 @@ async fn all(plan: &Arc<Plan>, services: &Arc<Services>, folder: &TempDir) -> Re
 }
 
 /// `None` for a step that changes no object.
-async fn preview(
-    plan: &Plan,
-    node: &PlanNode,
-    step: &dyn Step,
-    services: &Arc<Services>,
-    folder: &TempDir,
-) -> Result<Option<Found>, Fault> {
-    let scope = scope(plan);
-    let namespace = match namespace(plan, node, &scope) {
-        Ok(namespace) => namespace,
+async fn preview(plan: &Plan, node: &PlanNode, step: &dyn Step, base: &Context) -> Result<Option<Found>, Fault> {
+    let namespace = match namespace(plan, node, &base.scope) {
+        Ok(namespace) => namespace.unwrap_or_else(|| Arc::clone(&base.namespace)),
         Err(why) => return Ok(Some(Found::Open(why))),
     };
-    let cx = context(plan, node, scope, namespace, services, folder);
+    let cx = Context { name: node.outline.name.as_str().into(), namespace, ..base.clone() };
     let Ok(answer) = tokio::time::timeout(LIMIT, step.preview(&cx)).await else {
         return Ok(Some(Found::Refused(format!("no answer within {}s", LIMIT.as_secs()))));
     };
@@ -139,23 +132,16 @@ fn namespace(plan: &Plan, node: &PlanNode, scope: &Scope) -> Result<Option<Arc<s
     }
 }
 
-fn context(
-    plan: &Plan,
-    node: &PlanNode,
-    scope: Scope,
-    namespace: Option<Arc<str>>,
-    services: &Arc<Services>,
-    folder: &TempDir,
-) -> Context {
-    let token = CancellationToken::new;
+/// What the previews of all steps have in common.
+fn context(plan: &Plan, services: &Arc<Services>, folder: &TempDir) -> Context {
     Context {
-        name: node.outline.name.as_str().into(),
+        name: "".into(),
         project: plan.settings().project.as_path().into(),
         run: "plan".into(),
         env: Arc::new(environment()),
         own_env: Vec::new(),
         secrets: Arc::default(),
-        scope: Arc::new(scope),
+        scope: Arc::new(scope(plan)),
         log: Arc::new(StderrSink),
         evidence: Arc::new(Nothing),
         scratch: folder.path().into(),
@@ -164,17 +150,9 @@ fn context(
         ran: Arc::default(),
         executor: Arc::clone(services.here()),
         patience: Duration::ZERO,
-        namespace: namespace.unwrap_or_else(|| plan.settings().cluster.namespace().into()),
+        namespace: plan.settings().cluster.namespace().into(),
         waits: Waits::default(),
-        signals: Signals {
-            cancel: token(),
-            stop: token(),
-            up: token(),
-            up_outputs: Arc::default(),
-            grace: GRACE,
-            covered: Arc::default(),
-            during: false,
-        },
+        signals: Signals::new(GRACE),
         services: Arc::clone(services),
     }
 }

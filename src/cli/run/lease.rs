@@ -44,7 +44,7 @@ impl LeaseGuard {
         let claim = Claim { namespace: cluster.namespace().to_owned(), name: name(plan.pipeline()), holder };
         let until = Instant::now() + patience;
         let mut seen: Option<(Held, Instant)> = None;
-        let mut told = false;
+        let mut reported = false;
         let held = loop {
             match cluster.claim(&claim).await {
                 Ok(Attempt::Ours) => break true,
@@ -75,7 +75,7 @@ impl LeaseGuard {
                     } else if !held.is_stale && Instant::now() >= until {
                         return Err(taken(&claim, &held));
                     } else {
-                        if !std::mem::replace(&mut told, true) {
+                        if !std::mem::replace(&mut reported, true) {
                             out::say(&format!("waiting: namespace {} is held by {}", claim.namespace, held.holder));
                         }
                         tokio::time::sleep(SOON).await;

@@ -8,11 +8,9 @@ use std::time::Duration;
 use super::super::{out, recovery};
 use super::lease::LeaseGuard;
 use super::{listen, signals, storage};
-use crate::cli::lock;
-use crate::cli::lock::{Holder, Lock};
+use crate::cli::lock::{self, Holder, Lock};
 use crate::cli::orphans;
-use crate::core::engine;
-use crate::core::engine::{Origin, ResumePlan, Selection};
+use crate::core::engine::{self, Origin, ResumePlan, Selection};
 use crate::core::journal::{RunFolder, Store};
 use crate::core::kind::watch_machine;
 use crate::core::model::event::Runner;
@@ -169,14 +167,6 @@ impl RunContext {
         let wanted = if owes { &Selection::all(&self.plan) } else { selection };
         !cluster.contexts.is_empty() && engine::touches_cluster(&self.plan, wanted)
     }
-}
-
-/// Writes the reports of a run that died, from its record.
-pub(in crate::cli) fn reports(
-    folder: &RunFolder,
-    story: &crate::core::report::run_state::RunState,
-) -> Result<(), Fault> {
-    storage::reports(folder, story)
 }
 
 /// Threads for the processes of this many steps at a time: as many as can do something. One step at a time has no use for them.

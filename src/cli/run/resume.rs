@@ -109,7 +109,7 @@ pub(super) async fn course(
         let course = decided(ready, selection, past, (&done, &again), &gone)?;
         let doubt = course.in_doubt(&ready.plan).find(|(name, _)| !agreed.iter().any(|other| other == name));
         let Some((name, why)) = doubt else { return Ok(Some(course)) };
-        let why = words::anew(why);
+        let why = words::rerun_reason(why);
         if !can_ask() {
             return Err(Fault::unknown(format!(
                 "step \"{name}\" must not run twice (`once: true`), and may have run: {why}"

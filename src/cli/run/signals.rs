@@ -3,13 +3,11 @@
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::echo;
-use crate::core::engine;
-use crate::core::engine::Interrupt;
+use crate::core::engine::{self, Interrupt};
 use crate::core::expr;
 use crate::core::journal::RunFolder;
 use crate::core::model::outcome::Fault;
-use crate::process::signals;
-use crate::process::signals::Listener;
+use crate::process::signals::{self, Listener};
 
 /// Interrupts go to a receiver as long as this lives; afterwards they end the program.
 pub(in crate::cli) struct Listening(());

@@ -54,7 +54,7 @@ impl RunStorage {
 }
 
 /// Writes the reports that every run leaves; whole, or not at all.
-pub(super) fn reports(folder: &RunFolder, story: &RunState) -> Result<(), Fault> {
+pub(in crate::cli) fn reports(folder: &RunFolder, story: &RunState) -> Result<(), Fault> {
     type Out<'o> = &'o mut BufWriter<File>;
     let write = |path: PathBuf, report: &dyn Fn(Out<'_>) -> io::Result<()>| {
         let draft = path.with_extension("part");

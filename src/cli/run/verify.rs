@@ -6,11 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::signals;
-use crate::cli::ephemeral_run;
-use crate::cli::ephemeral_run::EphemeralRun;
+use crate::cli::ephemeral_run::{self, EphemeralRun};
 use crate::cli::run_context::RunContext;
-use crate::core::engine;
-use crate::core::engine::{Interrupt, Mode, Origin, PreviousRun, ResumePlan, Selection};
+use crate::core::engine::{self, Interrupt, Mode, Origin, PreviousRun, ResumePlan, Selection};
 use crate::core::model::event::{Event, NodeId, Rerun, RerunReason};
 use crate::core::model::outcome::{Fault, Measure, Verdict};
 use crate::core::plan::Work;

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::containers::cosign;
-use crate::containers::cosign::Signed;
+use crate::containers::cosign::{self, Signed};
 use crate::containers::images::archive::{Choice, Contents};
 use crate::containers::images::dockerfile::Dockerfile;
 use crate::containers::images::facts::{Facts, User};

@@ -117,8 +117,8 @@ impl Row {
         let name = self.service.clone().filter(|name| !name.is_empty()).or_else(label)?;
         let container = self.name.clone().or_else(|| self.names[0].as_str().map(str::to_owned)).unwrap_or_default();
         let status = self.status.as_deref().unwrap_or_default().to_lowercase();
-        let told = ["unhealthy", "healthy", "starting"].into_iter().find(|word| status.contains(word));
-        let health = self.health.filter(|health| !health.is_empty()).or_else(|| told.map(str::to_owned));
+        let reported = ["unhealthy", "healthy", "starting"].into_iter().find(|word| status.contains(word));
+        let health = self.health.filter(|health| !health.is_empty()).or_else(|| reported.map(str::to_owned));
         let mut ports: Vec<(u16, u16)> = self
             .publishers
             .iter()

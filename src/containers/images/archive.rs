@@ -1,6 +1,8 @@
 //! Images in files and streams: docker-archives, OCI archives (also compressed) and OCI layouts. Read once, from front
 //! to back, layers before the manifest that orders them; nothing is unpacked and little is kept.
 
+mod manifest;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Read};
 use std::path::Path;
@@ -223,13 +225,14 @@ impl Parts {
         let layers = Layers(image.layers.iter().map(|path| self.layer(path)).collect::<Result<_, _>>()?);
         let user = User::of(&facts.user).resolved(layers.passwd());
         let mut sightings = in_facts(&facts, wanted);
-        let is_told = |seen: &Sighting| {
+        let is_reported = |seen: &Sighting| {
             // the documents are where the facts come from: a secret of the run may be escaped there
             let secret = |what: &str| what.split(" (").next().unwrap_or_default().to_owned();
-            let same = |told: &Sighting| told.digest == seen.digest && secret(&told.what) == secret(&seen.what);
+            let same =
+                |reported: &Sighting| reported.digest == seen.digest && secret(&reported.what) == secret(&seen.what);
             sightings.iter().any(same)
         };
-        let more: Vec<Sighting> = self.in_documents(wanted).into_iter().filter(|seen| !is_told(seen)).collect();
+        let more: Vec<Sighting> = self.in_documents(wanted).into_iter().filter(|seen| !is_reported(seen)).collect();
         sightings.extend(more);
         for (index, layer) in layers.0.iter().enumerate() {
             sightings.extend(layer.sightings.iter().map(|sighting| {
@@ -290,6 +293,5 @@ fn in_facts(facts: &Facts, wanted: &Wanted) -> BTreeSet<Sighting> {
         .collect()
 }
 
-pub mod manifest;
 #[cfg(test)]
 mod tests;

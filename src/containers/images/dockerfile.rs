@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_target_is_told_with_the_closest_name() {
+    fn an_unknown_target_is_reported_with_the_closest_name() {
         let file = Dockerfile::parse("FROM a AS builder\nFROM b AS runtime\n");
         assert_eq!(file.has_target("Runtime"), Ok(()));
         assert_eq!(file.has_target("1"), Ok(()));

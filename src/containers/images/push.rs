@@ -2,6 +2,7 @@
 
 use super::Images;
 use super::engine::{Engine, EngineName};
+use crate::containers::images::name::split_tag;
 use crate::core::model::outcome::Fault;
 use crate::process::command_context::{CommandContext, CommandError};
 
@@ -57,11 +58,7 @@ fn digest_in(line: &str) -> Option<&str> {
 /// The name under which exactly this image is pulled: `shop@sha256:…` for `shop:dev`.
 pub fn pinned(image: &str, digest: &str) -> String {
     let bare = image.split('@').next().unwrap_or(image);
-    let name = match bare.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => name,
-        _ => bare,
-    };
-    format!("{name}@{digest}")
+    format!("{}@{digest}", split_tag(bare).0)
 }
 
 #[cfg(test)]

@@ -192,7 +192,7 @@ fn outputs(services: &[Service], project: &Project) -> Outputs {
         let own = service.ports.iter().map(|(target, published)| (target.to_string(), json!(published))).collect();
         ports.insert(service.name.clone(), Value::Object(own));
     }
-    let told = services.iter().map(|service| {
+    let reported = services.iter().map(|service| {
         json!({
             "name": service.name, "container": service.container, "state": service.state,
             "health": service.health, "exit_code": service.exit_code,
@@ -202,7 +202,7 @@ fn outputs(services: &[Service], project: &Project) -> Outputs {
     outputs.extend(project.name.iter().map(|name| ("project".to_owned(), json!(name))));
     if !services.is_empty() {
         outputs.insert("healthy".into(), services.len().into());
-        outputs.insert("services".into(), told.collect());
+        outputs.insert("services".into(), reported.collect());
         outputs.insert("ports".into(), Value::Object(ports));
     }
     outputs

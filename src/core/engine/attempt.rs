@@ -1,7 +1,7 @@
 //! One node's way from its start to its end: environment, body, attempts, timeout, retry, outputs. Knows no other node.
 
-pub mod evaluate;
-pub mod fan_out;
+mod evaluate;
+mod fan_out;
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;

@@ -143,7 +143,7 @@ mod tests {
     use crate::core::model::event::{NodeId, State};
 
     #[tokio::test]
-    async fn ends_with_the_run_even_where_somebody_holds_on_to_a_sender() {
+    async fn ends_with_the_run_even_where_another_process_holds_on_to_a_sender() {
         let (sender, mut receiver) = notices();
         let event = Event::RunFinished { state: State::Passed, exit_code: 0, elapsed: Duration::ZERO };
         let last = Record { seq: 0, at: Duration::ZERO, event };
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn drops_and_counts_lines_that_nobody_takes() {
+    fn drops_and_counts_lines_that_nothing_takes() {
         let (sender, mut receiver) = notices();
         let node = NodeId(0);
         let batch =
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_rests_is_woken_when_much_is_on_its_way() {
+    fn whatever_rests_is_woken_when_much_is_on_its_way() {
         let (sender, mut receiver) = notices();
         let batch = || Live::Lines { node: NodeId(0), text: "line\n".repeat(MANY / 5) };
         let (resting, wakes) = std::sync::mpsc::channel();

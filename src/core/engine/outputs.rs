@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_or_too_large_is_told_and_never_waited_for() {
+    fn what_is_no_regular_file_or_too_large_is_reported_and_never_waited_for() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("a.output");
         let taken = || take(&file, &BTreeMap::new(), &Masker::default()).map_err(|failure| failure.summary);

@@ -205,10 +205,10 @@ impl Resumption<'_> {
     fn spread(&self, turns: &mut [Decision]) {
         loop {
             let mut changed = false;
-            let anew: Vec<bool> = turns.iter().map(|turn| matches!(turn, Decision::Again(_))).collect();
+            let again: Vec<bool> = turns.iter().map(|turn| matches!(turn, Decision::Again(_))).collect();
             let kept = turns.iter_mut().enumerate().filter(|(_, turn)| matches!(turn, Decision::Keeps(_)));
             for (at, turn) in kept {
-                if let Some(root) = self.anew_below(at, &anew) {
+                if let Some(root) = self.again_below(at, &again) {
                     *turn = Decision::Again(RerunReason::Follows(self.plan.node(id(root)).outline.name.clone()));
                     changed = true;
                 }
@@ -221,20 +221,20 @@ impl Resumption<'_> {
 
     /// A node that runs again and that `at` builds on: a need, a step of a stage that its own needs, a step running
     /// during it or that it runs during.
-    fn anew_below(&self, at: usize, anew: &[bool]) -> Option<usize> {
+    fn again_below(&self, at: usize, again: &[bool]) -> Option<usize> {
         let planned = self.plan.node(id(at));
         let needs = planned.needs.iter().chain(&planned.covers).map(|need| need.index());
-        if let Some(root) = needs.into_iter().find(|need| anew[*need]) {
+        if let Some(root) = needs.into_iter().find(|need| again[*need]) {
             return Some(root);
         }
         let covering = self.plan.stages()[planned.stage.index()].nodes.iter().map(|node| node.index());
         let covers = |other: &usize| self.plan.node(id(*other)).covers.contains(&id(at));
-        if let Some(root) = covering.into_iter().find(|other| anew[*other] && covers(other)) {
+        if let Some(root) = covering.into_iter().find(|other| again[*other] && covers(other)) {
             return Some(root);
         }
         let stages = self.plan.stages()[planned.stage.index()].needs.iter().chain(&planned.after);
         let below = stages.flat_map(|stage| &self.plan.stages()[stage.index()].nodes);
-        below.map(|node| node.index()).find(|node| anew[*node])
+        below.map(|node| node.index()).find(|node| again[*node])
     }
 
     /// A stage's `finally` that passed stays done where nothing of the stage runs again.

@@ -204,10 +204,10 @@ impl Known {
             here.needs.iter().map(|need| need.index()).collect()
         };
         let known = all.into_iter().filter_map(|other| Some((&plan.stages()[other], self.stages[other]?)));
-        let told = known.map(|(other, state)| {
+        let reported = known.map(|(other, state)| {
             (other.name.clone(), json!({ "state": state, "steps": self.steps(plan, &other.nodes, None, shown) }))
         });
-        Value::Object(told.collect())
+        Value::Object(reported.collect())
     }
 
     /// Steps by id, with what is known of them: those of `scope`, a part or the stage itself, and the parts used there.

@@ -1,7 +1,7 @@
 //! The value of a tree. Every step costs; `&&` and `||` absorb errors as CEL defines it. Loops are in `loops`, fields and
 //! indexes in `access`.
 
-pub mod loops;
+pub(super) mod loops;
 
 use std::sync::Arc;
 

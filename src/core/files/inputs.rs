@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_out_of_the_project_is_told() {
+    fn what_leads_out_of_the_project_is_reported() {
         assert_eq!(problem("../x").as_deref(), Some("`../x` leads out of the project's folder"));
         let open = "`a[` is not a pattern that can be read: its `[` is not closed";
         assert_eq!(problem("a[").as_deref(), Some(open));

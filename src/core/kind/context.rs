@@ -75,6 +75,21 @@ pub struct Signals {
     pub during: bool,
 }
 
+impl Signals {
+    /// Those of an attempt that runs alone: nothing is covered by it, and nothing has been signalled.
+    pub fn new(grace: Duration) -> Self {
+        Signals {
+            cancel: CancellationToken::new(),
+            stop: CancellationToken::new(),
+            up: CancellationToken::new(),
+            up_outputs: Arc::default(),
+            grace,
+            covered: Arc::default(),
+            during: false,
+        }
+    }
+}
+
 /// When the steps that a `during` step covers began and ended, as far as they have.
 #[derive(Debug, Default)]
 pub struct CoveredSteps(Mutex<Vec<Mark>>);

@@ -5,8 +5,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
 use super::{Context, Evidence, Signals};
 use crate::core::expr::Scope;
 use crate::core::kind::lines::LineSink;
@@ -44,7 +42,6 @@ impl TestContext {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let project = folder.path().canonicalize().expect("it is there");
         let log = Arc::new(Log::default());
-        let token = CancellationToken::new;
         let cx = Context {
             name: "stage.step".into(),
             run: "run".into(),
@@ -62,15 +59,7 @@ impl TestContext {
             patience: Duration::ZERO,
             namespace: "default".into(),
             waits: super::Waits::default(),
-            signals: Signals {
-                cancel: token(),
-                stop: token(),
-                up: token(),
-                up_outputs: Arc::default(),
-                grace: Duration::from_millis(500),
-                covered: Arc::default(),
-                during: false,
-            },
+            signals: Signals::new(Duration::from_millis(500)),
             services: Arc::new(crate::services::services_of(Settings {
                 project: project.clone(),
                 ..Settings::default()

@@ -1,7 +1,7 @@
 //! The forms of all secrets in one automaton: where they stand in bytes, and where one may begin. Knows no encoding.
 
-pub mod breaks;
-pub mod folds;
+pub(super) mod breaks;
+mod folds;
 
 use std::ops::Range;
 use std::sync::Arc;

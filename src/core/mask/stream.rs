@@ -22,7 +22,7 @@ pub struct MaskStream {
     /// What becomes of each held byte.
     marks: Vec<Mark>,
     /// How many of the held bytes were handed back already: what follows is held against them.
-    told: usize,
+    reported: usize,
     /// Where the held bytes begin within escape sequences.
     strip: StripBytes,
 }
@@ -40,7 +40,7 @@ enum Mark {
 
 impl MaskStream {
     pub(super) fn new(masker: Masker) -> Self {
-        MaskStream { masker, held: Vec::new(), marks: Vec::new(), told: 0, strip: StripBytes::new() }
+        MaskStream { masker, held: Vec::new(), marks: Vec::new(), reported: 0, strip: StripBytes::new() }
     }
 
     /// Takes a piece in and hands back what can be shown by now. Of many lines together most are handed back as they came,
@@ -70,7 +70,7 @@ impl MaskStream {
 
     /// How many bytes are held back.
     pub fn held(&self) -> usize {
-        self.held.len() - self.told
+        self.held.len() - self.reported
     }
 
     /// Hands back the rest: nothing more comes.
@@ -104,7 +104,7 @@ impl MaskStream {
         for form in seen {
             self.mark(form);
         }
-        (context, cut.max(self.told))
+        (context, cut.max(self.reported))
     }
 
     /// Hides these bytes, in order, behind one mask. Secrets that overlap share one: no tail of either is left.
@@ -120,8 +120,8 @@ impl MaskStream {
 
     /// What is shown of the held bytes before `cut`, as far as it was not.
     fn release(&mut self, cut: usize) -> Vec<u8> {
-        let (bytes, marks) = (&self.held[self.told..cut], &self.marks[self.told..cut]);
-        self.told = cut;
+        let (bytes, marks) = (&self.held[self.reported..cut], &self.marks[self.reported..cut]);
+        self.reported = cut;
         if marks.iter().all(|mark| *mark == Mark::Kept) {
             return bytes.to_vec();
         }
@@ -152,6 +152,6 @@ impl MaskStream {
         }
         self.held.drain(..context);
         self.marks.drain(..context);
-        self.told -= context;
+        self.reported -= context;
     }
 }

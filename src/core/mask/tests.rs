@@ -209,7 +209,7 @@ fn an_empty_masker_copies_nothing() {
 }
 
 #[test]
-fn finds_which_secret_stands_there_and_how() {
+fn finds_which_secret_is_there_and_how() {
     let masker = masker(&["hunter22", "hunter22-long", "other"]);
     let hit = |secret, form| Hit { secret, form };
     assert_eq!(masker.find(b"hunter22-long"), [hit(0, Form::Plain), hit(1, Form::Plain)]);
@@ -337,7 +337,7 @@ proptest! {
     }
 
     #[test]
-    fn base64_of_a_secret_amid_others_is_masked(before in "[a-z]{0,5}", after in "[a-z]{0,5}") {
+    fn base64_of_a_secret_between_others_is_masked(before in "[a-z]{0,5}", after in "[a-z]{0,5}") {
         let text = STANDARD.encode(format!("{before}hunter22hunter22{after}"));
         let masker = masker(&["hunter22hunter22"]);
         let masked = masker.mask(&text);

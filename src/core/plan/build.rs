@@ -1,12 +1,12 @@
 //! From files that could be read to the sealed graph: names first, then every stage, then the edges between them.
 
-pub mod body;
-pub mod each;
-pub mod gate;
-pub mod params;
-pub mod runs_on;
-pub mod stage;
-pub mod step_keys;
+pub(super) mod body;
+mod each;
+pub(super) mod gate;
+pub(super) mod params;
+mod runs_on;
+pub(super) mod stage;
+mod step_keys;
 
 use crate::core::plan::keys::GROUPS;
 use crate::core::plan::stage_file::StageFile;

@@ -89,7 +89,7 @@ pub(super) fn of_files(what: &str, hops: &[(String, Span)]) -> Diagnostic {
         [only, _] => format!("the {what} `{only}` uses itself"),
         _ => format!("{what}s use each other: {}", chain.join(" → ")),
     };
-    told(&names, &waits.iter().collect::<Vec<_>>(), message, "remove one `use`")
+    reported(&names, &waits.iter().collect::<Vec<_>>(), message, "remove one `use`")
 }
 
 fn describe(names: &[String], circle: &[&Wait], what: &str) -> Diagnostic {
@@ -98,10 +98,10 @@ fn describe(names: &[String], circle: &[&Wait], what: &str) -> Diagnostic {
         _ => format!("{what}s wait for each other: {}", chain.join(" → ")),
     };
     let help = if circle.len() == 1 { "remove it, or name another" } else { "remove one of these edges" };
-    told(names, circle, message, help)
+    reported(names, circle, message, help)
 }
 
-fn told(names: &[String], circle: &[&Wait], message: impl Fn(&[&str]) -> String, help: &str) -> Diagnostic {
+fn reported(names: &[String], circle: &[&Wait], message: impl Fn(&[&str]) -> String, help: &str) -> Diagnostic {
     // Reported from its first place in the files, so that the same circle always reads the same.
     let first = (0..circle.len()).min_by_key(|at| circle[*at].span).unwrap_or(0);
     let edges: Vec<&Wait> = circle[first..].iter().chain(&circle[..first]).copied().collect();

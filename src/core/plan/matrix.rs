@@ -129,8 +129,8 @@ mod tests {
     fn of(each: &Json) -> Result<Vec<Json>, Vec<String>> {
         let mut out = Diagnostics::default();
         let found = items(&Node::from_json(each, Span::new(FileId(0), 0, 0)), &mut out);
-        let told = out.iter().map(|one| one.message.clone()).collect();
-        found.map(|found| found.into_iter().map(|one| one.value).collect()).ok_or(told)
+        let reported = out.iter().map(|one| one.message.clone()).collect();
+        found.map(|found| found.into_iter().map(|one| one.value).collect()).ok_or(reported)
     }
 
     #[test]
@@ -156,18 +156,18 @@ mod tests {
 
     #[test]
     fn a_matrix_without_combinations_or_with_one_twice_is_reported() {
-        let told = |each: Json| of(&each).expect_err("wrong").join("; ");
-        assert_eq!(told(json!({"matrix": {}})), "this matrix has no list");
-        let empty = told(json!({"matrix": {"os": [], "db": [1]}}));
+        let reported = |each: Json| of(&each).expect_err("wrong").join("; ");
+        assert_eq!(reported(json!({"matrix": {}})), "this matrix has no list");
+        let empty = reported(json!({"matrix": {"os": [], "db": [1]}}));
         assert_eq!(empty, "the list `os` of this matrix is empty, so there is no combination");
-        let all = told(json!({"matrix": {"os": ["a"]}, "exclude": [{"os": "a"}]}));
+        let all = reported(json!({"matrix": {"os": ["a"]}, "exclude": [{"os": "a"}]}));
         assert_eq!(all, "every combination of this matrix is excluded");
-        let unknown = told(json!({"matrix": {"os": ["a"]}, "exclude": [{"so": "a"}]}));
+        let unknown = reported(json!({"matrix": {"os": ["a"]}, "exclude": [{"so": "a"}]}));
         assert_eq!(unknown, "this matrix has no list `so`");
-        let twice = told(json!({"matrix": {"os": ["a", "a"]}}));
+        let twice = reported(json!({"matrix": {"os": ["a", "a"]}}));
         assert_eq!(twice, "this matrix has the combination {\"os\":\"a\"} twice");
         let many: Vec<u32> = (0..200).collect();
-        assert_eq!(told(json!({"matrix": {"x": many, "y": many}})), "this matrix has more than 10000 combinations");
+        assert_eq!(reported(json!({"matrix": {"x": many, "y": many}})), "this matrix has more than 10000 combinations");
     }
 
     proptest::proptest! {

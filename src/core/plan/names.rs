@@ -1,6 +1,6 @@
 //! The names that expressions and `needs` may use: vars, secrets, stages, their steps and outputs.
 
-pub mod site;
+pub(super) mod site;
 
 use indexmap::IndexMap;
 

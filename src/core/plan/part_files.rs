@@ -1,6 +1,6 @@
 //! The parts that steps use: read once each, their step names and outputs gathered before any step is built.
 
-pub mod step_names;
+pub(super) mod step_names;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -109,7 +109,7 @@ pub(super) fn is_slip(written: &str, name: &str, known: &[&str]) -> bool {
 }
 
 /// Whether a node is what a syntax error left of a value, so that nothing more is to be said of it.
-pub(super) fn is_told(node: &Node, out: &Diagnostics) -> bool {
+pub(super) fn is_reported(node: &Node, out: &Diagnostics) -> bool {
     node.value == Value::Null && node.span.start != node.span.end && out.covers(node.span)
 }
 

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::path::Path;
 
 use super::own_keys::template_in;
-use super::recovery::is_told;
+use super::recovery::is_reported;
 use crate::core::files::glob::{Glob, characters};
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::core::model::source::Span;
@@ -50,7 +50,7 @@ fn named(entry: &Entry, out: &mut Diagnostics) -> Listed {
         return Listed::File { reference: path.to_owned(), span: entry.node.span };
     }
     let Value::Map(entries) = &entry.node.value else {
-        if !is_told(&entry.node, out) {
+        if !is_reported(&entry.node, out) {
             let name = &entry.key;
             let message = format!("stage `{name}` is {}, expected a mapping with `steps`", entry.node.type_name());
             let help = format!("write `{name}: {{ steps: {{ NAME: {{ shell: make }} }} }}`");

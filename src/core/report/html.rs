@@ -197,13 +197,13 @@ fn gate(page: &mut Page, results: &[AssertionResult]) {
     for (result, ended) in results.iter().filter_map(|result| Some((result, result.ended.as_ref()?))) {
         page.element("p", "why", &format!("{}: {ended}", result.name));
     }
-    let mut told: Vec<&Finding> = Vec::new();
+    let mut reported: Vec<&Finding> = Vec::new();
     for finding in results.iter().flat_map(|result| &result.findings) {
-        if !told.contains(&finding) {
-            told.push(finding);
+        if !reported.contains(&finding) {
+            reported.push(finding);
         }
     }
-    findings(page, &told.into_iter().cloned().collect::<Vec<_>>());
+    findings(page, &reported.into_iter().cloned().collect::<Vec<_>>());
     for fault in results.iter().filter_map(|result| result.verdict.as_ref().err()) {
         help(page, fault.help.as_deref());
     }

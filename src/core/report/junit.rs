@@ -129,7 +129,7 @@ fn assertion(node: &NodeStory, result: &AssertionResult) -> TestCase {
     if let Err(fault) = &result.verdict {
         all.extend(fault.help.iter().map(|help| format!("help: {help}")));
     }
-    let told = |kind: NonSuccessKind| {
+    let reported = |kind: NonSuccessKind| {
         let mut status = non_success(kind, &line);
         status.set_description(lines(&all));
         status
@@ -142,8 +142,8 @@ fn assertion(node: &NodeStory, result: &AssertionResult) -> TestCase {
             output = Some(lines(&all));
             skipped(&format!("does not count (severity: warning): {}", tame(&line)))
         }
-        Ok(Verdict::Unmet { .. }) => told(NonSuccessKind::Failure),
-        Err(_) => told(NonSuccessKind::Error),
+        Ok(Verdict::Unmet { .. }) => reported(NonSuccessKind::Failure),
+        Err(_) => reported(NonSuccessKind::Error),
     };
     let name = format!("{}: {}", node.outline.name, result.name);
     case(&name, &result.kind, result.elapsed, status, output)

@@ -43,12 +43,12 @@ impl<W: Write + Send> Plain<W> {
         let time = if node.started.is_some() { TimeSpan(node.elapsed).to_string() } else { String::new() };
         let end = match node.state {
             // The count says it all, unless something else ended it.
-            State::Passed | State::Failed if told(node) && node.because.is_none() => words::gate_count(node),
+            State::Passed | State::Failed if reported(node) && node.because.is_none() => words::gate_count(node),
             _ => words::end(node),
         };
         let line = format!("{} {name:wide$} {time:>7}  {end}", sign(node.state), wide = self.wide);
         writeln!(self.to, "{}", line.trim_end())?;
-        if matches!(node.state, State::Failed | State::Errored | State::Cancelled) && !told(node) {
+        if matches!(node.state, State::Failed | State::Errored | State::Cancelled) && !reported(node) {
             for line in words::explanation_below(node) {
                 writeln!(self.to, "    {line}")?;
             }
@@ -58,7 +58,7 @@ impl<W: Write + Send> Plain<W> {
 }
 
 /// Whether lines of its own reported already how it went: a gate whose assertions were settled.
-fn told(node: &NodeStory) -> bool {
+fn reported(node: &NodeStory) -> bool {
     !node.assertions.is_empty()
 }
 
@@ -80,8 +80,8 @@ impl<W: Write + Send> Reporter for Plain<W> {
                 self.wide = nodes.iter().map(|node| node.name.chars().count()).max().unwrap_or(0).min(40);
                 let profile = profile.as_ref().map(|name| format!(" (profile {name})")).unwrap_or_default();
                 writeln!(self.to, "{pipeline}{profile} {DIM}· run {run}{OFF}")?;
-                let told = continues.iter().flat_map(|continues| previous_runs::continuing(continues, nodes));
-                told.into_iter().try_for_each(|line| writeln!(self.to, "{line}"))
+                let reported = continues.iter().flat_map(|continues| previous_runs::continuing(continues, nodes));
+                reported.into_iter().try_for_each(|line| writeln!(self.to, "{line}"))
             }
             Event::NodeStarted { node, attempt } => {
                 let Some(node) = story.node(*node) else { return Ok(()) };
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn each_of_the_lines_that_came_together_stands_behind_its_step() {
+    fn each_of_the_lines_that_came_together_is_after_its_step() {
         let shared = Shared::default();
         let mut reporters = Reporters::default();
         reporters.add(Box::new(Plain::new(Styled::new(shared.clone(), false), true)));
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_told_in_one_line() {
+    fn what_is_left_out_is_reported_in_one_line() {
         let shared = Shared::default();
         let mut reporters = Reporters::default();
         reporters.add(Box::new(Plain::new(Styled::new(shared.clone(), true), true)));

@@ -24,18 +24,18 @@ pub fn continuing(continues: &Continues, nodes: &[NodeOutline]) -> Vec<String> {
     let kept = continues.kept.iter().filter(|kept| nodes.get(kept.node.index()).is_some_and(|n| n.role == Role::Step));
     let mut lines = vec![format!("goes on with run {}: {} of {steps} steps are done", continues.run, kept.count())];
     // What simply had no turn is no news.
-    let told: Vec<_> = continues.again.iter().filter(|again| again.why != RerunReason::NotStarted).collect();
-    for again in told.iter().take(LISTED) {
-        lines.push(format!("  {YELLOW}↻{OFF} {}  {DIM}{}{OFF}", name(again.node.index()), anew(&again.why)));
+    let reported: Vec<_> = continues.again.iter().filter(|again| again.why != RerunReason::NotStarted).collect();
+    for again in reported.iter().take(LISTED) {
+        lines.push(format!("  {YELLOW}↻{OFF} {}  {DIM}{}{OFF}", name(again.node.index()), rerun_reason(&again.why)));
     }
-    if told.len() > LISTED {
-        lines.push(format!("  {DIM}and {} more{OFF}", told.len() - LISTED));
+    if reported.len() > LISTED {
+        lines.push(format!("  {DIM}and {} more{OFF}", reported.len() - LISTED));
     }
     lines
 }
 
 /// Why a node runs again: `it was in doubt: …`.
-pub fn anew(why: &RerunReason) -> String {
+pub fn rerun_reason(why: &RerunReason) -> String {
     match why {
         RerunReason::InDoubt => format!("it was {IN_DOUBT}"),
         RerunReason::NotStarted => "it had not started".to_owned(),

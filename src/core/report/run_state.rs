@@ -175,9 +175,9 @@ impl RunState {
             | Event::AttemptFailed { node, .. }
             | Event::AssertionSettled { node, .. }
             | Event::NodeFinished { node, .. } => {
-                let started = self.nodes.get_mut(node.index()).map(|told| {
-                    told.apply(record);
-                    told.outline.stage
+                let started = self.nodes.get_mut(node.index()).map(|reported| {
+                    reported.apply(record);
+                    reported.outline.stage
                 });
                 let stage = started.and_then(|stage| self.stages.get_mut(stage as usize));
                 if let (Some(stage), Event::NodeStarted { .. }) = (stage, &record.event) {

@@ -166,7 +166,7 @@ pub(super) fn explanation(node: &NodeStory, most: usize) -> Vec<String> {
         lines.extend(tame_lines(&fault.message));
         lines.extend(fault.help.iter().map(|help| format!("help: {}", tame(help))));
     }
-    let mut told: Vec<&Finding> = Vec::new();
+    let mut reported: Vec<&Finding> = Vec::new();
     for result in &node.assertions {
         if result.is_bad() || (result.warning && !matches!(result.verdict, Ok(Verdict::Holds { .. }))) {
             lines.push(assertion(result));
@@ -174,9 +174,9 @@ pub(super) fn explanation(node: &NodeStory, most: usize) -> Vec<String> {
                 lines.extend(fault.help.iter().map(|help| format!("  help: {}", tame(help))));
             }
             // One cause keeps several assertions from holding: it is reported under the first of them.
-            let fresh: Vec<&Finding> = result.findings.iter().filter(|finding| !told.contains(finding)).collect();
+            let fresh: Vec<&Finding> = result.findings.iter().filter(|finding| !reported.contains(finding)).collect();
             lines.extend(findings(fresh.iter().copied(), most).into_iter().map(|line| format!("  {line}")));
-            told.extend(fresh);
+            reported.extend(fresh);
         }
     }
     lines

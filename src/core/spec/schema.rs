@@ -1,6 +1,6 @@
 //! The JSON Schemas of the files, composed from the types and the kinds' own schemas. Draft-07, for editors.
 
-pub mod editor;
+mod editor;
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};

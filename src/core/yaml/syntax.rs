@@ -6,7 +6,7 @@ mod place;
 mod quotes;
 mod repair;
 mod scan;
-pub mod tabs;
+mod tabs;
 
 use std::ops::Range;
 

@@ -15,9 +15,7 @@ use crate::core::model::expect::Expect;
 use crate::core::model::outcome::{Failure, Fault, Finding, Measure, Verdict};
 use crate::core::model::units::{Text, TimeSpan};
 use crate::http::Trust;
-use crate::http::grpc;
-use crate::http::grpc::{GrpcError, Server};
-use crate::http::load::Addresses;
+use crate::http::grpc::{self, GrpcError, Server};
 use crate::kubernetes::client::reach::{Via, Wanted};
 use crate::kubernetes::service::ServiceName;
 use crate::process::command_context::CommandError;
@@ -170,8 +168,7 @@ impl Grpc {
     }
 
     fn host_and_port(&self) -> Option<(&str, u16)> {
-        let (host, port) = self.address.as_deref()?.rsplit_once(':')?;
-        Some((host.trim_matches(['[', ']']), port.parse().ok()?))
+        self.address.as_deref().and_then(tcp::host_and_port)
     }
 
     fn speaks_tls(&self) -> bool {
@@ -197,16 +194,10 @@ impl Grpc {
         let namespace = cx.namespace_or(self.namespace.as_deref())?;
         let wanted = Wanted { namespace, service, port: self.port.as_deref(), ways: WAYS };
         let reached = cx.unless_cancelled(cluster.reach(&wanted)).await??;
-        let address = match &reached.addresses {
-            Addresses::Host(host, port) if host.contains(':') => format!("[{host}]:{port}"),
-            Addresses::Host(host, port) => format!("{host}:{port}"),
-            Addresses::Spread(endpoints) => {
-                let first = endpoints.borrow().first().map(ToString::to_string);
-                first.ok_or_else(|| {
-                    CommandError::Failed(Failure::new(format!("service/{service} has no ready endpoint")))
-                })?
-            }
-        };
+        let address = reached
+            .addresses
+            .first()
+            .ok_or_else(|| CommandError::Failed(Failure::new(format!("service/{service} has no ready endpoint"))))?;
         Ok((address, reached.host))
     }
 }

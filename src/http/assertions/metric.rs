@@ -12,9 +12,7 @@ use crate::core::kind::{Assertion, AssertionKind, CheckContext, Context, Poll, W
 use crate::core::model::outcome::{Fault, Measure, Series, Verdict};
 use crate::core::model::units::{Number, Percent};
 use crate::http::answer::{Asked, Content};
-use crate::http::load::Addresses;
-use crate::http::prometheus;
-use crate::http::prometheus::{Answered, When};
+use crate::http::prometheus::{self, Answered, When};
 use crate::http::{Request, Trust};
 use crate::kubernetes::client::reach::{Via, Wanted};
 use crate::process::command_context::CommandError;
@@ -98,16 +96,9 @@ impl Metric {
         let namespace = cx.namespace_or(spec.namespace.as_deref())?;
         let wanted = Wanted { namespace, service, port: spec.port.as_deref(), ways: WAYS };
         let reached = cx.unless_cancelled(cluster.reach(&wanted)).await?.map_err(CommandError::into_missing)?;
-        let authority = match &reached.addresses {
-            Addresses::Host(host, port) if host.contains(':') => format!("[{host}]:{port}"),
-            Addresses::Host(host, port) => format!("{host}:{port}"),
-            Addresses::Spread(endpoints) => {
-                let first = endpoints.borrow().first().map(ToString::to_string);
-                first.ok_or_else(|| {
-                    Fault::environment(format!("not measured: service/{service} has no ready endpoint")).transient()
-                })?
-            }
-        };
+        let authority = reached.addresses.first().ok_or_else(|| {
+            Fault::environment(format!("not measured: service/{service} has no ready endpoint")).transient()
+        })?;
         let scheme = if spec.tls() { "https" } else { "http" };
         Ok((format!("{scheme}://{authority}{}", spec.path.as_deref().unwrap_or_default()), reached.host))
     }

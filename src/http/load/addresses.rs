@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::Cause;
+use crate::http::authority;
 
 /// How long an answer of the name service is used.
 const FRESH: Duration = Duration::from_secs(5);
@@ -21,6 +22,16 @@ pub enum Addresses {
     Host(String, u16),
     /// Each connection goes to the next of these; one that is gone from the list is left after its request.
     Spread(Endpoints),
+}
+
+impl Addresses {
+    /// The host, or the first endpoint, as `host:port`; `None` without an endpoint.
+    pub fn first(&self) -> Option<String> {
+        match self {
+            Addresses::Host(host, port) => Some(authority(host, *port)),
+            Addresses::Spread(endpoints) => endpoints.borrow().first().map(ToString::to_string),
+        }
+    }
 }
 
 /// Finds addresses for connections.

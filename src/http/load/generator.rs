@@ -140,14 +140,14 @@ struct Beat {
     started: Instant,
     /// Since when the warm-up has been clean; then, since when is measured.
     since: Instant,
-    told: Instant,
+    reported: Instant,
 }
 
 impl Beat {
     fn new(board: &LoadState) -> Self {
         let now = Instant::now();
         board.tally.borrow_mut().lag.beat(now, now);
-        Beat { next: now + BEAT, started: now, since: now, told: now }
+        Beat { next: now + BEAT, started: now, since: now, reported: now }
     }
 
     fn took(&self, now: Instant) -> Duration {
@@ -187,8 +187,8 @@ impl Beat {
         } else if now.saturating_duration_since(self.started) >= board.load.patience {
             return Ok(Some(Duration::ZERO));
         }
-        if now.saturating_duration_since(self.told) >= TELL || (up && !live.borrow().up) {
-            self.told = now;
+        if now.saturating_duration_since(self.reported) >= TELL || (up && !live.borrow().up) {
+            self.reported = now;
             live.send_replace(board.tally.borrow().live(up));
         }
         Ok(None)

@@ -1,5 +1,7 @@
 //! What is counted while a load runs: totals, a histogram, a line for each second, the first failures. Pure.
 
+pub(super) mod lag;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -231,6 +233,5 @@ fn write_interval(log: &mut String, at: Duration, histogram: &Histogram<u64>) {
     log.push('\n');
 }
 
-pub mod lag;
 #[cfg(test)]
 mod tests;

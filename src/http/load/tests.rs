@@ -18,12 +18,12 @@ impl ResponseCheck for Expects {
         self.0.is_some()
     }
 
-    fn judge(&self, told: &ResponseView<'_>) -> Result<(), (Cause, String)> {
-        if told.status != 200 {
-            return Err((Cause::WrongStatus, told.status.to_string()));
+    fn judge(&self, response: &ResponseView<'_>) -> Result<(), (Cause, String)> {
+        if response.status != 200 {
+            return Err((Cause::WrongStatus, response.status.to_string()));
         }
         match self.0 {
-            Some(body) if body.as_bytes() != told.body => Err((Cause::WrongBody, "another body".to_owned())),
+            Some(body) if body.as_bytes() != response.body => Err((Cause::WrongBody, "another body".to_owned())),
             _ => Ok(()),
         }
     }
@@ -206,7 +206,7 @@ async fn what_cannot_be_sent_in_time_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_there_and_no_such_name_are_told_apart() {
+async fn nothing_there_and_no_such_name_are_distinguished() {
     let silent = tokio::net::TcpSocket::new_v4().expect("a socket");
     silent.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let url = format!("http://{}", silent.local_addr().expect("bound"));

@@ -82,13 +82,13 @@ impl Worker {
             Written::Http2(frames) => self.ask_in_session(job.target, frames, deadline).await,
         };
         let result = asked.and_then(|()| {
-            let told = ResponseView {
+            let reported = ResponseView {
                 status: self.answer.status,
                 head: &self.answer.head,
                 body: &self.answer.body,
                 cut: self.answer.cut,
             };
-            board.load.judge.judge(&told)
+            board.load.judge.judge(&reported)
         });
         (peer, result)
     }

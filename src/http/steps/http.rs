@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn fails_where_nobody_listens() {
+    async fn fails_where_nothing_listens() {
         let outcome = body::<Http>(&json!({ "url": "http://127.0.0.1:1/" })).run(&TestContext::new().cx).await;
         let failure = Failure::new("GET http://127.0.0.1:1/: connection refused")
             .help("nothing listens on that port: is the server up, is the port forwarded?");

@@ -2,9 +2,9 @@
 
 mod check;
 mod reach;
+mod reported;
 mod response_check;
 mod spec;
-mod told;
 mod why;
 
 use std::sync::Arc;
@@ -16,8 +16,7 @@ use futures::FutureExt;
 use crate::core::kind::{CheckContext, Context, OutputRow, Step, StepKind, until_fatal};
 use crate::core::model::outcome::{Failure, Fault, Finding, Outcome};
 use crate::core::model::units::TimeSpan;
-use crate::http::load;
-use crate::http::load::{Broken, Cause, Load, PATIENCE, Pace, Protocol, Report, Running, Until};
+use crate::http::load::{self, Broken, Cause, Load, PATIENCE, Pace, Protocol, Report, Running, Until};
 use crate::process::command_context::CommandError;
 use response_check::ExpectJudge;
 use spec::{Arrivals, Stale, Traffic};
@@ -132,7 +131,7 @@ impl Step for Traffic {
         };
         match followed {
             Ok(report) => {
-                told::keep(&report, cx);
+                reported::keep(&report, cx);
                 if let Some(fault) = report.behind() {
                     return Err(fault);
                 }
@@ -145,15 +144,15 @@ impl Step for Traffic {
                     return Err(Fault::unknown("nothing was measured: no request was due in the time")
                         .help("raise `rate`, or the time that is covered"));
                 }
-                cx.say(told::summary(&report));
-                Ok(Outcome::Passed(told::outputs(&report, reached.namespace.as_deref(), cx)))
+                cx.say(reported::summary(&report));
+                Ok(Outcome::Passed(reported::outputs(&report, reached.namespace.as_deref(), cx)))
             }
             Err(Broken::NotClean(report)) => {
-                told::keep(&report, cx);
-                let words = told::counted(&report.warmup);
+                reported::keep(&report, cx);
+                let words = reported::counted(&report.warmup);
                 let summary = format!("the warm-up never came clean within {}: {words}", TimeSpan(PATIENCE));
                 let causes = self.explain(cx).await;
-                Ok(Outcome::Failed(Failure::new(summary).because(causes).because(told::findings(&report, cx))))
+                Ok(Outcome::Failed(Failure::new(summary).because(causes).because(reported::findings(&report, cx))))
             }
             Err(broken) => Err(broken.fault()),
         }

@@ -92,8 +92,8 @@ mod tests {
         let conflict = json!([
             { "type": "NamesAccepted", "status": "False", "reason": "ListKindConflict", "message": "\"GizmoList\" is already in use" },
             { "type": "Established", "status": "False", "reason": "NotAccepted", "message": "not all names are accepted" } ]);
-        let told = State::Refused("ListKindConflict".to_owned(), "\"GizmoList\" is already in use".to_owned());
-        assert_eq!(with(conflict), Some(told));
+        let reported = State::Refused("ListKindConflict".to_owned(), "\"GizmoList\" is already in use".to_owned());
+        assert_eq!(with(conflict), Some(reported));
         assert_eq!(with(json!([])), None);
         let accepted =
             json!([{ "type": "NamesAccepted", "status": "True" }, { "type": "Established", "status": "False" }]);

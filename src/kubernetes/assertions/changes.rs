@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn something_must_be_expected() {
         let written = json!({ "of": "d" });
-        let told = complaints(&written, false, |cx| body::<Changes>(&written).check(cx));
-        assert_eq!(told[0].1, "nothing is expected of the changes");
+        let reported = complaints(&written, false, |cx| body::<Changes>(&written).check(cx));
+        assert_eq!(reported[0].1, "nothing is expected of the changes");
     }
 }

@@ -219,8 +219,8 @@ mod tests {
     #[test]
     fn the_whole_cluster_is_never_empty() {
         let of = |written: Value| {
-            let told = complaints(&written, false, |cx| body::<Leftover>(&written).check(cx));
-            told.into_iter().map(|(_, message)| message).collect::<Vec<_>>()
+            let reported = complaints(&written, false, |cx| body::<Leftover>(&written).check(cx));
+            reported.into_iter().map(|(_, message)| message).collect::<Vec<_>>()
         };
         assert_eq!(of(json!({ "namespace": "*" })), ["`namespace` needs a `selector`: the cluster is never empty"]);
         assert_eq!(

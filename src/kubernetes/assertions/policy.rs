@@ -13,8 +13,7 @@ use crate::core::expr::{Expr, Scope};
 use crate::core::kind::{Assertion, AssertionKind, CheckContext, Context, Poll, Watch};
 use crate::core::model::diagnostic::{Code, did_you_mean};
 use crate::core::model::outcome::{Fault, Finding, Measure, Verdict};
-use crate::core::yaml::manifests;
-use crate::core::yaml::manifests::Manifest;
+use crate::core::yaml::manifests::{self, Manifest};
 use crate::kubernetes::rendered::check_kustomization;
 use crate::process::command_context::CommandError;
 use spec::{Policy, Rule};
@@ -154,8 +153,8 @@ impl Policy {
     fn judge(&self, objects: &[Object], scope: &Scope) -> Result<Vec<Judged>, Fault> {
         let mut judged = Vec::new();
         for rule in &self.builtin {
-            let told = |object: &Object| rule.violations(&object.manifest.object);
-            judged.push(self.apply(rule.name(), rule.expected(), objects, told));
+            let reported = |object: &Object| rule.violations(&object.manifest.object);
+            judged.push(self.apply(rule.name(), rule.expected(), objects, reported));
         }
         for rule in &self.rules {
             judged.push(if rule.together {
@@ -172,7 +171,7 @@ impl Policy {
         let expression = Expr::parse(&rule.assert.0).map_err(|error| invalid(&error))?;
         let mut scope = scope.clone();
         let mut stopped = None;
-        let mut told = |object: &Object| -> Option<Vec<String>> {
+        let mut reported = |object: &Object| -> Option<Vec<String>> {
             if !rule.is_for(object.manifest.kind()) {
                 return None;
             }
@@ -188,7 +187,7 @@ impl Policy {
                 Err(error) => vec![format!("{}: {error}", rule.message.as_deref().unwrap_or(&rule.assert.0))],
             })
         };
-        let judged = self.apply(&rule.name, rule.message.as_deref().unwrap_or(&rule.assert.0), objects, &mut told);
+        let judged = self.apply(&rule.name, rule.message.as_deref().unwrap_or(&rule.assert.0), objects, &mut reported);
         stopped.map_or(Ok(judged), Err)
     }
 
@@ -198,7 +197,7 @@ impl Policy {
         name: &str,
         expected: &str,
         objects: &[Object],
-        mut told: impl FnMut(&Object) -> Option<Vec<String>>,
+        mut reported: impl FnMut(&Object) -> Option<Vec<String>>,
     ) -> Judged {
         let excepted = self.except.get(name).map(Vec::as_slice).unwrap_or_default();
         let mut judged = Judged {
@@ -210,7 +209,7 @@ impl Policy {
         };
         for object in objects {
             let shown = object.manifest.to_string();
-            if let Some(messages) = told(object) {
+            if let Some(messages) = reported(object) {
                 if excepted.contains(&shown) {
                     judged.unused.retain(|exception| *exception != shown);
                     continue;

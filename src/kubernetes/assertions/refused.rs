@@ -194,8 +194,8 @@ mod tests {
     #[test]
     fn says_what_is_missing() {
         let of = |written: Value| {
-            let told = complaints(&written, false, |cx| body::<Refused>(&written).check(cx));
-            told.into_iter().map(|(_, message)| message).collect::<Vec<_>>()
+            let reported = complaints(&written, false, |cx| body::<Refused>(&written).check(cx));
+            reported.into_iter().map(|(_, message)| message).collect::<Vec<_>>()
         };
         assert_eq!(of(json!({})), ["nothing says what is refused", "nothing says why it is refused"]);
         let nothing = json!({ "objects": [{ "metadata": { "name": "a" } }], "by": "schema" });

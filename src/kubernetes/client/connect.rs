@@ -1,6 +1,6 @@
 //! The one connection of a run: made on first use, kept, every request bounded in time. Knows no kind of object.
 
-pub mod signed;
+mod signed;
 
 use crate::kubernetes::client::endpoint::Endpoint;
 use crate::kubernetes::client::endpoint::no_answer;

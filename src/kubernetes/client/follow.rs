@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_taken_anew_replaces_what_was_there_all_at_once() {
+    fn a_list_taken_again_replaces_what_was_there_all_at_once() {
         let (mut now, mut coming) = (Followed::from([("old".to_owned(), object("old"))]), Followed::new());
         assert!(!take_in(Event::InitApply(object("new")), &mut now, &mut coming));
         assert_eq!(now.keys().collect::<Vec<_>>(), ["old"]);

@@ -1,5 +1,12 @@
 //! The causes in a snapshot, the most telling first, replicas with the same cause named together. Pure.
 
+mod containers;
+pub(super) mod objects;
+mod placement;
+mod pods;
+mod services;
+pub(super) mod workloads;
+
 use serde_json::json;
 
 use super::json::{events_of, name, text};
@@ -75,9 +82,9 @@ impl Cause {
 /// What explains that the objects of a snapshot are not as they should be: most telling first, at most five.
 /// The snapshot holds what has to do with `target`, and no more.
 pub fn causes(snapshot: &Snapshot, target: &Target) -> Vec<Finding> {
-    let mut told = all(snapshot, target);
-    told.truncate(SHOWN);
-    told
+    let mut reported = all(snapshot, target);
+    reported.truncate(SHOWN);
+    reported
 }
 
 /// The causes that waiting cannot fix.
@@ -138,9 +145,9 @@ fn last_warning(snapshot: &Snapshot, target: &Target) -> Option<Cause> {
 
 /// Replicas with the same trouble as one finding: `pod/backend-7c9-abc and 2 more`.
 fn together(causes: Vec<Cause>) -> Vec<Finding> {
-    let mut told: Vec<(Cause, usize)> = Vec::new();
+    let mut reported: Vec<(Cause, usize)> = Vec::new();
     for cause in causes {
-        match told.iter_mut().find(|(first, _)| first.likeness == cause.likeness) {
+        match reported.iter_mut().find(|(first, _)| first.likeness == cause.likeness) {
             Some((first, _)) if first.finding.object == cause.finding.object => {}
             Some((first, more)) => {
                 *more += 1;
@@ -151,10 +158,11 @@ fn together(causes: Vec<Cause>) -> Vec<Finding> {
                     first.finding.lines = cause.finding.lines;
                 }
             }
-            None => told.push((cause, 0)),
+            None => reported.push((cause, 0)),
         }
     }
-    told.into_iter()
+    reported
+        .into_iter()
         .map(|(cause, more)| match more {
             0 => cause.finding,
             more => Finding { object: format!("{} and {more} more", cause.finding.object), ..cause.finding },
@@ -162,13 +170,7 @@ fn together(causes: Vec<Cause>) -> Vec<Finding> {
         .collect()
 }
 
-pub mod containers;
 #[cfg(test)]
 mod fatal_tests;
-pub mod objects;
-pub mod placement;
-pub mod pods;
-pub mod services;
 #[cfg(test)]
 mod tests;
-pub mod workloads;

@@ -1,6 +1,8 @@
 //! What a person would learn of live objects with `kubectl describe` and `kubectl get events`, as one text that ends
 //! with recommendations. The text is pure; the asking is not.
 
+mod advice;
+
 use std::fmt::Write;
 
 use serde_json::Value;
@@ -218,6 +220,5 @@ pub(super) fn restarts(pod: &Value, events: &[Value]) -> Option<(i64, String)> {
     (times > 0).then(|| (times, reason.to_owned()))
 }
 
-pub mod advice;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! What helm is asked to do, in the words of the version at hand, and what its last words mean.
 
-pub mod pending;
+pub(super) mod pending;
 
 use std::time::Duration;
 

@@ -294,7 +294,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_helm_did_not_write_is_told_without_a_panic() {
+    fn what_helm_did_not_write_is_reported_without_a_panic() {
         for (entry, why) in [
             (&b"%%%"[..], "it is not base64"),
             (b"", "it is no release: EOF while parsing a value at line 1 column 0"),

@@ -1,6 +1,6 @@
 //! What each provider is asked to do, as arguments of its program. Pure.
 
-pub mod size;
+pub(super) mod size;
 
 use super::calls::size::{Size, mebibytes};
 use super::{Node, Provider};

@@ -13,9 +13,8 @@ use super::host::{Answer, Host, Ran};
 use crate::core::model::outcome::Fault;
 use crate::core::model::units::TimeSpan;
 use crate::kubernetes::client::{Cluster, ClusterSettings};
-use crate::process;
 use crate::process::command_context::Tail;
-use crate::process::{Command, Exit, Leftovers, LineSink, Running, Stop, waits_for_terminal};
+use crate::process::{self, Command, Exit, Leftovers, LineSink, Running, Stop, waits_for_terminal};
 
 /// Bytes kept of an answer: a listing of images of a large node.
 const LIMIT: usize = 16 << 20;

@@ -1,6 +1,6 @@
 //! Creates a cluster, or starts a stopped one, and records what it did once it is done and proven.
 
-pub mod addons;
+pub(super) mod addons;
 
 use std::path::Path;
 use std::time::Duration;

@@ -6,8 +6,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::core::files::project;
-use crate::core::files::project::Found;
+use crate::core::files::project::{self, Found};
 use crate::core::kind::{Assertion, AssertionKind, Cel, CheckContext, Context, Sample, TextExpect};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::expect::Expect;

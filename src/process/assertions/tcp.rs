@@ -13,8 +13,7 @@ use crate::core::model::outcome::{Fault, Finding, Measure, Verdict};
 use crate::core::model::units::TimeSpan;
 use crate::kubernetes::service::{Door, ServiceName, Via, number_or_name, port};
 use crate::process::command_context::CommandError;
-use crate::process::tcp;
-use crate::process::tcp::TcpError;
+use crate::process::tcp::{self, TcpError};
 
 /// The row of `tcp`.
 pub const KIND: AssertionKind = AssertionKind::assertion::<Tcp>(
@@ -154,8 +153,7 @@ impl Tcp {
 
     /// What should take connections.
     fn host_and_port(&self) -> Option<(&str, u16)> {
-        let (host, port) = self.address.as_deref()?.rsplit_once(':').filter(|_| self.open)?;
-        Some((host.trim_matches(['[', ']']), port.parse().ok()?))
+        self.address.as_deref().filter(|_| self.open).and_then(tcp::host_and_port)
     }
 }
 

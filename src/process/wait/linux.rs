@@ -44,18 +44,18 @@ mod here {
     /// Whether any member of the group is more than a zombie; `None` where /proc does not tell.
     pub fn runs_in_group(group: Pid) -> Option<bool> {
         let group = group.as_raw_nonzero().get();
-        let mut told = false;
+        let mut reported = false;
         for entry in std::fs::read_dir("/proc").ok()?.flatten() {
             if !entry.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit) {
                 continue;
             }
             let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
-            told = true;
+            reported = true;
             if state_and_group(&stat).is_some_and(|(state, of)| of == group && !matches!(state, "Z" | "X")) {
                 return Some(true);
             }
         }
-        told.then_some(false)
+        reported.then_some(false)
     }
 
     /// Third and fifth field of /proc/PID/stat; the second, the name, may hold blanks and parentheses.
@@ -135,7 +135,7 @@ mod here {
         );
 
         #[test]
-        fn a_process_that_waits_for_the_terminal_is_told_from_one_that_the_user_stopped() {
+        fn a_process_that_waits_for_the_terminal_is_distinguished_from_one_that_the_user_stopped() {
             let stat = Stat::parse(SUSPENDED).expect("a stat");
             assert!(stat.waits_for_terminal());
             assert_eq!(stat.group, 23327);

@@ -284,7 +284,7 @@ fn keys_that_a_systems_library_tests_itself_with_are_no_leak() {
 }
 
 #[test]
-fn what_lies_across_windows_is_found_once_with_the_same_digest() {
+fn what_is_across_windows_is_found_once_with_the_same_digest() {
     let token = sample("ghp_ w36", &mut Random(9));
     let digest = |at: usize| {
         let text = format!("{}\n{token}\n{}", "x".repeat(at), "y".repeat(WINDOW));

@@ -8,8 +8,7 @@ use crate::core::kind::Context;
 use crate::core::model::outcome::{Fault, FaultKind};
 use crate::core::model::units::TimeSpan;
 use crate::process::command_context::{CommandContext, last_line};
-use crate::process::script;
-use crate::process::script::Task;
+use crate::process::script::{self, Task};
 use crate::process::{Command, Output, Stop, capture};
 use crate::services::Clients;
 

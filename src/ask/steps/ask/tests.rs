@@ -69,7 +69,7 @@ async fn falls_back_to_the_manual_commands_and_says_why() {
 }
 
 #[tokio::test]
-async fn fails_with_every_reason_where_nobody_answers() {
+async fn fails_with_every_reason_where_nothing_answers() {
     let step = json!({
         "question": "q", "tool": { "command": ["no-such-tool"] }, "fallback": { "run": "echo no >&2; exit 4" },
     });

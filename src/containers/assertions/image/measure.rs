@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_nobody_knows_is_neither_root_nor_not() {
+    fn an_unknown_user_is_neither_root_nor_not() {
         let user = User::Named("ghost".into());
         assert!(!non_root(true, "ghost", &user).holds && !non_root(false, "ghost", &user).holds);
         assert!(non_root(false, "", &User::Root).holds);

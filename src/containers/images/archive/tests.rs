@@ -127,14 +127,14 @@ fn reads_an_oci_layout_as_folder_and_as_archive() {
 }
 
 #[test]
-fn an_image_that_is_not_in_the_archive_is_told_with_those_that_are() {
+fn an_image_that_is_not_in_the_archive_is_reported_with_those_that_are() {
     let other = Choice { name: Some("todo:prod".into()), platform: None };
     let error = read_archive(&docker_archive()[..], &other, &wanted(), Limits::default()).expect_err("not there");
     assert_eq!(error.to_string(), "it has no image todo:prod; it has todo:dev");
 }
 
 #[test]
-fn a_stream_that_is_no_image_is_told() {
+fn a_stream_that_is_no_image_is_reported() {
     let error = read_archive(&tar_of(&[("x", "y")])[..], &Choice::default(), &wanted(), Limits::default());
     assert_eq!(error.expect_err("no image").to_string(), ArchiveError::NoImage.to_string());
     let torn = &docker_archive()[..3000];

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::containers::images::name::split_tag;
 use crate::core::model::outcome::{Failure, Fault, Finding};
 use crate::kubernetes::providers::{Answer, Host, Invocation, Provider, node_engine, nodes, reason};
 use crate::process::command_context::CommandError;
@@ -223,10 +224,8 @@ fn unlisted(node: &str, query: &Invocation, why: &str) -> Fault {
 
 /// `todo:dev` as runtimes call it: `docker.io/library/todo:dev`.
 pub(super) fn full_name(name: &str) -> String {
-    let (path, tag) = match name.rsplit_once(':') {
-        Some((path, tag)) if !tag.contains('/') => (path, tag),
-        _ => (name, "latest"),
-    };
+    let (path, tag) = split_tag(name);
+    let tag = tag.unwrap_or("latest");
     let host = path.split_once('/').map(|(host, _)| host);
     let has_host = host.is_some_and(|host| host.contains(['.', ':']) || host == "localhost");
     match (has_host, host) {

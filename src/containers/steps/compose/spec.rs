@@ -1,6 +1,6 @@
 //! What is written under `compose:`.
 
-pub mod check;
+pub(super) mod check;
 
 use std::path::Path;
 use std::time::Duration;

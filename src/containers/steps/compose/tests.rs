@@ -69,7 +69,7 @@ fn docker(state: &str) -> TestContext {
     trial.env("PATH", &path)
 }
 
-fn told(trial: &TestContext) -> String {
+fn reported(trial: &TestContext) -> String {
     std::fs::read_to_string(trial.project().join("bin/docker.told")).expect("it was called")
 }
 
@@ -85,7 +85,7 @@ async fn up_publishes_services_and_ports() {
     assert_eq!(outputs["healthy"], json!(2));
     assert_eq!(outputs["ports"], json!({ "web": { "80": 8080 } }));
     assert_eq!(outputs["services"][0]["name"], json!("db"));
-    assert!(told(&trial).contains("compose.yml up --detach --remove-orphans --build\n"), "{}", told(&trial));
+    assert!(reported(&trial).contains("compose.yml up --detach --remove-orphans --build\n"), "{}", reported(&trial));
 }
 
 #[tokio::test]
@@ -107,12 +107,16 @@ async fn during_others_it_is_up_until_they_are_over_and_then_down() {
     let (cx, signals) = (trial.cx.clone(), trial.cx.signals.clone());
     let running = tokio::spawn(async move { step.run(&cx).await });
     signals.up.cancelled().await;
-    assert!(!told(&trial).contains(" down "));
+    assert!(!reported(&trial).contains(" down "));
     let raised: Vec<String> = ComposeRecord::all(trial.project()).into_iter().map(|raised| raised.name).collect();
     assert_eq!(raised, ["shop"], "who comes after a run that was killed finds it");
     signals.stop.cancel();
     let outcome = running.await.expect("it does not panic");
     assert!(matches!(outcome, Ok(Outcome::Passed(_))), "{outcome:?}");
     assert_eq!(ComposeRecord::all(trial.project()), []);
-    assert!(told(&trial).ends_with("compose.yml down --volumes --remove-orphans --timeout 5\n"), "{}", told(&trial));
+    assert!(
+        reported(&trial).ends_with("compose.yml down --volumes --remove-orphans --timeout 5\n"),
+        "{}",
+        reported(&trial)
+    );
 }

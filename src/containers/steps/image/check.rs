@@ -2,6 +2,7 @@
 
 use super::spec::{BuildSpec, Image};
 use crate::containers::images::dockerfile::Dockerfile;
+use crate::containers::images::name::split_tag;
 use crate::containers::images::name_problem;
 use crate::core::files::open;
 use crate::core::kind::CheckContext;
@@ -104,10 +105,7 @@ fn check_build(build: &BuildSpec, cx: &mut CheckContext<'_>) {
 
 /// The engines' own rule, as far as it catches slips: lower case, one tag of at most 128 characters, no blanks.
 fn is_image_name(name: &str) -> bool {
-    let (path, tag) = match name.rsplit_once(':') {
-        Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
-        _ => (name, None),
-    };
+    let (path, tag) = split_tag(name);
     let (host, rest) = path.split_once('/').unwrap_or(("", path));
     let lower = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c));
     let tag_fits = tag.is_none_or(|tag| {

@@ -38,7 +38,7 @@ fn a_good_build_has_nothing_to_complain_about() {
 }
 
 #[test]
-fn a_missing_dockerfile_and_an_unknown_target_are_told() {
+fn a_missing_dockerfile_and_an_unknown_target_are_reported() {
     let body = json!({"build": {"context": "app", "tag": "todo:dev", "target": "runtme"}});
     assert_eq!(
         complaints(body.clone(), project(None).path()),
@@ -51,7 +51,7 @@ fn a_missing_dockerfile_and_an_unknown_target_are_told() {
 }
 
 #[test]
-fn two_verbs_and_none_are_told() {
+fn two_verbs_and_none_are_reported() {
     let folder = project(Some("FROM a\n"));
     let two = json!({"load": {"image": "a"}, "pull": {"image": "a"}});
     assert_eq!(

@@ -126,9 +126,9 @@ mod tests {
     #[tokio::test]
     async fn a_task_runs_on_its_own_thread() {
         let mut crew = WorkerPool::new(1);
-        let (send, told) = oneshot::channel();
+        let (send, reported) = oneshot::channel();
         crew.start(async { _ = send.send(here()) }).ok().expect("there is a thread");
-        assert_ne!(told.await.expect("it runs"), here());
+        assert_ne!(reported.await.expect("it runs"), here());
     }
 
     #[tokio::test]

@@ -58,10 +58,10 @@ fn watched(path: &Path) -> io::Result<Option<File>> {
     reset()?;
     let before = is_untouched(&folder);
     File::create_new(&probe)?;
-    let told = before && !is_untouched(&folder);
+    let reported = before && !is_untouched(&folder);
     fs::remove_file(&probe)?;
     reset()?;
-    Ok((told && is_untouched(&folder)).then_some(folder))
+    Ok((reported && is_untouched(&folder)).then_some(folder))
 }
 
 /// Whether the folder is there still, and nothing was made in it.
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nobody_tells_every_file_is_looked_for() {
+    fn without_a_hint_every_file_is_looked_for() {
         let scratch = tempfile::tempdir().expect("a temporary folder");
         let folder = OutputFolder::make(scratch.path()).expect("writable");
         assert!(OutputFolder { untouched: None, ..folder }.may_hold_some());

@@ -49,7 +49,7 @@ fn a_place_of_a_pool_goes_to_the_first_that_waits() {
 }
 
 #[test]
-fn being_told_twice_that_a_node_is_over_changes_nothing() {
+fn being_notified_twice_that_a_node_is_over_changes_nothing() {
     let mut scheduler = Scheduler::new(one_stage(vec![node(None), node(None)], Vec::new()), Mode::Normal, 1);
     scheduler.begin();
     assert_eq!(orders(&mut scheduler), [Order::Start(NodeId(0))]);

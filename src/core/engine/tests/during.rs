@@ -1,6 +1,6 @@
 //! Steps that run beside others.
 
-use super::kit::{assert_told, setup};
+use super::kit::{assert_reported, setup};
 use crate::core::engine::Mode;
 
 #[tokio::test(start_paused = true)]
@@ -11,7 +11,7 @@ async fn is_up_before_the_first_and_ends_after_the_last_it_covers() {
            y: pass 3s needs=x
            free: pass 1s
            gate: holds";
-    assert_told(
+    assert_reported(
         &setup(plan).jobs(1).run().await,
         "
          0s one.load starts
@@ -38,7 +38,7 @@ async fn covers_a_gate() {
            forward: pass up=1s during=gate
            x: pass 2s
            gate: holds";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.forward starts
@@ -63,7 +63,7 @@ async fn what_it_covers_is_skipped_when_it_does_not_come_up() {
            free: pass 2s
            free2: pass needs=free
            gate: holds";
-    assert_told(
+    assert_reported(
         &setup(plan).mode(Mode::KeepGoing).run().await,
         "
          0s one.load starts
@@ -88,7 +88,7 @@ async fn its_bad_end_counts() {
            gate: holds
          stage two needs=one
            y: pass";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.load starts
@@ -111,7 +111,7 @@ async fn is_stopped_when_a_covered_step_fails_and_the_others_are_skipped() {
            load: pass 1s up=1s during=x,y
            x: fail 1s
            y: pass needs=x";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.load starts
@@ -133,7 +133,7 @@ async fn does_not_begin_when_nothing_is_left_to_cover() {
            late: pass 2s
            load: pass up=1s during=x needs=late
            x: pass needs=bad";
-    assert_told(
+    assert_reported(
         &setup(plan).mode(Mode::KeepGoing).run().await,
         "
          0s one.bad starts
@@ -156,7 +156,7 @@ async fn its_timeout_is_the_time_to_come_up() {
          stage two
            slow: pass up=9s during=y timeout=2s
            y: pass";
-    assert_told(
+    assert_reported(
         &setup(plan).mode(Mode::KeepGoing).run().await,
         "
          0s one.quick starts
@@ -179,7 +179,7 @@ async fn one_that_does_not_end_is_ended() {
     let plan = "stage one
            load: pass 999s up=1s during=x
            x: pass 1s";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.load starts
@@ -200,7 +200,7 @@ async fn what_is_not_started_is_skipped_when_it_dies_and_what_runs_may_finish() 
            x: pass 3s
            y: pass needs=z
            z: pass 4s";
-    assert_told(
+    assert_reported(
         &setup(plan).mode(Mode::KeepGoing).run().await,
         "
          0s one.load starts

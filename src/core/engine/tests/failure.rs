@@ -1,6 +1,6 @@
 //! What a failure means for the rest of a run.
 
-use super::kit::{assert_told, setup};
+use super::kit::{assert_reported, setup};
 use crate::core::engine::Mode;
 
 const PLAN: &str = "stage one
@@ -22,7 +22,7 @@ const PLAN: &str = "stage one
 
 #[tokio::test(start_paused = true)]
 async fn lets_running_steps_finish_and_starts_nothing_new() {
-    assert_told(
+    assert_reported(
         &setup(PLAN).run().await,
         "
          0s one.bad starts
@@ -54,7 +54,7 @@ async fn lets_running_steps_finish_and_starts_nothing_new() {
 
 #[tokio::test(start_paused = true)]
 async fn keep_going_goes_on_with_what_does_not_depend_on_it() {
-    assert_told(
+    assert_reported(
         &setup(PLAN).mode(Mode::KeepGoing).run().await,
         "
          0s one.bad starts
@@ -88,7 +88,7 @@ async fn keep_going_goes_on_with_what_does_not_depend_on_it() {
 
 #[tokio::test(start_paused = true)]
 async fn fail_fast_cancels_what_runs() {
-    assert_told(
+    assert_reported(
         &setup(PLAN).mode(Mode::FailFast).run().await,
         "
          0s one.bad starts
@@ -125,7 +125,7 @@ async fn a_tolerated_failure_counts_for_nothing() {
            b: pass needs=a
            gate: holds
            on_failure.no: pass";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.a starts
@@ -151,7 +151,7 @@ async fn a_gate_that_does_not_hold_stops_what_comes_behind() {
          stage two needs=one
            b: pass
            gate: holds";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.a starts
@@ -184,7 +184,7 @@ async fn a_failing_finally_step_fails_the_run_and_spares_the_others() {
          stage finally always
            finally.p: fail
            finally.q: pass 1s";
-    assert_told(
+    assert_reported(
         &setup(plan).jobs(1).run().await,
         "
          0s one.a starts
@@ -214,7 +214,7 @@ async fn a_kind_that_panics_is_a_fault_and_the_run_goes_on() {
            finally.b: pass
          stage two
            gate: panic; holds";
-    assert_told(
+    assert_reported(
         &setup(plan).mode(Mode::KeepGoing).run().await,
         "
          0s two.gate starts
@@ -248,7 +248,7 @@ async fn a_plan_with_a_circle_in_it_ends_all_the_same() {
            a: pass needs=b
            b: pass needs=a
            finally.c: pass";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.a errored: waits for something that never comes
@@ -274,7 +274,7 @@ async fn a_journal_that_breaks_stops_the_run() {
     assert_eq!(ran.live, [], "a step whose start is not in the record does not run");
     assert_eq!(ran.result.exit_code, 4);
     assert_eq!(ran.result.journal_error.as_deref(), Some("no space left on device"));
-    assert_told(
+    assert_reported(
         &ran,
         "
          0s one.a starts

@@ -1,6 +1,6 @@
 //! Gates against a fake clock: what is looked at when, and what comes of it.
 
-use super::kit::{assert_told, setup};
+use super::kit::{assert_reported, setup};
 use crate::core::model::event::Live;
 use crate::core::model::outcome::Verdict;
 
@@ -8,7 +8,7 @@ use crate::core::model::outcome::Verdict;
 async fn looks_once_without_within() {
     let plan = "stage one
            gate: unmet,holds@1s; holds; skipped; transient; environment";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.gate starts
@@ -28,7 +28,7 @@ async fn looks_once_without_within() {
 async fn waits_for_a_change_within_its_time() {
     let plan = "stage one
            gate: unmet,holds@3s within=5s; transient,holds@2s within=5s; unmet within=4s; environment within=9s";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.gate starts
@@ -47,7 +47,7 @@ async fn waits_for_a_change_within_its_time() {
 async fn a_wait_ends_when_a_cause_that_cannot_recover_was_seen_twice() {
     let plan = "stage one
            gate: hopeless within=60s; hopeless,holds@1s within=60s; hopeless within=4s tolerate=all; unmet,refuted@2s within=9s; hopeless,unmet@1s,hopeless@2s,unmet@2.5s,holds@3s within=9s";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.gate starts
@@ -67,7 +67,7 @@ async fn a_wait_ends_when_a_cause_that_cannot_recover_was_seen_twice() {
 async fn must_hold_throughout_with_for() {
     let plan = "stage one
            gate: holds for=3s; holds,unmet@1s,holds@2s for=3s; unmet,holds@1s for=3s";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.gate starts
@@ -85,7 +85,7 @@ async fn must_hold_throughout_with_for() {
 async fn starts_over_when_it_does_not_stay_as_long_as_within_lasts() {
     let plan = "stage one
            gate: unmet,holds@1s,unmet@2s,holds@4s within=5s for=3s; unmet,holds@1s,unmet@6s,holds@7s within=5s for=6s";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.gate starts
@@ -102,7 +102,7 @@ async fn starts_over_when_it_does_not_stay_as_long_as_within_lasts() {
 async fn polls_what_cannot_be_watched() {
     let plan = "stage one
            gate: unmet,holds@0.9s within=5s polled";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.gate starts
@@ -118,7 +118,7 @@ async fn polls_what_cannot_be_watched() {
 async fn its_own_timeout_ends_every_wait() {
     let plan = "stage one
            gate: unmet within=60s; holds for=60s; holds timeout=3s";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.gate starts
@@ -134,7 +134,7 @@ async fn its_own_timeout_ends_every_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn a_look_that_hangs_is_cut_when_within_is_over() {
-    assert_told(
+    assert_reported(
         &setup("stage one\n gate: hang within=20s; hang@1s,unmet within=2s").run().await,
         "
          0s one.gate starts
@@ -148,8 +148,8 @@ async fn a_look_that_hangs_is_cut_when_within_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_seen_stands_where_the_last_look_does_not_come_to_its_end() {
-    assert_told(
+async fn what_was_seen_counts_where_the_last_look_does_not_come_to_its_end() {
+    assert_reported(
         &setup("stage one\n gate: unmet,hang@1s within=20s; holds,hang@1s for=5s within=20s").run().await,
         "
          0s one.gate starts

@@ -1,6 +1,6 @@
 //! Ctrl-C.
 
-use super::kit::{assert_told, setup};
+use super::kit::{assert_reported, setup};
 
 const PLAN: &str = "stage one
        a: pass 9s
@@ -15,7 +15,7 @@ const PLAN: &str = "stage one
 
 #[tokio::test(start_paused = true)]
 async fn the_first_cancels_what_runs_and_leaves_finally() {
-    assert_told(
+    assert_reported(
         &setup(PLAN).interrupts(&[2]).run().await,
         "
          0s one.a starts
@@ -39,7 +39,7 @@ async fn the_first_cancels_what_runs_and_leaves_finally() {
 
 #[tokio::test(start_paused = true)]
 async fn the_second_ends_the_run_at_once() {
-    assert_told(
+    assert_reported(
         &setup(PLAN).interrupts(&[2, 4]).run().await,
         "
          0s one.a starts
@@ -66,7 +66,7 @@ async fn a_step_that_does_not_hear_is_dropped_after_its_grace() {
     let plan = "stage one
            deaf: pass 999s deaf
            late: pass 999s late=8s";
-    assert_told(
+    assert_reported(
         &setup(plan).interrupts(&[1]).run().await,
         "
          0s one.deaf starts
@@ -89,7 +89,7 @@ async fn cancels_gates_backoffs_and_what_runs_beside() {
            flaky: pass flaky=9 retry=9x60s
          stage three
            gate: unmet within=60s";
-    assert_told(
+    assert_reported(
         &setup(plan).interrupts(&[2]).run().await,
         "
          0s one.load starts

@@ -85,10 +85,10 @@ pub fn setup(text: &str) -> Setup {
 }
 
 /// Holds what a run tells against `expected`, blanks at the ends of lines aside.
-pub fn assert_told(ran: &Ran, expected: &str) {
+pub fn assert_reported(ran: &Ran, expected: &str) {
     let lines = |text: &str| text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
-    let (told, expected) = (lines(&ran.told()), lines(expected));
-    assert!(told == expected, "\n--- told\n{told}\n--- expected\n{expected}\n");
+    let (reported, expected) = (lines(&ran.reported()), lines(expected));
+    assert!(reported == expected, "\n--- told\n{reported}\n--- expected\n{expected}\n");
 }
 
 fn env() -> BTreeMap<String, String> {
@@ -231,13 +231,13 @@ impl Ran {
 
     /// How many events there were until this one, in the words of `told`.
     pub fn until(&self, words: &str) -> usize {
-        let lines = |count: usize| describe::told(&self.plan, &self.events[..count]);
+        let lines = |count: usize| describe::reported(&self.plan, &self.events[..count]);
         (0..=self.events.len()).find(|count| lines(*count).contains(words)).expect("it is told")
     }
 
     /// The run, a line an event.
-    pub fn told(&self) -> String {
-        describe::told(&self.plan, &self.events)
+    pub fn reported(&self) -> String {
+        describe::reported(&self.plan, &self.events)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Order, places, pools, selection.
 
-use super::kit::{assert_told, setup};
+use super::kit::{assert_reported, setup};
 
 #[tokio::test(start_paused = true)]
 async fn runs_side_by_side_what_nothing_orders() {
@@ -11,7 +11,7 @@ async fn runs_side_by_side_what_nothing_orders() {
            gate: holds
          stage two needs=one
            d: pass 1s";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.a starts
@@ -41,7 +41,7 @@ async fn starts_no_more_than_there_are_places_and_pools_allow() {
            c: pass 1s pool=port
            d: pass 1s
            e: pass 1s";
-    assert_told(
+    assert_reported(
         &setup(plan).jobs(3).run().await,
         "
          0s one.a starts
@@ -77,7 +77,7 @@ const CHAIN: &str = "stage before
 async fn until_takes_in_what_a_stage_needs() {
     let mut until = setup(CHAIN);
     until.until = Some("b".to_owned());
-    assert_told(
+    assert_reported(
         &until.run().await,
         "
          0s c.z skipped, not selected
@@ -107,7 +107,7 @@ async fn until_takes_in_what_a_stage_needs() {
 async fn a_stage_left_out_counts_as_passed_and_keeps_the_order() {
     let mut some = setup(CHAIN);
     some.stages = vec!["a".to_owned(), "c".to_owned()];
-    assert_told(
+    assert_reported(
         &some.run().await,
         "
          0s b.y skipped, not selected
@@ -147,7 +147,7 @@ fn names_a_stage_that_is_not_there() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_of_nothing_passes() {
-    assert_told(
+    assert_reported(
         &setup("stage one\n stage two needs=one").run().await,
         "
          0s [one] passed
@@ -166,7 +166,7 @@ async fn a_single_step_waits_for_another_stage_while_the_rest_of_its_own_goes_ah
            up: pass 1s
            load: pass 1s needs=up after=images
            gate: holds";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s images.build starts
@@ -197,7 +197,7 @@ async fn a_step_is_skipped_where_the_gate_of_the_stage_it_waits_for_does_not_hol
            up: pass 2s
            load: pass needs=up after=images
            gate: holds";
-    assert_told(
+    assert_reported(
         &setup(plan).mode(crate::core::engine::Mode::KeepGoing).run().await,
         "
          0s images.build starts

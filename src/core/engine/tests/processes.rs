@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::kit::{self, Setup, assert_told, setup};
+use super::kit::{self, Setup, assert_reported, setup};
 use crate::core::model::event::Event;
 
 /// A shell step in place of a fake one.
@@ -42,8 +42,8 @@ fn project(plan: &str) -> (tempfile::TempDir, Setup) {
     (folder, setup)
 }
 
-fn without_times(told: &str) -> String {
-    told.lines().filter_map(|line| line.split_once(' ')).map(|(_, rest)| rest).collect::<Vec<_>>().join("\n")
+fn without_times(reported: &str) -> String {
+    reported.lines().filter_map(|line| line.split_once(' ')).map(|(_, rest)| rest).collect::<Vec<_>>().join("\n")
 }
 
 const PLAN: &str = "stage one
@@ -65,7 +65,7 @@ async fn a_grandchild_that_ignores_sigterm_is_gone_after_an_interrupt() {
         let ran = run.run().await;
         assert!(gone(&file).await, "the grandchild is gone");
         assert_eq!(
-            without_times(&ran.told()),
+            without_times(&ran.reported()),
             "one.a starts\nsignal 2\none.a cancelled, interrupted\none.b starts\none.b passed\n[one] cancelled\nrun cancelled, exit 130"
         );
     }
@@ -86,7 +86,7 @@ async fn a_second_interrupt_ends_finally_and_all_its_processes_at_once() {
         assert!(gone(&file).await, "the grandchild is gone");
         assert!(begun.elapsed() < Duration::from_secs(5), "nothing was waited for");
         assert_eq!(
-            without_times(&ran.told()),
+            without_times(&ran.reported()),
             "one.a starts\nsignal 2\none.a cancelled, interrupted\none.b starts\nsignal 2\none.b cancelled, interrupted\n[one] cancelled\nrun cancelled, exit 130"
         );
     }
@@ -149,16 +149,16 @@ async fn a_script_hands_on_values_and_a_missing_one_is_a_failure() {
     shell(&mut run, 2, "exit 7");
     let ran = run.run().await;
     assert_eq!(ran.result.exit_code, 1);
-    let told = without_times(&ran.told());
-    assert!(told.contains(r#"one.a passed {"exit_code":0,"notes":"one\ntwo","tag":"v1"}"#), "{told}");
-    assert!(told.contains("one.c failed"), "{told}");
+    let reported = without_times(&ran.reported());
+    assert!(reported.contains(r#"one.a passed {"exit_code":0,"notes":"one\ntwo","tag":"v1"}"#), "{reported}");
+    assert!(reported.contains("one.c failed"), "{reported}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_of_a_finished_step_is_left_in_scratch() {
     // The kit removes the folder; that the run can be replayed shows that nothing else holds on to it.
     for _ in 0..2 {
-        assert_told(
+        assert_reported(
             &setup("stage one\n a: pass writes=k=v").run().await,
             "0s one.a starts\n0s one.a passed {\"k\":\"v\"}\n0s [one] passed\n0s run passed, exit 0",
         );

@@ -1,6 +1,6 @@
 //! Going on with a run that was killed: what is kept, what runs again and why, and what it owed.
 
-use super::kit::{assert_told, setup};
+use super::kit::{assert_reported, setup};
 use crate::core::engine::NodeStatus;
 
 const PLAN: &str = "stage one
@@ -22,7 +22,7 @@ async fn keeps_what_passed_and_runs_what_was_in_doubt() {
     assert_eq!(past.node("two.d").expect("known").stand, NodeStatus::InDoubt);
     let again = setup(PLAN).resumes(&past);
     assert_eq!(again.again(), ["two.d: InDoubt"]);
-    assert_told(
+    assert_reported(
         &again.run().await,
         "
          0s one.a passed, kept from r1
@@ -52,21 +52,25 @@ async fn wherever_a_run_is_killed_the_next_one_ends_alike_and_repeats_nothing_th
     for count in 1..first.events.len() {
         let past = first.killed_after(count);
         let second = setup(PLAN).resumes(&past).run().await;
-        let told = second.told();
-        assert!(told.ends_with("run passed, exit 0\n"), "killed after {count}:\n{told}");
+        let reported = second.reported();
+        assert!(reported.ends_with("run passed, exit 0\n"), "killed after {count}:\n{reported}");
         for name in ["one.a", "one.b", "two.c", "two.d"] {
             let done =
                 past.node(name).expect("known").stand == NodeStatus::Over(crate::core::model::event::State::Passed);
-            let repeated = told.contains(&format!("{name} starts"));
-            assert_eq!(done, !repeated, "killed after {count}, {name}:\n{told}");
+            let repeated = reported.contains(&format!("{name} starts"));
+            assert_eq!(done, !repeated, "killed after {count}, {name}:\n{reported}");
         }
         // And once more: a run that goes on with one that went on with the first.
         let third = setup(PLAN).resumes(&second.killed_after(1)).run().await;
-        assert!(third.told().ends_with("run passed, exit 0\n"), "killed after {count} and at once:\n{}", third.told());
+        assert!(
+            third.reported().ends_with("run passed, exit 0\n"),
+            "killed after {count} and at once:\n{}",
+            third.reported()
+        );
         for name in ["one.a", "one.b", "two.c"] {
             let done =
                 past.node(name).expect("known").stand == NodeStatus::Over(crate::core::model::event::State::Passed);
-            assert_eq!(done, !third.told().contains(&format!("{name} starts")), "{name}:\n{}", third.told());
+            assert_eq!(done, !third.reported().contains(&format!("{name} starts")), "{name}:\n{}", third.reported());
         }
     }
 }
@@ -129,7 +133,7 @@ async fn a_step_that_runs_during_others_is_kept_with_all_of_them_or_not_at_all()
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_its_finally_a_stage_that_failed_begins_anew() {
+async fn after_its_finally_a_stage_that_failed_begins_again() {
     let plan = "stage one
        a: pass 1s
        b: fail 1s needs=a
@@ -148,10 +152,13 @@ async fn a_gate_that_others_were_built_on_only_warns() {
     let first = setup(plan).run().await;
     let past = first.killed_after(first.until("two.b starts"));
     let now = plan.replace("gate: holds", "gate: unmet");
-    let told = setup(&now).resumes(&past).run().await.told();
-    assert!(told.contains("one.gate failed"), "another gate counts in full:\n{told}");
-    let told = setup(plan).resumes(&past).run().await.told();
-    assert!(told.contains("one.gate #0 warning, holds") && told.ends_with("run passed, exit 0\n"), "{told}");
+    let reported = setup(&now).resumes(&past).run().await.reported();
+    assert!(reported.contains("one.gate failed"), "another gate counts in full:\n{reported}");
+    let reported = setup(plan).resumes(&past).run().await.reported();
+    assert!(
+        reported.contains("one.gate #0 warning, holds") && reported.ends_with("run passed, exit 0\n"),
+        "{reported}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,7 +167,7 @@ async fn the_finally_that_a_dead_run_owed_is_done_alone_and_once() {
     let past = first.killed_after(first.until("two.d starts"));
     assert_eq!(past.owes(), ["two.g", "finally.h"]);
     let second = setup(PLAN).settles(&past).run().await;
-    assert_told(
+    assert_reported(
         &second,
         "
          0s one.a skipped, not selected
@@ -220,8 +227,8 @@ async fn what_a_gate_speaks_for_runs_again_where_it_no_longer_holds_and_what_bui
     again.gone = vec![crate::core::model::event::Rerun { node: again.gates()[0], why: gone }];
     let again = again.resumes(&past);
     assert_eq!(again.again(), ["one.a: GateGone { assertion: \"claim\", measures: [] }", "three.c: NotStarted"]);
-    let told = again.run().await.told();
-    assert!(told.contains("one.a starts") && told.contains("two.b passed, kept from r1"), "{told}");
+    let reported = again.run().await.reported();
+    assert!(reported.contains("one.a starts") && reported.contains("two.b passed, kept from r1"), "{reported}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -237,9 +244,9 @@ async fn a_gate_is_looked_at_before_a_run_once_and_nothing_else_happens() {
     let gates = look.gates();
     look.origin.course = Some(crate::core::engine::ResumePlan::look(&look.plan, &past, &gates));
     look.nothing = true;
-    let told = look.run().await.told();
-    assert!(told.contains("one.gate #0 warning, unmet: ") && told.contains("after 1 looks"), "{told}");
-    assert!(!["one.a", "one.f", "two.b"].iter().any(|name| told.contains(&format!("{name} starts"))), "{told}");
+    let reported = look.run().await.reported();
+    assert!(reported.contains("one.gate #0 warning, unmet: ") && reported.contains("after 1 looks"), "{reported}");
+    assert!(!["one.a", "one.f", "two.b"].iter().any(|name| reported.contains(&format!("{name} starts"))), "{reported}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -308,7 +315,7 @@ async fn beside() -> crate::core::engine::PreviousRun {
 async fn what_is_kept_stays_done_when_the_resumed_run_fails_before_its_turn() {
     let failing = BESIDE.replace("a: pass 9s", "a: fail 1s");
     let second = setup(&failing).jobs(1).resumes(&beside().await).run().await;
-    assert_told(
+    assert_reported(
         &second,
         "
          0s one.a starts
@@ -325,17 +332,17 @@ async fn what_is_kept_stays_done_when_the_resumed_run_fails_before_its_turn() {
     );
     let third = setup(BESIDE).resumes(&second.past());
     assert_eq!(third.again(), ["one.a: Ended(Failed)"]);
-    let told = third.run().await.told();
-    assert!(told.ends_with("run passed, exit 0\n") && !told.contains("two.pay starts"), "{told}");
+    let reported = third.run().await.reported();
+    assert!(reported.ends_with("run passed, exit 0\n") && !reported.contains("two.pay starts"), "{reported}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_kept_stays_done_when_the_resumed_run_is_interrupted_before_its_turn() {
     let second = setup(BESIDE).jobs(1).interrupts(&[1]).resumes(&beside().await).run().await;
-    assert!(second.told().contains("1s two.pay passed, kept from r1"), "{}", second.told());
-    let told = setup(BESIDE).resumes(&second.past()).run().await.told();
-    let repeated = ["two.pay starts", "two.post starts", "two.f starts"].iter().any(|words| told.contains(words));
-    assert!(told.ends_with("run passed, exit 0\n") && !repeated, "{told}");
+    assert!(second.reported().contains("1s two.pay passed, kept from r1"), "{}", second.reported());
+    let reported = setup(BESIDE).resumes(&second.past()).run().await.reported();
+    let repeated = ["two.pay starts", "two.post starts", "two.f starts"].iter().any(|words| reported.contains(words));
+    assert!(reported.ends_with("run passed, exit 0\n") && !repeated, "{reported}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -344,11 +351,11 @@ async fn what_is_kept_stays_done_when_the_resumed_run_leaves_it_out() {
     second.stages = vec!["one".to_owned()];
     let past = beside().await;
     let second = second.resumes(&past).run().await;
-    assert!(second.told().contains("two.pay skipped, not selected"), "{}", second.told());
+    assert!(second.reported().contains("two.pay skipped, not selected"), "{}", second.reported());
     let mut known = second.past();
     known.recall(&past);
-    let told = setup(BESIDE).resumes(&known).run().await.told();
-    assert!(told.ends_with("run passed, exit 0\n") && !told.contains("two.pay starts"), "{told}");
+    let reported = setup(BESIDE).resumes(&known).run().await.reported();
+    assert!(reported.ends_with("run passed, exit 0\n") && !reported.contains("two.pay starts"), "{reported}");
 }
 
 #[tokio::test(start_paused = true)]

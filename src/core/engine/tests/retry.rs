@@ -1,6 +1,6 @@
 //! Timeouts and retries.
 
-use super::kit::{assert_told, setup};
+use super::kit::{assert_reported, setup};
 use crate::core::engine::Mode;
 
 #[tokio::test(start_paused = true)]
@@ -10,7 +10,7 @@ async fn tries_again_with_growing_pauses() {
            b: pass flaky=9 retry=2x1s
            c: invalid retry=3x1s tolerated
            d: fault retry=2x1s tolerated";
-    assert_told(
+    assert_reported(
         &setup(plan).mode(Mode::KeepGoing).run().await,
         "
          0s one.a starts
@@ -42,7 +42,7 @@ async fn a_run_that_has_failed_begins_no_further_attempt_but_in_finally() {
            b: fail 2s
            c: pass 5s flaky=9 retry=9x10s
            finally.d: pass flaky=1 retry=2x1s";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.a starts
@@ -68,7 +68,7 @@ async fn a_time_that_is_over_fails_the_attempt() {
            a: pass 9s timeout=3s retry=2x1s
            finally.b: pass 99s deaf timeout=1s";
     let ran = setup(plan).run().await;
-    assert_told(
+    assert_reported(
         &ran,
         "
          0s one.a starts

@@ -1,6 +1,6 @@
 //! Outputs, environment and logs.
 
-use super::kit::{assert_told, setup};
+use super::kit::{assert_reported, setup};
 use crate::core::mask::SecretText;
 use crate::core::model::event::Live;
 
@@ -21,7 +21,7 @@ async fn hands_on_what_a_kind_gives_and_a_step_writes() {
            b: pass outputs=tag
            c: pass writes=what
            finally.d: pass writes=tag=1 outputs=tag";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.a starts
@@ -43,15 +43,15 @@ async fn what_a_during_step_gives_is_known_to_what_it_covers_as_soon_as_it_is_up
     let plan = "stage one
            forward: pass up=1s during=x gives=port:7001
            x: pass needs=forward env=PORT:${{_steps.forward.outputs.port_}} says=PORT";
-    let told = setup(plan).run().await;
-    assert_eq!(lines(&told.live), ["PORT=7001"]);
+    let reported = setup(plan).run().await;
+    assert_eq!(lines(&reported.live), ["PORT=7001"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn refuses_to_hand_on_a_secret() {
     let mut secret = setup("stage one\n a: pass writes=url=http://hunter2@x\n b: pass gives=url:hunter2");
     secret.secrets.insert("password".to_owned(), SecretText::new("hunter2"));
-    assert_told(
+    assert_reported(
         &secret.run().await,
         "
          0s one.a starts
@@ -101,7 +101,7 @@ async fn values_travel_from_step_to_step_and_from_stage_to_stage() {
            e: pass env=SIZE:${{stages.one.steps.a.outputs.size}}${{vars.replicas}} says=SIZE";
     let ran = setup(plan).run().await;
     assert_eq!(lines(&ran.live), ["SIZE=5", "HOW=failed", "SIZE=52"]);
-    assert!(ran.told().contains("one.c failed (tolerated): exit code 1"), "{}", ran.told());
+    assert!(ran.reported().contains("one.c failed (tolerated): exit code 1"), "{}", ran.reported());
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,7 +124,7 @@ async fn what_its_own_condition_skips_holds_nothing_up() {
            finally.d: pass
          stage three needs=two
            e: pass";
-    assert_told(
+    assert_reported(
         &setup(plan).run().await,
         "
          0s one.a skipped, when vars.replicas == 3
@@ -153,7 +153,7 @@ async fn a_condition_that_is_neither_true_nor_false_is_a_fault() {
            b: pass needs=a
          stage two when=vars.replicas
            c: pass";
-    assert_told(
+    assert_reported(
         &setup(plan).mode(crate::core::engine::Mode::KeepGoing).run().await,
         "
          0s one.a errored: when: `vars.replicas` is 2, expected true or false
@@ -174,7 +174,7 @@ async fn a_value_that_cannot_be_rendered_is_a_fault_of_the_step() {
            b: pass
          stage three
            c: pass template=${{vars.none}}";
-    assert_told(
+    assert_reported(
         &setup(plan).mode(crate::core::engine::Mode::KeepGoing).run().await,
         "
          0s one.a starts
@@ -197,11 +197,11 @@ async fn a_secret_reaches_the_environment_and_no_event() {
     secret.secrets.insert("password".to_owned(), SecretText::new("nothing here"));
     let ran = secret.run().await;
     assert_eq!(lines(&ran.live), ["PW=nothing here"], "its log masks the line");
-    assert!(ran.told().contains("one.b skipped, ***"), "{}", ran.told());
+    assert!(ran.reported().contains("one.b skipped, ***"), "{}", ran.reported());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_value_that_cannot_be_told_when_something_has_run_is_a_failure_not_invalid_files() {
+async fn a_value_that_cannot_be_shown_when_something_has_run_is_a_failure_not_invalid_files() {
     let exit = async |plan: &str| setup(plan).mode(crate::core::engine::Mode::KeepGoing).run().await.result.exit_code;
     let rendered = "b: pass env=X:${{steps.none.outputs.x}}";
     assert_eq!(exit(&format!("stage one\n{rendered}")).await, 2);

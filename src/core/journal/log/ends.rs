@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_nobody_closed_is_read_whole_and_can_be_closed_later() {
+    fn a_log_that_nothing_closed_is_read_whole_and_can_be_closed_later() {
         let (folder, ends) = written(100, 99);
         let path = ends.path().to_owned();
         drop(ends);

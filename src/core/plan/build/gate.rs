@@ -18,7 +18,7 @@ use crate::core::plan::definition::Definer;
 use crate::core::plan::given::Params;
 use crate::core::plan::names::{Item, Site};
 use crate::core::plan::node::{Gate, PlanAssertion, PlanNode, Retry, Work};
-use crate::core::plan::recovery::is_told;
+use crate::core::plan::recovery::is_reported;
 use crate::core::plan::scalar_validator::Found;
 use crate::core::plan::statics::static_scope;
 use crate::core::spec::{AssertionKeys, SeveritySpec};
@@ -156,7 +156,7 @@ impl PlanBuilder<'_> {
     /// One assertion; `None` when it is wrong, which was reported.
     fn assertion(&mut self, item: &Node, params: Option<&Params>, reading: &mut Reading<'_>) -> Option<PlanAssertion> {
         if !matches!(item.value, Value::Map(_)) {
-            if !is_told(item, self.out) {
+            if !is_reported(item, self.out) {
                 let message = format!("an assertion is {}, expected a mapping with a kind", item.type_name());
                 self.out.push(
                     Diagnostic::error(Code::WrongType, item.span, message)

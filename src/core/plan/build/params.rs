@@ -15,7 +15,7 @@ use crate::core::plan::args::OpenArg;
 use crate::core::plan::declared::{Declared, Given, is_declaration};
 use crate::core::plan::decode::only;
 use crate::core::plan::decode::render_static;
-use crate::core::plan::recovery::{is_partial, is_told, is_torn};
+use crate::core::plan::recovery::{is_partial, is_reported, is_torn};
 use crate::core::plan::scalar_validator::Found;
 use crate::core::spec::TypeSpec;
 use crate::core::yaml::{Entry, Node, Spelled, Value, Written};
@@ -61,7 +61,7 @@ impl PlanBuilder<'_> {
         let known: Vec<String> = params.names().map(str::to_owned).collect();
         let is_known = |name: &str| known.iter().any(|known| known == name);
         let lost_with =
-            with.is_some_and(|node| !matches!(node.value, Value::Map(_) | Value::Null) || is_told(node, self.out));
+            with.is_some_and(|node| !matches!(node.value, Value::Map(_) | Value::Null) || is_reported(node, self.out));
         for entry in with.map(Node::entries).unwrap_or_default() {
             if is_known(&entry.key) {
                 self.argument(&mut params, entry, owner, place, &mut found);
@@ -115,7 +115,7 @@ impl PlanBuilder<'_> {
             let declare = format!("declare the parameter as one: `params: {{ {name}: {{ type: secret }} }}`");
             problem.help = Some(declare);
         }
-        let Some(own) = own.filter(|own| !own.lost && !is_told(&entry.node, self.out)) else {
+        let Some(own) = own.filter(|own| !own.lost && !is_reported(&entry.node, self.out)) else {
             params.lost.push(name.to_owned());
             return;
         };
@@ -196,10 +196,11 @@ fn declared(node: Option<&Node>, statics: &Scope, aloud: bool, out: &mut Diagnos
 fn given(node: Option<&Node>, statics: &Scope, aloud: bool, out: &mut Diagnostics) -> Params {
     let mut params = Params::default();
     let entries = node.map(Node::entries).unwrap_or_default();
-    params.partial = node.is_some_and(|node| !matches!(node.value, Value::Map(_) | Value::Null) || is_told(node, out));
+    params.partial =
+        node.is_some_and(|node| !matches!(node.value, Value::Map(_) | Value::Null) || is_reported(node, out));
     for Entry { key, node, .. } in entries {
         params.places.insert(key.clone(), node.span);
-        match render_quietly(node, statics, aloud, out).filter(|_| !is_told(node, out)) {
+        match render_quietly(node, statics, aloud, out).filter(|_| !is_reported(node, out)) {
             Some(value) => {
                 if let Some(number) = value.non_finite() {
                     out.push(not_finite(key, number));

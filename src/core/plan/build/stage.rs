@@ -1,6 +1,6 @@
 //! One stage: its keys, its steps, their edges, its gate.
 
-pub mod step;
+pub(in crate::core::plan) mod step;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,8 +15,7 @@ use crate::core::model::diagnostic::{Code, Diagnostic, closest, did_you_mean};
 use crate::core::model::event::{NodeId, Role};
 use crate::core::model::source::Span;
 use crate::core::model::units::TimeSpan;
-use crate::core::plan::cycles;
-use crate::core::plan::cycles::Wait;
+use crate::core::plan::cycles::{self, Wait};
 use crate::core::plan::decode::only;
 use crate::core::plan::ends::{Ends, Placed};
 use crate::core::plan::keys::GATE;

@@ -1,7 +1,7 @@
 //! A whole file of another tool in the place of pipeline.yaml: the pipeline that it means.
 
-pub mod gitlab;
-pub mod manifests;
+mod gitlab;
+mod manifests;
 
 use crate::core::model::event::Role;
 use crate::core::model::source::Span;

@@ -1,6 +1,6 @@
 //! One step as other tools write it: which keys are theirs, and the step that is meant.
 
-pub mod values;
+pub(super) mod values;
 
 use crate::core::kind::Registry;
 use crate::core::model::event::Role;

@@ -7,7 +7,7 @@ use crate::core::plan::keys::GATE;
 use crate::core::plan::keys::GROUPS;
 use crate::core::plan::keys::USE;
 use crate::core::plan::names::{StepName, StepNames};
-use crate::core::plan::recovery::{is_told, is_torn, may_miss_steps};
+use crate::core::plan::recovery::{is_reported, is_torn, may_miss_steps};
 use crate::core::plan::shapes::Shapes;
 use crate::core::yaml::template::has_mark;
 use crate::core::yaml::{Entry, Node, Value};
@@ -56,7 +56,7 @@ fn outputs_are_lost(entry: &Entry, shapes: &Shapes, out: &Diagnostics) -> bool {
     };
     let strange = |node: &Node| match &node.value {
         Value::List(items) => items.iter().any(|item| item.as_text().is_none_or(has_mark)),
-        Value::Null => is_told(node, out),
+        Value::Null => is_reported(node, out),
         _ => true,
     };
     if entry.node.get("outputs").is_some_and(strange) || entry.node.entries().iter().any(slip) {

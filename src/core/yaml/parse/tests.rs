@@ -15,25 +15,26 @@ use crate::core::model::source::{SourceMap, Span};
 use crate::core::yaml::{Node, Segment, Value, parse};
 
 /// What is wrong, one a line, and the tree.
-fn told(text: &str) -> String {
+fn reported(text: &str) -> String {
     let mut sources = SourceMap::default();
     let file = sources.add("a.yaml", "a.yaml", text);
     let mut out = Diagnostics::default();
     let tree = parse(&sources, file, &mut out);
-    let mut told = String::new();
+    let mut reported = String::new();
     for found in out.sorted() {
         for (at, label) in found.labels.iter().enumerate() {
             let (line, column) = sources.line_column(label.span);
             let words =
                 if at == 0 { format!("{}: {}", found.code.row().name, found.message) } else { label.text.clone() };
             let indent = if at == 0 { "" } else { "  " };
-            let _ = writeln!(told, "{indent}{line}:{column} {} {words}", sources.slice(label.span).escape_default());
+            let _ =
+                writeln!(reported, "{indent}{line}:{column} {} {words}", sources.slice(label.span).escape_default());
         }
         if let Some(help) = found.help {
-            let _ = writeln!(told, "  help: {help}");
+            let _ = writeln!(reported, "  help: {help}");
         }
     }
-    told + &tree.map_or("no tree".to_owned(), |tree| tree.to_json().to_string())
+    reported + &tree.map_or("no tree".to_owned(), |tree| tree.to_json().to_string())
 }
 
 #[test]
@@ -91,16 +92,16 @@ fn aliases_that_expand_too_far_are_refused() {
         let last = format!("*a{}", level - 1);
         let _ = writeln!(bomb, "a{level}: &a{level} [{}]", vec![last; 9].join(", "));
     }
-    assert!(told(&bomb).contains("alias-bomb: aliases expand to more than 100000 values"));
+    assert!(reported(&bomb).contains("alias-bomb: aliases expand to more than 100000 values"));
     let text = format!("a: &a \"{}\"\nb: [{}]\n", "x".repeat(1_000_000), vec!["*a"; 100].join(", "));
-    assert!(told(&text).contains("alias-bomb: aliases expand to more than 100000 values"));
+    assert!(reported(&text).contains("alias-bomb: aliases expand to more than 100000 values"));
 }
 
 #[test]
 fn depth_is_refused_before_it_fills_the_stack() {
     for deep in ["[".repeat(100_000), "- ".repeat(100_000), "{a: ".repeat(100_000), "? ".repeat(100_000)] {
-        let told = told(&deep);
-        assert!(told.contains("collections lie"), "{}", &told[..told.len().min(300)]);
+        let reported = reported(&deep);
+        assert!(reported.contains("collections lie"), "{}", &reported[..reported.len().min(300)]);
     }
 }
 

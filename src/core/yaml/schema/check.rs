@@ -1,6 +1,6 @@
 //! Holds a tree against rules and says everything that is wrong. Knows no formats: `Formats` judges them.
 
-pub mod complain;
+mod complain;
 
 use std::fmt::Write as _;
 
@@ -108,8 +108,8 @@ impl<'a> Check<'a> {
     }
 
     fn syntax_faults(&self) -> impl Iterator<Item = Span> {
-        let faults = self.out.iter().filter(|told| told.code == Code::Syntax);
-        faults.filter_map(|told| told.labels.first().map(|label| label.span))
+        let faults = self.out.iter().filter(|reported| reported.code == Code::Syntax);
+        faults.filter_map(|reported| reported.labels.first().map(|label| label.span))
     }
 
     /// Reports nothing: what is wrong was reported already.

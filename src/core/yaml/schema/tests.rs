@@ -19,22 +19,22 @@ impl Formats for Notes {
 }
 
 /// Everything that is wrong, one a line; then what was judged.
-fn told(schema: Json, text: &str) -> String {
+fn reported(schema: Json, text: &str) -> String {
     let mut sources = SourceMap::default();
     let file = sources.add("a.yaml", "a.yaml", text);
     let (mut out, mut notes) = (Diagnostics::default(), Notes(Vec::new()));
     let tree = parse(&sources, file, &mut out).expect("a document");
     let found = CompiledSchema::from_schema(schema).check(&tree, &mut notes, &mut out);
     assert_eq!(found == Found::Wrong, out.has_errors(), "{out:?}");
-    let mut told = String::new();
+    let mut reported = String::new();
     for found in out.sorted() {
         let (line, column) = sources.line_column(found.labels[0].span);
-        let _ = writeln!(told, "{line}:{column} {}: {}", found.code.row().name, found.message);
+        let _ = writeln!(reported, "{line}:{column} {}: {}", found.code.row().name, found.message);
         if let Some(help) = found.help {
-            let _ = writeln!(told, "  {help}");
+            let _ = writeln!(reported, "  {help}");
         }
     }
-    told + &notes.0.join(" ")
+    reported + &notes.0.join(" ")
 }
 
 fn step() -> Json {
@@ -86,7 +86,7 @@ fn unknown_keys_say_what_was_meant() {
 3:23 unknown-key: unknown key `agian` in `retry`
   did you mean \"again\"?
 ";
-    assert_eq!(told(step(), text), expected);
+    assert_eq!(reported(step(), text), expected);
 }
 
 #[test]
@@ -98,20 +98,20 @@ fn missing_keys_are_shown_at_the_mapping_that_lacks_them() {
 1:1 missing-key: the key `kind` is missing
   add `kind:` with text
 ";
-    assert_eq!(told(step(), text), expected);
+    assert_eq!(reported(step(), text), expected);
 }
 
 #[test]
 fn a_required_key_with_a_slip_is_one_fault() {
-    assert_eq!(told(step(), "kimd: a\n"), "1:1 unknown-key: unknown key `kimd`\n  did you mean \"kind\"?\n");
+    assert_eq!(reported(step(), "kimd: a\n"), "1:1 unknown-key: unknown key `kimd`\n  did you mean \"kind\"?\n");
 }
 
 #[test]
 fn a_mapping_in_the_place_of_a_list_is_told_how_to_become_one() {
-    let told = told(step(), "kind: a\nneeds: { b: c }\n");
+    let reported = reported(step(), "kind: a\nneeds: { b: c }\n");
     assert!(
-        told.contains("`needs` is a mapping, expected a list of texts\n  make it a list: put `- ` before"),
-        "{told}"
+        reported.contains("`needs` is a mapping, expected a list of texts\n  make it a list: put `- ` before"),
+        "{reported}"
     );
 }
 
@@ -134,7 +134,7 @@ fn wrong_types_show_both_sides() {
 7:17 wrong-type: `env.B` is a list, expected a text, which may be secret
   for example `B: text`
 ";
-    assert_eq!(told(step(), text), expected);
+    assert_eq!(reported(step(), text), expected);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn values_out_of_range_say_what_is_expected() {
 3:7 invalid-value: `pair` has 1 item, expected at least 2
   add one item
 ";
-    assert_eq!(told(step(), text), expected);
+    assert_eq!(reported(step(), text), expected);
 }
 
 #[test]
@@ -162,30 +162,33 @@ fn one_of_several_words_says_which() {
 3:7 invalid-value: `kube` is `nothng`, expected `nothing`
   did you mean \"nothing\"?
 ";
-    assert_eq!(told(step(), text), expected);
+    assert_eq!(reported(step(), text), expected);
 }
 
 #[test]
 fn verbs_stand_alone_and_are_checked_as_what_they_are() {
-    assert_eq!(told(step(), "kind: a\nkube: { apply: [b] }\n"), "");
+    assert_eq!(reported(step(), "kind: a\nkube: { apply: [b] }\n"), "");
     assert_eq!(
-        told(step(), "kind: a\nkube: { apply: [b], delete: { attempts: 1 } }\n"),
+        reported(step(), "kind: a\nkube: { apply: [b], delete: { attempts: 1 } }\n"),
         "2:21 not-one-kind: `kube` has both `apply` and `delete`, expected one of apply, delete\n  keep one of them\n"
     );
     assert_eq!(
-        told(step(), "kind: a\nkube: { aply: [b] }\n"),
+        reported(step(), "kind: a\nkube: { aply: [b] }\n"),
         "2:9 unknown-key: unknown key `aply` in `kube`, expected one of apply, delete\n  did you mean \"apply\"?\n"
     );
     assert_eq!(
-        told(step(), "kind: a\nkube: { delete: {} }\n"),
+        reported(step(), "kind: a\nkube: { delete: {} }\n"),
         "2:9 missing-key: `kube.delete` lacks the key `attempts`\n  add `attempts:` with a whole number\n"
     );
 }
 
 #[test]
 fn null_is_a_key_that_was_left_out() {
-    assert_eq!(told(step(), "kind: a\nneeds:\nretry: ~\nkube: null\nany:\n"), "");
-    assert_eq!(told(step(), "kind:\n"), "1:1 wrong-type: `kind` is empty, expected text\n  for example `kind: text`\n");
+    assert_eq!(reported(step(), "kind: a\nneeds:\nretry: ~\nkube: null\nany:\n"), "");
+    assert_eq!(
+        reported(step(), "kind:\n"),
+        "1:1 wrong-type: `kind` is empty, expected text\n  for example `kind: text`\n"
+    );
 }
 
 #[test]
@@ -193,7 +196,7 @@ fn templates_stand_wherever_scalars_do_and_are_judged_once() {
     let text = "kind: \"a-${{ x }}\"\ntimeout: ${{ t }}s\nretry: ${{ r }}\npull: ${{ p }}\ndry: ${{ d }}\nneeds: ${{ n }}\n\
                 kube: { apply: [\"${{ f }}\"] }\nenv: { A: \"${{ e }}\" }\nany: { b: [\"$${{ g }}\"] }\n";
     assert_eq!(
-        told(step(), text),
+        reported(step(), text),
         "=\"a-${{ x }}\" duration=\"${{ t }}s\" =\"${{ r }}\" =\"${{ p }}\" =\"${{ d }}\" =\"${{ n }}\" =\"${{ f }}\" \
          secret-text=\"${{ e }}\" =\"$${{ g }}\""
     );
@@ -205,7 +208,7 @@ fn a_text_around_a_template_is_no_list_and_no_mapping() {
 2:8 wrong-type: `retry` is the text `a ${{ r }}`, expected a mapping
   its keys: attempts, again
 =\"a ${{ r }}\"";
-    assert_eq!(told(step(), "kind: a\nretry: a ${{ r }}\n"), expected);
+    assert_eq!(reported(step(), "kind: a\nretry: a ${{ r }}\n"), expected);
 }
 
 #[test]
@@ -217,7 +220,7 @@ fn templates_in_keys_are_refused_wherever_they_stand() {
 3:13 invalid-template: the key `${{ k }}` holds `${{ }}`, but only values are put in
   write the key out, or make a list of `name:` and `value:`
 secret-text=\"a\"";
-    assert_eq!(told(step(), text), expected);
+    assert_eq!(reported(step(), text), expected);
 }
 
 #[test]
@@ -233,7 +236,7 @@ fn a_broken_value_is_complained_about_once() {
 4:7 invalid-value: `pull` is `alway`, expected one of never, always
   did you mean \"always\"?
 ";
-    assert_eq!(told(step(), text), expected);
+    assert_eq!(reported(step(), text), expected);
 }
 
 #[test]
@@ -242,7 +245,7 @@ fn a_key_without_its_blank_says_so() {
 3:3 wrong-type: `retry` is the text `attempts:3`, expected a mapping
   put a blank behind the `:`: attempts: 3
 ";
-    assert_eq!(told(step(), "kind: a\nretry:\n  attempts:3\n"), expected);
+    assert_eq!(reported(step(), "kind: a\nretry:\n  attempts:3\n"), expected);
 }
 
 #[test]

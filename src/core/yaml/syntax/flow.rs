@@ -11,8 +11,8 @@ use crate::core::model::source::Span;
 /// Start of the outermost bracket that is open where the parser gave up.
 pub(super) fn open_at(failure: &Failure, text: &str) -> Option<usize> {
     let open = |open: &usize| !matches!(scan(text, *open, failure.at).end, End::Closed(_));
-    if let Some(told) = failure.open_flow.filter(open) {
-        return Some(told);
+    if let Some(reported) = failure.open_flow.filter(open) {
+        return Some(reported);
     }
     // Of a bracket that could be a key, `- { … }`, the parser tells only when it is closed.
     let line = text[..failure.at].rfind('\n').map_or(0, |line| line + 1);

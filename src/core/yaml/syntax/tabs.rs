@@ -111,8 +111,8 @@ fn fitting(text: &str, tabbed: &[usize]) -> Vec<Edit> {
         if items > 0 {
             columns.push(indent + items);
         }
-        let told = content.split(" #").next().unwrap_or(content).trim_end();
-        waits = told.ends_with(':') || told == "-" || starts_block(content);
+        let reported = content.split(" #").next().unwrap_or(content).trim_end();
+        waits = reported.ends_with(':') || reported == "-" || starts_block(content);
     }
     edits
 }

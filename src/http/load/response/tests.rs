@@ -104,9 +104,9 @@ fn the_judge_sees_headers_in_lower_case() {
     let mut answer = Answer::new(true);
     answer.begin(false);
     answer.take(b"HTTP/1.1 200 OK\r\nX-A:  1 \r\ncontent-length: 0\r\n\r\n");
-    let told = ResponseView { status: 200, head: &answer.head, body: &answer.body, cut: answer.cut };
+    let response = ResponseView { status: 200, head: &answer.head, body: &answer.body, cut: answer.cut };
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    assert_eq!(told.headers(), [pair("x-a", "1"), pair("content-length", "0")]);
+    assert_eq!(response.headers(), [pair("x-a", "1"), pair("content-length", "0")]);
 }
 
 #[test]
@@ -119,8 +119,8 @@ fn reads_a_head_of_many_lines_and_refuses_one_of_too_many() {
     let mut answer = Answer::new(true);
     answer.begin(false);
     assert_eq!(answer.take(text.as_bytes()), (Progress::Whole(text.len()), text.len()));
-    let told = ResponseView { status: 200, head: &answer.head, body: &answer.body, cut: answer.cut };
-    assert_eq!(told.headers().len(), 301);
+    let response = ResponseView { status: 200, head: &answer.head, body: &answer.body, cut: answer.cut };
+    assert_eq!(response.headers().len(), 301);
     answer.begin(false);
     let malformed = Progress::Malformed("it has more than 1024 header lines");
     assert_eq!(answer.take(head(2000).as_bytes()).0, malformed);

@@ -65,8 +65,8 @@ impl Lag {
 
     /// What is known of it in the end.
     pub fn quantiles(&self) -> crate::http::load::Quantiles {
-        let told = super::quantiles(&self.errors);
-        crate::http::load::Quantiles { max: told.max.max(self.longest), ..told }
+        let reported = super::quantiles(&self.errors);
+        crate::http::load::Quantiles { max: reported.max.max(self.longest), ..reported }
     }
 }
 

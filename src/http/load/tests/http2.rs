@@ -194,7 +194,7 @@ async fn trusts_the_given_certificate_alone_and_agrees_on_http2() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_without_http2_is_told_as_such() {
+async fn a_server_without_http2_is_reported_as_such() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("ca.pem");
     let tls = certificate::server(&file, &[]);

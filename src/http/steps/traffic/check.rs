@@ -5,9 +5,8 @@ use crate::core::kind::CheckContext;
 use crate::core::model::diagnostic::Code;
 use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::yaml::Segment;
-use crate::http;
 use crate::http::answer::{Asked, Content};
-use crate::http::load;
+use crate::http::{self, load};
 use crate::kubernetes::service::Via;
 
 /// Why a port-forward is no way to measure.

@@ -5,6 +5,7 @@ use super::spec::{TargetSpec, Traffic};
 use crate::core::kind::Context;
 use crate::core::model::outcome::Fault;
 use crate::http::answer::Content;
+use crate::http::authority;
 use crate::http::load::{Addresses, Target};
 use crate::http::{HttpError, Request, is_this_machine};
 use crate::kubernetes::client::reach::{Keeper, Wanted};
@@ -52,8 +53,7 @@ async fn to_service(step: &Traffic, service: &str, cx: &Context) -> Result<Aim, 
     let scheme = if step.scheme == Some(Scheme::Https) { "https" } else { "http" };
     let authority = match (&reached.host, &reached.addresses) {
         (Some(host), _) => host.clone(),
-        (None, Addresses::Host(host, port)) if host.contains(':') => format!("[{host}]:{port}"),
-        (None, Addresses::Host(host, port)) => format!("{host}:{port}"),
+        (None, Addresses::Host(host, port)) => authority(host, *port),
         (None, Addresses::Spread(_)) => service.to_owned(),
     };
     let url = format!("{scheme}://{authority}{}", step.path.as_deref().unwrap_or("/"));

@@ -46,20 +46,25 @@ impl ExpectJudge {
     }
 
     /// The words for a body that is not as expected.
-    fn wrong(&self, told: &ResponseView<'_>, what: &str) -> (Cause, String) {
-        let shown = excerpt(&String::from_utf8_lossy(told.body), &self.cx);
+    fn wrong(&self, response: &ResponseView<'_>, what: &str) -> (Cause, String) {
+        let shown = excerpt(&String::from_utf8_lossy(response.body), &self.cx);
         (Cause::WrongBody, format!("the body {what}: {shown}"))
     }
 
     /// Measures an answer as the `http` step does.
-    fn measure(&self, expect: &AnswerExpect, told: &ResponseView<'_>) -> Result<(), (Cause, String)> {
+    fn measure(&self, expect: &AnswerExpect, response: &ResponseView<'_>) -> Result<(), (Cause, String)> {
         let mut headers = BTreeMap::<String, String>::new();
-        for (name, value) in told.headers() {
+        for (name, value) in response.headers() {
             let all = headers.entry(name).or_default();
             *all = if all.is_empty() { value } else { format!("{all}, {value}") };
         }
-        let answer =
-            Answer { status: told.status, headers, body: told.body.to_vec(), cut: told.cut, time: Duration::ZERO };
+        let answer = Answer {
+            status: response.status,
+            headers,
+            body: response.body.to_vec(),
+            cut: response.cut,
+            time: Duration::ZERO,
+        };
         match expect.measures(&answer, &self.cx) {
             Ok(measures) => match measures.into_iter().find(|measure| !measure.holds) {
                 None => Ok(()),
@@ -78,24 +83,24 @@ impl ResponseCheck for ExpectJudge {
         self.contains.is_some() || self.matches.is_some() || self.rest.is_some()
     }
 
-    fn judge(&self, told: &ResponseView<'_>) -> Result<(), (Cause, String)> {
-        if !self.status.holds(&Count(told.status.into())) {
-            return Err((Cause::WrongStatus, told.status.to_string()));
+    fn judge(&self, response: &ResponseView<'_>) -> Result<(), (Cause, String)> {
+        if !self.status.holds(&Count(response.status.into())) {
+            return Err((Cause::WrongStatus, response.status.to_string()));
         }
-        if told.cut {
-            return self.measure(&self.whole, told);
+        if response.cut {
+            return self.measure(&self.whole, response);
         }
         if let Some(part) = &self.contains
-            && part.find(told.body).is_none()
+            && part.find(response.body).is_none()
         {
-            return Err(self.wrong(told, "does not contain what it should"));
+            return Err(self.wrong(response, "does not contain what it should"));
         }
         if let Some(pattern) = &self.matches
-            && !pattern.is_match(told.body)
+            && !pattern.is_match(response.body)
         {
-            return Err(self.wrong(told, "does not match"));
+            return Err(self.wrong(response, "does not match"));
         }
-        self.rest.as_ref().map_or(Ok(()), |rest| self.measure(rest, told))
+        self.rest.as_ref().map_or(Ok(()), |rest| self.measure(rest, response))
     }
 }
 
@@ -108,8 +113,8 @@ mod tests {
 
     fn judged(expect: serde_json::Value, body_of: &[u8], cut: bool) -> Result<(), Cause> {
         let judge = ExpectJudge::new(body(&expect), &TestContext::new().cx).expect("valid");
-        let told = ResponseView { status: 200, head: b"x-id: 7\r\n\r\n", body: body_of, cut };
-        judge.judge(&told).map_err(|(cause, _)| cause)
+        let response = ResponseView { status: 200, head: b"x-id: 7\r\n\r\n", body: body_of, cut };
+        judge.judge(&response).map_err(|(cause, _)| cause)
     }
 
     #[test]

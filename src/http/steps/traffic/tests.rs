@@ -76,7 +76,7 @@ async fn is_not_up_while_requests_fail_and_ends_at_once_when_cancelled() {
 }
 
 #[tokio::test]
-async fn needs_to_be_told_how_long_it_lasts() {
+async fn needs_to_be_given_how_long_it_lasts() {
     let step: Traffic = body(&json!({ "url": "http://127.0.0.1:1/", "rate": "100/s" }));
     let fault = step.run(&TestContext::new().cx).await.expect_err("it would never end");
     assert_eq!(fault.message, "nothing says how long `traffic` lasts");

@@ -64,8 +64,8 @@ fn an_event_is_meant_by_type_reason_and_message() {
 #[test]
 fn says_what_is_missing_or_cannot_stand_together() {
     let of = |written: Value| {
-        let told = complaints(&written, false, |cx| body::<Events>(&written).check(cx));
-        told.into_iter().map(|(_, message)| message).collect::<Vec<_>>()
+        let reported = complaints(&written, false, |cx| body::<Events>(&written).check(cx));
+        reported.into_iter().map(|(_, message)| message).collect::<Vec<_>>()
     };
     assert_eq!(of(json!({ "count": 0 })), ["nothing says which time is meant"]);
     assert_eq!(of(json!({ "during": [], "count": 0 })), ["`during` names no step"]);

@@ -4,8 +4,7 @@
 use super::Policy;
 use crate::core::kind::CheckContext;
 use crate::core::model::diagnostic::{Code, did_you_mean};
-use crate::core::yaml::manifests;
-use crate::core::yaml::manifests::Manifest;
+use crate::core::yaml::manifests::{self, Manifest};
 
 impl Policy {
     /// The manifests; complains of files and folders that hold none. `None` where not all can be read.

@@ -134,14 +134,14 @@ fn an_exception_that_matches_nothing_does_not_hold() {
     let service = manifest(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}}));
     let objects = [deployment(json!({"containers": [{"name": "c"}]})), service];
     let judged = policy.judge(&objects, &Scope::default()).expect("valid rules");
-    let told: Vec<String> = judged
+    let reported: Vec<String> = judged
         .iter()
         .flat_map(Judged::measures)
         .filter(|measure| !measure.holds)
         .map(|measure| format!("{}: {}", measure.name, measure.actual))
         .collect();
     // no pod is in a Service: the rule is not for it
-    assert_eq!(told, ["except.probes: Deployment/app matches nothing", "except.probes: service/a matches nothing"]);
+    assert_eq!(reported, ["except.probes: Deployment/app matches nothing", "except.probes: service/a matches nothing"]);
 }
 
 #[test]

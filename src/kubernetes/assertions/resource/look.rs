@@ -34,7 +34,7 @@ impl Resource {
         if let Some(expect) = &self.count {
             let looks = self.looks(objects, scope)?;
             let mut measures = vec![counted(expect, &looks)];
-            measures.extend(looks.iter().flat_map(|look| self.told(look)));
+            measures.extend(looks.iter().flat_map(|look| self.reported(look)));
             return Ok(measures);
         }
         if self.absent {
@@ -60,7 +60,7 @@ impl Resource {
         }
         let ending = if dying.is_empty() { String::new() } else { format!(", {} being deleted", dying.len()) };
         let mut wrong = looks.iter().filter(|look| !look.mismatches.is_empty() || look.denied.is_some());
-        let mut measures: Vec<Measure> = wrong.by_ref().take(TOLD).flat_map(|look| self.told(look)).collect();
+        let mut measures: Vec<Measure> = wrong.by_ref().take(TOLD).flat_map(|look| self.reported(look)).collect();
         let rest = wrong.count();
         if rest > 0 {
             measures.push(Measure::new(&meant, format!("{rest} more do not match"), "all match", false));
@@ -123,7 +123,7 @@ impl Resource {
     }
 
     /// Each mismatch with its path, both sides; what CEL gave.
-    fn told(&self, look: &Look) -> Vec<Measure> {
+    fn reported(&self, look: &Look) -> Vec<Measure> {
         let object = if self.name.is_some() { String::new() } else { format!("{} ", look.name) };
         let mismatches = look
             .mismatches
@@ -171,9 +171,9 @@ fn denied(assert: &Expr, scope: &Scope) -> Result<Option<String>, Fault> {
         let [root, path @ ..] = &reference.path[..] else { continue };
         let Some(start) = scope.roots.get(root).filter(|_| root == "self" && !path.is_empty()) else { continue };
         if let Some(value) = path.iter().try_fold(start, |value, key| value.get(key)) {
-            let told = format!("{} = {}", reference.path.join("."), shown(value));
-            if !seen.contains(&told) {
-                seen.push(told);
+            let reported = format!("{} = {}", reference.path.join("."), shown(value));
+            if !seen.contains(&reported) {
+                seen.push(reported);
             }
         }
     }
@@ -285,8 +285,12 @@ assert: self.spec.ports.size() > vars.ports
 
     #[test]
     fn a_field_that_is_not_there_makes_the_expression_fail_not_the_run() {
-        let told = measure("{ kind: Service, name: web, assert: 'self.status.x == 1' }", &[service("web")]);
-        assert_eq!(told.len(), 1);
-        assert!(told[0].starts_with("assert: ") && told[0].ends_with(" / self.status.x == 1 / false"), "{}", told[0]);
+        let reported = measure("{ kind: Service, name: web, assert: 'self.status.x == 1' }", &[service("web")]);
+        assert_eq!(reported.len(), 1);
+        assert!(
+            reported[0].starts_with("assert: ") && reported[0].ends_with(" / self.status.x == 1 / false"),
+            "{}",
+            reported[0]
+        );
     }
 }

@@ -160,7 +160,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn told(expected: &Value, actual: &Value) -> Vec<String> {
+    fn reported(expected: &Value, actual: &Value) -> Vec<String> {
         mismatches(expected, actual).iter().map(|it| format!("{}: {} / {}", it.path, it.actual, it.expected)).collect()
     }
 
@@ -173,7 +173,7 @@ mod tests {
             "spec": {"replicas": 2.0, "ports": [{"port": 9090}, {"name": "http"}], "strategy": null, "taints": []},
             "metadata": {"labels": {"app.kubernetes.io/name": "!= other"}}
         });
-        assert_eq!(told(&part, &object), Vec::<String>::new());
+        assert_eq!(reported(&part, &object), Vec::<String>::new());
     }
 
     #[test]
@@ -186,7 +186,7 @@ mod tests {
                 "ports": [{"name": "http", "port": 8080}, {"name": "metrics"}], "replica": {"x": 1}}
         });
         assert_eq!(
-            told(&part, &object),
+            reported(&part, &object),
             [
                 "metadata.labels[\"app.kubernetes.io/name\"]: \"todo\" / \"web\"",
                 "spec.replicas: 1 / \">= 2\"",
@@ -201,18 +201,18 @@ mod tests {
 
     #[test]
     fn items_without_identity_may_be_any_but_each_only_once() {
-        assert_eq!(told(&json!(["b", "a"]), &json!(["a", "b", "c"])), Vec::<String>::new());
-        assert_eq!(told(&json!(["a", "a"]), &json!(["a", "b"])), ["[1]: \"b\" / \"a\""]);
-        assert_eq!(told(&json!(["x"]), &json!(["a", "b"])), ["[0]: none of [\"a\",\"b\"] / \"x\""]);
+        assert_eq!(reported(&json!(["b", "a"]), &json!(["a", "b", "c"])), Vec::<String>::new());
+        assert_eq!(reported(&json!(["a", "a"]), &json!(["a", "b"])), ["[1]: \"b\" / \"a\""]);
+        assert_eq!(reported(&json!(["x"]), &json!(["a", "b"])), ["[0]: none of [\"a\",\"b\"] / \"x\""]);
         assert_eq!(
-            told(&json!([{"type": "Ready", "status": "True"}]), &json!([{"type": "Ready", "status": "False"}])),
+            reported(&json!([{"type": "Ready", "status": "True"}]), &json!([{"type": "Ready", "status": "False"}])),
             ["[type=Ready].status: \"False\" / \"True\""]
         );
     }
 
     #[test]
     fn a_text_is_no_number() {
-        assert_eq!(told(&json!({"a": "80"}), &json!({"a": 80})), ["a: 80 / \"80\""]);
-        assert_eq!(told(&json!({"a": "8000..8080"}), &json!({"a": 8001})), Vec::<String>::new());
+        assert_eq!(reported(&json!({"a": "80"}), &json!({"a": 80})), ["a: 80 / \"80\""]);
+        assert_eq!(reported(&json!({"a": "8000..8080"}), &json!({"a": 8001})), Vec::<String>::new());
     }
 }

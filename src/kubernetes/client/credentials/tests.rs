@@ -29,7 +29,7 @@ async fn fault(exec: Value) -> Fault {
 const TOKEN: &str = r#"printf '{"status":{"token":"hk-TOKEN-%s"}}' $$"#;
 
 #[tokio::test]
-async fn a_plugin_that_fails_is_told_without_its_environment_its_arguments_and_its_output() {
+async fn a_plugin_that_fails_is_reported_without_its_environment_its_arguments_and_its_output() {
     let mut exec = script(
         "echo '{\"status\":{\"token\":\"hk-TOKEN-FROM-PLUGIN\"}}'; \
          echo \"login failed for $OIDC_CLIENT_SECRET, token hk-TOKEN-FROM-PLUGIN\" >&2; exit 7",
@@ -50,7 +50,7 @@ async fn a_plugin_that_fails_is_told_without_its_environment_its_arguments_and_i
 }
 
 #[tokio::test]
-async fn a_plugin_that_fails_in_silence_is_told_so() {
+async fn a_plugin_that_fails_in_silence_is_reported() {
     let fault = fault(script("exit 1")).await;
     assert_eq!(
         fault.message,

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_type_is_told_without_the_servers_own_types() {
+    fn a_wrong_type_is_reported_without_the_servers_own_types() {
         assert_eq!(
             reported(
                 "failed to create typed patch object (hk-b/envn; apps/v1, Kind=Deployment): \

@@ -1,6 +1,6 @@
 //! What is wrong with a pod's containers: the image, the configuration, the probes. Pure. How one ended is in `ended`.
 
-pub mod ended;
+mod ended;
 
 use serde_json::Value;
 
@@ -118,7 +118,7 @@ impl<'a> Container<'a> {
         if reason == "CrashLoopBackOff" {
             return vec![match self.last_end() {
                 Some(ended) => ended::cause(self, "CrashLoopBackOff", ended),
-                None => self.told(Rank::Crash, reason, message),
+                None => self.reported(Rank::Crash, reason, message),
             }];
         }
         if !USUAL.contains(&reason) {
@@ -129,7 +129,7 @@ impl<'a> Container<'a> {
                 "RunContainerError" if !ended::is_passing(message) => Some("StartError"),
                 _ => None,
             };
-            return vec![self.told(Rank::Start, reason, message).class(class)];
+            return vec![self.reported(Rank::Start, reason, message).class(class)];
         }
         if let Some(ended) = state.get("terminated").filter(|it| it.is_object()) {
             // An init container ends, and so does every container of a Pod that is not started again.
@@ -164,7 +164,7 @@ impl<'a> Container<'a> {
     fn still_running(&self) -> Cause {
         let since = seconds_between(&self.status["state"]["running"]["startedAt"], self.snapshot.now.as_deref());
         let since = since.map(|seconds| format!(" ({seconds}s)")).unwrap_or_default();
-        let cause = self.told(Rank::Probe, "InitContainerRunning", "");
+        let cause = self.reported(Rank::Probe, "InitContainerRunning", "");
         let message = format!("{} is still running{since}", cause.finding.message);
         let mut cause = Cause::new(Rank::Probe, self.pod, "InitContainerRunning", message).lines(self.lines());
         cause.likeness = format!("InitContainerRunning {}", self.name());
@@ -172,7 +172,7 @@ impl<'a> Container<'a> {
     }
 
     /// `container app: message`.
-    pub fn told(&self, rank: Rank, cause: &str, message: &str) -> Cause {
+    pub fn reported(&self, rank: Rank, cause: &str, message: &str) -> Cause {
         let kind = match (self.init, self.sidecar) {
             (_, true) => "sidecar container",
             (true, _) => "init container",
@@ -206,7 +206,7 @@ impl<'a> Container<'a> {
             _ => None,
         };
         let secrets = secrets.map(|names| format!("image pull secret {names} does not exist; "));
-        self.told(Rank::Start, reason, &format!("{}{message}", secrets.unwrap_or_default())).class(class)
+        self.reported(Rank::Start, reason, &format!("{}{message}", secrets.unwrap_or_default())).class(class)
     }
 
     /// The names of the image pull secrets that the kubelet does not find.
@@ -218,14 +218,14 @@ impl<'a> Container<'a> {
     /// Running, but a probe keeps it from being ready.
     fn not_ready(&self) -> Cause {
         if let Some(wrong) = probes::wrong_port(self.pod, self.name()) {
-            return self.told(Rank::Probe, "WrongProbePort", &wrong).class(Some("WrongProbePort"));
+            return self.reported(Rank::Probe, "WrongProbePort", &wrong).class(Some("WrongProbePort"));
         }
         let probes: &[&str] = if self.status["started"] == false { &["Startup"] } else { &["Readiness", "Liveness"] };
         match self.failed_probe(probes) {
-            Some((cause, message)) => self.told(Rank::Probe, cause, &message).lines(self.lines()),
-            None => {
-                self.told(Rank::Waiting, "NotReady", "runs, and its probe has not succeeded yet").lines(self.lines())
-            }
+            Some((cause, message)) => self.reported(Rank::Probe, cause, &message).lines(self.lines()),
+            None => self
+                .reported(Rank::Waiting, "NotReady", "runs, and its probe has not succeeded yet")
+                .lines(self.lines()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::tests::{event, told, told_of, waiting, web};
+use super::tests::{event, reported, reported_of, waiting, web};
 use super::*;
 use crate::kubernetes::explain::related::related;
 
@@ -86,7 +86,7 @@ fn the_pods_of_an_older_revision_neither_end_a_wait_nor_explain_it() {
     pod[0]["metadata"]["ownerReferences"][0]["uid"] = json!("r2");
     snapshot.pods.append(&mut pod);
     assert_eq!(fatal_of(&snapshot), ["ErrImageNeverPull ErrImageNeverPull"]);
-    assert_eq!(told(&snapshot), ["pod/web-2-a · ErrImageNeverPull · container app: no image"]);
+    assert_eq!(reported(&snapshot), ["pod/web-2-a · ErrImageNeverPull · container app: no image"]);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_failed_job_is_final_and_a_mount_that_failed_before_the_start_is_over() {
     gated.pods[0]["status"]["conditions"] =
         json!([{"type": "Ready", "status": "False", "reason": "ReadinessGatesNotReady", "message": "x"}]);
     gated.events = vec![event("Pod", "web-1-a", "FailedMount", "failed to sync configmap cache")];
-    assert_eq!(told(&gated), ["pod/web-1-a · ReadinessGatesNotReady · x"]);
+    assert_eq!(reported(&gated), ["pod/web-1-a · ReadinessGatesNotReady · x"]);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn an_init_container_that_does_not_end_shows_what_it_waits_for() {
         "state": {"running": {"startedAt": "2026-01-01T12:00:00Z"}}}]);
     snapshot.logs.insert(("web-1-a".to_owned(), "wait-for-db".to_owned()), vec!["waiting for db:5432".to_owned()]);
     assert_eq!(
-        told(&snapshot),
+        reported(&snapshot),
         [
             "pod/web-1-a · InitContainerRunning · init container wait-for-db is still running (20s) | waiting for db:5432"
         ]
@@ -157,7 +157,7 @@ fn the_failing_probe_of_a_sidecar_names_the_sidecar() {
     probe["involvedObject"]["fieldPath"] = json!("spec.initContainers{proxy}");
     snapshot.events = vec![probe];
     assert_eq!(
-        told(&snapshot),
+        reported(&snapshot),
         ["pod/web-1-a · StartupProbeFailed · sidecar container proxy: Startup probe failed: connection refused"]
     );
 }
@@ -170,7 +170,7 @@ fn a_container_that_has_crashed_and_runs_again_shows_the_crash_first() {
     })]);
     snapshot.events = vec![event("Pod", "web-1-a", "Unhealthy", "Readiness probe failed: connection refused")];
     assert_eq!(
-        told(&snapshot),
+        reported(&snapshot),
         [
             "pod/web-1-a · Error · container app: exited with code 1, restarted once",
             "pod/web-1-a · ReadinessProbeFailed · container app: Readiness probe failed: connection refused",
@@ -186,7 +186,7 @@ fn a_program_of_another_architecture_is_named() {
     let line = "exec /app: exec format error".to_owned();
     snapshot.logs.insert(("web-1-a".to_owned(), "app".to_owned()), vec![line]);
     assert_eq!(
-        told(&snapshot),
+        reported(&snapshot),
         ["pod/web-1-a · WrongArchitecture · container app: exited with code 255, restarted once: exec /app: exec \
           format error: built for another architecture than the node's (amd64) | exec /app: exec format error"]
     );
@@ -202,10 +202,10 @@ fn a_daemon_set_without_a_node_says_which_label_none_has() {
     let node = json!({"kind": "Node", "metadata": {"name": "n", "labels": {}},
         "spec": {"taints": [{"key": "dedicated", "value": "db", "effect": "NoSchedule"}]}});
     let mut snapshot = Snapshot { workloads: vec![set], nodes: vec![node], ..Snapshot::default() };
-    assert_eq!(told_of(&snapshot, &target), ["daemonset/agent · NoNodes · desired 0: no node has gpu=true"]);
+    assert_eq!(reported_of(&snapshot, &target), ["daemonset/agent · NoNodes · desired 0: no node has gpu=true"]);
     snapshot.nodes[0]["metadata"]["labels"]["gpu"] = json!("true");
     assert_eq!(
-        told_of(&snapshot, &target),
+        reported_of(&snapshot, &target),
         [
             "daemonset/agent · NoNodes · desired 0: it does not tolerate the taints of the nodes: dedicated=db:NoSchedule"
         ]
@@ -219,7 +219,7 @@ fn a_service_that_selects_nothing_is_explained_without_the_trouble_of_others() {
         "spec": {"selector": {"app": "wbe"}, "ports": [{"port": 80}]}})];
     let target = Target::Service { name: "front".to_owned() };
     assert_eq!(
-        told_of(&snapshot, &target),
+        reported_of(&snapshot, &target),
         ["service/front · NoEndpoints · selector app=wbe matches no pod; pods there have app=web"]
     );
     let about = related(&snapshot, &target);
@@ -241,11 +241,11 @@ fn a_target_port_that_no_container_declares_explains_a_service_without_an_answer
         "endpoints": [{"conditions": {"ready": true}}]})];
     let reached = Target::Service { name: "web".to_owned() };
     assert_eq!(
-        told_of(&snapshot, &reached),
+        reported_of(&snapshot, &reached),
         ["service/web · WrongTargetPort · targetPort 8081 is not a port that its Pods declare; they declare 8080"]
     );
     let looked_at = Target::Object { kind: "Service".to_owned(), name: "web".to_owned() };
-    assert_eq!(told_of(&snapshot, &looked_at), [""; 0]);
+    assert_eq!(reported_of(&snapshot, &looked_at), [""; 0]);
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn a_balancer_or_an_ingress_without_a_controller_is_named() {
     };
     let target = Target::Object { kind: "Service".to_owned(), name: "web".to_owned() };
     assert_eq!(
-        told_of(&balancer, &target),
+        reported_of(&balancer, &target),
         ["service/web · LoadBalancerPending · no controller has given it an address: does this cluster have load \
           balancers?"]
     );
@@ -283,7 +283,7 @@ fn a_balancer_or_an_ingress_without_a_controller_is_named() {
              haproxy",
         ),
     ] {
-        assert_eq!(told_of(&ingress(class), &target), [missing.to_owned(), format!("ingress/web · {said}")]);
+        assert_eq!(reported_of(&ingress(class), &target), [missing.to_owned(), format!("ingress/web · {said}")]);
     }
 }
 
@@ -293,7 +293,7 @@ fn what_may_not_be_listed_is_not_called_absent() {
     snapshot.unreadable.insert("pods".to_owned(), "pods is forbidden".to_owned());
     let target = Target::Selector("app=web".to_owned());
     assert_eq!(
-        told_of(&snapshot, &target),
+        reported_of(&snapshot, &target),
         ["namespace/todo · Forbidden · pods cannot be listed: pods is forbidden; kubectl auth can-i list pods -n todo"]
     );
 }

@@ -9,11 +9,11 @@ fn target() -> Target {
 }
 
 /// `object · cause · message` of what explains `snapshot`, for the Deployment web.
-pub(super) fn told(snapshot: &Snapshot) -> Vec<String> {
-    told_of(snapshot, &target())
+pub(super) fn reported(snapshot: &Snapshot) -> Vec<String> {
+    reported_of(snapshot, &target())
 }
 
-pub(super) fn told_of(snapshot: &Snapshot, target: &Target) -> Vec<String> {
+pub(super) fn reported_of(snapshot: &Snapshot, target: &Target) -> Vec<String> {
     let about = Snapshot { logs: snapshot.logs.clone(), ..related(snapshot, target) };
     let findings = missing(snapshot, &about, "todo", target).map_or_else(|| causes(&about, target), |it| vec![it]);
     findings
@@ -72,14 +72,14 @@ pub(super) fn event(kind: &str, name: &str, reason: &str, message: &str) -> Valu
 }
 
 #[test]
-fn an_image_that_cannot_be_pulled_is_told_once_for_all_replicas() {
+fn an_image_that_cannot_be_pulled_is_reported_once_for_all_replicas() {
     let why = "Container image \"web:dev\" is not present with pull policy of Never";
     let snapshot = web(&[waiting("ErrImageNeverPull", why), waiting("ErrImageNeverPull", why)]);
-    assert_eq!(told(&snapshot), [format!("pod/web-1-a and 1 more · ErrImageNeverPull · container app: {why}")]);
+    assert_eq!(reported(&snapshot), [format!("pod/web-1-a and 1 more · ErrImageNeverPull · container app: {why}")]);
     let mut snapshot = web(&[waiting("ImagePullBackOff", "Back-off pulling image \"web:dev\"")]);
     snapshot.events = vec![event("Pod", "web-1-a", "Failed", "Failed to pull image \"web:dev\": not found")];
     assert_eq!(
-        told(&snapshot),
+        reported(&snapshot),
         ["pod/web-1-a · ImagePullBackOff · container app: Failed to pull image \"web:dev\": not found"]
     );
 }
@@ -93,7 +93,7 @@ fn a_crash_loop_comes_with_its_last_lines() {
     let lines = vec!["connecting".to_owned(), "no DATABASE_URL".to_owned()];
     snapshot.logs.insert(("web-1-a".to_owned(), "app".to_owned()), lines);
     assert_eq!(
-        told(&snapshot),
+        reported(&snapshot),
         ["pod/web-1-a · CrashLoopBackOff · container app: exited with code 1, restarted 3 times \
           | connecting | no DATABASE_URL"]
     );
@@ -110,14 +110,14 @@ fn killed(events: &[Value]) -> Snapshot {
 fn exit_code_137_with_a_memory_limit_and_no_other_killer_is_out_of_memory() {
     let oom = "pod/web-1-a · OOMKilled · container app: exit code 137: most likely out of memory, limit 16Mi; \
                the Pod's cgroup ran out first, so the kubelet reports only 137";
-    assert_eq!(told(&killed(&[])), [oom]);
+    assert_eq!(reported(&killed(&[])), [oom]);
     // A starved process fails its probe before it is killed; without a kill event the probe did not end it.
     let unhealthy = event("Pod", "web-1-a", "Unhealthy", "Liveness probe failed: timeout");
-    assert_eq!(told(&killed(std::slice::from_ref(&unhealthy))), [oom]);
+    assert_eq!(reported(&killed(std::slice::from_ref(&unhealthy))), [oom]);
     let mut of_pod = killed(&[]);
     of_pod.pods[0]["spec"]["containers"][0]["resources"] = json!({});
     of_pod.pods[0]["spec"]["resources"] = json!({"limits": {"memory": "32Mi"}});
-    assert_eq!(told(&of_pod), [oom.replace("16Mi", "32Mi")]);
+    assert_eq!(reported(&of_pod), [oom.replace("16Mi", "32Mi")]);
 }
 
 #[test]
@@ -125,20 +125,20 @@ fn exit_code_137_that_something_else_explains_is_not_out_of_memory() {
     let plain = ["pod/web-1-a · Error · container app: exited with code 137 (killed)"];
     let mut unlimited = killed(&[]);
     unlimited.pods[0]["spec"]["containers"][0]["resources"] = json!({});
-    assert_eq!(told(&unlimited), plain);
-    assert_eq!(told(&killed(&[event("Pod", "web-1-a", "Killing", "Stopping container app")])), plain);
+    assert_eq!(reported(&unlimited), plain);
+    assert_eq!(reported(&killed(&[event("Pod", "web-1-a", "Killing", "Stopping container app")])), plain);
     let killing = event("Pod", "web-1-a", "Killing", "Container app failed liveness probe, will be restarted");
     let unhealthy = event("Pod", "web-1-a", "Unhealthy", "Liveness probe failed: timeout");
     assert_eq!(
-        told(&killed(&[killing, unhealthy])),
+        reported(&killed(&[killing, unhealthy])),
         ["pod/web-1-a · LivenessProbeFailed · container app: Liveness probe failed: timeout"]
     );
     let mut disrupted = killed(&[]);
     disrupted.pods[0]["status"]["conditions"] = json!([{"type": "DisruptionTarget", "status": "True"}]);
-    assert_eq!(told(&disrupted), plain);
+    assert_eq!(reported(&disrupted), plain);
     let mut lost = killed(&[]);
     lost.pods[0]["status"]["containerStatuses"][0]["state"]["terminated"]["reason"] = json!("ContainerStatusUnknown");
-    assert_eq!(told(&lost), plain);
+    assert_eq!(reported(&lost), plain);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_container_that_ran_out_of_memory_or_never_began_says_so() {
     }}});
     let ended = json!({"state": {"terminated": {"exitCode": 127, "reason": "Error"}}});
     assert_eq!(
-        told(&web(&[loops, cannot, ended])),
+        reported(&web(&[loops, cannot, ended])),
         [
             "pod/web-1-a · OOMKilled · container app: out of memory, limit 16Mi, restarted once",
             "pod/web-1-b · StartError · container app: exited with code 128: exec: \"nope\": executable file not \
@@ -177,7 +177,7 @@ fn the_scheduler_is_quoted_and_an_unbound_claim_named() {
     let why = "storageclass.storage.k8s.io \"fast\" not found";
     snapshot.events = vec![event("PersistentVolumeClaim", "data", "ProvisioningFailed", why)];
     assert_eq!(
-        told(&snapshot),
+        reported(&snapshot),
         [
             format!("pod/web-1-a · Unschedulable · {message}"),
             format!("persistentvolumeclaim/data · PVCUnbound · {why}"),
@@ -194,7 +194,7 @@ fn what_is_missing_for_a_container_is_named() {
     let mount = "MountVolume.SetUp failed for volume \"tls\" : secret \"tls\" not found";
     snapshot.events = vec![event("Pod", "web-1-b", "FailedMount", mount)];
     assert_eq!(
-        told(&snapshot),
+        reported(&snapshot),
         [
             "pod/web-1-a · CreateContainerConfigError · container app: configmap \"settings\" not found".to_owned(),
             format!("pod/web-1-b · FailedMount · {mount}"),
@@ -221,7 +221,7 @@ fn a_failing_probe_is_quoted_before_the_service_it_empties() {
         "endpoints": [{"conditions": {"ready": false}}]
     })];
     assert_eq!(
-        told(&snapshot),
+        reported(&snapshot),
         [
             "pod/web-1-a and 1 more · ReadinessProbeFailed · container app: Readiness probe failed: HTTP probe \
              failed with statuscode: 503",
@@ -239,14 +239,14 @@ fn a_container_killed_by_its_liveness_probe_blames_the_probe() {
     let killing = event("Pod", "web-1-a", "Killing", "Container app failed liveness probe, will be restarted");
     snapshot.events = vec![killing, event("Pod", "web-1-a", "Unhealthy", "Liveness probe failed: connection refused")];
     assert_eq!(
-        told(&snapshot),
+        reported(&snapshot),
         ["pod/web-1-a · LivenessProbeFailed · container app: Liveness probe failed: connection refused, \
           restarted 2 times"]
     );
 }
 
 #[test]
-fn pods_that_may_not_be_made_are_told_of_the_deployment() {
+fn pods_that_may_not_be_made_are_reported_of_the_deployment() {
     let mut snapshot = web(&[]);
     snapshot.workloads[1]["status"] = json!({"replicas": 0});
     snapshot.workloads[0]["status"] = json!({"replicas": 0, "conditions": [
@@ -262,7 +262,7 @@ fn pods_that_may_not_be_made_are_told_of_the_deployment() {
         "Error creating: pods \"web-1-y\" is forbidden: exceeded quota: small, requested: pods=1, used: pods=0, limited: pods=0",
     )];
     assert_eq!(
-        told(&snapshot),
+        reported(&snapshot),
         [
             "deployment/web · QuotaExceeded · exceeded quota: small, requested: pods=1, used: pods=0, limited: pods=0",
             "deployment/web · ProgressDeadlineExceeded · ReplicaSet \"web-1\" has timed out progressing.",
@@ -280,7 +280,7 @@ fn a_node_that_is_gone_and_a_pod_thrown_out_come_first() {
         {"type": "Ready", "status": "Unknown", "message": "Kubelet stopped posting node status."}
     ]}})];
     assert_eq!(
-        told(&snapshot),
+        reported(&snapshot),
         [
             "pod/web-1-b · Evicted · The node was low on resource: memory.",
             "node/node-1 · NodeNotReady · Kubelet stopped posting node status.",
@@ -296,12 +296,12 @@ fn a_service_without_pods_shows_the_labels_that_are_there() {
     let target = Target::Object { kind: "Service".to_owned(), name: "front".to_owned() };
     snapshot.services = vec![service(json!({"app": "wbe"}), json!({"port": 80}))];
     assert_eq!(
-        told_of(&snapshot, &target)[0],
+        reported_of(&snapshot, &target)[0],
         "service/front · NoEndpoints · selector app=wbe matches no pod; pods there have app=web"
     );
     snapshot.services = vec![service(json!({"app": "web"}), json!({"port": 80, "targetPort": "web"}))];
     assert_eq!(
-        told_of(&snapshot, &target)[0],
+        reported_of(&snapshot, &target)[0],
         "service/front · WrongTargetPort · targetPort web is no port of its pods; named ports there: http"
     );
 }
@@ -313,17 +313,17 @@ fn a_ready_pod_that_crashed_before_says_how() {
         "lastState": {"terminated": {"exitCode": 2, "reason": "Error"}}
     })]);
     snapshot.pods[0]["status"]["conditions"] = json!([{"type": "Ready", "status": "True"}]);
-    assert_eq!(told(&snapshot), ["pod/web-1-a · Restarted · container app: exited with code 2, restarted once"]);
+    assert_eq!(reported(&snapshot), ["pod/web-1-a · Restarted · container app: exited with code 2, restarted once"]);
 }
 
 #[test]
-fn a_pod_held_by_a_finalizer_and_a_paused_rollout_are_told() {
+fn a_pod_held_by_a_finalizer_and_a_paused_rollout_are_reported() {
     let mut snapshot = web(&[json!({})]);
     snapshot.pods[0]["metadata"]["deletionTimestamp"] = json!("2026-01-01T12:00:00Z");
     snapshot.pods[0]["metadata"]["finalizers"] = json!(["todo.dev/hold"]);
     snapshot.workloads[0]["spec"]["paused"] = json!(true);
     assert_eq!(
-        told(&snapshot),
+        reported(&snapshot),
         [
             "deployment/web · Paused · its rollout is paused; kubectl rollout resume deployment/web",
             "pod/web-1-a · Terminating · is being deleted, and held by its finalizers: todo.dev/hold",
@@ -336,11 +336,11 @@ fn what_is_not_there_is_said_with_what_is() {
     let snapshot = web(&[json!({})]);
     let absent = Target::Workload { kind: "Deployment".to_owned(), name: "wbe".to_owned() };
     assert_eq!(
-        told_of(&snapshot, &absent),
+        reported_of(&snapshot, &absent),
         ["deployment/wbe · NotFound · namespace todo has no deployment/wbe; it has web"]
     );
     assert_eq!(
-        told_of(&snapshot, &Target::Selector("app=wbe".to_owned())),
+        reported_of(&snapshot, &Target::Selector("app=wbe".to_owned())),
         ["namespace/todo · NoSuchPods · no pod in namespace todo has labels app=wbe; its pods: web-1-a"]
     );
 }
@@ -350,5 +350,5 @@ fn an_object_of_any_kind_is_explained_by_its_last_warning() {
     let mut snapshot = web(&[]);
     snapshot.events = vec![event("Ingress", "front", "Sync", "secret \"tls\" does not exist")];
     let target = Target::Object { kind: "Ingress".to_owned(), name: "front".to_owned() };
-    assert_eq!(told_of(&snapshot, &target), ["ingress/front · Sync · secret \"tls\" does not exist"]);
+    assert_eq!(reported_of(&snapshot, &target), ["ingress/front · Sync · secret \"tls\" does not exist"]);
 }

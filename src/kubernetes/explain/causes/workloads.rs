@@ -29,7 +29,7 @@ pub(crate) fn causes(snapshot: &Snapshot) -> Vec<Cause> {
 
 /// A controller that may not make its pods. Reported for the Deployment if a ReplicaSet has one.
 fn not_created(workload: &Value, snapshot: &Snapshot) -> Option<Cause> {
-    let told_of = snapshot.workloads.iter().find(|owner| is_owned_by(workload, owner)).unwrap_or(workload);
+    let reported_of = snapshot.workloads.iter().find(|owner| is_owned_by(workload, owner)).unwrap_or(workload);
     let failure = condition(workload, "ReplicaFailure").filter(|condition| condition["status"] == "True");
     let event = events_of(&snapshot.events, workload)
         .into_iter()
@@ -39,8 +39,8 @@ fn not_created(workload: &Value, snapshot: &Snapshot) -> Option<Cause> {
     // An event stays when its reason is gone; only a condition, or a fresh event, says how it is now.
     let is_now = failure.is_some() || event.is_some_and(|event| is_fresh(event, snapshot));
     let frees = cause == "QuotaExceeded" && may_free_quota(snapshot);
-    let class = class(cause, message).filter(|_| is_now && !frees && is_observed(told_of));
-    let mut cause = Cause::new(Rank::Admission, told_of, cause, words).class(class);
+    let class = class(cause, message).filter(|_| is_now && !frees && is_observed(reported_of));
+    let mut cause = Cause::new(Rank::Admission, reported_of, cause, words).class(class);
     // The last one refused names another pod than the one before; the reason is the same.
     cause.likeness = format!("{} {}", cause.finding.object, cause.finding.cause);
     Some(cause)

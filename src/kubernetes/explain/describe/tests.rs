@@ -41,7 +41,7 @@ fn sound() -> Value {
 }
 
 #[test]
-fn says_how_a_deployment_stands() {
+fn says_the_state_of_a_deployment() {
     let budget = json!({"spec": {"selector": {"matchLabels": {"app": "web"}}}});
     assert_eq!(
         description(&snapshot(2, sound()), "todo", &target(), Some(&[budget])),

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_else_began_just_now_is_left_alone() {
+    fn what_another_process_began_just_now_is_left_alone() {
         let mut history = [revision(1, "pending-install")];
         let early = |history: &[Revision], now: i64| {
             let pending = Pending::of("todo", "demo", history, at(now)).expect("pending");

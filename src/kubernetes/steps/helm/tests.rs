@@ -21,7 +21,7 @@ fn complaints(body: &Value, project: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_chart_that_is_not_there_and_bad_names_are_told() {
+fn a_chart_that_is_not_there_and_bad_names_are_reported() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::create_dir(folder.path().join("empty")).expect("writable");
     let body = json!({"install": {"release": "Todo_1", "chart": "empty", "set": {"a..b": 1, "c[0]": 2}}});
@@ -50,7 +50,7 @@ fn charts_from_elsewhere_are_left_to_helm() {
 }
 
 #[test]
-fn two_verbs_are_told() {
+fn two_verbs_are_reported() {
     let body = json!({"rollback": {"release": "a"}, "test": {"release": "a"}});
     assert_eq!(
         complaints(&body, Path::new("/")),

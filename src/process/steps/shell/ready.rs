@@ -10,8 +10,7 @@ use crate::core::kind::{CheckContext, Context, Tail};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::outcome::Failure;
 use crate::core::model::units::TimeSpan;
-use crate::http;
-use crate::http::{Request, Trust};
+use crate::http::{self, Request, Trust};
 use crate::process::tcp;
 use crate::services::Clients;
 

@@ -116,7 +116,7 @@ async fn a_secret_in_the_arguments_of_a_process_is_found_also_after_its_end() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_looked_at_is_told() {
+async fn what_cannot_be_looked_at_is_reported() {
     let written = json!({"argv": false, "run": false, "files": []});
     assert_eq!(
         shown(written, &trial().cx).await,

@@ -8,7 +8,7 @@ use crate::core::model::outcome::Verdict;
 use crate::core::model::units::TimeSpan;
 use crate::core::plan::Plan;
 
-pub fn told(plan: &Plan, events: &[(Duration, Event)]) -> String {
+pub fn reported(plan: &Plan, events: &[(Duration, Event)]) -> String {
     let mut text = String::new();
     for (at, event) in events {
         if let Some(words) = words(plan, event) {

@@ -17,7 +17,7 @@ use crate::core::plan::keys::USE;
 use crate::core::plan::names::{Item, Site};
 use crate::core::plan::node::{Body, Each, PlanNode, Retry, StepPlan, Work};
 use crate::core::plan::own_keys::template_in;
-use crate::core::plan::recovery::{is_cut_off, is_told, is_torn};
+use crate::core::plan::recovery::{is_cut_off, is_reported, is_torn};
 use crate::core::plan::scalar_validator::name_help;
 use crate::core::plan::statics::static_scope;
 use crate::core::plan::step_labels::{Items, labels};
@@ -78,7 +78,7 @@ impl PlanBuilder<'_> {
             parts: Vec::new(),
         };
         // What a syntax error left of a step says nothing that its user wrote.
-        if is_told(&entry.node, self.out)
+        if is_reported(&entry.node, self.out)
             || is_cut_off(entry, &self.files.sources, self.out)
             || is_torn(entry.key_span, self.out)
         {

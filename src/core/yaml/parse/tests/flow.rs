@@ -1,11 +1,11 @@
 //! Faults between brackets: each alone, with the rest of its collection read, and the help line right as typed.
 
-use super::told;
+use super::reported;
 
 #[test]
 fn a_text_with_a_reserved_sign_is_to_be_quoted_and_nothing_else_is_lost() {
     assert_eq!(
-        told(
+        reported(
             "\
 gate:
 \x20 - image: { name: x, size: > 5MB }
@@ -36,7 +36,7 @@ steps: 1
 #[test]
 fn a_key_with_a_reserved_sign_is_to_be_quoted() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: { @b: c, d: e }
 @f: g
@@ -53,7 +53,7 @@ a: { @b: c, d: e }
 #[test]
 fn a_second_colon_is_to_be_quoted() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: { run: b: c, d: e }
 f: [g: h: i]
@@ -70,7 +70,7 @@ f: [g: h: i]
 #[test]
 fn a_quote_is_closed_before_the_brackets_that_close() {
     assert_eq!(
-        told(
+        reported(
             "\
 five: { command: [\"a, b] }
 six: { x: \"y\" }
@@ -91,7 +91,7 @@ eight: ['a]
 #[test]
 fn text_behind_quotes_and_escapes_concern_one_value() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: { run: \"C:\\work\", b: c }
 b: { l: 'it's', x: 'y' }
@@ -113,7 +113,7 @@ c: { run: \"a\" b }
 #[test]
 fn a_comma_is_missing_between_quotes() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: [\"b\" \"c\"]
 d: { e: \"x\" f: \"y\" }
@@ -130,7 +130,7 @@ d: { e: \"x\" f: \"y\" }
 #[test]
 fn a_comma_is_missing_between_lines() {
     assert_eq!(
-        told(
+        reported(
             "\
 env: {
 \x20 A: b
@@ -159,7 +159,7 @@ list: [
 #[test]
 fn a_list_over_several_lines_is_closed_behind_its_last_item() {
     assert_eq!(
-        told(
+        reported(
             "\
 stages: [
 \x20 a,
@@ -183,7 +183,7 @@ gate: 1
 #[test]
 fn brackets_are_closed_as_they_were_opened() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: [b, c }
 d: { needs: [one }
@@ -202,7 +202,7 @@ d: { needs: [one }
 #[test]
 fn all_brackets_that_are_missing_are_put_in() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: [ { b: c, d: [e
 f: { g: { h: i }, j: k
@@ -220,7 +220,7 @@ l: 1
 #[test]
 fn a_comma_and_a_bracket_are_two_faults() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: { b: c
 \x20 d: e
@@ -238,7 +238,7 @@ f: g
 #[test]
 fn a_dash_means_nothing_between_brackets() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: { b: -, c: - d }
 e: [- f, -]
@@ -259,7 +259,7 @@ e: [- f, -]
 #[test]
 fn a_blank_is_missing_before_a_collection() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: { run:{ b: c } }
 shell:{ run: a }
@@ -276,7 +276,7 @@ shell:{ run: a }
 #[test]
 fn templates_are_to_be_quoted_with_the_text_around_them() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: { b: ${{ vars.x }}, c: http://${{ vars.h }}/x, d: e }
 f: [${{ x ]
@@ -295,7 +295,7 @@ f: [${{ x ]
 #[test]
 fn two_pairs_of_braces_are_one_too_many() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: {{ run: b }}
 "
@@ -309,7 +309,7 @@ a: {{ run: b }}
 #[test]
 fn not_equal_is_to_be_quoted() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: != 5
 b: { c: !=5, d: != 5 }
@@ -328,7 +328,7 @@ b: { c: !=5, d: != 5 }
 #[test]
 fn places_are_right_behind_signs_of_several_bytes() {
     assert_eq!(
-        told(
+        reported(
             "\
 é: { ü: @ä, ö: > 5, ß: \"ü }
 x: [ä, 'ö]

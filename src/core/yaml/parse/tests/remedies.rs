@@ -1,11 +1,11 @@
 //! Faults whose remedy is read in their place: what is left out is put in, what is out of line is moved.
 
-use super::told;
+use super::reported;
 
 #[test]
 fn a_colon_is_missing_behind_a_key() {
     assert_eq!(
-        told(
+        reported(
             "\
 steps:
 \x20 build
@@ -26,7 +26,7 @@ steps:
 #[test]
 fn a_colon_is_missing_at_the_top() {
     assert_eq!(
-        told(
+        reported(
             "\
 steps
 \x20 one: { shell: { run: a } }
@@ -50,7 +50,7 @@ finally # c
 #[test]
 fn a_colon_is_missing_behind_the_first_key_of_an_item() {
     assert_eq!(
-        told(
+        reported(
             "\
 - shell
 \x20   run: a
@@ -66,7 +66,7 @@ fn a_colon_is_missing_behind_the_first_key_of_an_item() {
 #[test]
 fn a_blank_is_missing_behind_the_colon() {
     assert_eq!(
-        told(
+        reported(
             "\
 version: 1
 pipeline:demo
@@ -84,7 +84,7 @@ needs:[build]
 #[test]
 fn words_that_are_no_key_are_left_out() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: 1
 b c
@@ -100,7 +100,7 @@ d: 2
 #[test]
 fn a_line_is_moved_to_the_lines_it_is_closest_to() {
     assert_eq!(
-        told(
+        reported(
             "\
 test:
 \x20     needs: [build]
@@ -118,7 +118,7 @@ next: 1
 #[test]
 fn a_line_too_deep_is_moved_back() {
     assert_eq!(
-        told(
+        reported(
             "\
 one:
 \x20 shell: { run: a }
@@ -140,7 +140,7 @@ two:
 #[test]
 fn an_item_is_moved_to_the_items() {
     assert_eq!(
-        told(
+        reported(
             "\
 one:
 \x20 - a
@@ -157,7 +157,7 @@ two: c
 #[test]
 fn text_behind_a_value_is_to_be_removed() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: { b: c } trailing
 d: [e]x
@@ -180,7 +180,7 @@ i: *j k
 #[test]
 fn a_collection_that_is_closed_too_early_goes_on() {
     assert_eq!(
-        told(
+        reported(
             "\
 one: { shell: { run: a } }, needs: [b] }
 two: 1
@@ -195,7 +195,7 @@ two: 1
 #[test]
 fn a_key_with_an_unclosed_quote_is_closed_before_its_colon() {
     assert_eq!(
-        told(
+        reported(
             "\
 \"unclosed: { shell: { run: a } }
 other: { x: \"y\" }
@@ -210,7 +210,7 @@ other: { x: \"y\" }
 #[test]
 fn a_comment_does_not_belong_to_the_text() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: > 5 # b
 c: >5 # d

@@ -1,11 +1,11 @@
 //! Faults between values: indentation, keys, tags, anchors, documents.
 
-use super::told;
+use super::reported;
 
 #[test]
 fn indentation_that_fits_nothing_is_shown() {
     assert_eq!(
-        told(
+        reported(
             "\
 a:
 \x20 - b
@@ -22,7 +22,7 @@ d: 2
 #[test]
 fn a_text_has_no_keys_below_it() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: 1
 \x20 b: 2
@@ -38,7 +38,7 @@ a: 1
 #[test]
 fn every_tab_that_indents_is_shown() {
     assert_eq!(
-        told(
+        reported(
             "\
 a:
 \tb: 1
@@ -62,7 +62,7 @@ a:
 #[test]
 fn tabs_beside_spaces_are_shown_and_read_as_they_were_meant() {
     assert_eq!(
-        told(
+        reported(
             "\
 a:
 \x20 b: 1
@@ -76,9 +76,9 @@ a:
 }
 
 #[test]
-fn a_key_that_stands_twice_is_shown_at_both_places() {
+fn a_key_that_is_there_twice_is_shown_at_both_places() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: 1
 b: 2
@@ -100,7 +100,7 @@ a: 3
 #[test]
 fn keys_are_texts() {
     assert_eq!(
-        told(
+        reported(
             "\
 ? [a]
 : b
@@ -123,7 +123,7 @@ true: h
 #[test]
 fn a_file_holds_one_document() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: 1
 ---
@@ -139,7 +139,7 @@ b: 2
 #[test]
 fn a_file_without_content_says_so() {
     assert_eq!(
-        told(
+        reported(
             "\
 # nothing
 "
@@ -153,7 +153,7 @@ no tree"
 #[test]
 fn tags_mean_nothing_except_those_of_yaml() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: !vault x
 b: !!str 1
@@ -174,7 +174,7 @@ d: !!set {e}
 #[test]
 fn an_alias_needs_its_anchor() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: *b
 c: 1
@@ -189,7 +189,7 @@ c: 1
 #[test]
 fn an_alias_inside_its_own_value_would_never_end() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: &a [*a]
 "
@@ -203,7 +203,7 @@ no tree"
 #[test]
 fn merge_keys_lose_against_written_ones() {
     assert_eq!(
-        told(
+        reported(
             "\
 base: &base {a: 1, b: 2}
 more: &more {b: 3, c: 4}
@@ -220,7 +220,7 @@ bad: {<<: 1}
 #[test]
 fn a_control_character_is_named() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: x\u{1}y
 "
@@ -234,7 +234,7 @@ a: x\u{1}y
 #[test]
 fn faults_of_all_sorts_are_found_in_one_go() {
     assert_eq!(
-        told(
+        reported(
             "\
 stage: a
 needs: [b

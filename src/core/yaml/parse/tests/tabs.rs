@@ -1,11 +1,11 @@
 //! Tabs that indent, and where the lines behind them belong.
 
-use super::told;
+use super::reported;
 
 #[test]
-fn the_line_lies_below_the_key_that_waits_for_it() {
+fn the_line_is_below_the_key_that_waits_for_it() {
     assert_eq!(
-        told(
+        reported(
             "\
 steps:
 \x20 one:
@@ -30,9 +30,9 @@ steps:
 }
 
 #[test]
-fn the_line_lies_beside_the_next_one_where_that_fits() {
+fn the_line_is_beside_the_next_one_where_that_fits() {
     assert_eq!(
-        told(
+        reported(
             "\
 vars:
 \ta: 1
@@ -46,9 +46,9 @@ vars:
 }
 
 #[test]
-fn a_key_lies_where_its_like_lie() {
+fn a_key_is_where_its_like_are() {
     assert_eq!(
-        told(
+        reported(
             "\
 steps:
 \x20 one:
@@ -70,7 +70,7 @@ steps:
 #[test]
 fn lines_with_the_same_tabs_lie_beside_each_other() {
     assert_eq!(
-        told(
+        reported(
             "\
 steps:
 \tload: { a: b }
@@ -98,7 +98,7 @@ steps:
 #[test]
 fn a_tab_in_an_item_is_the_column_of_its_keys() {
     assert_eq!(
-        told(
+        reported(
             "\
 a:
 \x20 - b: c

@@ -1,11 +1,11 @@
 //! Faults inside one value: brackets, quotes, signs, colons.
 
-use super::told;
+use super::reported;
 
 #[test]
 fn an_unclosed_bracket_is_shown_where_it_opens() {
     assert_eq!(
-        told(
+        reported(
             "\
 needs: [b
 other: 1
@@ -23,7 +23,7 @@ last: {c: 2
 #[test]
 fn an_unclosed_bracket_takes_the_lines_indented_below_it_along() {
     assert_eq!(
-        told(
+        reported(
             "\
 needs: [a,
 \x20 b: c
@@ -39,7 +39,7 @@ other: 1
 #[test]
 fn brackets_of_two_kinds_do_not_match() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: {b: [1, 2}
 c: d
@@ -55,7 +55,7 @@ c: d
 #[test]
 fn a_folded_text_that_is_meant_as_an_expectation_is_to_be_quoted() {
     assert_eq!(
-        told(
+        reported(
             "\
 size: > 5
 time: >= 2
@@ -76,7 +76,7 @@ fine: < 5
 #[test]
 fn a_blank_is_missing_behind_a_colon() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: 1
 key:value
@@ -92,7 +92,7 @@ b: 2
 #[test]
 fn a_text_with_a_colon_is_to_be_quoted() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: b: c
 run: echo \"x\": y
@@ -112,7 +112,7 @@ cel: ${{ x ? y : z }}
 #[test]
 fn reserved_signs_are_to_be_quoted() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: @x
 b: `x`
@@ -132,7 +132,7 @@ c: %x
 #[test]
 fn braces_of_other_templates_are_to_be_quoted() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: {{ x }}
 b: 1
@@ -147,7 +147,7 @@ b: 1
 #[test]
 fn a_template_between_brackets_is_to_be_quoted() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: [b, ${{ x }}]
 c: 1
@@ -162,7 +162,7 @@ c: 1
 #[test]
 fn a_quote_that_is_never_closed_is_shown_where_it_opens() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: 'b
 c: \"d\"
@@ -177,7 +177,7 @@ c: \"d\"
 #[test]
 fn text_behind_a_closing_quote_belongs_inside() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: 'it's'
 b: \"x\" y
@@ -196,7 +196,7 @@ b: \"x\" y
 #[test]
 fn an_escape_that_means_nothing_is_shown() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: \"C:\\dir\"
 b: 1
@@ -211,7 +211,7 @@ b: 1
 #[test]
 fn a_list_does_not_start_on_the_line_of_its_key() {
     assert_eq!(
-        told(
+        reported(
             "\
 a: - b
 c: 1

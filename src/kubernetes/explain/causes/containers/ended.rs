@@ -21,7 +21,7 @@ pub(crate) fn cause(of: &Container<'_>, cause: &str, ended: &Value) -> Cause {
     };
     let (rank, cause, message, class) = why(of, cause, ended, code, &restarts);
     let class = class.or_else(|| fails_alike(of, code).then_some("RepeatedFailure"));
-    of.told(rank, cause, &message).lines(of.lines()).class(class)
+    of.reported(rank, cause, &message).lines(of.lines()).class(class)
 }
 
 type Why<'a> = (Rank, &'a str, String, Option<&'static str>);
