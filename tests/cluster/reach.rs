@@ -81,6 +81,7 @@ async fn a_service_is_reached_by_its_node_port_by_its_pods_and_by_a_forward_that
         panic!("it answers")
     };
     assert_eq!(answer["status"], json!(200));
+    stand.down().await;
 }
 
 /// The actual values of an assertion that does not hold.
@@ -102,6 +103,7 @@ async fn a_service_inside_the_cluster_alone_is_reached_by_its_pods() {
     assert_eq!(via(&verdict), "the endpoints of service/web");
     let why = unmet(&stand, "http", "{ service: web, via: node_port }").await;
     assert!(why.contains("cannot be reached from outside the cluster"), "{why}");
+    stand.down().await;
 }
 
 #[tokio::test]
@@ -119,4 +121,5 @@ async fn a_service_that_is_missing_or_has_no_endpoint_gives_the_cause() {
     assert!(findings.iter().any(|finding| finding.object == "service/web"), "{findings:#?}");
     let why = unmet(&stand, "http", "{ service: web, port: metrics }").await;
     assert!(why.contains("service/web has no port metrics"), "{why}");
+    stand.down().await;
 }
