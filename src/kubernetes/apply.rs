@@ -4,7 +4,7 @@ mod before;
 mod diff;
 mod established;
 mod migrate;
-mod order;
+pub(super) mod order;
 mod prepare;
 mod twice;
 
@@ -17,7 +17,7 @@ use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::PartialObjectMeta;
 use serde_json::Value;
 
-use super::client::{Cluster, ClusterError, Kind, Refusal};
+use super::client::{Cluster, ClusterError, Kind, MANAGER, Refusal};
 use super::ownership::owned::Owner;
 use crate::core::model::outcome::Fault;
 use before::Before;
@@ -28,8 +28,6 @@ pub(crate) use prepare::flattened;
 pub use prepare::metadata_fault;
 pub use twice::{Identity, Twice, twice};
 
-/// The field manager of everything this program applies.
-pub const MANAGER: &str = "pipeline";
 /// Requests under way at a time.
 const IN_FLIGHT: usize = 16;
 /// How long an API server may be away in the middle of an apply.

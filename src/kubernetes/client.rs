@@ -36,13 +36,9 @@ use crate::core::kind::Context;
 use crate::core::kind::services::Preflight;
 use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::Fault;
+use crate::kubernetes::explain::recent::Recent;
 
 pub use crate::core::kind::settings::ClusterSettings;
-pub use crate::kubernetes::apply::{
-    Applied, ApplyOptions, ApplyReport, Change, DiffReport, Difference, Identity, MANAGER, ObjectDiff, Twice,
-    install_rank, metadata_fault, twice,
-};
-pub use crate::kubernetes::logs::{LogEvent, LogListener, LogOptions, LogQuery, LogScan, LogSource};
 pub use discovery::{Kind, misspelt};
 pub use error::{ClusterError, Refusal};
 pub use exec::{PodCommand, PodExit};
@@ -58,6 +54,9 @@ pub use revisions::RollbackResult;
 pub use survey::ContextFact;
 pub use tried::{RefusedBy, Tried};
 pub use whose::Owner;
+
+/// The field manager of everything this program applies.
+pub const MANAGER: &str = "pipeline";
 
 /// The variable `KUBECONFIG` of a user's script, where it is not left as it is: the file names the run's cluster and no
 /// other. A value of the pipeline's own (`env: { KUBECONFIG: … }`) is kept.
@@ -79,7 +78,7 @@ pub struct Cluster {
     settings: ClusterSettings,
     state: Mutex<State>,
     watches: watch::Watches,
-    pub(crate) recent: crate::kubernetes::explain::Recent,
+    pub(crate) recent: Recent,
     /// Local ports that are being forwarded.
     forwarded: Mutex<Vec<u16>>,
 }
@@ -101,7 +100,7 @@ impl Cluster {
             settings,
             state: Mutex::default(),
             watches: watch::Watches::default(),
-            recent: crate::kubernetes::explain::Recent::default(),
+            recent: Recent::default(),
             forwarded: Mutex::default(),
         }
     }

@@ -16,8 +16,9 @@ use kube::api::{
 };
 use serde_json::{Value, json};
 
+use super::client::MANAGER;
 use super::client::watch::Objects;
-use super::client::{Cluster, ClusterError, MANAGER};
+use super::client::{Cluster, ClusterError};
 use super::ownership::owned::RUN;
 use crate::core::model::outcome::Fault;
 

@@ -1,6 +1,7 @@
 //! Logs of pods: as they are now, or followed as pods come and go.
 
 mod lives;
+pub(super) mod node;
 mod read;
 mod rotated;
 mod scan;
@@ -13,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-pub(crate) use read::not_of_the_application;
+use node::not_of_the_application;
 pub use scan::{LogQuery, LogScan, LogSource};
 
 use super::client::pods::By;

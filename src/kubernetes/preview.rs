@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::core::kind::{Context, Preview, PreviewedObject};
 use crate::core::model::outcome::{Failure, Fault};
-use crate::kubernetes::client::{ApplyOptions, DiffReport, Refusal};
+use crate::kubernetes::apply::{ApplyOptions, DiffReport};
+use crate::kubernetes::client::Refusal;
 use crate::process::command_context::CommandError;
 use crate::services::Clients;
 

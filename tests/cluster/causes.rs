@@ -4,6 +4,7 @@
 //! `CAUSES=name` runs one of them; `CAUSES_JOBS` side by side (4).
 
 mod broken;
+mod broken_more;
 mod broken_workloads;
 mod recovering;
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value};
 
-use super::{ApplyOptions, MANAGER};
+use super::ApplyOptions;
 use crate::core::model::namespace::refuse_system_namespace;
-use crate::kubernetes::client::{ClusterError, Kind, Refusal};
+use crate::kubernetes::client::{ClusterError, Kind, MANAGER, Refusal};
 use crate::kubernetes::ownership::owned::{Owner, RUN};
 
 /// An object ready to be sent.

@@ -16,8 +16,9 @@ use crate::core::model::diagnostic::Code;
 use crate::core::model::expect::Expect;
 use crate::core::model::outcome::{Fault, Finding, Measure, Verdict};
 use crate::core::model::units::Count;
-use crate::kubernetes::client::{ClusterError, LogQuery, LogScan, PodTarget, Reference};
+use crate::kubernetes::client::{ClusterError, PodTarget, Reference};
 use crate::kubernetes::explain::Target;
+use crate::kubernetes::logs::{LogQuery, LogScan};
 use crate::services::Clients;
 use follow::{Followed, Following, Heard};
 use tally::{Patterns, Tally};
@@ -113,7 +114,7 @@ impl Assertion for Logs {
         let since = self.since.as_ref().map(|since| cx.moment(since)).transpose()?;
         let query = LogQuery { container: self.container.as_deref(), since };
         let (mut tally, mut last) = (Tally::default(), String::new());
-        let mut each = |source: &crate::kubernetes::client::LogSource, line: &str| {
+        let mut each = |source: &crate::kubernetes::logs::LogSource, line: &str| {
             let source = source.to_string();
             if source != last {
                 tally.next_log();

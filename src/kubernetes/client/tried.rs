@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::{Cluster, ClusterError, Refusal};
 use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::Fault;
-use crate::kubernetes::apply::{MANAGER, flattened};
+use crate::kubernetes::apply::flattened;
+use crate::kubernetes::client::MANAGER;
 use crate::kubernetes::explain::admission_cause;
 
 /// Who refuses an object.

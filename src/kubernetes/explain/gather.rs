@@ -12,9 +12,9 @@ use kube::Api;
 use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::Snapshot;
 use super::json::{items, name, seconds_between, text};
-use crate::kubernetes::logs::not_of_the_application;
+use super::snapshot::Snapshot;
+use crate::kubernetes::logs::node::not_of_the_application;
 
 /// How long one list may take: the logs need their time too.
 const LIST_LIMIT: Duration = Duration::from_millis(2500);

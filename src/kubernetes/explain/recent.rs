@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::gather::{self, Log};
 use super::json::{items, text};
-use super::{Snapshot, Target};
+use super::snapshot::{Snapshot, Target};
 
 /// How old a snapshot may be. One that took long to take may be as old as that, several times.
 const FRESH: Duration = Duration::from_millis(600);

@@ -1,4 +1,4 @@
-//! The lines of one log: any bytes, to the end; and what the node says in its place.
+//! The lines of one log: any bytes, to the end.
 
 use std::io;
 
@@ -30,16 +30,6 @@ pub(super) fn broken(doing: &str, error: &io::Error) -> ClusterError {
     ClusterError::Fault(Fault::environment(format!("could not {doing}: it breaks off: {why}")).transient())
 }
 
-/// Whether a line is the node's, which says so in the log's place when it has none.
-pub(crate) fn not_of_the_application(line: &str) -> bool {
-    let runtimes = ["containerd://", "docker://", "cri-o://"];
-    let of = |prefix: &str| line.strip_prefix(prefix);
-    of("unable to retrieve container logs for ").is_some_and(|rest| runtimes.iter().any(|it| rest.starts_with(it)))
-        || of("failed to try resolving symlinks in path \"/var/log/pods/").is_some()
-        || of("failed to watch file \"/var/log/pods/").is_some()
-        || of("failed to create fsnotify watcher: ").is_some()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,14 +40,5 @@ mod tests {
         let log: &[u8] = b"one\r\n\xfftwo\n\nlast";
         lines(log, |line| read.push(line.to_owned())).await.expect("read");
         assert_eq!(read, ["one", "\u{fffd}two", "", "last"]);
-    }
-
-    #[test]
-    fn what_the_node_says_is_not_of_the_application() {
-        assert!(not_of_the_application("unable to retrieve container logs for containerd://0a1b"));
-        assert!(not_of_the_application(
-            "failed to try resolving symlinks in path \"/var/log/pods/x/y/0.log\": lstat: no such file"
-        ));
-        assert!(!not_of_the_application("unable to retrieve container logs for my dashboard"));
     }
 }

@@ -9,7 +9,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{Api, DeleteParams, ObjectMeta, PostParams, Preconditions};
 
 use crate::core::model::outcome::Fault;
-use crate::kubernetes::client::{Cluster, ClusterError, MANAGER};
+use crate::kubernetes::client::MANAGER;
+use crate::kubernetes::client::{Cluster, ClusterError};
 
 /// How long a Lease counts after its last renewal.
 pub const DURATION: Duration = Duration::from_secs(30);

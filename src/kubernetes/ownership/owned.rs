@@ -11,7 +11,8 @@ use super::labels::label_value;
 use crate::core::kind::Context;
 use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::{Fault, Finding};
-use crate::kubernetes::client::{Cluster, ClusterError, Kind, install_rank};
+use crate::kubernetes::apply::order::install_rank;
+use crate::kubernetes::client::{Cluster, ClusterError, Kind};
 
 /// The label that names the pipeline whose object it is.
 pub const PIPELINE: &str = "pipeline.dev/pipeline";

@@ -29,7 +29,7 @@ use crate::core::kind::{CheckContext, Context, OutputRow, Preview, Step, StepKin
 use crate::core::model::diagnostic::Code;
 use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::{Fault, Outcome};
-use crate::kubernetes::client::DiffReport;
+use crate::kubernetes::apply::DiffReport;
 use crate::kubernetes::preview;
 use crate::process::command_context::CommandError;
 use crate::services::Clients;

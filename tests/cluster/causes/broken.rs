@@ -20,6 +20,7 @@ pub fn cases() -> Vec<Case> {
     all.extend(crashes());
     all.extend(probes_and_waits());
     all.extend(super::broken_workloads::cases());
+    all.extend(super::broken_more::cases());
     all
 }
 

@@ -12,7 +12,8 @@ use tokio::task::JoinHandle;
 use super::tally::{Patterns, Tally};
 use crate::core::kind::Watch;
 use crate::core::kind::services::Services;
-use crate::kubernetes::client::{LogEvent, LogListener, LogOptions, PodTarget};
+use crate::kubernetes::client::PodTarget;
+use crate::kubernetes::logs::{LogEvent, LogListener, LogOptions};
 use crate::services::Clients;
 
 /// Lines often come together: they are measured together.

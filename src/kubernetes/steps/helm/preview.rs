@@ -6,7 +6,7 @@ use super::spec::ChartFields;
 use crate::core::kind::Context;
 use crate::core::model::outcome::Fault;
 use crate::core::yaml::manifests;
-use crate::kubernetes::client::{ApplyOptions, DiffReport};
+use crate::kubernetes::apply::{ApplyOptions, DiffReport};
 use crate::kubernetes::helm::Target;
 use crate::process::command_context::{CommandContext, CommandError};
 use crate::services::Clients;

@@ -15,7 +15,7 @@ use crate::core::kind::several::{Several, Short};
 use crate::core::kind::{CheckContext, ExistingPath, ManifestValue, PushedImage, WrittenObject};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::outcome::{Failure, Fault, Outcome, Outputs};
-use crate::kubernetes::client::{ApplyOptions, ApplyReport, Change, DiffReport, Identity, metadata_fault, twice};
+use crate::kubernetes::apply::{ApplyOptions, ApplyReport, Change, DiffReport, Identity, metadata_fault, twice};
 use crate::kubernetes::ownership::owned::Owner;
 use crate::kubernetes::pin::{pin_images, unused};
 use crate::kubernetes::preview;
@@ -133,7 +133,7 @@ impl Verb for Apply {
         let options = ApplyOptions { force: self.force, dry_run: self.dry_run.is_some(), ..options(on) };
         let objects = manifests.into_iter().map(|manifest| manifest.object).collect();
         let suffix = if options.dry_run { " (server dry run)" } else { "" };
-        let each = |applied: &crate::kubernetes::client::Applied| {
+        let each = |applied: &crate::kubernetes::apply::Applied| {
             on.say(format!("{} {}{suffix}", applied.kind.named(&applied.name), applied.change.word()));
         };
         let report = on.cx.unless_cancelled(on.cluster.apply(objects, &options, &each)).await??;

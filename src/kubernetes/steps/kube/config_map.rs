@@ -18,7 +18,7 @@ use crate::core::files::open;
 use crate::core::kind::ExistingPath;
 use crate::core::kind::several::Several;
 use crate::core::model::outcome::{Fault, Outcome};
-use crate::kubernetes::client::DiffReport;
+use crate::kubernetes::apply::DiffReport;
 use crate::process::command_context::CommandError;
 
 /// Bytes of one file: the API server takes 1 MiB for the whole object, and says so itself.

@@ -17,7 +17,8 @@ use crate::core::kind::{CheckContext, ExistingPath};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::{Failure, Fault, FaultKind, Finding, Outcome, Outputs};
-use crate::kubernetes::client::{ClusterError, Reference, install_rank, misspelt};
+use crate::kubernetes::apply::install_rank;
+use crate::kubernetes::client::{ClusterError, Reference, misspelt};
 use crate::kubernetes::ownership::owned::holding;
 
 /// Objects whose Pods are asked about when the attempt must stop, and how long each may take.

@@ -16,7 +16,7 @@ use crate::core::kind::{CheckContext, ExistingPath, ManifestValue};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::outcome::{Fault, Outcome, Outputs};
 use crate::core::yaml;
-use crate::kubernetes::client::{ApplyOptions, ApplyReport, DiffReport, Difference};
+use crate::kubernetes::apply::{ApplyOptions, ApplyReport, DiffReport, Difference};
 use crate::kubernetes::ownership::labels::LabelSelector;
 use crate::kubernetes::rendered::{ChartSpec, check_kustomization};
 use crate::process::command_context::CommandError;

@@ -14,7 +14,8 @@ use crate::core::kind::several::{Several, Short};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::outcome::{Fault, Outcome, Outputs};
 use crate::core::model::units::TimeSpan;
-use crate::kubernetes::client::{LogEvent, LogListener, LogOptions, Reference};
+use crate::kubernetes::client::Reference;
+use crate::kubernetes::logs::{LogEvent, LogListener, LogOptions};
 
 /// Writes the logs of pods to the step's log.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -8,7 +8,7 @@ use crate::core::kind::ExistingPath;
 use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::Fault;
 use crate::core::yaml::manifests;
-use crate::kubernetes::client::metadata_fault;
+use crate::kubernetes::apply::metadata_fault;
 
 /// An object with the place it was written at.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,7 +10,8 @@ use super::Verb;
 use super::verb_context::{VerbContext, Workload};
 use crate::core::kind::several::{Several, Short};
 use crate::core::model::outcome::{Fault, Outcome, Outputs};
-use crate::kubernetes::client::{ClusterError, MANAGER, Reference, Refusal};
+use crate::kubernetes::client::MANAGER;
+use crate::kubernetes::client::{ClusterError, Reference, Refusal};
 use crate::kubernetes::rollout::rolls_out;
 
 /// Restarts the pods of Deployments, StatefulSets and DaemonSets.

@@ -10,7 +10,8 @@ use super::Verb;
 use super::restart::yes;
 use super::verb_context::{VerbContext, Workload};
 use crate::core::model::outcome::{Failure, Fault, Outcome, Outputs};
-use crate::kubernetes::client::{MANAGER, Reference};
+use crate::kubernetes::client::MANAGER;
+use crate::kubernetes::client::Reference;
 use crate::kubernetes::rollout::rolls_out;
 
 /// Sets the number of replicas of a workload.

@@ -14,7 +14,7 @@ use super::apply::{ensure_namespace, options};
 use super::verb_context::VerbContext;
 use crate::core::kind::SecretField;
 use crate::core::model::outcome::{Failure, Fault, Outcome, Outputs};
-use crate::kubernetes::client::{ApplyOptions, Change};
+use crate::kubernetes::apply::{ApplyOptions, Change};
 
 /// Writes a Secret.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -69,7 +69,7 @@ pub(super) async fn write(
         return Ok(failed);
     }
     let options = ApplyOptions { force, ..options(on) };
-    let each = |applied: &crate::kubernetes::client::Applied| {
+    let each = |applied: &crate::kubernetes::apply::Applied| {
         on.say(format!("{} {}", applied.kind.named(&applied.name), applied.change.word()));
     };
     let report = on.cx.unless_cancelled(on.cluster.apply(vec![object], &options, &each)).await??;
