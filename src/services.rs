@@ -35,6 +35,7 @@ pub fn services_of(settings: Settings) -> Services {
     services.add(Arc::new(Compose::new()));
     services.add(Arc::new(SecretFiles(secret_files)));
     services.add_preflight(Arc::clone(&cluster) as _);
+    services.set_facts(Arc::clone(&cluster) as _);
     services.add(cluster);
     services
 }

@@ -96,17 +96,17 @@ fn failure(name: &str, files: &[(&str, String)]) -> Option<String> {
     })
 }
 
-fn run(list: &str, files: impl Fn(&str) -> Vec<(&'static str, String)>) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/newcomers").join(list);
-    let text = fs::read_to_string(path).expect("the list is there");
-    let all = snippets(&text);
+fn run(lists: &[&str], files: impl Fn(&str) -> Vec<(&'static str, String)>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/newcomers");
+    let text = |list: &&str| fs::read_to_string(folder.join(list)).expect("the list is there");
+    let all: Vec<(String, String)> = lists.iter().flat_map(|list| snippets(&text(list))).collect();
     let failures: Vec<String> = all.iter().filter_map(|(name, text)| failure(name, &files(text))).collect();
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), all.len(), failures.join("\n========\n"));
 }
 
 #[test]
 fn steps_as_other_tools_write_them() {
-    run("steps.txt", |text| {
+    run(&["steps.txt", "steps-2.txt"], |text| {
         let indented = text.lines().fold(String::new(), |all, line| all + "  " + line + "\n");
         let pipeline = "version: 1\npipeline: demo\nsecrets: { TOKEN: { env: TOKEN } }\nstages: [a.yaml]\n".to_owned();
         vec![("a.yaml", format!("stage: a\nsteps:\n{indented}")), ("pipeline.yaml", pipeline)]
@@ -115,7 +115,7 @@ fn steps_as_other_tools_write_them() {
 
 #[test]
 fn stages_as_other_tools_write_them() {
-    run("stages.txt", |text| {
+    run(&["stages.txt", "stages-2.txt"], |text| {
         let pipeline =
             "version: 1\npipeline: demo\nstages: [a.yaml, { stage: build, steps: { b: { shell: make } } }]\n";
         vec![("a.yaml", text.to_owned()), ("pipeline.yaml", pipeline.to_owned())]
@@ -124,5 +124,5 @@ fn stages_as_other_tools_write_them() {
 
 #[test]
 fn files_as_other_tools_write_them() {
-    run("files.txt", |text| vec![("pipeline.yaml", text.to_owned())]);
+    run(&["files.txt", "files-2.txt"], |text| vec![("pipeline.yaml", text.to_owned())]);
 }

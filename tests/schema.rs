@@ -20,6 +20,7 @@ struct Schemas {
     stage: Validator,
     part: Validator,
     gate: Validator,
+    part: Validator,
 }
 
 impl Schemas {
@@ -30,6 +31,7 @@ impl Schemas {
             stage: compiled(schema::stage(REGISTRY)),
             part: compiled(schema::part(REGISTRY)),
             gate: compiled(schema::gate(REGISTRY)),
+            part: compiled(schema::part(REGISTRY)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What can be typed, as clap reads it.
 
 mod baseline;
+mod runs;
 mod traffic;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use crate::core::model::units::{Quantity, TimeSpan};
 
 pub(super) use baseline::{Baseline, BaselineCommand};
+pub(super) use runs::{Runs, RunsCommand};
 pub(super) use traffic::Traffic;
 
 /// Builds, deploys and proves it: runs stages whose gates must hold.
@@ -168,6 +170,12 @@ pub(super) struct Run {
     /// After a failure, cancel what runs
     #[arg(long)]
     pub fail_fast: bool,
+    /// After a failure, leave what the failed stage has made: its `finally` and the pipeline's do not run. `clean` runs them
+    #[arg(long, value_name = "WHAT")]
+    pub keep: Option<Keep>,
+    /// At the first failure, wait for Enter before `on_failure` and `finally`; services of the stage go on. Needs a terminal
+    #[arg(long)]
+    pub pause_on_failure: bool,
     /// Go on with an earlier run [default: the newest]: keep what it did, run again what is in doubt or has changed
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest")]
     pub resume: Option<String>,
@@ -191,6 +199,13 @@ pub(super) struct Run {
     pub output: Output,
     #[command(flatten)]
     pub overrides: Overrides,
+}
+
+/// What a run leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Keep {
+    /// What stages that failed have made
+    Failed,
 }
 
 /// What to show while a pipeline runs.
@@ -309,41 +324,6 @@ pub(super) enum ReportFormat {
     Junit,
     /// For programs
     Json,
-}
-
-#[derive(Debug, Group)]
-pub(super) struct Runs {
-    #[command(subcommand)]
-    pub command: Option<RunsCommand>,
-}
-
-/// What to do with runs.
-#[derive(Debug, Subcommand)]
-pub(super) enum RunsCommand {
-    /// A line for each run of this pipeline, the newest first
-    List {
-        /// The runs of every pipeline in this folder
-        #[arg(long)]
-        all: bool,
-    },
-    /// Everything about a run
-    Show {
-        /// The run's id, or a part of it [default: the newest]
-        run: Option<String>,
-    },
-    /// What changed from one run to another: definitions, outcomes, durations, measures
-    Diff {
-        /// The earlier run's id, or a part of it [default: the newest but one]
-        old: Option<String>,
-        /// The later run's [default: the newest]
-        new: Option<String>,
-    },
-    /// Remove runs with all their files
-    Rm {
-        /// Ids, or parts of them
-        #[arg(required = true)]
-        runs: Vec<String>,
-    },
 }
 
 #[derive(Debug, Group)]

@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Args, Clean};
+use super::namespaces::{self, Sweep};
 use super::record::Runs;
+use super::removal::{CleanupResult, LIMIT, Removal};
 use super::run_context::{RunContext, RunOptions};
-use super::scratch::scratch;
 use super::{compose_records, find, out, record, recovery};
 use crate::cli::lock::{Holder, Lock, host};
 use crate::containers::compose::ComposeRecord;
@@ -19,18 +20,10 @@ use crate::core::kind::services::Services;
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::Fault;
 use crate::core::plan::{Loaded, Plan};
-use crate::core::report::tame;
-use crate::kubernetes::client::Cluster;
-use crate::kubernetes::helm::{Installed, Remove};
-use crate::kubernetes::ownership::labels::label_value;
-use crate::kubernetes::ownership::owned::Owner;
 use crate::kubernetes::providers::{Act, Intent, Lowered, ProviderContext, Record, lower};
 use crate::process::Stop;
-use crate::process::command_context::{CommandContext, CommandError};
+use crate::process::command_context::CommandError;
 use crate::services::{Clients, services_of};
-
-/// How long removed objects are waited for, unless an option says otherwise.
-pub(super) const LIMIT: Duration = Duration::from_secs(120);
 
 /// Cleans up.
 pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
@@ -49,10 +42,12 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
         let since = jiff::Timestamp::now().to_string();
         lock.sign(&Holder { run: "pipeline clean".to_owned(), pid: std::process::id(), host: host(), since });
         let mut dead = recovery::dead(&store)?;
+        dead.extend(recovery::kept(&store)?);
         dead.retain(|dead| dead.past.pipeline == plan.pipeline());
         if wanted.dry_run {
             for dead in &dead {
-                out::data(&format!("run {} died; it owes: {}", dead.past.run, dead.past.owes().join(", ")));
+                let how = if dead.past.is_open() { "died; it owes" } else { "left undone" };
+                out::data(&format!("run {} {how}: {}", dead.past.run, dead.past.owes().join(", ")));
             }
         } else if !dead.is_empty() {
             let ready = match super::run_context::ready(Arc::clone(&plan), Arc::clone(&services), &secrets).await? {
@@ -82,18 +77,14 @@ async fn settle(args: &Args, store: &Store, ready: &RunContext, lock: &mut Lock)
         mode: Mode::KeepGoing,
         output,
         patience: Duration::ZERO,
+        keep: false,
+        pause: false,
         called: args.called(),
     };
-    recovery::settle(store, ready, &wish, None, lock).await
-}
-
-/// What came of a sweep.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct CleanupResult {
-    /// Whether all went in time that was to go.
-    pub gone: bool,
-    /// Whether there was anything.
-    pub found: bool,
+    if let Some(exit) = recovery::settle(store, ready, &wish, None, lock).await? {
+        return Ok(Some(exit));
+    }
+    recovery::settle_kept(store, ready, &wish, lock).await
 }
 
 /// Removes what runs of this pipeline have made: Compose projects, and what is in the cluster; a cluster that one of them
@@ -138,7 +129,7 @@ pub(super) async fn sweep(
     let swept = if whole {
         CleanupResult { gone: true, found }
     } else {
-        objects(services, plan, store, dry_run, limit, &desk).await?
+        in_cluster(services, plan, store, dry_run, limit).await?
     };
     found |= swept.found || !started.is_empty();
     for record in started {
@@ -148,67 +139,24 @@ pub(super) async fn sweep(
 }
 
 /// Removes what runs of this pipeline have made in the cluster in use.
-async fn objects(
+async fn in_cluster(
     services: &Services,
     plan: &Plan,
     store: &Store,
     dry_run: bool,
     limit: Duration,
-    desk: &ProviderContext<'_>,
 ) -> Result<CleanupResult, Fault> {
-    let project = &plan.settings().project;
-    let mut found = false;
-    let scratch = scratch("clean")?;
-    let cluster = &services.cluster();
-    if cluster.settings().contexts.is_empty() || cluster.context()?.is_none() {
-        return Ok(CleanupResult { gone: true, found });
+    let cluster = services.cluster();
+    let settings = cluster.settings();
+    if settings.contexts.is_empty() || cluster.context()?.is_none() {
+        return Ok(CleanupResult { gone: true, found: false });
     }
-    let owner =
-        Owner { pipeline: label_value(plan.pipeline()), home: cluster.namespace().to_owned(), run: String::new() };
-    let known = |run: &str| store.find(run).is_ok_and(|folder| folder.id() == run);
-    let (releases, foreign) = services.helm().installed_by(&owner.pipeline, &owner.home, &known).await?;
-    found |= !releases.is_empty();
-    for Installed { release, namespace } in foreign {
-        out::say(&format!("release {release} in {namespace} was there before this pipeline upgraded it: it stays"));
+    let env = super::run_context::environment();
+    let removal = Removal { services, plan, store, env: &env, dry_run, limit };
+    match &settings.fresh {
+        Some(fresh) => namespaces::sweep(&removal, fresh, Sweep::All).await,
+        None => removal.of_home(cluster.namespace()).await,
     }
-    let (env, stop) = (desk.env, desk.stop.clone());
-    let call = CommandContext { env, dir: project.clone(), scratch: scratch.path().to_owned(), log: &StderrSink, stop };
-    for Installed { release, namespace } in releases {
-        if dry_run {
-            out::data(&format!("helm release {release} in {namespace}"));
-            continue;
-        }
-        let remove = Remove { wait: true, ignore_missing: true, timeout: Some(limit), ..Remove::default() };
-        services.helm().uninstall(&release, &namespace, &remove, &call).await.map_err(CommandError::into_fault)?;
-        out::say(&format!("removed helm release {release} in {namespace}"));
-    }
-    let mut swept = owned(cluster, &owner, dry_run, limit).await?;
-    // runners may be in clusters of their own
-    for runner in services.pod_runners().0.values().filter(|runner| !Arc::ptr_eq(runner.cluster(), cluster)) {
-        let beside = owned(runner.cluster(), &owner, dry_run, limit).await?;
-        swept = CleanupResult { gone: swept.gone && beside.gone, found: swept.found || beside.found };
-    }
-    Ok(CleanupResult { found: found || swept.found, ..swept })
-}
-
-/// Removes the objects of an owner in one cluster.
-async fn owned(cluster: &Cluster, owner: &Owner, dry_run: bool, limit: Duration) -> Result<CleanupResult, Fault> {
-    let (objects, unseen) = cluster.owned(owner).await?;
-    if !unseen.is_empty() {
-        out::say(&format!("not looked for, since this user may not list them: {}", unseen.join(", ")));
-    }
-    let found = !objects.is_empty();
-    if dry_run {
-        for object in &objects {
-            out::data(&object.shown());
-        }
-        return Ok(CleanupResult { gone: true, found });
-    }
-    let held = cluster.remove(&objects, limit, &|object| out::say(&format!("removed {}", object.shown()))).await?;
-    for finding in &held {
-        out::error(&format!("{} is still there: {}", tame(&finding.object), tame(&finding.message)), None);
-    }
-    Ok(CleanupResult { gone: held.is_empty(), found })
 }
 
 /// Takes back what a run did to a cluster.

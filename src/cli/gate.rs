@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use super::args::{Args, GateFormat, GateOf};
 use super::ephemeral_run::{self, EphemeralRun};
-use super::run::interrupts;
+use super::run::{interrupts, resume};
 use super::run_context::{environment, resolve};
-use super::{REGISTRY, find, out};
+use super::{REGISTRY, find, out, record};
 use crate::core::engine::{self, Mode, Selection};
+use crate::core::kind::settings::{FreshOrigin, Settings};
 use crate::core::mask::Masker;
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::Fault;
-use crate::core::plan::{GateFile, Loaded, Options, load};
+use crate::core::plan::{GateFile, Loaded, Options, Plan, load};
 use crate::core::report::run_state::RunState;
 use crate::core::report::{diagnostics, json, junit, text};
 use crate::services::services_of;
@@ -32,7 +33,7 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
     }
     let Some(plan) = plan else { return Ok(Exit::Invalid) };
     let plan = Arc::new(plan);
-    let services = Arc::new(services_of(plan.settings().clone()));
+    let services = Arc::new(services_of(in_newest_namespace(args, &plan)?));
     let runtime = super::runtime()?;
     let result = runtime.block_on(async {
         let env = environment();
@@ -46,6 +47,8 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
             jobs: 1,
             threads: 0,
             mode: Mode::Normal,
+            keep_failed: false,
+            pause: None,
             selection: Selection::all(&plan),
             grace: GRACE,
             env,
@@ -68,6 +71,23 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
     }
     let known = [Exit::Passed, Exit::Invalid, Exit::Environment, Exit::Interrupted];
     Ok(known.into_iter().find(|exit| exit.code() == result.exit_code).unwrap_or(Exit::Failed))
+}
+
+/// The settings of a plan. Where each run has a namespace of its own, the gate is measured in that of the newest run.
+fn in_newest_namespace(args: &Args, plan: &Plan) -> Result<Settings, Fault> {
+    let settings = plan.settings().clone();
+    if settings.cluster.fresh.is_none() || !engine::touches_cluster(plan, &Selection::all(plan)) {
+        return Ok(settings);
+    }
+    let newest = record::runs(args)?.own()?.iter().find_map(|folder| resume::of(folder).ok()?.namespace);
+    let Some(namespace) = newest else {
+        return Err(Fault::environment("each run has a namespace of its own, and no run has left one").help(
+            "`pipeline run` first: `cluster: { namespace: { fresh: …, keep: failed } }` leaves that of a failed run",
+        ));
+    };
+    out::say(&format!("measured in namespace {namespace}, that of the newest run"));
+    let cluster = settings.cluster.in_namespace_of(&namespace, FreshOrigin::Left).unwrap_or_default();
+    Ok(Settings { cluster, ..settings })
 }
 
 /// The gate file relative to the project's folder, as stage files name it.

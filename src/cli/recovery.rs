@@ -11,9 +11,11 @@ use crate::cli::lock::{self, Lock};
 use crate::cli::orphans::{self, Orphan};
 use crate::core::engine::{NodeStatus, PreviousRun, ResumePlan, Selection};
 use crate::core::journal::{LOG_LIMIT, RunFolder, Store, Writer, mend_log};
-use crate::core::model::event::Event;
+use crate::core::kind::settings::FreshOrigin;
+use crate::core::model::event::{Event, Reason};
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::Fault;
+use crate::core::report::run_state::RunState;
 
 /// Between SIGTERM and SIGKILL for processes that a dead run left.
 const GRACE: Duration = Duration::from_secs(10);
@@ -55,32 +57,87 @@ pub(super) async fn settle(
         if resumed == Some(dead.folder.id()) {
             continue;
         }
-        if dead.past.pipeline != ready.plan.pipeline() {
-            out::say(&format!(
-                "run {} was one of pipeline `{}`: what it owes is left alone",
-                dead.past.run, dead.past.pipeline
-            ));
-            continue;
-        }
-        let (course, lost) = ResumePlan::settle(&ready.plan, &dead.past);
-        for name in lost {
-            out::say(&format!(
-                "run {} owes {name}, which the files do not have any more: it is passed over",
-                dead.past.run
-            ));
-        }
-        if course.continues.owes.is_empty() {
-            close(&dead.folder, None);
-            continue;
-        }
-        out::say(&format!("run {} died and owes its `finally`: that comes first", dead.past.run));
-        let nothing = Selection::none(&ready.plan);
-        let exit = ready.perform(wish, nothing, Some(course), lock, std::slice::from_ref(&dead.folder)).await?;
-        if matches!(exit, Exit::Interrupted | Exit::Report) {
+        if let Some(exit) = finish(&dead, "died and owes its `finally`", ready, wish, lock).await? {
             return Ok(Some(exit));
         }
     }
     Ok(None)
+}
+
+/// Does the `finally` that one run left; an exit code where nothing more may be run.
+async fn finish(
+    dead: &Dead,
+    what: &str,
+    ready: &RunContext,
+    wish: &RunOptions,
+    lock: &mut Lock,
+) -> Result<Option<Exit>, Fault> {
+    let run = &dead.past.run;
+    if dead.past.pipeline != ready.plan.pipeline() {
+        out::say(&format!("run {run} was one of pipeline `{}`: what it owes is left alone", dead.past.pipeline));
+        return Ok(None);
+    }
+    let (course, lost) = ResumePlan::settle(&ready.plan, &dead.past);
+    for name in lost {
+        out::say(&format!("run {run} owes {name}, which the files do not have any more: it is passed over"));
+    }
+    if course.continues.owes.is_empty() {
+        close(&dead.folder, None);
+        return Ok(None);
+    }
+    out::say(&format!("run {run} {what}: that comes first"));
+    let nothing = Selection::none(&ready.plan);
+    // where it is gone already, its `finally` steps find an empty one
+    let ready = ready.in_namespace_of(&dead.past, FreshOrigin::Created);
+    let exit = ready.perform(wish, nothing, Some(course), lock, std::slice::from_ref(&dead.folder)).await?;
+    Ok(matches!(exit, Exit::Interrupted | Exit::Report).then_some(exit))
+}
+
+/// The runs that left their `finally` undone for their user to see what failed, the oldest first.
+pub(super) fn kept(store: &Store) -> Result<Vec<Dead>, Fault> {
+    let runs = store.list().map_err(|error| record::unfound(&error))?;
+    let marked = runs.into_iter().filter(|run| run.pending().exists() && !run.is_running());
+    let mut kept: Vec<Dead> =
+        marked.filter_map(|folder| Some(Dead { past: resume::of(&folder).ok()?, folder })).collect();
+    kept.retain(|kept| !kept.past.pending().is_empty());
+    kept.reverse();
+    Ok(kept)
+}
+
+/// Does the `finally` that runs left undone on purpose.
+pub(super) async fn settle_kept(
+    store: &Store,
+    ready: &RunContext,
+    wish: &RunOptions,
+    lock: &mut Lock,
+) -> Result<Option<Exit>, Fault> {
+    for kept in kept(store)? {
+        if let Some(exit) = finish(&kept, "left its `finally` undone", ready, wish, lock).await? {
+            return Ok(Some(exit));
+        }
+    }
+    Ok(None)
+}
+
+/// Names runs whose `finally` is still to be done, but for the one that is about to be resumed.
+pub(super) fn name_kept(store: &Store, resumed: Option<&str>, called: &str) -> Result<(), Fault> {
+    for kept in kept(store)?.iter().filter(|kept| resumed != Some(kept.folder.id())) {
+        let names = kept.past.pending().join(", ");
+        out::say(&format!("run {} left {names} undone: `{called} clean` runs what is left", kept.past.run));
+    }
+    Ok(())
+}
+
+/// Notes in a run's folder which `finally` steps it left undone, and says so; what cannot be written.
+pub(super) fn leave(folder: &RunFolder, story: &RunState, called: &str) -> Option<String> {
+    let pending = story.nodes.iter().filter(|node| node.because == Some(Reason::Pending));
+    let names: Vec<&str> = pending.map(|node| node.outline.name.as_str()).collect();
+    if names.is_empty() {
+        return None;
+    }
+    out::say(&format!("left for you to see: {} did not run; `{called} clean` runs what is left", names.join(", ")));
+    let written = std::fs::write(folder.pending(), names.join("\n") + "\n");
+    written.err().map(|error| format!("the pending cleanup of this run: {error}"))
 }
 
 /// Ends the processes of a dead run and removes its private files.
@@ -131,6 +188,8 @@ pub(super) fn close(folder: &RunFolder, by: Option<&str>) {
             out::say(&format!("the log of {} could not be closed: {error}", node.outline.name));
         }
     }
+    // The one that was left on purpose is done, too.
+    let _ = std::fs::remove_file(folder.pending());
     // Of two runs of the same second the folder's time tells which is the later one: it stays that of the death.
     let modified = std::fs::metadata(folder.path()).and_then(|found| found.modified());
     let closed = Writer::open_for_append(&folder.journal(), move || at)

@@ -1,8 +1,9 @@
 //! `pipeline run`: loads, asks the guard, takes the lock, gathers the secrets, looks after runs that died, runs, reports.
 
 mod echo;
-mod lease;
+pub(super) mod lease;
 mod listen;
+mod pause;
 pub(super) mod perform;
 pub(super) mod resume;
 mod signals;
@@ -18,11 +19,12 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::args::{Args, Run};
-use super::{clean, find, out, record, recovery};
+use super::{clean, find, out, record, recovery, removal};
 use crate::cli::lock::{self, Lock};
 use crate::cli::run_context::{RunContext, RunOptions};
 use crate::core::engine::{self, Mode, PreviousRun, Selection, Wanted};
 use crate::core::kind::services::Services;
+use crate::core::kind::settings::FreshOrigin;
 use crate::core::mask::MIN_LENGTH;
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::{Fault, FaultKind};
@@ -43,6 +45,9 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
     let Some(plan) = plan else { return Ok(Exit::Invalid) };
     let plan = Arc::new(plan);
     let selection = selection(&plan, run)?;
+    if run.pause_on_failure {
+        pause::available(run.output)?;
+    }
     let services = Arc::new(services_of(plan.settings().clone()));
     if engine::touches_cluster(&plan, &selection) {
         services.cluster().guard()?;
@@ -66,7 +71,10 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
             out::data(&crate::core::report::plan::tree(&plan));
             if let Some((_, past)) = past {
                 match ready(plan, services, &secrets).await? {
-                    Ok(ready) => resume::preview(&ready, &selection, &past, run)?,
+                    Ok(ready) => {
+                        let ready = ready.in_namespace_of(&past, FreshOrigin::Left);
+                        resume::preview(&ready, &selection, &past, run)?;
+                    }
                     Err(exit) => return Ok(exit),
                 }
             }
@@ -110,21 +118,31 @@ async fn go(
     };
     warn_of_short(&ready);
     let jobs = run.jobs.unwrap_or_else(default_jobs).max(1);
-    let wish =
-        RunOptions { cached: !run.fresh, jobs, mode: mode(run), output: run.output, patience, called: args.called() };
+    let wish = RunOptions {
+        cached: !run.fresh,
+        jobs,
+        mode: mode(run),
+        output: run.output,
+        patience,
+        keep: run.keep.is_some(),
+        pause: run.pause_on_failure,
+        called: args.called(),
+    };
     let store = record::runs(args)?.store;
     let resumed = past.as_ref().map(|(folder, _)| folder.id());
     if let Some(exit) = recovery::settle(&store, &ready, &wish, resumed, &mut lock).await? {
         return Ok(exit);
     }
-    if run.fresh && !clean::sweep(&ready.services, &ready.plan, &store, false, clean::LIMIT).await?.gone {
+    recovery::name_kept(&store, resumed, &wish.called)?;
+    if run.fresh && !clean::sweep(&ready.services, &ready.plan, &store, false, removal::LIMIT).await?.gone {
         return Ok(Exit::Failed);
     }
     let Some((folder, past)) = past else {
         return ready.perform(&wish, selection, None, &mut lock, &[]).await;
     };
+    let ready = ready.in_namespace_of(&past, FreshOrigin::Left);
     let Some(course) = resume::course(&ready, &selection, &past, run).await? else { return Ok(Exit::Interrupted) };
-    let open = past.is_open().then(|| folder.clone());
+    let open = (past.is_open() || !past.pending().is_empty()).then(|| folder.clone());
     ready.perform(&wish, selection, Some(course), &mut lock, open.as_slice()).await
 }
 

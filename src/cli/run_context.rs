@@ -18,6 +18,7 @@ use crate::core::spec::SecretSource;
 use crate::secrets::secret_store;
 
 /// What every run of this process works with.
+#[derive(Clone)]
 pub(in crate::cli) struct RunContext {
     pub plan: Arc<Plan>,
     pub services: Arc<Services>,
@@ -37,6 +38,10 @@ pub(in crate::cli) struct RunOptions {
     pub output: Output,
     /// How long another run on the namespace is waited for.
     pub patience: Duration,
+    /// `finally` of stages that fail, and of the pipeline then, is left to `clean`.
+    pub keep: bool,
+    /// The first failure waits for the user.
+    pub pause: bool,
     /// How this program is called for this project: `pipeline -C shop`.
     pub called: String,
 }

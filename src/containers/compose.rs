@@ -1,6 +1,7 @@
 //! Docker Compose as a command: which of its forms answers, its arguments, what it says of a project's services.
 //! Knows no step.
 
+mod act;
 mod health;
 mod record;
 mod service;
@@ -141,8 +142,19 @@ impl Compose {
         }
         args.extend(up.services.iter().cloned());
         run(form, project, &args, call).await?;
-        let wanted = self.wanted(project, &up.services, call).await?;
-        let deadline = Instant::now() + up.within;
+        self.settled(project, &up.services, up.within, call).await
+    }
+
+    /// Waits until services are healthy, or run where they have no health check, or have ended with exit code 0.
+    async fn settled(
+        &self,
+        project: &Project,
+        named: &[String],
+        within: Duration,
+        call: &CommandContext<'_>,
+    ) -> Result<Vec<Service>, CommandError> {
+        let wanted = self.wanted(project, named, call).await?;
+        let deadline = Instant::now() + within;
         loop {
             let services = self.services(project, &wanted, call).await?;
             let bad = services.iter().find(|service| matches!(service.standing(), Standing::Bad(_)));
@@ -151,7 +163,7 @@ impl Compose {
                 (Some(bad), _) => return Err(CommandError::Failed(Failure::new(bad.shown()))),
                 (None, None) => return Ok(services),
                 (None, Some(late)) if Instant::now() >= deadline => {
-                    let words = format!("{} after {}", late.shown(), TimeSpan(up.within));
+                    let words = format!("{} after {}", late.shown(), TimeSpan(within));
                     return Err(CommandError::Failed(
                         Failure::new(words).help("raise `within:`, or check its health check"),
                     ));

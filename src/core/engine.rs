@@ -9,10 +9,12 @@ mod dispatch;
 mod ending;
 mod env;
 mod evidence;
+mod facts;
 mod fingerprint;
 mod finish;
 mod graph;
 mod limit;
+mod makes;
 mod masked;
 mod node_event;
 mod notice;
@@ -34,11 +36,12 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::core::expr::Fact;
 use crate::core::kind::services::Services;
 use crate::core::mask::{Masker, SecretText};
 use crate::core::model::event::Runner;
 use crate::core::model::outcome::Fault;
-use crate::core::plan::{Plan, PlanAssertion, Work};
+use crate::core::plan::{Plan, PlanAssertion, PlanNode, Work};
 
 use outputs::OutputFolder;
 
@@ -63,6 +66,10 @@ pub struct Options {
     pub threads: usize,
     /// What a failure means for the rest.
     pub mode: Mode,
+    /// `finally` of a stage that failed, and of the pipeline then, is left undone.
+    pub keep_failed: bool,
+    /// The first failure pauses the run; what is said of where to look.
+    pub pause: Option<Vec<String>>,
     /// The stages to run.
     pub selection: Selection,
     /// Between SIGTERM and SIGKILL; 10 s is usual.
@@ -104,20 +111,32 @@ pub struct Parts {
     pub notices: NoticeSender,
 }
 
-/// What ends a run early.
+/// What reaches a run from outside: what ends it early, or its pause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Interrupt {
     /// SIGINT or SIGTERM, by number.
     Signal(i32),
     /// What the run needs to be alone was taken from it: nothing more may be touched, `finally` neither.
     Lost(Fault),
+    /// The user has seen enough of what failed: a paused run goes on.
+    Continue,
 }
 
 /// Whether anything selected may touch the cluster, so that the guard must be asked before the run.
 pub fn touches_cluster(plan: &Plan, selection: &Selection) -> bool {
-    plan.nodes().iter().filter(|node| selection.has(node.stage)).any(|node| match &node.work {
-        Work::Step(step) => step.touches_cluster(),
-        Work::Gate(gate) => gate.assertions.iter().any(PlanAssertion::touches_cluster),
+    // The scripts of a run with a namespace of its own find it in their kubeconfig.
+    let fresh = plan.settings().cluster.fresh.is_some();
+    let asks = |node: &PlanNode| {
+        let stage = &plan.stages()[node.stage.index()];
+        node.facts.iter().chain(&stage.facts).any(Fact::is_of_cluster)
+    };
+    let mut nodes = plan.nodes().iter().filter(|node| selection.has(node.stage));
+    nodes.any(|node| {
+        asks(node)
+            || match &node.work {
+                Work::Step(step) => fresh || step.touches_cluster(),
+                Work::Gate(gate) => gate.assertions.iter().any(PlanAssertion::touches_cluster),
+            }
     })
 }
 

@@ -18,7 +18,9 @@ pub use declaration::{DeclarationSpec, TypeSpec};
 pub use each::{ForEach, MatrixSpec};
 pub use gate::{AssertionKeys, GateSpec, RetryOn, RetrySpec, SeveritySpec, UseSpec};
 pub use part::PartSpec;
-pub use pipeline::{ClusterSpec, PipelineSpec, ProfileClusterSpec, ProfileSpec};
+pub use pipeline::{
+    ClusterSpec, FreshSpec, KeepNamespace, NamespaceSpec, PipelineSpec, ProfileClusterSpec, ProfileSpec,
+};
 pub use runner::{LOCAL, RunnerSpec};
 pub use secret::SecretSource;
 pub use stage::{StageSpec, StepKeys};

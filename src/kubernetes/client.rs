@@ -1,6 +1,7 @@
 //! The Kubernetes API of the one cluster that a pipeline may touch: the guard, the client, what can be done with it.
 //! Knows no step and no assertion.
 
+mod capabilities;
 mod connect;
 mod credentials;
 mod discovery;
@@ -9,8 +10,10 @@ mod error;
 mod everything;
 mod exec;
 mod follow;
+pub mod fresh;
 mod guard;
 mod happened;
+mod has;
 mod involved;
 mod kubeconfig;
 mod leftover;
@@ -39,6 +42,7 @@ use crate::core::model::outcome::Fault;
 use crate::kubernetes::explain::recent::Recent;
 
 pub use crate::core::kind::settings::ClusterSettings;
+pub use capabilities::Capabilities;
 pub use discovery::{Kind, misspelt};
 pub use error::{ClusterError, Refusal};
 pub use exec::{PodCommand, PodExit};
@@ -110,7 +114,7 @@ impl Cluster {
         &self.settings
     }
 
-    /// The namespace for what names none.
+    /// The namespace for what names none. Without a run, one that each run creates has no name: nothing can be done in it.
     pub fn namespace(&self) -> &str {
         self.settings.namespace()
     }
@@ -132,7 +136,7 @@ impl Cluster {
     /// # Errors
     /// [`Fault`] of kind environment that names the context and the allowed ones.
     pub fn guard(&self) -> Result<(), Fault> {
-        refuse_system_namespace(self.namespace())?;
+        self.refuse_home()?;
         guard::choose(kubeconfig::read()?.as_ref(), &self.wish(), connect::inside_a_pod()).map(drop)
     }
 
@@ -184,11 +188,23 @@ impl Cluster {
     /// # Errors
     /// [`Fault`] of kind environment when the context is refused or the cluster does not answer.
     pub async fn client(&self) -> Result<kube::Client, Fault> {
-        refuse_system_namespace(self.namespace())?;
+        let client = self.connected().await?;
+        Box::pin(self.ensure_fresh(&client)).await?;
+        Ok(client)
+    }
+
+    /// The client, before the run's own namespace is there.
+    async fn connected(&self) -> Result<kube::Client, Fault> {
+        self.refuse_home()?;
         let link = self.link();
         let wish = self.wish();
         // boxed: connecting is large, and all that needs a client would be
         Box::pin(link.client(&wish)).await
+    }
+
+    /// Refuses the pipeline's own namespace where it is one of the system's.
+    fn refuse_home(&self) -> Result<(), Fault> {
+        self.settings.namespace.as_deref().map_or(Ok(()), refuse_system_namespace)
     }
 
     /// Writes a private kubeconfig (0600) into `folder` that holds only the context in use, for children such as

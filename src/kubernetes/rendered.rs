@@ -42,6 +42,10 @@ pub struct ChartSpec {
     /// Further API versions that the chart finds in the cluster: `monitoring.coreos.com/v1`.
     #[serde(default)]
     pub api_versions: Vec<String>,
+    /// Takes the Kubernetes version and the API versions from the cluster, which must answer; `kube_version` goes before its
+    /// version.
+    #[serde(default)]
+    pub from_cluster: bool,
     /// Leaves out the chart's tests.
     #[serde(default)]
     pub skip_tests: bool,
@@ -83,8 +87,19 @@ impl Context {
             api_versions: chart.api_versions.clone(),
             skip_tests: chart.skip_tests,
         };
+        let target = if chart.from_cluster { self.live_target(target).await? } else { target };
         let given = chart.chart(&self.project);
         self.helm().template(chart.release(), namespace, &given, &target, &CommandContext::of(self)).await
+    }
+
+    /// What a chart is rendered for, with the version and the API versions of the cluster.
+    ///
+    /// # Errors
+    /// [`Fault`] when the cluster does not answer.
+    pub async fn live_target(&self, target: Target) -> Result<Target, Fault> {
+        let found = self.unless_cancelled(self.cluster().capabilities()).await??;
+        let api_versions = target.api_versions.into_iter().chain(found.api_versions).collect();
+        Ok(Target { kube_version: target.kube_version.or(Some(found.version)), api_versions, ..target })
     }
 
     /// The objects that a kustomization becomes; the text is kept as evidence.

@@ -55,7 +55,10 @@ impl PodRunner {
         let cluster = match &settings.context {
             None => Arc::clone(cluster),
             Some(context) => {
-                Arc::new(Cluster::new(ClusterSettings { context: Some(context.clone()), ..cluster.settings().clone() }))
+                // the run's own namespace is in the pipeline's cluster alone
+                let settings =
+                    ClusterSettings { context: Some(context.clone()), fresh: None, ..cluster.settings().clone() };
+                Arc::new(Cluster::new(settings))
             }
         };
         PodRunner { name: name.to_owned(), settings, cluster }

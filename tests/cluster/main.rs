@@ -11,6 +11,7 @@ mod costly;
 mod disk;
 mod events;
 mod faults;
+mod fresh;
 mod gates;
 mod helm;
 mod helm_pending;

@@ -88,9 +88,9 @@ fn only_technologies_reach_outside() {
 /// Files that look at the wall clock: to date, to read what others dated, or for a random seed (`http/steps/traffic`).
 const DATED: &str = "cli/baseline cli/clean cli/gate cli/run/storage core/engine/scope core/kind/context http/load/tally \
     http/steps/traffic kubernetes/assertions/events kubernetes/assertions/logs kubernetes/assertions/pods/measures \
-    kubernetes/assertions/rollout kubernetes/client/credentials kubernetes/explain/gather kubernetes/helm/act/pending \
-    kubernetes/logs/scan kubernetes/ownership/lease kubernetes/providers/record kubernetes/steps/kube/restart \
-    kubernetes/steps/kube/verb_context results/assertions/reports";
+    kubernetes/assertions/rollout kubernetes/client/credentials kubernetes/client/fresh kubernetes/explain/gather \
+    kubernetes/helm/act/pending kubernetes/logs/scan kubernetes/ownership/lease kubernetes/providers/record \
+    kubernetes/steps/kube/restart kubernetes/steps/kube/verb_context results/assertions/reports";
 
 #[test]
 fn times_are_measured_by_a_clock_that_does_not_jump() {

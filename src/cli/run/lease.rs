@@ -40,8 +40,8 @@ impl LeaseGuard {
         patience: Duration,
         lost: UnboundedSender<Interrupt>,
     ) -> Result<Self, Fault> {
-        let cluster = &services.cluster();
-        let claim = Claim { namespace: cluster.namespace().to_owned(), name: name(plan.pipeline()), holder };
+        let cluster = services.cluster();
+        let claim = Claim { namespace: cluster.namespace().to_owned(), name: lease_name(plan.pipeline()), holder };
         let until = Instant::now() + patience;
         let mut seen: Option<(Held, Instant)> = None;
         let mut reported = false;
@@ -87,6 +87,11 @@ impl LeaseGuard {
         Ok(LeaseGuard { services: Arc::clone(services), claim, keeper })
     }
 
+    /// Whether another run has it now: nothing in its namespace may be touched any more.
+    pub fn is_lost(&self) -> bool {
+        self.keeper.is_finished()
+    }
+
     /// Gives it back.
     pub async fn end(self) {
         self.keeper.abort();
@@ -125,7 +130,7 @@ async fn keep(services: Arc<Services>, claim: Claim, store: Store, mut held: boo
 }
 
 /// Whether it is a run of this project on this machine that has died.
-fn is_dead(holder: &str, store: &Store) -> bool {
+pub(in crate::cli) fn is_dead(holder: &str, store: &Store) -> bool {
     let Some((run, host)) = holder.split_once('@') else { return false };
     host == crate::cli::lock::host() && store.find(run).is_ok_and(|folder| folder.id() == run && !folder.is_running())
 }
@@ -144,8 +149,8 @@ fn taken(claim: &Claim, held: &Held) -> Fault {
 /// The longest name of a pipeline in the name of its Lease.
 const LONGEST: usize = 63;
 
-/// `pipeline-NAME`, as an object may be called.
-fn name(pipeline: &str) -> String {
+/// The name of a pipeline's Lease: `pipeline-NAME`, as an object may be called.
+pub(in crate::cli) fn lease_name(pipeline: &str) -> String {
     let tame: String =
         pipeline.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     let tame = tame.trim_matches('-');
@@ -163,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_no_objects_becomes_one() {
-        assert_eq!(name("Todo_Chatbot"), "pipeline-todo-chatbot");
+        assert_eq!(lease_name("Todo_Chatbot"), "pipeline-todo-chatbot");
     }
 
     #[test]

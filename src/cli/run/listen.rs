@@ -5,11 +5,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::super::args::Output;
 use super::super::out;
 use super::echo::EchoGuard;
-use crate::core::engine::{Notice, Notices};
+use super::pause::Prompt;
+use crate::core::engine::{Interrupt, Notice, Notices};
 use crate::core::model::outcome::Fault;
 use crate::core::model::units::{ByteSize, counted};
 use crate::core::report::github::GitHub;
@@ -39,9 +41,17 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub fn start(output: Output, mut notices: Notices) -> Result<Self, Fault> {
+    /// `pause`: where the end of a pause goes to.
+    pub fn start(
+        output: Output,
+        mut notices: Notices,
+        pause: Option<UnboundedSender<Interrupt>>,
+    ) -> Result<Self, Fault> {
         let hushed = if draws(output) { EchoGuard::terminal() } else { None };
         let mut reporters = reporters(output);
+        if let Some(to) = pause {
+            reporters.add(Box::new(Prompt { to }));
+        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .map_err(|error| Fault::unknown(format!("cannot start the reporters: {error}")))?;

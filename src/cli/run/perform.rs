@@ -5,25 +5,40 @@ use crate::cli::run_context::RunOptions;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{out, recovery};
+use super::super::removal::{self, Removal};
+use super::super::{namespaces, out, recovery};
 use super::lease::LeaseGuard;
-use super::{listen, signals, storage};
+use super::{listen, pause, signals, storage};
 use crate::cli::lock::{self, Holder, Lock};
 use crate::cli::orphans;
-use crate::core::engine::{self, Origin, ResumePlan, Selection};
+use crate::core::engine::{self, Origin, PreviousRun, ResumePlan, Selection};
 use crate::core::journal::{RunFolder, Store};
+use crate::core::kind::settings::{ClusterSettings, FreshOrigin, Settings};
 use crate::core::kind::watch_machine;
-use crate::core::model::event::Runner;
+use crate::core::model::event::{ResumeMode, Runner};
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::Fault;
-use crate::services::Clients;
+use crate::services::{Clients, services_of};
 
 /// Between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
 
 impl RunContext {
+    /// The same in the namespace that an earlier run had for itself, where runs have one.
+    pub fn in_namespace_of(&self, past: &PreviousRun, origin: FreshOrigin) -> Self {
+        let cluster = self.services.cluster().settings();
+        let cluster = past.namespace.as_deref().and_then(|namespace| cluster.in_namespace_of(namespace, origin));
+        self.with(cluster)
+    }
+
+    /// The same with another cluster.
+    fn with(&self, cluster: Option<ClusterSettings>) -> Self {
+        let Some(cluster) = cluster else { return self.clone() };
+        let services = services_of(Settings { cluster, ..self.plan.settings().clone() });
+        RunContext { services: Arc::new(services), ..self.clone() }
+    }
+
     /// Runs what is selected. The records in `ended`, of runs that died, are closed when this one has taken them over.
-    #[allow(clippy::too_many_lines, reason = "one sequence: what is opened here is closed here")]
     pub async fn perform(
         &self,
         wish: &RunOptions,
@@ -39,9 +54,24 @@ impl RunContext {
                 return Ok(Exit::Report);
             }
         };
+        let of_run = self.services.cluster().settings().for_run(kept.folder.id());
+        self.with(of_run).perform_in(kept, wish, selection, course, lock, ended).await
+    }
+
+    #[allow(clippy::too_many_lines, reason = "one sequence: what is opened here is closed here")]
+    async fn perform_in(
+        &self,
+        kept: storage::RunStorage,
+        wish: &RunOptions,
+        selection: Selection,
+        course: Option<ResumePlan>,
+        lock: &mut Lock,
+        ended: &[RunFolder],
+    ) -> Result<Exit, Fault> {
         let run = kept.folder.id().to_owned();
         let last_words = signals::last_words(kept.folder.clone(), kept.files.scratch_folder().to_owned());
         let (sender, mut interrupts, _listening) = signals::interrupts(Some(last_words))?;
+        let pauser = sender.clone();
         let runner = Runner {
             pid: std::process::id(),
             host: lock::host(),
@@ -54,10 +84,14 @@ impl RunContext {
             host: runner.host.clone(),
             since: kept.started.clone(),
         });
+        let is_settled = course.as_ref().is_some_and(|course| course.continues.how == ResumeMode::Settle);
         let tenure = if self.touches_cluster(&selection, course.as_ref()) {
             let holder = format!("{run}@{}", runner.host);
             let store = Store::new(&self.plan.settings().project);
-            let begin = LeaseGuard::begin(&self.services, &self.plan, holder, &store, wish.patience, sender);
+            let begin = async {
+                self.services.cluster().begin_fresh().await?;
+                LeaseGuard::begin(&self.services, &self.plan, holder, &store, wish.patience, sender).await
+            };
             let begun = tokio::select! {
                 biased;
                 Some(_) = interrupts.recv() => None,
@@ -81,7 +115,9 @@ impl RunContext {
             None
         };
         let (notices, received) = engine::notices();
-        let listener = listen::Listener::start(wish.output, received)?;
+        let pauses = wish.pause && !is_settled;
+        let pause = pauses.then(|| pause::hints(&self.services, &kept.folder));
+        let listener = listen::Listener::start(wish.output, received, pauses.then_some(pauser))?;
         let mut env = self.env.clone();
         env.insert(orphans::COOKIE.to_owned(), runner.cookie.clone());
         let options = engine::Options {
@@ -90,6 +126,8 @@ impl RunContext {
             jobs: wish.jobs,
             threads: threads(wish.jobs),
             mode: wish.mode,
+            keep_failed: wish.keep && !is_settled,
+            pause,
             selection,
             grace: GRACE,
             env,
@@ -106,10 +144,15 @@ impl RunContext {
         };
         watch_machine();
         let result = engine::run(options, parts, interrupts).await;
+        let (story, failed) = listener.finish();
         if let Some(tenure) = tenure {
+            if let Ok(result) = &result
+                && !tenure.is_lost()
+            {
+                self.close_namespace(exit(result.exit_code), is_settled, wish.keep).await;
+            }
             tenure.end().await;
         }
-        let (story, failed) = listener.finish();
         let result = result?;
         // Before this run's own reports exist: a search for runs that died reads those without reports.
         for folder in ended {
@@ -117,6 +160,7 @@ impl RunContext {
         }
         let mut exit = exit(result.exit_code);
         let mut unwritten: Vec<String> = Vec::new();
+        unwritten.extend(recovery::leave(&kept.folder, &story, &wish.called));
         unwritten.extend(result.journal_error.as_ref().map(|error| format!("the record of this run: {error}")));
         unwritten.extend(kept.files.lost());
         let reports = storage::reports(&kept.folder, &story);
@@ -149,6 +193,19 @@ impl RunContext {
 }
 
 impl RunContext {
+    /// Removes the namespace that the run had for itself, or keeps it. `is_settled`: the run only did what a killed one
+    /// owed, which did not pass.
+    async fn close_namespace(&self, exit: Exit, is_settled: bool, keep: bool) {
+        let settings = self.services.cluster().settings();
+        let (Some(fresh), Some(_)) = (&settings.fresh, settings.fresh_namespace()) else { return };
+        let exit = if is_settled { Exit::Failed } else { exit };
+        let store = Store::new(&self.plan.settings().project);
+        let (services, plan, limit) = (&*self.services, &*self.plan, removal::LIMIT);
+        let env = &self.env;
+        let removal = Removal { services, plan, store: &store, env, dry_run: false, limit };
+        namespaces::close(&removal, namespaces::ends(fresh, exit, keep && !is_settled)).await;
+    }
+
     /// Says after a while what the run waits for before it starts, where that is a credential plugin. Never ends.
     async fn tell_of_plugin(&self) {
         if let Ok(Some(program)) = self.services.cluster().credential_program() {

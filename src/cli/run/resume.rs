@@ -137,6 +137,7 @@ fn decided(
         selection,
         past,
         run: "next",
+        namespace: ready.services.namespace(),
         env: &ready.env,
         secrets: &ready.secrets,
         key: &ready.key,

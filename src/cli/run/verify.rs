@@ -46,6 +46,8 @@ pub(super) async fn gone(
         jobs: 1,
         threads: 0,
         mode: Mode::KeepGoing,
+        keep_failed: false,
+        pause: None,
         selection: Selection::none(&ready.plan),
         grace: GRACE,
         env: ready.env.clone(),

@@ -1,5 +1,5 @@
-//! The `compose` step: brings a Docker Compose project up, takes it down, looks whether its services are well. Knows no
-//! argument of Compose: those are the driver's.
+//! The `compose` step: brings a Docker Compose project up, takes it down, builds, restarts, reads. Knows no argument of
+//! Compose: those are the driver's.
 
 mod spec;
 
@@ -15,21 +15,23 @@ use crate::core::model::outcome::{Failure, Fault, Finding, Outcome, Outputs};
 use crate::process::Stop;
 use crate::process::command_context::{CommandContext, CommandError};
 use crate::services::Clients;
-use spec::{Compose, UpSpec};
+use spec::{Compose, UpSpec, Verb};
 
 /// The row of this kind.
 pub const KIND: StepKind = StepKind::step::<Compose>(
     "compose",
-    "Brings a Docker Compose project up until its services are healthy, takes it down, or reads its state.",
+    "Brings a Docker Compose project up until its services are healthy, takes it down, builds its images, restarts its services, or reads its state, logs or configuration.",
     "file: app/docker-compose.yml\nup: { build: true, within: 2m }\n",
 )
 .outputs(&[
-    OutputRow { name: "healthy", summary: "up, ps: how many services are well" },
-    OutputRow { name: "ports", summary: "up, ps: published ports by service: `ports.web[\"80\"]` is 8080" },
+    OutputRow { name: "config", summary: "config: the project as Compose reads it" },
+    OutputRow { name: "healthy", summary: "up, ps, restart: how many services are well" },
+    OutputRow { name: "lines", summary: "logs: how many lines were written" },
+    OutputRow { name: "ports", summary: "up, ps, restart: published ports by service: `ports.web[\"80\"]` is 8080" },
     OutputRow { name: "project", summary: "the project's name, where it is known" },
     OutputRow {
         name: "services",
-        summary: "up, ps: the state of each service: name, container, state, health, exit_code",
+        summary: "up, ps, restart: the state of each service: name, container, state, health, exit_code",
     },
 ])
 .during();
@@ -50,24 +52,50 @@ impl Step for Compose {
     fn title(&self) -> String {
         let file = self.files.first().or(self.file.as_ref()).map(|file| file.0.display().to_string());
         let what = self.project.clone().or(file).unwrap_or_else(|| "the project".to_owned());
-        match (&self.up, &self.down, &self.ps) {
-            (Some(_), ..) => format!("compose up {what}"),
-            (_, Some(_), _) => format!("compose down {what}"),
-            _ => format!("compose ps {what}"),
+        let verbs = self.verbs();
+        let verb = verbs.first().map_or("", |verb| verb.name());
+        match verbs.first().map_or(&[][..], |verb| verb.services()) {
+            [] => format!("compose {verb} {what}"),
+            services => format!("compose {verb} {} of {what}", services.join(", ")),
         }
     }
 
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
         let project = self.project(&cx.project)?;
         let call = call(cx, cx.stop());
-        let done = match (&self.up, &self.down, &self.ps) {
-            (Some(up), None, None) if cx.signals.during => return held(&project, up, cx).await,
-            (Some(up), None, None) => brought(&project, up, cx).await,
-            (None, Some(down), None) => taken(&project, down.options(), cx, &call).await.map(|()| Vec::new()),
-            (None, None, Some(ps)) => looked(&project, &ps.services, cx, &call).await,
-            _ => return Err(Fault::invalid("a compose step has exactly one of `up`, `down` and `ps`")),
+        let verbs = self.verbs();
+        let &[verb] = verbs.as_slice() else {
+            return Err(Fault::invalid("a compose step has exactly one verb"));
+        };
+        let compose = cx.compose();
+        let done = match verb {
+            Verb::Up(up) if cx.signals.during => return held(&project, up, cx).await,
+            Verb::Up(up) => brought(&project, up, cx).await,
+            Verb::Down(down) => taken(&project, down.options(), cx, &call).await.map(|()| Vec::new()),
+            Verb::Ps(ps) => looked(&project, &ps.services, cx, &call).await,
+            Verb::Build(build) => {
+                let (pull, no_cache) = (build.pull, build.no_cache);
+                compose.build(&project, &build.services, pull, no_cache, &call).await.map(|()| Vec::new())
+            }
+            Verb::Restart(restart) => compose.restart(&project, &restart.services, restart.within(), &call).await,
+            Verb::Logs(logs) => {
+                let since = logs.since.map(|since| since.0);
+                return published("lines", compose.logs(&project, &logs.services, logs.tail, since, &call).await);
+            }
+            Verb::Config(config) => {
+                return published("config", compose.config(&project, config.interpolate, &call).await);
+            }
         };
         answered(done, &project, cx).await
+    }
+}
+
+/// A step that publishes one value.
+fn published<T: Into<Value>>(name: &str, value: Result<T, CommandError>) -> Result<Outcome, Fault> {
+    match value {
+        Ok(value) => Ok(Outcome::Passed(Outputs::from([(name.to_owned(), value.into())]))),
+        Err(CommandError::Failed(failure)) => Ok(Outcome::Failed(failure)),
+        Err(CommandError::Fault(fault)) => Err(fault),
     }
 }
 

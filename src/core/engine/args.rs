@@ -25,6 +25,11 @@ impl Values {
         if let Some(args) = &args.outer {
             outer = Some(Values::of(args, caller)?.seen_all(caller));
         }
+        if let Some(item) = &args.item {
+            let mut with_item = outer.take().unwrap_or_else(|| caller.clone());
+            with_item.see_item(item);
+            outer = Some(with_item);
+        }
         let caller = outer.as_ref().unwrap_or(caller);
         let all = args.known.value.as_object().cloned().unwrap_or_default();
         let mut values = Values { shown: all.clone(), all, spelled: args.known.spelled.clone() };

@@ -29,6 +29,7 @@ use super::env;
 
 use super::fingerprint::{self, Made};
 use super::limit::{self, Limit};
+use super::makes;
 use super::node_event::{EventSink, NodeEvent};
 use super::notice::NoticeSender;
 use super::outputs::{self, OutputFolder};
@@ -151,7 +152,10 @@ impl Job {
     async fn made(&self, node: &PlanNode, step: &StepPlan, body: &dyn Step, print: Option<String>) -> Ending {
         let cache = match print {
             Some(print) if !node.cache.is_empty() => Cache::of(&self.plan, self.node, print),
-            fingerprint => return Ending { fingerprint, ..self.attempts(node, step, body).await },
+            fingerprint => {
+                let ending = makes::checked(self.attempts(node, step, body).await, node, &self.cx.project).await;
+                return Ending { fingerprint, ..ending };
+            }
         };
         if self.cached
             && let Some(left) = cache.find().await
@@ -160,7 +164,7 @@ impl Job {
             let fingerprint = Some(cache.fingerprint);
             return Ending { because, outputs: left.outputs, fingerprint, ..Ending::of(State::Passed) };
         }
-        let ending = self.attempts(node, step, body).await;
+        let ending = makes::checked(self.attempts(node, step, body).await, node, &self.cx.project).await;
         if ending.state == State::Passed {
             cache.keep(&self.cx, &ending.outputs).await;
         }

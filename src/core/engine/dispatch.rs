@@ -4,7 +4,9 @@
 //! the reporters, and only then are the new tasks started: nothing runs that the journal does not know of. A turn is
 //! carried out by the thread that produces an event (`desk`), one at a time.
 
+mod asking;
 mod common;
+mod interrupts;
 mod perform;
 mod reason;
 mod run_handle;
@@ -26,8 +28,8 @@ use super::graph::Graph;
 use super::masked;
 use super::node_event::NodeEvent;
 use super::outputs::OutputFolder;
-use super::scheduler::{End, Scheduler, Why};
-use super::scope::Known;
+use super::scheduler::{AfterFailure, End, Scheduler, Why};
+use super::scope::{Known, RunPlace};
 use super::{Mode, Options, Parts};
 use crate::core::clock;
 use crate::core::kind::CoveredSteps;
@@ -102,8 +104,10 @@ impl Dispatch {
     fn new(options: Options, parts: Parts, outputs: OutputFolder, desk: Weak<RunHandle>) -> Self {
         let mut graph = Graph::of(&parts.plan, &options.selection);
         graph.owe(options.origin.course.as_ref().map_or(&[], |course| &course.continues.owes));
-        let scheduler = Scheduler::new(graph, options.mode, options.jobs);
-        let mut known = Known::new(&parts.plan, &options.run, &Arc::new(options.env.clone()), &parts.secrets);
+        let after = AfterFailure { pause: options.pause.is_some(), keep: options.keep_failed };
+        let scheduler = Scheduler::new(graph, options.mode, options.jobs).leaving(after);
+        let place = RunPlace { run: &options.run, namespace: parts.services.namespace() };
+        let mut known = Known::new(&parts.plan, place, &Arc::new(options.env.clone()), &parts.secrets);
         options.origin.course.iter().flat_map(|course| &course.known).for_each(|node| known.recall(node));
         let kept = options.origin.course.iter().flat_map(|course| &course.continues.kept);
         let kept = kept.filter(|kept| parts.plan.node(kept.node).role != Role::Gate);
@@ -175,6 +179,7 @@ impl Dispatch {
             stages: plan.stage_outlines(),
             nodes: plan.nodes().iter().map(|node| node.outline.clone()).collect(),
             runner: self.options.origin.runner.clone(),
+            namespace: self.parts.services.fresh_namespace().map(str::to_owned),
             continues: self.options.origin.course.as_ref().map(|course| Box::new(course.continues.clone())),
         }
     }
@@ -264,43 +269,6 @@ impl Dispatch {
             log: ending.log,
             fingerprint: ending.fingerprint,
         });
-    }
-
-    fn interrupted(&mut self, signal: i32) {
-        self.interrupts += 1;
-        self.events.push(Event::Interrupted { signal });
-        self.halt();
-    }
-
-    /// Stops all that runs, and starts nothing more.
-    fn lost(&mut self, fault: Fault) {
-        self.events.push(Event::Warned { message: format!("{}; the run is stopped", fault.message) });
-        self.stopped.get_or_insert_with(|| fault.message.clone());
-        self.first_fault.get_or_insert((State::Errored, Some(fault)));
-        self.scheduler.interrupt(Why::Stopped);
-        self.scheduler.interrupt(Why::Stopped);
-        self.obey();
-    }
-
-    fn halt(&mut self) {
-        self.scheduler.interrupt(Why::Interrupted);
-        self.obey();
-        if self.interrupts >= 2 {
-            self.drop_all();
-        }
-    }
-
-    /// Drops what still runs; a dropped process is killed with its whole group.
-    fn drop_all(&mut self) {
-        for node in self.running.keys().copied().collect::<Vec<_>>() {
-            if let Some(task) = self.running.get_mut(&node).and_then(|running| running.task.take()) {
-                task.abort();
-                self.dropped.push(task);
-            }
-            self.ended(node, Ending::of(State::Cancelled));
-        }
-        self.starting.clear();
-        self.obey();
     }
 
     fn flush(&mut self) {

@@ -44,7 +44,7 @@ pub(crate) struct GraphNode {
     /// Takes one of the `--jobs` places. Not what runs on another machine. Gates mostly wait, and a `during` node lives as long as others run: were
     /// they to hold places, a run with few places could not go on.
     pub place: bool,
-    /// Has a `when:`.
+    /// Has a `when:`, or asks something of the environment.
     pub asks: bool,
     /// Takes no part, whatever its stage does.
     pub left_out: bool,
@@ -98,7 +98,7 @@ impl Graph {
                     always: stage.always,
                     selected: selection.has(crate::core::plan::StageId(index)),
                     owed: false,
-                    asks: stage.when.is_some(),
+                    asks: stage.when.is_some() || !stage.facts.is_empty(),
                 })
                 .collect(),
             pools: plan.pools().iter().map(|(_, places)| (*places).max(1)).collect(),
@@ -213,7 +213,9 @@ fn node(plan: &Plan, node: &PlanNode) -> GraphNode {
         covered_by: Vec::new(),
         pool: node.pool.filter(|_| pooled),
         place: pooled && node.runs_on.is_none(),
-        asks: node.when.is_some() || plan.parts_around(node).any(|part| plan.part(part).when.is_some()),
+        asks: node.when.is_some()
+            || !node.facts.is_empty()
+            || plan.parts_around(node).any(|part| plan.part(part).when.is_some()),
         left_out: false,
     }
 }

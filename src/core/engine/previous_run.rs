@@ -21,6 +21,8 @@ pub struct PreviousRun {
     pub pipeline: String,
     /// The process that carried it out.
     pub runner: Option<Runner>,
+    /// The namespace that it had for itself.
+    pub namespace: Option<String>,
     /// How it ended; `None` if that was not recorded.
     pub ended: Option<State>,
     /// Another run has taken over what it left.
@@ -52,6 +54,8 @@ pub struct PastNode {
     pub fingerprint: Option<String>,
     /// When it ran.
     pub ran: Option<Ran>,
+    /// It was left undone for its user to see what failed.
+    pending: bool,
     /// The run was asked for other stages: it says nothing of this node.
     left_out: bool,
 }
@@ -81,11 +85,12 @@ impl PreviousRun {
     pub fn apply(&mut self, at: Duration, event: &Event) {
         let now = self.began.map(|began| began + at);
         match event {
-            Event::RunStarted { run, pipeline, time, stages, nodes, runner, continues, .. } => {
+            Event::RunStarted { run, pipeline, time, stages, nodes, runner, namespace, continues, .. } => {
                 self.began = time.parse::<Timestamp>().ok().and_then(|time| time.as_duration().try_into().ok());
                 self.run.clone_from(run);
                 self.pipeline.clone_from(pipeline);
                 self.runner.clone_from(runner);
+                self.namespace.clone_from(namespace);
                 self.stages = stages.iter().map(|stage| (stage.name.clone(), None)).collect();
                 self.nodes = nodes.iter().map(PastNode::new).collect();
                 self.by_name = nodes.iter().enumerate().map(|(at, node)| (node.name.clone(), at)).collect();
@@ -104,6 +109,10 @@ impl PreviousRun {
             }),
             Event::NodeFinished { node, state, because, outputs, fingerprint, .. } => self.with(*node, |node| {
                 if node.stays(*state) {
+                    return;
+                }
+                node.pending = *because == Some(Reason::Pending);
+                if node.pending {
                     return;
                 }
                 node.left_out = matches!(because, Some(Reason::NotSelected | Reason::NotNeeded));
@@ -201,11 +210,17 @@ impl PreviousRun {
         self.nodes.iter().filter(named)
     }
 
+    /// Names of the `finally` steps that it left undone, for its user to see what failed.
+    pub fn pending(&self) -> Vec<&str> {
+        let pending = self.nodes.iter().filter(|node| node.pending && !self.taken_over);
+        pending.map(|node| node.outline.name.as_str()).collect()
+    }
+
     /// Names of the `finally` steps that it owes: those of stages that were entered and the pipeline's own, as far as they
     /// are not over, and those that it had taken over itself.
     pub fn owes(&self) -> Vec<&str> {
         if !self.is_open() {
-            return Vec::new();
+            return self.pending();
         }
         let due = |at: usize, node: &PastNode| {
             let stage = self.stages.get(node.outline.stage as usize).map_or("", |(name, _)| name.as_str());
@@ -227,6 +242,7 @@ impl PastNode {
             outputs: Outputs::new(),
             fingerprint: None,
             ran: None,
+            pending: false,
             left_out: false,
         }
     }

@@ -14,7 +14,7 @@ use super::Selection;
 use super::env::{self, Env};
 use super::fingerprint::{self, Made};
 use super::previous_run::{NodeStatus, PastNode, PreviousRun};
-use super::scope::{Known, KnownNode};
+use super::scope::{Known, KnownNode, RunPlace};
 
 /// What is known when a run is to go on with another.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +27,8 @@ pub struct Resumption<'a> {
     pub past: &'a PreviousRun,
     /// The new run's id.
     pub run: &'a str,
+    /// The namespace for what names none.
+    pub namespace: &'a str,
     /// The environment that steps start from.
     pub env: &'a BTreeMap<String, String>,
     /// The secrets by name.
@@ -106,7 +108,8 @@ impl Resumption<'_> {
 
     /// What expressions would see if all that passed were kept.
     fn known(&self) -> Known {
-        let mut known = Known::new(self.plan, self.run, &Arc::new(self.env.clone()), self.secrets);
+        let place = RunPlace { run: self.run, namespace: self.namespace };
+        let mut known = Known::new(self.plan, place, &Arc::new(self.env.clone()), self.secrets);
         for node in ended(self.plan, self.past) {
             known.recall(&node);
         }

@@ -10,8 +10,11 @@
 //!   new starts; [`Mode::FailFast`] cancels those that run. `on_failure` and `finally` are not concerned.
 //! * A stage goes through steps and gate, `on_failure` (where one of those failed), `finally` (where one of those was
 //!   started), and is over then.
+//! * What failed can be left for its user to see: a stage whose steps or gate failed waits before its `on_failure`
+//!   ([`AfterFailure::pause`]), or its `finally` and that of the pipeline are left undone ([`AfterFailure::keep`]).
 
 mod flow;
+mod pause;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -23,6 +26,8 @@ use crate::core::model::event::{NodeId, State};
 use crate::core::plan::StageId;
 
 use super::graph::{Graph, Phase};
+pub(crate) use pause::AfterFailure;
+use pause::Pause;
 
 /// What a failure means for the rest of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,6 +54,8 @@ pub(crate) enum Why {
     NotSelected,
     /// Nothing that it is for has happened.
     NotNeeded,
+    /// It would remove what a failure is to leave.
+    Kept,
     /// Ctrl-C or SIGTERM.
     Interrupted,
     /// The run itself cannot go on.
@@ -92,6 +99,8 @@ pub(crate) enum Order {
     Skipped(NodeId, Why),
     /// Write down that a stage is over.
     StageOver(StageId, State),
+    /// Let the user see what this node's failure left.
+    Pause(NodeId),
 }
 
 #[derive(Debug)]
@@ -163,6 +172,10 @@ pub(crate) struct Scheduler {
     stages_left: usize,
     halted: bool,
     interrupts: u32,
+    keep: bool,
+    pause: Pause,
+    /// Orders to stop what runs beside a stage that is held.
+    held: Vec<Order>,
 }
 
 impl Scheduler {
@@ -201,6 +214,9 @@ impl Scheduler {
             stages_left: graph.stages.len(),
             halted: false,
             interrupts: 0,
+            keep: false,
+            pause: Pause::Off,
+            held: Vec::new(),
             graph,
             mode,
         }
@@ -296,8 +312,14 @@ impl Scheduler {
     pub fn interrupt(&mut self, why: Why) {
         self.interrupts += 1;
         self.halted = true;
+        self.proceed();
         self.halt(why, true);
         self.work_off();
+    }
+
+    /// Whether a node has not started, and may.
+    pub fn is_waiting(&self, node: NodeId) -> bool {
+        matches!(self.nodes[node.index()].state, State::Waiting | State::Ready)
     }
 
     /// Whether every node and every stage is over.
@@ -313,7 +335,7 @@ impl Scheduler {
 
     /// A node that nothing will ever start, when nothing runs and nothing is left to do: a plan with a circle in it.
     pub fn stuck(&self) -> Option<NodeId> {
-        let quiet = self.running == 0 && self.asked == 0 && self.orders.is_empty();
+        let quiet = self.running == 0 && self.asked == 0 && self.orders.is_empty() && self.pause != Pause::On;
         if !quiet || self.is_over() {
             return None;
         }

@@ -1,6 +1,9 @@
 //! What expressions see: one ground for a stage, made when it opens, and on it what a single node may know.
 
+mod condition;
+mod facts;
 mod parts;
+mod place;
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -10,14 +13,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use crate::core::expr::{Expr, Scope, Spelled, Template};
+use crate::core::expr::{FACTS, Scope, Spelled};
 use crate::core::mask::SecretText;
 use crate::core::model::event::{NodeId, Ran, Role, State};
-use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::{Fault, Outputs};
 use crate::core::plan::{Body, PartId, Plan, PlanNode, StageId, Work};
 
 use super::env::{self, Env};
+pub(crate) use condition::holds;
+pub(super) use place::RunPlace;
+use place::namespace;
 
 /// What all nodes of a stage share.
 #[derive(Debug, Clone)]
@@ -87,7 +92,13 @@ pub(crate) struct Known {
 
 impl Known {
     /// Nothing but what is there before a run.
-    pub fn new(plan: &Plan, run: &str, process_env: &Arc<Env>, secrets: &BTreeMap<String, SecretText>) -> Self {
+    pub fn new(
+        plan: &Plan,
+        place: RunPlace<'_>,
+        process_env: &Arc<Env>,
+        secrets: &BTreeMap<String, SecretText>,
+    ) -> Self {
+        let RunPlace { run, .. } = place;
         let project = plan.settings().project.display().to_string();
         let secrets: Map<String, Value> =
             secrets.iter().map(|(name, secret)| (name.clone(), secret.expose().into())).collect();
@@ -97,7 +108,10 @@ impl Known {
             ("secrets".to_owned(), Value::Object(secrets)),
             (
                 "run".to_owned(),
-                json!({ "id": run, "pipeline": plan.pipeline(), "profile": plan.profile(), "project": project }),
+                json!({
+                    "id": run, "namespace": place.namespace, "pipeline": plan.pipeline(), "profile": plan.profile(),
+                    "project": project
+                }),
             ),
             ("steps".to_owned(), Value::Object(Map::new())),
             ("env".to_owned(), env::as_value(process_env)),
@@ -251,7 +265,7 @@ impl Known {
         }
         let visible = self.visible(plan, node);
         let of_others = |id: &NodeId| self.outputs.contains_key(id) || plan.node(*id).part != node.part;
-        let spoken = || node.item.is_some() || visible.iter().any(of_others);
+        let spoken = || node.item.is_some() || !node.facts.is_empty() || visible.iter().any(of_others);
         if !waits && !spoken() {
             return nothing();
         }
@@ -259,6 +273,9 @@ impl Known {
             let mut scope = scope.clone();
             let steps = self.steps(plan, &visible, node.part, shown);
             scope.roots.insert("steps".to_owned(), Value::Object(steps));
+            if let Some(facts) = self.roots.get(FACTS).filter(|_| !node.facts.is_empty()) {
+                scope.roots.insert(FACTS.to_owned(), facts.clone());
+            }
             if let Some(item) = &node.item {
                 scope.roots.insert("item".to_owned(), item.value.clone());
                 scope.spell("item", &item.spelled);
@@ -347,17 +364,6 @@ impl Known {
     }
 }
 
-/// A namespace as it is rendered.
-///
-/// # Errors
-/// A fault of kind invalid where it cannot be rendered or is not a name, and of kind environment for one of the system's.
-pub(super) fn namespace(written: Option<&Template>, scope: &Scope) -> Result<Option<Arc<str>>, Fault> {
-    let Some(written) = written else { return Ok(None) };
-    let name = written.text(scope).map_err(|error| error.into_fault(format_args!("namespace")))?;
-    refuse_system_namespace(&name)?;
-    Ok(Some(name.into()))
-}
-
 /// The stages in which parts with outputs are used.
 fn lasting(plan: &Plan) -> Vec<bool> {
     let mut lasting = vec![false; plan.stages().len()];
@@ -381,18 +387,4 @@ fn waits_for_the_run(node: &PlanNode) -> bool {
             Work::Gate(_) => true,
             Work::Step(step) => matches!(step.body, Body::Template(_)),
         }
-}
-
-/// Whether a `when:` holds.
-///
-/// # Errors
-/// A fault of kind invalid where it cannot be evaluated, or is neither true nor false.
-pub(crate) fn holds(when: &Expr, scope: &Scope) -> Result<bool, Fault> {
-    let value = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| when.eval(scope)))
-        .map_err(|_| Fault::invalid(format!("when: `{}` cannot be evaluated", when.text())))?
-        .map_err(|error| error.into_fault(format_args!("when: `{}`", when.text())))?;
-    value.as_bool().ok_or_else(|| {
-        Fault::invalid(format!("when: `{}` is {value}, expected true or false", when.text()))
-            .help("compare it with something, such as `vars.x == \"yes\"`")
-    })
 }

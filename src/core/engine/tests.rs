@@ -6,6 +6,7 @@ mod failure;
 mod gates;
 mod interrupt;
 mod kit;
+mod leaving;
 mod order;
 mod processes;
 mod resume;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::error::ExprError;
+use super::facts;
 use super::functions;
 use super::overload::Overload;
 use super::pattern::compile;
@@ -11,7 +12,7 @@ use super::tree::{Access, Bind, BindKind, Block, Call, INTERNAL, Kind, Loop, Loo
 use super::tree::{highest, numbered};
 use super::value::Value;
 
-type Parsed = Result<Tree, ExprError>;
+pub(super) type Parsed = Result<Tree, ExprError>;
 
 /// Levels that a loop adds on top of the highest of its parts.
 pub(super) const HEIGHT: usize = 2;
@@ -26,6 +27,12 @@ pub(super) fn method(target: Tree, name: &str, name_at: (usize, usize), args: Ve
         let full = format!("{}.{name}", library.text);
         if full == "cel.bind" && args.len() == 3 {
             return bind(&full, BindKind::Bind, None, args, span);
+        }
+        if let Some(asked) = facts::call(&full, &args, (target.span().0, name_at.1), span) {
+            return asked;
+        }
+        if facts::ROWS.iter().any(|row| row.name.starts_with(&format!("{}.", library.text))) {
+            return Err(functions::unknown(&full, false, (target.span().0, name_at.1)));
         }
         if let Some(kind) = internal(&full, &args) {
             return Ok(Tree::leaf(kind, span));

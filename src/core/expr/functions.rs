@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::error::ExprError;
+use super::facts;
 use super::library;
 use crate::core::model::diagnostic::closest;
 
@@ -111,7 +112,8 @@ pub(super) fn all() -> impl Iterator<Item = &'static Overload> {
 }
 
 fn names() -> impl Iterator<Item = &'static str> {
-    TABLE.iter().map(|row| row.name).chain(MACROS.iter().map(|the_macro| the_macro.name))
+    let macros = MACROS.iter().map(|the_macro| the_macro.name);
+    TABLE.iter().map(|row| row.name).chain(macros).chain(facts::ROWS.iter().map(|row| row.name))
 }
 
 /// What is wrong with a call of `name`, which is no function, or none that is called this way.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::facts::ROWS;
 use super::functions::{MACROS, all};
 use super::meter::{CHECK_COST, RUN_COST};
 use super::value::TYPES;
@@ -16,7 +17,9 @@ const ABOUT: &str = "# Expressions
 | `params.NAME` | a parameter of a gate file | before the run |
 | `item` | the item of `for_each` | before the run |
 | `env.NAME` | a variable of the environment; `env.?NAME.orValue('')` where it may be missing | during the run |
-| `run.id`, `run.pipeline`, `run.profile`, `run.project` | the run | during the run |
+| `run.id`, `run.namespace`, `run.pipeline`, `run.profile`, `run.project` | the run, and the namespace for what names none | during the run |
+| `run.result`, `run.failed_step` | how the run went so far, in `on_failure` and `finally` | during the run |
+| `outcome.state`, `.message`, `.timed_out`, `.attempt` | the last attempt, in `retry: { when }` | during the run |
 | `steps.ID.outputs.NAME`, `steps.ID.state` | a step of the same stage; makes it a dependency | during the run |
 | `stages.NAME.steps.ID.outputs.NAME` | a step of another stage; makes that stage a dependency | during the run |
 | `secrets.NAME` | a secret, only where it travels unseen (`env`, `kube: secret`, `secret_values`) | during the run |
@@ -33,6 +36,17 @@ A name with a hyphen is written in brackets: `steps[\"old-chart\"].outputs.path`
 - `string.format` follows the CEL specification: `%s %d %f %e %b %x %X %o %%`.
 ";
 
+const ENVIRONMENT: &str = "
+## The environment
+
+These are asked when the step, gate or stage that uses them becomes ready, once for each, in `when:` and in `${{ }}`. The
+text is written out. What cannot be found out is an error, never `false`: a cluster that does not answer, an API service
+that is down and may serve the kind, a list that this user may not read, a file that is not there.
+
+| function | value | example |
+|---|---|---|
+";
+
 /// The page, as Markdown.
 pub fn page() -> String {
     let mut page = ABOUT.to_owned();
@@ -45,6 +59,10 @@ pub fn page() -> String {
     for the_macro in MACROS {
         let (name, signature, example) = (the_macro.name, the_macro.signature, cell(the_macro.example));
         let _infallible = writeln!(page, "| `{name}` | {signature} | `{example}` |");
+    }
+    page.push_str(ENVIRONMENT);
+    for row in ROWS {
+        let _infallible = writeln!(page, "| `{}` | {} | `{}` |", row.signature, row.meaning, cell(row.example));
     }
     page.push_str("\n## Functions\n\nEvery example is true.\n\n| function | example |\n|---|---|\n");
     for overload in all() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::core::expr::meter::Limits;
-use crate::core::yaml::Spelled;
+use crate::core::yaml::{Spelled, Written};
 
 /// A dotted name in an expression: `steps.build.outputs.digest` is `["steps", "build", "outputs", "digest"]`.
 /// Constant indexes count as fields: `vars["a-b"]` is `["vars", "a-b"]`.
@@ -34,6 +34,12 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// Puts in the item of a `for_each`.
+    pub fn see_item(&mut self, item: &Written) {
+        self.roots.insert("item".to_owned(), item.value.clone());
+        self.spell("item", &item.spelled);
+    }
+
     /// Sets how the numbers of a root are written.
     pub fn spell(&mut self, root: &str, spelled: &Spelled) {
         if !(spelled.is_empty() && self.spelled.is_empty()) {

@@ -248,6 +248,11 @@ impl RunFolder {
         self.path.join("summary.json")
     }
 
+    /// The names of `finally` steps that the run left undone, a line each; not there when there are none.
+    pub fn pending(&self) -> PathBuf {
+        self.path.join("pending-cleanup")
+    }
+
     /// The part of its id that says when it began, to the second.
     fn second(&self) -> &str {
         self.id.rsplit_once('-').map_or(&self.id, |(second, _)| second)

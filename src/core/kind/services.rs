@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
+
 use super::executor::{Executor, Runner};
+use super::settings::ClusterSettings;
 use crate::core::model::outcome::Fault;
 
 /// Asked before anything runs.
@@ -17,11 +20,30 @@ pub trait Preflight: Send + Sync {
     fn preflight(&self) -> Result<(), Fault>;
 }
 
+/// What the engine asks of the cluster of a run.
+pub trait ClusterFacts: Send + Sync {
+    /// Which cluster it is, with the namespace of this run.
+    fn settings(&self) -> &ClusterSettings;
+
+    /// Whether there is an object (`service/web`), or any of a kind (`ingressclasses`).
+    ///
+    /// # Errors
+    /// [`Fault`] when that is not known, or the cluster may not be used.
+    fn has<'a>(&'a self, written: &'a str) -> BoxFuture<'a, Result<bool, Fault>>;
+
+    /// Whether a kind is served.
+    ///
+    /// # Errors
+    /// As for [`ClusterFacts::has`].
+    fn serves<'a>(&'a self, kind: &'a str) -> BoxFuture<'a, Result<bool, Fault>>;
+}
+
 /// The services of one run. Each connects on its first use.
 pub struct Services {
     by_type: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
     names: Vec<&'static str>,
     preflights: Vec<Arc<dyn Preflight>>,
+    facts: Option<Arc<dyn ClusterFacts>>,
     runners: BTreeMap<String, Arc<dyn Runner>>,
     here: Arc<dyn Executor>,
 }
@@ -29,7 +51,14 @@ pub struct Services {
 impl Services {
     /// None yet; `here` runs commands on this machine.
     pub fn new(here: Arc<dyn Executor>) -> Self {
-        Services { by_type: HashMap::new(), names: Vec::new(), preflights: Vec::new(), runners: BTreeMap::new(), here }
+        Services {
+            by_type: HashMap::new(),
+            names: Vec::new(),
+            preflights: Vec::new(),
+            facts: None,
+            runners: BTreeMap::new(),
+            here,
+        }
     }
 
     /// Adds a service, or replaces that of the same type.
@@ -41,6 +70,29 @@ impl Services {
     /// Adds what is asked before a run whose steps touch a cluster.
     pub fn add_preflight(&mut self, preflight: Arc<dyn Preflight>) {
         self.preflights.push(preflight);
+    }
+
+    /// Sets what is asked about the cluster.
+    pub fn set_facts(&mut self, facts: Arc<dyn ClusterFacts>) {
+        self.facts = Some(facts);
+    }
+
+    /// What is asked about the cluster.
+    ///
+    /// # Errors
+    /// [`Fault`] when there is none.
+    pub fn facts(&self) -> Result<&dyn ClusterFacts, Fault> {
+        self.facts.as_deref().ok_or_else(|| Fault::environment("this run has no cluster"))
+    }
+
+    /// The namespace for what names none.
+    pub fn namespace(&self) -> &str {
+        self.facts.as_ref().map_or(ClusterSettings::DEFAULT, |facts| facts.settings().namespace())
+    }
+
+    /// The run's own namespace, where it has one.
+    pub fn fresh_namespace(&self) -> Option<&str> {
+        self.facts.as_ref()?.settings().fresh_namespace()
     }
 
     /// Adds a runner under its name.

@@ -1,5 +1,7 @@
 //! What pipeline.yaml says about the environment of a run: the cluster that may be touched, files of secrets, runners.
 
+mod fresh;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,6 +11,8 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 use crate::core::model::units::as_written;
+
+pub use fresh::{FreshOrigin, FreshSettings, UNNAMED};
 
 /// The settings of a run.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +34,8 @@ pub struct ClusterSettings {
     pub contexts: Vec<String>,
     /// The namespace for what names none; `default` where the file says nothing.
     pub namespace: Option<String>,
+    /// Set if each run has a namespace of its own; `namespace` is its name once the run is known.
+    pub fresh: Option<FreshSettings>,
     /// A context chosen on the command line (`--context`); must be among `contexts`.
     pub context: Option<String>,
     /// Where node ports and Ingresses answer in the place of the nodes' own addresses.
@@ -42,9 +48,13 @@ pub struct ClusterSettings {
 }
 
 impl ClusterSettings {
-    /// The namespace for what names none.
+    /// The namespace where the file says nothing.
+    pub const DEFAULT: &str = "default";
+
+    /// The namespace for what names none. Without a run, one that each run creates has no name: nothing can be done in it.
     pub fn namespace(&self) -> &str {
-        self.namespace.as_deref().unwrap_or("default")
+        let without = if self.fresh.is_some() { UNNAMED } else { Self::DEFAULT };
+        self.namespace.as_deref().unwrap_or(without)
     }
 }
 

@@ -145,6 +145,8 @@ pub enum Reason {
     NotSelected,
     /// Nothing that it is for has happened: nothing failed (`on_failure`), nothing was started (`finally`).
     NotNeeded,
+    /// It would remove what a failed stage has left (`--keep failed`): `pipeline clean` does it.
+    Pending,
     /// Ctrl-C or SIGTERM.
     Interrupted,
     /// The run could not go on: its journal broke, or it lost its place on the cluster.
@@ -270,6 +272,9 @@ pub enum Event {
         /// The process that carries it out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         runner: Option<Runner>,
+        /// The namespace that it created for itself, or took over from the earlier run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        namespace: Option<String>,
         /// The earlier run that it goes on with.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         continues: Option<Box<Continues>>,
@@ -347,6 +352,14 @@ pub enum Event {
     Interrupted {
         /// 2 or 15.
         signal: i32,
+    },
+    /// The run waits for its user, since this node failed (`--pause-on-failure`).
+    Paused {
+        /// Which.
+        node: NodeId,
+        /// Where to look.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        inspect: Vec<String>,
     },
     /// Something worth saying that changes nothing.
     Warned {

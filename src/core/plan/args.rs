@@ -14,6 +14,8 @@ pub struct Args {
     pub known: Written,
     /// Those that only the run knows.
     pub open: Vec<OpenArg>,
+    /// The item of the entry that uses the file, with `for_each`: `open` may refer to it.
+    pub item: Option<Written>,
     /// The values of the gate file that uses this one: `open` may refer to them.
     pub outer: Option<Arc<Args>>,
 }

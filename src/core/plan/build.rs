@@ -3,6 +3,7 @@
 pub(super) mod body;
 mod each;
 pub(super) mod gate;
+mod gate_each;
 pub(super) mod params;
 mod runs_on;
 pub(super) mod stage;
@@ -21,9 +22,11 @@ use super::baselines::Baselines;
 use super::build::runs_on::RunnerNames;
 use super::build::stage::StageBuilder;
 use super::cycles::{self, Wait};
+use super::facts;
 use super::files::Files;
 use super::given::Params;
 use super::names::{Item, Names, Site, UnresolvedNames};
+use super::namespaces;
 use super::node::{PlanNode, PlanPart, PlanStage, StageId};
 use super::overlap;
 use super::part_files::step_names::step_names;
@@ -117,6 +120,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     let Settled { vars, spelled, unsettled } = all.settle(out);
     check_loaders(&spec, &node, out);
     check_addresses(&spec, &node, out);
+    namespaces::check(&spec, &node, out);
     let shapes = Shapes::new(registry);
     let lost = UnresolvedNames::of(&node, lost, out);
     let mut reader = Reader { files: &mut *files, shapes: &shapes, out: &mut *out };
@@ -148,7 +152,6 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     let runners = runs_on::declared(&spec, written(&node, "runners"), &placed, &mut pools);
     let spelled = Arc::clone(&statics.spelled);
     let (circular, declared, vars_only) = (HashSet::new(), HashMap::new(), Arc::clone(&statics));
-    let parts_left = MOST_PARTS + 1;
     let baselines = Baselines::read(files, out);
     let mut shop = PlanBuilder {
         names,
@@ -163,13 +166,12 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         part_files,
         vars_only,
         declared,
-        parts_left,
+        parts_left: MOST_PARTS + 1,
         baselines,
         identities: BTreeSet::new(),
         referring: BTreeMap::new(),
         out,
     };
-
     // Gate files are kept from here on: each is read once, however often it is used.
     shop.files.let_go();
     let outer = StageBuilder::outer(&mut shop, &node);
@@ -188,7 +190,6 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     }
     graph.close(outer.after, outer.finally, outer.parts);
     let PlanBuilder { pools, baselines, identities, runners, .. } = shop;
-    let runners = runners.names;
     if !out.has_errors() {
         overlap::check(&files.root, &graph.stages, &graph.nodes, &graph.parts, out);
     }
@@ -200,7 +201,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
     }
     let (pipeline, timeout) = (spec.pipeline.clone(), spec.timeout.map(|time| time.0));
     let settings = settings(spec, profile.as_deref(), context, &files.root);
-    Some(Plan {
+    let mut plan = Plan {
         pipeline,
         profile,
         registry,
@@ -209,13 +210,17 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         env: outer.env,
         timeout,
         pools,
-        runners,
+        runners: runners.names,
         stages: graph.stages,
         nodes: graph.nodes,
         parts: graph.parts,
         baselines,
         settings,
-    })
+    };
+    if facts::may_ask(&files.sources) {
+        facts::note(&mut plan);
+    }
+    Some(plan)
 }
 
 /// The names under a key of pipeline.yaml, those with a wrong value too.
@@ -346,7 +351,17 @@ impl Graph {
             self.nodes.push(node);
         }
         let Built { when, env, timeout, namespace, .. } = built;
-        self.stages.push(PlanStage { name, needs, always, when, env, timeout, namespace, nodes: ids });
+        self.stages.push(PlanStage {
+            name,
+            needs,
+            always,
+            when,
+            env,
+            timeout,
+            namespace,
+            facts: Vec::new(),
+            nodes: ids,
+        });
     }
 
     /// Puts the pipeline's own gate before the stages. Called first of all.

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use super::args::Args;
 use super::build::PlanBuilder;
 use super::build::body::Place;
 use super::build::gate::{OpenFile, Reading};
 use super::build::params::render_quietly;
 use super::cycles;
 use super::decode::only;
+use super::gate_item::FOR_EACH;
 use super::given::{Owner, Params};
-use super::names::Site;
+use super::names::{Item, Site};
 use super::node::PlanAssertion;
 use super::statics::static_scope;
 use crate::core::expr::{Template, has_template};
@@ -34,10 +36,14 @@ const OF_VALUES: [Code; 7] = [
 impl PlanBuilder<'_> {
     /// The assertions of a gate file, with the parameters that `with:` gives.
     pub fn used(&mut self, item: &Node, params: Option<&Params>, reading: &mut Reading<'_>) -> Vec<PlanAssertion> {
-        let statics = static_scope(&self.names.vars, &self.names.spelled, None, params);
-        let place = Place::new(Site { params, ..reading.site }, &statics);
+        let each = reading.item.take().map(|each| each.item);
+        let statics = static_scope(&self.names.vars, &self.names.spelled, each.as_ref(), params);
+        let lost = each.is_none() && item.get(FOR_EACH).is_some();
+        let known = if each.is_some() { Item::Known } else { reading.site.item };
+        let here = Site { params, item: if lost { Item::Lost } else { known }, ..reading.site };
+        let place = Place::new(here, &statics);
         let shape = Arc::clone(&self.shapes.use_keys);
-        let fixed = only(item, |entry| entry.key != "with");
+        let fixed = only(item, |entry| !matches!(entry.key.as_str(), "with" | FOR_EACH));
         let found = self.inspect(&fixed, &shape, place);
         for span in found.iter().flat_map(|found| &found.waits) {
             let message = "the path of a gate file must be known before the run";
@@ -66,7 +72,7 @@ impl PlanBuilder<'_> {
             params.define(&mut reading.definer, using.span);
         }
         let outer = reading.args.clone();
-        reading.args = params.as_ref().map(|params| Arc::new(params.args(outer.clone())));
+        reading.args = params.as_ref().map(|params| Arc::new(Args { item: each, ..params.args(outer.clone()) }));
         reading.open.push(OpenFile { file: file.span.file, name: path, span: using.span });
         let assertions = if list { &*file } else { file.get("assertions").unwrap_or(&*file) };
         let assertions = self.assertions(assertions, params.as_ref(), reading);

@@ -16,12 +16,13 @@ use crate::core::spec::StepKeys;
 use crate::core::yaml::{Entry, Node, Value};
 
 /// Common keys that say nothing of a gate, and what to do instead.
-const NOT_FOR_GATES: [(&str, &str); 7] = [
+const NOT_FOR_GATES: [(&str, &str); 8] = [
     ("retry", "its assertions are looked at until they hold: give them `within: 30s`"),
-    ("for_each", "write an assertion for each, or a gate file with parameters"),
+    ("for_each", "put it at the assertions: `- for_each: [a, b]` beside the kind or `use`"),
     ("outputs", "a gate publishes nothing: put it into the step that does"),
     ("inputs", "leave it out: a gate is measured, and depends on no files"),
     ("cache", "leave it out: a gate is measured each time"),
+    ("makes", "put it into the step that makes the files"),
     ("once", "leave it out: measuring twice does no harm"),
     ("pool", "leave it out: a gate takes no place"),
 ];

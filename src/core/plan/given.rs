@@ -130,7 +130,7 @@ impl Params {
     pub fn args(&self, outer: Option<Arc<Args>>) -> Args {
         let values = self.values.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         let known = Written { value: serde_json::Value::Object(values), spelled: self.spelled.clone() };
-        Args { known, open: self.open.values().cloned().collect(), outer }
+        Args { known, open: self.open.values().cloned().collect(), item: None, outer }
     }
 }
 

@@ -8,6 +8,7 @@ use super::foreign;
 pub(super) use super::given::{Carries, Target};
 pub(super) use super::names::site::{Item, Site};
 use super::recovery::{LostStages, may_miss};
+use crate::core::expr::FACTS;
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::core::model::event::Role;
 use crate::core::model::source::Span;
@@ -63,6 +64,8 @@ pub(super) struct StepNames {
     pub steps: IndexMap<String, StepName>,
     /// Whether others may stand in what could not be read.
     pub partial: bool,
+    /// Whether any of them makes files.
+    pub makes: bool,
 }
 
 /// What is known of a step before it is built.
@@ -78,6 +81,8 @@ pub(super) struct StepName {
     pub outputs: Option<Vec<String>>,
     /// Outputs of a part that carry a secret.
     pub secret: Vec<String>,
+    /// Files that it makes, as patterns.
+    pub makes: Vec<String>,
 }
 
 /// What a stage goes by that has no name of its own: no user can write it.
@@ -85,7 +90,7 @@ pub(super) fn nameless(reference: &str) -> String {
     format!("({reference})")
 }
 
-const RUN_FIELDS: [&str; 4] = ["id", "pipeline", "profile", "project"];
+const RUN_FIELDS: [&str; 5] = ["id", "namespace", "pipeline", "profile", "project"];
 /// What is known of a run once something of it has ended.
 const END_FIELDS: [&str; 2] = ["result", "failed_step"];
 /// What is known of an attempt that did not pass.
@@ -149,6 +154,7 @@ impl Names {
                 let fields = OUTCOME_FIELDS.map(str::to_owned);
                 Names::known(field(1), Code::UnknownName, "field of `outcome`", &fields, span).map(|()| Target::Dynamic)
             }
+            FACTS => self.asked(path, site, cel, span),
             "self" if cel => Ok(Target::Dynamic),
             "steps" => self.step(site, &path[1..], span),
             "stages" if site.part.is_some() => Err(Box::new(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::args::Args;
 use super::definition::Definition;
 use super::paths;
-use crate::core::expr::{Expr, Template};
+use crate::core::expr::{Expr, Fact, Template};
 use crate::core::kind::{Assertion, AssertionKind, CheckContext, Kind, Step, StepKind, Tolerate};
 use crate::core::model::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::core::model::event::{NodeId, NodeOutline, Role};
@@ -44,6 +44,8 @@ pub struct PlanStage {
     pub timeout: Option<Duration>,
     /// The namespace for what names none in it.
     pub namespace: Option<Template>,
+    /// What is asked of the environment before it opens.
+    pub facts: Vec<Fact>,
     /// Its nodes, in the order of the file; a gate, where there is one, behind the steps.
     pub nodes: Vec<NodeId>,
 }
@@ -152,10 +154,14 @@ pub struct PlanNode {
     pub inputs: Vec<String>,
     /// Files that it makes (`cache:`), as patterns; while they are as it left them it need not run.
     pub cache: Vec<String>,
+    /// Files that are there when it has passed (`makes:`), as patterns.
+    pub makes: Vec<String>,
     /// Must not run twice without confirmation.
     pub once: bool,
     /// The part that it belongs to.
     pub part: Option<PartId>,
+    /// What is asked of the environment before it starts.
+    pub facts: Vec<Fact>,
     /// What it does.
     pub work: Work,
 }
@@ -283,6 +289,8 @@ pub struct PlanAssertion {
     pub warning: bool,
     /// The values of the parameters of the gate file that it is in: `params` in expressions.
     pub params: Option<Arc<Args>>,
+    /// Its item, with `for_each`.
+    pub item: Option<Written>,
 }
 
 /// What was written under a kind's key: decoded already, or waiting for values that only the run knows.

@@ -39,6 +39,7 @@ pub(super) fn fits(shape: &CompiledSchema, node: &Node, open: &[&str], files: &F
         statics: &statics,
         of: None,
         baselines: false,
+        own: None,
         found: Found::default(),
     });
     shape.check(node, &mut judge, out) == Fit::Fits && sound

@@ -7,37 +7,51 @@ use crate::core::model::source::Span;
 
 /// What `text` refers to below `root`, or what is wrong with it.
 pub(super) fn resolve(root: &Path, text: &str, span: Span) -> Result<PathBuf, Box<Diagnostic>> {
-    let outside = |why: &str| {
-        let help = "keep what a pipeline uses inside the folder of pipeline.yaml and name it relative to that folder";
-        Box::new(Diagnostic::error(Code::InvalidReference, span, format!("`{text}` {why}")).help(help))
-    };
+    inside(text, span)?;
     let relative = Path::new(text);
-    if relative.is_absolute() {
-        return Err(outside("is an absolute path"));
-    }
-    let mut depth = 0usize;
-    for part in relative.components() {
-        match part {
-            Component::Normal(_) => depth += 1,
-            Component::ParentDir if depth == 0 => return Err(outside("leaves the project's folder")),
-            Component::ParentDir => depth -= 1,
-            _ => {}
-        }
-    }
     let path = root.join(relative);
     let Ok(real) = path.canonicalize() else {
         return Err(Box::new(missing(root, relative, text, span)));
     };
     match root.canonicalize() {
-        Ok(root) if !real.starts_with(&root) => Err(outside("leaves the project's folder through a symbolic link")),
+        Ok(root) if !real.starts_with(&root) => {
+            Err(outside(text, "leaves the project's folder through a symbolic link", span))
+        }
         _ => Ok(path),
     }
+}
+
+/// Whether `text` stays below the project's folder, whatever is there.
+pub(super) fn inside(text: &str, span: Span) -> Result<(), Box<Diagnostic>> {
+    let relative = Path::new(text);
+    if relative.is_absolute() {
+        return Err(outside(text, "is an absolute path", span));
+    }
+    let mut depth = 0usize;
+    for part in relative.components() {
+        match part {
+            Component::Normal(_) => depth += 1,
+            Component::ParentDir if depth == 0 => return Err(outside(text, "leaves the project's folder", span)),
+            Component::ParentDir => depth -= 1,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn outside(text: &str, why: &str, span: Span) -> Box<Diagnostic> {
+    let help = "keep what a pipeline uses inside the folder of pipeline.yaml and name it relative to that folder";
+    Box::new(Diagnostic::error(Code::InvalidReference, span, format!("`{text}` {why}")).help(help))
 }
 
 /// The diagnostic for what does not exist, with the path that was meant where one is close.
 fn missing(root: &Path, relative: &Path, text: &str, span: Span) -> Diagnostic {
     let help = meant(root, relative).map_or_else(
-        || "paths are relative to the folder of pipeline.yaml".to_owned(),
+        || {
+            format!(
+                "paths are relative to the folder of pipeline.yaml; the step that makes it says so: `makes: [{text}]`"
+            )
+        },
         |path| format!("did you mean \"{path}\"?"),
     );
     Diagnostic::error(Code::MissingFile, span, format!("`{text}` does not exist")).help(help)
@@ -88,7 +102,7 @@ mod tests {
             message("Dockrfile").unwrap_err(),
             ("`Dockrfile` does not exist".to_owned(), Some("did you mean \"Dockerfile\"?".to_owned()))
         );
-        let help = "paths are relative to the folder of pipeline.yaml";
+        let help = "paths are relative to the folder of pipeline.yaml; the step that makes it says so: `makes: [pipelin.yaml]`";
         assert_eq!(message("pipelin.yaml").unwrap_err().1.as_deref(), Some(help));
         assert!(message("Dockerfile").is_ok());
         std::fs::create_dir(folder.path().join("stages")).expect("a folder");

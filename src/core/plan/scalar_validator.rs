@@ -35,6 +35,8 @@ pub(super) struct Found {
     pub lost: bool,
     /// Whether an expectation refers to a baseline.
     pub baseline: bool,
+    /// Whether it names a file that another step makes: it is read when that is there.
+    pub made: bool,
 }
 
 impl Found {
@@ -44,6 +46,7 @@ impl Found {
         self.dynamic |= other.dynamic;
         self.secret |= other.secret;
         self.lost |= other.lost;
+        self.made |= other.made;
         self.steps.extend(other.steps);
         self.stages.extend(other.stages);
         self.waits.extend(other.waits);
@@ -64,6 +67,8 @@ pub(super) struct ScalarValidator<'a> {
     pub statics: &'a Scope,
     /// The kind of step that a step id must name.
     pub of: Option<&'static str>,
+    /// The step that the tree is of, by its id.
+    pub own: Option<&'a str>,
     /// Whether expectations may refer to a baseline: those of assertions.
     pub baselines: bool,
     /// What was found so far.
@@ -276,11 +281,7 @@ impl ScalarValidator<'_> {
             }
         };
         match format {
-            "existing-path" => {
-                if let Err(problem) = paths::resolve(self.root, text, span) {
-                    out.push(*problem);
-                }
-            }
+            "existing-path" => self.path(text, span, out),
             "name" => {
                 if let Some(problem) = name_problem(text) {
                     out.push(
@@ -302,6 +303,27 @@ impl ScalarValidator<'_> {
             "expect-number" => unit(expectation::<Number>(text), out),
             "expect-text" => unit(expectation::<Text>(text), out),
             _ => {}
+        }
+    }
+
+    /// A file that must be there: before the run, or once the steps that make it are over.
+    fn path(&mut self, text: &str, span: Span, out: &mut Diagnostics) {
+        let makers = self.names.makers(text, self.site, self.own);
+        let result = if makers.is_empty() {
+            paths::resolve(self.root, text, span).map(|_| ())
+        } else {
+            paths::inside(text, span)
+        };
+        if let Err(problem) = result {
+            return out.push(*problem);
+        }
+        self.found.made |= !makers.is_empty();
+        for maker in makers {
+            match maker {
+                Target::Step(id, _) => self.found.steps.push((id, span)),
+                Target::Stage(stage, _) => self.found.stages.push((stage, span)),
+                _ => {}
+            }
         }
     }
 

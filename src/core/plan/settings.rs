@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
 
-use crate::core::kind::settings::{ClusterSettings, Settings};
+use crate::core::kind::settings::{ClusterSettings, FreshSettings, Settings};
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::core::spec::{ClusterSpec, PipelineSpec, SecretSource};
+use crate::core::spec::{ClusterSpec, FreshSpec, KeepNamespace, NamespaceSpec, PipelineSpec, SecretSource};
 use crate::core::yaml::Node;
 
 /// The settings of a pipeline whose folder is `root`, with the profile and the cluster's context that were chosen.
@@ -18,24 +18,34 @@ pub(super) fn settings(
     let plain =
         |file: &str| Path::new(file).components().filter(|part| *part != Component::CurDir).collect::<PathBuf>();
     let secret_files = spec.secrets.values().flat_map(SecretSource::files).map(plain).collect();
+    let spec_name = spec.pipeline;
     let mut cluster = spec.cluster.unwrap_or_default();
     let of_profile = profile.and_then(|profile| spec.profiles.shift_remove(profile)?.cluster?.address);
     let address = of_profile.or(cluster.address);
     let any_is_context = cluster.contexts.iter().any(|context| context == ClusterSpec::ANY);
     let load = if any_is_context { None } else { cluster.load.shift_remove(ClusterSpec::ANY) };
     let loads = cluster.load.into_iter().collect();
+    let (namespace, fresh) = match cluster.namespace {
+        None => (None, None),
+        Some(NamespaceSpec::Name(name)) => (Some(name), None),
+        Some(NamespaceSpec::Fresh(spec)) => (None, Some(fresh(spec, &spec_name))),
+    };
     Settings {
         project: root.canonicalize().unwrap_or_else(|_| root.to_owned()),
-        cluster: ClusterSettings {
-            contexts: cluster.contexts,
-            namespace: cluster.namespace,
-            context,
-            address,
-            load,
-            loads,
-        },
+        cluster: ClusterSettings { contexts: cluster.contexts, namespace, fresh, context, address, load, loads },
         secret_files,
         runners: spec.runners.into_iter().map(|(name, runner)| (name, runner.pod.settings())).collect(),
+    }
+}
+
+/// A namespace for each run of `pipeline`.
+fn fresh(spec: FreshSpec, pipeline: &str) -> FreshSettings {
+    FreshSettings {
+        prefix: spec.fresh,
+        pipeline: pipeline.to_owned(),
+        keep_failed: spec.keep == KeepNamespace::Failed,
+        expires: spec.expires.map_or(FreshSettings::EXPIRES, |time| time.0),
+        origin: None,
     }
 }
 

@@ -71,6 +71,7 @@ fn head(page: &mut Page, story: &RunState) {
     page.close("p");
     let mut facts = vec![("run", story.run.clone()), ("begun", story.time.clone())];
     facts.extend(story.profile.iter().map(|profile| ("profile", profile.clone())));
+    facts.extend(story.namespace.iter().map(|namespace| ("namespace", namespace.clone())));
     facts.extend(story.interrupted.map(|signal| ("interrupted by signal", signal.to_string())));
     page.open("dl", "facts");
     for (name, value) in facts {

@@ -121,6 +121,9 @@ impl<W: Write + Send> Reporter for Plain<W> {
                 lines.iter().try_for_each(|line| writeln!(self.to, "      {line}"))
             }
             Event::Interrupted { .. } => writeln!(self.to, "{}", words::interrupted(story.interrupts)),
+            Event::Paused { node, inspect } => {
+                words::paused(story, *node, inspect).iter().try_for_each(|line| writeln!(self.to, "{line}"))
+            }
             Event::Warned { message } => writeln!(self.to, "warning: {}", tame(message)),
             Event::StageFinished { .. } | Event::TakenOver { .. } | Event::RunFinished { .. } => Ok(()),
         }
@@ -175,6 +178,7 @@ mod tests {
             stages: vec![StageOutline { name: "a".to_owned(), ..StageOutline::default() }],
             nodes: names.iter().map(node).collect(),
             runner: None,
+            namespace: None,
             continues: None,
         }
     }

@@ -135,6 +135,11 @@ impl Reporter for Progress {
             }
             Event::NodeFinished { node, .. } => self.over(*node, story)?,
             Event::Interrupted { .. } => self.multi.println(words::interrupted(story.interrupts))?,
+            Event::Paused { node, inspect } => {
+                for line in words::paused(story, *node, inspect) {
+                    self.multi.println(line)?;
+                }
+            }
             Event::Warned { message } => self.multi.println(format!("warning: {}", tame(message)))?,
             Event::AssertionSettled { .. }
             | Event::StageFinished { .. }
@@ -194,6 +199,7 @@ mod tests {
             stages: vec![crate::core::model::event::StageOutline { name: "a".to_owned(), ..Default::default() }],
             nodes: vec![node],
             runner: None,
+            namespace: None,
             continues: None,
         };
         for (seq, event) in (0..).zip([begun, Event::NodeStarted { node: NodeId(0), attempt: 1 }]) {

@@ -1,5 +1,7 @@
 //! Reference pages of codes and kinds, generated from their rows and schemas: for `explain` and for docs/.
 
+mod examples;
+mod fields;
 mod language;
 
 use std::fmt::Write;
@@ -10,7 +12,6 @@ use serde_json::Value;
 
 use crate::core::kind::{Kind, Registry, causes};
 use crate::core::model::diagnostic::CODES;
-use crate::core::spec::schema::type_words;
 use crate::core::spec::{AssertionKeys, DeclarationSpec, GateSpec, PartSpec, PipelineSpec, StageSpec, StepKeys};
 
 /// Everything there is to explain, a line each.
@@ -40,6 +41,7 @@ pub fn overview(registry: Registry) -> String {
     let mut text = String::from(
         "# Reference\n\nGenerated from the code by `make docs`; `pipeline explain NAME` prints the same.\n",
     );
+    text.push_str(fields::ABOUT);
     text.push_str("\n## Step kinds\n\n| kind | does |\n|---|---|\n");
     for kind in registry.steps {
         let _ = writeln!(text, "| [`{0}`](step-{0}.md) | {1} |", kind.name, kind.summary);
@@ -49,19 +51,19 @@ pub fn overview(registry: Registry) -> String {
         let _ = writeln!(text, "| [`{0}`](assertion-{0}.md) | {1} |", kind.name, kind.summary);
     }
     text.push_str("\n## Keys of every step\n\n");
-    keys::<StepKeys>(&mut text);
+    keys::<StepKeys>(&mut text, Of::Step);
     text.push_str("\n## Keys of every assertion\n\n");
-    keys::<AssertionKeys>(&mut text);
+    keys::<AssertionKeys>(&mut text, Of::Assertion);
     text.push_str("\n## pipeline.yaml\n\n");
-    keys::<PipelineSpec>(&mut text);
+    keys::<PipelineSpec>(&mut text, Of::Pipeline);
     text.push_str("\n## A stage file\n\n");
-    keys::<StageSpec>(&mut text);
+    keys::<StageSpec>(&mut text, Of::Stage);
     text.push_str("\n## A part file\n\n");
-    keys::<PartSpec>(&mut text);
+    keys::<PartSpec>(&mut text, Of::Part);
     text.push_str("\n## A declaration of a var or a parameter\n\n");
-    keys::<DeclarationSpec>(&mut text);
+    keys::<DeclarationSpec>(&mut text, Of::Declaration);
     text.push_str("\n## A gate file\n\n");
-    keys::<GateSpec>(&mut text);
+    keys::<GateSpec>(&mut text, Of::Gate);
     text.push_str(
         "\n[Expectations](expectations.md). [Expressions](expressions.md). [Gate files](use.md). [Diagnostic codes](codes.md). [Causes that end a wait](causes.md). Schemas for editors: \
          [`../schema/`](../schema/).\n",
@@ -70,11 +72,10 @@ pub fn overview(registry: Registry) -> String {
 }
 
 /// A table of the keys of a type.
-fn keys<T: JsonSchema>(text: &mut String) {
+fn keys<T: JsonSchema>(text: &mut String, of: Of) {
     let root = SchemaSettings::draft07().into_generator().into_root_schema_for::<T>().to_value();
     let definitions = root.get("definitions").cloned().unwrap_or_default();
-    text.push_str("| key | takes | |\n|---|---|---|\n");
-    fields(text, &root, &definitions, "", 3);
+    fields::table(text, &root, &definitions, of);
 }
 
 /// The page of the causes that end a wait before its time, and of those that may recover.
@@ -97,6 +98,7 @@ pub fn causes() -> String {
     text
 }
 
+use fields::Of;
 pub use language::{EXPECTATIONS, USE};
 
 /// The page on a part of the language: `expectations`, `use`, or the keys of a file.
@@ -124,8 +126,8 @@ pub fn page<T: ?Sized>(kind: &Kind<T>, what: &str) -> String {
     let mut generator = SchemaSettings::draft07().into_generator();
     let schema = kind.schema(&mut generator).to_value();
     let definitions = Value::Object(generator.take_definitions(true).into_iter().collect());
-    text.push_str("\n| key | takes | |\n|---|---|---|\n");
-    fields(&mut text, &schema, &definitions, "", 0);
+    text.push('\n');
+    fields::table(&mut text, &schema, &definitions, Of::Kind);
     let [scalar, list] = kind.shape().short().map(|key| key.map(str::to_owned));
     if let Some(key) = scalar {
         let _ = writeln!(text, "\nShort form: `{0}: TEXT` is `{0}: {{ {key}: TEXT }}`.", kind.name);
@@ -143,51 +145,4 @@ pub fn page<T: ?Sized>(kind: &Kind<T>, what: &str) -> String {
         text.push_str("\nCan run `during` other steps.\n");
     }
     text
-}
-
-/// A row for each property, those of nested mappings below their parent's.
-fn fields(text: &mut String, schema: &Value, definitions: &Value, prefix: &str, depth: usize) {
-    let schema = followed(schema, definitions);
-    let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
-    let required: Vec<&str> =
-        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-    for (name, property) in properties {
-        let described = property.get("description").or_else(|| followed(property, definitions).get("description"));
-        let description = described.and_then(Value::as_str).unwrap_or_default().replace('\n', " ");
-        let must = if required.contains(&name.as_str()) { " (required)" } else { "" };
-        let _ = writeln!(text, "| `{prefix}{name}` | {}{must} | {description} |", type_words(property, definitions));
-        if depth < 3 {
-            let inner = element(followed(property, definitions), definitions);
-            fields(text, inner, definitions, &format!("{prefix}{name}."), depth + 1);
-        }
-    }
-}
-
-/// The schema behind references and the optional wrapper.
-fn followed<'s>(schema: &'s Value, definitions: &'s Value) -> &'s Value {
-    let mut at = schema;
-    for _ in 0..8 {
-        if let Some(name) = at.get("$ref").and_then(Value::as_str).and_then(|reference| reference.rsplit('/').next()) {
-            match definitions.get(name) {
-                Some(next) => at = next,
-                None => return at,
-            }
-        } else if let Some(options) = ["anyOf", "oneOf", "allOf"].iter().find_map(|key| at.get(*key)?.as_array()) {
-            // Of a short form and a mapping, the mapping has keys to tell of.
-            let keyed = |option: &&Value| followed(option, definitions).get("properties").is_some();
-            let real = |option: &&Value| option.get("type").and_then(Value::as_str) != Some("null");
-            match options.iter().find(keyed).or_else(|| options.iter().find(real)) {
-                Some(next) => at = next,
-                None => return at,
-            }
-        } else {
-            return at;
-        }
-    }
-    at
-}
-
-/// The element of a list, or the thing itself.
-fn element<'s>(schema: &'s Value, definitions: &'s Value) -> &'s Value {
-    schema.get("items").map_or(schema, |items| followed(items, definitions))
 }

@@ -28,6 +28,8 @@ pub struct RunState {
     pub interrupts: u32,
     /// The process that carries it out.
     pub runner: Option<Runner>,
+    /// The namespace that it has for itself.
+    pub namespace: Option<String>,
     /// The earlier run that it goes on with.
     pub continues: Option<Box<Continues>>,
     /// It was killed, and what it left was taken over: by this run, where there was something to do.
@@ -130,8 +132,9 @@ impl RunState {
     pub fn apply(&mut self, record: &Record) {
         self.last = record.at;
         match &record.event {
-            Event::RunStarted { run, pipeline, time, profile, stages, nodes, runner, continues, .. } => {
+            Event::RunStarted { run, pipeline, time, profile, stages, nodes, runner, namespace, continues, .. } => {
                 self.runner.clone_from(runner);
+                self.namespace.clone_from(namespace);
                 self.continues.clone_from(continues);
                 self.run.clone_from(run);
                 self.pipeline.clone_from(pipeline);
@@ -166,6 +169,7 @@ impl RunState {
                 self.interrupts += 1;
             }
             Event::Warned { message } => self.warnings.push(message.clone()),
+            Event::Paused { .. } => {}
             Event::TakenOver { by } => self.taken_over = Some(by.clone()),
             Event::RunFinished { state, exit_code, elapsed } => {
                 self.end = Some(End { state: *state, exit_code: *exit_code, elapsed: *elapsed });

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use crate::core::model::event::{AssertionResult, Reason, State};
+use crate::core::model::event::{AssertionResult, NodeId, Reason, State};
 use crate::core::model::outcome::{Finding, Measure, Verdict};
 use crate::core::model::units::TimeSpan;
 
-use super::run_state::NodeStory;
+use super::run_state::{NodeStory, RunState};
 
 /// ANSI styles; streams strip them where colour is unwanted.
 pub(super) mod style {
@@ -57,6 +57,7 @@ pub(super) fn because(because: &Reason) -> String {
         Reason::NotHere { reason } => tame(reason),
         Reason::NotSelected => "not selected".to_owned(),
         Reason::NotNeeded => "not needed".to_owned(),
+        Reason::Pending => "kept for inspection (`pipeline clean` runs it)".to_owned(),
         Reason::Interrupted => "interrupted".to_owned(),
         Reason::Stopped { reason } => format!("the run was stopped: {reason}"),
         Reason::Kept { run } => format!("done by run {run}"),
@@ -198,6 +199,17 @@ pub(super) fn interrupted(times: u32) -> &'static str {
         0 | 1 => "interrupted: stopping what runs; `finally` steps still run (again: stop at once)",
         _ => "interrupted again: stopping at once",
     }
+}
+
+/// What is said when the run waits for its user.
+pub(super) fn paused(story: &RunState, node: NodeId, inspect: &[String]) -> Vec<String> {
+    let name = story.node(node).map_or("a step", |node| node.outline.name.as_str());
+    let first = format!(
+        "paused: {name} failed; `on_failure` and `finally` of its stage wait, and what runs beside it stays up"
+    );
+    let hints = inspect.iter().map(|hint| format!("  {}", tame(hint)));
+    let last = "press Enter to go on, or Ctrl-C to interrupt the run".to_owned();
+    [first].into_iter().chain(hints).chain([last]).collect()
 }
 
 /// How many of a gate's assertions hold: `gate 4/5`.

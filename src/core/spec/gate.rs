@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::common::{Any, When};
+use super::each::ForEach;
 use crate::core::kind::Tolerate;
 use crate::core::model::units::TimeSpan;
 
@@ -32,6 +33,9 @@ pub struct UseSpec {
     /// Values for its parameters.
     #[serde(default)]
     pub with: IndexMap<String, Any>,
+    /// A list or a matrix: its assertions once for each, with `item` in `with`.
+    #[serde(default)]
+    pub for_each: Option<ForEach>,
 }
 
 /// The keys every assertion has beside its kind.
@@ -48,6 +52,10 @@ pub struct AssertionKeys {
     /// Stays true for this long.
     #[serde(default)]
     pub r#for: Option<TimeSpan>,
+    /// A list, or a matrix `{ matrix: { os: [a, b], db: [x, y] } }`: the assertion is measured once for each, as `item`. May
+    /// be a `${{ vars.… }}`; its values are known before the run.
+    #[serde(default)]
+    pub for_each: Option<ForEach>,
     /// A CEL condition; the assertion is skipped when it is false.
     #[serde(default)]
     pub when: Option<When>,

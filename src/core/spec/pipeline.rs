@@ -67,9 +67,10 @@ pub struct PipelineSpec {
 pub struct ClusterSpec {
     /// The only kubeconfig contexts it may touch; any other is refused before anything runs.
     pub contexts: Vec<String>,
-    /// The namespace for whatever names none; `default` where absent.
+    /// The namespace for whatever names none; `default` where absent. Or one for each run:
+    /// `{ fresh: todo, keep: failed, expires: 2h }`.
     #[serde(default)]
-    pub namespace: Option<String>,
+    pub namespace: Option<NamespaceSpec>,
     /// Where node ports and Ingresses answer, if this machine cannot reach the nodes' own addresses: `127.0.0.1` beside
     /// `minikube tunnel` or with kind's `extraPortMappings`, in Docker on macOS and Windows.
     #[serde(default)]
@@ -83,6 +84,49 @@ pub struct ClusterSpec {
 impl ClusterSpec {
     /// The key under `load` of older files: one command for every context that no provider loads.
     pub const ANY: &'static str = "command";
+}
+
+/// The namespace for what names none: one that is there, or one for each run.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum NamespaceSpec {
+    /// Its name.
+    Name(String),
+    /// One that each run creates and removes.
+    Fresh(FreshSpec),
+}
+
+/// A namespace that each run creates as `NAME-RUN`, holds, and removes at its end with all that the run has made, so that
+/// several runs can share a cluster. `run.namespace` is its name.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FreshSpec {
+    /// What the names begin with: `todo` for `todo-20261130-111334-8sfk`. At most 42 characters.
+    pub fresh: String,
+    /// Which runs leave their namespace: `failed` for those that did not pass, until `pipeline clean` or its time is over.
+    /// `run --resume` needs it.
+    #[serde(default)]
+    pub keep: KeepNamespace,
+    /// After what time a namespace that a run has left is removed by any later run of this pipeline, and by `clean`.
+    #[serde(default)]
+    #[schemars(extend("default" = "24h"))]
+    pub expires: Option<TimeSpan>,
+}
+
+impl FreshSpec {
+    /// The longest `fresh`: a name has up to 63 characters, and a run's id has 20.
+    pub const LONGEST: usize = 42;
+}
+
+/// Which runs leave their namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeepNamespace {
+    /// None.
+    #[default]
+    Never,
+    /// Those that did not pass.
+    Failed,
 }
 
 /// Overrides that `--profile` chooses.

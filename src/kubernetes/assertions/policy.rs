@@ -2,6 +2,7 @@
 
 mod builtin;
 mod exceptions;
+mod meant;
 mod spec;
 mod together;
 
@@ -13,10 +14,11 @@ use crate::core::expr::{Expr, Scope};
 use crate::core::kind::{Assertion, AssertionKind, CheckContext, Context, Poll, Watch};
 use crate::core::model::diagnostic::{Code, did_you_mean};
 use crate::core::model::outcome::{Fault, Finding, Measure, Verdict};
+use crate::core::yaml::Segment;
 use crate::core::yaml::manifests::{self, Manifest};
 use crate::kubernetes::rendered::check_kustomization;
 use crate::process::command_context::CommandError;
-use spec::{Policy, Rule};
+use spec::{BuiltinRule, Policy, Rule};
 
 /// The row of this kind.
 pub const KIND: AssertionKind = AssertionKind::assertion::<Policy>(
@@ -71,6 +73,15 @@ impl Assertion for Policy {
             let help = Some("write `builtin: [non-root, probes]`, or CEL under `rules:`".to_owned());
             cx.error(&[], Code::MissingKey, "a policy needs rules: `builtin` or `rules`", help);
         }
+        let builtin = self.builtin.iter().map(BuiltinRule::meant).enumerate().map(|(at, meant)| ("builtin", at, meant));
+        let own = self.rules.iter().map(Rule::meant).enumerate().map(|(at, meant)| ("rules", at, meant));
+        for (list, at, meant) in builtin.chain(own) {
+            for (key, index, message) in meant.problems() {
+                let path = [list.into(), at.into(), key.into()].into_iter().chain(index.map(Segment::from));
+                let help = "write labels as `app=web,tier!=db`, and names as `web-*`".to_owned();
+                cx.error(&path.collect::<Vec<Segment>>(), Code::InvalidValue, message, Some(help));
+            }
+        }
         let read = self.check_manifests(cx);
         if let Some(manifests) = read.filter(|_| self.chart.is_none() && self.kustomize.is_none()) {
             self.check_exceptions(&manifests, cx);
@@ -123,7 +134,7 @@ impl Assertion for Policy {
 impl Policy {
     fn names(&self) -> Vec<String> {
         let own = self.rules.iter().map(|rule| rule.name.clone());
-        self.builtin.iter().map(|rule| rule.name().to_owned()).chain(own).collect()
+        self.builtin.iter().map(|rule| rule.rule().name().to_owned()).chain(own).collect()
     }
 
     async fn objects(&self, cx: &Context) -> Result<Vec<Object>, Fault> {
@@ -152,8 +163,11 @@ impl Policy {
 
     fn judge(&self, objects: &[Object], scope: &Scope) -> Result<Vec<Judged>, Fault> {
         let mut judged = Vec::new();
-        for rule in &self.builtin {
-            let reported = |object: &Object| rule.violations(&object.manifest.object);
+        for builtin in &self.builtin {
+            let (rule, meant) = (builtin.rule(), builtin.meant());
+            let reported = |object: &Object| {
+                meant.has(&object.manifest).then(|| rule.violations(&object.manifest.object)).flatten()
+            };
             judged.push(self.apply(rule.name(), rule.expected(), objects, reported));
         }
         for rule in &self.rules {
@@ -172,7 +186,7 @@ impl Policy {
         let mut scope = scope.clone();
         let mut stopped = None;
         let mut reported = |object: &Object| -> Option<Vec<String>> {
-            if !rule.is_for(object.manifest.kind()) {
+            if !rule.meant().has(&object.manifest) {
                 return None;
             }
             scope.roots.insert("self".to_owned(), object.manifest.object.clone());
@@ -210,8 +224,8 @@ impl Policy {
         for object in objects {
             let shown = object.manifest.to_string();
             if let Some(messages) = reported(object) {
-                if excepted.contains(&shown) {
-                    judged.unused.retain(|exception| *exception != shown);
+                if excepted.iter().any(|exception| meant::matches(exception, &shown)) {
+                    judged.unused.retain(|exception| !meant::matches(exception, &shown));
                     continue;
                 }
                 judged.looked_at += 1;

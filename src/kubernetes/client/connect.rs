@@ -35,6 +35,8 @@ pub(super) struct Link {
     catalog: Mutex<Arc<OnceCell<Arc<Catalog>>>>,
     /// The catalogs before, the last few of them: what they served may be gone since.
     before: Mutex<Vec<Arc<Catalog>>>,
+    /// Set when the run's own namespace is there.
+    pub(super) fresh: OnceCell<()>,
 }
 
 struct Connected {

@@ -184,7 +184,7 @@ impl Catalog {
 }
 
 /// The fault where a kind was not found, and a group that may serve it did not answer.
-fn not_discovered(what: &str, unanswered: &str) -> Fault {
+pub(super) fn not_discovered(what: &str, unanswered: &str) -> Fault {
     Fault::environment(format!("{what} is not known: the API server of {unanswered} does not answer"))
         .help(format!("see `kubectl get apiservice` for {unanswered}"))
         .transient()
@@ -244,8 +244,24 @@ impl Cluster {
     /// # Errors
     /// [`Fault`] when the cluster serves no such kind, or does not answer.
     pub async fn kind_named(&self, written: &str) -> Result<Kind, Fault> {
-        if let Some(kind) = self.look_up(|catalog| catalog.loose(written).cloned()).await? {
+        if let Some(kind) = self.kind_if_served(written).await? {
             return Ok(kind);
+        }
+        let catalog = self.catalog().await?;
+        let (bare, group) = written.split_once('.').map_or((written, None), |(bare, group)| (bare, Some(group)));
+        let message = format!("the cluster serves no kind \"{written}\"");
+        if self.link().has_served(|catalog| catalog.loose(written).is_some()) {
+            return Err(Fault::invalid(format!("{message} any more"))
+                .help("it was served before: its CustomResourceDefinition is gone since"));
+        }
+        let help = catalog.near(bare, group).unwrap_or_else(|| "`kubectl api-resources` lists the kinds".to_owned());
+        Err(Fault::invalid(message).help(help))
+    }
+
+    /// The same; nothing where the cluster certainly serves no such kind.
+    pub(super) async fn kind_if_served(&self, written: &str) -> Result<Option<Kind>, Fault> {
+        if let Some(kind) = self.look_up(|catalog| catalog.loose(written).cloned()).await? {
+            return Ok(Some(kind));
         }
         let catalog = self.catalog().await?;
         // `deployments.v1.apps` names the version as well.
@@ -259,14 +275,7 @@ impl Cluster {
         if let Some(unanswered) = unanswered {
             return Err(not_discovered(&format!("kind \"{written}\""), &unanswered));
         }
-        let (bare, group) = written.split_once('.').map_or((written, None), |(bare, group)| (bare, Some(group)));
-        let message = format!("the cluster serves no kind \"{written}\"");
-        if self.link().has_served(|catalog| catalog.loose(written).is_some()) {
-            return Err(Fault::invalid(format!("{message} any more"))
-                .help("it was served before: its CustomResourceDefinition is gone since"));
-        }
-        let help = catalog.near(bare, group).unwrap_or_else(|| "`kubectl api-resources` lists the kinds".to_owned());
-        Err(Fault::invalid(message).help(help))
+        Ok(None)
     }
 
     /// The kind and the name that a reference means.

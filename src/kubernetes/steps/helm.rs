@@ -64,7 +64,7 @@ impl Step for Helm {
     }
 
     fn touches_cluster(&self) -> bool {
-        self.lint.is_none() && self.template.is_none()
+        self.lint.is_none() && self.template.as_ref().is_none_or(|template| template.from_cluster)
     }
 
     fn reads(&self) -> Vec<String> {
@@ -196,6 +196,7 @@ async fn rendered(spec: &TemplateSpec, cx: &Context, call: &CommandContext<'_>) 
         api_versions: spec.api_versions.clone(),
         skip_tests: spec.skip_tests,
     };
+    let target = if spec.from_cluster { cx.live_target(target).await? } else { target };
     let chart = pinned::chart(spec.chart().chart(&cx.project), &spec.pin, cx)?;
     let text = cx.helm().template(release, namespace, &chart, &target, call).await?;
     pinned::holds(&text, &spec.pin, cx)?;

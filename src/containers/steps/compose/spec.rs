@@ -18,12 +18,12 @@ pub const DEFAULT_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-com
 /// How long services may take to be healthy where nothing is written.
 const WITHIN: Duration = Duration::from_secs(120);
 
-/// Exactly one of `up`, `down` and `ps`, on the project that the other keys name. Variables of the files
+/// Exactly one of `up`, `down`, `ps`, `build`, `restart`, `logs` and `config`, on the project that the other keys name. Variables of the files
 /// (`${DATABASE_URL}`) come from the step's environment: secrets go in by `env:`, and nowhere else. `docker compose` is
 /// used where it answers, else `docker-compose` (version 2), else `podman compose`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-one-of" = ["up", "down", "ps"]))]
+#[schemars(extend("x-one-of" = ["up", "down", "ps", "build", "restart", "logs", "config"]))]
 pub struct Compose {
     /// The project's file; else `compose.yaml` or `docker-compose.yml` beside pipeline.yaml.
     pub file: Option<ExistingPath>,
@@ -45,6 +45,53 @@ pub struct Compose {
     pub down: Option<DownSpec>,
     /// Fails unless every service is well.
     pub ps: Option<PsSpec>,
+    /// Builds the images of services.
+    pub build: Option<BuildSpec>,
+    /// Restarts services and waits as `up` does.
+    pub restart: Option<RestartSpec>,
+    /// Writes what services said to the step's log.
+    pub logs: Option<LogsSpec>,
+    /// Reads the files as Compose does, with all values in their place, and publishes the result.
+    pub config: Option<ConfigSpec>,
+}
+
+/// The one verb of a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Verb<'a> {
+    Up(&'a UpSpec),
+    Down(&'a DownSpec),
+    Ps(&'a PsSpec),
+    Build(&'a BuildSpec),
+    Restart(&'a RestartSpec),
+    Logs(&'a LogsSpec),
+    Config(&'a ConfigSpec),
+}
+
+impl<'a> Verb<'a> {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verb::Up(_) => "up",
+            Verb::Down(_) => "down",
+            Verb::Ps(_) => "ps",
+            Verb::Build(_) => "build",
+            Verb::Restart(_) => "restart",
+            Verb::Logs(_) => "logs",
+            Verb::Config(_) => "config",
+        }
+    }
+
+    /// The services that it names; all where it names none.
+    pub fn services(self) -> &'a [String] {
+        match self {
+            Verb::Up(up) => &up.services,
+            Verb::Ps(ps) => &ps.services,
+            Verb::Build(build) => &build.services,
+            Verb::Restart(restart) => &restart.services,
+            Verb::Logs(logs) => &logs.services,
+            Verb::Down(_) | Verb::Config(_) => &[],
+        }
+    }
 }
 
 /// How to bring it up.
@@ -96,7 +143,83 @@ pub struct PsSpec {
     pub services: Vec<String>,
 }
 
+/// Which images to build.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-short-list" = "services"))]
+pub struct BuildSpec {
+    /// The services; all that have `build:` where none is named.
+    #[serde(default)]
+    pub services: Vec<String>,
+    /// Asks the registry for newer base images.
+    #[serde(default)]
+    pub pull: bool,
+    /// Builds every layer again.
+    #[serde(default)]
+    pub no_cache: bool,
+}
+
+/// Which services to restart.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-short-list" = "services"))]
+pub struct RestartSpec {
+    /// The services; all where none is named.
+    #[serde(default)]
+    pub services: Vec<String>,
+    /// How long they may take to be healthy again; 2m where nothing is written.
+    pub within: Option<TimeSpan>,
+}
+
+/// Which lines to write.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-short-list" = "services"))]
+pub struct LogsSpec {
+    /// The services; all where none is named.
+    #[serde(default)]
+    pub services: Vec<String>,
+    /// Only the last lines of each container.
+    pub tail: Option<u32>,
+    /// Only lines of this last while, such as 10m.
+    pub since: Option<TimeSpan>,
+}
+
+/// How to read the files.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigSpec {
+    /// Puts the values of variables in. Without it `${NAME}` stays: a value that is a secret cannot be published.
+    #[serde(default = "yes")]
+    pub interpolate: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl RestartSpec {
+    /// How long the services may take.
+    pub fn within(&self) -> Duration {
+        self.within.map_or(WITHIN, |within| within.0)
+    }
+}
+
 impl Compose {
+    /// Its verbs: exactly one where nothing is wrong.
+    pub fn verbs(&self) -> Vec<Verb<'_>> {
+        let verbs = [
+            self.up.as_ref().map(Verb::Up),
+            self.down.as_ref().map(Verb::Down),
+            self.ps.as_ref().map(Verb::Ps),
+            self.build.as_ref().map(Verb::Build),
+            self.restart.as_ref().map(Verb::Restart),
+            self.logs.as_ref().map(Verb::Logs),
+            self.config.as_ref().map(Verb::Config),
+        ];
+        verbs.into_iter().flatten().collect()
+    }
+
     /// For the driver, with paths below `folder`.
     ///
     /// # Errors

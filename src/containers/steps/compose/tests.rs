@@ -43,7 +43,8 @@ fn refuses_files_without_services_and_steps_without_a_verb() {
             .starts_with("`b.yml` is no Compose file: ")
     );
     let both = complaints(&trial, &json!({ "file": "a.yml", "up": {}, "down": {} }), false);
-    let expected = "a compose step has exactly one of up, down and ps; this one has up and down";
+    let expected =
+        "a compose step has exactly one of up, down, ps, build, restart, logs and config; this one has up and down";
     assert!(both.iter().any(|(code, message, _)| *code == Code::NotOneKind && message == expected), "{both:?}");
 }
 
@@ -119,4 +120,37 @@ async fn during_others_it_is_up_until_they_are_over_and_then_down() {
         "{}",
         reported(&trial)
     );
+}
+
+#[tokio::test]
+async fn builds_restarts_and_reads_logs_and_configuration() {
+    let trial = docker(WELL);
+    for (json, args) in [
+        (json!({ "build": { "services": ["web"], "pull": true } }), "compose.yml build --pull web\n"),
+        (json!({ "restart": { "services": ["web"] } }), "compose.yml restart web\n"),
+        (json!({ "logs": { "tail": 5, "since": "90s" } }), "compose.yml logs --no-color --tail 5 --since 90s\n"),
+    ] {
+        let outcome = body::<Compose>(&json).run(&trial.cx).await;
+        let Ok(Outcome::Passed(outputs)) = outcome else { panic!("{json}: {outcome:?}") };
+        assert!(told(&trial).contains(args), "no `{args}` in:\n{}", told(&trial));
+        if json.get("logs").is_some() {
+            assert_eq!(outputs["lines"], json!(2));
+        }
+        if json.get("restart").is_some() {
+            assert_eq!(outputs["healthy"], json!(1), "only what is named is waited for");
+        }
+    }
+    let Ok(Outcome::Failed(failure)) = body::<Compose>(&json!({ "config": {} })).run(&failing().cx).await else {
+        panic!("compose refuses the files")
+    };
+    assert_eq!(failure.summary, "compose says: required variable WORD is missing a value");
+}
+
+/// A `docker` whose `compose config` fails for a variable that is not set.
+fn failing() -> TestContext {
+    let trial = docker(WELL);
+    let script =
+        "#!/bin/sh\ncase \"$*\" in *config*) echo 'required variable WORD is missing a value' >&2; exit 1 ;; esac\n";
+    crate::process::scripts::executable(&trial.project().join("bin/docker"), script);
+    trial
 }

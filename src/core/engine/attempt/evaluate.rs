@@ -1,6 +1,7 @@
 //! A gate: its assertions side by side, each looked at until it holds, or until its time is over.
 
-use std::borrow::Cow;
+mod seen;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use crate::core::clock;
-use crate::core::expr::{Ended, Scope};
+use crate::core::expr::Ended;
 use crate::core::kind::{Assertion, Context, MACHINE_LOAD, Tolerate, Watch, machine_load, until_fatal};
 use crate::core::mask::Masker;
 use crate::core::model::event::{AssertionResult, EndedEarly, Live, NodeId, State};
@@ -19,7 +20,6 @@ use crate::core::model::units::TimeSpan;
 use crate::core::plan::{Body, Gate, PlanAssertion, PlanNode, decode_rendered};
 
 use super::{Job, broke};
-use crate::core::engine::args::Values;
 use crate::core::engine::baselines::compared;
 use crate::core::engine::ending::Ending;
 use crate::core::engine::evidence::{Names, OfAssertion};
@@ -27,6 +27,7 @@ use crate::core::engine::masked;
 use crate::core::engine::node_event::NodeEvent;
 use crate::core::engine::notice::NoticeSender;
 use crate::core::engine::scope;
+use seen::seen;
 
 /// Assertions that are measured at the same time.
 const SIDE_BY_SIDE: usize = 16;
@@ -105,15 +106,6 @@ impl Settled {
     fn at_once(verdict: Result<Verdict, Fault>) -> Self {
         Settled { verdict, findings: Vec::new(), looks: 0, ended: None, baselines: Vec::new() }
     }
-}
-
-/// What an assertion sees: what its gate does, and the parameters of the gate file that it is in.
-fn seen<'j>(job: &'j Job, written: &PlanAssertion) -> Result<(Arc<Scope>, Cow<'j, Context>), Fault> {
-    let mut cx = Cow::Borrowed(&job.cx);
-    let Some(args) = &written.params else { return Ok((Arc::clone(&job.view.full), cx)) };
-    let values = Values::of(args, &job.view.full)?;
-    cx.to_mut().scope = Arc::new(values.seen_shown(&job.cx.scope));
-    Ok((Arc::new(values.seen_all(&job.view.full)), cx))
 }
 
 /// An evaluation ends with the last look: when the time for it is over, or the run is cancelled. Without a limit in time

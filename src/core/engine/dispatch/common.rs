@@ -39,7 +39,7 @@ impl Common {
             scratch: parts.files.scratch().into(),
             outputs: Arc::new(outputs),
             here: Arc::clone(parts.services.here()),
-            namespace: parts.plan.settings().cluster.namespace().into(),
+            namespace: parts.services.namespace().into(),
             stop: CancellationToken::new(),
             up: CancellationToken::new(),
             up_outputs: Arc::default(),

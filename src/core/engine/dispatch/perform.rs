@@ -19,6 +19,7 @@ use super::super::ending::Ending;
 use super::super::limit::Limit;
 use super::super::scheduler::{End, Order};
 use super::super::scope::{self, StageScope};
+use super::asking::Asking;
 use super::{Dispatch, Running};
 
 impl Dispatch {
@@ -37,8 +38,14 @@ impl Dispatch {
 
     fn carry_out(&mut self, order: Order) {
         match order {
-            Order::Ask(node) => self.ask(node),
-            Order::AskStage(stage) => self.ask_stage(stage),
+            Order::Ask(node) => match self.parts.plan.node(node).facts.clone() {
+                facts if facts.is_empty() => self.ask(node),
+                facts => self.find(Asking::Node(node), facts),
+            },
+            Order::AskStage(stage) => match self.parts.plan.stages()[stage.index()].facts.clone() {
+                facts if facts.is_empty() => self.ask_stage(stage),
+                facts => self.find(Asking::Stage(stage), facts),
+            },
             Order::Start(node) => self.prepare(node),
             Order::Stop(node) => {
                 if let Some(running) = self.running.get(&node) {
@@ -62,6 +69,10 @@ impl Dispatch {
                 let ending = Ending { because: Some(because), ..Ending::of(State::Skipped) };
                 self.over(node, Duration::ZERO, false, ending);
             }
+            Order::Pause(node) => {
+                let inspect = self.options.pause.clone().unwrap_or_default();
+                self.events.push(Event::Paused { node, inspect });
+            }
             Order::StageOver(stage, state) => {
                 self.known.stage_over(stage, state);
                 let elapsed = self.stage_begun[stage.index()].map_or(Duration::ZERO, |begun| begun.elapsed());
@@ -70,7 +81,7 @@ impl Dispatch {
         }
     }
 
-    fn ask(&mut self, id: NodeId) {
+    pub(super) fn ask(&mut self, id: NodeId) {
         let plan = Arc::clone(&self.parts.plan);
         let answer = match (self.known.parts_hold(&plan, id), &plan.node(id).when) {
             (Ok(true), Some(when)) => self.known.ground_of(&plan, id).and_then(|ground| {
@@ -88,7 +99,7 @@ impl Dispatch {
         }
     }
 
-    fn ask_stage(&mut self, stage: StageId) {
+    pub(super) fn ask_stage(&mut self, stage: StageId) {
         let plan = Arc::clone(&self.parts.plan);
         let written = &plan.stages()[stage.index()];
         let answer = match &written.when {
@@ -105,7 +116,7 @@ impl Dispatch {
     }
 
     /// A node that errored before it could start.
-    fn cannot_start(&mut self, node: NodeId, fault: Fault) {
+    pub(super) fn cannot_start(&mut self, node: NodeId, fault: Fault) {
         let tolerated = self.parts.plan.node(node).continue_on_error;
         self.over(node, Duration::ZERO, tolerated, Ending::errored(fault));
         self.scheduler.finish(node, if tolerated { End::Tolerated(State::Errored) } else { End::Errored });

@@ -19,6 +19,7 @@ impl Dispatch {
             Why::NotHere => Reason::NotHere { reason: String::new() },
             Why::NotSelected => Reason::NotSelected,
             Why::NotNeeded => Reason::NotNeeded,
+            Why::Kept => Reason::Pending,
             Why::Interrupted => Reason::Interrupted,
             Why::Stopped => Reason::Stopped { reason: self.stopped.clone().unwrap_or_default() },
         }

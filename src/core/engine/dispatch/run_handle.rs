@@ -4,15 +4,18 @@
 use std::sync::{Arc, Mutex, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
+use serde_json::{Map, Value};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
+use super::asking::Asking;
 use super::{DROPPED, Dispatch};
 use crate::core::engine::finish::RunResult;
 use crate::core::engine::node_event::{EventSink, NodeEvent};
 use crate::core::engine::outputs::OutputFolder;
 use crate::core::engine::{Interrupt, Options, Parts};
+use crate::core::model::outcome::Fault;
 
 /// Where a run is decided.
 pub(super) struct RunHandle {
@@ -63,6 +66,7 @@ pub(in crate::core::engine) async fn run(
             Some(interrupt) = interrupts.recv() => desk.turn(|dispatch| match interrupt {
                 Interrupt::Signal(signal) => dispatch.interrupted(signal),
                 Interrupt::Lost(fault) => dispatch.lost(fault),
+                Interrupt::Continue => dispatch.proceed(),
             }),
             () = desk.over.notified() => {}
         }
@@ -87,6 +91,11 @@ impl RunHandle {
         happens(dispatch);
         dispatch.follow();
         bell.rings = dispatch.is_over();
+    }
+
+    /// What a node or a stage asked of the environment is known.
+    pub(super) fn found(&self, asking: Asking, found: Result<Map<String, Value>, Fault>) {
+        self.turn(|dispatch| dispatch.found(asking, found));
     }
 
     /// Whether the run is over.

@@ -35,7 +35,7 @@ fn samples() -> Vec<Event> {
         "event": "run-started", "format": 1, "run": n, "pipeline": n, "time": n, "profile": n,
         "stages": [{ "name": n, "needs": [n], "steps_need": [n] }],
         "nodes": [{ "name": n, "stage": 0, "role": "gate", "kind": n, "title": n, "assertions": 1 }],
-        "runner": { "pid": 1, "host": n, "cookie": n, "scratch": n },
+        "runner": { "pid": 1, "host": n, "cookie": n, "scratch": n }, "namespace": n,
         "continues": {
             "run": n, "how": "resume", "owes": [0],
             "kept": [{ "node": 0, "from": n, "outputs": { n: n }, "fingerprint": n }],
@@ -50,6 +50,8 @@ fn samples() -> Vec<Event> {
         started,
         json!({ "event": "node-started", "node": 0, "attempt": 1 }),
         json!({ "event": "node-up", "node": 0 }),
+        json!({ "event": "paused", "node": 0, "inspect": [n] }),
+        finished(json!({ "why": "pending" })),
         json!({ "event": "attempt-failed", "node": 0, "attempt": 1, "failure": failure, "retry_in": time }),
         result(json!({ "Ok": { "Holds": { "measures": [measure] } } })),
         result(json!({ "Ok": { "Unmet": { "measures": [measure] } } })),

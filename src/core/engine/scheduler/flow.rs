@@ -4,7 +4,7 @@ use crate::core::model::event::State;
 use crate::core::plan::StageId;
 
 use super::super::graph::Phase;
-use super::{Mode, Order, Scheduler, StageState, Task, Why, id};
+use super::{Mode, Order, Pause, Scheduler, StageState, Task, Why, id};
 
 impl Scheduler {
     /// The one place where a node's state changes.
@@ -80,13 +80,20 @@ impl Scheduler {
                 Some(why) => self.skip(dependent, why),
             }
         }
-        self.covered_follow(node, broken);
-        self.covering_follow(node);
         let (stage, phase) = (self.graph.nodes[node].stage, self.graph.nodes[node].phase);
         let state = self.nodes[node].state;
+        let failed = broken.is_some() && state.is_bad();
+        if failed && phase == Phase::Main {
+            self.stages[stage].failed = true;
+            if self.pause == Pause::Armed && self.interrupts == 0 {
+                self.pause = Pause::On;
+                self.orders.push_back(Order::Pause(id(node)));
+            }
+        }
+        self.covered_follow(node, broken);
+        self.covering_follow(node);
         self.stages[stage].broken = self.stages[stage].broken.or(broken);
-        if broken.is_some() && state.is_bad() {
-            self.stages[stage].failed |= phase == Phase::Main;
+        if failed {
             self.stages[stage].bad = self.stages[stage].bad.or(Some(state));
             if self.mode != Mode::KeepGoing && !self.halted {
                 self.halted = true;
@@ -128,6 +135,9 @@ impl Scheduler {
             self.nodes[during].covers_left -= 1;
             if self.nodes[during].covers_left == 0 {
                 match self.nodes[during].state {
+                    State::Running | State::Up if self.is_held(self.graph.nodes[during].stage) => {
+                        self.held.push(Order::Stop(id(during)));
+                    }
                     State::Running | State::Up => self.orders.push_back(Order::Stop(id(during))),
                     _ => self.skip(during, self.nodes[node].why.unwrap_or(Why::NotNeeded)),
                 }
@@ -191,7 +201,7 @@ impl Scheduler {
                     }
                     self.release(stage, Phase::Main);
                 }
-                StageState::In(Phase::Main) if left[0] == 0 => {
+                StageState::In(Phase::Main) if left[0] == 0 && !self.is_held(stage) => {
                     self.stages[stage].course = StageState::In(Phase::OnFailure);
                     if self.stages[stage].failed {
                         self.release(stage, Phase::OnFailure);
@@ -201,7 +211,9 @@ impl Scheduler {
                 }
                 StageState::In(Phase::OnFailure) if left[1] == 0 => {
                     self.stages[stage].course = StageState::In(Phase::Finally);
-                    if self.stages[stage].entered {
+                    if self.keeps(stage) {
+                        self.skip_phase(stage, Phase::Finally, Why::Kept);
+                    } else if self.stages[stage].entered {
                         self.release(stage, Phase::Finally);
                     } else {
                         let why = self.stages[stage].broken.unwrap_or(self.unneeded(stage));

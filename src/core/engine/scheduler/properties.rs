@@ -213,6 +213,7 @@ impl Driver {
                 }
             }
             Order::Skipped(node, _) => self.is_over(node.index()),
+            Order::Pause(_) => self.scheduler.proceed(),
             Order::StageOver(stage, _) => {
                 let stage = stage.index();
                 assert!(!self.stages_over[stage], "a stage is over once");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Map, Value, json};
 
-use crate::core::expr::{Scope, render};
+use crate::core::expr::{FACTS, Scope, render};
 use crate::core::model::event::{NodeId, State};
 use crate::core::model::outcome::Fault;
 use crate::core::plan::{PartId, Plan, PlanPart, StageId};
@@ -82,6 +82,9 @@ impl Known {
             Some(outer) => self.part_ground(plan, outer, stage)?,
         };
         let mut scope = Scope::clone(&outer.full);
+        if let Some(facts) = self.roots.get(FACTS) {
+            scope.roots.insert(FACTS.to_owned(), facts.clone());
+        }
         if !part.refers.is_empty() {
             let steps = self.steps(plan, &part.refers, part.outer, Shown::All);
             scope.roots.insert("steps".to_owned(), Value::Object(steps));

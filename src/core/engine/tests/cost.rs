@@ -97,6 +97,8 @@ fn measured(setup: Setup) -> (Duration, RunResult) {
         jobs: 2,
         threads: 0,
         mode: crate::core::engine::Mode::Normal,
+        keep_failed: false,
+        pause: None,
         selection: Selection::all(&plan),
         grace: Duration::from_secs(10),
         env: std::env::vars().collect(),

@@ -41,6 +41,9 @@ pub struct Setup {
     pub jobs: u32,
     pub threads: usize,
     pub mode: Mode,
+    pub keep: bool,
+    /// A failure pauses the run, until then.
+    pub pause: Option<Duration>,
     pub stages: Vec<String>,
     pub until: Option<String>,
     pub finally: bool,
@@ -72,6 +75,8 @@ pub fn setup(text: &str) -> Setup {
         jobs: 4,
         threads: 0,
         mode: Mode::Normal,
+        keep: false,
+        pause: None,
         stages: Vec::new(),
         until: None,
         finally: false,
@@ -121,6 +126,7 @@ impl Setup {
     pub fn resumes(mut self, past: &PreviousRun) -> Self {
         let selection = self.selected();
         let resumption = Resumption {
+            namespace: "default",
             plan: &self.plan,
             selection: &selection,
             past,
@@ -177,6 +183,13 @@ impl Setup {
                 let _ = signals.send(Interrupt::Signal(2));
             });
         }
+        if let Some(at) = self.pause {
+            let signals = signals.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(at).await;
+                let _ = signals.send(Interrupt::Continue);
+            });
+        }
         let book = Arc::new(Mutex::new(Vec::new()));
         let recorder = Memory { begun: Instant::now(), book: Arc::clone(&book), limit: self.journal_limit };
         let options = Options {
@@ -185,6 +198,8 @@ impl Setup {
             jobs: self.jobs,
             threads: self.threads,
             mode: self.mode,
+            keep_failed: self.keep,
+            pause: self.pause.map(|_| vec!["logs".to_owned()]),
             selection,
             grace: self.grace,
             env: env(),

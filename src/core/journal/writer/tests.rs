@@ -26,6 +26,7 @@ fn started() -> Event {
         stages: vec![StageOutline { name: "build".to_owned(), ..StageOutline::default() }],
         nodes: vec![outline("build.a", Role::Step), outline("build.gate", Role::Gate)],
         runner: None,
+        namespace: None,
         continues: None,
     }
 }

@@ -35,6 +35,7 @@ impl Event {
                 stages: _,
                 nodes,
                 runner: _,
+                namespace: _,
                 continues,
             } => {
                 for NodeOutline { name: _, stage: _, role: _, kind: _, title, assertions: _ } in nodes {
@@ -70,6 +71,7 @@ impl Event {
                 of_outputs(outputs, each);
             }
             Event::Warned { message } => each(Text::Whole(message)),
+            Event::Paused { node: _, inspect } => each(Text::Lines(inspect)),
             Event::NodeStarted { node: _, attempt: _ }
             | Event::NodeUp { node: _ }
             | Event::StageFinished { stage: _, state: _, elapsed: _ }
@@ -125,6 +127,7 @@ fn of_because(because: &mut Reason, each: Each<'_>) {
         Reason::Failed { node: _ }
         | Reason::NotSelected
         | Reason::NotNeeded
+        | Reason::Pending
         | Reason::Interrupted
         | Reason::Kept { run: _ }
         | Reason::Unchanged { since: _ }

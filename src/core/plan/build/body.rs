@@ -3,8 +3,8 @@
 use crate::core::plan::decode::as_written;
 
 use super::PlanBuilder;
-use crate::core::expr::{Scope, Template};
-use crate::core::kind::{CheckContext, Kind};
+use crate::core::expr::{Part, Scope, Template};
+use crate::core::kind::{CheckContext, Kind, StepKind};
 use crate::core::plan::decode::{render_static, undecoded};
 use crate::core::plan::names::Site;
 use crate::core::plan::node::Body;
@@ -24,12 +24,14 @@ pub(crate) struct Place<'a> {
     pub during: bool,
     /// What baselines.yaml knows it by, for an assertion.
     pub identity: Option<&'a str>,
+    /// The step that it is of, by its id.
+    pub own: Option<&'a str>,
 }
 
 impl<'a> Place<'a> {
     /// A tree without a name.
     pub fn new(site: Site<'a>, statics: &'a Scope) -> Self {
-        Place { site, whole: "", statics, of: None, during: false, identity: None }
+        Place { site, whole: "", statics, of: None, during: false, identity: None, own: None }
     }
 }
 
@@ -43,6 +45,7 @@ impl PlanBuilder<'_> {
             site: place.site,
             statics: place.statics,
             of: place.of,
+            own: place.own,
             baselines: place.identity.is_some(),
             found: Found::default(),
         };
@@ -83,7 +86,7 @@ impl PlanBuilder<'_> {
             return None;
         };
         // Expressions that the kind evaluates itself wait for nothing: only templates do.
-        if found.lost || (found.dynamic && crate::core::expr::has_template(node)) {
+        if found.lost || found.made || (found.dynamic && crate::core::expr::has_template(node)) {
             return Some((Body::Template(node.clone()), found));
         }
         let (rendered, rendered_long);
@@ -130,6 +133,12 @@ impl PlanBuilder<'_> {
         Node { span: node.span, value, spelling: node.spelling.clone() }
     }
 
+    /// What a step will do, with `…` for what only the run knows; nothing where that is no text.
+    pub fn title_so_far(&self, kind: &'static StepKind, body: &Node, statics: &Scope) -> Option<String> {
+        let known = unknown_as_dots(&self.with_known_values(body, statics));
+        kind.decode(&known).ok().map(|step| step.title())
+    }
+
     /// A rendered tree holds no templates any more: text that still looks like one was escaped.
     fn inspect_rendered(&mut self, node: &Node, shape: &CompiledSchema, place: Place<'_>) -> Option<()> {
         if crate::core::expr::has_template(node) {
@@ -146,4 +155,28 @@ impl PlanBuilder<'_> {
             .filter_map(|entry| Some((entry.key.clone(), Template::parse(&entry.node.scalar_text()?).ok()?)))
             .collect()
     }
+}
+
+/// The tree with `…` in the place of every `${{ }}`.
+fn unknown_as_dots(node: &Node) -> Node {
+    let dots = |template: &Template| -> String {
+        let part = |part: &Part| match part {
+            Part::Literal(text) => text.clone(),
+            Part::Expr { .. } => "…".to_owned(),
+        };
+        template.parts.iter().map(part).collect()
+    };
+    let value = match &node.value {
+        Value::Text(text) if Template::is_in(text) => match Template::parse(text) {
+            Ok(template) => Value::Text(dots(&template)),
+            Err(_) => node.value.clone(),
+        },
+        Value::List(items) => Value::List(items.iter().map(unknown_as_dots).collect()),
+        Value::Map(entries) => {
+            let entry = |entry: &Entry| Entry { node: unknown_as_dots(&entry.node), ..entry.clone() };
+            Value::Map(entries.iter().map(entry).collect())
+        }
+        other => other.clone(),
+    };
+    Node { span: node.span, value, spelling: None }
 }

@@ -15,6 +15,7 @@ use crate::core::plan::args::Args;
 use crate::core::plan::decode::only;
 use crate::core::plan::decode::{decode_or_tell, render_static};
 use crate::core::plan::definition::Definer;
+use crate::core::plan::gate_item::{FOR_EACH, GateItem, named};
 use crate::core::plan::given::Params;
 use crate::core::plan::names::{Item, Site};
 use crate::core::plan::node::{Gate, PlanAssertion, PlanNode, Retry, Work};
@@ -52,10 +53,27 @@ pub(crate) struct Reading<'a> {
     pub definer: Definer,
     /// The values of the parameters of the innermost of them.
     pub args: Option<Arc<Args>>,
+    /// The item of the entry that is read, with `for_each`.
+    pub item: Option<GateItem>,
     /// What baselines.yaml calls the gate: `build.gate`.
     pub gate: String,
     /// How many assertions and uses may still come.
     pub left: usize,
+}
+
+impl<'a> Reading<'a> {
+    /// Where an entry of the gate is. Items that are wrong hide what their use would say.
+    pub fn at<'p>(&self, params: Option<&'p Params>, entry: &Node) -> Site<'p>
+    where
+        'a: 'p,
+    {
+        let item = match &self.item {
+            Some(_) => Item::Known,
+            None if entry.get(FOR_EACH).is_some() => Item::Lost,
+            None => self.site.item,
+        };
+        Site { params, item, ..self.site }
+    }
 }
 
 /// A gate file that is being read.
@@ -80,7 +98,8 @@ impl PlanBuilder<'_> {
         let of =
             at.stage.and_then(|stage| self.names.stages.get_index(stage)).map_or(PIPELINE, |(name, _)| name.as_str());
         let gate = format!("{of}.{name}");
-        let mut reading = Reading { site, open: Vec::new(), refers, definer, args: None, gate, left: MOST + 1 };
+        let mut reading =
+            Reading { site, open: Vec::new(), refers, definer, args: None, item: None, gate, left: MOST + 1 };
         let assertions = self.assertions(list, at.params, &mut reading);
         let count = u32::try_from(assertions.len()).unwrap_or(u32::MAX);
         let title = if count == 1 { "1 assertion".to_owned() } else { format!("{count} assertions") };
@@ -108,8 +127,10 @@ impl PlanBuilder<'_> {
             definition: reading.definer.finish(),
             inputs: Vec::new(),
             cache: Vec::new(),
+            makes: Vec::new(),
             once: false,
             part: None,
+            facts: Vec::new(),
             work: Work::Gate(Gate { assertions }),
         };
         (node, reading.refers)
@@ -122,18 +143,23 @@ impl PlanBuilder<'_> {
         reading: &mut Reading<'_>,
     ) -> Vec<PlanAssertion> {
         let mut assertions = Vec::new();
-        for item in list.items() {
-            if !self.has_room(item, reading) {
-                break;
-            }
+        for entry in list.items() {
             let before = self.out.len();
-            if item.get("use").is_some() {
-                assertions.extend(self.used(item, params, reading));
-            } else {
-                assertions.extend(self.assertion(item, params, reading));
+            let items = self.gate_items(entry, params, reading).unwrap_or_else(|| vec![None]);
+            for item in items {
+                if !self.has_room(entry, reading) {
+                    return assertions;
+                }
+                reading.item = item;
+                if entry.get("use").is_some() {
+                    assertions.extend(self.used(entry, params, reading));
+                } else {
+                    assertions.extend(self.assertion(entry, params, reading));
+                }
             }
+            reading.item = None;
             if let Some(params) = params {
-                self.blame(item, params, before);
+                self.blame(entry, params, before);
             }
         }
         assertions
@@ -167,10 +193,12 @@ impl PlanBuilder<'_> {
         }
         let kinds = self.assertion_kinds(item);
         reading.definer.tree(item);
-        let statics = static_scope(&self.names.vars, &self.names.spelled, None, params);
-        let place = Place::new(Site { params, ..reading.site }, &statics);
+        let each = reading.item.clone();
+        let statics = static_scope(&self.names.vars, &self.names.spelled, each.as_ref().map(|each| &each.item), params);
+        let place = Place::new(reading.at(params, item), &statics);
         let shape = Arc::clone(&self.shapes.assertion_keys);
-        let fixed = only(item, |field| field.key != "when" && shape.has_key(&field.key));
+        let open = |key: &str| matches!(key, "when" | FOR_EACH);
+        let fixed = only(item, |field| !open(&field.key) && shape.has_key(&field.key));
         let found_fixed = self.inspect(&fixed, &shape, place);
         let open = only(item, |field| field.key == "when");
         let found_when = self.inspect(&open, &shape, place);
@@ -180,8 +208,8 @@ impl PlanBuilder<'_> {
                 Some(name) => format!("the `{}` assertion `{name}`", kind.name),
                 None => format!("the `{}` assertion", kind.name),
             };
-            let identity =
-                format!("{}: {}", reading.gate, name_of(item, &statics).unwrap_or_else(|| kind.name.to_owned()));
+            let name = name_of(item, &statics).unwrap_or_else(|| kind.name.to_owned());
+            let identity = format!("{}: {}", reading.gate, named(item.get("name"), name, each.as_ref()));
             let named = Place { whole: &whole, identity: Some(&identity), ..place };
             built = self.body(*kind, body, named).map(|(body, found)| (identity, body, found));
         }
@@ -196,7 +224,7 @@ impl PlanBuilder<'_> {
         reading.refers.add(found_when?);
         let spec = fixed?;
         Some(PlanAssertion {
-            name: spec.name,
+            name: spec.name.map(|name| named(item.get("name"), name, each.as_ref())),
             identity,
             kind,
             body,
@@ -207,6 +235,7 @@ impl PlanBuilder<'_> {
             tolerate: spec.tolerate,
             warning: spec.severity == SeveritySpec::Warning,
             params: reading.args.clone(),
+            item: each.map(|each| each.item),
         })
     }
 

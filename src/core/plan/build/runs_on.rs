@@ -4,7 +4,7 @@ use super::PlanBuilder;
 use crate::core::kind::StepKind;
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::core::model::source::Span;
-use crate::core::spec::{LOCAL, PipelineSpec, StepKeys, name_problem};
+use crate::core::spec::{LOCAL, NamespaceSpec, PipelineSpec, StepKeys, name_problem};
 use crate::core::yaml::{Entry, Node};
 
 /// The runners that a step may name.
@@ -45,6 +45,16 @@ pub(crate) fn check(spec: &PipelineSpec, node: &Node, out: &mut Diagnostics) {
             let help = did_you_mean(text, contexts.iter().map(String::as_str))
                 .unwrap_or_else(|| format!("add it: `cluster: {{ contexts: [{text}] }}`"));
             out.push(Diagnostic::error(Code::InvalidReference, span, message).help(help));
+        } else if let Some(context) = context
+            && entry.node.get("pod").is_some_and(|pod| pod.get("namespace").is_none())
+            && matches!(
+                spec.cluster.as_ref().and_then(|cluster| cluster.namespace.as_ref()),
+                Some(NamespaceSpec::Fresh(_))
+            )
+        {
+            let message = format!("runner `{}` is in another cluster, where no run creates its namespace", entry.key);
+            let help = "name one that is there: `namespace: NAME`";
+            out.push(Diagnostic::error(Code::MissingKey, context.span, message).help(help));
         } else if contexts.is_empty() {
             let message = format!("runner `{}` has no cluster that it may touch", entry.key);
             let help = "name the kubeconfig context: `cluster: { contexts: [minikube] }`";

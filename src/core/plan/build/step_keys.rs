@@ -119,7 +119,9 @@ impl PlanBuilder<'_> {
                     .help("write a list: `[a, b]`; with `[]` the step is left out"),
             );
         }
-        for (key, patterns) in [("inputs", &keys.inputs), ("cache", &keys.cache), ("artifacts", &keys.artifacts)] {
+        let paths =
+            [("inputs", &keys.inputs), ("cache", &keys.cache), ("artifacts", &keys.artifacts), ("makes", &keys.makes)];
+        for (key, patterns) in paths {
             for (index, pattern) in patterns.iter().enumerate() {
                 if let Some(problem) = crate::core::files::inputs::problem(pattern) {
                     let span = entry.node.span_at(&[key.into(), index.into()]);

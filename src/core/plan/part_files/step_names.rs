@@ -17,8 +17,13 @@ pub(crate) fn step_names(stage: &Node, shapes: &Shapes, parts: &PartFiles, out: 
     let mut names = StepNames { partial: may_miss_steps(stage, out), ..StepNames::default() };
     for (key, _) in GROUPS {
         for entry in stage.get(key).map(Node::entries).unwrap_or_default() {
-            let name = || step_name(entry, shapes, parts, out);
-            names.steps.entry(entry.key.clone()).or_insert_with(name);
+            let name = || {
+                let name = step_name(entry, shapes, parts, out);
+                let makes = if key == "steps" { made(entry, parts) } else { Vec::new() };
+                StepName { makes, ..name }
+            };
+            let makes = !names.steps.entry(entry.key.clone()).or_insert_with(name).makes.is_empty();
+            names.makes |= makes;
         }
     }
     names
@@ -32,7 +37,7 @@ fn step_name(entry: &Entry, shapes: &Shapes, parts: &PartFiles, out: &Diagnostic
             outputs.filter(move |(_, own)| !secret || **own).map(|(name, _)| name.clone()).collect::<Vec<_>>()
         };
         let (outputs, secret) = (part.is_some().then(|| names(false)), names(true));
-        return StepName { span: entry.key_span, kind: Some(USE), verb: None, outputs, secret };
+        return StepName { span: entry.key_span, kind: Some(USE), verb: None, outputs, secret, makes: Vec::new() };
     }
     let mut kinds = entry.node.entries().iter().filter_map(|field| shapes.registry.step(&field.key));
     let kind = kinds.next().filter(|_| kinds.next().is_none() && entry.node.get(GATE).is_none());
@@ -44,7 +49,18 @@ fn step_name(entry: &Entry, shapes: &Shapes, parts: &PartFiles, out: &Diagnostic
     });
     let body = kind.and_then(|kind| entry.node.get(kind.name));
     let verb = body.and_then(|body| body.entries().first()).map(|verb| verb.key.clone());
-    StepName { span: entry.key_span, kind: kind.map(|kind| kind.name), verb, outputs, secret: Vec::new() }
+    let (kind, secret, makes) = (kind.map(|kind| kind.name), Vec::new(), Vec::new());
+    StepName { span: entry.key_span, kind, verb, outputs, secret, makes }
+}
+
+/// The files that a step makes, as patterns; of a part those of its steps.
+fn made(entry: &Entry, parts: &PartFiles) -> Vec<String> {
+    if let Some(part) = entry.node.get(USE).and_then(|using| parts.get(using.as_text()?)) {
+        return part.names.steps.values().flat_map(|step| step.makes.clone()).collect();
+    }
+    let lists = ["makes", "cache", "artifacts"].into_iter().filter_map(|key| entry.node.get(key));
+    let patterns = lists.flat_map(Node::items).filter_map(Node::as_text);
+    patterns.filter(|pattern| !has_mark(pattern)).map(str::to_owned).collect()
 }
 
 /// Whether a step may publish more than can be read.

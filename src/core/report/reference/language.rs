@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::fields::Of;
 use super::keys;
 use crate::core::spec::{AssertionKeys, GateSpec, PipelineSpec, StageSpec, StepKeys};
 
@@ -111,11 +112,11 @@ pub fn file(name: &str) -> Option<String> {
     };
     let _infallible = write!(text, "# {title}\n\n");
     match name {
-        "pipeline.yaml" => keys::<PipelineSpec>(&mut text),
-        "stage" => keys::<StageSpec>(&mut text),
-        "step" => keys::<StepKeys>(&mut text),
-        "assertion" => keys::<AssertionKeys>(&mut text),
-        _ => keys::<GateSpec>(&mut text),
+        "pipeline.yaml" => keys::<PipelineSpec>(&mut text, Of::Pipeline),
+        "stage" => keys::<StageSpec>(&mut text, Of::Stage),
+        "step" => keys::<StepKeys>(&mut text, Of::Step),
+        "assertion" => keys::<AssertionKeys>(&mut text, Of::Assertion),
+        _ => keys::<GateSpec>(&mut text, Of::Gate),
     }
     Some(text)
 }

@@ -2,6 +2,7 @@
 //! one of them. Judges nothing.
 
 use super::Policy;
+use super::meant::matches;
 use crate::core::kind::CheckContext;
 use crate::core::model::diagnostic::{Code, did_you_mean};
 use crate::core::yaml::manifests::{self, Manifest};
@@ -40,7 +41,7 @@ impl Policy {
         for (rule, exceptions) in &self.except {
             let own = self.rules.iter().find(|own| own.name == *rule);
             for (index, exception) in exceptions.iter().enumerate() {
-                let matched = manifests.iter().zip(&known).find(|(_, shown)| *shown == exception);
+                let matched = manifests.iter().zip(&known).find(|(_, shown)| matches(exception, shown));
                 let path = ["except".into(), rule.as_str().into(), index.into()];
                 match matched {
                     None => {
@@ -50,9 +51,10 @@ impl Policy {
                         });
                         cx.error(&path, Code::InvalidValue, format!("`{exception}` matches no object"), help);
                     }
-                    Some((manifest, _)) if own.is_some_and(|own| !own.is_for(manifest.kind())) => {
-                        let message = format!("`{exception}` is of a kind that rule `{rule}` is not for");
-                        let help = "remove the exception, or name the kind under the rule's `kinds`".to_owned();
+                    Some((manifest, _)) if own.is_some_and(|own| !own.meant().has(manifest)) => {
+                        let message = format!("`{exception}` is an object that rule `{rule}` is not for");
+                        let help =
+                            "remove the exception, or widen the rule's `kinds`, `selector` or `names`".to_owned();
                         cx.error(&path, Code::InvalidValue, message, Some(help));
                     }
                     Some(_) => {}
@@ -96,7 +98,7 @@ mod tests {
         let messages: Vec<&str> = found.iter().map(|(message, _)| message.as_str()).collect();
         assert_eq!(
             messages,
-            ["`Deployment/web` matches no object", "`deployment/web` is of a kind that rule `services` is not for"]
+            ["`Deployment/web` matches no object", "`deployment/web` is an object that rule `services` is not for"]
         );
     }
 

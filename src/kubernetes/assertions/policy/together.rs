@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::meant::matches;
 use super::spec::{Policy, Rule};
 use super::{Judged, Object, Violation};
 use crate::core::expr::{Expr, Scope};
@@ -11,7 +12,7 @@ impl Policy {
     pub(super) fn apply_together(&self, rule: &Rule, objects: &[Object], scope: &Scope) -> Result<Judged, Fault> {
         let invalid = |error: &dyn std::fmt::Display| Fault::invalid(format!("rule {}: {error}", rule.name));
         let expression = Expr::parse(&rule.assert.0).map_err(|error| invalid(&error))?;
-        let meant: Vec<&Object> = objects.iter().filter(|object| rule.is_for(object.manifest.kind())).collect();
+        let meant: Vec<&Object> = objects.iter().filter(|object| rule.meant().has(&object.manifest)).collect();
         let mut scope = scope.clone();
         scope.roots.insert("self".to_owned(), meant.iter().map(|object| object.manifest.object.clone()).collect());
         let said = rule.message.as_deref().unwrap_or(&rule.assert.0);
@@ -61,8 +62,8 @@ fn wrong_item(
         return Some(Violation { place: "all".to_owned(), object: "objects".to_owned(), message });
     };
     let shown = object.manifest.to_string();
-    if excepted.contains(&shown) {
-        unused.retain(|exception| *exception != shown);
+    if excepted.iter().any(|exception| matches(exception, &shown)) {
+        unused.retain(|exception| !matches(exception, &shown));
         return None;
     }
     Some(Violation {

@@ -15,6 +15,14 @@ impl Cluster {
         Ok(catalog.kinds.iter().filter(|kind| kind.namespaced && kind.listed && kind.preferred).cloned().collect())
     }
 
+    /// Every kind in every version, and the groups of which that is not known.
+    pub(in crate::kubernetes::client) async fn served(&self) -> Result<(Vec<Kind>, Vec<String>), Fault> {
+        self.forget_kinds();
+        let catalog = self.catalog().await?;
+        let unanswered = catalog.unanswered.iter().map(|(group, version)| format!("{group}/{version}"));
+        Ok((catalog.kinds.clone(), unanswered.collect()))
+    }
+
     /// The same for kinds that live in no namespace.
     pub(in crate::kubernetes::client) async fn listable_cluster_wide(&self) -> Result<Vec<Kind>, Fault> {
         let catalog = self.catalog().await?;

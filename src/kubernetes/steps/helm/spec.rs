@@ -18,7 +18,7 @@ use crate::kubernetes::helm::{Author, Back, Chart, Deploy, LEFT_AFTER, Presence,
 pub struct Helm {
     /// Checks a chart; asks no cluster.
     pub lint: Option<LintSpec>,
-    /// Renders a chart's manifests; asks no cluster.
+    /// Renders a chart's manifests; asks no cluster, unless `from_cluster` is set.
     pub template: Option<TemplateSpec>,
     /// Installs a release, or upgrades it where it is there.
     pub install: Option<InstallSpec>,
@@ -112,6 +112,10 @@ chart_spec! {
         /// Further API versions that the chart finds in the cluster: `monitoring.coreos.com/v1`.
         #[serde(default)]
         api_versions: Vec<String>,
+        /// Takes the Kubernetes version and the API versions from the cluster, which must answer; `kube_version` goes before
+        /// its version.
+        #[serde(default)]
+        from_cluster: bool,
         /// Leaves out the chart's tests.
         #[serde(default)]
         skip_tests: bool,

@@ -12,11 +12,13 @@ use crate::core::yaml::{Node, Segment, Value, parse};
 const FILE_LIMIT: u64 = 8 << 20;
 
 pub fn check(step: &Compose, cx: &mut CheckContext<'_>) {
-    let verbs = [("up", step.up.is_some()), ("down", step.down.is_some()), ("ps", step.ps.is_some())];
-    let written: Vec<&str> = verbs.iter().filter(|(_, written)| *written).map(|(name, _)| *name).collect();
+    let verbs = step.verbs();
+    let written: Vec<&str> = verbs.iter().map(|verb| verb.name()).collect();
     if written.len() != 1 {
         let have = if written.is_empty() { "none".to_owned() } else { written.join(" and ") };
-        let message = format!("a compose step has exactly one of up, down and ps; this one has {have}");
+        let message = format!(
+            "a compose step has exactly one of up, down, ps, build, restart, logs and config; this one has {have}"
+        );
         cx.error(&[], Code::NotOneKind, message, Some("write one step for each: `compose: { up: {} }`".to_owned()));
     }
     if step.file.is_some() && !step.files.is_empty() {
@@ -53,14 +55,12 @@ pub fn check(step: &Compose, cx: &mut CheckContext<'_>) {
         }
     }
     let Some(known) = known.filter(|known| !known.is_empty()) else { return };
-    for (verb, services) in
-        [("up", step.up.as_ref().map(|up| &up.services)), ("ps", step.ps.as_ref().map(|ps| &ps.services))]
-    {
-        for (at, service) in services.into_iter().flatten().enumerate() {
+    for verb in verbs {
+        for (at, service) in verb.services().iter().enumerate() {
             if !known.contains(service) {
                 let help = did_you_mean(service, known.iter().map(String::as_str));
                 let message = format!("the project has no service `{service}`");
-                cx.error(&[verb.into(), "services".into(), at.into()], Code::UnknownName, message, help);
+                cx.error(&[verb.name().into(), "services".into(), at.into()], Code::UnknownName, message, help);
             }
         }
     }

@@ -52,6 +52,7 @@ fn words(plan: &Plan, event: &Event) -> Option<String> {
             format!("[{}] {}", plan.stages()[*stage as usize].name, shown(*state))
         }
         Event::Interrupted { signal } => format!("signal {signal}"),
+        Event::Paused { node, .. } => format!("paused at {}", plan.node(*node).outline.name),
         Event::Warned { message } => format!("warning: {message}"),
         Event::TakenOver { by } => format!("taken over by {by:?}"),
         Event::RunFinished { state, exit_code, .. } => format!("run {}, exit {exit_code}", shown(*state)),
@@ -69,6 +70,7 @@ fn reason(because: &Reason) -> String {
         Reason::NotHere { reason } => reason.clone(),
         Reason::NotSelected => "not selected".to_owned(),
         Reason::NotNeeded => "not needed".to_owned(),
+        Reason::Pending => "pending".to_owned(),
         Reason::Interrupted => "interrupted".to_owned(),
         Reason::Stopped { reason } => format!("the run was stopped: {reason}"),
         Reason::Kept { run } => format!("kept from {run}"),

@@ -62,6 +62,7 @@ fn stage(plan: &mut Plan, words: &str) {
         env: option(rest, "env").map(|words| vec![variable(words)]).unwrap_or_default(),
         timeout: None,
         namespace: None,
+        facts: Vec::new(),
         nodes: Vec::new(),
     });
 }
@@ -123,8 +124,10 @@ fn node(plan: &mut Plan, line: &str) {
         definition: crate::core::plan::Definer::default().word(words).finish(),
         inputs: Vec::new(),
         cache: Vec::new(),
+        makes: Vec::new(),
         once: words.split(' ').any(|word| word == "once"),
         part: None,
+        facts: Vec::new(),
         work: if role == Role::Gate { Work::Gate(gate(words)) } else { Work::Step(step_plan(words)) },
     });
 }
@@ -221,6 +224,7 @@ fn gate(words: &str) -> Gate {
                 },
                 warning: words.split(' ').any(|word| word == "warning"),
                 params: None,
+                item: None,
             })
             .collect(),
     }

@@ -262,7 +262,7 @@ impl PlanBuilder<'_> {
             None => Item::Nothing,
         };
         let at = Site { item: item_is, ..at };
-        let place = Place::new(at, &statics);
+        let place = Place { own: Some(&entry.key), ..Place::new(at, &statics) };
         let open_found = self.open_keys(entry, place);
         // As it is written, also where something is wrong with it.
         let during = entry.node.get("during").is_some_and(|node| match &node.value {
@@ -284,10 +284,10 @@ impl PlanBuilder<'_> {
         let definition = defined(kind, settled.as_deref().unwrap_or(written), keys, item.as_ref());
         let title = keys.name.clone().unwrap_or_else(|| match &body {
             Body::Ready(step) => step.title(),
-            // What it will do in full is known when it is rendered; its verb is known now.
-            Body::Template(body) => {
+            // What it will do in full is known when it is rendered.
+            Body::Template(body) => self.title_so_far(kind, body, &statics).unwrap_or_else(|| {
                 body.entries().first().map_or_else(|| kind.name.to_owned(), |verb| verb.key.clone())
-            }
+            }),
         });
         let name = label.map_or_else(|| entry.key.clone(), |label| format!("{}[{label}]", entry.key));
         let retry = keys.retry.as_ref().map_or_else(Retry::default, Retry::of);
@@ -316,8 +316,10 @@ impl PlanBuilder<'_> {
             definition,
             inputs: keys.inputs.clone(),
             cache: keys.cache.clone(),
+            makes: keys.makes.clone(),
             once: keys.once,
             part: None,
+            facts: Vec::new(),
             work: Work::Step(StepPlan { kind, body, outputs: keys.outputs.clone(), span: entry.key_span }),
         })
     }

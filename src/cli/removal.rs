@@ -1,0 +1,101 @@
+//! What runs have made in a cluster is removed: helm releases and objects that have one namespace as theirs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::out;
+use super::scratch::scratch;
+use super::stderr_sink::StderrSink;
+use crate::core::journal::Store;
+use crate::core::kind::services::Services;
+use crate::core::model::outcome::Fault;
+use crate::core::plan::Plan;
+use crate::core::report::tame;
+use crate::kubernetes::client::Cluster;
+use crate::kubernetes::helm::{Installed, Remove};
+use crate::kubernetes::ownership::labels::label_value;
+use crate::kubernetes::ownership::owned::Owner;
+use crate::process::command_context::{CommandContext, CommandError};
+use crate::process::Stop;
+use crate::services::Clients;
+
+/// How long removed objects are waited for, unless an option says otherwise.
+pub(super) const LIMIT: Duration = Duration::from_secs(120);
+
+/// What came of a sweep.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CleanupResult {
+    /// Whether all went in time that was to go.
+    pub gone: bool,
+    /// Whether there was anything.
+    pub found: bool,
+}
+
+/// What objects are removed with.
+pub(super) struct Removal<'a> {
+    pub services: &'a Services,
+    pub plan: &'a Plan,
+    pub store: &'a Store,
+    /// The environment of programs.
+    pub env: &'a BTreeMap<String, String>,
+    pub dry_run: bool,
+    pub limit: Duration,
+}
+
+impl Removal<'_> {
+    /// Removes what runs of this pipeline have made that have this namespace as theirs.
+    pub async fn of_home(&self, home: &str) -> Result<CleanupResult, Fault> {
+        let Removal { services, plan, store, env, dry_run, limit } = *self;
+        let scratch = scratch("clean")?;
+        let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(10) };
+        let owner = Owner { pipeline: label_value(plan.pipeline()), home: home.to_owned(), run: String::new() };
+        let known = |run: &str| store.find(run).is_ok_and(|folder| folder.id() == run);
+        let (releases, foreign) = services.helm().installed_by(&owner.pipeline, &owner.home, &known).await?;
+        let found = !releases.is_empty();
+        for Installed { release, namespace } in foreign {
+            out::say(&format!("release {release} in {namespace} was there before this pipeline upgraded it: it stays"));
+        }
+        let dir = plan.settings().project.clone();
+        let call = CommandContext { env, dir, scratch: scratch.path().to_owned(), log: &StderrSink, stop };
+        for Installed { release, namespace } in releases {
+            if dry_run {
+                out::data(&format!("helm release {release} in {namespace}"));
+                continue;
+            }
+            let remove = Remove { wait: true, ignore_missing: true, timeout: Some(limit), ..Remove::default() };
+            services.helm().uninstall(&release, &namespace, &remove, &call).await.map_err(CommandError::into_fault)?;
+            out::say(&format!("removed helm release {release} in {namespace}"));
+        }
+        let cluster = services.cluster();
+        let mut swept = owned(cluster, &owner, dry_run, limit).await?;
+        // runners may be in clusters of their own
+        for runner in services.pod_runners().0.values().filter(|runner| !Arc::ptr_eq(runner.cluster(), cluster)) {
+            let beside = owned(runner.cluster(), &owner, dry_run, limit).await?;
+            swept = CleanupResult { gone: swept.gone && beside.gone, found: swept.found || beside.found };
+        }
+        Ok(CleanupResult { found: found || swept.found, ..swept })
+    }
+}
+
+/// Removes the objects of an owner in one cluster.
+async fn owned(cluster: &Cluster, owner: &Owner, dry_run: bool, limit: Duration) -> Result<CleanupResult, Fault> {
+    let (objects, unseen) = cluster.owned(owner).await?;
+    if !unseen.is_empty() {
+        out::say(&format!("not looked for, since this user may not list them: {}", unseen.join(", ")));
+    }
+    let found = !objects.is_empty();
+    if dry_run {
+        for object in &objects {
+            out::data(&object.shown());
+        }
+        return Ok(CleanupResult { gone: true, found });
+    }
+    let held = cluster.remove(&objects, limit, &|object| out::say(&format!("removed {}", object.shown()))).await?;
+    for finding in &held {
+        out::error(&format!("{} is still there: {}", tame(&finding.object), tame(&finding.message)), None);
+    }
+    Ok(CleanupResult { gone: held.is_empty(), found })
+}

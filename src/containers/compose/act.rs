@@ -1,0 +1,108 @@
+//! What is done to a project that is up, and what is read of it: build, restart, logs, config.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Compose, Project, Service, command, refused, run};
+use crate::core::model::outcome::Fault;
+use crate::process;
+use crate::process::command_context::{CommandContext, CommandError, last_line};
+use crate::process::{Exit, LineSink};
+
+impl Compose {
+    /// Builds the images of services; of all that are built where none is named.
+    ///
+    /// # Errors
+    /// A failure with Compose's own words.
+    pub async fn build(
+        &self,
+        project: &Project,
+        services: &[String],
+        pull: bool,
+        no_cache: bool,
+        call: &CommandContext<'_>,
+    ) -> Result<(), CommandError> {
+        let flags = [("--pull", pull), ("--no-cache", no_cache)];
+        let flags = flags.into_iter().filter(|(_, wanted)| *wanted).map(|(flag, _)| flag.to_owned());
+        let args: Vec<String> = ["build".to_owned()].into_iter().chain(flags).chain(services.iter().cloned()).collect();
+        run(self.form(call).await?, project, &args, call).await
+    }
+
+    /// Restarts services, and waits until they are healthy again.
+    ///
+    /// # Errors
+    /// A failure that names the service that did not get there.
+    pub async fn restart(
+        &self,
+        project: &Project,
+        services: &[String],
+        within: Duration,
+        call: &CommandContext<'_>,
+    ) -> Result<Vec<Service>, CommandError> {
+        let args: Vec<String> = ["restart".to_owned()].into_iter().chain(services.iter().cloned()).collect();
+        run(self.form(call).await?, project, &args, call).await?;
+        self.settled(project, services, within, call).await
+    }
+
+    /// Writes what services said to the log; how many lines that were.
+    ///
+    /// # Errors
+    /// A failure with Compose's own words.
+    pub async fn logs(
+        &self,
+        project: &Project,
+        services: &[String],
+        tail: Option<u32>,
+        since: Option<Duration>,
+        call: &CommandContext<'_>,
+    ) -> Result<u64, CommandError> {
+        let mut args = vec!["logs".to_owned(), "--no-color".to_owned()];
+        args.extend(tail.into_iter().flat_map(|tail| ["--tail".to_owned(), tail.to_string()]));
+        args.extend(since.into_iter().flat_map(|since| ["--since".to_owned(), format!("{}s", since.as_secs().max(1))]));
+        args.extend(services.iter().cloned());
+        let counted = Counted { to: call.log, lines: std::sync::atomic::AtomicU64::new(0) };
+        let command = command(self.form(call).await?, project, &args, call);
+        match process::run(&command, &counted, &call.stop).await? {
+            Exit::Code(0) => Ok(counted.lines.into_inner()),
+            Exit::Stopped => Err(Fault::unknown("stopped").into()),
+            other => Err(CommandError::Failed(refused(&format!("logs ended with {other:?}")))),
+        }
+    }
+
+    /// The project as Compose reads it.
+    ///
+    /// # Errors
+    /// A failure with Compose's own words.
+    pub async fn config(
+        &self,
+        project: &Project,
+        interpolate: bool,
+        call: &CommandContext<'_>,
+    ) -> Result<Value, CommandError> {
+        let mut args = vec!["config", "--format", "json"];
+        args.extend((!interpolate).then_some("--no-interpolate"));
+        let form = self.form(call).await?;
+        let said = process::capture(&command(form, project, &args, call), 4 << 20, &call.stop).await?;
+        if said.code != Some(0) {
+            let words = last_line(&said.stderr).or_else(|| last_line(&said.stdout)).unwrap_or_default();
+            return Err(CommandError::Failed(refused(&words)));
+        }
+        serde_json::from_slice(said.stdout.whole("the output of compose")?).map_err(|error| {
+            Fault::unknown(format!("compose prints its configuration in an unknown way: {error}")).into()
+        })
+    }
+}
+
+/// Passes lines on and counts them.
+struct Counted<'a> {
+    to: &'a dyn LineSink,
+    lines: std::sync::atomic::AtomicU64,
+}
+
+impl LineSink for Counted<'_> {
+    fn line(&self, line: &[u8]) {
+        self.lines.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.to.line(line);
+    }
+}

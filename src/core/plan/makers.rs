@@ -1,0 +1,113 @@
+//! Which steps make a file that another one names: it need not be there before the run, and the other waits for them. And
+//! what expressions may ask of the environment.
+
+use std::path::{Component, Path};
+
+use super::names::{Carries, Names, Site, StepNames, Target};
+use crate::core::expr::{Ask, Fact, Reference};
+use crate::core::files::glob::Glob;
+use crate::core::files::{inputs, project};
+use crate::core::model::diagnostic::{Code, Diagnostic};
+use crate::core::model::source::Span;
+
+impl Names {
+    /// The steps and stages that make what is at `path`, seen from `site`; not the step `own`.
+    pub fn makers(&self, path: &str, site: Site<'_>, own: Option<&str>) -> Vec<Target> {
+        let here = site.part.or_else(|| self.stages.get_index(site.stage?).map(|(_, names)| names));
+        let steps = here
+            .into_iter()
+            .filter(|names| names.makes)
+            .flat_map(|names| making(names, path))
+            .filter(|id| Some(*id) != own);
+        let mut makers: Vec<Target> = steps.map(|id| Target::Step(id.to_owned(), Carries::Plain)).collect();
+        if site.part.is_none() {
+            let others = self.stages.values().enumerate();
+            let others = others.filter(|(index, names)| names.makes && Some(*index) != site.stage);
+            let others = others.filter(|(_, names)| making(names, path).next().is_some());
+            makers.extend(others.map(|(index, _)| Target::Stage(index, Carries::Plain)));
+        }
+        makers
+    }
+}
+
+impl Names {
+    /// What asking for `path` leads to at `site`, or what is wrong with it.
+    pub fn asked(&self, path: &[String], site: Site<'_>, cel: bool, span: Span) -> Result<Target, Box<Diagnostic>> {
+        let reference = Reference { path: path.to_vec(), offset: 0, len: 0, tested: false };
+        let Some(fact) = Fact::of(&reference) else { return Ok(Target::Dynamic) };
+        let name = fact.name();
+        let refused =
+            |code, message: String, help: &str| Err(Box::new(Diagnostic::error(code, span, message).help(help)));
+        if cel {
+            let message = format!("`{name}` is not known here: this is evaluated on what the kind found");
+            return refused(Code::UnknownName, message, "ask in `when:`, or in `${{ }}`");
+        }
+        if site.stage.is_none() && site.part.is_none() && site.role.is_none() {
+            let message = format!("`{name}` is not known here: the pipeline's own keys come before everything");
+            return refused(Code::UnknownName, message, "ask in a stage or in a step");
+        }
+        let problem = match fact.ask {
+            Ask::FileText | Ask::FileExists if fact.of.trim().is_empty() => {
+                Some("an empty text names no file".to_owned())
+            }
+            Ask::FileText | Ask::FileExists => project::problem(fact.of.as_ref()),
+            Ask::FilesDigest => inputs::problem(&fact.of),
+            Ask::ClusterHas | Ask::ClusterServes if fact.of.trim().is_empty() => {
+                Some("an empty text names no kind".to_owned())
+            }
+            Ask::ClusterHas | Ask::ClusterServes => None,
+        };
+        match problem {
+            Some(problem) => {
+                refused(Code::InvalidReference, problem, "paths are relative to the folder of pipeline.yaml")
+            }
+            None => {
+                let made = if fact.is_of_cluster() { Vec::new() } else { self.makers(&fact.of, site, None) };
+                Ok(made.into_iter().next().unwrap_or(Target::Dynamic))
+            }
+        }
+    }
+}
+
+/// The steps that make what is at `path`.
+fn making<'n>(names: &'n StepNames, path: &'n str) -> impl Iterator<Item = &'n str> {
+    let makes = move |patterns: &[String]| patterns.iter().any(|pattern| covers(pattern, path));
+    names.steps.iter().filter(move |(_, step)| makes(&step.makes)).map(|(id, _)| id.as_str())
+}
+
+/// Whether a pattern of made files names `path`, or a folder around it.
+fn covers(pattern: &str, path: &str) -> bool {
+    let plain = |text: &str| -> Vec<String> {
+        let parts = Path::new(text).components().filter(|part| *part != Component::CurDir);
+        parts.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect()
+    };
+    let (pattern, path) = (plain(pattern), plain(path));
+    if pattern.is_empty() || path.is_empty() {
+        return false;
+    }
+    if path.starts_with(&pattern) {
+        return true;
+    }
+    Glob::parse(&pattern.join("/")).is_ok_and(|glob| glob.covers(&path.join("/")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_covers_what_it_names_and_what_is_below_that() {
+        for (pattern, path, covered) in [
+            ("dist", "dist", true),
+            ("./dist/", "dist/app.js", true),
+            ("dist/*.yaml", "dist/all.yaml", true),
+            ("charts/*", "charts/web/values.yaml", true),
+            ("out/**", "out/a/b", true),
+            ("dist", "distribution", false),
+            ("dist/app.js", "dist", false),
+            ("*.lock", "src", false),
+        ] {
+            assert_eq!(covers(pattern, path), covered, "{pattern} {path}");
+        }
+    }
+}

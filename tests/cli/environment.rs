@@ -1,0 +1,82 @@
+//! What expressions ask of the environment, files that steps make, assertions with items: in whole runs.
+
+use serde_json::json;
+
+use crate::api::{Api, Asked, Reply};
+use crate::kit::{Project, said};
+
+#[test]
+fn files_are_asked_for_when_a_step_becomes_ready() {
+    let stage = "stage: a
+steps:
+  make: { makes: [out], shell: 'mkdir -p out && echo 1.2.3 > out/version' }
+  use: { when: 'file.text(\"out/version\") == \"1.2.3\" && !file.exists(\"none\")', shell: 'echo used >> log' }
+  digest: { env: { D: '${{ files.digest(\"out/**\") }}' }, needs: [make], shell: 'printf \"%s\" \"$D\" | wc -c >> size' }
+  dir: { shell: { run: 'cat version >> ../log', dir: out } }
+gate:
+  - for_each: [out/version, log]
+    name: there
+    file: '${{ item }}'
+  - for_each: { matrix: { of: [used, 1.2.3], in: [log] } }
+    file: { path: '${{ item.in }}', contains: '${{ item.of }}' }
+";
+    let project = Project::of(&[("a.yaml", stage)]);
+    project.run(&["run"]).ends(0, &["✔ a.use", "there [log]", "4 of 4 hold"]);
+    let mut lines: Vec<String> = project.read("log").lines().map(str::to_owned).collect();
+    lines.sort();
+    assert_eq!(lines, ["1.2.3", "used"], "`dir` is below what `make` makes, so it waits for it");
+    assert_eq!(project.read("size").trim(), "64");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_an_error_and_so_is_one_that_was_not_made() {
+    let stage = "stage: a
+steps:
+  none: { when: 'file.text(\"none\") == \"\"', shell: 'touch ran' }
+  broken: { makes: [dist], shell: 'true' }
+";
+    let project = Project::of(&[("a.yaml", stage)]);
+    let words =
+        ["file.text(\"none\") is not known: it is not there", "`dist` is not there, which the step makes (`makes:`)"];
+    project.run(&["run", "--keep-going"]).ends(1, &words);
+    assert!(!project.has("ran"));
+}
+
+const STAGE: &str = "stage: a
+steps:
+  there: { when: 'cluster.serves(\"configmaps\")', shell: 'touch there' }
+  else: { when: '!cluster.has(\"widgets.example.com\")', shell: 'touch else' }
+";
+
+fn run(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Project, crate::kit::Said) {
+    let api = Api::new(answer);
+    let project = Project::headed("cluster: { contexts: [fake], namespace: todo }\n", &[("a.yaml", STAGE)]);
+    project.write("kubeconfig", &api.kubeconfig(&json!({})));
+    let run = said(project.command(&["run", "--keep-going"]).env("KUBECONFIG", project.path().join("kubeconfig")));
+    (project, run)
+}
+
+#[test]
+fn a_kind_that_the_cluster_does_not_serve_is_false() {
+    let (project, run) = run(|_| Reply::Well);
+    run.ends(0, &["✔ a.there", "✔ a.else"]);
+    assert!(project.has("there") && project.has("else"));
+}
+
+#[test]
+fn a_kind_that_an_api_service_which_is_down_may_serve_is_an_error_and_never_false() {
+    let (project, run) = run(|asked| match asked.path.as_str() {
+        "/apis" => Reply::Say(
+            200,
+            json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {},
+                "items": [{"metadata": {"name": "example.com"}, "versions": [
+                    {"version": "v1", "freshness": "Stale", "resources": []}]}]})
+            .to_string(),
+        ),
+        _ => Reply::Well,
+    });
+    let words =
+        ["cluster.has(\"widgets.example.com\") is not known", "the API server of example.com/v1 does not answer"];
+    let run = run.ends(3, &words);
+    assert!(project.has("there") && !project.has("else"), "{}", run.out);
+}
