@@ -20,7 +20,6 @@ struct Schemas {
     stage: Validator,
     part: Validator,
     gate: Validator,
-    part: Validator,
 }
 
 impl Schemas {
@@ -31,7 +30,6 @@ impl Schemas {
             stage: compiled(schema::stage(REGISTRY)),
             part: compiled(schema::part(REGISTRY)),
             gate: compiled(schema::gate(REGISTRY)),
-            part: compiled(schema::part(REGISTRY)),
         }
     }
 

@@ -18,8 +18,8 @@ use crate::kubernetes::client::Cluster;
 use crate::kubernetes::helm::{Installed, Remove};
 use crate::kubernetes::ownership::labels::label_value;
 use crate::kubernetes::ownership::owned::Owner;
-use crate::process::command_context::{CommandContext, CommandError};
 use crate::process::Stop;
+use crate::process::command_context::{CommandContext, CommandError};
 use crate::services::Clients;
 
 /// How long removed objects are waited for, unless an option says otherwise.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -223,6 +223,11 @@ impl Live {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
         let fields = stat.rsplit(')').next().expect("fields");
         fields.split_whitespace().nth(11).and_then(|ticks| ticks.parse().ok()).expect("a number")
+    }
+
+    /// Types this text, where its command has a pipe as its input.
+    pub fn answer(&mut self, text: &str) {
+        self.child.stdin.as_mut().expect("a pipe").write_all(text.as_bytes()).expect("it reads");
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -56,25 +56,16 @@ fn a_pause_waits_for_enter_before_anything_is_removed() {
     let project = project();
     let mut command = Command::new("script");
     let run = concat!(env!("CARGO_BIN_EXE_pipeline"), " run --pause-on-failure --output plain");
-    command.args(["-qec", run, "/dev/null"]).current_dir(project.path()).env_remove("CI");
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
-    let begun = std::time::Instant::now();
-    let journal = || {
-        std::fs::read_dir(project.path().join(".pipeline/runs")).is_ok()
-            && project.read_journal().contains("\"paused\"")
-    };
-    while !journal() {
-        assert!(begun.elapsed().as_secs() < 120, "it does not pause");
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    command.args(["-qec", run, "/dev/null"]).env_remove("CI");
+    command.stdin(Stdio::piped());
+    let mut live = project.started(command);
+    live.line("press Enter");
+    assert!(project.read_journal().contains("\"paused\""));
     assert_eq!(project.read("log"), "made\n");
     assert!(project.has("thing"));
-    use std::io::Write;
-    child.stdin.as_mut().expect("a pipe").write_all(b"\n").expect("read");
-    let output = child.wait_with_output().expect("ended");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(1), "{text}");
+    live.answer("\n");
+    let (code, text) = live.end();
+    assert_eq!(code, Some(1), "{text}");
     for words in ["paused: a.check failed", "logs and evidence: .pipeline/runs/", "press Enter to go on"] {
         assert!(text.contains(words), "no `{words}` in:\n{text}");
     }

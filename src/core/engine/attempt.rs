@@ -105,7 +105,8 @@ impl Job {
 
     async fn ending(&mut self, node: &PlanNode) -> Ending {
         if let (Work::Step(step), Some(each)) = (&node.work, &node.each) {
-            return Box::pin(fan_out::each(self, node, step, each)).await;
+            let ending = Box::pin(fan_out::each(self, node, step, each)).await;
+            return self.with_files(makes::checked(ending, node, &self.cx.project).await, node).await;
         }
         if let Err(fault) = self.make_ready(node) {
             return Ending::errored(fault);
@@ -131,7 +132,17 @@ impl Job {
             },
         };
         ending.fingerprint = ending.fingerprint.filter(|_| ending.state == State::Passed);
-        ending
+        self.with_files(ending, node).await
+    }
+
+    /// The ending, with a digest of the files that the step made. Where they cannot be read there is none: a run that goes
+    /// on with this one runs the step again.
+    async fn with_files(&self, ending: Ending, node: &PlanNode) -> Ending {
+        let Some(key) = self.key.filter(|_| ending.state == State::Passed && makes::any(node)) else { return ending };
+        let (plan, id, project) = (Arc::clone(&self.plan), self.node, Arc::clone(&self.cx.project));
+        let reading = tokio::task::spawn_blocking(move || makes::digest(&key, &project, plan.node(id)));
+        let made = reading.await.ok().and_then(Result::ok);
+        Ending { made, ..ending }
     }
 
     /// The step's work with the values that it has now, without a fingerprint.

@@ -268,6 +268,7 @@ impl Dispatch {
             elapsed,
             log: ending.log,
             fingerprint: ending.fingerprint,
+            made: ending.made,
         });
     }
 

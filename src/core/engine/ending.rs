@@ -17,6 +17,8 @@ pub(crate) struct Ending {
     pub outputs: Outputs,
     pub log: Option<LogSize>,
     pub fingerprint: Option<String>,
+    /// The files that it made, as a keyed digest.
+    pub made: Option<String>,
 }
 
 impl Ending {
@@ -29,6 +31,7 @@ impl Ending {
             outputs: Outputs::new(),
             log: None,
             fingerprint: None,
+            made: None,
         }
     }
 

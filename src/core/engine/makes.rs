@@ -1,13 +1,18 @@
-//! Whether the files that a step makes (`makes:`) are there when it has passed.
+//! The files that a step makes: whether they (`makes:`) are there when it has passed, and whether they (`cache:` too) are
+//! as it left them when another run goes on.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::ending::Ending;
 use crate::core::files::inputs;
-use crate::core::model::event::State;
+use crate::core::model::event::{RerunReason, State};
 use crate::core::model::outcome::Failure;
 use crate::core::plan::PlanNode;
+
+/// Digits of a digest.
+const DIGITS: usize = 32;
 
 /// The ending, a failure where a file is missing.
 pub(super) async fn checked(ending: Ending, node: &PlanNode, project: &Arc<Path>) -> Ending {
@@ -17,20 +22,54 @@ pub(super) async fn checked(ending: Ending, node: &PlanNode, project: &Arc<Path>
     let (project, makes) = (Arc::clone(project), node.makes.clone());
     let looking = tokio::task::spawn_blocking(move || missing(&project, &makes));
     match looking.await {
-        Ok(Some(failure)) => Ending::failed(failure),
+        Ok(Some(missing)) => {
+            let failure = Failure::new(format!("`{missing}` is not there, which the step makes (`makes:`)"));
+            Ending::failed(failure.help("paths are relative to the folder of pipeline.yaml"))
+        }
         _ => ending,
     }
 }
 
 /// The first that is not there.
-fn missing(project: &Path, makes: &[String]) -> Option<Failure> {
+fn missing(project: &Path, makes: &[String]) -> Option<String> {
     let there = |pattern: &String| match inputs::list(project, [pattern.as_str()]) {
         Ok(found) => found.iter().any(|path| project.join(path).exists()),
         Err(_) => false,
     };
-    let missing = makes.iter().find(|pattern| !there(pattern))?;
-    let failure = Failure::new(format!("`{missing}` is not there, which the step makes (`makes:`)"));
-    Some(failure.help("paths are relative to the folder of pipeline.yaml"))
+    makes.iter().find(|pattern| !there(pattern)).cloned()
+}
+
+/// All that a step makes, as patterns.
+fn patterns(node: &PlanNode) -> impl Iterator<Item = &String> {
+    node.makes.iter().chain(&node.cache)
+}
+
+/// Whether a step says that it makes files.
+pub(super) fn any(node: &PlanNode) -> bool {
+    patterns(node).next().is_some()
+}
+
+/// What a step made, as a keyed digest.
+///
+/// # Errors
+/// A file cannot be read.
+pub(super) fn digest(key: &[u8; 32], project: &Path, node: &PlanNode) -> io::Result<String> {
+    let files = inputs::digest(project, patterns(node).map(String::as_str))?;
+    Ok(blake3::keyed_hash(key, &files).to_hex()[..DIGITS].to_owned())
+}
+
+/// Why a step runs again though it passed: its files are not as it left them. `left` is absent in records of before.
+pub(super) fn lost(key: &[u8; 32], project: &Path, node: &PlanNode, left: Option<&str>) -> Option<RerunReason> {
+    if !any(node) {
+        return None;
+    }
+    let gone = |patterns: &[String]| missing(project, patterns).map(RerunReason::FilesGone);
+    let Some(left) = left else { return gone(&node.makes) };
+    match digest(key, project, node) {
+        Ok(now) if now == left => None,
+        Ok(_) => gone(&node.makes).or_else(|| gone(&node.cache)).or(Some(RerunReason::FilesChanged)),
+        Err(error) => Some(RerunReason::NotCompared { reason: format!("what it made cannot be compared: {error}") }),
+    }
 }
 
 #[cfg(test)]
@@ -44,10 +83,9 @@ mod tests {
         std::fs::write(folder.path().join("out/a.yaml"), "").expect("written");
         let of = |patterns: &[&str]| {
             let patterns: Vec<String> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
-            missing(folder.path(), &patterns).map(|failure| failure.summary)
+            missing(folder.path(), &patterns)
         };
         assert_eq!(of(&["out", "out/*.yaml", "out/empty"]), None);
-        let expected = "`out/*.json` is not there, which the step makes (`makes:`)";
-        assert_eq!(of(&["out", "out/*.json"]).as_deref(), Some(expected));
+        assert_eq!(of(&["out", "out/*.json"]).as_deref(), Some("out/*.json"));
     }
 }

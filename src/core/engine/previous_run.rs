@@ -52,6 +52,8 @@ pub struct PastNode {
     pub outputs: Outputs,
     /// What it depended on.
     pub fingerprint: Option<String>,
+    /// The files that it made, as a keyed digest.
+    pub made: Option<String>,
     /// When it ran.
     pub ran: Option<Ran>,
     /// It was left undone for its user to see what failed.
@@ -107,7 +109,7 @@ impl PreviousRun {
                     node.stand = NodeStatus::InDoubt;
                 }
             }),
-            Event::NodeFinished { node, state, because, outputs, fingerprint, .. } => self.with(*node, |node| {
+            Event::NodeFinished { node, state, because, outputs, fingerprint, made, .. } => self.with(*node, |node| {
                 if node.stays(*state) {
                     return;
                 }
@@ -122,6 +124,7 @@ impl PreviousRun {
                 node.ran = node.ran.map(|ran| Ran { to: now, ..ran });
                 node.outputs.clone_from(outputs);
                 node.fingerprint.clone_from(fingerprint);
+                node.made.clone_from(made);
             }),
             Event::StageFinished { stage, state, .. } => {
                 if let Some(stage) = self.stages.get_mut(*stage as usize) {
@@ -141,6 +144,7 @@ impl PreviousRun {
                 node.from = Some(kept.from.clone());
                 node.outputs.clone_from(&kept.outputs);
                 node.fingerprint = Some(kept.fingerprint.clone());
+                node.made.clone_from(&kept.made);
                 node.ran = kept.ran;
             });
         }
@@ -241,6 +245,7 @@ impl PastNode {
             from: None,
             outputs: Outputs::new(),
             fingerprint: None,
+            made: None,
             ran: None,
             pending: false,
             left_out: false,

@@ -2,6 +2,7 @@
 //! nothing that runs again. Decided before anything runs; each decision has its reason.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::core::mask::SecretText;
@@ -13,6 +14,7 @@ use crate::core::spec::StageNames;
 use super::Selection;
 use super::env::{self, Env};
 use super::fingerprint::{self, Made};
+use super::makes;
 use super::previous_run::{NodeStatus, PastNode, PreviousRun};
 use super::scope::{Known, KnownNode, RunPlace};
 
@@ -136,7 +138,9 @@ impl Resumption<'_> {
         let mut print = || self.fingerprint(node, known);
         if self.done.contains(name) {
             let outputs = self.past.node(name).map(|past| past.outputs.clone()).unwrap_or_default();
-            return Decision::Keeps(self.kept(node, None, outputs, print().unwrap_or_default()));
+            let made = makes::any(planned).then(|| makes::digest(self.key, self.project(), planned).ok()).flatten();
+            let kept = self.kept(node, None, outputs, print().unwrap_or_default());
+            return Decision::Keeps(ReusedNode { made, ..kept });
         }
         let Some(past) = self.past.node(name) else { return Decision::Again(RerunReason::New) };
         match past.stand {
@@ -158,7 +162,10 @@ impl Resumption<'_> {
                 let gone = self.gone.iter().find(|gone| self.plan.node(gone.node).stage == planned.stage);
                 match gone {
                     Some(gone) => Decision::Again(gone.why.clone()),
-                    None => Decision::Keeps(self.kept(node, past.from.as_deref(), past.outputs.clone(), now)),
+                    None => match makes::lost(self.key, self.project(), planned, past.made.as_deref()) {
+                        Some(why) => Decision::Again(why),
+                        None => Decision::Keeps(self.kept(node, past.from.as_deref(), past.outputs.clone(), now)),
+                    },
                 }
             }
             Ok(_) => Decision::Again(RerunReason::Changed),
@@ -167,8 +174,14 @@ impl Resumption<'_> {
     }
 
     fn kept(&self, node: NodeId, from: Option<&str>, outputs: Outputs, fingerprint: String) -> ReusedNode {
-        let ran = self.past.node(&self.plan.node(node).outline.name).and_then(|past| past.ran);
-        ReusedNode { node, from: from.unwrap_or(&self.past.run).to_owned(), outputs, fingerprint, ran }
+        let past = self.past.node(&self.plan.node(node).outline.name);
+        let ran = past.and_then(|past| past.ran);
+        let made = past.and_then(|past| past.made.clone());
+        ReusedNode { node, from: from.unwrap_or(&self.past.run).to_owned(), outputs, fingerprint, made, ran }
+    }
+
+    fn project(&self) -> &Path {
+        &self.plan.settings().project
     }
 
     /// The fingerprint that a node would have now.

@@ -12,7 +12,7 @@ use super::tree::{Access, Bind, BindKind, Block, Call, INTERNAL, Kind, Loop, Loo
 use super::tree::{highest, numbered};
 use super::value::Value;
 
-pub(super) type Parsed = Result<Tree, ExprError>;
+type Parsed = Result<Tree, ExprError>;
 
 /// Levels that a loop adds on top of the highest of its parts.
 pub(super) const HEIGHT: usize = 2;

@@ -1,7 +1,6 @@
 //! Calls that ask the environment: the cluster, files of the project. What they ask for is found out before the expression
 //! is evaluated, so its text must be written out; the value is then a name like any other. Asks nothing itself.
 
-use super::calls::Parsed;
 use super::error::ExprError;
 use super::scope::Reference;
 use super::tree::{Access, Field, Kind, Name, Node, Tree};
@@ -107,7 +106,12 @@ impl Fact {
 }
 
 /// The call of `full`, if it asks the environment; `name_at` is the place of its name.
-pub(super) fn call(full: &str, args: &[Tree], name_at: (usize, usize), span: (usize, usize)) -> Option<Parsed> {
+pub(super) fn call(
+    full: &str,
+    args: &[Tree],
+    name_at: (usize, usize),
+    span: (usize, usize),
+) -> Option<Result<Tree, ExprError>> {
     let row = ROWS.iter().find(|row| row.name == full)?;
     let [Tree { node: Node { kind: Kind::Literal(Value::Text(of)), .. }, .. }] = args else {
         let message = format!("`{full}` takes one text that is written out");

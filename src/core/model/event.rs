@@ -338,6 +338,9 @@ pub enum Event {
         /// What it depended on, as a keyed digest; set if it passed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fingerprint: Option<String>,
+        /// The files that it made (`makes:`, `cache:`), as a keyed digest; set if it passed and makes any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        made: Option<String>,
     },
     /// All of a stage is over.
     StageFinished {

@@ -19,8 +19,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::Plan;
 use super::baselines::Baselines;
-use super::build::runs_on::RunnerNames;
-use super::build::stage::StageBuilder;
+use super::build::{runs_on::RunnerNames, stage::StageBuilder};
 use super::cycles::{self, Wait};
 use super::facts;
 use super::files::Files;

@@ -195,6 +195,7 @@ mod tests {
             elapsed: Duration::ZERO,
             log: None,
             fingerprint: None,
+            made: None,
         }
     }
 

@@ -50,6 +50,8 @@ pub fn rerun_reason(why: &RerunReason) -> String {
             let unmet: Vec<String> = measures.iter().map(words::measure).collect();
             format!("its gate no longer holds: {}: {}", tame(assertion), unmet.join("; "))
         }
+        RerunReason::FilesGone(pattern) => format!("`{}`, which it made, is not there any more", tame(pattern)),
+        RerunReason::FilesChanged => "files that it made were changed since".to_owned(),
         RerunReason::FinallyRan => "the `finally` of its stage has run since".to_owned(),
         RerunReason::Asked => "it was asked for".to_owned(),
     }

@@ -132,7 +132,7 @@ async fn builds_restarts_and_reads_logs_and_configuration() {
     ] {
         let outcome = body::<Compose>(&json).run(&trial.cx).await;
         let Ok(Outcome::Passed(outputs)) = outcome else { panic!("{json}: {outcome:?}") };
-        assert!(told(&trial).contains(args), "no `{args}` in:\n{}", told(&trial));
+        assert!(reported(&trial).contains(args), "no `{args}` in:\n{}", reported(&trial));
         if json.get("logs").is_some() {
             assert_eq!(outputs["lines"], json!(2));
         }

@@ -95,8 +95,7 @@ impl Job {
     fn of_item(&self, index: usize, item: &Written, label: &str) -> Job {
         let with = |scope: &Scope| {
             let mut scope = scope.clone();
-            scope.roots.insert("item".to_owned(), item.value.clone());
-            scope.spell("item", &item.spelled);
+            scope.see_item(item);
             Arc::new(scope)
         };
         let mut cx = self.cx.clone();

@@ -192,6 +192,7 @@ impl Dispatch {
             because: Some(Reason::Kept { run: kept.from }),
             outputs: kept.outputs,
             fingerprint: Some(kept.fingerprint),
+            made: kept.made,
             ..Ending::of(State::Passed)
         };
         self.over(node, Duration::ZERO, false, ending);

@@ -27,7 +27,7 @@ fn samples() -> Vec<Event> {
         json!({
             "event": "node-finished", "node": 0, "state": "failed", "because": because, "failure": failure, "fault": fault,
             "tolerated": true, "outputs": { n: { n: [n, 5, true, null] } }, "elapsed": time,
-            "log": { "lines": 1, "bytes": 2, "dropped": 3 }, "fingerprint": n,
+            "log": { "lines": 1, "bytes": 2, "dropped": 3 }, "fingerprint": n, "made": n,
         })
     };
     let why = |why: Value| json!({ "node": 0, "why": why });
@@ -38,10 +38,10 @@ fn samples() -> Vec<Event> {
         "runner": { "pid": 1, "host": n, "cookie": n, "scratch": n }, "namespace": n,
         "continues": {
             "run": n, "how": "resume", "owes": [0],
-            "kept": [{ "node": 0, "from": n, "outputs": { n: n }, "fingerprint": n }],
+            "kept": [{ "node": 0, "from": n, "outputs": { n: n }, "fingerprint": n, "made": n }],
             "again": [
                 why(json!("in-doubt")), why(json!({ "ended": "failed" })), why(json!({ "follows": n })),
-                why(json!({ "not-compared": { "reason": n } })),
+                why(json!({ "not-compared": { "reason": n } })), why(json!({ "files-gone": n })),
                 why(json!({ "gate-gone": { "assertion": n, "measures": [measure] } })),
             ],
         },
@@ -110,10 +110,13 @@ fn only_structure_keeps_a_secrets_value() {
             "node-finished.because.run",
             "node-finished.because.since",
             "node-finished.fingerprint",
+            "node-finished.made",
             "run-started.continues.again.why.follows",
             "run-started.continues.kept.fingerprint",
             "run-started.continues.kept.from",
+            "run-started.continues.kept.made",
             "run-started.continues.run",
+            "run-started.namespace",
             "run-started.nodes.kind",
             "run-started.nodes.name",
             "run-started.pipeline",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::kit::{Setup, assert_told, setup};
+use super::kit::{Setup, assert_reported, setup};
 
 const PLAN: &str = "stage one
        server: pass up=1s during=bad,gate
@@ -25,7 +25,7 @@ fn keeping(plan: &str) -> Setup {
 #[tokio::test(start_paused = true)]
 async fn keep_leaves_the_failed_stage_and_the_pipelines_own_finally_and_no_other() {
     let ran = keeping(PLAN).run().await;
-    assert_told(
+    assert_reported(
         &ran,
         "
          0s one.server starts
@@ -36,10 +36,10 @@ async fn keep_leaves_the_failed_stage_and_the_pipelines_own_finally_and_no_other
          1s other.away starts
          2s one.bad failed: exit code 1
          2s one.gate skipped, one.bad failed
-         2s one.server passed
-         2s one.tell starts
          2s other.away passed
          2s [other] passed
+         2s one.server passed
+         2s one.tell starts
          3s one.tell passed
          3s one.tidy skipped, pending
          3s [one] failed
@@ -55,15 +55,15 @@ async fn keep_leaves_the_failed_stage_and_the_pipelines_own_finally_and_no_other
 #[tokio::test(start_paused = true)]
 async fn what_was_left_is_done_later_and_by_a_run_that_goes_on_with_it() {
     let past = keeping(PLAN).run().await.past();
-    assert_told(
+    assert_reported(
         &setup(PLAN).settles(&past).run().await,
         "
+         0s other.free skipped, not selected
+         0s other.away skipped, not selected
          0s one.server skipped, not selected
          0s one.bad skipped, not selected
          0s one.gate skipped, not selected
          0s one.tell skipped, not selected
-         0s other.free skipped, not selected
-         0s other.away skipped, not selected
          0s [other] skipped
          0s one.tidy starts
          1s one.tidy passed
@@ -75,7 +75,7 @@ async fn what_was_left_is_done_later_and_by_a_run_that_goes_on_with_it() {
         ",
     );
     let mended = PLAN.replace("bad: fail 1s", "bad: pass 1s");
-    let resumed = setup(&mended).resumes(&past).run().await.told();
+    let resumed = setup(&mended).resumes(&past).run().await.reported();
     for words in ["one.tidy passed", "finally.end passed", "run passed, exit 0"] {
         assert!(resumed.contains(words), "no `{words}` in:\n{resumed}");
     }
@@ -84,14 +84,14 @@ async fn what_was_left_is_done_later_and_by_a_run_that_goes_on_with_it() {
 #[tokio::test(start_paused = true)]
 async fn keep_changes_nothing_where_nothing_failed() {
     let passing = PLAN.replace("bad: fail 1s", "bad: pass 1s");
-    assert_eq!(keeping(&passing).run().await.told(), setup(&passing).run().await.told());
+    assert_eq!(keeping(&passing).run().await.reported(), setup(&passing).run().await.reported());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_holds_the_failed_stage_with_what_runs_beside_it_until_the_user_goes_on() {
     let mut paused = setup(PLAN);
     paused.pause = Some(Duration::from_secs(60));
-    assert_told(
+    assert_reported(
         &paused.run().await,
         "
          0s one.server starts
@@ -101,20 +101,20 @@ async fn a_pause_holds_the_failed_stage_with_what_runs_beside_it_until_the_user_
          1s other.free passed
          1s other.away starts
          2s one.bad failed: exit code 1
-         2s paused at one.bad
          2s one.gate skipped, one.bad failed
+         2s paused at one.bad
          2s other.away passed
          2s [other] passed
-         60s one.server passed
-         60s one.tell starts
-         61s one.tell passed
-         61s one.tidy starts
-         62s one.tidy passed
-         62s [one] failed
-         62s finally.end starts
-         63s finally.end passed
-         63s [finally] passed
-         63s run failed, exit 1
+         1m one.server passed
+         1m one.tell starts
+         1m1s one.tell passed
+         1m1s one.tidy starts
+         1m2s one.tidy passed
+         1m2s [one] failed
+         1m2s finally.end starts
+         1m3s finally.end passed
+         1m3s [finally] passed
+         1m3s run failed, exit 1
         ",
     );
 }
@@ -123,7 +123,7 @@ async fn a_pause_holds_the_failed_stage_with_what_runs_beside_it_until_the_user_
 async fn an_interrupt_ends_a_pause() {
     let mut paused = setup(PLAN).interrupts(&[5]);
     paused.pause = Some(Duration::from_secs(600));
-    let shown = paused.run().await.told();
+    let shown = paused.run().await.reported();
     for words in ["paused at one.bad", "one.tidy passed", "finally.end passed", "exit 130"] {
         assert!(shown.contains(words), "no `{words}` in:\n{shown}");
     }
@@ -135,6 +135,6 @@ async fn a_run_without_a_failure_does_not_pause() {
     let passing = PLAN.replace("bad: fail 1s", "bad: pass 1s");
     let mut paused = setup(&passing);
     paused.pause = Some(Duration::from_secs(600));
-    let shown = paused.run().await.told();
+    let shown = paused.run().await.reported();
     assert!(!shown.contains("paused") && shown.contains("run passed"), "{shown}");
 }

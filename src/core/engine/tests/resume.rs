@@ -107,6 +107,7 @@ async fn a_reference_to_another_value_is_another_step() {
         elapsed: std::time::Duration::ZERO,
         log: None,
         fingerprint: past.node("one.a").expect("known").fingerprint.clone(),
+        made: None,
     };
     other.apply(at, &finished);
     assert_eq!(setup(plan).resumes(&other).again(), ["one.b: Changed"]);

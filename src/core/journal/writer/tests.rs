@@ -43,6 +43,7 @@ fn finished(outputs: Outputs) -> Event {
         elapsed: Duration::from_micros(1234),
         log: None,
         fingerprint: None,
+        made: None,
     }
 }
 

@@ -79,6 +79,9 @@ pub struct ReusedNode {
     pub outputs: Outputs,
     /// What it depended on.
     pub fingerprint: String,
+    /// The files that it made, as a keyed digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<String>,
     /// When it ran, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ran: Option<Ran>,
@@ -118,6 +121,10 @@ pub enum RerunReason {
     Follows(String),
     /// What it handed on was not recorded: it held a secret.
     OutputsHidden,
+    /// Files that it made are not there any more; the pattern that names nothing.
+    FilesGone(String),
+    /// Files that it made are not as it left them.
+    FilesChanged,
     /// The `finally` of its stage has run since, and may have undone it.
     FinallyRan,
     /// The gate of its stage held, and was found not to any more before the run began.

@@ -58,6 +58,7 @@ impl Event {
                 elapsed: _,
                 log: _,
                 fingerprint: _,
+                made: _,
             } => {
                 if let Some(because) = because {
                     of_because(because, each);
@@ -94,12 +95,12 @@ impl Live {
 
 fn of_continues(continues: &mut Continues, each: Each<'_>) {
     let Continues { run: _, how: _, kept, again, owes: _ } = continues;
-    for ReusedNode { node: _, from: _, outputs, fingerprint: _, ran: _ } in kept {
+    for ReusedNode { node: _, from: _, outputs, fingerprint: _, made: _, ran: _ } in kept {
         of_outputs(outputs, each);
     }
     for Rerun { node: _, why } in again {
         match why {
-            RerunReason::NotCompared { reason } => each(Text::Whole(reason)),
+            RerunReason::NotCompared { reason: text } | RerunReason::FilesGone(text) => each(Text::Whole(text)),
             RerunReason::GateGone { assertion, measures } => {
                 each(Text::Whole(assertion));
                 of_measures(measures, each);
@@ -113,6 +114,7 @@ fn of_continues(continues: &mut Continues, each: Each<'_>) {
             | RerunReason::Changed
             | RerunReason::New
             | RerunReason::OutputsHidden
+            | RerunReason::FilesChanged
             | RerunReason::FinallyRan
             | RerunReason::Asked => {}
         }
