@@ -57,7 +57,7 @@ fn of_files(project: &Path, fact: &Fact) -> Result<Value, Fault> {
             let digest = inputs::digest_of_all(project, [fact.of.as_str()])
                 .map_err(|error| Fault::unknown(format!("a file cannot be read: {error}")))?;
             let digest = digest.map_err(|pattern| Fault::invalid(format!("nothing is named `{pattern}`")))?;
-            Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+            Ok(blake3::Hash::from_bytes(digest).to_hex().as_str().into())
         }
         Ask::FileExists => Ok(project::look(project, path)?.is_some().into()),
         _ => text(project, path).map(Value::from),

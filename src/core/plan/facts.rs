@@ -78,7 +78,9 @@ fn of_args(args: &Args, facts: &mut BTreeSet<Fact>) {
 fn of_tree(tree: &Node, facts: &mut BTreeSet<Fact>) {
     match &tree.value {
         Value::Text(text) if Template::is_in(text) => {
-            Template::parse(text).iter().for_each(|template| of_template(template, facts));
+            if let Ok(template) = Template::parse(text) {
+                of_template(&template, facts);
+            }
         }
         Value::List(items) => items.iter().for_each(|item| of_tree(item, facts)),
         Value::Map(entries) => entries.iter().for_each(|entry| of_tree(&entry.node, facts)),

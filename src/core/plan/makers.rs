@@ -57,15 +57,11 @@ impl Names {
             }
             Ask::ClusterHas | Ask::ClusterServes => None,
         };
-        match problem {
-            Some(problem) => {
-                refused(Code::InvalidReference, problem, "paths are relative to the folder of pipeline.yaml")
-            }
-            None => {
-                let made = if fact.is_of_cluster() { Vec::new() } else { self.makers(&fact.of, site, None) };
-                Ok(made.into_iter().next().unwrap_or(Target::Dynamic))
-            }
+        if let Some(problem) = problem {
+            return refused(Code::InvalidReference, problem, "paths are relative to the folder of pipeline.yaml");
         }
+        let made = if fact.is_of_cluster() { Vec::new() } else { self.makers(&fact.of, site, None) };
+        Ok(made.into_iter().next().unwrap_or(Target::Dynamic))
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn resolve(root: &Path, text: &str, span: Span) -> Result<PathBuf, Bo
     };
     match root.canonicalize() {
         Ok(root) if !real.starts_with(&root) => {
-            Err(outside(text, "leaves the project's folder through a symbolic link", span))
+            Err(Box::new(outside(text, "leaves the project's folder through a symbolic link", span)))
         }
         _ => Ok(path),
     }
@@ -25,13 +25,15 @@ pub(super) fn resolve(root: &Path, text: &str, span: Span) -> Result<PathBuf, Bo
 pub(super) fn inside(text: &str, span: Span) -> Result<(), Box<Diagnostic>> {
     let relative = Path::new(text);
     if relative.is_absolute() {
-        return Err(outside(text, "is an absolute path", span));
+        return Err(Box::new(outside(text, "is an absolute path", span)));
     }
     let mut depth = 0usize;
     for part in relative.components() {
         match part {
             Component::Normal(_) => depth += 1,
-            Component::ParentDir if depth == 0 => return Err(outside(text, "leaves the project's folder", span)),
+            Component::ParentDir if depth == 0 => {
+                return Err(Box::new(outside(text, "leaves the project's folder", span)));
+            }
             Component::ParentDir => depth -= 1,
             _ => {}
         }
@@ -39,9 +41,9 @@ pub(super) fn inside(text: &str, span: Span) -> Result<(), Box<Diagnostic>> {
     Ok(())
 }
 
-fn outside(text: &str, why: &str, span: Span) -> Box<Diagnostic> {
+fn outside(text: &str, why: &str, span: Span) -> Diagnostic {
     let help = "keep what a pipeline uses inside the folder of pipeline.yaml and name it relative to that folder";
-    Box::new(Diagnostic::error(Code::InvalidReference, span, format!("`{text}` {why}")).help(help))
+    Diagnostic::error(Code::InvalidReference, span, format!("`{text}` {why}")).help(help)
 }
 
 /// The diagnostic for what does not exist, with the path that was meant where one is close.

@@ -72,7 +72,7 @@ impl<'a> Reading<'a> {
             None if entry.get(FOR_EACH).is_some() => Item::Lost,
             None => self.site.item,
         };
-        Site { params, item, ..self.site }
+        Site { item, params, ..self.site }
     }
 }
 

@@ -69,16 +69,14 @@ fn of_number(name: &str) -> &'static str {
 /// A value of a key that takes text.
 fn of_text(name: &str) -> &'static str {
     match name {
-        "namespace" | "namespaces" => "shop",
         "target" | "workload" | "object" | "of" => "deployment/web",
         "selector" => "app=web",
-        "release" | "project" | "pipeline" | "name" | "stage" | "part" | "fresh" => "shop",
+        "release" | "project" | "pipeline" | "name" | "stage" | "part" | "fresh" | "namespace" | "namespaces" => "shop",
         "matches" => "'(?i)ready'",
         "contains" | "equals" | "has" | "present" => "ready",
         "lacks" | "absent" | "absent_headers" | "env_absent" => "panic",
         "image" | "images" | "tag" | "tags" => "shop:dev",
         "url" | "endpoint" | "http" => "http://127.0.0.1:8080/health",
-        "service" | "services" => "web",
         "path" | "reach" => "/health",
         "description" | "message" | "otherwise" | "reason" => "the shop answers",
         "command" | "cmd" | "entrypoint" | "exec" => "[sh, -c, true]",
@@ -92,7 +90,6 @@ fn of_text(name: &str) -> &'static str {
         "body" | "stdin" => "'{\"id\": 1}'",
         "program" => "python3",
         "platform" => "linux/amd64",
-        "container" | "containers" => "web",
         "shell" => "make test",
         "runs_on" => "farm",
         "needs" | "during" | "undo" | "use" | "over" => "build",
