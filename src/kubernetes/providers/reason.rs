@@ -11,7 +11,8 @@ pub fn reason(lines: &[String]) -> Option<String> {
 }
 
 /// The line that names the reason: minikube's `Exiting due to …`, kind's `ERROR: …`, k3d's `FATA[…] …` or Docker's
-/// `Error response from daemon: …`; else the last line that has letters.
+/// `Error response from daemon: …`; else the last line that has letters. Of a command that kind quotes, what the command
+/// said is the reason.
 pub(super) fn first_reason(text: &str) -> Option<String> {
     let text = plain(text);
     let lines: Vec<&str> = text.lines().map(bare).filter(|line| line.chars().any(char::is_alphabetic)).collect();
@@ -21,8 +22,34 @@ pub(super) fn first_reason(text: &str) -> Option<String> {
     ];
     let marked = marks.iter().find_map(|marks| lines.iter().find(|line| marks.iter().any(|mark| line.contains(mark))));
     let line = marked.or(lines.last())?;
-    let start = line.find("Exiting due to ").unwrap_or(0);
-    Some(line[start..].chars().take(WIDTH).collect())
+    let line = &line[line.find("Exiting due to ").unwrap_or(0)..];
+    match (line.split_once(": command \""), said(&lines)) {
+        (Some((doing, _)), Some(said)) => Some(shortened(&format!("{doing}: {said}"))),
+        _ => Some(shortened(line)),
+    }
+}
+
+/// What the command said that kind quotes, before its stack trace: the line that names an error, else the last one.
+fn said<'a>(lines: &[&'a str]) -> Option<&'a str> {
+    const OUTPUT: &str = "Command Output: ";
+    let from = lines.iter().position(|line| line.starts_with(OUTPUT))?;
+    let until = lines.iter().position(|line| line.starts_with("Stack Trace:")).filter(|until| *until > from);
+    let output = lines[from..until.unwrap_or(lines.len())].iter().map(|line| line.strip_prefix(OUTPUT).unwrap_or(line));
+    let output: Vec<&str> = output.filter(|line| !line.starts_with("Run '")).collect();
+    let marks = ["Error response from daemon", "[ERROR ", "error execution phase", "error: ", "Error: "];
+    let named = marks.iter().find_map(|mark| output.iter().find(|line| line.contains(mark)));
+    named.or(output.last()).map(|line| line.strip_prefix("docker: ").unwrap_or(line))
+}
+
+/// Its start and its end, where the cause usually is, of more than [`WIDTH`] characters.
+fn shortened(text: &str) -> String {
+    let count = text.chars().count();
+    if count <= WIDTH {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(WIDTH / 3).collect();
+    let end: String = text.chars().skip(count - (WIDTH - WIDTH / 3 - 3)).collect();
+    format!("{start} … {end}")
 }
 
 /// A line without the symbols and the log prefix in front of it.

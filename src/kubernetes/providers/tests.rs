@@ -107,11 +107,36 @@ fn the_providers_own_reason_is_named() {
             "Creating…\nERROR: failed to create cluster: no space left\n\nStack Trace:\nmain.go\n",
             "ERROR: failed to create cluster: no space left",
         ),
+        (
+            "ERROR: failed to create cluster: command \"docker run --name a --net kind image\" failed with error: exit \
+             status 125\n\nCommand Output: docker: Error response from daemon: failed to copy files: no space left on \
+             device\n\nRun 'docker run --help' for more information\n",
+            "ERROR: failed to create cluster: Error response from daemon: failed to copy files: no space left on device",
+        ),
+        (
+            "ERROR: failed to create cluster: failed to init node with kubeadm: command \"docker exec a kubeadm init\" \
+             failed with error: exit status 1\nCommand Output: I1130 12:00:00.1 initconfiguration.go:261] loading\n\
+             [preflight] Some fatal errors occurred:\n\t[ERROR Port-6443]: Port 6443 is in use\nTo see more, use \
+             --v=5\nStack Trace: \nmain.main\n",
+            "ERROR: failed to create cluster: failed to init node with kubeadm: [ERROR Port-6443]: Port 6443 is in use",
+        ),
+        (
+            "ERROR: failed to list clusters: command \"docker ps -a\" failed with error: exit status 1\nCommand Output: ",
+            "ERROR: failed to list clusters: command \"docker ps -a\" failed with error: exit status 1",
+        ),
         ("INFO[0000] x\nFATA[0001] Cluster creation FAILED\n", "FATA[0001] Cluster creation FAILED"),
         ("one\ntwo\n", "two"),
     ] {
         assert_eq!(reason(&lines.lines().map(str::to_owned).collect::<Vec<_>>()).as_deref(), Some(expected));
     }
+}
+
+#[test]
+fn a_long_reason_keeps_its_end() {
+    let line = format!("ERROR: failed to pull {}: connection refused", "x".repeat(400));
+    let shown = reason(&[line]).expect("one");
+    assert!(shown.starts_with("ERROR: failed to pull x") && shown.ends_with("x: connection refused"), "{shown}");
+    assert_eq!(shown.chars().count(), 300);
 }
 
 #[test]
