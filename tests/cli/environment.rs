@@ -43,6 +43,27 @@ steps:
 }
 
 #[test]
+fn what_files_answered_is_compared_when_a_run_goes_on() {
+    let stage = "stage: a
+env: { S: '${{ file.text(\"sources/of\") }}' }
+steps:
+  made: { env: { D: '${{ files.digest(\"sources/**\") }}' }, shell: 'echo made >> log' }
+  asks: { when: 'file.exists(\"sources\") && !file.exists(\"pass\")', shell: 'echo asks >> log' }
+  ends: { needs: [made, asks], shell: '[ -e pass ]' }
+";
+    let project = Project::of(&[("a.yaml", stage)]);
+    project.write("sources/of", "one");
+    project.run(&["run"]).ends(1, &["✘ a.ends"]);
+    project.run(&["run", "--resume"]).ends(1, &["2 of 3 steps are done"]);
+    project.write("sources/more", "two");
+    project.run(&["run", "--resume"]).ends(1, &["a.made  what it depends on has changed", "1 of 3 steps are done"]);
+    std::fs::remove_file(project.path().join("sources/of")).expect("removed");
+    let words = ["a.made  file.text(\"sources/of\") is not known: it is not there"];
+    let run = project.run(&["run", "--resume"]).ends(2, &words);
+    assert!(!run.err.contains("#facts"), "{}", run.err);
+}
+
+#[test]
 fn a_step_whose_files_are_gone_or_changed_runs_again_in_a_run_that_goes_on() {
     let stage = "stage: a
 steps:

@@ -25,13 +25,35 @@ pub(super) async fn find(
 ) -> Result<Map<String, Value>, Fault> {
     let mut found = Map::new();
     for fact in facts {
-        let value = value(services, project, fact).await.map_err(|fault| {
-            let asked = format!("{}(\"{}\")", fact.name(), fact.of);
-            Fault { message: format!("{asked} is not known: {}", fault.message), ..fault }
-        })?;
+        let value = value(services, project, fact).await.map_err(|fault| unknown(fact, fault))?;
         found.insert(fact.key(), value);
     }
     Ok(found)
+}
+
+/// Those that files of the project answer, before a run; and what is to be said of the first that has no answer then.
+pub(super) fn before_the_run<'f>(
+    project: &Path,
+    facts: impl Iterator<Item = &'f Fact>,
+) -> (Map<String, Value>, Option<Fault>) {
+    let (mut found, mut without) = (Map::new(), None);
+    for fact in facts {
+        let answer = if fact.is_of_cluster() {
+            Err(Fault::unknown("the cluster is asked when it starts"))
+        } else {
+            of_files(project, fact)
+        };
+        match answer {
+            Ok(value) => drop(found.insert(fact.key(), value)),
+            Err(fault) => drop(without.get_or_insert_with(|| unknown(fact, fault))),
+        }
+    }
+    (found, without)
+}
+
+fn unknown(fact: &Fact, fault: Fault) -> Fault {
+    let asked = format!("{}(\"{}\")", fact.name(), fact.of);
+    Fault { message: format!("{asked} is not known: {}", fault.message), ..fault }
 }
 
 async fn value(services: &Services, project: &Arc<Path>, fact: &Fact) -> Result<Value, Fault> {

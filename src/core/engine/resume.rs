@@ -13,6 +13,7 @@ use crate::core::spec::StageNames;
 
 use super::Selection;
 use super::env::{self, Env};
+use super::facts;
 use super::fingerprint::{self, Made};
 use super::makes;
 use super::previous_run::{NodeStatus, PastNode, PreviousRun};
@@ -186,6 +187,15 @@ impl Resumption<'_> {
 
     /// The fingerprint that a node would have now.
     fn fingerprint(&self, node: NodeId, known: &mut Known) -> Result<String, Fault> {
+        let planned = self.plan.node(node);
+        let asked = planned.facts.iter().chain(&self.plan.stages()[planned.stage.index()].facts);
+        let (found, without) = facts::before_the_run(self.project(), asked);
+        known.learn(found);
+        // What has no answer yet matters only where an expression needs it.
+        self.fingerprint_with(node, known).map_err(|fault| without.unwrap_or(fault))
+    }
+
+    fn fingerprint_with(&self, node: NodeId, known: &mut Known) -> Result<String, Fault> {
         let planned = self.plan.node(node);
         let ground = known.ground_of(self.plan, node)?;
         let view = known.view(self.plan, node, &ground);
