@@ -13,6 +13,7 @@ mod facts;
 mod fingerprint;
 mod finish;
 mod graph;
+mod item_prints;
 mod limit;
 mod makes;
 mod masked;

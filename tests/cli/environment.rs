@@ -64,6 +64,28 @@ steps:
 }
 
 #[test]
+fn a_step_with_items_that_the_run_found_is_kept_while_they_are_the_same() {
+    let stage = "stage: a
+steps:
+  find: { outputs: [list], inputs: [list], shell: 'echo list=$(cat list) >> $PIPELINE_OUTPUT' }
+  each:
+    for_each: '${{ steps.find.outputs.list.split(\",\") }}'
+    env: { ITEM: '${{ item }}' }
+    shell: 'echo $ITEM >> log'
+  ends: { needs: [each], shell: '[ -e pass ]' }
+";
+    let project = Project::of(&[("a.yaml", stage)]);
+    project.write("list", "x,y");
+    project.run(&["run"]).ends(1, &["✘ a.ends"]);
+    project.run(&["run", "--resume"]).ends(1, &["2 of 3 steps are done"]);
+    assert_eq!(project.read("log").lines().count(), 2);
+    project.write("list", "x,z");
+    let words = ["a.find  what it depends on has changed", "a.each  a.find runs again"];
+    project.run(&["run", "--resume"]).ends(1, &words);
+    assert_eq!(project.read("log").lines().count(), 4);
+}
+
+#[test]
 fn a_step_whose_files_are_gone_or_changed_runs_again_in_a_run_that_goes_on() {
     let stage = "stage: a
 steps:

@@ -15,6 +15,7 @@ use super::Selection;
 use super::env::{self, Env};
 use super::facts;
 use super::fingerprint::{self, Made};
+use super::item_prints;
 use super::makes;
 use super::previous_run::{NodeStatus, PastNode, PreviousRun};
 use super::scope::{Known, KnownNode, RunPlace};
@@ -199,6 +200,11 @@ impl Resumption<'_> {
         let planned = self.plan.node(node);
         let ground = known.ground_of(self.plan, node)?;
         let view = known.view(self.plan, node, &ground);
+        if let (Work::Step(step), Some(each)) = (&planned.work, &planned.each) {
+            let (tree, reads) = item_prints::of(self.plan, planned, (step, each), &ground.env, &view.full)?;
+            let made = Made { plan: self.plan, node: planned, env: &ground.env, rendered: Some(&tree), reads: &reads };
+            return fingerprint::of(self.key, &made);
+        }
         let env: Arc<Env> = env::over(&ground.env, &planned.env, &view.full)?;
         let full = if planned.env.is_empty() { view.full } else { env::seen(&view.full, &env) };
         let (rendered, reads) = match &planned.work {

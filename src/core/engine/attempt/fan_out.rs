@@ -7,22 +7,28 @@ use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
 use serde_json::Value;
 
-use crate::core::expr::{Scope, render};
+use crate::core::expr::Scope;
 use crate::core::kind::lines::LineSink;
 use crate::core::model::event::State;
 use crate::core::model::outcome::{Failure, Fault, Outputs};
-use crate::core::plan::{Each, MOST_ITEMS, PlanNode, StepPlan, item_labels};
+use crate::core::plan::{Each, PlanNode, StepPlan, item_labels};
 use crate::core::yaml::Written;
 
 use super::Job;
 use crate::core::engine::ending::{Ending, as_failure};
+use crate::core::engine::item_prints;
 use crate::core::engine::node_event::{EventSink, NodeEvent};
 
 /// Runs the step for each of its items, and ends as they did together.
 pub(crate) async fn each(job: &Job, node: &PlanNode, step: &StepPlan, each: &Each) -> Ending {
-    let items = match items(job, each) {
+    let items = match item_prints::items(each, &job.view.full) {
         Ok(items) => items,
         Err(fault) => return Ending::errored(fault),
+    };
+    let print = match item_prints::of(&job.plan, node, (step, each), &job.cx.env, &job.view.full) {
+        Ok((tree, reads)) => job.fingerprint(node, Some(tree), reads).await,
+        // the item says so when its turn comes
+        Err(_) => None,
     };
     if items.is_empty() {
         job.cx.say("for_each: the list is empty, so there is nothing to do");
@@ -42,25 +48,8 @@ pub(crate) async fn each(job: &Job, node: &PlanNode, step: &StepPlan, each: &Eac
         }));
     }
     let endings: Vec<Ending> = stream::iter(work).buffered(width).collect().await;
-    together(&labels, endings)
-}
-
-/// The items: a list, of a length that can be run.
-fn items(job: &Job, each: &Each) -> Result<Vec<Written>, Fault> {
-    let rendered = render(&each.list, &job.view.full).map_err(|error| Fault::invalid(format!("for_each: {error}")))?;
-    if !matches!(rendered.value, crate::core::yaml::Value::List(_)) {
-        let shown = rendered.scalar_text().map_or_else(|| rendered.type_name().to_owned(), |text| format!("`{text}`"));
-        let help = "publish a list, such as the output of `kube: { get: … }`, or parse it with `parse_json(…)`";
-        return Err(Fault::invalid(format!("for_each: this is {shown}, expected a list")).help(help));
-    }
-    let items = rendered.items();
-    if items.len() > MOST_ITEMS {
-        return Err(Fault::invalid(format!(
-            "for_each: the list has {} items, expected at most {MOST_ITEMS}",
-            items.len()
-        )));
-    }
-    Ok(items.iter().map(Written::of).collect())
+    let ending = together(&labels, endings);
+    Ending { fingerprint: print.filter(|_| ending.state == State::Passed), ..ending }
 }
 
 /// How the items ended together; each output is the list of what the items published.
