@@ -55,6 +55,7 @@ nodes_answer() { docker_seconds=5 nodes_docker version --format '{{.Server.Versi
 nodes_up() {
   local start
   if daemon_alive nodes-dockerd && nodes_answer >/dev/null; then
+    nodes_thaw
     say nodes "already there: dockerd $(nodes_answer), in a network of its own"
     return
   fi
@@ -72,11 +73,18 @@ nodes_up() {
     --exec-opt native.cgroupdriver=cgroupfs --add-runtime "possible=$nodes_run/runc" --default-runtime possible \
     --mtu "$(uplink_mtu)" --oom-score-adjust 0
   until_true 60 nodes_answer || fail nodes "their dockerd did not answer within 60 s" "$log/nodes-dockerd.log"
+  nodes_thaw
   say nodes "started dockerd $(nodes_answer), in a network of its own ($(took "$start"))"
+}
+
+# nodes_thaw: a node that is removed in its first seconds can be killed, where cgroups are of version 1.
+nodes_thaw() {
+  [[ ! -d /sys/fs/cgroup/freezer ]] || daemon_start nodes-thaw bash "$repo/tools/lib/thaw.sh" "/sys/fs/cgroup/freezer/$cgroup/nodes"
 }
 
 # nodes_down: containers are stopped as dockerd stops; they are there again when it starts.
 nodes_down() {
+  daemon_stop nodes-thaw 1
   daemon_alive nodes-dockerd || [[ -e $nodes_run || -e /run/netns/$netns ]] || return 0
   daemon_stop nodes-dockerd 30
   nodes_residue_remove
