@@ -29,6 +29,8 @@ mod runs;
 mod schema;
 mod scratch;
 mod stderr_sink;
+mod submit;
+mod submitted;
 pub mod survey;
 mod traffic;
 
@@ -43,7 +45,11 @@ use crate::process::signals;
 use args::{Args, Command};
 
 /// The kinds that pipelines may use.
-pub const REGISTRY: Registry = Registry { steps: crate::kinds::STEPS, assertions: crate::kinds::ASSERTIONS };
+pub const REGISTRY: Registry = Registry {
+    steps: crate::kinds::STEPS,
+    assertions: crate::kinds::ASSERTIONS,
+    check_template: crate::kinds::CHECK_TEMPLATE,
+};
 
 /// Runs the program with the process's own arguments.
 pub fn main() -> ExitCode {
@@ -52,6 +58,7 @@ pub fn main() -> ExitCode {
     let result = if starts_processes(&args.command) { signals::start() } else { Ok(()) };
     let result = result.and_then(|()| match &args.command {
         Command::Run(run) => run::run(&args, run),
+        Command::Submit(submit) => submit::run(&args, submit),
         Command::Check(check) => check::run(&args, check),
         Command::Clean(clean) => clean::run(&args, clean),
         Command::Plan(plan) => plan::run(&args, plan),

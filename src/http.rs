@@ -33,7 +33,7 @@ pub(crate) use no_proxy::NoProxy;
 pub use proxy::Proxies;
 use proxy::Proxy;
 pub(crate) use url::port_problem;
-pub use url::{authority, host_and_port, is_this_machine, problem};
+pub use url::{authority, host_and_port, is_this_machine, parts, problem};
 
 type Plain = Client<HttpConnector, Full<Bytes>>;
 type Secure = Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>;

@@ -1,6 +1,7 @@
 //! The tables of kinds, assembled from the technologies. A technology adds one line for its steps and one for its
 //! assertions.
 
+use crate::core::kind::settings::{RunnerSettings, TemplateProblem};
 use crate::core::kind::{AssertionKind, Kind, StepKind};
 use crate::{ask, containers, http, kubernetes, process, results, secrets};
 
@@ -68,6 +69,9 @@ const fn precedes(a: &str, b: &str) -> bool {
     }
     a.len() < b.len()
 }
+
+/// What is wrong with the Pod template of a runner.
+pub const CHECK_TEMPLATE: fn(&RunnerSettings) -> Vec<TemplateProblem> = crate::kubernetes::runner::template_problems;
 
 #[cfg(test)]
 mod tests {

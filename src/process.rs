@@ -7,7 +7,6 @@
 //! unless [`Leftovers::Keep`] is asked for. The pipe of processes that stay goes to [`LineSink::adopt`].
 
 pub mod assertions;
-mod captured;
 pub mod command_context;
 mod environment;
 pub mod executor;
@@ -38,25 +37,12 @@ use std::time::Duration;
 
 use crate::core::model::outcome::Fault;
 
-pub use crate::core::kind::command::{Command, Exit, Finished, Leftovers, Stop};
+pub use crate::core::kind::captured::Captured;
+pub use crate::core::kind::command::{Command, Exit, Finished, Leftovers, Output, Stop};
 pub use crate::core::kind::lines::{LINE_LIMIT, LineSink, each_line};
-pub use captured::Captured;
 pub use group::Group;
 pub(crate) use lines::Lines;
 pub use spawn::Running;
-
-/// What a short command printed, and how it ended.
-#[derive(Debug, Clone, Default)]
-pub struct Output {
-    /// Its exit code; `None` when a signal ended it.
-    pub code: Option<i32>,
-    /// The signal that ended it.
-    pub signal: Option<i32>,
-    /// Its standard output.
-    pub stdout: Captured,
-    /// Its standard error.
-    pub stderr: Captured,
-}
 
 /// Silence on the pipe of an exited child after which it is read no further.
 pub const QUIET: Duration = Duration::from_millis(100);

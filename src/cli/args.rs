@@ -1,7 +1,9 @@
 //! What can be typed, as clap reads it.
 
 mod baseline;
+mod keep_output;
 mod runs;
+mod submit;
 mod traffic;
 
 use std::path::PathBuf;
@@ -12,7 +14,9 @@ use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use crate::core::model::units::{Quantity, TimeSpan};
 
 pub(super) use baseline::{Baseline, BaselineCommand};
+pub(super) use keep_output::KeepOutput;
 pub(super) use runs::{Runs, RunsCommand};
+pub(super) use submit::Submit;
 pub(super) use traffic::Traffic;
 
 /// Builds, deploys and proves it: runs stages whose gates must hold.
@@ -67,6 +71,8 @@ pub(super) enum Color {
 pub(super) enum Command {
     /// Run the pipeline, or some of its stages
     Run(Run),
+    /// Start a run in a Pod of a runner's cluster and follow it; it goes on without this machine
+    Submit(Submit),
     /// Check all files and say everything that is wrong; runs nothing
     Check(Check),
     /// Show what would run, and in which order
@@ -98,12 +104,6 @@ pub(super) enum Command {
     /// Keep what processes print that a step left running; started by `run`
     #[command(hide = true)]
     KeepOutput(KeepOutput),
-}
-
-#[derive(Debug, Group)]
-pub(super) struct KeepOutput {
-    /// The file that it writes
-    pub file: PathBuf,
 }
 
 /// How the command line changes a pipeline.

@@ -11,7 +11,7 @@ use crate::core::model::outcome::Fault;
 
 /// Prints the log of a step, or lists the steps that have one.
 pub(super) fn run(args: &Args, wanted: &Logs) -> Result<Exit, Fault> {
-    let runs = record::runs(args)?;
+    let runs = record::runs_everywhere(args)?;
     // `logs STEP` means the newest run; `logs RUN STEP` names one.
     let (run, step) = match (&wanted.run, &wanted.step) {
         (Some(run), Some(step)) => (Some(run.as_str()), Some(step.as_str())),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use super::args::Args;
-use super::{find, out};
+use super::{find, out, submitted};
 use crate::core::files::open;
 use crate::core::journal::{End, JournalError, Reader, RunFolder, Store, StoreError};
 use crate::core::model::diagnostic::Diagnostics;
@@ -19,6 +19,8 @@ use crate::core::yaml::{Node, bytes_of, parse, text_of};
 /// pipeline that the command line names.
 pub(super) struct Runs {
     pub store: Store,
+    /// Runs that were submitted and go on.
+    submitted: Vec<Store>,
     /// The pipeline's name; `None` where its file cannot be read, and then every run counts.
     pipeline: Option<String>,
 }
@@ -26,7 +28,15 @@ pub(super) struct Runs {
 /// The runs of the project at hand, and the name of the pipeline at hand.
 pub(super) fn runs(args: &Args) -> Result<Runs, Fault> {
     let file = find::pipeline_file(args)?;
-    Ok(Runs { store: Store::new(file.parent().unwrap_or(&file)), pipeline: pipeline_name(&file) })
+    let store = Store::new(file.parent().unwrap_or(&file));
+    Ok(Runs { store, submitted: Vec::new(), pipeline: pipeline_name(&file) })
+}
+
+/// The same with the runs that were submitted and go on: for what only shows them.
+pub(super) fn runs_everywhere(args: &Args) -> Result<Runs, Fault> {
+    let file = find::pipeline_file(args)?;
+    let submitted = submitted::refreshed(file.parent().unwrap_or(&file));
+    Ok(Runs { submitted, ..runs(args)? })
 }
 
 /// The name that a pipeline file gives, whatever else is wrong with it.
@@ -49,7 +59,7 @@ pub(super) fn pipeline_of(run: &RunFolder) -> Option<String> {
 impl Runs {
     /// The runs of one pipeline.
     pub fn of(store: Store, pipeline: &str) -> Self {
-        Runs { store, pipeline: Some(pipeline.to_owned()) }
+        Runs { store, submitted: Vec::new(), pipeline: Some(pipeline.to_owned()) }
     }
 
     /// Whether a run is one of this pipeline. One whose record does not say counts.
@@ -60,7 +70,12 @@ impl Runs {
 
     /// Every run of the project, newest first.
     pub fn all(&self) -> Result<Vec<RunFolder>, Fault> {
-        self.store.list().map_err(|error| unfound(&error))
+        let mut all = self.store.list().map_err(|error| unfound(&error))?;
+        all.extend(self.submitted.iter().flat_map(|store| store.list().unwrap_or_default()));
+        if !self.submitted.is_empty() {
+            all.sort_by(|one, other| other.id().cmp(one.id()));
+        }
+        Ok(all)
     }
 
     /// The runs of this pipeline, newest first.
@@ -71,7 +86,13 @@ impl Runs {
     /// The run of this id, of any pipeline; `latest`, or nothing, is the newest of this one.
     pub fn find(&self, wanted: Option<&str>) -> Result<RunFolder, Fault> {
         if let Some(wanted) = wanted.filter(|wanted| *wanted != "latest") {
-            return self.store.find(wanted).map_err(|error| unfound(&error));
+            let elsewhere = self.submitted.iter().find_map(|store| store.find(wanted).ok());
+            return match self.store.find(wanted) {
+                Err(StoreError::Unknown { .. } | StoreError::Empty { .. }) if elsewhere.is_some() => {
+                    elsewhere.ok_or_else(|| self.nothing())
+                }
+                found => found.map_err(|error| unfound(&error)),
+            };
         }
         let all = self.all()?;
         if all.is_empty() {

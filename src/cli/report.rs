@@ -4,14 +4,14 @@ use super::args::{Args, Report, ReportFormat};
 use super::{out, record};
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::Fault;
-use crate::core::report::{html, json, junit, text};
+use crate::core::report::{critical, html, json, junit, text};
 
 /// Prints a report.
 pub(super) fn run(args: &Args, wanted: &Report) -> Result<Exit, Fault> {
-    let run = record::runs(args)?.find(wanted.run.as_deref())?;
+    let run = record::runs_everywhere(args)?.find(wanted.run.as_deref())?;
     let story = record::story(&run)?;
     match wanted.format {
-        ReportFormat::Text => out::styled(&text::summary(&story)),
+        ReportFormat::Text => out::styled(&(text::summary(&story) + &critical::words(&story))),
         ReportFormat::Html => {
             let mut file = Vec::new();
             html::write(&story, &record::RunArtifacts(&run), &mut file)

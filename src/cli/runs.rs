@@ -13,7 +13,7 @@ use crate::core::report::{diff, previous_runs, text};
 
 /// Lists, shows or removes runs.
 pub(super) fn run(args: &Args, wanted: &Runs) -> Result<Exit, Fault> {
-    let all = record::runs(args)?;
+    let all = record::runs_everywhere(args)?;
     match wanted.command.as_ref().unwrap_or(&RunsCommand::List { all: false }) {
         RunsCommand::List { all: every } => {
             let runs = if *every { all.all()? } else { all.own()? };

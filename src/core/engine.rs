@@ -144,7 +144,14 @@ pub fn touches_cluster(plan: &Plan, selection: &Selection) -> bool {
 /// The runners that something selected runs on.
 pub fn runners<'p>(plan: &'p Plan, selection: &Selection) -> BTreeSet<&'p str> {
     let nodes = plan.nodes().iter().filter(|node| selection.has(node.stage));
-    nodes.filter_map(|node| Some(plan.runners()[node.runs_on?].as_str())).collect()
+    let of_node = |node: &crate::core::plan::PlanNode| {
+        let of_gate = match &node.work {
+            Work::Gate(gate) => gate.assertions.iter().filter_map(|assertion| assertion.runs_on.clone()).collect(),
+            Work::Step(_) => Vec::new(),
+        };
+        node.runs_on.clone().into_iter().chain(of_gate)
+    };
+    nodes.flat_map(of_node).map(|remote| plan.runners()[remote.runner].as_str()).collect()
 }
 
 /// Writes the end of the record of this process's run at once, whatever its thread waits for: the program ends next.

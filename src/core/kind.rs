@@ -1,5 +1,6 @@
 //! The two traits every kind implements, the rows that register them, and what a kind is given to work with.
 
+pub mod captured;
 pub mod causes;
 pub mod command;
 mod context;
@@ -30,7 +31,9 @@ use serde::de::DeserializeOwned;
 use crate::core::model::outcome::{Fault, Finding, Outcome, Verdict};
 use crate::core::yaml::{CompiledSchema, DecodeError, Node, decode};
 
-pub use context::{CheckContext, Context, CoveredSteps, Evidence, Mark, RunSecrets, Signals, now, timestamp};
+pub use context::{
+    CheckContext, Context, CoveredSteps, Evidence, Executors, Mark, RunSecrets, Signals, Usage, now, timestamp,
+};
 pub use fields::{Cel, ExistingPath, ManifestValue, PushedImage, Script, SecretField, Since, StepId, WrittenValue};
 pub use found::Found;
 pub use machine::{CAUSE as MACHINE_LOAD, machine_load, watch_machine};
@@ -259,13 +262,6 @@ impl StepKind {
         self
     }
 
-    /// Says that it runs its command by [`Context::executor`], so that a runner may do it.
-    #[must_use]
-    pub const fn elsewhere(mut self) -> Self {
-        self.elsewhere = true;
-        self
-    }
-
     /// Says that it can run `during` other steps.
     #[must_use]
     pub const fn during(mut self) -> Self {
@@ -308,6 +304,13 @@ impl AssertionKind {
 }
 
 impl<T: ?Sized> Kind<T> {
+    /// Says that it runs its command by [`Context::executor`], so that a runner may do it.
+    #[must_use]
+    pub const fn elsewhere(mut self) -> Self {
+        self.elsewhere = true;
+        self
+    }
+
     /// Says that it may touch the cluster.
     #[must_use]
     pub const fn cluster(mut self) -> Self {
@@ -365,6 +368,8 @@ pub struct Registry {
     pub steps: &'static [&'static StepKind],
     /// Assertion kinds, sorted by name.
     pub assertions: &'static [&'static AssertionKind],
+    /// What is wrong with the Pod template of a runner.
+    pub check_template: fn(&settings::RunnerSettings) -> Vec<settings::TemplateProblem>,
 }
 
 impl Registry {

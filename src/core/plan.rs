@@ -53,8 +53,8 @@ pub(crate) use step_labels::item_labels;
 
 pub use args::{Args, OpenArg};
 pub use node::{
-    Body, Each, Gate, PartId, PartOutput, PlanAssertion, PlanNode, PlanPart, PlanStage, Retry, StageId, StepPlan, Work,
-    decode_rendered,
+    Body, Each, Gate, PartId, PartOutput, PlanAssertion, PlanNode, PlanPart, PlanStage, Remote, Retry, StageId,
+    StepPlan, Work, decode_rendered,
 };
 
 use std::collections::BTreeSet;

@@ -1,5 +1,6 @@
 //! Words and pictures for people and machines: events, plans and diagnostics in, text out. Decides nothing.
 
+pub mod critical;
 pub mod diagnostics;
 pub mod diff;
 pub mod github;

@@ -21,6 +21,6 @@ pub use part::PartSpec;
 pub use pipeline::{
     ClusterSpec, FreshSpec, KeepNamespace, NamespaceSpec, PipelineSpec, ProfileClusterSpec, ProfileSpec,
 };
-pub use runner::{LOCAL, RunnerSpec};
+pub use runner::{LOCAL, PodRunnerSpec, RunnerSpec, RunsOn};
 pub use secret::SecretSource;
 pub use stage::{StageSpec, StepKeys};

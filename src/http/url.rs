@@ -41,6 +41,34 @@ pub fn authority(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
+/// What a URL consists of, with its scheme's port where none is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parts {
+    /// The host.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The path, with its query.
+    pub path: String,
+    /// Whether it is https.
+    pub tls: bool,
+}
+
+/// What a URL consists of.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parts(url: &str) -> Result<Parts, String> {
+    let uri = parse(url).map_err(|error| error.to_string())?;
+    let tls = uri.scheme_str() == Some("https");
+    Ok(Parts {
+        host: uri.host().unwrap_or_default().to_owned(),
+        port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }),
+        path: uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
+        tls,
+    })
+}
+
 /// What is wrong with the port of an authority. `http` reads a port that is not a number as none at all, and the default
 /// port would be asked in its place.
 pub(crate) fn port_problem(authority: &Authority) -> Option<String> {

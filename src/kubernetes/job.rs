@@ -3,7 +3,9 @@
 mod end;
 mod log;
 mod manifest;
+mod placement;
 mod stamps;
+mod template;
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -23,7 +25,8 @@ use super::ownership::owned::RUN;
 use crate::core::model::outcome::Fault;
 
 pub use end::{JobEnd, Phase};
-pub use manifest::{ContainerJob, PullPolicy, STEP, STEP_FOLDER, job_name};
+pub use manifest::{ContainerJob, PullPolicy, STEP, STEP_FOLDER, STORE_FOLDER, job_name};
+pub use placement::Store;
 
 use end::phase_of;
 
@@ -88,16 +91,40 @@ impl Cluster {
         let Some(there) = found.into_iter().find(|job| job.metadata.deletion_timestamp.is_none()) else {
             return Ok(None);
         };
+        self.started(&job.namespace, there).await.map(Some)
+    }
+
+    /// The Job of this name and identity, while it is there.
+    ///
+    /// # Errors
+    /// [`ClusterError`] when the cluster gives no answer.
+    pub async fn job_named(
+        &self,
+        namespace: &str,
+        name: &str,
+        uid: &str,
+    ) -> Result<Option<StartedJob<'_>>, ClusterError> {
+        let api = self.objects_of::<Job>(namespace).await?;
+        let doing = format!("list jobs in {namespace}");
+        let found = self.list(&doing, &api, ListParams::default().fields(&format!("metadata.name={name}"))).await?;
+        let Some(there) = found.into_iter().find(|job| job.metadata.uid.as_deref() == Some(uid)) else {
+            return Ok(None);
+        };
+        self.started(namespace, there).await.map(Some)
+    }
+
+    /// A Job that is there.
+    async fn started(&self, namespace: &str, there: DynamicObject) -> Result<StartedJob<'_>, ClusterError> {
         let run = there.metadata.labels.as_ref().and_then(|labels| labels.get(RUN)).cloned().unwrap_or_default();
-        let pods = self.pods_of_run(&job.namespace, &run).await?;
-        Ok(Some(StartedJob {
+        let pods = self.pods_of_run(namespace, &run).await?;
+        Ok(StartedJob {
             cluster: self,
-            namespace: job.namespace.clone(),
+            namespace: namespace.to_owned(),
             name: there.metadata.name.unwrap_or_default(),
             uid: there.metadata.uid.unwrap_or_default(),
             pods,
             seen: OnceLock::new(),
-        }))
+        })
     }
 
     /// The Pods of one run's Jobs, by one watch for all of them.
@@ -127,6 +154,21 @@ impl Cluster {
         Ok(Api::namespaced_with(self.client().await?, namespace, &ApiResource::erase::<K>(&())))
     }
 
+    /// Removes a Job by its name alone, with what it owns, and its Secret where that has no owner yet. No other object has the
+    /// name of an attempt.
+    ///
+    /// # Errors
+    /// [`ClusterError`] when the cluster refuses or gives no answer.
+    pub async fn remove_job(&self, namespace: &str, name: &str) -> Result<(), ClusterError> {
+        let (jobs, secrets) = (self.objects_of::<Job>(namespace).await?, self.objects_of::<Secret>(namespace).await?);
+        let (of_job, of_secret) = (DeleteParams::background(), DeleteParams::default());
+        let (doing, also) = (format!("delete job.batch/{name}"), format!("delete secret/{name}"));
+        let job = self.ask(&doing, jobs.delete(name, &of_job));
+        let secret = self.ask(&also, secrets.delete(name, &of_secret));
+        let (job, secret) = futures::join!(job, secret);
+        gone(job).and(gone(secret))
+    }
+
     /// Removes a Secret that has no owner yet. What cannot be removed now carries our labels: `clean` finds it.
     async fn remove_secret(&self, namespace: &str, name: &str) {
         if let Ok(api) = self.objects_of::<Secret>(namespace).await {
@@ -137,6 +179,11 @@ impl Cluster {
 }
 
 impl StartedJob<'_> {
+    /// Its identity.
+    pub fn uid(&self) -> &str {
+        &self.uid
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
@@ -181,14 +228,71 @@ impl StartedJob<'_> {
         matches!(self.phase(), Phase::Over(_))
     }
 
+    /// Its Pod's address in the cluster, once it has one.
+    pub fn address(&self) -> Option<String> {
+        self.pod().and_then(|pod| pod.data["status"]["podIP"].as_str().map(str::to_owned))
+    }
+
+    /// Whether one of its containers runs or has run: nothing keeps it from starting any more.
+    pub fn is_under_way(&self) -> bool {
+        self.has_begun() || self.is_preparing()
+    }
+
+    /// Whether the container that prepares files runs.
+    pub fn is_preparing(&self) -> bool {
+        self.pod().is_some_and(|pod| end::prepares(&pod, manifest::PREPARING))
+    }
+
+    /// Comes back when the container that prepares files runs, and `true`; with `false` when it is over already.
+    ///
+    /// # Errors
+    /// [`Fault`] when the cluster gives no answer.
+    pub async fn preparing(&self) -> Result<bool, Fault> {
+        self.until(|phase| match phase {
+            Phase::Pending => self.is_preparing().then_some(true),
+            _ => Some(false),
+        })
+        .await
+    }
+
+    /// Comes back when its container is ready, and `true`; with `false` when it is over.
+    ///
+    /// # Errors
+    /// [`Fault`] when the cluster gives no answer.
+    pub async fn ready(&self) -> Result<bool, Fault> {
+        let is_ready = || self.pod().is_some_and(|pod| end::is_ready(&pod));
+        self.until(|phase| match phase {
+            Phase::Over(_) => Some(false),
+            _ => is_ready().then_some(true),
+        })
+        .await
+    }
+
+    /// Starts a program in the container that prepares its files.
+    ///
+    /// # Errors
+    /// As [`StartedJob::exec`].
+    pub async fn exec_preparing(&self, command: &[&str], how: AttachParams) -> Result<AttachedProcess, ClusterError> {
+        self.exec_in(manifest::PREPARING, command, how).await
+    }
+
     /// Starts a program in its container, beside its own.
     ///
     /// # Errors
     /// [`ClusterError`] when there is no container that runs, or the cluster does not answer.
-    pub async fn exec(&self, command: &[&str], parameters: AttachParams) -> Result<AttachedProcess, ClusterError> {
+    pub async fn exec(&self, command: &[&str], how: AttachParams) -> Result<AttachedProcess, ClusterError> {
+        self.exec_in(manifest::CONTAINER, command, how).await
+    }
+
+    async fn exec_in(
+        &self,
+        container: &str,
+        command: &[&str],
+        how: AttachParams,
+    ) -> Result<AttachedProcess, ClusterError> {
         let pod = self.pod_name().ok_or_else(|| Fault::environment("its pod is not there").transient())?;
         let api = self.cluster.pods(&self.namespace).await?;
-        let parameters = AttachParams { container: Some(manifest::CONTAINER.to_owned()), ..parameters };
+        let parameters = AttachParams { container: Some(container.to_owned()), ..how };
         let request = api.exec(&pod, command.iter().copied(), &parameters);
         self.cluster.ask(&format!("exec in pod/{pod}"), request).await
     }

@@ -4,42 +4,50 @@
 mod attempt;
 mod boot;
 mod chunks;
+mod judge;
+mod owed;
 mod pack;
+mod record;
 mod report;
+mod stored;
+mod submit;
 mod transfer;
 mod unpack;
+mod work;
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
 
 use super::client::{Cluster, ClusterError, ClusterSettings};
-use super::job::{ContainerJob, JobEnd, Phase, StartedJob, job_name};
-use super::ownership::labels::label_value;
-use super::ownership::owned::Owner;
-use crate::core::files::inputs;
-use crate::core::kind::executor::{Assignment, Executed, Executor, Runner, Work};
-use crate::core::kind::settings::RunnerSettings;
-use crate::core::mask::SecretText;
+use super::job::{ContainerJob, JobEnd, Phase, StartedJob};
+use crate::core::clock;
+use crate::core::kind::executor::{Assignment, Capture, Executed, Executor, Runner, Service, Work};
+use crate::core::kind::settings::{RunnerSettings, SubmitSettings};
 use crate::core::model::outcome::{Fault, Finding};
-use crate::process::{Exit, Finished, LineSink};
+use crate::core::model::units::TimeSpan;
+use crate::process::{Command, Exit, Finished, LineSink, Output, Stop};
+
+pub use submit::{Place, Seen, Submission, submission_id};
+pub use work::template_problems;
 
 use attempt::Attempt;
+use boot::Streams;
+use owed::Owed;
 use report::Report;
+use stored::Hashes;
+use transfer::Container;
 use unpack::Returned;
 
-/// What the cluster may take beyond the timeout and the grace before it ends the container itself.
-const MARGIN: Duration = Duration::from_secs(60);
-/// The longest that a container without a timeout lives: a runner that was killed leaves nothing for good.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long an explanation may take.
 const LAST_WORDS: Duration = Duration::from_secs(3);
+/// How long a command whose output is measured may wait for its container.
+const STARTS_WITHIN: Duration = Duration::from_secs(300);
 
 /// Runs commands of steps in Pods.
 #[derive(Debug)]
@@ -47,6 +55,10 @@ pub struct PodRunner {
     name: String,
     settings: RunnerSettings,
     cluster: Arc<Cluster>,
+    /// A place for each Pod. The scheduler counts steps; here those of assertions are counted with them.
+    places: Semaphore,
+    hashes: Arc<Hashes>,
+    owed: Owed,
 }
 
 impl PodRunner {
@@ -61,12 +73,28 @@ impl PodRunner {
                 Arc::new(Cluster::new(settings))
             }
         };
-        PodRunner { name: name.to_owned(), settings, cluster }
+        let places = match settings.max {
+            0 => Semaphore::MAX_PERMITS,
+            max => usize::try_from(max).unwrap_or(Semaphore::MAX_PERMITS),
+        };
+        PodRunner {
+            name: name.to_owned(),
+            settings,
+            cluster,
+            places: Semaphore::new(places),
+            hashes: Arc::default(),
+            owed: Owed::default(),
+        }
     }
 
     /// The cluster that its Pods run in.
     pub fn cluster(&self) -> &Arc<Cluster> {
         &self.cluster
+    }
+
+    /// What pipeline.yaml says of whole runs in its Pods.
+    pub fn submit_settings(&self) -> Option<&SubmitSettings> {
+        self.settings.submit.as_ref()
     }
 
     fn namespace(&self) -> Result<&str, Fault> {
@@ -92,9 +120,68 @@ struct PodExecutor {
     assignment: Assignment,
 }
 
+/// A command, and what becomes of its output.
+struct Task<'a> {
+    command: &'a Command,
+    streams: Streams,
+    sink: &'a dyn LineSink,
+    stop: &'a Stop,
+    service: Option<&'a Service>,
+    /// How long it may run, counted from its start.
+    limit: Option<Duration>,
+}
+
+/// How a command came to its end.
+enum Ran {
+    Ended(Done),
+    Stopped,
+    /// The limit of its time was over.
+    Overdue,
+}
+
+/// What a command that ended has left.
+struct Done {
+    code: i32,
+    findings: Vec<Finding>,
+    returned: Returned,
+}
+
+/// Takes no line: the output of a command that is measured comes back as files.
+struct NoLines;
+
+impl LineSink for NoLines {
+    fn line(&self, _line: &[u8]) {}
+}
+
 impl Executor for PodExecutor {
     fn execute<'a>(&'a self, work: Work<'a>) -> BoxFuture<'a, Result<Executed, Fault>> {
-        self.run(work).boxed()
+        let Work { command, sink, stop, service, .. } = work;
+        let task = Task { command, streams: Streams::Joined, sink, stop, service, limit: None };
+        async move {
+            let (exit, findings) = match Box::pin(self.run(&task)).await? {
+                Ran::Ended(done) => (Exit::Code(done.code), done.findings),
+                Ran::Stopped | Ran::Overdue => (Exit::Stopped, Vec::new()),
+            };
+            Ok(Executed { finished: Finished { exit, ended_leftovers: false }, findings })
+        }
+        .boxed()
+    }
+
+    fn capture<'a>(&'a self, work: Capture<'a>) -> BoxFuture<'a, Result<Option<Output>, Fault>> {
+        let Capture { command, limit, timeout, stop } = work;
+        let streams = Streams::Apart { limit };
+        async move {
+            let task = Task { command, streams, sink: &NoLines, stop, service: None, limit: Some(timeout) };
+            match Box::pin(self.run(&task)).await? {
+                Ran::Ended(Done { code, returned, .. }) => {
+                    let (stdout, stderr) = (returned.stdout, returned.stderr);
+                    Ok(Some(Output { code: Some(code), signal: None, stdout, stderr }))
+                }
+                Ran::Overdue => Ok(None),
+                Ran::Stopped => Err(Fault::unknown("stopped")),
+            }
+        }
+        .boxed()
     }
 }
 
@@ -112,45 +199,68 @@ enum Waited {
     Ended(Result<(JobEnd, Option<Returned>), Fault>),
     Stopped,
     Hopeless(Finding),
+    Overdue,
+    NotBegun,
 }
 
 impl PodExecutor {
-    async fn run(&self, work: Work<'_>) -> Result<Executed, Fault> {
+    async fn run(&self, task: &Task<'_>) -> Result<Ran, Fault> {
         let (cluster, namespace) = (&*self.runner.cluster, self.runner.namespace()?);
-        let wanted = self.job(&work, namespace).await?;
-        // not given up half way: what was created must be known to be removed
-        let begun = async {
-            match self.left(cluster, &wanted, work.sink).await? {
-                Some(job) => Ok((job, Begun::Before)),
-                None => cluster.start_job(&wanted).await.map(|job| (job, Begun::Now)),
+        // a service runs beside what needs it: it must not wait for a place that this has
+        let place = if task.service.is_some() {
+            None
+        } else {
+            tokio::select! {
+                biased;
+                place = self.runner.places.acquire() => place.ok(),
+                () = task.stop.cancel.cancelled() => return Ok(Ran::Stopped),
             }
         };
+        let wanted = self.job(task, namespace).await?;
+        let begun = async {
+            if let Some(job) = self.left(cluster, &wanted, task.sink).await? {
+                return Ok((job, Begun::Before));
+            }
+            // known before it is there: a run that ends at once gives this up half way
+            self.runner.owed.add(namespace, &wanted.name);
+            let started = cluster.start_job(&wanted).await;
+            if matches!(started, Err(ClusterError::Refused(_))) {
+                self.runner.owed.settle(namespace, &wanted.name);
+            }
+            started.map(|job| (job, Begun::Now))
+        };
         let (job, begun) = begun.await.map_err(|trouble| self.refused(trouble))?;
-        let attempt = Attempt { cluster, namespace, job: &job };
-        let mut carried = pin!(self.carry(&job, begun, work.sink));
+        self.runner.owed.add(namespace, job.name());
+        let attempt = Attempt { cluster, namespace, job: &job, owed: &self.runner.owed };
+        let mut carried = pin!(self.carry(&job, begun, task, wanted.store.is_some()));
         let waited = tokio::select! {
             biased;
             ended = &mut carried => Waited::Ended(ended),
-            () = work.stop.cancel.cancelled() => Waited::Stopped,
+            () = task.stop.cancel.cancelled() => Waited::Stopped,
             cause = attempt.fatal() => Waited::Hopeless(cause),
+            over = overdue(&job, task.limit) => over,
         };
         let result = match waited {
-            Waited::Ended(Ok((end, returned))) => self.judge(end, returned, &attempt).await,
+            Waited::Ended(Ok((end, returned))) => self.judge(end, returned, task, &attempt).await.map(Ran::Ended),
             Waited::Ended(Err(fault)) => Err(fault),
             Waited::Stopped => {
                 if !job.has_begun() {
-                    for finding in attempt.explain().await {
-                        work.sink
-                            .line(format!("{}: {}: {}", finding.object, finding.cause, finding.message).as_bytes());
-                    }
+                    attempt.explain_to(task.sink).await;
                 }
-                attempt.remove(work.stop.grace, work.sink).await;
-                let _ = tokio::time::timeout(work.stop.grace + LAST_WORDS, carried).await;
-                return Ok(stopped());
+                attempt.remove(task.stop.grace, task.sink).await;
+                let _ = tokio::time::timeout(task.stop.grace + LAST_WORDS, carried).await;
+                return Ok(Ran::Stopped);
             }
             Waited::Hopeless(cause) => Err(self.unstarted(&cause)),
+            Waited::Overdue => Ok(Ran::Overdue),
+            Waited::NotBegun => {
+                let why = attempt.explain().await.into_iter().next().map(|cause| self.unstarted(&cause));
+                let late = || format!("the container has not started within {}", TimeSpan(STARTS_WITHIN));
+                Err(why.unwrap_or_else(|| self.fault(&late())))
+            }
         };
-        attempt.remove(Duration::ZERO, work.sink).await;
+        attempt.remove(Duration::ZERO, task.sink).await;
+        drop(place);
         result
     }
 
@@ -185,167 +295,81 @@ impl PodExecutor {
         &self,
         job: &StartedJob<'_>,
         begun: Begun,
-        sink: &dyn LineSink,
+        task: &Task<'_>,
+        is_stored: bool,
     ) -> Result<(JobEnd, Option<Returned>), Fault> {
+        let Assignment { project, inputs, artifacts, .. } = &self.assignment;
+        if is_stored && job.preparing().await? {
+            stored::send_stored(job, project, inputs, &self.runner.hashes, task.sink).await?;
+        }
         if let Phase::Over(end) = job.begun().await?
             && !end.has_run()
         {
             return Ok((end, None));
         }
         let files = async {
-            let are_there = begun == Begun::Before && transfer::has_files(job).await;
-            if !self.assignment.inputs.is_empty() && !are_there {
-                transfer::send(job, &self.assignment.project, &self.assignment.inputs).await?;
+            let are_there = is_stored || begun == Begun::Before && transfer::has_files(job).await;
+            if !inputs.is_empty() && !are_there {
+                transfer::send(job, Container::Step, project, inputs).await?;
             }
-            match self.assignment.artifacts.as_slice() {
-                [] => Ok(None),
-                artifacts => transfer::fetch(job, &self.assignment.project, artifacts).await,
+            if artifacts.is_empty() && !task.streams.are_apart() {
+                return Ok(None);
             }
+            transfer::fetch(job, project, artifacts, task.streams.limit()).await
         };
         let mut files = pin!(files.fuse());
-        let mut log = pin!(job.finish(sink).fuse());
-        let (mut end, mut returned) = (None, None);
+        let mut log = pin!(job.finish(task.sink).fuse());
+        let mut news = pin!(announce(job, task.service).fuse());
+        let (mut end, mut returned, mut announced) = (None, None, false);
         // the end of one decides nothing for the other: a container that is lost ends both
         while end.is_none() || returned.is_none() {
             tokio::select! {
                 ended = &mut log, if end.is_none() => end = Some(ended?),
                 files = &mut files, if returned.is_none() => returned = Some(files?),
+                news = &mut news, if !announced => {
+                    announced = true;
+                    news?;
+                }
             }
         }
         let end = end.ok_or_else(|| Fault::unknown("the container has no end"))?;
         Ok((end, returned.flatten()))
     }
-
-    /// What its end means.
-    async fn judge(&self, end: JobEnd, returned: Option<Returned>, attempt: &Attempt<'_>) -> Result<Executed, Fault> {
-        if let Some(returned) = returned {
-            self.keep_output(&returned.output)?;
-            let findings = match end {
-                JobEnd::Exited { out_of_memory: true, .. } => attempt.explain().await,
-                _ => Vec::new(),
-            };
-            return Ok(exited(returned.code, findings));
-        }
-        match end {
-            JobEnd::Exited { code, out_of_memory, message } => match Report::of(&message) {
-                Some(Report::Exit { code, output }) if self.assignment.artifacts.is_empty() => {
-                    self.keep_output(output.as_bytes())?;
-                    let findings = if out_of_memory { attempt.explain().await } else { Vec::new() };
-                    Ok(exited(code, findings))
-                }
-                Some(Report::Setup { why }) => {
-                    Err(self.fault(&why).help("the image needs /bin/sh, and tar where files are sent or returned"))
-                }
-                Some(Report::LargeOutput { size }) => {
-                    let message =
-                        format!("$PIPELINE_OUTPUT has {size} bytes, at most 3500 come back without `artifacts`");
-                    Err(self.fault(&message).help("hand the values on in a file: `artifacts: [values.json]`"))
-                }
-                Some(Report::IrregularOutput) => Err(self.fault("$PIPELINE_OUTPUT is not a regular file any more")),
-                _ if out_of_memory => Ok(exited(code, attempt.explain().await)),
-                Some(Report::Exit { .. }) => {
-                    Err(self.fault("the container ended before its artifacts had come back").transient())
-                }
-                None => {
-                    let message =
-                        format!("the container ended with exit code {code}, and its step has not reported its own");
-                    Err(self.fault(&message).transient())
-                }
-            },
-            JobEnd::NotStarted { cause, message } => {
-                let fault = self.fault(&format!("the container did not start: {cause}: {message}"));
-                Err(fault.help(format!("image {} needs /bin/sh", self.runner.settings.image)))
-            }
-            JobEnd::Lost { cause, message } => {
-                let fault = self.fault(&format!("the cluster ended the container: {cause}: {message}"));
-                Err(fault.help("`retry: { attempts: 2, on: fault }` runs it again by itself").transient())
-            }
-        }
-    }
-
-    fn fault(&self, message: &str) -> Fault {
-        Fault::environment(format!("runner {}: {message}", self.runner.name))
-    }
-
-    fn unstarted(&self, cause: &Finding) -> Fault {
-        self.fault(&format!("{} does not start: {}: {}", cause.object, cause.cause, cause.message))
-    }
-
-    fn refused(&self, trouble: ClusterError) -> Fault {
-        let fault = trouble.fault();
-        Fault {
-            kind: crate::core::model::outcome::FaultKind::Environment,
-            message: format!("runner {}: {}", self.runner.name, fault.message),
-            ..fault
-        }
-    }
-
-    /// What the step wrote to `$PIPELINE_OUTPUT`, in the place where a local step would have written it.
-    fn keep_output(&self, output: &[u8]) -> Result<(), Fault> {
-        if output.is_empty() {
-            return Ok(());
-        }
-        let file = &self.assignment.output_file;
-        let mut options = std::fs::OpenOptions::new();
-        let opened = options.write(true).create(true).truncate(true).mode(0o600).open(file);
-        opened
-            .and_then(|mut open| open.write_all(output))
-            .map_err(|error| Fault::unknown(format!("the step's outputs cannot be kept: {error}")))
-    }
-
-    async fn job(&self, work: &Work<'_>, namespace: &str) -> Result<ContainerJob, Fault> {
-        let (assignment, settings) = (&self.assignment, &self.runner.settings);
-        let limit = assignment.timeout.map_or(LONGEST, |timeout| timeout + work.stop.grace + MARGIN);
-        let home = self.runner.cluster.namespace().to_owned();
-        let files = boot::files(work.command, assignment)?;
-        let work_digest = self.digest(&files).await;
-        Ok(ContainerJob {
-            name: job_name(&assignment.run, &assignment.step),
-            namespace: namespace.to_owned(),
-            run: assignment.run.to_string(),
-            step: assignment.step.to_string(),
-            owner: Some(Owner { pipeline: label_value(&assignment.pipeline), home, run: assignment.run.to_string() }),
-            image: settings.image.clone(),
-            command: boot::command(),
-            files,
-            work: work_digest,
-            resources: settings.resources.clone(),
-            user: settings.user,
-            placement: settings.placement.clone(),
-            deadline: Some(limit),
-            grace: work.stop.grace,
-            ..ContainerJob::default()
-        })
-    }
-
-    /// All that decides what a container does, in one digest. None where it cannot be reported: then nothing is found again.
-    async fn digest(&self, files: &[(String, SecretText)]) -> Option<String> {
-        let assignment = &self.assignment;
-        let mut hasher = blake3::Hasher::new_keyed(&assignment.key?);
-        hasher.update(self.runner.settings.image.as_bytes());
-        for (name, text) in files {
-            hasher.update(name.as_bytes());
-            // the run's id differs from run to run
-            let lines = text.expose().lines().filter(|line| !line.starts_with("export PIPELINE_RUN="));
-            lines.for_each(|line| _ = hasher.update(line.as_bytes()).update(b"\n"));
-        }
-        if !assignment.inputs.is_empty() {
-            let (project, patterns) = (Arc::clone(&assignment.project), assignment.inputs.clone());
-            let digest = move || inputs::digest(&project, patterns.iter().map(String::as_str));
-            hasher.update(&tokio::task::spawn_blocking(digest).await.ok()?.ok()?);
-        }
-        Some(hasher.finalize().to_hex()[..32].to_owned())
-    }
 }
 
-fn exited(code: i32, findings: Vec<Finding>) -> Executed {
-    Executed { finished: Finished { exit: Exit::Code(code), ended_leftovers: false }, findings }
+/// Reports that a service runs, and that it is up.
+async fn announce(job: &StartedJob<'_>, service: Option<&Service>) -> Result<(), Fault> {
+    let Some(service) = service else { return Ok(()) };
+    let address = job.address().unwrap_or_default();
+    // a literal address of version 6 needs brackets in a URL
+    service.has_begun(if address.contains(':') { format!("[{address}]") } else { address });
+    if service.probe.is_some() && job.ready().await? {
+        service.is_up();
+    }
+    Ok(())
 }
 
-fn stopped() -> Executed {
-    Executed { finished: Finished { exit: Exit::Stopped, ended_leftovers: false }, findings: Vec::new() }
+/// Comes back when the time of a command is over, or that in which it must begin.
+async fn overdue(job: &StartedJob<'_>, limit: Option<Duration>) -> Waited {
+    let Some(limit) = limit else { return std::future::pending().await };
+    match tokio::time::timeout(STARTS_WITHIN, job.begun()).await {
+        Err(_) => return Waited::NotBegun,
+        // the wait for its end says what is wrong
+        Ok(Err(_)) => return std::future::pending().await,
+        Ok(Ok(_)) => {}
+    }
+    clock::sleep(limit).await;
+    Waited::Overdue
 }
 
 /// The runners of a pipeline, by name.
 #[derive(Debug, Default)]
 pub struct PodRunners(pub BTreeMap<String, Arc<PodRunner>>);
+
+impl PodRunners {
+    /// Removes the Jobs that a run which ended at once has left, within a short time. Those that could not be removed.
+    pub async fn remove_owed(&self) -> Vec<String> {
+        let all = self.0.values().map(|runner| runner.owed.remove(&runner.cluster));
+        futures::future::join_all(all).await.concat()
+    }
+}

@@ -3,8 +3,9 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::Running;
-use crate::core::kind::executor::{Executed, Executor, Work};
+use super::{Output, Running, Stop, capture};
+use crate::core::clock;
+use crate::core::kind::executor::{Capture, Executed, Executor, Work};
 use crate::core::model::outcome::Fault;
 
 /// Runs commands on this machine.
@@ -17,6 +18,24 @@ impl Executor for ThisMachine {
             let running = Running::start(work.command)?.patiently(work.patience);
             let finished = running.finish(work.sink, work.stop, work.leftovers).await?;
             Ok(Executed { finished, findings: Vec::new() })
+        }
+        .boxed()
+    }
+
+    fn capture<'a>(&'a self, work: Capture<'a>) -> BoxFuture<'a, Result<Option<Output>, Fault>> {
+        async move {
+            let stop = Stop { cancel: work.stop.cancel.child_token(), grace: work.stop.grace };
+            let mut run = std::pin::pin!(capture(work.command, work.limit, &stop));
+            tokio::select! {
+                biased;
+                said = &mut run => said.map(Some),
+                () = clock::sleep(work.timeout) => {
+                    stop.cancel.cancel();
+                    // its end is waited for: nothing of it may run on
+                    // a command that was stopped gives no answer: this one had ended by itself
+                    Ok(run.await.ok())
+                }
+            }
         }
         .boxed()
     }

@@ -9,27 +9,28 @@ use std::time::{Duration, Instant};
 use crate::busybox;
 use crate::ran::{Ran, quiet};
 
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// For every test that stops something of the node.
+pub static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The node's kubelet, which runs again in the end.
-struct Kubelet;
+pub struct Kubelet;
 
 impl Kubelet {
     fn path(name: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tools").join(name)
     }
 
-    fn tool(name: &str, args: &[&str]) {
+    pub fn tool(name: &str, args: &[&str]) {
         let output = Command::new(Kubelet::path(name)).args(args).output().expect("started");
         assert!(output.status.success(), "tools/{name} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    fn stopped() -> Self {
+    pub fn stopped() -> Self {
         Kubelet::tool("kubelet", &["stop"]);
         Kubelet
     }
 
-    fn goes_on(self) {
+    pub fn goes_on(self) {
         drop(self);
         kubectl(&["wait", "--for=condition=Ready", "node", "--all", "--timeout=60s"]);
         // What serves others on this node was counted out with it.

@@ -9,13 +9,13 @@ use super::busybox::{IMAGE, loaded};
 use super::ran::{Ran, copy};
 
 /// A project with a runner in a namespace of its own, which goes with it.
-struct Farm {
-    folder: tempfile::TempDir,
-    namespace: String,
+pub struct Farm {
+    pub folder: tempfile::TempDir,
+    pub namespace: String,
 }
 
 impl Farm {
-    fn new(name: &str, steps: &str) -> Self {
+    pub fn new(name: &str, steps: &str) -> Self {
         loaded();
         let farm = Farm {
             folder: tempfile::tempdir().expect("a folder"),
@@ -34,26 +34,26 @@ impl Farm {
         farm
     }
 
-    fn write(&self, path: &str, text: &str) {
+    pub fn write(&self, path: &str, text: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().expect("below the folder")).expect("writable");
         fs::write(path, text).expect("writable");
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    pub fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }
 
-    fn read(&self, path: &str) -> String {
+    pub fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    fn run(&self, args: &[&str]) -> Ran {
+    pub fn run(&self, args: &[&str]) -> Ran {
         Ran::of(self.folder.path(), args, &[("FARM_TOKEN", "hunter2-and-more")])
     }
 
     /// Waits until no Job, Pod or Secret of a run is left.
-    fn nothing_is_left(&self) {
+    pub fn nothing_is_left(&self) {
         let limit = Instant::now() + Duration::from_secs(40);
         loop {
             let left = kubectl(&["get", "jobs,pods,secrets", "-n", &self.namespace, "-o", "name"]);
@@ -66,7 +66,7 @@ impl Farm {
     }
 
     /// The name of a Pod of a step, once it runs.
-    fn running(&self, step: &str) -> String {
+    pub fn running(&self, step: &str) -> String {
         let limit = Instant::now() + Duration::from_secs(40);
         loop {
             let label = format!("pipeline.dev/step={step}");
@@ -87,7 +87,7 @@ impl Drop for Farm {
     }
 }
 
-fn kubectl(args: &[&str]) -> String {
+pub fn kubectl(args: &[&str]) -> String {
     let output = Command::new("kubectl").args(args).stdin(Stdio::null()).output().expect("started");
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
@@ -213,40 +213,6 @@ fn the_shards_of_the_example_pass_here_and_in_pods() {
         seen.push((ran.states(), [1, 2, 3, 4].map(read)));
     }
     assert_eq!(seen[0], seen[1]);
-}
-
-#[test]
-#[ignore = "needs the cluster"]
-fn a_run_that_is_killed_is_continued_with_the_pods_that_still_run() {
-    let steps = "
-  files: { inputs: [src], artifacts: [out], outputs: [x], shell: 'sleep 6; cp src/a out; echo x=1 >> \"$PIPELINE_OUTPUT\"' }
-  plain: { outputs: [y], shell: 'echo begins; sleep 6; echo ends; echo y=2 >> \"$PIPELINE_OUTPUT\"' }
-";
-    // four moments of the run, other ones each time
-    let seed = u64::from(std::process::id());
-    for (round, delay) in (1..=4).map(|round| (round, 500 + seed.wrapping_mul(round * 7919) % 4500)) {
-        let farm = Farm::new(&format!("killed-{round}"), steps);
-        farm.write("src/a", "content\n");
-        let mut run = Command::new(env!("CARGO_BIN_EXE_pipeline"));
-        run.arg("run").current_dir(farm.folder.path()).env("FARM_TOKEN", "hunter2-and-more").stdin(Stdio::null());
-        let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
-        std::thread::sleep(Duration::from_millis(delay));
-        run.kill().expect("killed");
-        run.wait().expect("ended");
-        let ran = farm.run(&["--resume"]);
-        ran.ends(0, &["begins", "ends"]);
-        assert_eq!(ran.outputs("test.files")["x"], "1", "killed after {delay} ms");
-        assert_eq!(ran.outputs("test.plain")["y"], "2", "killed after {delay} ms");
-        assert_eq!(farm.read("out"), "content\n");
-        let created = "--field-selector=reason=SuccessfulCreate,involvedObject.kind=Job";
-        let names = "jsonpath={range .items[*]}{.involvedObject.name}{\"\\n\"}{end}";
-        let pods = kubectl(&["get", "events", "-n", &farm.namespace, created, "-o", names]);
-        for step in ["test-files-", "test-plain-"] {
-            let count = pods.lines().filter(|job| job.starts_with(step)).count();
-            assert_eq!(count, 1, "killed after {delay} ms: {step} ran in {pods}");
-        }
-        farm.nothing_is_left();
-    }
 }
 
 /// The block of a page of the docs that begins with this comment.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::core::clock;
 use crate::core::expr;
-use crate::core::kind::{Context, Step};
+use crate::core::kind::{Context, Executors, Step};
 use crate::core::mask::Masker;
 use crate::core::model::event::{NodeId, Reason, State};
 use crate::core::model::outcome::{Failure, Fault, FaultKind, Outcome, Outputs};
@@ -63,12 +63,21 @@ pub(crate) struct Job {
     pub limit: Option<Limit>,
     /// A gate that is looked at once, and only warns.
     pub only_looks: bool,
+    /// Of a gate: what runs the commands of assertions that do not run on this machine, by their index.
+    pub executors: Executors,
 }
 
 impl Job {
     /// Whether it is a step of a [light](crate::core::kind::Kind::light) kind.
     pub fn is_light(&self) -> bool {
         self.plan.node(self.node).is_light()
+    }
+
+    /// Gives an assertion what runs its commands, where that is not this machine.
+    pub fn choose_executor(&self, assertion: u32, cx: &mut Context) {
+        if let Some((_, executor)) = self.executors.iter().find(|(of, _)| *of == assertion) {
+            cx.executor = Arc::clone(executor);
+        }
     }
 
     /// Whether its command runs on this machine.
@@ -236,8 +245,8 @@ impl Job {
     fn render(&self, step: &StepPlan, written: &Node) -> Result<(Node, Box<dyn Step>), Fault> {
         let rendered = expr::render(written, &self.view.full)
             .map_err(|error| Fault::invalid(format!("{}: {error}", step.kind.name)))?;
-        let during = !self.plan.node(self.node).covers.is_empty();
-        let body = decode_rendered(step.kind, &rendered, &self.cx.project, during)?;
+        let usage = self.plan.node(self.node).usage();
+        let body = decode_rendered(step.kind, &rendered, &self.cx.project, usage)?;
         Ok((rendered, body))
     }
 

@@ -56,8 +56,8 @@ pub(super) fn of(
             Body::Ready(body) => reads.extend(body.reads()),
             Body::Template(written) => {
                 let rendered = expr::render(written, &scope).map_err(|error| Fault::invalid(error.to_string()))?;
-                let (project, during) = (&plan.settings().project, !node.covers.is_empty());
-                reads.extend(decode_rendered(step.kind, &rendered, project, during)?.reads());
+                let project = &plan.settings().project;
+                reads.extend(decode_rendered(step.kind, &rendered, project, node.usage())?.reads());
                 tree.push(rendered);
             }
         }

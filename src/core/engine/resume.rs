@@ -214,8 +214,8 @@ impl Resumption<'_> {
                 Body::Template(written) => {
                     let rendered =
                         crate::core::expr::render(written, &full).map_err(|e| Fault::invalid(e.to_string()))?;
-                    let (project, during) = (&self.plan.settings().project, !planned.covers.is_empty());
-                    let reads = decode_rendered(step.kind, &rendered, project, during)?.reads();
+                    let project = &self.plan.settings().project;
+                    let reads = decode_rendered(step.kind, &rendered, project, planned.usage())?.reads();
                     (Some(rendered), reads)
                 }
             },

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::captured::Captured;
+
 /// A command to run. Its environment is exactly `base` and `env`, with `PWD` set to `dir` and no `OLDPWD`: nothing is
 /// inherited.
 #[derive(Clone, Default)]
@@ -88,4 +90,17 @@ pub struct Finished {
     pub exit: Exit,
     /// Whether processes it had left in the background were ended.
     pub ended_leftovers: bool,
+}
+
+/// What a short command printed, and how it ended.
+#[derive(Debug, Clone, Default)]
+pub struct Output {
+    /// Its exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// Its standard output.
+    pub stdout: Captured,
+    /// Its standard error.
+    pub stderr: Captured,
 }

@@ -34,8 +34,19 @@ pub struct CheckContext<'a> {
     pub project: &'a Path,
     /// Whether the step runs `during` others.
     pub during: bool,
+    /// Whether its command runs on a runner.
+    pub on_runner: bool,
     /// Where to complain.
     pub out: &'a mut Diagnostics,
+}
+
+/// How a body is used, beyond what it says itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Whether the step runs `during` others.
+    pub during: bool,
+    /// Whether its command runs on a runner.
+    pub on_runner: bool,
 }
 
 impl CheckContext<'_> {
@@ -118,6 +129,9 @@ impl CoveredSteps {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
+
+/// What runs the commands of a gate's assertions that do not run on this machine, by their index.
+pub type Executors = Vec<(u32, Arc<dyn Executor>)>;
 
 /// The run's secrets, by name.
 pub type RunSecrets = BTreeMap<String, SecretText>;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 use crate::core::model::units::as_written;
+use crate::core::yaml::Segment;
 
 pub use fresh::{FreshOrigin, FreshSettings, UNNAMED};
 
@@ -73,6 +74,34 @@ pub struct RunnerSettings {
     pub user: Option<i64>,
     /// Where the Pods run, and as whom.
     pub placement: Placement,
+    /// What else the Pods have, below all that a runner sets.
+    pub template: Option<Value>,
+    /// A PersistentVolumeClaim that keeps files by content.
+    pub store: Option<String>,
+    /// Pods at a time, services not counted; 0 is no limit.
+    pub max: u32,
+    /// What a whole run in a Pod needs.
+    pub submit: Option<SubmitSettings>,
+}
+
+/// What is wrong with a runner's Pod template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateProblem {
+    /// The place in it.
+    pub path: Vec<Segment>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// What a whole run in a Pod needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubmitSettings {
+    /// The image with this program.
+    pub image: String,
+    /// The service account.
+    pub service_account: Option<String>,
 }
 
 /// Where a Pod runs, and as whom.

@@ -115,6 +115,6 @@ pub(crate) fn complaints(
 ) -> Vec<(Code, String)> {
     let node = Node::from_json(json, Span::new(FileId(0), 0, 0));
     let mut out = Diagnostics::default();
-    check(&mut super::CheckContext { body: &node, project: Path::new("/"), during, out: &mut out });
+    check(&mut super::CheckContext { body: &node, project: Path::new("/"), during, on_runner: false, out: &mut out });
     out.sorted().into_iter().map(|found| (found.code, found.message)).collect()
 }

@@ -31,7 +31,7 @@ use super::overlap;
 use super::part_files::step_names::step_names;
 use super::part_files::{PartFiles, Reader};
 use super::recovery::LostStages;
-use super::settings::{check_addresses, settings};
+use super::settings::{check_addresses, check_loaders, settings};
 use super::shapes::Shapes;
 use super::statics::static_scope;
 use super::vars::{Settled, Vars};
@@ -40,7 +40,7 @@ use crate::core::kind::Registry;
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::core::model::event::Role;
 use crate::core::model::source::Span;
-use crate::core::spec::{ClusterSpec, PipelineSpec, StageNames};
+use crate::core::spec::{PipelineSpec, RunsOn, StageNames};
 use crate::core::yaml::Node;
 use crate::core::yaml::template::has_mark;
 
@@ -73,7 +73,7 @@ pub(super) struct PlanBuilder<'a> {
     pub pools: Vec<(String, u32)>,
     pub runners: RunnerNames,
     /// The runner of the stage that is built, as its file names it.
-    pub stage_runner: Option<String>,
+    pub stage_runner: Option<RunsOn>,
     /// Whether the outermost gate file takes its parameters from the command line.
     pub lone_gate: bool,
     /// Uses of gate files that close a circle, which was reported.
@@ -92,22 +92,6 @@ pub(super) struct PlanBuilder<'a> {
     /// Assertions that refer to a baseline, by what baselines.yaml calls them.
     pub referring: BTreeMap<String, Span>,
     pub out: &'a mut Diagnostics,
-}
-
-/// That every command under `cluster.load` is bound to a context that may be touched.
-fn check_loaders(spec: &PipelineSpec, node: &Node, out: &mut Diagnostics) {
-    let Some(cluster) = &spec.cluster else { return };
-    for (context, command) in &cluster.load {
-        let span = node.span_at(&["cluster".into(), "load".into(), context.as_str().into()]);
-        if context != ClusterSpec::ANY && !cluster.contexts.contains(context) {
-            let message = format!("`load` names context \"{context}\", which is not in `contexts`");
-            let help = did_you_mean(context, cluster.contexts.iter().map(String::as_str));
-            out.push(Diagnostic::error(Code::InvalidReference, span, message).maybe_help(help));
-        } else if command.first().is_none_or(String::is_empty) {
-            let help = Some("write `[program, argument]`".to_owned());
-            out.push(Diagnostic::error(Code::InvalidValue, span, "this command names no program").maybe_help(help));
-        }
-    }
 }
 
 /// Builds the plan; `None` when something kept it from being built. Everything that is wrong goes to `out`.
@@ -147,7 +131,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         spec.pools.iter().map(|(name, places)| (name.clone(), (*places).max(1))).collect();
     // Those whose size is wrong are there all the same.
     pools.extend(written(&node, "pools").filter(|name| !spec.pools.contains_key(name)).map(|name| (name, 1)));
-    runs_on::check(&spec, &node, out);
+    runs_on::check(&spec, &node, registry, out);
     let runners = runs_on::declared(&spec, written(&node, "runners"), &placed, &mut pools);
     let spelled = Arc::clone(&statics.spelled);
     let (circular, declared, vars_only) = (HashSet::new(), HashMap::new(), Arc::clone(&statics));
@@ -326,8 +310,7 @@ impl Graph {
         use crate::core::model::event::NodeId;
         let stage = stage_id(self.stages.len());
         let base = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-        let mut ids = Vec::with_capacity(built.nodes.len());
-        self.nodes.reserve_exact(built.nodes.len());
+        let first = self.nodes.len();
         let first_part = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
         for mut part in std::mem::take(&mut built.parts) {
             part.stage = stage;
@@ -335,8 +318,7 @@ impl Graph {
             part.outer.iter_mut().for_each(|outer| outer.0 += first_part);
             self.parts.push(part);
         }
-        for mut node in std::mem::take(&mut built.nodes) {
-            ids.push(NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)));
+        for node in &mut built.nodes {
             node.stage = stage;
             node.outline.stage = stage.0;
             node.outline.name = format!("{name}.{}", node.outline.name);
@@ -347,8 +329,15 @@ impl Graph {
             for id in &mut node.after {
                 *id = stage_id(id.index() + self.first);
             }
-            self.nodes.push(node);
         }
+        // the nodes of a large stage are not there twice
+        if self.nodes.is_empty() {
+            self.nodes = std::mem::take(&mut built.nodes);
+        } else {
+            self.nodes.reserve_exact(built.nodes.len());
+            self.nodes.append(&mut built.nodes);
+        }
+        let ids = (first..self.nodes.len()).map(|at| NodeId(u32::try_from(at).unwrap_or(u32::MAX))).collect();
         let Built { when, env, timeout, namespace, .. } = built;
         self.stages.push(PlanStage {
             name,

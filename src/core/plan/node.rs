@@ -8,7 +8,7 @@ use super::args::Args;
 use super::definition::Definition;
 use super::paths;
 use crate::core::expr::{Expr, Fact, Template};
-use crate::core::kind::{Assertion, AssertionKind, CheckContext, Kind, Step, StepKind, Tolerate};
+use crate::core::kind::{Assertion, AssertionKind, CheckContext, Kind, Step, StepKind, Tolerate, Usage};
 use crate::core::model::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::core::model::event::{NodeId, NodeOutline, Role};
 use crate::core::model::outcome::Fault;
@@ -142,8 +142,8 @@ pub struct PlanNode {
     pub retry_when: Option<Expr>,
     /// Index into the plan's pools.
     pub pool: Option<usize>,
-    /// The runner that its command runs on, as an index into the plan's runners; none is this machine.
-    pub runs_on: Option<usize>,
+    /// The runner that its command runs on; none is this machine.
+    pub runs_on: Option<Box<Remote>>,
     /// Files that come back from a runner (`artifacts:`), as patterns.
     pub artifacts: Vec<String>,
     /// Its failure is reported but does not count.
@@ -167,10 +167,24 @@ pub struct PlanNode {
 }
 
 impl PlanNode {
+    /// How the body of its step is used.
+    pub fn usage(&self) -> Usage {
+        Usage { during: !self.covers.is_empty(), on_runner: self.runs_on.is_some() }
+    }
+
     /// Whether it is a step of a kind that reads nothing but its body and its environment.
     pub fn is_light(&self) -> bool {
         self.each.is_none() && matches!(&self.work, Work::Step(step) if step.kind.light)
     }
+}
+
+/// A runner that a command runs on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remote {
+    /// As an index into the plan's runners.
+    pub runner: usize,
+    /// The image in the place of the runner's.
+    pub image: Option<String>,
 }
 
 /// Items that only the run knows.
@@ -248,6 +262,11 @@ impl StepPlan {
 }
 
 impl PlanAssertion {
+    /// How its body is used.
+    pub fn usage(&self) -> Usage {
+        Usage { during: false, on_runner: self.runs_on.is_some() }
+    }
+
     /// Whether it may touch the cluster.
     pub fn touches_cluster(&self) -> bool {
         match &self.body {
@@ -285,6 +304,10 @@ pub struct PlanAssertion {
     pub otherwise: Option<String>,
     /// Causes that do not end `within` before its time.
     pub tolerate: Tolerate,
+    /// The runner that its command runs on; none is this machine.
+    pub runs_on: Option<Box<Remote>>,
+    /// Files that its command needs there, as patterns.
+    pub inputs: Vec<String>,
     /// Its failure only warns.
     pub warning: bool,
     /// The values of the parameters of the gate file that it is in: `params` in expressions.
@@ -326,7 +349,7 @@ pub fn decode_rendered<T: ?Sized>(
     kind: &Kind<T>,
     rendered: &Node,
     project: &Path,
-    during: bool,
+    usage: Usage,
 ) -> Result<Box<T>, Fault> {
     let wrong = |message: String| Fault::invalid(format!("{}: {message}", kind.name));
     let shape = kind.shape();
@@ -336,7 +359,8 @@ pub fn decode_rendered<T: ?Sized>(
     // what does not fit its schema was reported by decoding
     shape.check(rendered, &mut paths, &mut Diagnostics::default());
     let mut out = paths.out;
-    kind.check(&body, &mut CheckContext { body: rendered, project, during, out: &mut out });
+    let Usage { during, on_runner } = usage;
+    kind.check(&body, &mut CheckContext { body: rendered, project, during, on_runner, out: &mut out });
     match out.sorted().into_iter().find(|found| found.severity == Severity::Error) {
         None => Ok(body),
         Some(Diagnostic { message, help, .. }) => Err(Fault { help, ..wrong(message) }),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
 
 use crate::core::kind::settings::{ClusterSettings, FreshSettings, Settings};
-use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::core::spec::{ClusterSpec, FreshSpec, KeepNamespace, NamespaceSpec, PipelineSpec, SecretSource};
 use crate::core::yaml::Node;
 
@@ -67,6 +67,22 @@ pub(super) fn check_addresses(spec: &PipelineSpec, node: &Node, out: &mut Diagno
 fn is_host(text: &str) -> bool {
     let in_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
     text.parse::<IpAddr>().is_ok() || (!text.is_empty() && text.len() <= 253 && text.chars().all(in_name))
+}
+
+/// That every command under `cluster.load` is bound to a context that may be touched.
+pub(super) fn check_loaders(spec: &PipelineSpec, node: &Node, out: &mut Diagnostics) {
+    let Some(cluster) = &spec.cluster else { return };
+    for (context, command) in &cluster.load {
+        let span = node.span_at(&["cluster".into(), "load".into(), context.as_str().into()]);
+        if context != ClusterSpec::ANY && !cluster.contexts.contains(context) {
+            let message = format!("`load` names context \"{context}\", which is not in `contexts`");
+            let help = did_you_mean(context, cluster.contexts.iter().map(String::as_str));
+            out.push(Diagnostic::error(Code::InvalidReference, span, message).maybe_help(help));
+        } else if command.first().is_none_or(String::is_empty) {
+            let help = Some("write `[program, argument]`".to_owned());
+            out.push(Diagnostic::error(Code::InvalidValue, span, "this command names no program").maybe_help(help));
+        }
+    }
 }
 
 #[cfg(test)]

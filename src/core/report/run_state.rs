@@ -79,6 +79,8 @@ pub struct NodeStory {
     pub state: State,
     /// Since the run's start, when it first started.
     pub started: Option<Duration>,
+    /// Whether it served others, and was up.
+    pub was_up: bool,
     /// Attempts begun.
     pub attempts: u32,
     /// Attempts that failed before the last one.
@@ -198,11 +200,12 @@ impl NodeStory {
         matches!(self.state, State::Running | State::Up)
     }
 
-    fn new(outline: NodeOutline) -> Self {
+    pub(super) fn new(outline: NodeOutline) -> Self {
         NodeStory {
             outline,
             state: State::Waiting,
             started: None,
+            was_up: false,
             attempts: 0,
             earlier: Vec::new(),
             because: None,
@@ -223,7 +226,10 @@ impl NodeStory {
                 self.attempts = *attempt;
                 self.started.get_or_insert(record.at);
             }
-            Event::NodeUp { .. } => self.state = State::Up,
+            Event::NodeUp { .. } => {
+                self.state = State::Up;
+                self.was_up = true;
+            }
             Event::AttemptFailed { failure, .. } => self.earlier.push(failure.clone()),
             Event::AssertionSettled { result, .. } => {
                 let at = self.assertions.partition_point(|other| other.index < result.index);

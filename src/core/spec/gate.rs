@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::common::{Any, When};
 use super::each::ForEach;
+use super::runner::RunsOn;
 use crate::core::kind::Tolerate;
 use crate::core::model::units::TimeSpan;
 
@@ -66,6 +67,14 @@ pub struct AssertionKeys {
     /// otherwise: `pipeline explain causes` lists them.
     #[serde(default)]
     pub tolerate: Tolerate,
+    /// For `shell`: a runner of pipeline.yaml that its command runs on, or `local`, or `{ runner: NAME, image: IMAGE }`;
+    /// else that of the stage. Each measurement is a Pod.
+    #[serde(default)]
+    pub runs_on: Option<RunsOn>,
+    /// Files, folders and patterns below the project that the command finds on its runner. On this machine they are in
+    /// their place already.
+    #[serde(default)]
+    pub inputs: Vec<String>,
     /// `warning`: its failure is reported, but the gate holds.
     #[serde(default)]
     pub severity: SeveritySpec,

@@ -6,8 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::common::Any;
-use crate::core::kind::settings::RunnerSettings;
-use crate::core::kind::settings::{Placement, Resources};
+use crate::core::kind::settings::{Placement, Resources, RunnerSettings, SubmitSettings};
 
 /// The name of the runner that every pipeline has: this machine.
 pub const LOCAL: &str = "local";
@@ -62,6 +61,67 @@ pub struct PodRunnerSpec {
     /// Secrets of the namespace with the credentials of registries.
     #[serde(default)]
     pub image_pull_secrets: Vec<String>,
+    /// What else a Pod has, as the `template` of a Job: volumes, affinity, annotations, more containers. The container of
+    /// the step is `step`. What the runner sets itself cannot be in it.
+    #[serde(default)]
+    pub pod_template: Option<Any>,
+    /// A PersistentVolumeClaim of the namespace that keeps `inputs` by content: what is unchanged is not sent again. The
+    /// commands of steps cannot reach it. Without one everything is sent to each Pod.
+    #[serde(default)]
+    pub store: Option<String>,
+    /// For `pipeline submit`: what a whole run needs to be in a Pod of this namespace.
+    #[serde(default)]
+    pub submit: Option<SubmitSpec>,
+}
+
+/// What a whole run needs to be in a Pod.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmitSpec {
+    /// The image: `pipeline`, a shell, tar, and what steps on that machine need.
+    pub image: String,
+    /// The service account of the run, `pipeline` where nothing is written; docs/runners.md has its permissions.
+    #[serde(default)]
+    pub service_account: Option<String>,
+}
+
+/// Where a command runs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RunsOn {
+    /// A runner of pipeline.yaml, or `local`.
+    Name(String),
+    /// A runner, and what differs from it.
+    With(RunsOnWith),
+}
+
+/// A runner, and what differs from it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunsOnWith {
+    /// A runner of pipeline.yaml, or `local`.
+    pub runner: String,
+    /// The image in the place of the runner's.
+    #[serde(default)]
+    pub image: Option<String>,
+}
+
+impl RunsOn {
+    /// The runner's name.
+    pub fn runner(&self) -> &str {
+        match self {
+            RunsOn::Name(name) => name,
+            RunsOn::With(with) => &with.runner,
+        }
+    }
+
+    /// The image in the place of the runner's.
+    pub fn image(&self) -> Option<&str> {
+        match self {
+            RunsOn::Name(_) => None,
+            RunsOn::With(with) => with.image.as_deref(),
+        }
+    }
 }
 
 impl PodRunnerSpec {
@@ -72,6 +132,7 @@ impl PodRunnerSpec {
 
     /// As the drivers take it.
     pub fn settings(self) -> RunnerSettings {
+        let max = self.places();
         let placement = Placement {
             service_account: self.service_account,
             node_selector: self.node_selector,
@@ -86,6 +147,12 @@ impl PodRunnerSpec {
             resources: self.resources,
             user: self.user,
             placement,
+            template: self.pod_template.map(|template| template.0),
+            store: self.store,
+            submit: self
+                .submit
+                .map(|submit| SubmitSettings { image: submit.image, service_account: submit.service_account }),
+            max,
         }
     }
 }

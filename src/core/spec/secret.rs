@@ -36,6 +36,12 @@ impl SecretSource {
         self.file.as_deref().into_iter().chain(below).collect()
     }
 
+    /// The environment variables it may come from.
+    pub fn variables(&self) -> Vec<&str> {
+        let below = self.any.iter().flatten().flat_map(SecretSource::variables);
+        self.env.as_deref().into_iter().chain(below).collect()
+    }
+
     /// What is wrong with it, if anything: not exactly one source, or an empty one.
     pub fn problem(&self) -> Option<String> {
         let given = [

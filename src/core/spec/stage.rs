@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::common::{Any, EnvText, When};
 use super::each::ForEach;
 use super::gate::RetrySpec;
+use super::runner::RunsOn;
 use crate::core::kind::Tolerate;
 use crate::core::model::units::TimeSpan;
 
@@ -35,9 +36,10 @@ pub struct StageSpec {
     /// Environment variables for every step of the stage.
     #[serde(default)]
     pub env: IndexMap<String, EnvText>,
-    /// A runner of pipeline.yaml that its `shell` steps run on, or `local`; a step's own wins.
+    /// A runner of pipeline.yaml that its `shell` steps and the `shell` assertions of its gates run on, or `local`, or
+    /// `{ runner: NAME, image: IMAGE }`; that of a step or an assertion wins.
     #[serde(default)]
-    pub runs_on: Option<String>,
+    pub runs_on: Option<RunsOn>,
     /// The steps by id. They run in parallel unless `needs`, `during` or a reference orders them.
     #[serde(default)]
     pub steps: IndexMap<String, Any>,
@@ -90,10 +92,11 @@ pub struct StepKeys {
     /// A pool of pipeline.yaml that limits how many run at once.
     #[serde(default)]
     pub pool: Option<String>,
-    /// A runner of pipeline.yaml that its command runs on, or `local`. Such a step takes no place of `--jobs`. It finds the
-    /// files that `inputs` names, and nothing else of the project; its environment is what the pipeline's files set.
+    /// A runner of pipeline.yaml that its command runs on, or `local`, or `{ runner: NAME, image: IMAGE }`. Such a step
+    /// takes no place of `--jobs`. It finds the files that `inputs` names, and nothing else of the project; its environment
+    /// is what the pipeline's files set.
     #[serde(default)]
-    pub runs_on: Option<String>,
+    pub runs_on: Option<RunsOn>,
     /// Files, folders and patterns below the project that come back from a runner to the same paths, also where the step
     /// fails. On this machine they are in their place already.
     #[serde(default)]

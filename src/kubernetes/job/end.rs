@@ -4,6 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use kube::api::DynamicObject;
 use serde_json::Value;
 
+use super::placement::CONTAINER;
+
 /// How far the container is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Phase {
@@ -63,7 +65,7 @@ pub(super) fn phase_of(pod: &DynamicObject) -> Phase {
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let status = &pod.data["status"];
     let (reason, message) = (text(&status["reason"]), text(&status["message"]));
-    let state = &status["containerStatuses"][0]["state"];
+    let state = state_of(status);
     let ended = &state["terminated"];
     if let Some(disrupted) = disruption(status).filter(|_| ended.is_object() || is_lost_node(status)) {
         return Phase::Over(disrupted);
@@ -75,10 +77,47 @@ pub(super) fn phase_of(pod: &DynamicObject) -> Phase {
         return Phase::Over(end_of(pod, name, ended));
     }
     match text(&status["phase"]) {
-        "Failed" => Phase::Over(lost(if reason.is_empty() { "PodFailed" } else { reason }, message)),
+        "Failed" => Phase::Over(unprepared(status).unwrap_or_else(|| {
+            let cause = if reason.is_empty() { "PodFailed" } else { reason };
+            lost(cause, message)
+        })),
         _ if state["running"].is_object() => Phase::Running,
         _ => Phase::Pending,
     }
+}
+
+/// The state of the step's container; there may be others, in any order.
+fn state_of(status: &Value) -> &Value {
+    let all = status["containerStatuses"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let own = all.iter().find(|container| container["name"] == CONTAINER);
+    own.map_or(&Value::Null, |container| &container["state"])
+}
+
+/// How a container that prepares the Pod failed.
+fn unprepared(status: &Value) -> Option<JobEnd> {
+    let all = status["initContainerStatuses"].as_array()?.iter();
+    let failed =
+        all.filter(|container| container["state"]["terminated"]["exitCode"].as_i64().is_some_and(|code| code != 0));
+    let failed = failed.into_iter().next()?;
+    let ended = &failed["state"]["terminated"];
+    let said = text(&ended["message"]).trim();
+    let said = if said.is_empty() { format!("exit code {}", ended["exitCode"]) } else { said.to_owned() };
+    let message = format!("container {}: {said}", text(&failed["name"]));
+    Some(JobEnd::NotStarted { cause: text(&ended["reason"]).to_owned(), message })
+}
+
+/// Whether a container of this name that prepares the Pod runs.
+pub(super) fn prepares(pod: &DynamicObject, name: &str) -> bool {
+    let all = pod.data["status"]["initContainerStatuses"].as_array().into_iter().flatten();
+    let mut named = all.filter(|container| container["name"] == name);
+    named.any(|container| container["state"]["running"].is_object())
+}
+
+/// Whether the step's container is ready: it answers its probe.
+pub(super) fn is_ready(pod: &DynamicObject) -> bool {
+    let all = pod.data["status"]["containerStatuses"].as_array().into_iter().flatten();
+    let mut own = all.filter(|container| container["name"] == CONTAINER);
+    own.any(|container| container["ready"] == true && container["state"]["running"].is_object())
 }
 
 fn end_of(pod: &DynamicObject, name: &str, ended: &Value) -> JobEnd {
@@ -157,9 +196,20 @@ mod tests {
     fn what_ends_by_itself_has_an_exit_code() {
         assert_eq!(phase(ended(&json!({ "exitCode": 3, "reason": "Error" })), None), exited(3, false));
         assert_eq!(phase(ended(&json!({ "exitCode": 137, "reason": "OOMKilled" })), None), exited(137, true));
-        let running = json!({ "phase": "Running", "containerStatuses": [{ "state": { "running": {} } }] });
+        let running =
+            json!({ "phase": "Running", "containerStatuses": [{ "name": "step", "state": { "running": {} } }] });
         assert_eq!(phase(running, None), Phase::Running);
         assert_eq!(phase(json!({ "phase": "Pending" }), None), Phase::Pending);
+    }
+
+    #[test]
+    fn other_containers_of_the_pod_say_nothing_of_the_step() {
+        let other = json!({ "name": "proxy", "state": { "terminated": { "exitCode": 1 } } });
+        let own = json!({ "name": "step", "state": { "running": {} } });
+        assert_eq!(phase(json!({ "phase": "Running", "containerStatuses": [other, own] }), None), Phase::Running);
+        let init = json!({ "phase": "Pending", "initContainerStatuses": [{ "name": "files", "state": { "running": {} } }],
+            "containerStatuses": [{ "name": "step", "state": { "waiting": {} } }] });
+        assert_eq!(phase(init, None), Phase::Pending);
     }
 
     #[test]
@@ -170,7 +220,7 @@ mod tests {
         let condition = json!({ "type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler" });
         preempted["conditions"] = json!([condition]);
         assert_eq!(phase(preempted, None), Phase::Over(lost("PreemptionByScheduler", "")));
-        let node = json!({ "phase": "Running", "containerStatuses": [{ "state": { "running": {} } }],
+        let node = json!({ "phase": "Running", "containerStatuses": [{ "name": "step", "state": { "running": {} } }],
             "conditions": [{ "type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager" }] });
         assert_eq!(phase(node, None), Phase::Over(lost("DeletionByTaintManager", "")));
         let start = ended(&json!({ "exitCode": 128, "reason": "StartError", "message": "no such file" }));

@@ -10,11 +10,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::core::kind::settings::{Placement, Resources};
+use crate::core::kind::executor::Probe;
+use crate::core::kind::settings::{Placement, Resources, TemplateProblem};
 use crate::core::mask::SecretText;
 use crate::core::model::outcome::Fault;
 use crate::kubernetes::ownership::labels::label_value;
 use crate::kubernetes::ownership::owned::{HOME, Owner, PIPELINE, RUN};
+
+pub(super) use super::placement::CONTAINER;
+use super::placement::{Store, place, quantities, readiness};
+use super::template;
 
 /// The label that names the step whose container it is.
 pub const STEP: &str = "pipeline.dev/step";
@@ -28,8 +33,10 @@ const KEPT_SECONDS: u64 = 3600;
 pub const STEP_FOLDER: &str = "/pipeline-step";
 /// A folder of the container's own, empty at first.
 const OWN_FOLDER: &str = "/pipeline";
-/// The container's name.
-pub(super) const CONTAINER: &str = "step";
+/// The name of the container that prepares the files of a step.
+pub(super) const PREPARING: &str = "files";
+/// Where that one finds the volume that keeps files by content.
+pub const STORE_FOLDER: &str = "/pipeline-store";
 
 /// A container to run once.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +72,12 @@ pub struct ContainerJob {
     pub user: Option<i64>,
     /// Where it runs, and as whom.
     pub placement: Placement,
+    /// What else its Pod has: a Pod template, of which the fields that are set here are taken from here.
+    pub template: Option<Value>,
+    /// The volume from which its files are prepared.
+    pub store: Option<Store>,
+    /// What tells that it is up.
+    pub probe: Option<Probe>,
     /// The cluster ends it after this time, whatever becomes of the run.
     pub deadline: Option<Duration>,
     /// Time between SIGTERM and SIGKILL.
@@ -134,19 +147,27 @@ impl ContainerJob {
         if self.env.iter().any(|(name, _)| name.is_empty() || name.contains('=')) {
             return Err(Fault::invalid("the name of an environment variable is empty or holds `=`"));
         }
-        let labels = self.labels();
-        let mut pod_labels = self.placement.labels.clone();
-        pod_labels.extend([(RUN.to_owned(), label_value(&self.run)), (STEP.to_owned(), label_value(&self.step))]);
-        let mut spec = json!({
-            "backoffLimit": 0,
-            "ttlSecondsAfterFinished": KEPT_SECONDS,
-            "template": { "metadata": { "labels": pod_labels }, "spec": self.pod() },
-        });
+        let mut template = self.own_template();
+        if let Some(theirs) = &self.template {
+            template = template::merged(theirs, template);
+        }
+        let mut spec = json!({ "backoffLimit": 0, "ttlSecondsAfterFinished": KEPT_SECONDS, "template": template });
         if let Some(deadline) = self.deadline {
             spec["activeDeadlineSeconds"] = deadline.as_secs().max(1).into();
         }
-        let metadata = json!({ "name": self.name, "namespace": self.namespace, "labels": labels });
+        let metadata = json!({ "name": self.name, "namespace": self.namespace, "labels": self.labels() });
         Ok(json!({ "apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec }))
+    }
+
+    /// What is wrong with its Pod template.
+    pub fn template_problems(&self) -> Vec<TemplateProblem> {
+        self.template.as_ref().map(|theirs| template::problems(theirs, &self.own_template())).unwrap_or_default()
+    }
+
+    fn own_template(&self) -> Value {
+        let mut labels = self.placement.labels.clone();
+        labels.extend([(RUN.to_owned(), label_value(&self.run)), (STEP.to_owned(), label_value(&self.step))]);
+        json!({ "metadata": { "labels": labels }, "spec": self.pod() })
     }
 
     fn pod(&self) -> Value {
@@ -172,11 +193,11 @@ impl ContainerJob {
         if !env.is_empty() {
             container["env"] = env.into();
         }
-        let resources = self.resources.as_json();
+        let resources = quantities(&self.resources);
         if !resources.is_empty() {
             container["resources"] = json!({ "requests": resources, "limits": resources });
         }
-        let mut volumes = Vec::new();
+        let (mut volumes, mut preparing) = (Vec::new(), None);
         if !self.files.is_empty() {
             container["volumeMounts"] = json!([
                 { "name": "step", "mountPath": STEP_FOLDER, "readOnly": true },
@@ -186,6 +207,22 @@ impl ContainerJob {
                 json!({ "name": "step", "secret": { "secretName": self.name, "defaultMode": 0o440 } }),
                 json!({ "name": "own", "emptyDir": {} }),
             ];
+        }
+        if let Some(store) = &self.store {
+            let mut files = container.clone();
+            files["name"] = PREPARING.into();
+            files["command"] = json!(store.command);
+            for key in ["args", "env"] {
+                files.as_object_mut().map(|files| files.remove(key));
+            }
+            if let Some(mounts) = files["volumeMounts"].as_array_mut() {
+                mounts.push(json!({ "name": "store", "mountPath": STORE_FOLDER }));
+            }
+            volumes.push(json!({ "name": "store", "persistentVolumeClaim": { "claimName": store.claim } }));
+            preparing = Some(files);
+        }
+        if let Some(probe) = &self.probe {
+            container["readinessProbe"] = readiness(probe);
         }
         let mut pod = json!({
             "restartPolicy": "Never",
@@ -198,34 +235,11 @@ impl ContainerJob {
         if !volumes.is_empty() {
             pod["volumes"] = volumes.into();
         }
-        self.placement.put(&mut pod);
+        if let Some(files) = preparing {
+            pod["initContainers"] = json!([files]);
+        }
+        place(&self.placement, &mut pod);
         pod
-    }
-}
-
-impl Placement {
-    fn put(&self, pod: &mut Value) {
-        if let Some(account) = &self.service_account {
-            pod["serviceAccountName"] = account.as_str().into();
-        }
-        if !self.node_selector.is_empty() {
-            pod["nodeSelector"] = json!(self.node_selector);
-        }
-        if !self.tolerations.is_empty() {
-            pod["tolerations"] = json!(self.tolerations);
-        }
-        if !self.image_pull_secrets.is_empty() {
-            let named = self.image_pull_secrets.iter().map(|name| json!({ "name": name }));
-            pod["imagePullSecrets"] = named.collect();
-        }
-    }
-}
-
-impl Resources {
-    fn as_json(&self) -> Map<String, Value> {
-        let all = [("cpu", &self.cpu), ("memory", &self.memory)];
-        let written = all.into_iter().filter_map(|(name, amount)| Some((name, amount.as_ref()?)));
-        written.map(|(name, amount)| (name.to_owned(), amount.0.as_str().into())).collect()
     }
 }
 
@@ -280,6 +294,25 @@ mod tests {
         let pod = &root["spec"]["template"]["spec"];
         assert_eq!(pod["securityContext"]["runAsNonRoot"], Value::Null);
         assert_eq!(pod["containers"][0]["securityContext"], Value::Null);
+    }
+
+    #[test]
+    fn the_volume_with_files_by_content_is_not_that_of_the_steps_container() {
+        let store = Store { claim: "files".to_owned(), command: vec!["prepare".to_owned()] };
+        let files = vec![("boot".to_owned(), SecretText::new("x"))];
+        let with = ContainerJob { store: Some(store), files, ..super::tests::job() }.manifest().expect("well formed");
+        let pod = &with["spec"]["template"]["spec"];
+        assert_eq!(pod["volumes"][2]["persistentVolumeClaim"], json!({ "claimName": "files" }));
+        let mounts = |container: &Value| -> Vec<String> {
+            let all = container["volumeMounts"].as_array().into_iter().flatten();
+            all.filter_map(|mount| mount["name"].as_str().map(str::to_owned)).collect()
+        };
+        assert_eq!(mounts(&pod["initContainers"][0]), ["step", "own", "store"]);
+        assert_eq!(mounts(&pod["containers"][0]), ["step", "own"]);
+        assert_eq!(
+            (&pod["initContainers"][0]["command"], &pod["initContainers"][0]["env"]),
+            (&json!(["prepare"]), &Value::Null)
+        );
     }
 
     #[test]

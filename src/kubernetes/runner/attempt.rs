@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::LAST_WORDS;
+use super::owed::Owed;
 use crate::core::model::outcome::Finding;
 use crate::kubernetes::client::Cluster;
 use crate::kubernetes::explain::Target;
@@ -12,27 +13,39 @@ use crate::process::LineSink;
 /// Between two checks for causes that keep a container from starting.
 const CHECK: Duration = Duration::from_secs(1);
 
+/// The cause of a Pod that a quota refuses.
+const QUOTA: &str = "QuotaExceeded";
+
 /// One command's Job.
 pub(super) struct Attempt<'a> {
     pub cluster: &'a Cluster,
     pub namespace: &'a str,
     pub job: &'a StartedJob<'a>,
+    pub owed: &'a Owed,
 }
 
 impl Attempt<'_> {
-    /// Comes back with a cause that keeps it from starting and that waiting cannot fix, seen in two checks in a row.
+    /// Comes back with a cause that keeps it from starting and that waiting cannot fix, seen in two checks in a row; that of
+    /// a quota in five: it is counted again some time after a Pod has ended.
     pub async fn fatal(&self) -> Finding {
-        let mut seen: Option<String> = None;
+        let mut seen: (Option<String>, u32) = (None, 0);
         loop {
             tokio::time::sleep(CHECK).await;
-            if self.job.has_begun() {
+            if self.job.is_under_way() {
                 return std::future::pending().await;
             }
             let found =
                 self.cluster.fatal(self.namespace, &self.target()).await.into_iter().find(|it| it.fatal.is_some());
-            match found {
-                Some(found) if found.fatal == seen => return found,
-                found => seen = found.and_then(|found| found.fatal),
+            let cause = found.as_ref().and_then(|found| found.fatal.clone());
+            seen = match seen {
+                (last, times) if last == cause => (last, times + 1),
+                _ => (cause, 1),
+            };
+            if let Some(found) = found {
+                let wanted = if found.cause == QUOTA { 5 } else { 2 };
+                if seen.1 >= wanted {
+                    return found;
+                }
             }
         }
     }
@@ -48,9 +61,18 @@ impl Attempt<'_> {
         tokio::time::timeout(LAST_WORDS, explained).await.unwrap_or_default()
     }
 
+    /// Says in the log what explains its state.
+    pub async fn explain_to(&self, sink: &dyn LineSink) {
+        for finding in self.explain().await {
+            sink.line(format!("{}: {}: {}", finding.object, finding.cause, finding.message).as_bytes());
+        }
+    }
+
     /// Removes the Job. What cannot be removed carries the run's labels: `clean` finds it.
     pub async fn remove(&self, grace: Duration, sink: &dyn LineSink) {
-        if let Err(trouble) = self.job.remove(grace).await {
+        let removed = self.job.remove(grace).await;
+        self.owed.settle(self.namespace, self.job.name());
+        if let Err(trouble) = removed {
             sink.line(
                 format!("job.batch/{} stays: {trouble}; `pipeline clean` removes it", self.job.name()).as_bytes(),
             );

@@ -21,6 +21,33 @@ const PATIENCE_SECONDS: u32 = 600;
 /// Bytes of a Secret that the API server takes, with room for its metadata.
 const SECRET_LIMIT: usize = 1_000_000;
 
+/// What becomes of the output of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Streams {
+    /// Both streams are the container's log.
+    Joined,
+    /// Both are files that come back, at most so many bytes of each.
+    Apart {
+        /// Bytes of each.
+        limit: usize,
+    },
+}
+
+impl Streams {
+    /// Whether they come back as files.
+    pub fn are_apart(self) -> bool {
+        self != Streams::Joined
+    }
+
+    /// Bytes of each that come back as files.
+    pub fn limit(self) -> usize {
+        match self {
+            Streams::Joined => 0,
+            Streams::Apart { limit } => limit,
+        }
+    }
+}
+
 /// What the container starts.
 pub(super) fn command() -> Vec<String> {
     ["/bin/sh", &format!("{STEP_FOLDER}/boot")].map(str::to_owned).to_vec()
@@ -30,15 +57,19 @@ pub(super) fn command() -> Vec<String> {
 ///
 /// # Errors
 /// [`Fault`] of kind invalid when they are too large, or hold what a shell cannot take.
-pub(super) fn files(command: &Command, assignment: &Assignment) -> Result<Vec<(String, SecretText)>, Fault> {
+pub(super) fn files(
+    command: &Command,
+    assignment: &Assignment,
+    streams: Streams,
+) -> Result<Vec<(String, SecretText)>, Fault> {
     let dir = folder(&command.dir, &assignment.project)?;
     let mut files = vec![
-        ("boot".to_owned(), boot(assignment, &dir)),
+        ("boot".to_owned(), boot(assignment, streams, &dir)),
         ("env".to_owned(), env(command, assignment)?),
-        ("start".to_owned(), start(command)?),
+        ("start".to_owned(), start(command, streams)?),
     ];
-    if !assignment.artifacts.is_empty() {
-        files.push(("collect".to_owned(), collect(&assignment.artifacts)));
+    if returns(assignment, streams) {
+        files.push(("collect".to_owned(), collect(&assignment.artifacts, streams)));
     }
     if let Some(stdin) = &command.stdin {
         files.push(("stdin".to_owned(), text(stdin)?.to_owned()));
@@ -59,31 +90,28 @@ fn folder(dir: &Path, project: &Path) -> Result<String, Fault> {
     Ok(format!("{FOLDER}/work/{below}"))
 }
 
-fn boot(assignment: &Assignment, dir: &str) -> String {
+/// Whether files come back.
+fn returns(assignment: &Assignment, streams: Streams) -> bool {
+    streams.are_apart() || !assignment.artifacts.is_empty()
+}
+
+fn boot(assignment: &Assignment, streams: Streams, dir: &str) -> String {
     let mut script = format!(
         "set -u\n\
          report() {{ printf '{PREFIX} %s\\n' \"$1\" > /dev/termination-log; }}\n\
          pause() {{ sleep 0.1 2>/dev/null || sleep 1; }}\n\
          cd {FOLDER} && mkdir -p work io home || {{ report 'setup {FOLDER} cannot be written'; exit 125; }}\n"
     );
-    if !(assignment.inputs.is_empty() && assignment.artifacts.is_empty()) {
+    if !assignment.inputs.is_empty() || returns(assignment, streams) {
         script += "command -v tar > /dev/null 2>&1 || { report 'setup the image has no tar'; exit 125; }\n";
     }
     if !assignment.inputs.is_empty() {
-        let polls = PATIENCE_SECONDS * 10;
-        let _ = write!(
-            script,
-            "polls=0\n\
-             while [ ! -e io/files-complete ]; do\n\
-             polls=$((polls + 1))\n\
-             [ \"$polls\" -lt {polls} ] || {{ report 'setup its files did not arrive'; exit 125; }}\n\
-             pause\n\
-             done\n"
-        );
+        script += &wait_for("io/files-complete", "{ report 'setup its files did not arrive'; exit 125; }");
     }
     let _ = write!(
         script,
         ": > io/output\n\
+         {own_tmp}\
          . {STEP_FOLDER}/env\n\
          cd {dir} 2> /dev/null || {{ report \"setup the folder is not among the inputs: \"{dir}; exit 125; }}\n\
          : > {FOLDER}/io/started\n\
@@ -97,16 +125,10 @@ fn boot(assignment: &Assignment, dir: &str) -> String {
          [ -z \"$stopped\" ] || exit \"$code\"\n\
          if [ -e output ] && [ ! -f output ] || [ -L output ]; then report 'irregular output'; exit \"$code\"; fi\n\
          [ -e output ] || : > output\n",
+        own_tmp = own_tmp(),
         dir = quoted(dir)
     );
-    if assignment.artifacts.is_empty() {
-        let _ = write!(
-            script,
-            "size=$(($(wc -c < output)))\n\
-             if [ \"$size\" -gt {OUTPUT_LIMIT} ]; then report \"large $size\"; exit \"$code\"; fi\n\
-             {{ printf '{PREFIX} exit %s\\n' \"$code\"; cat output; }} > /dev/termination-log\n"
-        );
-    } else {
+    if returns(assignment, streams) {
         let polls = PATIENCE_SECONDS * 10;
         let _ = write!(
             script,
@@ -117,12 +139,40 @@ fn boot(assignment: &Assignment, dir: &str) -> String {
              polls=$((polls + 1)); pause\n\
              done\n"
         );
+    } else {
+        let _ = write!(
+            script,
+            "size=$(($(wc -c < output)))\n\
+             if [ \"$size\" -gt {OUTPUT_LIMIT} ]; then report \"large $size\"; exit \"$code\"; fi\n\
+             {{ printf '{PREFIX} exit %s\\n' \"$code\"; cat output; }} > /dev/termination-log\n"
+        );
     }
     script + "exit \"$code\"\n"
 }
 
+/// A folder for temporary files where the image has none that its user can write to.
+pub(super) fn own_tmp() -> String {
+    format!("[ -w /tmp ] || {{ mkdir -p {FOLDER}/tmp && export TMPDIR={FOLDER}/tmp; }}\n")
+}
+
+/// Waits until a file is there, for a limited time; `otherwise` runs when it is over. SIGTERM ends it at once: the first
+/// process of a container gets no signal that it has no handler for.
+pub(super) fn wait_for(file: &str, otherwise: &str) -> String {
+    let polls = PATIENCE_SECONDS * 10;
+    format!(
+        "trap 'exit 143' TERM\n\
+         polls=0\n\
+         while [ ! -e {file} ]; do\n\
+         polls=$((polls + 1))\n\
+         [ \"$polls\" -lt {polls} ] || {otherwise}\n\
+         sleep 0.1 2> /dev/null || sleep 1\n\
+         done\n"
+    )
+}
+
 /// Packs the artifacts once the command has ended; the reader of the archive says when it has it all.
-fn collect(artifacts: &[String]) -> String {
+fn collect(artifacts: &[String], streams: Streams) -> String {
+    let streams = if streams.are_apart() { "io/stdout io/stderr " } else { "" };
     let mut script = format!(
         "cd {FOLDER}\n\
          while [ ! -e io/exit ]; do sleep 0.1 2>/dev/null || sleep 1; done\n\
@@ -132,10 +182,13 @@ fn collect(artifacts: &[String]) -> String {
         let path = quoted(&format!("work/{prefix}"));
         let _ = writeln!(script, "if [ -e {path} ] || [ -L {path} ]; then set -- \"$@\" {path}; fi");
     }
+    let _ = write!(
+        script,
+        ": > io/artifacts-complete\n\
+         tar -cf - io/exit io/output {streams}\"$@\" io/artifacts-complete || exit 3\n\
+         read -r answer && [ \"$answer\" = whole ] && : > io/collected\n"
+    );
     script
-        + ": > io/artifacts-complete\n\
-           tar -cf - io/exit io/output \"$@\" io/artifacts-complete || exit 3\n\
-           read -r answer && [ \"$answer\" = whole ] && : > io/collected\n"
 }
 
 /// The folders and files that the patterns lead to, without those that are below another one.
@@ -179,12 +232,16 @@ fn env(command: &Command, assignment: &Assignment) -> Result<String, Fault> {
     Ok(script)
 }
 
-/// Starts the command in the place of the shell, both of its streams in one.
-fn start(command: &Command) -> Result<String, Fault> {
+/// Starts the command in the place of the shell.
+fn start(command: &Command, streams: Streams) -> Result<String, Fault> {
     let words = std::iter::once(&command.program).chain(&command.args);
     let words: Vec<String> = words.map(|word| text(word.as_encoded_bytes()).map(quoted)).collect::<Result<_, _>>()?;
     let input = if command.stdin.is_some() { format!("{STEP_FOLDER}/stdin") } else { "/dev/null".to_owned() };
-    Ok(format!("exec {} < {input} 2>&1\n", words.join(" ")))
+    let output = match streams {
+        Streams::Joined => "2>&1".to_owned(),
+        Streams::Apart { .. } => format!("> {FOLDER}/io/stdout 2> {FOLDER}/io/stderr"),
+    };
+    Ok(format!("exec {} < {input} {output}\n", words.join(" ")))
 }
 
 fn text(bytes: &[u8]) -> Result<&str, Fault> {
@@ -192,7 +249,7 @@ fn text(bytes: &[u8]) -> Result<&str, Fault> {
 }
 
 /// As a shell takes it for one word.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
@@ -210,10 +267,10 @@ mod tests {
             run: "r1".into(),
             step: "test.unit".into(),
             project: Path::new("/project").into(),
+            image: None,
             env: vec!["TOKEN".to_owned(), "UNSET".to_owned()],
             inputs: owned(inputs),
             artifacts: owned(artifacts),
-            output_file: "/scratch/out".into(),
             key: None,
             resumes: false,
             timeout: None,
@@ -240,7 +297,9 @@ mod tests {
     #[test]
     fn the_command_takes_the_place_of_the_shell() {
         let expected = "exec 'sh' '-eu' '-c' 'echo '\\''it is'\\''' < /dev/null 2>&1\n";
-        assert_eq!(start(&command()).expect("text"), expected);
+        assert_eq!(start(&command(), Streams::Joined).expect("text"), expected);
+        let apart = start(&command(), Streams::Apart { limit: 1 }).expect("text");
+        assert!(apart.ends_with(" > /pipeline/io/stdout 2> /pipeline/io/stderr\n"), "{apart}");
         assert_eq!(folder(Path::new("/project/web"), Path::new("/project")).as_deref(), Ok("/pipeline/work/web"));
         assert!(folder(Path::new("/elsewhere"), Path::new("/project")).is_err());
     }

@@ -22,14 +22,30 @@ const RECORD: u64 = 10_240;
 /// A file cannot be read or changes while it is read, or a link leads out of the project.
 pub(super) fn pack(project: &Path, patterns: &[String], out: impl Write) -> io::Result<()> {
     let root = project.canonicalize()?;
+    let mut archive = Builder::new(Counted::new(out));
+    for path in paths(project, patterns)? {
+        if let Some(entry) = Packed::of(&root, &path)? {
+            entry.put_whole(&mut archive, &path)?;
+        }
+    }
+    finish(archive)
+}
+
+/// What the patterns name, and what links among them lead to.
+///
+/// # Errors
+/// As those of [`pack`].
+pub(super) fn paths(project: &Path, patterns: &[String]) -> io::Result<BTreeSet<PathBuf>> {
+    let root = project.canonicalize()?;
     let mut paths = BTreeSet::new();
     for path in inputs::list(project, patterns.iter().map(String::as_str))? {
         add(&root, &path, &mut paths)?;
     }
-    let mut archive = Builder::new(Counted { out, count: 0 });
-    for path in paths {
-        put(&mut archive, &root, &path)?;
-    }
+    Ok(paths)
+}
+
+/// Writes the entry that says that all is there, and fills the last record.
+pub(super) fn finish(mut archive: Builder<Counted<impl Write>>) -> io::Result<()> {
     let mut header = Header::new_gnu();
     header.set_entry_type(EntryType::Regular);
     header.set_mode(0o644);
@@ -64,41 +80,80 @@ fn add(root: &Path, path: &Path, paths: &mut BTreeSet<PathBuf>) -> io::Result<()
     Ok(())
 }
 
-fn put(archive: &mut Builder<impl Write>, root: &Path, path: &Path) -> io::Result<()> {
-    let whole = root.join(path);
-    let name = Path::new("work").join(path);
-    let meta = match whole.symlink_metadata() {
-        Ok(meta) => meta,
-        // what is not there is not there for the step either
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(named(path, &error)),
-    };
-    let mut header = Header::new_gnu();
-    header.set_mode(meta.mode() & 0o777);
-    header.set_mtime(u64::try_from(meta.mtime()).unwrap_or(0));
-    header.set_size(0);
-    if meta.is_symlink() {
-        header.set_entry_type(EntryType::Symlink);
-        let target = fs::read_link(&whole)?;
-        let target = match target.strip_prefix(root) {
-            Ok(below) => from(path.parent().unwrap_or(Path::new("")), below),
-            Err(_) => target,
+/// A file, folder or link to be packed.
+pub(super) struct Packed {
+    name: PathBuf,
+    header: Header,
+    link: Option<PathBuf>,
+    /// A file, and its size.
+    pub file: Option<(fs::File, u64)>,
+}
+
+impl Packed {
+    /// What is at `path`; none where nothing is.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn of(root: &Path, path: &Path) -> io::Result<Option<Self>> {
+        let whole = root.join(path);
+        let meta = match whole.symlink_metadata() {
+            Ok(meta) => meta,
+            // what is not there is not there for the step either
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(named(path, &error)),
         };
-        return archive.append_link(&mut header, name, target);
+        let mut header = Header::new_gnu();
+        header.set_mode(meta.mode() & 0o777);
+        header.set_mtime(u64::try_from(meta.mtime()).unwrap_or(0));
+        header.set_size(0);
+        let mut packed = Packed { name: Path::new("work").join(path), header, link: None, file: None };
+        if meta.is_symlink() {
+            packed.header.set_entry_type(EntryType::Symlink);
+            let target = fs::read_link(&whole)?;
+            packed.link = Some(match target.strip_prefix(root) {
+                Ok(below) => from(path.parent().unwrap_or(Path::new("")), below),
+                Err(_) => target,
+            });
+        } else if meta.is_dir() {
+            packed.header.set_entry_type(EntryType::Directory);
+        } else {
+            let file = open::open(&whole).map_err(|error| named(path, &error))?;
+            let size = file.metadata()?.len();
+            packed.header.set_entry_type(EntryType::Regular);
+            packed.header.set_size(size);
+            packed.file = Some((file, size));
+        }
+        Ok(Some(packed))
     }
-    if meta.is_dir() {
-        header.set_entry_type(EntryType::Directory);
-        return archive.append_data(&mut header, name, io::empty());
+
+    /// Writes it with its content.
+    ///
+    /// # Errors
+    /// Reading or writing fails, or the file has become shorter.
+    pub fn put_whole(mut self, archive: &mut Builder<impl Write>, path: &Path) -> io::Result<()> {
+        let content = self.file.take().map(|(file, left)| Whole { file, left, path });
+        self.put(archive, content)
     }
-    let file = open::open(&whole).map_err(|error| named(path, &error))?;
-    let size = file.metadata()?.len();
-    header.set_entry_type(EntryType::Regular);
-    header.set_size(size);
-    archive.append_data(&mut header, name, Whole { file, left: size, path })
+
+    /// Writes its header alone: what follows must be its content.
+    ///
+    /// # Errors
+    /// Writing fails.
+    pub fn put_header(self, archive: &mut Builder<impl Write>) -> io::Result<()> {
+        self.put(archive, None::<io::Empty>)
+    }
+
+    fn put(mut self, archive: &mut Builder<impl Write>, content: Option<impl Read>) -> io::Result<()> {
+        match (self.link, content) {
+            (Some(target), _) => archive.append_link(&mut self.header, self.name, target),
+            (None, Some(content)) => archive.append_data(&mut self.header, self.name, content),
+            (None, None) => archive.append_data(&mut self.header, self.name, io::empty()),
+        }
+    }
 }
 
 /// Reads as many bytes as the file had, or fails.
-struct Whole<'p> {
+pub(super) struct Whole<'p> {
     file: fs::File,
     left: u64,
     path: &'p Path,
@@ -134,13 +189,21 @@ fn leads_out(path: &Path) -> io::Error {
     io::Error::other(format!("`{}` leads out of the project", path.display()))
 }
 
-fn named(path: &Path, error: &io::Error) -> io::Error {
+pub(super) fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("`{}`: {error}", path.display()))
 }
 
-struct Counted<W> {
+/// Counts the bytes that are written.
+pub(super) struct Counted<W> {
     out: W,
     count: u64,
+}
+
+impl<W> Counted<W> {
+    /// None yet.
+    pub fn new(out: W) -> Self {
+        Counted { out, count: 0 }
+    }
 }
 
 impl<W: Write> Write for Counted<W> {

@@ -1,6 +1,7 @@
 //! Files to and from a container that runs, by tar through an exec: in parts, whole or not at all, again where the
 //! connection breaks.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_blocking;
 
 use super::boot::FOLDER;
-use super::chunks::{from_chunks, to_chunks};
+use super::chunks::{ChunkReader, ChunkWriter, from_chunks, to_chunks};
 use super::pack::pack;
 use super::unpack::{Refused, Returned, unpack};
 use crate::core::model::outcome::Fault;
@@ -22,19 +23,47 @@ const ATTEMPTS: usize = 5;
 const PAUSE: Duration = Duration::from_millis(500);
 /// Bytes under way in one direction.
 const BUFFER: usize = 256 * 1024;
+/// Unpacks the files of a step.
+const UNPACK: &str = "cd /pipeline && exec tar -xpof -";
 /// Bytes of what tar says that are shown.
 const SAID: usize = 400;
+
+/// Which container of a Pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Container {
+    /// That of the step.
+    Step,
+    /// That which prepares the files.
+    Preparing,
+}
+
+impl Container {
+    /// Whether nothing can be sent to it any more, because its work is over.
+    fn is_over(self, job: &StartedJob<'_>) -> bool {
+        match self {
+            Container::Step => job.is_over(),
+            Container::Preparing => !job.is_preparing(),
+        }
+    }
+}
 
 /// Sends the files that the patterns name.
 ///
 /// # Errors
 /// [`Fault`] when they cannot be read, or do not arrive. Nothing where the container is over: its end says why.
-pub(super) async fn send(job: &StartedJob<'_>, project: &Path, patterns: &[String]) -> Result<(), Fault> {
+pub(super) async fn send(
+    job: &StartedJob<'_>,
+    to: Container,
+    project: &Path,
+    patterns: &[String],
+) -> Result<(), Fault> {
     let mut last = Fault::environment("the files of the step could not be sent");
     for _ in 0..ATTEMPTS {
-        match send_once(job, project, patterns).await {
+        let (project, patterns) = (project.to_owned(), patterns.to_vec());
+        let sent = unpack_in(job, to, UNPACK, move |out| pack(&project, &patterns, out)).await;
+        match sent.map_err(Unsent::fault) {
             Ok(()) => return Ok(()),
-            Err(_) if job.is_over() => return Ok(()),
+            Err(_) if to.is_over(job) => return Ok(()),
             Err(fault) if !fault.transient => return Err(fault),
             Err(fault) => last = fault,
         }
@@ -54,12 +83,39 @@ pub(super) async fn has_files(job: &StartedJob<'_>) -> bool {
     matches!(ended(status).await, Ended::Well)
 }
 
-async fn send_once(job: &StartedJob<'_>, project: &Path, patterns: &[String]) -> Result<(), Fault> {
-    let script = format!("cd {FOLDER} && exec tar -xpof -");
-    let mut process = exec(job, &["/bin/sh", "-c", &script], true).await?;
+/// Why something was not sent.
+#[derive(Debug)]
+pub(super) enum Unsent {
+    /// The connection broke: another attempt may be whole.
+    Lost(Fault),
+    /// It cannot be read here.
+    Unread(io::Error),
+    /// The container does not take it.
+    Refused(String),
+}
+
+impl Unsent {
+    pub fn fault(self) -> Fault {
+        match self {
+            Unsent::Lost(fault) => fault.transient(),
+            Unsent::Unread(error) => Fault::unknown(format!("the files of the step cannot be sent: {error}")),
+            Unsent::Refused(said) => {
+                Fault::environment(format!("the files of the step could not be unpacked in the Pod: {said}"))
+            }
+        }
+    }
+}
+
+/// Hands what `write` writes to a script in a container, which ends by itself.
+pub(super) async fn unpack_in(
+    job: &StartedJob<'_>,
+    to: Container,
+    script: &str,
+    write: impl FnOnce(ChunkWriter) -> io::Result<()> + Send + 'static,
+) -> Result<(), Unsent> {
+    let mut process = exec(job, to, &["/bin/sh", "-c", script], true).await.map_err(Unsent::Lost)?;
     let (writer, mut chunks) = to_chunks();
-    let (project, patterns) = (project.to_owned(), patterns.to_vec());
-    let packing = spawn_blocking(move || pack(&project, &patterns, writer));
+    let packing = spawn_blocking(move || write(writer));
     let mut stdin = process.stdin();
     let stderr = process.stderr();
     let status = process.take_status();
@@ -75,23 +131,53 @@ async fn send_once(job: &StartedJob<'_>, project: &Path, patterns: &[String]) ->
         stdin.shutdown().await.is_ok()
     };
     let (fed, said) = futures::join!(feed, said(stderr));
-    let packed = packing.await.map_err(|_| Fault::unknown("the files of the step could not be packed"))?;
+    let packed = packing.await.map_err(|_| Unsent::Unread(io::Error::other("the packing broke")))?;
     if fed {
-        packed.map_err(|error| Fault::unknown(format!("the files of the step cannot be sent: {error}")))?;
+        packed.map_err(Unsent::Unread)?;
     }
     match ended(status).await {
         Ended::Well if fed => Ok(()),
-        Ended::With(message) => {
-            let said = if said.is_empty() { message } else { said };
-            Err(Fault::environment(format!("the files of the step could not be unpacked in the Pod: {said}")))
-        }
+        Ended::With(message) => Err(Unsent::Refused(if said.is_empty() { message } else { said })),
         Ended::Well | Ended::Lost => {
-            Err(Fault::environment("the connection broke while files were sent to the Pod").transient())
+            Err(Unsent::Lost(Fault::environment("the connection broke while files were sent to the Pod")))
         }
     }
 }
 
+/// Runs a script in a container with a short input, and hands back what it printed.
+pub(super) async fn ask_in(
+    job: &StartedJob<'_>,
+    to: Container,
+    script: &str,
+    input: Vec<u8>,
+) -> Result<Vec<u8>, Unsent> {
+    let mut process = exec(job, to, &["/bin/sh", "-c", script], true).await.map_err(Unsent::Lost)?;
+    let (stdin, stdout, stderr) = (process.stdin(), process.stdout(), process.stderr());
+    let status = process.take_status();
+    let feed = async move {
+        if let Some(mut stdin) = stdin {
+            let _ = stdin.write_all(&input).await;
+            let _ = stdin.shutdown().await;
+        }
+    };
+    let read = async move {
+        let mut answer = Vec::new();
+        if let Some(mut stdout) = stdout {
+            let _ = stdout.read_to_end(&mut answer).await;
+        }
+        answer
+    };
+    let ((), answer, said) = futures::join!(feed, read, said(stderr));
+    match ended(status).await {
+        Ended::Well => Ok(answer),
+        Ended::With(message) => Err(Unsent::Refused(if said.is_empty() { message } else { said })),
+        Ended::Lost => Err(Unsent::Lost(Fault::environment("the connection to the Pod broke"))),
+    }
+}
+
 /// Waits for the end of the step's command, and gets its exit code, outputs and the files that the patterns name.
+///
+/// Of each stream of the command that comes back as a file at most `streams` bytes are taken.
 ///
 /// # Errors
 /// [`Fault`] when what comes back is refused or cannot be kept. `None` where the container is over without.
@@ -99,9 +185,10 @@ pub(super) async fn fetch(
     job: &StartedJob<'_>,
     project: &Path,
     patterns: &[String],
+    streams: usize,
 ) -> Result<Option<Returned>, Fault> {
     loop {
-        match fetch_once(job, project, patterns).await {
+        match fetch_once(job, project, patterns, streams).await {
             Ok(returned) => return Ok(Some(returned)),
             Err(_) if job.is_over() => return Ok(None),
             Err(fault) if !fault.transient => return Err(fault),
@@ -111,13 +198,34 @@ pub(super) async fn fetch(
     }
 }
 
-async fn fetch_once(job: &StartedJob<'_>, project: &Path, patterns: &[String]) -> Result<Returned, Fault> {
-    let collect = format!("{STEP_FOLDER}/collect");
-    let mut process = exec(job, &["/bin/sh", &collect], true).await?;
-    let (sender, reader) = from_chunks();
+async fn fetch_once(
+    job: &StartedJob<'_>,
+    project: &Path,
+    patterns: &[String],
+    streams: usize,
+) -> Result<Returned, Fault> {
     let staging = staging(project)?;
     let (project, patterns, folder) = (project.to_owned(), patterns.to_vec(), staging.path().to_owned());
-    let unpacking = spawn_blocking(move || unpack(reader, &project, &patterns, &folder));
+    let collect = format!("exec /bin/sh {STEP_FOLDER}/collect");
+    fetch_archive(job, &collect, |reader| move || unpack(reader, &project, &patterns, &folder, streams)).await
+}
+
+/// Reads the archive that a script of the step's container sends, and answers `whole` when it was taken over.
+///
+/// # Errors
+/// [`Fault`] when it is refused, or does not arrive.
+pub(super) async fn fetch_archive<T, U>(
+    job: &StartedJob<'_>,
+    script: &str,
+    unpack: impl FnOnce(ChunkReader) -> U,
+) -> Result<T, Fault>
+where
+    T: Send + 'static,
+    U: FnOnce() -> Result<T, Refused> + Send + 'static,
+{
+    let mut process = exec(job, Container::Step, &["/bin/sh", "-c", script], true).await?;
+    let (sender, reader) = from_chunks();
+    let unpacking = spawn_blocking(unpack(reader));
     let (mut stdin, stdout, stderr) = (process.stdin(), process.stdout(), process.stderr());
     let status = process.take_status();
     let unpacked = async {
@@ -169,7 +277,7 @@ fn staging(project: &Path) -> Result<tempfile::TempDir, Fault> {
     made.map_err(|error| Fault::unknown(format!("the artifacts cannot be kept in {}: {error}", place.display())))
 }
 
-async fn exec(job: &StartedJob<'_>, command: &[&str], stdin: bool) -> Result<AttachedProcess, Fault> {
+async fn exec(job: &StartedJob<'_>, to: Container, command: &[&str], stdin: bool) -> Result<AttachedProcess, Fault> {
     let parameters = AttachParams {
         stdin,
         stdout: true,
@@ -178,7 +286,11 @@ async fn exec(job: &StartedJob<'_>, command: &[&str], stdin: bool) -> Result<Att
         max_stdout_buf_size: Some(BUFFER),
         ..AttachParams::default()
     };
-    job.exec(command, parameters).await.map_err(|trouble| trouble.fault().transient())
+    let started = match to {
+        Container::Step => job.exec(command, parameters).await,
+        Container::Preparing => job.exec_preparing(command, parameters).await,
+    };
+    started.map_err(|trouble| trouble.fault().transient())
 }
 
 /// How an exec ended.

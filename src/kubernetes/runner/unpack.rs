@@ -11,6 +11,7 @@ use tar::{Archive, Entry, EntryType};
 
 use crate::core::files::glob::{Glob, characters};
 use crate::core::model::units::ByteSize;
+use crate::process::Captured;
 
 /// Bytes that all files together may have.
 const LIMIT: u64 = 8 << 30;
@@ -30,6 +31,10 @@ pub(super) struct Returned {
     pub output: Vec<u8>,
     /// Files and links that came back.
     pub files: usize,
+    /// What it printed, where its streams come back as files.
+    pub stdout: Captured,
+    /// The same of its standard error.
+    pub stderr: Captured,
 }
 
 /// Why nothing was taken over.
@@ -46,7 +51,8 @@ pub(super) enum Refused {
     Unkept(io::Error),
 }
 
-/// Unpacks the archive into `staging`, and moves what the patterns name to the project when it was read to its end.
+/// Unpacks the archive into `staging`, and moves what the patterns name to the project when it was read to its end. Of
+/// each stream of the command at most `streams` bytes are taken.
 ///
 /// # Errors
 /// [`Refused`]: nothing was taken over then, unless moving itself fails.
@@ -55,6 +61,7 @@ pub(super) fn unpack(
     project: &Path,
     patterns: &[String],
     staging: &Path,
+    streams: usize,
 ) -> Result<Returned, Refused> {
     let mut taking = Taking {
         globs: patterns.iter().map(|pattern| Glob::new(pattern.trim_start_matches("./"))).collect(),
@@ -81,6 +88,8 @@ pub(super) fn unpack(
             (Some("io"), Some("output")) => {
                 entry.by_ref().take(OUTPUT_LIMIT).read_to_end(&mut returned.output).map_err(Refused::Broken)?;
             }
+            (Some("io"), Some("stdout")) => returned.stdout = stream(&mut entry, streams)?,
+            (Some("io"), Some("stderr")) => returned.stderr = stream(&mut entry, streams)?,
             (Some("io"), Some("artifacts-complete")) => complete = true,
             (Some("work"), _) => taking.take(parts.as_path(), &mut entry)?,
             _ => return Err(Refused::Hostile(format!("`{}` is not an artifact", path.display()))),
@@ -96,8 +105,21 @@ pub(super) fn unpack(
     Ok(returned)
 }
 
+/// A stream of the command, up to a limit.
+fn stream(entry: &mut impl Read, limit: usize) -> Result<Captured, Refused> {
+    let mut captured = Captured::up_to(limit);
+    let mut chunk = vec![0; 64 * 1024];
+    while !captured.is_cut() {
+        match entry.read(&mut chunk).map_err(Refused::Broken)? {
+            0 => break,
+            read => captured.extend(&chunk[..read]),
+        }
+    }
+    Ok(captured)
+}
+
 /// A path of an archive, without `.`; none that is absolute or goes up.
-fn plain(path: &Path) -> Result<PathBuf, Refused> {
+pub(super) fn plain(path: &Path) -> Result<PathBuf, Refused> {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {

@@ -164,7 +164,6 @@ impl Pod {
             run: cx.run.to_string(),
             step: cx.name.to_string(),
             owner: Owner::of(cx),
-            work: None,
             image: self.image.clone(),
             command: self.command.clone().unwrap_or_default(),
             args: self.args.clone(),
@@ -173,9 +172,9 @@ impl Pod {
             pull_policy: self.pull_policy,
             user: self.user,
             placement: Placement { service_account: self.service_account.clone(), ..Placement::default() },
-            files: Vec::new(),
             deadline: cx.waits.timeout.map(|timeout| timeout + cx.signals.grace + MARGIN),
             grace: cx.signals.grace,
+            ..ContainerJob::default()
         }
     }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::core::clock;
+use crate::core::kind::executor::Capture;
 use crate::core::kind::{
     Assertion, AssertionKind, CheckContext, Context, ExistingPath, Sample, Script, TextExpect, excerpt,
 };
@@ -15,15 +15,16 @@ use crate::core::model::expect::Expect;
 use crate::core::model::outcome::{Fault, FaultKind, Measure, Verdict};
 use crate::core::model::units::{Count, TimeSpan};
 use crate::kubernetes::client::scripts_kubeconfig;
+use crate::process::Output;
 use crate::process::script;
-use crate::process::{Output, Stop, capture};
 
 /// The row of `shell`.
 pub const KIND: AssertionKind = AssertionKind::assertion::<Shell>(
     "shell",
     "a script or a command ends and prints as expected",
     "command: [git, status, --porcelain]\nstdout: { equals: \"\" }\n",
-);
+)
+.elsewhere();
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of each stream that are kept.
@@ -58,7 +59,7 @@ pub struct Shell {
     /// What is expected of its standard error.
     #[serde(default)]
     pub stderr: Option<TextExpect>,
-    /// How long one run may take; 30s where nothing is written.
+    /// How long one run may take; 30s where nothing is written. On a runner it is counted from the container's start.
     #[serde(default)]
     pub timeout: Option<TimeSpan>,
 }
@@ -97,23 +98,12 @@ impl Assertion for Shell {
         let mut command = script::command(task, &cx.env, dir, &cx.scratch)?;
         command.env.extend(scripts_kubeconfig(cx));
         let timeout = self.timeout.map_or(TIMEOUT, |timeout| timeout.0);
-        let stop = Stop { cancel: cx.signals.cancel.child_token(), grace: cx.signals.grace };
-        let mut run = std::pin::pin!(capture(&command, LIMIT, &stop));
-        let said = tokio::select! {
-            biased;
-            said = &mut run => said?,
-            () = clock::sleep(timeout) => {
-                stop.cancel.cancel();
-                // its end is waited for: nothing of it may run on
-                // a command that was stopped gives no answer: this one had ended by itself
-                if let Ok(said) = run.await {
-                    return Ok(Verdict::of(self.measures(&said, cx)?));
-                }
-                let words = format!("not measured (timed out after {})", TimeSpan(timeout));
-                return Ok(Verdict::of(vec![Measure::new("exit_code", words, self.expected(), false)]));
-            }
-        };
-        Ok(Verdict::of(self.measures(&said, cx)?))
+        let work = Capture { command: &command, limit: LIMIT, timeout, stop: &cx.stop() };
+        if let Some(said) = cx.executor.capture(work).await? {
+            return Ok(Verdict::of(self.measures(&said, cx)?));
+        }
+        let words = format!("not measured (timed out after {})", TimeSpan(timeout));
+        Ok(Verdict::of(vec![Measure::new("exit_code", words, self.expected(), false)]))
     }
 }
 

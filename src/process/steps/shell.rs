@@ -1,5 +1,6 @@
 //! `shell`: a script or a command on this machine, judged by its exit code; a service, where it runs `during` others.
 
+mod probe;
 mod ready;
 mod service;
 
@@ -15,7 +16,7 @@ use crate::core::model::outcome::{Failure, Fault, Outcome, Outputs};
 use crate::core::model::units::Count;
 use crate::kubernetes::client::scripts_kubeconfig;
 use crate::process::script;
-use crate::process::{Command, Exit, Finished, Leftovers, LineSink, Running, waits_for_terminal};
+use crate::process::{Command, Exit, Finished, Leftovers, LineSink, waits_for_terminal};
 
 use ready::Ready;
 use service::{Served, serve};
@@ -26,7 +27,14 @@ pub const KIND: StepKind = StepKind::step::<Shell>(
     "runs a script, or a command without a shell, on this machine or on a runner",
     "run: |\n  cargo build --release\n  cp target/release/app dist/\ndir: backend\n",
 )
-.outputs(&[OutputRow { name: "exit_code", summary: "the exit code, where it ended by itself" }])
+.outputs(&[
+    OutputRow { name: "exit_code", summary: "the exit code, where it ended by itself" },
+    OutputRow {
+        name: "host",
+        summary: "with `during`, for the steps that it covers: the address at which it is reached, 127.0.0.1 or that of its \
+                  Pod",
+    },
+])
 .during()
 .light()
 .elsewhere();
@@ -100,6 +108,11 @@ impl Step for Shell {
         if let Some(ready) = &self.ready {
             ready.check(cx);
         }
+        if self.leave_running && cx.on_runner {
+            let help = Some("leave it out, or write `runs_on: local`".to_owned());
+            let message = "nothing can be left running on a runner: a Pod ends with its command";
+            cx.error(&["leave_running".into()], Code::InvalidValue, message, help);
+        }
     }
 
     fn title(&self) -> String {
@@ -113,19 +126,14 @@ impl Step for Shell {
     async fn run(&self, cx: &Context) -> Result<Outcome, Fault> {
         let tail = Tail::new(&*cx.log, self.ready.as_ref().and_then(|ready| ready.log.as_deref()));
         let leftovers = if self.leave_running { Leftovers::Keep } else { Leftovers::End };
-        if self.ready.is_some() && !cx.executor.is_here() {
-            return Err(Fault::invalid("a script with `ready` serves others: it cannot run on a runner")
-                .help("leave `ready` out, or write `runs_on: local`"));
-        }
         let command = self.command(cx)?;
         let mut findings = Vec::new();
         let served = if self.ready.is_some() || cx.signals.during {
-            let running = Running::start(&command)?.patiently(cx.patience);
             // boxed: most scripts are no service, and need no room for one
-            Box::pin(serve(self, running, leftovers, &tail, cx)).await?
+            Box::pin(serve(self, &command, leftovers, &tail, cx)).await?
         } else {
             let (sink, stop) = (&tail as &dyn LineSink, &cx.stop());
-            let work = Work { command: &command, leftovers, patience: cx.patience, sink, stop };
+            let work = Work { command: &command, leftovers, patience: cx.patience, sink, stop, service: None };
             let executed = cx.executor.execute(work).await?;
             findings = executed.findings;
             Served { finished: executed.finished, starting: false, unready: None }

@@ -13,7 +13,7 @@ const FILE: &str = "name: shop\nservices:\n  web: { image: a }\n  db: { image: b
 fn complaints(trial: &TestContext, json: &Value, during: bool) -> Vec<(Code, String, Option<String>)> {
     let node = Node::from_json(json, Span::new(FileId(0), 0, 0));
     let mut out = Diagnostics::default();
-    let mut cx = CheckContext { body: &node, project: trial.project(), during, out: &mut out };
+    let mut cx = CheckContext { body: &node, project: trial.project(), during, on_runner: false, out: &mut out };
     body::<Compose>(json).check(&mut cx);
     out.sorted().into_iter().map(|found| (found.code, found.message.clone(), found.help.clone())).collect()
 }

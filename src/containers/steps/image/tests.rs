@@ -13,7 +13,7 @@ fn complaints(body: Value, project: &Path) -> Vec<String> {
     let node = Node::from_json(&body, Span::new(FileId(0), 0, 0));
     let step = KIND.decode(&node).expect("of the right shape");
     let mut out = Diagnostics::default();
-    step.check(&mut CheckContext { body: &node, project, during: false, out: &mut out });
+    step.check(&mut CheckContext { body: &node, project, during: false, on_runner: false, out: &mut out });
     let shown = |complaint: crate::core::model::diagnostic::Diagnostic| {
         let help = complaint.help.map(|help| format!(" ({help})")).unwrap_or_default();
         format!("{}: {}{help}", complaint.code.row().name, complaint.message)

@@ -130,6 +130,7 @@ async fn settled(
         Err(fault) => return (name(), Settled::at_once(Err(fault))),
     };
     cx.to_mut().evidence = Arc::clone(evidence) as _;
+    job.choose_executor(index, cx.to_mut());
     if let Some(ended) = ends_with(job, written, limit) {
         for scope in [&mut scope, &mut cx.to_mut().scope] {
             Arc::make_mut(scope).limits.ended = Some(Arc::clone(&ended));
@@ -151,7 +152,7 @@ async fn settled(
                 .map_err(|error| Fault::invalid(format!("{}: {error}", written.kind.name)))
                 .and_then(|tree| {
                     let tree = job.plan.baselines().bind(written.kind, &tree, &written.identity);
-                    decode_rendered(written.kind, &tree, &job.cx.project, false)
+                    decode_rendered(written.kind, &tree, &job.cx.project, written.usage())
                 });
             match decoded {
                 Ok(body) => {

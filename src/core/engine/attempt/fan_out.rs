@@ -110,6 +110,7 @@ impl Job {
             failing: self.failing.clone(),
             limit: None,
             only_looks: false,
+            executors: Vec::new(),
         }
     }
 }

@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::core::clock;
 use crate::core::kind::executor::{Assignment, Executor};
-use crate::core::kind::{Context, Signals, Waits};
+use crate::core::kind::{Context, Executors, Signals, Waits};
 use crate::core::model::event::{Event, NodeId, Reason, RerunReason, ReusedNode, Role, State};
 use crate::core::model::outcome::Fault;
-use crate::core::plan::StageId;
+use crate::core::plan::{Remote, StageId, Work};
 
 use super::super::attempt::Job;
 use super::super::ending::Ending;
@@ -147,9 +147,9 @@ impl Dispatch {
         };
         self.running.insert(node, running);
         match self.known.ground_of(&plan, node) {
-            Ok(ground) => match self.executor(node) {
-                Ok(executor) => {
-                    let job = self.job(node, &ground, signals, executor);
+            Ok(ground) => match self.executor(node).and_then(|executor| Ok((executor, self.executors(node)?))) {
+                Ok((executor, executors)) => {
+                    let job = Job { executors, ..self.job(node, &ground, signals, executor) };
                     self.starting.push(job);
                 }
                 Err(fault) => self.ended(node, Ending::errored(fault)),
@@ -209,28 +209,54 @@ impl Dispatch {
 
     /// What runs the commands of a node.
     fn executor(&self, id: NodeId) -> Result<Arc<dyn Executor>, Fault> {
+        let node = self.parts.plan.node(id);
+        let Some(remote) = &node.runs_on else { return Ok(Arc::clone(&self.common.here)) };
+        let assignment = Assignment {
+            artifacts: node.artifacts.clone(),
+            resumes: self.options.origin.course.is_some(),
+            timeout: node.timeout,
+            ..self.assignment(id, remote, &node.inputs)
+        };
+        let runner = self.parts.services.runner(&self.parts.plan.runners()[remote.runner])?;
+        Ok(Arc::clone(runner).executor(assignment))
+    }
+
+    /// What runs the commands of a gate's assertions that do not run on this machine.
+    fn executors(&self, id: NodeId) -> Result<Executors, Fault> {
+        let plan = &self.parts.plan;
+        let Work::Gate(gate) = &plan.node(id).work else { return Ok(Vec::new()) };
+        let all = (0..).zip(&gate.assertions);
+        let away = all.filter_map(|(index, assertion)| Some((index, assertion, assertion.runs_on.as_ref()?)));
+        let executors = away.map(|(index, assertion, remote)| {
+            let assignment = self.assignment(id, remote, &assertion.inputs);
+            let runner = self.parts.services.runner(&plan.runners()[remote.runner])?;
+            Ok((index, Arc::clone(runner).executor(assignment)))
+        });
+        executors.collect()
+    }
+
+    /// What a runner must know of a node.
+    fn assignment(&self, id: NodeId, remote: &Remote, inputs: &[String]) -> Assignment {
         let (plan, node) = (&self.parts.plan, self.parts.plan.node(id));
-        let Some(runner) = node.runs_on else { return Ok(Arc::clone(&self.common.here)) };
         let stage = &plan.stages()[node.stage.index()];
         let of_parts = plan.parts_around(node).flat_map(|part| &plan.part(part).env);
         let written = [plan.env(), &stage.env, &node.env].into_iter().flatten().chain(of_parts);
         let written = written.map(|(name, _)| name.clone());
         let own = ["PIPELINE_RUN", "PIPELINE_STAGE"].map(str::to_owned);
         let names: BTreeSet<String> = written.chain(own).collect();
-        let assignment = Assignment {
+        Assignment {
             pipeline: plan.pipeline().to_owned(),
             run: Arc::clone(&self.common.run),
             step: node.outline.name.as_str().into(),
             project: Arc::clone(&self.common.project),
+            image: remote.image.clone(),
             env: names.into_iter().collect(),
-            inputs: node.inputs.clone(),
-            artifacts: node.artifacts.clone(),
-            output_file: self.common.outputs.file(id),
+            inputs: inputs.to_vec(),
+            artifacts: Vec::new(),
             key: self.options.origin.key,
-            resumes: self.options.origin.course.is_some(),
-            timeout: node.timeout,
-        };
-        Ok(Arc::clone(self.parts.services.runner(&plan.runners()[runner])?).executor(assignment))
+            resumes: false,
+            timeout: None,
+        }
     }
 
     fn job(&mut self, node: NodeId, ground: &StageScope, signals: Signals, executor: Arc<dyn Executor>) -> Job {
@@ -280,6 +306,7 @@ impl Dispatch {
             key: self.options.origin.key,
             cached: self.options.origin.cached && !self.must_run(node),
             only_looks: self.options.origin.course.as_ref().is_some_and(|course| course.looks.contains(&node)),
+            executors: Vec::new(),
         }
     }
 }

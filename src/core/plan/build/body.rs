@@ -4,7 +4,7 @@ use crate::core::plan::decode::as_written;
 
 use super::PlanBuilder;
 use crate::core::expr::{Part, Scope, Template};
-use crate::core::kind::{CheckContext, Kind, StepKind};
+use crate::core::kind::{CheckContext, Kind, StepKind, Usage};
 use crate::core::plan::decode::{render_static, undecoded};
 use crate::core::plan::names::Site;
 use crate::core::plan::node::Body;
@@ -20,8 +20,8 @@ pub(crate) struct Place<'a> {
     pub statics: &'a Scope,
     /// The kind of step that `of:` must name.
     pub of: Option<&'static str>,
-    /// Whether it is a step's that runs `during` others.
-    pub during: bool,
+    /// How it is used.
+    pub usage: Usage,
     /// What baselines.yaml knows it by, for an assertion.
     pub identity: Option<&'a str>,
     /// The step that it is of, by its id.
@@ -31,7 +31,7 @@ pub(crate) struct Place<'a> {
 impl<'a> Place<'a> {
     /// A tree without a name.
     pub fn new(site: Site<'a>, statics: &'a Scope) -> Self {
-        Place { site, whole: "", statics, of: None, during: false, identity: None, own: None }
+        Place { site, whole: "", statics, of: None, usage: Usage::default(), identity: None, own: None }
     }
 }
 
@@ -104,8 +104,8 @@ impl PlanBuilder<'_> {
         };
         match decoded {
             Ok(body) => {
-                let (project, during) = (self.files.root.as_path(), place.during);
-                kind.check(&body, &mut CheckContext { body: node, project, during, out: self.out });
+                let (project, Usage { during, on_runner }) = (self.files.root.as_path(), place.usage);
+                kind.check(&body, &mut CheckContext { body: node, project, during, on_runner, out: self.out });
                 Some((Body::Ready(body), found))
             }
             Err(error) => {

@@ -223,6 +223,7 @@ impl PlanBuilder<'_> {
         reading.refers.add(found);
         reading.refers.add(found_when?);
         let spec = fixed?;
+        let runs_on = self.assertion_runs_on(item, kind, &spec).map(Box::new);
         Some(PlanAssertion {
             name: spec.name.map(|name| named(item.get("name"), name, each.as_ref())),
             identity,
@@ -233,6 +234,8 @@ impl PlanBuilder<'_> {
             when: item.get("when").and_then(condition),
             otherwise: spec.otherwise,
             tolerate: spec.tolerate,
+            runs_on,
+            inputs: spec.inputs,
             warning: spec.severity == SeveritySpec::Warning,
             params: reading.args.clone(),
             item: each.map(|each| each.item),

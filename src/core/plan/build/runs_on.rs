@@ -1,10 +1,14 @@
 //! Runners: what pipeline.yaml declares, what the command line puts in their place, and which one a step runs on.
 
 use super::PlanBuilder;
-use crate::core::kind::StepKind;
+use crate::core::files::inputs;
+use crate::core::kind::{AssertionKind, Kind, Registry, StepKind};
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::core::model::source::Span;
-use crate::core::spec::{LOCAL, NamespaceSpec, PipelineSpec, StepKeys, name_problem};
+use crate::core::plan::node::Remote;
+use crate::core::spec::{
+    AssertionKeys, LOCAL, NamespaceSpec, PipelineSpec, PodRunnerSpec, RunsOn, StepKeys, name_problem,
+};
 use crate::core::yaml::{Entry, Node};
 
 /// The runners that a step may name.
@@ -19,22 +23,25 @@ pub(crate) struct RunnerNames {
 }
 
 /// Where a step runs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Site {
-    /// Its runner, by index.
-    pub runner: Option<usize>,
+    /// Its runner.
+    pub remote: Option<Remote>,
     /// The pool that limits it.
     pub pool: Option<usize>,
 }
 
 /// What is wrong with the runners of pipeline.yaml beyond their shape.
-pub(crate) fn check(spec: &PipelineSpec, node: &Node, out: &mut Diagnostics) {
+pub(crate) fn check(spec: &PipelineSpec, node: &Node, registry: Registry, out: &mut Diagnostics) {
     let contexts = spec.cluster.as_ref().map(|cluster| cluster.contexts.as_slice()).unwrap_or_default();
     for entry in node.get("runners").map(Node::entries).unwrap_or_default() {
         let problem = if entry.key == LOCAL { Some("means this machine") } else { name_problem(&entry.key) };
         if let Some(problem) = problem {
             let message = format!("the runner name `{}` {problem}", entry.key);
             out.push(Diagnostic::error(Code::InvalidName, entry.key_span, message).help("choose another name"));
+        }
+        if let (Some(runner), Some(pod)) = (spec.runners.get(&entry.key), entry.node.get("pod")) {
+            check_template(&entry.key, &runner.pod, pod, registry, out);
         }
         let context = entry.node.get("pod").and_then(|pod| pod.get("context"));
         if let Some((text, span)) = context.and_then(|node| Some((node.as_text()?, node.span)))
@@ -95,25 +102,66 @@ impl RunnerNames {
 impl PlanBuilder<'_> {
     /// Where a step of this kind runs: as it says itself, else as its stage does. What is wrong with that is reported.
     pub(crate) fn runs_on(&mut self, entry: &Entry, kind: &StepKind, keys: &StepKeys) -> Site {
-        let own = keys.runs_on.as_deref().map(|name| (name.to_owned(), span(entry, "runs_on")));
-        let during = !keys.during.is_empty();
-        if let Some((name, at)) = &own
-            && name != LOCAL
-            && let Some((message, help)) = self.cannot(kind, during)
-        {
-            self.out.push(Diagnostic::error(Code::InvalidValue, *at, message).help(help));
+        let able = self.shapes.registry.steps.iter().filter(|kind| kind.elsewhere).map(|kind| kind.name).collect();
+        let Some(remote) = self.remote(&entry.node, entry.key_span, keys.runs_on.as_ref(), kind, able) else {
             return Site::default();
-        }
-        let of_stage = self.stage_runner.clone().filter(|_| kind.elsewhere && !during);
-        let Some(name) = own.as_ref().map(|(name, _)| name.clone()).or(of_stage) else { return Site::default() };
-        let at = own.map_or(entry.key_span, |(_, at)| at);
-        let Some(runner) = self.runner(&name, at) else { return Site::default() };
+        };
         if keys.pool.is_some() {
             let message = "`pool` and `runs_on` cannot be together: a pool limits steps of this machine";
             let help = "leave `pool` out; `max` of the runner limits its Pods";
-            self.out.push(Diagnostic::error(Code::InvalidValue, span(entry, "pool"), message).help(help));
+            self.out.push(
+                Diagnostic::error(Code::InvalidValue, span(&entry.node, entry.key_span, "pool"), message).help(help),
+            );
         }
-        Site { runner: Some(runner), pool: self.runners.pools.get(runner).copied() }
+        Site { pool: self.runners.pools.get(remote.runner).copied(), remote: Some(remote) }
+    }
+
+    /// Where an assertion of this kind is measured: as it says itself, else as its stage does.
+    pub(super) fn assertion_runs_on(
+        &mut self,
+        item: &Node,
+        kind: &AssertionKind,
+        keys: &AssertionKeys,
+    ) -> Option<Remote> {
+        let able = self.shapes.registry.assertions.iter().filter(|kind| kind.elsewhere).map(|kind| kind.name).collect();
+        let remote = self.remote(item, item.span, keys.runs_on.as_ref(), kind, able);
+        for (index, pattern) in keys.inputs.iter().enumerate() {
+            if let Some(problem) = inputs::problem(pattern) {
+                let help = "write files, folders or patterns below the project: `inputs: [src, \"*.lock\"]`";
+                let at = item.span_at(&["inputs".into(), index.into()]);
+                self.out.push(Diagnostic::error(Code::InvalidReference, at, problem).help(help));
+            }
+        }
+        if !keys.inputs.is_empty() && !kind.elsewhere {
+            let message = format!("`inputs` has no meaning for a `{}` assertion", kind.name);
+            let help = "leave it out: it is for files that a command needs on a runner";
+            self.out.push(Diagnostic::error(Code::InvalidValue, span(item, item.span, "inputs"), message).help(help));
+        }
+        remote
+    }
+
+    /// The runner of a step or an assertion; what is wrong with it is reported.
+    fn remote<T: ?Sized>(
+        &mut self,
+        node: &Node,
+        named: Span,
+        own: Option<&RunsOn>,
+        kind: &Kind<T>,
+        able: Vec<&'static str>,
+    ) -> Option<Remote> {
+        let at = span(node, named, "runs_on");
+        if own.is_some_and(|own| own.runner() != LOCAL) && !kind.elsewhere {
+            let (message, help) = cannot(kind.name, &able);
+            self.out.push(Diagnostic::error(Code::InvalidValue, at, message).help(help));
+            return None;
+        }
+        let of_stage = self.stage_runner.clone().filter(|_| kind.elsewhere);
+        let (runs_on, at) = match own {
+            Some(own) => (own.clone(), at),
+            None => (of_stage?, named),
+        };
+        let runner = self.runner(runs_on.runner(), at)?;
+        Some(Remote { runner, image: runs_on.image().map(str::to_owned) })
     }
 
     /// The runner that a name means, after what the command line puts in its place; none is this machine.
@@ -133,18 +181,28 @@ impl PlanBuilder<'_> {
         };
         self.runners.placed.get(found).copied().flatten()
     }
-
-    fn cannot(&self, kind: &StepKind, during: bool) -> Option<(String, String)> {
-        if !kind.elsewhere {
-            let able = self.shapes.registry.steps.iter().filter(|kind| kind.elsewhere).map(|kind| kind.name);
-            let help = format!("these can: {}", able.collect::<Vec<_>>().join(", "));
-            return Some((format!("a `{}` step cannot run on a runner", kind.name), help));
-        }
-        let help = "leave `runs_on` out: it runs on this machine".to_owned();
-        during.then(|| ("a step that runs `during` others cannot run on a runner".to_owned(), help))
-    }
 }
 
-fn span(entry: &Entry, key: &str) -> Span {
-    entry.node.get(key).map_or(entry.key_span, |node| node.span)
+/// Why a step or an assertion of this kind cannot run on a runner, and what to do.
+fn cannot(kind: &str, able: &[&str]) -> (String, String) {
+    if kind == "image" {
+        let message = "an `image` step cannot run on a runner: its Pods have no Docker, Podman or Buildah";
+        let help = "leave `runs_on` out: it runs on this machine; or build in a `shell` step whose image has a builder that \
+                    needs no daemon: `runs_on: { runner: NAME, image: moby/buildkit:rootless }`";
+        return (message.to_owned(), help.to_owned());
+    }
+    (format!("`{kind}` cannot run on a runner"), format!("these can: {}", able.join(", ")))
+}
+
+fn span(node: &Node, otherwise: Span, key: &str) -> Span {
+    node.get(key).map_or(otherwise, |node| node.span)
+}
+
+/// What is wrong with the Pod template of a runner.
+fn check_template(name: &str, spec: &PodRunnerSpec, node: &Node, registry: Registry, out: &mut Diagnostics) {
+    let Some(written) = node.get("pod_template") else { return };
+    for problem in (registry.check_template)(&spec.clone().settings()) {
+        let message = format!("runner `{name}`: {}", problem.message);
+        out.push(Diagnostic::error(Code::InvalidValue, written.span_at(&problem.path), message).help(problem.help));
+    }
 }

@@ -22,7 +22,7 @@ use crate::core::plan::keys::GATE;
 use crate::core::plan::keys::GROUPS;
 use crate::core::plan::names::Site;
 use crate::core::plan::node::{PlanNode, StageId};
-use crate::core::spec::When;
+use crate::core::spec::{RunsOn, When};
 use crate::core::yaml::{Entry, Node, decode};
 
 /// Builds the nodes of one stage.
@@ -122,11 +122,11 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
     }
 
     /// The runner that the stage's file names, where there is one of that name.
-    fn stage_runner(&mut self) -> Option<String> {
+    fn stage_runner(&mut self) -> Option<RunsOn> {
         let written = self.node.get("runs_on").filter(|_| self.at.stage.is_some())?;
-        let name = written.as_text()?.to_owned();
-        self.shop.runner(&name, written.span)?;
-        Some(name)
+        let runs_on: RunsOn = decode(written).ok()?;
+        self.shop.runner(runs_on.runner(), written.span)?;
+        Some(runs_on)
     }
 
     /// `when` and `env` of the stage itself.

@@ -78,7 +78,8 @@ mod tests {
     fn complaints(trial: &TestContext, json: &Value) -> Vec<(String, Option<String>)> {
         let node = Node::from_json(json, Span::new(FileId(0), 0, 0));
         let mut out = Diagnostics::default();
-        let mut cx = CheckContext { body: &node, project: trial.project(), during: false, out: &mut out };
+        let mut cx =
+            CheckContext { body: &node, project: trial.project(), during: false, on_runner: false, out: &mut out };
         body::<Policy>(json).check(&mut cx);
         out.sorted().into_iter().map(|found| (found.message.clone(), found.help.clone())).collect()
     }

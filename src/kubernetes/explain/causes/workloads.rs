@@ -1,5 +1,7 @@
 //! What keeps a workload from having its pods: refused creation, an unbound claim, a deadline, a pause. Pure.
 
+mod quota;
+
 use serde_json::Value;
 
 use super::placement::{no_nodes, no_room_to_roll};
@@ -38,7 +40,7 @@ fn not_created(workload: &Value, snapshot: &Snapshot) -> Option<Cause> {
     let (cause, words) = refusal(message);
     // An event stays when its reason is gone; only a condition, or a fresh event, says how it is now.
     let is_now = failure.is_some() || event.is_some_and(|event| is_fresh(event, snapshot));
-    let frees = cause == "QuotaExceeded" && may_free_quota(snapshot);
+    let frees = cause == "QuotaExceeded" && quota::may_be_taken(words, snapshot);
     let class = class(cause, message).filter(|_| is_now && !frees && is_observed(reported_of));
     let mut cause = Cause::new(Rank::Admission, reported_of, cause, words).class(class);
     // The last one refused names another pod than the one before; the reason is the same.
@@ -50,15 +52,6 @@ fn not_created(workload: &Value, snapshot: &Snapshot) -> Option<Cause> {
 fn is_fresh(event: &Value, snapshot: &Snapshot) -> bool {
     let seen = Value::from(last_seen(event));
     seconds_between(&seen, snapshot.now.as_deref()).is_some_and(|seconds| seconds < 30)
-}
-
-/// Whether a Pod of the namespace is about to end: one that is being deleted, or that ends by itself.
-fn may_free_quota(snapshot: &Snapshot) -> bool {
-    snapshot.pods.iter().chain(&snapshot.neighbours).any(|pod| {
-        let over = matches!(text(&pod["status"]["phase"]), "Succeeded" | "Failed");
-        let ends = items(&pod["metadata"]["ownerReferences"]).iter().any(|owner| owner["kind"] == "Job");
-        !pod["metadata"]["deletionTimestamp"].is_null() || (ends && !over)
-    })
 }
 
 /// Whether fewer pods are there than wanted: an old event about it is no news otherwise.

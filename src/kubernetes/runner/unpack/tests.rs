@@ -44,7 +44,7 @@ impl Place {
         let staging = self.staging.path().join("new");
         let _ = fs::remove_dir_all(&staging);
         fs::create_dir(&staging).expect("made");
-        unpack(bytes, self.project.path(), &patterns, &staging).map_err(|refused| refused.to_string())
+        unpack(bytes, self.project.path(), &patterns, &staging, 8).map_err(|refused| refused.to_string())
     }
 
     fn names(&self) -> Vec<String> {
@@ -74,7 +74,7 @@ fn what_the_patterns_name_comes_to_its_place_and_nothing_else() {
         true,
     );
     let returned = place.unpack(&["reports/*.xml", "dist"], &bytes);
-    assert_eq!(returned, Ok(Returned { code: 3, output: b"a=1\n".to_vec(), files: 4 }));
+    assert_eq!(returned, Ok(Returned { code: 3, output: b"a=1\n".to_vec(), files: 4, ..Returned::default() }));
     let names = ["dist", "dist/app", "dist/empty", "dist/link", "dist/same", "reports", "reports/a.xml"];
     assert_eq!(place.names(), names);
     let read = |name: &str| fs::read_to_string(place.project.path().join(name)).expect("readable");

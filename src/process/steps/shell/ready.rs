@@ -6,13 +6,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::core::clock;
+use crate::core::kind::executor::{Probe, Service};
 use crate::core::kind::{CheckContext, Context, Tail};
 use crate::core::model::diagnostic::Code;
-use crate::core::model::outcome::Failure;
+use crate::core::model::outcome::{Failure, Fault};
 use crate::core::model::units::TimeSpan;
 use crate::http::{self, Request, Trust};
 use crate::process::tcp;
 use crate::services::Clients;
+
+use super::probe::probe_of;
 
 /// How long it may take to be up where `within` says nothing.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -58,6 +61,10 @@ impl Ready {
             let help = Some("write `http: \"http://127.0.0.1:8080/\"`".to_owned());
             cx.error(&["ready".into(), "http".into()], Code::InvalidValue, problem, help);
         }
+        if let Some(message) = self.probe_problem().filter(|_| cx.on_runner) {
+            let help = Some("write `tcp: \"127.0.0.1:8080\"` or `http: \"http://127.0.0.1:8080/\"`".to_owned());
+            cx.error(&at, Code::InvalidValue, message, help);
+        }
         if !cx.during {
             let help = Some("add `during: [step]`: the script is then stopped when that step is over".to_owned());
             cx.error(&at, Code::InvalidValue, "`ready` has no meaning for a step that covers no other", help);
@@ -86,6 +93,44 @@ impl Ready {
             None => last,
         };
         Err(Failure::new(format!("it was not up within {}: {missing}", TimeSpan(within))))
+    }
+
+    /// What tells a cluster that it is up; none with `log`.
+    ///
+    /// # Errors
+    /// [`Fault`] where it does not name a port of the service itself.
+    pub fn probe(&self) -> Result<Option<Probe>, Fault> {
+        probe_of(self.tcp.as_deref(), self.http.as_deref()).map_err(Fault::invalid)
+    }
+
+    fn probe_problem(&self) -> Option<String> {
+        probe_of(self.tcp.as_deref(), self.http.as_deref()).err()
+    }
+
+    /// As [`Ready::reached`], for a service on a runner, which runs.
+    pub async fn reached_by(&self, service: &Service, tail: &Tail<'_>) -> Result<(), Failure> {
+        let within = self.within.map_or(WITHIN, |within| within.0);
+        let up = async {
+            match &self.log {
+                Some(_) => tail.seen().await,
+                None => service.up().await,
+            }
+        };
+        if clock::timeout(within, up).await.is_ok() {
+            return Ok(());
+        }
+        let missing = match (&self.log, &self.tcp, &self.http) {
+            (Some(text), ..) => format!("no line of its output holds \"{text}\""),
+            (_, Some(address), _) => format!("the cluster cannot connect to {address}"),
+            (.., url) => format!("the cluster gets no good answer from {}", url.as_deref().unwrap_or_default()),
+        };
+        let failure = Failure::new(format!("it was not up within {}: {missing}", TimeSpan(within)));
+        let by_port = self.log.is_none();
+        Err(if by_port {
+            failure.help("other machines ask it: it must listen on all addresses (0.0.0.0), not only on 127.0.0.1")
+        } else {
+            failure
+        })
     }
 
     async fn look(&self, cx: &Context) -> Result<(), String> {

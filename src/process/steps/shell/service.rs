@@ -2,12 +2,18 @@
 
 use std::pin::pin;
 
+use futures::FutureExt;
+
+use crate::core::kind::executor::{Service, Work};
 use crate::core::kind::{Context, Tail};
-use crate::core::model::outcome::{Failure, Fault};
-use crate::process::{Finished, Leftovers, Running, Stop};
+use crate::core::model::outcome::{Failure, Fault, Outputs};
+use crate::process::{Command, Finished, Leftovers, Running, Stop};
 
 use super::Shell;
 use super::ready::Ready;
+
+/// Where a service on this machine is reached.
+const HERE: &str = "127.0.0.1";
 
 /// How a service ended.
 pub(super) struct Served {
@@ -18,21 +24,52 @@ pub(super) struct Served {
     pub unready: Option<Failure>,
 }
 
-/// Waits for its end, says when it is up, and stops it when nothing needs it any more or it does not come up.
+/// Runs it where it belongs.
 pub(super) async fn serve(
     shell: &Shell,
-    running: Running,
+    command: &Command,
     leftovers: Leftovers,
     tail: &Tail<'_>,
     cx: &Context,
 ) -> Result<Served, Fault> {
     let stop = Stop { cancel: cx.signals.cancel.child_token(), grace: cx.signals.grace };
-    if shell.ready.is_none() {
-        cx.up();
+    if cx.executor.is_here() {
+        let running = Running::start(command)?.patiently(cx.patience);
+        if shell.ready.is_none() {
+            is_up(cx, HERE);
+        }
+        let up = async { Ready::reached(shell.ready.as_ref(), cx, tail).await.map(|()| HERE.to_owned()) };
+        return Box::pin(until_over(shell, running.finish(tail, &stop, leftovers), up, &stop, cx)).await;
     }
-    let mut work = pin!(running.finish(tail, &stop, leftovers));
-    let mut up = pin!(Ready::reached(shell.ready.as_ref(), cx, tail));
-    let (mut starting, mut unready, mut over) = (shell.ready.is_some(), None, false);
+    let probe = shell.ready.as_ref().map(Ready::probe).transpose()?.flatten();
+    let service = Service::new(probe);
+    let (patience, sink) = (cx.patience, tail);
+    let work = Work { command, leftovers, patience, sink, stop: &stop, service: Some(&service) };
+    let work = cx.executor.execute(work).map(|executed| executed.map(|executed| executed.finished));
+    let up = async {
+        service.begun().await;
+        if let Some(ready) = &shell.ready {
+            ready.reached_by(&service, tail).await?;
+        }
+        Ok(service.host().to_owned())
+    };
+    until_over(shell, work, up, &stop, cx).await
+}
+
+fn is_up(cx: &Context, host: &str) {
+    cx.up_with(Outputs::from([("host".to_owned(), host.into())]));
+}
+
+/// Waits for its end, says when it is up, and stops it when nothing needs it any more or it does not come up.
+async fn until_over(
+    shell: &Shell,
+    work: impl Future<Output = Result<Finished, Fault>>,
+    up: impl Future<Output = Result<String, Failure>>,
+    stop: &Stop,
+    cx: &Context,
+) -> Result<Served, Fault> {
+    let (mut work, mut up) = (pin!(work), pin!(up));
+    let (mut starting, mut unready, mut over) = (true, None, false);
     let finished = loop {
         tokio::select! {
             biased;
@@ -44,7 +81,7 @@ pub(super) async fn serve(
             reached = &mut up, if starting => {
                 starting = false;
                 match reached {
-                    Ok(()) => cx.up(),
+                    Ok(host) => is_up(cx, &host),
                     Err(failure) => {
                         unready = Some(failure);
                         stop.cancel.cancel();
@@ -53,5 +90,9 @@ pub(super) async fn serve(
             }
         }
     };
-    Ok(Served { finished, starting, unready })
+    // without `ready` it may end at once: it was up then
+    if starting && shell.ready.is_none() {
+        cx.up();
+    }
+    Ok(Served { finished, starting: starting && shell.ready.is_some(), unready })
 }

@@ -16,7 +16,8 @@ use crate::core::model::outcome::{Failure, Fault, Finding, Measure, Outcome, Out
 pub const FAKE: StepKind = StepKind::step::<Fake>("fake", "does as told", "{}").during();
 pub const LIGHT: StepKind = StepKind::step::<Fake>("light", "does as told", "{}").light();
 pub const FAKE_CLAIM: AssertionKind = AssertionKind::assertion::<Claim>("claim", "follows a timeline", "{}");
-pub const KINDS: Registry = Registry { steps: &[&FAKE, &LIGHT], assertions: &[&FAKE_CLAIM] };
+pub const KINDS: Registry =
+    Registry { steps: &[&FAKE, &LIGHT], assertions: &[&FAKE_CLAIM], check_template: |_| Vec::new() };
 
 /// A step.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -222,6 +222,8 @@ fn gate(words: &str) -> Gate {
                 } else {
                     crate::core::kind::Tolerate::Nothing
                 },
+                runs_on: None,
+                inputs: Vec::new(),
                 warning: words.split(' ').any(|word| word == "warning"),
                 params: None,
                 item: None,

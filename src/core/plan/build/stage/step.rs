@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{UNPLACED, condition};
-use crate::core::kind::StepKind;
+use crate::core::kind::{StepKind, Usage};
 use crate::core::model::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::core::model::event::{NodeOutline, Role};
 use crate::core::model::source::Span;
@@ -270,9 +270,11 @@ impl PlanBuilder<'_> {
             Value::List(steps) => !steps.is_empty(),
             _ => true,
         });
+        let runner = self.runs_on(entry, kind, keys);
+        let usage = Usage { during, on_runner: runner.remote.is_some() };
         let written = body;
         let whole = format!("the `{}` step `{}`", kind.name, entry.key);
-        let body = self.body(kind, body, Place { whole: &whole, during, ..place });
+        let body = self.body(kind, body, Place { whole: &whole, usage, ..place });
         for found in open_found.iter().chain(body.as_ref().map(|(_, found)| found)) {
             parts.uses.extend(found.steps.iter().cloned());
             parts.refers.extend(found.stages.iter().copied());
@@ -291,7 +293,6 @@ impl PlanBuilder<'_> {
         });
         let name = label.map_or_else(|| entry.key.clone(), |label| format!("{}[{label}]", entry.key));
         let retry = keys.retry.as_ref().map_or_else(Retry::default, Retry::of);
-        let place = self.runs_on(entry, kind, keys);
         let pool = keys.pool.as_ref().and_then(|pool| self.pools.iter().position(|(name, _)| name == pool));
         Some(PlanNode {
             outline: NodeOutline { name, stage: 0, role, kind: kind.name.to_owned(), title, assertions: 0 },
@@ -309,8 +310,8 @@ impl PlanBuilder<'_> {
             tolerate: keys.tolerate.clone(),
             retry,
             retry_when: entry.node.get("retry").and_then(|retry| retry.get("when")).and_then(condition),
-            pool: place.pool.or(pool),
-            runs_on: place.runner,
+            pool: runner.pool.or(pool),
+            runs_on: runner.remote.map(Box::new),
             artifacts: keys.artifacts.clone(),
             continue_on_error: keys.continue_on_error,
             definition,

@@ -12,7 +12,7 @@ use crate::kubernetes::steps::kube::Kube;
 fn complaints(trial: &TestContext, json: &Value) -> Vec<String> {
     let node = Node::from_json(json, Span::new(FileId(0), 0, 0));
     let mut out = Diagnostics::default();
-    let mut cx = CheckContext { body: &node, project: trial.project(), during: false, out: &mut out };
+    let mut cx = CheckContext { body: &node, project: trial.project(), during: false, on_runner: false, out: &mut out };
     body::<Kube>(json).check(&mut cx);
     out.sorted().into_iter().map(|found| found.message.clone()).collect()
 }
