@@ -308,7 +308,7 @@ impl PodExecutor {
             return Ok((end, None));
         }
         let files = async {
-            let are_there = is_stored || begun == Begun::Before && transfer::has_files(job).await;
+            let are_there = is_stored || begun == Begun::Before && transfer::has_files(job).await?;
             if !inputs.is_empty() && !are_there {
                 transfer::send(job, Container::Step, project, inputs).await?;
             }

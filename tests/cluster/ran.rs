@@ -59,13 +59,18 @@ impl Ran {
         command.arg("run").args(args).current_dir(folder).stdin(Stdio::null()).envs(env.iter().copied());
         let output = command.env_remove("GITHUB_ACTIONS").env_remove("NO_COLOR").output().expect("started");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let err = text(&output.stderr);
+        // two runs may begin in the same second: the one that is announced is meant
+        let id = err.split_once(" · run ").and_then(|(_, rest)| rest.split_whitespace().next());
         let newest = |runs: fs::ReadDir| runs.map(|run| run.expect("readable").path()).max();
-        let folder = fs::read_dir(folder.join(".pipeline/runs")).ok().and_then(newest);
+        let runs = folder.join(".pipeline/runs");
+        let announced = id.map(|id| runs.join(id)).filter(|run| run.is_dir());
+        let folder = announced.or_else(|| fs::read_dir(&runs).ok().and_then(newest));
         let summary = folder.as_ref().map(|run| fs::read_to_string(run.join("summary.json")).expect("a summary"));
         Ran {
             code: output.status.code().unwrap_or(-1),
             // the result, on stdout, follows what the run reports on stderr
-            err: text(&output.stderr) + &text(&output.stdout),
+            err: err.clone() + &text(&output.stdout),
             out: text(&output.stdout),
             folder,
             summary: summary.map_or(Value::Null, |text| serde_json::from_str(&text).expect("JSON")),

@@ -21,6 +21,8 @@ use crate::kubernetes::job::{STEP_FOLDER, StartedJob};
 const ATTEMPTS: usize = 5;
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How long after a failure in a container the news that it is over may come.
+const SETTLES: Duration = Duration::from_secs(2);
 /// Bytes under way in one direction.
 const BUFFER: usize = 256 * 1024;
 /// Unpacks the files of a step.
@@ -45,6 +47,17 @@ impl Container {
             Container::Preparing => !job.is_preparing(),
         }
     }
+
+    /// Whether it is over, where something failed in it: the news of its end may come after the failure.
+    async fn is_soon_over(self, job: &StartedJob<'_>) -> bool {
+        let over = async {
+            match self {
+                Container::Step => job.ended().await.is_ok(),
+                Container::Preparing => job.begun().await.is_ok(),
+            }
+        };
+        self.is_over(job) || tokio::time::timeout(SETTLES, over).await.unwrap_or(false)
+    }
 }
 
 /// Sends the files that the patterns name.
@@ -63,7 +76,7 @@ pub(super) async fn send(
         let sent = unpack_in(job, to, UNPACK, move |out| pack(&project, &patterns, out)).await;
         match sent.map_err(Unsent::fault) {
             Ok(()) => return Ok(()),
-            Err(_) if to.is_over(job) => return Ok(()),
+            Err(_) if to.is_soon_over(job).await => return Ok(()),
             Err(fault) if !fault.transient => return Err(fault),
             Err(fault) => last = fault,
         }
@@ -72,15 +85,29 @@ pub(super) async fn send(
     Err(last)
 }
 
-/// Whether the files of the step are there already.
-pub(super) async fn has_files(job: &StartedJob<'_>) -> bool {
-    let complete = format!("{FOLDER}/io/files-complete");
-    let parameters = AttachParams::default().stdin(false);
-    let Ok(mut process) = job.exec(&["/bin/sh", "-c", &format!("[ -e {complete} ]")], parameters).await else {
-        return false;
-    };
-    let status = process.take_status();
-    matches!(ended(status).await, Ended::Well)
+/// Whether the files of the step are there already, or are needed no more because its container is over.
+///
+/// # Errors
+/// [`Fault`] when the container cannot be asked.
+pub(super) async fn has_files(job: &StartedJob<'_>) -> Result<bool, Fault> {
+    for _ in 0..ATTEMPTS {
+        match says_of_files(job).await.as_deref() {
+            Some("there") => return Ok(true),
+            Some("missing") => return Ok(false),
+            _ if Container::Step.is_soon_over(job).await => return Ok(true),
+            _ => tokio::time::sleep(PAUSE).await,
+        }
+    }
+    Err(Fault::environment("the container could not be asked whether it has the files of the step").transient())
+}
+
+/// What the container says of them; nothing where it cannot be asked.
+async fn says_of_files(job: &StartedJob<'_>) -> Option<String> {
+    let script = format!("[ -e {FOLDER}/io/files-complete ] && echo there || echo missing");
+    let mut process = exec(job, Container::Step, &["/bin/sh", "-c", &script], false).await.ok()?;
+    let (stdout, status) = (process.stdout(), process.take_status());
+    let words = said(stdout).await;
+    matches!(ended(status).await, Ended::Well).then_some(words)
 }
 
 /// Why something was not sent.
@@ -190,7 +217,7 @@ pub(super) async fn fetch(
     loop {
         match fetch_once(job, project, patterns, streams).await {
             Ok(returned) => return Ok(Some(returned)),
-            Err(_) if job.is_over() => return Ok(None),
+            Err(_) if Container::Step.is_soon_over(job).await => return Ok(None),
             Err(fault) if !fault.transient => return Err(fault),
             // as long as the container runs it waits for this
             Err(_) => tokio::time::sleep(PAUSE).await,
