@@ -4,6 +4,8 @@ use super::broken::{ROLLOUT, case};
 use super::{Case, pod_spec, script, web};
 
 const HTTPD: &str = "command: [/bin/httpd, -f, -p, '8080', -h, /tmp]\nports: [{ name: http, containerPort: 8080 }]\n";
+/// Ready as soon as it runs, as it has no probe: `for` finds out that it does not last.
+const LASTS: &str = "rollout: { workload: deployment/web }\n    for: 12s";
 const JOB: &str = "resource: { kind: Job, name: migrate, assert: self.status.succeeded > 0 }";
 
 pub fn cases() -> Vec<Case> {
@@ -34,7 +36,7 @@ fn starts() -> Vec<Case> {
         case(
             "side-container",
             side,
-            ROLLOUT,
+            LASTS,
             "CrashLoopBackOff",
             &["container side", "code 4", "side has no config"],
             true,
@@ -45,20 +47,12 @@ fn starts() -> Vec<Case> {
         case(
             "script-crlf",
             mounted("#!/bin/sh\r\nsleep 9\r\n", "0755"),
-            ROLLOUT,
+            LASTS,
             "CrashLoopBackOff",
             &["no such file"],
             true,
         ),
-        // Ready as soon as it runs, as it has no probe: `for` finds out that it does not last.
-        case(
-            "lives-shortly",
-            web(&script("sleep 2; exit 3"), ""),
-            "rollout: { workload: deployment/web }\n    for: 12s",
-            "CrashLoopBackOff",
-            &["code 3"],
-            true,
-        ),
+        case("lives-shortly", web(&script("sleep 2; exit 3"), ""), LASTS, "CrashLoopBackOff", &["code 3"], true),
         case(
             "sub-path",
             format!(
@@ -79,7 +73,7 @@ fn starts() -> Vec<Case> {
                 &format!("{}securityContext: {{ readOnlyRootFilesystem: true }}\n", script("echo x > /pid && sleep 9")),
                 "",
             ),
-            ROLLOUT,
+            LASTS,
             "CrashLoopBackOff",
             &["Read-only file system"],
             true,
@@ -124,7 +118,7 @@ fn ends() -> Vec<Case> {
         case(
             "second-replica",
             set,
-            "rollout: { workload: statefulset/db }",
+            "rollout: { workload: statefulset/db }\n    for: 12s",
             "CrashLoopBackOff",
             &["pod/db-1", "cannot join"],
             true,
