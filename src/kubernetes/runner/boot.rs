@@ -121,11 +121,13 @@ fn boot(assignment: &Assignment, streams: Streams, dir: &str) -> String {
          ( . {STEP_FOLDER}/start ) &\n\
          child=$!\n\
          while :; do wait \"$child\"; code=$?; kill -0 \"$child\" 2> /dev/null || break; done\n\
+         {killed}\
          cd {FOLDER}/io\n\
          [ -z \"$stopped\" ] || exit \"$code\"\n\
          if [ -e output ] && [ ! -f output ] || [ -L output ]; then report 'irregular output'; exit \"$code\"; fi\n\
          [ -e output ] || : > output\n",
         own_tmp = own_tmp(),
+        killed = killed(),
         dir = quoted(dir)
     );
     if returns(assignment, streams) {
@@ -133,7 +135,7 @@ fn boot(assignment: &Assignment, streams: Streams, dir: &str) -> String {
         let _ = write!(
             script,
             "printf '%s' \"$code\" > exit.new && mv exit.new exit\n\
-             report \"exit $code\"\n\
+             report \"exit $code$killed\"\n\
              polls=0\n\
              while [ ! -e collected ] && [ \"$polls\" -lt {polls} ] && [ -z \"$stopped\" ]; do\n\
              polls=$((polls + 1)); pause\n\
@@ -144,10 +146,22 @@ fn boot(assignment: &Assignment, streams: Streams, dir: &str) -> String {
             script,
             "size=$(($(wc -c < output)))\n\
              if [ \"$size\" -gt {OUTPUT_LIMIT} ]; then report \"large $size\"; exit \"$code\"; fi\n\
-             {{ printf '{PREFIX} exit %s\\n' \"$code\"; cat output; }} > /dev/termination-log\n"
+             {{ printf '{PREFIX} exit %s\\n' \"$code$killed\"; cat output; }} > /dev/termination-log\n"
         );
     }
     script + "exit \"$code\"\n"
+}
+
+/// Whether the kernel ended a process of the container because of its memory, by its own count: the runtime may not have
+/// heard of it yet when the container ends.
+fn killed() -> &'static str {
+    "killed=\n\
+     if [ \"$code\" = 137 ]; then\n\
+     for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do\n\
+     [ -r \"$file\" ] || continue\n\
+     while read -r key count; do [ \"$key\" != oom_kill ] || [ \"$count\" = 0 ] || killed=' oom'; done < \"$file\"\n\
+     done\n\
+     fi\n"
 }
 
 /// A folder for temporary files where the image has none that its user can write to.

@@ -24,17 +24,15 @@ impl PodExecutor {
         let returns = task.streams.are_apart() || !self.assignment.artifacts.is_empty();
         if let Some(returned) = returned {
             keep_output(task.command, &returned.output)?;
-            let findings = match end {
-                JobEnd::Exited { out_of_memory: true, .. } => attempt.explain().await,
-                _ => Vec::new(),
-            };
+            let findings = if ran_out_of_memory(&end) { memory(attempt).await } else { Vec::new() };
             return Ok(Done { code: returned.code, findings, returned });
         }
+        let out_of_memory = ran_out_of_memory(&end);
         match end {
-            JobEnd::Exited { code, out_of_memory, message } => match Report::of(&message) {
-                Some(Report::Exit { code, output }) if !returns => {
+            JobEnd::Exited { code, message, .. } => match Report::of(&message) {
+                Some(Report::Exit { code, output, .. }) if !returns => {
                     keep_output(task.command, output.as_bytes())?;
-                    let findings = if out_of_memory { attempt.explain().await } else { Vec::new() };
+                    let findings = if out_of_memory { memory(attempt).await } else { Vec::new() };
                     Ok(Done { code, findings, returned: Returned::default() })
                 }
                 Some(Report::Setup { why }) => {
@@ -46,9 +44,7 @@ impl PodExecutor {
                     Err(self.fault(&message).help("hand the values on in a file: `artifacts: [values.json]`"))
                 }
                 Some(Report::IrregularOutput) => Err(self.fault("$PIPELINE_OUTPUT is not a regular file any more")),
-                _ if out_of_memory => {
-                    Ok(Done { code, findings: attempt.explain().await, returned: Returned::default() })
-                }
+                _ if out_of_memory => Ok(Done { code, findings: memory(attempt).await, returned: Returned::default() }),
                 Some(Report::Exit { .. }) => {
                     Err(self.fault("the container ended before its artifacts had come back").transient())
                 }
@@ -85,6 +81,24 @@ impl PodExecutor {
             ..fault
         }
     }
+}
+
+/// Whether the kernel ended a process of the container because of its memory limit: as its runtime says, or as the
+/// container itself has counted.
+fn ran_out_of_memory(end: &JobEnd) -> bool {
+    let JobEnd::Exited { out_of_memory, message, .. } = end else { return false };
+    *out_of_memory || matches!(Report::of(message), Some(Report::Exit { out_of_memory: true, .. }))
+}
+
+/// The cause of a container that ran out of memory, in the cluster's words where it has some.
+async fn memory(attempt: &Attempt<'_>) -> Vec<Finding> {
+    const CAUSE: &str = "OOMKilled";
+    let mut findings = attempt.explain().await;
+    if !findings.iter().any(|finding| finding.cause == CAUSE) {
+        let object = format!("job.batch/{}", attempt.job.name());
+        findings.insert(0, Finding::new(object, CAUSE, "a process needed more memory than the container may have"));
+    }
+    findings
 }
 
 /// What the command wrote to `$PIPELINE_OUTPUT`, in the file that it would have written on this machine.

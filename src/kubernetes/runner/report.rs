@@ -12,6 +12,8 @@ pub(super) enum Report {
     Exit {
         /// Its exit code.
         code: i32,
+        /// Whether the kernel ended a process of the container because of its memory limit.
+        out_of_memory: bool,
         /// What it wrote to `$PIPELINE_OUTPUT`; nothing where that comes back with its artifacts.
         output: String,
     },
@@ -35,7 +37,10 @@ impl Report {
         let (first, rest) = message.split_once('\n').unwrap_or((message, ""));
         let words = first.strip_prefix(PREFIX)?.trim_start();
         match words.split_once(' ')? {
-            ("exit", code) => Some(Report::Exit { code: code.trim().parse().ok()?, output: rest.to_owned() }),
+            ("exit", said) => {
+                let code = said.strip_suffix(" oom").unwrap_or(said).trim().parse().ok()?;
+                Some(Report::Exit { code, out_of_memory: said.ends_with(" oom"), output: rest.to_owned() })
+            }
             ("setup", why) => Some(Report::Setup { why: why.trim().to_owned() }),
             ("large", size) => Some(Report::LargeOutput { size: size.trim().parse().ok()? }),
             ("irregular", _) => Some(Report::IrregularOutput),
@@ -50,9 +55,11 @@ mod tests {
 
     #[test]
     fn a_message_without_its_start_is_not_a_report() {
-        let exit = |code, output: &str| Some(Report::Exit { code, output: output.to_owned() });
+        let exit = |code, output: &str| Some(Report::Exit { code, out_of_memory: false, output: output.to_owned() });
         assert_eq!(Report::of("pipeline exit 3\nkey=value\n"), exit(3, "key=value\n"));
         assert_eq!(Report::of("pipeline exit 0"), exit(0, ""));
+        let killed = Report::Exit { code: 137, out_of_memory: true, output: String::new() };
+        assert_eq!(Report::of("pipeline exit 137 oom\n"), Some(killed));
         let setup = Report::Setup { why: "the image has no tar".to_owned() };
         assert_eq!(Report::of("pipeline setup the image has no tar"), Some(setup));
         assert_eq!(Report::of("pipeline large 5000\n"), Some(Report::LargeOutput { size: 5000 }));
