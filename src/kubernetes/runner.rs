@@ -46,6 +46,8 @@ use unpack::Returned;
 
 /// How long an explanation may take.
 const LAST_WORDS: Duration = Duration::from_secs(3);
+/// How long after the end of a container its log and its files may take to come back.
+const COMES_BACK_WITHIN: Duration = Duration::from_secs(120);
 /// How long a command whose output is measured may wait for its container.
 const STARTS_WITHIN: Duration = Duration::from_secs(300);
 
@@ -320,6 +322,7 @@ impl PodExecutor {
         let mut files = pin!(files.fuse());
         let mut log = pin!(job.finish(task.sink).fuse());
         let mut news = pin!(announce(job, task.service).fuse());
+        let mut late = pin!(long_over(job).fuse());
         let (mut end, mut returned, mut announced) = (None, None, false);
         // the end of one decides nothing for the other: a container that is lost ends both
         while end.is_none() || returned.is_none() {
@@ -330,11 +333,22 @@ impl PodExecutor {
                     announced = true;
                     news?;
                 }
+                () = &mut late => {
+                    return Err(self.fault("the container is over, and its log or files have not come back").transient());
+                }
             }
         }
         let end = end.ok_or_else(|| Fault::unknown("the container has no end"))?;
         Ok((end, returned.flatten()))
     }
+}
+
+/// Comes back some time after a container is over: a connection may be lost without a word.
+async fn long_over(job: &StartedJob<'_>) {
+    if job.ended().await.is_err() {
+        return std::future::pending().await;
+    }
+    clock::sleep(COMES_BACK_WITHIN).await;
 }
 
 /// Reports that a service runs, and that it is up.

@@ -7,7 +7,7 @@ use crate::kit::{Project, said};
 /// `pipeline run` in a terminal of its own.
 fn in_terminal(project: &Project) -> crate::kit::Said {
     let mut command = Command::new("script");
-    command.args(["-qec", concat!(env!("CARGO_BIN_EXE_pipeline"), " run --output plain"), "/dev/null"]);
+    command.args(["-qec", concat!(env!("CARGO_BIN_EXE_pipeline"), " run --output plain --keep-going"), "/dev/null"]);
     command.current_dir(project.path()).env_remove("CI").stdin(Stdio::piped());
     said(&mut command)
 }
