@@ -69,8 +69,7 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
         GateFormat::Json => out::data(&json::json(&story)),
         GateFormat::Junit => out::data(&junit::junit(&story)),
     }
-    let known = [Exit::Passed, Exit::Invalid, Exit::Environment, Exit::Interrupted];
-    Ok(known.into_iter().find(|exit| exit.code() == result.exit_code).unwrap_or(Exit::Failed))
+    Ok(Exit::of(result.exit_code))
 }
 
 /// The settings of a plan. Where each run has a namespace of its own, the gate is measured in that of the newest run.

@@ -96,15 +96,14 @@ pub(super) async fn sweep(removal: &Removal<'_>, fresh: &FreshSettings, which: S
         if !is_free(removal, &namespace).await? {
             continue;
         }
-        let one = removal.of_home(&namespace.name).await?;
-        swept = CleanupResult { gone: swept.gone && one.gone, found: swept.found || one.found };
+        swept = swept.and(removal.of_home(&namespace.name).await?);
     }
     Ok(swept)
 }
 
 /// Whether it may be removed, unless something uses it.
 fn is_due(removal: &Removal<'_>, fresh: &FreshSettings, namespace: &FreshNamespace, which: Sweep) -> bool {
-    let own = || removal.store.find(&namespace.run).is_ok_and(|folder| folder.id() == namespace.run);
+    let own = || removal.store.get(&namespace.run).is_some();
     let abandoned = !namespace.kept && !fresh.keep_failed;
     namespace.is_expired() || ((which == Sweep::All || abandoned) && own())
 }

@@ -27,16 +27,19 @@ pub(super) struct Runs {
 
 /// The runs of the project at hand, and the name of the pipeline at hand.
 pub(super) fn runs(args: &Args) -> Result<Runs, Fault> {
-    let file = find::pipeline_file(args)?;
-    let store = Store::new(file.parent().unwrap_or(&file));
-    Ok(Runs { store, submitted: Vec::new(), pipeline: pipeline_name(&file) })
+    Ok(beside(&find::pipeline_file(args)?))
 }
 
 /// The same with the runs that were submitted and go on: for what only shows them.
 pub(super) fn runs_everywhere(args: &Args) -> Result<Runs, Fault> {
     let file = find::pipeline_file(args)?;
     let submitted = submitted::refreshed(file.parent().unwrap_or(&file));
-    Ok(Runs { submitted, ..runs(args)? })
+    Ok(Runs { submitted, ..beside(&file) })
+}
+
+/// The runs beside a pipeline file.
+fn beside(file: &Path) -> Runs {
+    Runs { store: Store::new(file.parent().unwrap_or(file)), submitted: Vec::new(), pipeline: pipeline_name(file) }
 }
 
 /// The name that a pipeline file gives, whatever else is wrong with it.
@@ -86,13 +89,11 @@ impl Runs {
     /// The run of this id, of any pipeline; `latest`, or nothing, is the newest of this one.
     pub fn find(&self, wanted: Option<&str>) -> Result<RunFolder, Fault> {
         if let Some(wanted) = wanted.filter(|wanted| *wanted != "latest") {
-            let elsewhere = self.submitted.iter().find_map(|store| store.find(wanted).ok());
-            return match self.store.find(wanted) {
-                Err(StoreError::Unknown { .. } | StoreError::Empty { .. }) if elsewhere.is_some() => {
-                    elsewhere.ok_or_else(|| self.nothing())
-                }
-                found => found.map_err(|error| unfound(&error)),
-            };
+            let elsewhere = || self.submitted.iter().find_map(|store| store.find(wanted).ok());
+            return self.store.find(wanted).or_else(|error| match error {
+                StoreError::Unknown { .. } | StoreError::Empty { .. } => elsewhere().ok_or_else(|| unfound(&error)),
+                _ => Err(unfound(&error)),
+            });
         }
         let all = self.all()?;
         if all.is_empty() {

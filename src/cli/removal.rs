@@ -34,6 +34,13 @@ pub(super) struct CleanupResult {
     pub found: bool,
 }
 
+impl CleanupResult {
+    /// Of both together.
+    pub fn and(self, other: Self) -> Self {
+        CleanupResult { gone: self.gone && other.gone, found: self.found || other.found }
+    }
+}
+
 /// What objects are removed with.
 pub(super) struct Removal<'a> {
     pub services: &'a Services,
@@ -52,7 +59,7 @@ impl Removal<'_> {
         let scratch = scratch("clean")?;
         let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(10) };
         let owner = Owner { pipeline: label_value(plan.pipeline()), home: home.to_owned(), run: String::new() };
-        let known = |run: &str| store.find(run).is_ok_and(|folder| folder.id() == run);
+        let known = |run: &str| store.get(run).is_some();
         let (releases, foreign) = services.helm().installed_by(&owner.pipeline, &owner.home, &known).await?;
         let found = !releases.is_empty();
         for Installed { release, namespace } in foreign {
@@ -73,8 +80,7 @@ impl Removal<'_> {
         let mut swept = owned(cluster, &owner, dry_run, limit).await?;
         // runners may be in clusters of their own
         for runner in services.pod_runners().0.values().filter(|runner| !Arc::ptr_eq(runner.cluster(), cluster)) {
-            let beside = owned(runner.cluster(), &owner, dry_run, limit).await?;
-            swept = CleanupResult { gone: swept.gone && beside.gone, found: swept.found || beside.found };
+            swept = swept.and(owned(runner.cluster(), &owner, dry_run, limit).await?);
         }
         Ok(CleanupResult { found: found || swept.found, ..swept })
     }

@@ -81,13 +81,7 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
             out::say("dry run: the files are right; nothing was run");
             return Ok(Exit::Passed);
         }
-        let runners = Arc::clone(services.pod_runners());
-        let result = go(args, run, plan, services, selection, &secrets, past).await;
-        // an end that does not wait for its steps leaves their Jobs
-        for job in runners.remove_owed().await {
-            out::say(&format!("job.batch/{job} stays; `pipeline clean` removes it"));
-        }
-        result
+        go(args, run, plan, services, selection, &secrets, past).await
     });
     // A kind's blocking work (an image scan) must not hold up the end of an interrupted run.
     runtime.shutdown_timeout(Duration::from_millis(200));

@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args, wanted: &Submit) -> Result<Exit, Fault> {
     }
     let state = match &wanted.attach {
         Some(job) => submitted::find(&project, job)?,
-        None => match start(args, wanted, &project)? {
+        None => match start(args, wanted, &file)? {
             Ok(state) => state,
             Err(exit) => return Ok(exit),
         },
@@ -50,13 +50,13 @@ pub(super) fn run(args: &Args, wanted: &Submit) -> Result<Exit, Fault> {
     let seen = super::runtime()?.block_on(state.place.follow(&folder, &Printed))?;
     submitted::settle(&project, &job, &seen)?;
     match seen {
-        Seen::Over(code) => Ok(exit_of(code)),
+        Seen::Over(code) => Ok(Exit::of(code)),
         Seen::GoesOn => Ok(Exit::Passed),
         Seen::Gone(why) => Err(Fault::environment(format!("the end of {job} is not known: {why}"))),
     }
 }
 
-fn start(args: &Args, wanted: &Submit, project: &Path) -> Result<Result<State, Exit>, Fault> {
+fn start(args: &Args, wanted: &Submit, file: &Path) -> Result<Result<State, Exit>, Fault> {
     let run = of_run(args, wanted)?;
     let loaded = match find::loaded(args, &run.overrides)? {
         Ok(loaded) => loaded,
@@ -79,10 +79,9 @@ fn start(args: &Args, wanted: &Submit, project: &Path) -> Result<Result<State, E
     let random = secret_store::generate(8)?;
     let id = submission_id(random.expose());
     let files = if wanted.files.is_empty() { vec![".".to_owned()] } else { wanted.files.clone() };
-    let file = find::pipeline_file(args)?;
-    let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut of_pipeline: Vec<String> = ["--file".to_owned(), file, "run".to_owned()].into();
-    of_pipeline.extend(["--output".to_owned(), "plain".to_owned()]);
+    let project = file.parent().unwrap_or(file);
+    let name_of_file = file.file_name().unwrap_or_default().to_string_lossy();
+    let mut of_pipeline = ["--file", &*name_of_file, "run", "--output", "plain"].map(str::to_owned).to_vec();
     of_pipeline.extend(wanted.args.iter().cloned());
     let submission = Submission {
         id: &id,
@@ -147,17 +146,6 @@ fn variables<'s>(
         Err(_) => Err(Fault::environment(format!("the variable `{name}` is not set, or is not text"))),
     };
     names.into_iter().map(value).collect()
-}
-
-fn exit_of(code: i32) -> Exit {
-    match code {
-        0 => Exit::Passed,
-        2 => Exit::Invalid,
-        3 => Exit::Environment,
-        4 => Exit::Report,
-        130 => Exit::Interrupted,
-        _ => Exit::Failed,
-    }
 }
 
 /// Prints lines as they come. They were masked where they come from.

@@ -92,7 +92,9 @@ pub(super) fn settle(project: &Path, job: &str, seen: &Seen) -> Result<(), Fault
     }
     let (from, to) = (folder(project, job), Store::new(project));
     let lost = |error: std::io::Error| Fault::unknown(format!("the record of {job} cannot be kept: {error}"));
-    for run in Store::new(&from).list().unwrap_or_default() {
+    // what cannot be listed is not taken for nothing: the folder goes away below
+    let taken = Store::new(&from).list();
+    for run in taken.map_err(|error| Fault::unknown(format!("the record of {job} cannot be read: {error}")))? {
         let target = to.root().join(run.id());
         fs::create_dir_all(to.root()).map_err(lost)?;
         if !target.exists() {

@@ -132,7 +132,7 @@ async fn keep(services: Arc<Services>, claim: Claim, store: Store, mut held: boo
 /// Whether it is a run of this project on this machine that has died.
 pub(in crate::cli) fn is_dead(holder: &str, store: &Store) -> bool {
     let Some((run, host)) = holder.split_once('@') else { return false };
-    host == crate::cli::lock::host() && store.find(run).is_ok_and(|folder| folder.id() == run && !folder.is_running())
+    host == crate::cli::lock::host() && store.get(run).is_some_and(|folder| !folder.is_running())
 }
 
 fn gone(held: &Held) -> String {

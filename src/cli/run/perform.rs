@@ -55,7 +55,13 @@ impl RunContext {
             }
         };
         let of_run = self.services.cluster().settings().for_run(kept.folder.id());
-        self.with(of_run).perform_in(kept, wish, selection, course, lock, ended).await
+        let ready = self.with(of_run);
+        let result = ready.perform_in(kept, wish, selection, course, lock, ended).await;
+        // an end that does not wait for its steps leaves their Jobs
+        for job in ready.services.pod_runners().remove_owed().await {
+            out::say(&format!("job.batch/{job} stays; `pipeline clean` removes it"));
+        }
+        result
     }
 
     #[allow(clippy::too_many_lines, reason = "one sequence: what is opened here is closed here")]
@@ -149,7 +155,7 @@ impl RunContext {
             if let Ok(result) = &result
                 && !tenure.is_lost()
             {
-                self.close_namespace(exit(result.exit_code), is_settled, wish.keep).await;
+                self.close_namespace(Exit::of(result.exit_code), is_settled, wish.keep).await;
             }
             tenure.end().await;
         }
@@ -158,7 +164,7 @@ impl RunContext {
         for folder in ended {
             recovery::close(folder, Some(&run));
         }
-        let mut exit = exit(result.exit_code);
+        let mut exit = Exit::of(result.exit_code);
         let mut unwritten: Vec<String> = Vec::new();
         unwritten.extend(recovery::leave(&kept.folder, &story, &wish.called));
         unwritten.extend(result.journal_error.as_ref().map(|error| format!("the record of this run: {error}")));
@@ -231,11 +237,4 @@ fn threads(jobs: u32) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = cores.min(jobs as usize);
     if threads > 1 { threads } else { 0 }
-}
-
-fn exit(code: u8) -> Exit {
-    [Exit::Passed, Exit::Invalid, Exit::Environment, Exit::Report, Exit::Interrupted]
-        .into_iter()
-        .find(|exit| exit.code() == code)
-        .unwrap_or(Exit::Failed)
 }

@@ -143,6 +143,11 @@ impl Store {
         Ok(runs)
     }
 
+    /// The run of this very id, if it is here.
+    pub fn get(&self, id: &str) -> Option<RunFolder> {
+        self.find(id).ok().filter(|run| run.id() == id)
+    }
+
     /// The run of this id, or the only one that starts (or ends) with it, or the newest for `latest`.
     pub fn find(&self, wanted: &str) -> Result<RunFolder, StoreError> {
         let mut runs = self.list()?;

@@ -29,6 +29,18 @@ impl Exit {
             Exit::Interrupted => 130,
         }
     }
+
+    /// The one of this number; any other number is a failure.
+    pub fn of(code: impl Into<i64>) -> Self {
+        match code.into() {
+            0 => Exit::Passed,
+            2 => Exit::Invalid,
+            3 => Exit::Environment,
+            4 => Exit::Report,
+            130 => Exit::Interrupted,
+            _ => Exit::Failed,
+        }
+    }
 }
 
 impl From<crate::core::model::outcome::FaultKind> for Exit {
@@ -38,5 +50,18 @@ impl From<crate::core::model::outcome::FaultKind> for Exit {
             crate::core::model::outcome::FaultKind::Environment => Exit::Environment,
             crate::core::model::outcome::FaultKind::Unknown => Exit::Failed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_means_its_end_and_any_other_a_failure() {
+        for exit in [Exit::Passed, Exit::Failed, Exit::Invalid, Exit::Environment, Exit::Report, Exit::Interrupted] {
+            assert_eq!(Exit::of(exit.code()), exit);
+        }
+        assert_eq!((Exit::of(137), Exit::of(-1)), (Exit::Failed, Exit::Failed));
     }
 }
