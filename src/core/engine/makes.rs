@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::ending::Ending;
 use crate::core::files::inputs;
 use crate::core::model::event::{RerunReason, State};
-use crate::core::model::outcome::Failure;
+use crate::core::model::outcome::{Failure, Fault};
 use crate::core::plan::PlanNode;
 
 /// Digits of a digest.
@@ -21,22 +21,31 @@ pub(super) async fn checked(ending: Ending, node: &PlanNode, project: &Arc<Path>
     }
     let (project, makes) = (Arc::clone(project), node.makes.clone());
     let looking = tokio::task::spawn_blocking(move || missing(&project, &makes));
-    match looking.await {
+    match looking.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
+        Ok(None) => ending,
         Ok(Some(missing)) => {
             let failure = Failure::new(format!("`{missing}` is not there, which the step makes (`makes:`)"));
             Ending::failed(failure.help("paths are relative to the folder of pipeline.yaml"))
         }
-        _ => ending,
+        Err(error) => Ending::errored(Fault::unknown(format!("what the step makes cannot be seen: {error}"))),
     }
 }
 
 /// The first that is not there.
-fn missing(project: &Path, makes: &[String]) -> Option<String> {
-    let there = |pattern: &String| match inputs::list(project, [pattern.as_str()]) {
-        Ok(found) => found.iter().any(|path| project.join(path).exists()),
-        Err(_) => false,
-    };
-    makes.iter().find(|pattern| !there(pattern)).cloned()
+///
+/// # Errors
+/// What is there cannot be seen.
+fn missing(project: &Path, makes: &[String]) -> io::Result<Option<String>> {
+    for pattern in makes {
+        let mut there = false;
+        for path in inputs::list(project, [pattern.as_str()])? {
+            there |= project.join(path).try_exists()?;
+        }
+        if !there {
+            return Ok(Some(pattern.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// All that a step makes, as patterns.
@@ -63,12 +72,20 @@ pub(super) fn lost(key: &[u8; 32], project: &Path, node: &PlanNode, left: Option
     if !any(node) {
         return None;
     }
-    let gone = |patterns: &[String]| missing(project, patterns).map(RerunReason::FilesGone);
-    let Some(left) = left else { return gone(&node.makes) };
-    match digest(key, project, node) {
-        Ok(now) if now == left => None,
-        Ok(_) => gone(&node.makes).or_else(|| gone(&node.cache)).or(Some(RerunReason::FilesChanged)),
-        Err(error) => Some(RerunReason::NotCompared { reason: format!("what it made cannot be compared: {error}") }),
+    compared(key, project, node, left).unwrap_or_else(|error| {
+        Some(RerunReason::NotCompared { reason: format!("what it made cannot be compared: {error}") })
+    })
+}
+
+fn compared(key: &[u8; 32], project: &Path, node: &PlanNode, left: Option<&str>) -> io::Result<Option<RerunReason>> {
+    let gone = |patterns: &[String]| missing(project, patterns).map(|gone| gone.map(RerunReason::FilesGone));
+    match left {
+        None => gone(&node.makes),
+        Some(left) if digest(key, project, node)? == left => Ok(None),
+        Some(_) => match gone(&node.makes)? {
+            None => Ok(gone(&node.cache)?.or(Some(RerunReason::FilesChanged))),
+            found => Ok(found),
+        },
     }
 }
 
@@ -83,7 +100,7 @@ mod tests {
         std::fs::write(folder.path().join("out/a.yaml"), "").expect("written");
         let of = |patterns: &[&str]| {
             let patterns: Vec<String> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
-            missing(folder.path(), &patterns)
+            missing(folder.path(), &patterns).expect("seen")
         };
         assert_eq!(of(&["out", "out/*.yaml", "out/empty"]), None);
         assert_eq!(of(&["out", "out/*.json"]).as_deref(), Some("out/*.json"));

@@ -31,9 +31,6 @@ pub(super) fn method(target: Tree, name: &str, name_at: (usize, usize), args: Ve
         if let Some(asked) = facts::call(&full, &args, (target.span().0, name_at.1), span) {
             return asked;
         }
-        if facts::ROWS.iter().any(|row| row.name.starts_with(&format!("{}.", library.text))) {
-            return Err(functions::unknown(&full, false, (target.span().0, name_at.1)));
-        }
         if let Some(kind) = internal(&full, &args) {
             return Ok(Tree::leaf(kind, span));
         }
@@ -51,6 +48,14 @@ pub(super) fn method(target: Tree, name: &str, name_at: (usize, usize), args: Ve
         ("optMap", 2) => bind(name, BindKind::OptMap, Some(target), args, span),
         ("optFlatMap", 2) => bind(name, BindKind::OptFlatMap, Some(target), args, span),
         _ => {
+            // `cluster.hass(…)`: no value has this method, whatever a loop may call `cluster`
+            if let Kind::Name(root) = &target.node.kind
+                && functions::named(name, true).is_none()
+                && facts::ROWS.iter().any(|row| row.name.split('.').next() == Some(&*root.text))
+            {
+                let place = (target.span().0, name_at.1);
+                return Err(functions::unknown(&format!("{}.{name}", root.text), false, place));
+            }
             let args = std::iter::once(target).chain(args).collect();
             called(name, true, name_at, args, span)
         }

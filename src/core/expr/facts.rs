@@ -2,7 +2,6 @@
 //! is evaluated, so its text must be written out; the value is then a name like any other. Asks nothing itself.
 
 use super::error::ExprError;
-use super::scope::Reference;
 use super::tree::{Access, Field, Kind, Name, Node, Tree};
 use super::value::Value;
 
@@ -82,9 +81,9 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 impl Fact {
-    /// What a reference asks for, if it asks for something.
-    pub fn of(reference: &Reference) -> Option<Self> {
-        let [root, key, ..] = reference.path.as_slice() else { return None };
+    /// What the path of a reference asks for, if it asks for something.
+    pub fn of(path: &[String]) -> Option<Self> {
+        let [root, key, ..] = path else { return None };
         let (name, of) = key.split_once(' ').filter(|_| root == FACTS)?;
         ROWS.iter().find(|row| row.name == name).map(|row| Fact { ask: row.ask, of: of.to_owned() })
     }
@@ -131,7 +130,7 @@ mod tests {
     use crate::core::expr::{Expr, Scope};
 
     fn facts(text: &str) -> Vec<Fact> {
-        Expr::parse(text).expect(text).references().iter().filter_map(Fact::of).collect()
+        Expr::parse(text).expect(text).references().iter().filter_map(|found| Fact::of(&found.path)).collect()
     }
 
     #[test]
@@ -154,6 +153,18 @@ mod tests {
         }
         let error = Expr::parse("cluster.hass('pods')").expect_err("no such function");
         assert_eq!(error.help.as_deref(), Some("did you mean \"cluster.has\"?"));
+    }
+
+    #[test]
+    fn a_loop_may_call_its_variable_as_these_are_called() {
+        let scope = Scope::default();
+        for text in [
+            "['a.yaml', 'b.yaml'].all(file, file.endsWith('.yaml'))",
+            "cel.bind(files, ['a', 'b'], files.map(it, it.size()).size() == 2)",
+            "['todo'].exists(cluster, cluster.contains('odo'))",
+        ] {
+            assert_eq!(Expr::parse(text).expect(text).eval(&scope), Ok(json!(true)), "{text}");
+        }
     }
 
     #[test]

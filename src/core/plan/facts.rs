@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use super::Plan;
 use super::args::Args;
 use super::node::{Body, PlanNode, PlanPart, PlanStage, Work};
-use crate::core::expr::{Expr, FACTS, Fact, Part, Template};
+use crate::core::expr::{Expr, Fact, Part, Template};
 use crate::core::model::source::SourceMap;
 use crate::core::yaml::{Node, Value};
 
 /// Whether any file may ask for something: else no node is searched.
 pub(super) fn may_ask(sources: &SourceMap) -> bool {
-    let marks = ["cluster.", "file.", "files."];
+    let marks = ["cluster", "file"];
     sources.files().any(|(_, file)| marks.iter().any(|mark| file.text.contains(mark)))
 }
 
@@ -97,5 +97,5 @@ fn of_template(template: &Template, facts: &mut BTreeSet<Fact>) {
 }
 
 fn of_expr(expr: &Expr, facts: &mut BTreeSet<Fact>) {
-    facts.extend(expr.references().iter().filter(|found| found.path[0] == FACTS).filter_map(Fact::of));
+    facts.extend(expr.references().iter().filter_map(|found| Fact::of(&found.path)));
 }

@@ -4,7 +4,7 @@
 use std::path::{Component, Path};
 
 use super::names::{Carries, Names, Site, StepNames, Target};
-use crate::core::expr::{Ask, Fact, Reference};
+use crate::core::expr::{Ask, Fact};
 use crate::core::files::glob::Glob;
 use crate::core::files::{inputs, project};
 use crate::core::model::diagnostic::{Code, Diagnostic};
@@ -13,8 +13,8 @@ use crate::core::model::source::Span;
 impl Names {
     /// The steps and stages that make what is at `path`, seen from `site`; not the step `own`.
     pub fn makers(&self, path: &str, site: Site<'_>, own: Option<&str>) -> Vec<Target> {
-        let here = site.part.or_else(|| self.stages.get_index(site.stage?).map(|(_, names)| names));
-        let steps = here
+        let steps = self
+            .steps_at(site)
             .into_iter()
             .filter(|names| names.makes)
             .flat_map(|names| making(names, path))
@@ -31,10 +31,9 @@ impl Names {
 }
 
 impl Names {
-    /// What asking for `path` leads to at `site`, or what is wrong with it.
+    /// What asking for `path` at `site` leads to, whichever steps make it; or what is wrong with it.
     pub fn asked(&self, path: &[String], site: Site<'_>, cel: bool, span: Span) -> Result<Target, Box<Diagnostic>> {
-        let reference = Reference { path: path.to_vec(), offset: 0, len: 0, tested: false };
-        let Some(fact) = Fact::of(&reference) else { return Ok(Target::Dynamic) };
+        let Some(fact) = Fact::of(path) else { return Ok(Target::Dynamic) };
         let name = fact.name();
         let refused =
             |code, message: String, help: &str| Err(Box::new(Diagnostic::error(code, span, message).help(help)));
@@ -60,8 +59,7 @@ impl Names {
         if let Some(problem) = problem {
             return refused(Code::InvalidReference, problem, "paths are relative to the folder of pipeline.yaml");
         }
-        let made = if fact.is_of_cluster() { Vec::new() } else { self.makers(&fact.of, site, None) };
-        Ok(made.into_iter().next().unwrap_or(Target::Dynamic))
+        Ok(Target::Dynamic)
     }
 }
 

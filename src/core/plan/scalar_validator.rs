@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::names::{Carries, Names, Site, Target};
 use super::paths;
-use crate::core::expr::{Expr, ExprError, Part, Reference, Scope, Template};
+use crate::core::expr::{Expr, ExprError, Fact, Part, Reference, Scope, Template};
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::core::model::expect::{self, Expect};
 use crate::core::model::source::{SourceMap, Span};
@@ -198,7 +198,12 @@ impl ScalarValidator<'_> {
         let before = std::mem::take(&mut self.found.dynamic);
         match self.names.resolve(&reference.path, self.site, cel, span) {
             Ok(Target::Static) => {}
-            Ok(Target::Dynamic) => self.found.dynamic = true,
+            Ok(Target::Dynamic) => {
+                self.found.dynamic = true;
+                if let Some(fact) = Fact::of(&reference.path).filter(|fact| !fact.is_of_cluster()) {
+                    self.comes_after(self.names.makers(&fact.of, self.site, self.own), span);
+                }
+            }
             Ok(Target::Secret) => self.secret(format, span, out),
             Ok(Target::Step(id, carries)) => {
                 self.found.dynamic = true;
@@ -318,6 +323,11 @@ impl ScalarValidator<'_> {
             return out.push(*problem);
         }
         self.found.made |= !makers.is_empty();
+        self.comes_after(makers, span);
+    }
+
+    /// Waits for all that make a file.
+    fn comes_after(&mut self, makers: Vec<Target>, span: Span) {
         for maker in makers {
             match maker {
                 Target::Step(id, _) => self.found.steps.push((id, span)),

@@ -283,9 +283,11 @@ impl Scheduler {
             if spared {
                 continue;
             }
+            // a pause keeps what runs beside the steps of its stage
+            let is_kept = self.is_held(stage) && !self.graph.nodes[node].covers.is_empty();
             match self.nodes[node].state {
                 State::Waiting | State::Ready => self.skip(node, why),
-                State::Running | State::Up if cancel && !self.nodes[node].cancelling => {
+                State::Running | State::Up if cancel && !is_kept && !self.nodes[node].cancelling => {
                     self.nodes[node].cancelling = true;
                     self.orders.push_back(Order::Cancel(id(node), why));
                 }
