@@ -1,6 +1,7 @@
 //! The Kubernetes API of the one cluster that a pipeline may touch: the guard, the client, what can be done with it.
 //! Knows no step and no assertion.
 
+mod attached;
 mod capabilities;
 mod connect;
 mod credentials;
@@ -42,6 +43,7 @@ use crate::core::model::outcome::Fault;
 use crate::kubernetes::explain::recent::Recent;
 
 pub use crate::core::kind::settings::ClusterSettings;
+pub use attached::Attached;
 pub use capabilities::Capabilities;
 pub use discovery::{Kind, misspelt};
 pub use error::{ClusterError, Refusal};

@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{
-    Api, ApiResource, AttachParams, AttachedProcess, DeleteParams, DynamicObject, ListParams, Patch, PatchParams,
-    PostParams, Preconditions,
+    Api, ApiResource, AttachParams, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
+    Preconditions,
 };
 use serde_json::{Value, json};
 
 use super::client::MANAGER;
 use super::client::watch::Objects;
-use super::client::{Cluster, ClusterError};
+use super::client::{Attached, Cluster, ClusterError};
 use super::ownership::owned::RUN;
 use crate::core::model::outcome::Fault;
 
@@ -255,6 +255,14 @@ impl StartedJob<'_> {
         .await
     }
 
+    /// Comes back when the container that prepares files does not run any more.
+    ///
+    /// # Errors
+    /// [`Fault`] when the cluster gives no answer.
+    pub async fn prepared(&self) -> Result<(), Fault> {
+        self.until(|_| (!self.is_preparing()).then_some(())).await
+    }
+
     /// Comes back when its container is ready, and `true`; with `false` when it is over.
     ///
     /// # Errors
@@ -272,7 +280,7 @@ impl StartedJob<'_> {
     ///
     /// # Errors
     /// As [`StartedJob::exec`].
-    pub async fn exec_preparing(&self, command: &[&str], how: AttachParams) -> Result<AttachedProcess, ClusterError> {
+    pub async fn exec_preparing(&self, command: &[&str], how: AttachParams) -> Result<Attached, ClusterError> {
         self.exec_in(manifest::PREPARING, command, how).await
     }
 
@@ -280,21 +288,16 @@ impl StartedJob<'_> {
     ///
     /// # Errors
     /// [`ClusterError`] when there is no container that runs, or the cluster does not answer.
-    pub async fn exec(&self, command: &[&str], how: AttachParams) -> Result<AttachedProcess, ClusterError> {
+    pub async fn exec(&self, command: &[&str], how: AttachParams) -> Result<Attached, ClusterError> {
         self.exec_in(manifest::CONTAINER, command, how).await
     }
 
-    async fn exec_in(
-        &self,
-        container: &str,
-        command: &[&str],
-        how: AttachParams,
-    ) -> Result<AttachedProcess, ClusterError> {
+    async fn exec_in(&self, container: &str, command: &[&str], how: AttachParams) -> Result<Attached, ClusterError> {
         let pod = self.pod_name().ok_or_else(|| Fault::environment("its pod is not there").transient())?;
         let api = self.cluster.pods(&self.namespace).await?;
         let parameters = AttachParams { container: Some(container.to_owned()), ..how };
         let request = api.exec(&pod, command.iter().copied(), &parameters);
-        self.cluster.ask(&format!("exec in pod/{pod}"), request).await
+        self.cluster.ask(&format!("exec in pod/{pod}"), request).await.map(Attached::new)
     }
 
     /// The name of its Pod, once there is one.

@@ -1,7 +1,7 @@
 //! The program killed at random moments while steps run in Pods, and resumed.
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::runners::{Farm, kubectl};
 
@@ -37,6 +37,30 @@ fn a_run_that_is_killed_is_continued_with_the_pods_that_still_run() {
         }
         farm.nothing_is_left();
     }
+}
+
+#[test]
+#[ignore = "needs the cluster"]
+fn a_run_that_is_killed_when_the_files_have_come_gives_the_same_results() {
+    let steps = "
+  files: { artifacts: [out], outputs: [x], shell: 'echo content > out; echo x=1 >> \"$PIPELINE_OUTPUT\"' }
+";
+    let farm = Farm::new("taken", steps);
+    let mut run = Command::new(env!("CARGO_BIN_EXE_pipeline"));
+    run.arg("run").current_dir(farm.folder.path()).env("FARM_TOKEN", "hunter2-and-more").stdin(Stdio::null());
+    let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !farm.path("out").exists() {
+        assert!(Instant::now() < limit, "no files come");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    run.kill().expect("killed");
+    run.wait().expect("ended");
+    let ran = farm.run(&["--resume"]);
+    ran.ends(0, &[]);
+    assert_eq!(ran.outputs("test.files")["x"], "1");
+    assert_eq!(farm.read("out"), "content\n");
+    farm.nothing_is_left();
 }
 
 #[test]

@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::api::AttachParams;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
+use super::attached::Attached;
 use super::{Cluster, ClusterError};
 use crate::process::{Captured, LineSink, Lines};
 
@@ -51,22 +52,18 @@ impl Cluster {
             ..AttachParams::default()
         };
         let doing = format!("exec in pod/{}", command.pod);
-        let mut process =
-            self.ask(&doing, api.exec(command.pod, command.command.iter().map(String::as_str), &parameters)).await?;
-        let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
+        let request = api.exec(command.pod, command.command.iter().map(String::as_str), &parameters);
+        let mut process = Attached::new(self.ask(&doing, request).await?);
+        let (stdin, stdout, stderr) = (process.stdin(), process.stdout(), process.stderr());
         let input = async {
-            if let (Some(text), Some(mut stdin)) = (command.stdin, process.stdin()) {
+            if let (Some(text), Some(mut stdin)) = (command.stdin, stdin) {
                 // A command that does not read its input closes it: its exit code tells more than that.
                 let _ = stdin.write_all(text).await;
                 let _ = stdin.shutdown().await;
             }
         };
         let (out, _, ()) = futures::join!(lines(stdout, sink, KEPT), lines(stderr, sink, 0), input);
-        let status = match status {
-            Some(status) => status.await,
-            None => None,
-        };
-        let (code, message) = exit_of(status.as_ref());
+        let (code, message) = exit_of(process.status().await.as_ref());
         Ok(PodExit { code, message, stdout: out })
     }
 }

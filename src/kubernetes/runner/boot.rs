@@ -16,6 +16,8 @@ use crate::process::Command;
 
 /// The folder of the container that is the step's own: `work` (the project), `io`, `home`.
 pub(super) const FOLDER: &str = "/pipeline";
+/// There once all files of the step are; below the folder.
+pub(super) const FILES: &str = "io/files";
 /// Seconds that a container waits for its files, and for the collection of its artifacts.
 const PATIENCE_SECONDS: u32 = 600;
 /// Bytes of a Secret that the API server takes, with room for its metadata.
@@ -106,7 +108,7 @@ fn boot(assignment: &Assignment, streams: Streams, dir: &str) -> String {
         script += "command -v tar > /dev/null 2>&1 || { report 'setup the image has no tar'; exit 125; }\n";
     }
     if !assignment.inputs.is_empty() {
-        script += &wait_for("io/files-complete", "{ report 'setup its files did not arrive'; exit 125; }");
+        script += &wait_for(FILES, "{ report 'setup its files did not arrive'; exit 125; }");
     }
     let _ = write!(
         script,

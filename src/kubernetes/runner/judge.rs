@@ -4,9 +4,9 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 
 use super::attempt::Attempt;
+use super::executor::{Done, PodExecutor, Task};
 use super::report::Report;
 use super::unpack::Returned;
-use super::{Done, PodExecutor, Task};
 use crate::core::model::outcome::{Fault, FaultKind, Finding};
 use crate::kubernetes::client::ClusterError;
 use crate::kubernetes::job::JobEnd;
@@ -21,7 +21,6 @@ impl PodExecutor {
         task: &Task<'_>,
         attempt: &Attempt<'_>,
     ) -> Result<Done, Fault> {
-        let returns = task.streams.are_apart() || !self.assignment.artifacts.is_empty();
         if let Some(returned) = returned {
             keep_output(task.command, &returned.output)?;
             let findings = if ran_out_of_memory(&end) { memory(attempt).await } else { Vec::new() };
@@ -30,7 +29,7 @@ impl PodExecutor {
         let out_of_memory = ran_out_of_memory(&end);
         match end {
             JobEnd::Exited { code, message, .. } => match Report::of(&message) {
-                Some(Report::Exit { code, output, .. }) if !returns => {
+                Some(Report::Exit { code, output, .. }) if !self.returns(task) => {
                     keep_output(task.command, output.as_bytes())?;
                     let findings = if out_of_memory { memory(attempt).await } else { Vec::new() };
                     Ok(Done { code, findings, returned: Returned::default() })

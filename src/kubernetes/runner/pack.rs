@@ -12,7 +12,7 @@ use tar::{Builder, EntryType, Header};
 use crate::core::files::{inputs, open};
 
 /// The file that is there once all others are.
-const COMPLETE: &str = "io/files-complete";
+pub(super) const COMPLETE: &str = "io/files-complete";
 /// Archives end at a multiple of this: some readers wait for a whole record.
 const RECORD: u64 = 10_240;
 

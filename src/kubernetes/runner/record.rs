@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use tar::{Archive, EntryType};
 
-use super::unpack::{Refused, plain};
+use super::unpack::{Refused, copy, plain};
 use crate::core::model::units::ByteSize;
 
 /// Bytes that a record may have.
@@ -53,8 +53,9 @@ pub(super) fn unpack_record(from: impl Read, into: &Path) -> Result<Record, Refu
         }
         let below = below(&path)?;
         count += 1;
+        let size = entry.header().size().map_err(Refused::Broken)?;
         left = left
-            .checked_sub(entry.header().size().map_err(Refused::Broken)?)
+            .checked_sub(size)
             .filter(|_| count <= MOST)
             .ok_or_else(|| Refused::Hostile(format!("the record has more than {} or {MOST} files", ByteSize(LIMIT))))?;
         let at = staging.path().join(&below);
@@ -66,7 +67,7 @@ pub(super) fn unpack_record(from: impl Read, into: &Path) -> Result<Record, Refu
                 folders.create(at.parent().unwrap_or(staging.path())).map_err(Refused::Unkept)?;
                 let mut options = fs::OpenOptions::new();
                 let mut file = options.write(true).create_new(true).mode(0o600).open(&at).map_err(Refused::Unkept)?;
-                io::copy(&mut entry, &mut file).map_err(Refused::Broken)?;
+                copy(&mut entry, &mut file, size)?;
             }
             _ => return Err(Refused::Hostile(format!("`{}` of the record is not a file", path.display()))),
         }

@@ -13,14 +13,14 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
+use futures::FutureExt;
 use tar::{Builder, EntryType, Header};
 use tokio::task::spawn_blocking;
 
-use super::boot::{self, FOLDER};
-use super::pack::{Counted, Packed, finish, named, paths};
-use super::transfer::{Container, Unsent, ask_in, send, unpack_in};
+use super::boot::{self, FILES, FOLDER};
+use super::pack::{COMPLETE, Counted, Packed, finish, named, paths};
+use super::transfer::{Container, Unsent, arrives, ask_in, send, unpack_in};
 use crate::core::files::open;
 use crate::core::mask::SecretText;
 use crate::core::model::outcome::Fault;
@@ -31,10 +31,6 @@ use crate::process::LineSink;
 const BLOCK: u64 = 512;
 /// Files that one `cat` puts together.
 const BATCH: usize = 200;
-/// Attempts to send the files.
-const ATTEMPTS: usize = 5;
-/// Between two attempts.
-const PAUSE: Duration = Duration::from_millis(500);
 /// Days after which what a broken connection has left is removed.
 const LEFT_DAYS: u32 = 1;
 
@@ -52,7 +48,7 @@ pub(super) fn files(job: &str) -> Vec<(String, SecretText)> {
          command -v tar > /dev/null 2>&1 || say 'the image has no tar'\n\
          cd {FOLDER} && mkdir -p work io home || say '{FOLDER} cannot be written'\n\
          {wait}",
-        wait = boot::wait_for("io/files-complete", "say 'its files did not arrive'"),
+        wait = boot::wait_for(FILES, "say 'its files did not arrive'"),
     );
     // the names of objects, one a line, up to an empty line; those that are not there come back
     let want = format!(
@@ -63,7 +59,7 @@ pub(super) fn files(job: &str) -> Vec<(String, SecretText)> {
     let put = format!(
         "new={store}/new/{job}.$$\n\
          mkdir -p \"$new\" && cd \"$new\" || exit 4\n\
-         tar -xf - && [ -e io/files-complete ] || {{ cd /; rm -rf \"$new\"; exit 5; }}\n\
+         tar -xf - && [ -e {COMPLETE} ] || {{ cd /; rm -rf \"$new\"; exit 5; }}\n\
          sync 2> /dev/null\n\
          for folder in ??; do\n\
          [ \"$folder\" = io ] && continue\n\
@@ -72,10 +68,10 @@ pub(super) fn files(job: &str) -> Vec<(String, SecretText)> {
          cd / && rm -rf \"$new\"\n"
     );
     let restore = format!(
-        "cd {FOLDER}/io && rm -rf heads && mkdir heads && cd heads && tar -xf - && [ -e io/files-complete ] || exit 5\n\
+        "cd {FOLDER}/io && rm -rf heads && mkdir heads && cd heads && tar -xf - && [ -e {COMPLETE} ] || exit 5\n\
          store={store}\n\
-         ( . ./parts ) | ( cd {FOLDER} && tar -xpof - ) && [ -e {FOLDER}/io/files-complete ] || exit 7\n\
-         cd {FOLDER}/io && rm -rf heads\n"
+         ( . ./parts ) | ( cd {FOLDER} && tar -xpof - ) && [ -e {FOLDER}/{COMPLETE} ] || exit 7\n\
+         cd {FOLDER} && rm -rf io/heads && : > {FILES}\n"
     );
     let scripts = [("prepare", prepare), ("want", want), ("put", put), ("restore", restore)];
     scripts.map(|(name, text)| (name.to_owned(), SecretText::new(text))).to_vec()
@@ -239,23 +235,14 @@ pub(super) async fn send_stored(
     hashes: &Arc<Hashes>,
     sink: &dyn LineSink,
 ) -> Result<(), Fault> {
-    let mut last = Fault::environment("the files of the step could not be sent");
-    for _ in 0..ATTEMPTS {
-        match send_once(job, project, patterns, hashes).await {
-            Ok(()) => return Ok(()),
-            Err(_) if !job.is_preparing() => return Ok(()),
-            Err(Unsent::Refused(said)) => {
-                sink.line(
-                    format!("the volume of the runner cannot be used: {said}; the files are sent whole").as_bytes(),
-                );
-                return send(job, Container::Preparing, project, patterns).await;
-            }
-            Err(unread @ Unsent::Unread(_)) => return Err(unread.fault()),
-            Err(lost @ Unsent::Lost(_)) => last = lost.fault(),
+    match arrives(job, Container::Preparing, || send_once(job, project, patterns, hashes).boxed()).await {
+        Err(Unsent::Refused(said)) => {
+            let line = format!("the volume of the runner cannot be used: {said}; the files are sent whole");
+            sink.line(line.as_bytes());
+            send(job, Container::Preparing, project, patterns).await
         }
-        tokio::time::sleep(PAUSE).await;
+        sent => sent.map_err(Unsent::fault),
     }
-    Err(last)
 }
 
 async fn send_once(

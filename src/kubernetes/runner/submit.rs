@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::attempt::Attempt;
-use super::boot::{FOLDER, own_tmp, quoted, wait_for};
+use super::boot::{FILES, FOLDER, own_tmp, quoted, wait_for};
 use super::record::{Record, unpack_record};
 use super::transfer::{self, Container};
 use super::{PodRunner, report, work};
@@ -167,6 +167,7 @@ impl Place {
         let cluster = self.cluster();
         let Some(job) = self.job(&cluster).await? else { return Ok(self.gone()) };
         let record = tokio::select! {
+            biased;
             record = fetch(&job, into, false) => record?,
             end = job.ended() => return Ok(Seen::Gone(words(&end?))),
         };
@@ -182,6 +183,7 @@ impl Place {
         let Some(job) = self.job(&cluster).await? else { return Ok(self.gone()) };
         let mut log = pin!(job.finish(sink));
         let record = tokio::select! {
+            biased;
             record = fetch(&job, into, true) => record?,
             end = &mut log => return Ok(Seen::Gone(words(&end?))),
         };
@@ -268,7 +270,7 @@ fn boot(context: Option<&str>, namespace: &str, args: &[String], keep: Duration)
          done\n\
          exit \"$code\"\n",
         own_tmp = own_tmp(),
-        wait = wait_for("io/files-complete", "{ report 'setup its files did not arrive'; exit 125; }"),
+        wait = wait_for(FILES, "{ report 'setup its files did not arrive'; exit 125; }"),
         args = args.join(" "),
         keep = keep.as_secs(),
     )

@@ -5,16 +5,19 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::{BoxFuture, maybe_done};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
-use kube::api::{AttachParams, AttachedProcess};
+use kube::api::AttachParams;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_blocking;
 
-use super::boot::FOLDER;
+use super::boot::{FILES, FOLDER};
 use super::chunks::{ChunkReader, ChunkWriter, from_chunks, to_chunks};
-use super::pack::pack;
+use super::pack::{COMPLETE, pack};
 use super::unpack::{Refused, Returned, unpack};
 use crate::core::model::outcome::Fault;
+use crate::kubernetes::client::{Attached, ClusterError};
 use crate::kubernetes::job::{STEP_FOLDER, StartedJob};
 
 /// Attempts to send the files, or to get them back.
@@ -22,11 +25,9 @@ const ATTEMPTS: usize = 5;
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How long after a failure in a container the news that it is over may come.
-const SETTLES: Duration = Duration::from_secs(2);
+const SETTLES: Duration = Duration::from_secs(10);
 /// Bytes under way in one direction.
 const BUFFER: usize = 256 * 1024;
-/// Unpacks the files of a step.
-const UNPACK: &str = "cd /pipeline && exec tar -xpof -";
 /// Bytes of what tar says that are shown.
 const SAID: usize = 400;
 
@@ -40,23 +41,36 @@ pub(super) enum Container {
 }
 
 impl Container {
-    /// Whether nothing can be sent to it any more, because its work is over.
-    fn is_over(self, job: &StartedJob<'_>) -> bool {
-        match self {
-            Container::Step => job.is_over(),
-            Container::Preparing => !job.is_preparing(),
-        }
-    }
-
-    /// Whether it is over, where something failed in it: the news of its end may come after the failure.
+    /// Whether its work is over, where something failed in it: the news of its end may come after the failure.
     async fn is_soon_over(self, job: &StartedJob<'_>) -> bool {
         let over = async {
             match self {
                 Container::Step => job.ended().await.is_ok(),
-                Container::Preparing => job.begun().await.is_ok(),
+                Container::Preparing => job.prepared().await.is_ok(),
             }
         };
-        self.is_over(job) || tokio::time::timeout(SETTLES, over).await.unwrap_or(false)
+        tokio::time::timeout(SETTLES, over).await.unwrap_or(false)
+    }
+}
+
+/// Sends something until it has arrived, again where the connection breaks.
+///
+/// # Errors
+/// [`Unsent`] when it does not arrive. Nothing where the container is over: its end says why.
+pub(super) async fn arrives<'a>(
+    job: &StartedJob<'_>,
+    to: Container,
+    attempt: impl Fn() -> BoxFuture<'a, Result<(), Unsent>> + Send,
+) -> Result<(), Unsent> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        match attempt().await {
+            Ok(()) => return Ok(()),
+            Err(_) if to.is_soon_over(job).await => return Ok(()),
+            Err(Unsent::Lost(fault)) if fault.transient && attempts < ATTEMPTS => tokio::time::sleep(PAUSE).await,
+            Err(unsent) => return Err(unsent),
+        }
     }
 }
 
@@ -70,19 +84,13 @@ pub(super) async fn send(
     project: &Path,
     patterns: &[String],
 ) -> Result<(), Fault> {
-    let mut last = Fault::environment("the files of the step could not be sent");
-    for _ in 0..ATTEMPTS {
+    // the files are there when tar has ended: it sets the modes of folders last
+    let script = format!("cd {FOLDER} && tar -xpof - && [ -e {COMPLETE} ] && : > {FILES}");
+    let attempt = || {
         let (project, patterns) = (project.to_owned(), patterns.to_vec());
-        let sent = unpack_in(job, to, UNPACK, move |out| pack(&project, &patterns, out)).await;
-        match sent.map_err(Unsent::fault) {
-            Ok(()) => return Ok(()),
-            Err(_) if to.is_soon_over(job).await => return Ok(()),
-            Err(fault) if !fault.transient => return Err(fault),
-            Err(fault) => last = fault,
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    Err(last)
+        unpack_in(job, to, &script, move |out| pack(&project, &patterns, out)).boxed()
+    };
+    arrives(job, to, attempt).await.map_err(Unsent::fault)
 }
 
 /// Whether the files of the step are there already, or are needed no more because its container is over.
@@ -90,30 +98,28 @@ pub(super) async fn send(
 /// # Errors
 /// [`Fault`] when the container cannot be asked.
 pub(super) async fn has_files(job: &StartedJob<'_>) -> Result<bool, Fault> {
-    for _ in 0..ATTEMPTS {
-        match says_of_files(job).await.as_deref() {
-            Some("there") => return Ok(true),
-            Some("missing") => return Ok(false),
+    let script = format!("[ -e {FOLDER}/{FILES} ] && echo there || echo missing");
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        match ask_in(job, Container::Step, &script, Vec::new()).await {
+            Ok(answer) if answer == b"there\n" => return Ok(true),
+            Ok(answer) if answer == b"missing\n" => return Ok(false),
             _ if Container::Step.is_soon_over(job).await => return Ok(true),
+            Err(Unsent::Lost(fault)) if !fault.transient || attempts == ATTEMPTS => return Err(fault),
+            _ if attempts == ATTEMPTS => {
+                let message = "the container could not be asked whether it has the files of the step";
+                return Err(Fault::environment(message).transient());
+            }
             _ => tokio::time::sleep(PAUSE).await,
         }
     }
-    Err(Fault::environment("the container could not be asked whether it has the files of the step").transient())
-}
-
-/// What the container says of them; nothing where it cannot be asked.
-async fn says_of_files(job: &StartedJob<'_>) -> Option<String> {
-    let script = format!("[ -e {FOLDER}/io/files-complete ] && echo there || echo missing");
-    let mut process = exec(job, Container::Step, &["/bin/sh", "-c", &script], false).await.ok()?;
-    let (stdout, status) = (process.stdout(), process.take_status());
-    let words = said(stdout).await;
-    matches!(ended(status).await, Ended::Well).then_some(words)
 }
 
 /// Why something was not sent.
 #[derive(Debug)]
 pub(super) enum Unsent {
-    /// The connection broke: another attempt may be whole.
+    /// The container cannot be reached. Where the fault is transient another attempt may be whole.
     Lost(Fault),
     /// It cannot be read here.
     Unread(io::Error),
@@ -124,7 +130,7 @@ pub(super) enum Unsent {
 impl Unsent {
     pub fn fault(self) -> Fault {
         match self {
-            Unsent::Lost(fault) => fault.transient(),
+            Unsent::Lost(fault) => fault,
             Unsent::Unread(error) => Fault::unknown(format!("the files of the step cannot be sent: {error}")),
             Unsent::Refused(said) => {
                 Fault::environment(format!("the files of the step could not be unpacked in the Pod: {said}"))
@@ -140,18 +146,15 @@ pub(super) async fn unpack_in(
     script: &str,
     write: impl FnOnce(ChunkWriter) -> io::Result<()> + Send + 'static,
 ) -> Result<(), Unsent> {
-    let mut process = exec(job, to, &["/bin/sh", "-c", script], true).await.map_err(Unsent::Lost)?;
+    let mut process = exec(job, to, script).await.map_err(Unsent::Lost)?;
     let (writer, mut chunks) = to_chunks();
     let packing = spawn_blocking(move || write(writer));
-    let mut stdin = process.stdin();
-    let stderr = process.stderr();
-    let status = process.take_status();
-    let feed = async {
-        let Some(stdin) = &mut stdin else { return false };
+    let (stdin, stderr) = (process.stdin(), process.stderr());
+    let feed = async move {
+        // the packer ends with its receiver, which goes away with this
+        let Some(mut stdin) = stdin else { return false };
         while let Some(chunk) = chunks.recv().await {
             if stdin.write_all(&chunk).await.is_err() {
-                // the packer ends with its receiver
-                chunks.close();
                 return false;
             }
         }
@@ -162,12 +165,10 @@ pub(super) async fn unpack_in(
     if fed {
         packed.map_err(Unsent::Unread)?;
     }
-    match ended(status).await {
+    match ended(process.status().await) {
         Ended::Well if fed => Ok(()),
         Ended::With(message) => Err(Unsent::Refused(if said.is_empty() { message } else { said })),
-        Ended::Well | Ended::Lost => {
-            Err(Unsent::Lost(Fault::environment("the connection broke while files were sent to the Pod")))
-        }
+        Ended::Well | Ended::Lost => Err(Unsent::Lost(lost("the connection broke while files were sent to the Pod"))),
     }
 }
 
@@ -178,9 +179,8 @@ pub(super) async fn ask_in(
     script: &str,
     input: Vec<u8>,
 ) -> Result<Vec<u8>, Unsent> {
-    let mut process = exec(job, to, &["/bin/sh", "-c", script], true).await.map_err(Unsent::Lost)?;
+    let mut process = exec(job, to, script).await.map_err(Unsent::Lost)?;
     let (stdin, stdout, stderr) = (process.stdin(), process.stdout(), process.stderr());
-    let status = process.take_status();
     let feed = async move {
         if let Some(mut stdin) = stdin {
             let _ = stdin.write_all(&input).await;
@@ -195,11 +195,15 @@ pub(super) async fn ask_in(
         answer
     };
     let ((), answer, said) = futures::join!(feed, read, said(stderr));
-    match ended(status).await {
+    match ended(process.status().await) {
         Ended::Well => Ok(answer),
         Ended::With(message) => Err(Unsent::Refused(if said.is_empty() { message } else { said })),
-        Ended::Lost => Err(Unsent::Lost(Fault::environment("the connection to the Pod broke"))),
+        Ended::Lost => Err(Unsent::Lost(lost("the connection to the Pod broke"))),
     }
+}
+
+fn lost(why: &str) -> Fault {
+    Fault::environment(why).transient()
 }
 
 /// Waits for the end of the step's command, and gets its exit code, outputs and the files that the patterns name.
@@ -250,34 +254,39 @@ where
     T: Send + 'static,
     U: FnOnce() -> Result<T, Refused> + Send + 'static,
 {
-    let mut process = exec(job, Container::Step, &["/bin/sh", "-c", script], true).await?;
+    let mut process = exec(job, Container::Step, script).await?;
     let (sender, reader) = from_chunks();
-    let unpacking = spawn_blocking(unpack(reader));
-    let (mut stdin, stdout, stderr) = (process.stdin(), process.stdout(), process.stderr());
-    let status = process.take_status();
-    let unpacked = async {
+    let mut unpacking = spawn_blocking(unpack(reader));
+    let (stdin, stdout, stderr) = (process.stdin(), process.stdout(), process.stderr());
+    let process = &process;
+    let unpacked = async move {
         let reading = async move {
             let Some(mut stdout) = stdout else { return };
             let mut chunk = vec![0; BUFFER];
             while let Ok(read @ 1..) = stdout.read(&mut chunk).await {
                 if sender.send(chunk[..read].to_vec()).await.is_err() {
-                    break;
+                    // refused in the middle: what is not read would keep the script from its end
+                    return process.hang_up();
                 }
             }
         };
-        let mut reading = std::pin::pin!(reading);
-        let mut unpacking = unpacking;
+        let mut reading = std::pin::pin!(maybe_done(reading));
         // tar's end of archive ends the unpacking: the stream stays open for our answer
         let unpacked = tokio::select! {
             unpacked = &mut unpacking => unpacked,
             () = &mut reading => (&mut unpacking).await,
         };
-        if let Some(stdin) = &mut stdin {
-            if matches!(&unpacked, Ok(Ok(_))) {
+        match (&unpacked, stdin) {
+            (Ok(Ok(_)), Some(mut stdin)) => {
                 let _ = stdin.write_all(b"whole\n").await;
+                let _ = stdin.shutdown().await;
             }
             // without an answer the script fails, and the container goes on waiting
-            let _ = stdin.shutdown().await;
+            (Ok(Err(Refused::Broken(_))), Some(mut stdin)) => {
+                let _ = stdin.shutdown().await;
+                reading.await;
+            }
+            _ => process.hang_up(),
         }
         unpacked
     };
@@ -287,11 +296,11 @@ where
         Err(refused @ Refused::Hostile(_)) => Err(Fault::unknown(refused.to_string())
             .help("see what the step writes: an artifact is a file, a folder or a link inside the project")),
         Err(refused @ Refused::Unkept(_)) => Err(Fault::unknown(refused.to_string())),
-        Err(refused @ Refused::Broken(_)) => match ended(status).await {
+        Err(refused @ Refused::Broken(_)) => match ended(process.status().await) {
             Ended::With(_) if !said.is_empty() => {
                 Err(Fault::environment(format!("the artifacts could not be packed in the Pod: {said}")))
             }
-            _ => Err(Fault::environment(refused.to_string()).transient()),
+            _ => Err(lost(&refused.to_string())),
         },
     }
 }
@@ -304,20 +313,26 @@ fn staging(project: &Path) -> Result<tempfile::TempDir, Fault> {
     made.map_err(|error| Fault::unknown(format!("the artifacts cannot be kept in {}: {error}", place.display())))
 }
 
-async fn exec(job: &StartedJob<'_>, to: Container, command: &[&str], stdin: bool) -> Result<AttachedProcess, Fault> {
+/// Starts a script in a container.
+async fn exec(job: &StartedJob<'_>, to: Container, script: &str) -> Result<Attached, Fault> {
     let parameters = AttachParams {
-        stdin,
+        stdin: true,
         stdout: true,
         stderr: true,
         max_stdin_buf_size: Some(BUFFER),
         max_stdout_buf_size: Some(BUFFER),
         ..AttachParams::default()
     };
+    let command = ["/bin/sh", "-c", script];
     let started = match to {
-        Container::Step => job.exec(command, parameters).await,
-        Container::Preparing => job.exec_preparing(command, parameters).await,
+        Container::Step => job.exec(&command, parameters).await,
+        Container::Preparing => job.exec_preparing(&command, parameters).await,
     };
-    started.map_err(|trouble| trouble.fault().transient())
+    started.map_err(|trouble| match trouble {
+        // who may not do it now may not do it later either
+        ClusterError::Refused(ref refusal) if refusal.code == 403 => trouble.fault(),
+        _ => trouble.fault().transient(),
+    })
 }
 
 /// How an exec ended.
@@ -327,11 +342,7 @@ enum Ended {
     Lost,
 }
 
-async fn ended(status: Option<impl Future<Output = Option<Status>>>) -> Ended {
-    let status = match status {
-        Some(status) => status.await,
-        None => None,
-    };
+fn ended(status: Option<Status>) -> Ended {
     match status {
         None => Ended::Lost,
         Some(status) if status.status.as_deref() == Some("Success") => Ended::Well,

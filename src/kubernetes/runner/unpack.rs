@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
@@ -215,19 +215,7 @@ impl Taking<'_> {
         let mode = entry.header().mode().unwrap_or(0o644) & 0o777;
         let mut options = fs::OpenOptions::new();
         let mut file = options.write(true).create_new(true).mode(mode | 0o200).open(at).map_err(Refused::Unkept)?;
-        let mut chunk = vec![0; 64 * 1024];
-        let mut read = 0;
-        loop {
-            let count = entry.read(&mut chunk).map_err(Refused::Broken)?;
-            if count == 0 {
-                break;
-            }
-            io::Write::write_all(&mut file, &chunk[..count]).map_err(Refused::Unkept)?;
-            read += count as u64;
-        }
-        if read != size {
-            return Err(Refused::Broken(io::ErrorKind::UnexpectedEof.into()));
-        }
+        copy(entry, &mut file, size)?;
         file.set_permissions(fs::Permissions::from_mode(mode)).map_err(Refused::Unkept)
     }
 
@@ -244,6 +232,22 @@ impl Taking<'_> {
         }
         Ok(())
     }
+}
+
+/// Copies a file of `size` bytes: what cannot be read may come whole another time, what cannot be written will not.
+pub(super) fn copy(from: &mut impl Read, to: &mut impl Write, size: u64) -> Result<(), Refused> {
+    let mut chunk = vec![0; 64 * 1024];
+    let mut copied = 0;
+    loop {
+        match from.read(&mut chunk).map_err(Refused::Broken)? {
+            0 => break,
+            read => {
+                to.write_all(&chunk[..read]).map_err(Refused::Unkept)?;
+                copied += read as u64;
+            }
+        }
+    }
+    if copied == size { Ok(()) } else { Err(Refused::Broken(io::ErrorKind::UnexpectedEof.into())) }
 }
 
 /// A folder of the project, made where it is not there.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{PodExecutor, Task, boot, stored};
+use super::executor::{PodExecutor, STARTS_WITHIN, Task};
+use super::{boot, stored};
 use crate::core::files::inputs;
 use crate::core::kind::settings::{RunnerSettings, TemplateProblem};
 use crate::core::mask::SecretText;
@@ -47,7 +48,7 @@ impl PodExecutor {
     /// The Job.
     pub(super) async fn job(&self, task: &Task<'_>, namespace: &str) -> Result<ContainerJob, Fault> {
         let (assignment, grace) = (&self.assignment, task.stop.grace);
-        let limit = task.limit.map(|limit| limit + super::STARTS_WITHIN).or(assignment.timeout);
+        let limit = task.limit.map(|limit| limit + STARTS_WITHIN).or(assignment.timeout);
         let limit = limit.map_or(LONGEST, |timeout| timeout + grace + MARGIN);
         let home = self.runner.cluster.namespace().to_owned();
         let mut files = boot::files(task.command, assignment, task.streams)?;
