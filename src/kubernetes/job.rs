@@ -294,10 +294,8 @@ impl StartedJob<'_> {
 
     async fn exec_in(&self, container: &str, command: &[&str], how: AttachParams) -> Result<Attached, ClusterError> {
         let pod = self.pod_name().ok_or_else(|| Fault::environment("its pod is not there").transient())?;
-        let api = self.cluster.pods(&self.namespace).await?;
         let parameters = AttachParams { container: Some(container.to_owned()), ..how };
-        let request = api.exec(&pod, command.iter().copied(), &parameters);
-        self.cluster.ask(&format!("exec in pod/{pod}"), request).await.map(Attached::new)
+        self.cluster.attach(&self.namespace, &pod, command, &parameters).await
     }
 
     /// The name of its Pod, once there is one.

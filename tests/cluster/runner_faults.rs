@@ -33,3 +33,20 @@ fn an_end_that_does_not_wait_leaves_no_job() {
     assert_eq!(run.wait().expect("ended").code(), Some(130));
     farm.nothing_is_left();
 }
+
+#[test]
+#[ignore = "needs the cluster"]
+fn artifacts_that_are_refused_in_the_middle_end_the_step_at_once() {
+    // what follows the link is more than all buffers on the way hold
+    let steps = "
+  leaves:
+    artifacts: [a, b]
+    timeout: 60s
+    shell: 'ln -s /etc/passwd a; dd if=/dev/zero of=b bs=1M count=16'
+";
+    let farm = Farm::new("refused", steps);
+    let ran = farm.run(&[]);
+    ran.ends(1, &["`a` is a link to `/etc/passwd`, out of the project"]);
+    assert!(!farm.path("a").exists() && !farm.path("b").exists());
+    farm.nothing_is_left();
+}

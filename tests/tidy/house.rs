@@ -83,6 +83,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("strsim",             &["core/model"]),
     ("tar",                &["containers", "kubernetes"]),
     ("tokio_rustls",       &["http"]),
+    ("tokio_tungstenite",  &["kubernetes"]),
     ("tower",              &["kubernetes"]),
     ("webpki_roots",       &["http"]),
 ];

@@ -1,165 +1,224 @@
 //! A command that runs beside a container's own, and its pipes.
 //!
-//! The client's pipes close by themselves only when the command's status has come. Where the connection breaks, or the
-//! command ends without reading its input, who reads or writes would wait for ever: here such a wait ends.
+//! The client library's own relay (kube 5) sends and receives in turns: a command that ends without reading its input
+//! would keep it waiting for ever, with the command's status unread, and a connection that breaks leaves its pipes open.
+//! This one does both at once, and all pipes end with it. See docs/decisions/0065-a-relay-for-commands-in-pods.md.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::{BoxFuture, MaybeDone, Shared, maybe_done};
+use futures::future::{BoxFuture, Shared};
+use futures::{SinkExt, StreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
-use kube::api::AttachedProcess;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use kube::api::AttachParams;
+use kube::core::Request;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{Bytes, Message};
+use tokio_util::task::AbortOnDropHandle;
 
-/// The status of the command; nothing where the connection was lost.
-type End = Shared<BoxFuture<'static, Option<Status>>>;
+use super::{Cluster, ClusterError};
 
-/// A command that was started; dropped, it hangs up.
+/// Bytes under way in each pipe.
+const BUFFER: usize = 256 * 1024;
+/// Bytes of one message.
+const CHUNK: usize = 32 * 1024;
+/// Between two signs of life.
+const PING: Duration = Duration::from_secs(30);
+
+/// The channels of the protocol, by the first byte of a message.
+const STDIN: u8 = 0;
+const STDOUT: u8 = 1;
+const STDERR: u8 = 2;
+const STATUS: u8 = 3;
+/// Says that the channel of the second byte is at its end; version 5 of the protocol has it.
+const CLOSE: u8 = 255;
+
+/// A command that was started; dropped, it hangs up, and the command goes on as after a lost terminal.
+#[derive(Debug)]
 pub struct Attached {
-    process: AttachedProcess,
-    end: End,
+    /// What it reads, where it has an input; its end is said by `shutdown`.
+    pub stdin: Option<DuplexStream>,
+    /// What it prints. A pipe that is not read must be dropped: a full one blocks the others.
+    pub stdout: DuplexStream,
+    /// What it prints as errors.
+    pub stderr: DuplexStream,
+    /// How it ends.
+    pub end: End,
+}
+
+/// How a command ends.
+#[derive(Debug, Clone)]
+pub struct End {
+    status: Shared<BoxFuture<'static, Option<Status>>>,
+    hang_up: tokio::task::AbortHandle,
+}
+
+impl End {
+    /// Its status; nothing where the connection was lost, or closed by [`End::hang_up`].
+    pub async fn status(&self) -> Option<Status> {
+        self.status.clone().await
+    }
+
+    /// Closes the connection with all pipes.
+    pub fn hang_up(&self) {
+        self.hang_up.abort();
+    }
+}
+
+impl Cluster {
+    /// Starts a command in a container.
+    ///
+    /// # Errors
+    /// [`ClusterError`] when there is no container that runs, or the cluster does not answer.
+    pub async fn attach(
+        &self,
+        namespace: &str,
+        pod: &str,
+        command: &[impl AsRef<str>],
+        how: &AttachParams,
+    ) -> Result<Attached, ClusterError> {
+        let doing = format!("exec in pod/{pod}");
+        let api = self.pods(namespace).await?;
+        let connecting = async {
+            let request = Request::new(api.resource_url()).exec(pod, command.iter().map(AsRef::as_ref), how);
+            let mut request = request.map_err(kube::Error::BuildRequest)?;
+            request.extensions_mut().insert("exec");
+            api.clone().into_client().connect(request).await
+        };
+        let connection = self.ask(&doing, connecting).await?;
+        let closes = connection.supports_stream_close();
+        Ok(Attached::over(connection.into_stream(), how.stdin, closes))
+    }
 }
 
 impl Attached {
-    /// Of a command that was just started.
-    pub fn new(mut process: AttachedProcess) -> Self {
-        let end = match process.take_status() {
-            Some(status) => status.boxed(),
-            None => std::future::ready(None).boxed(),
-        };
-        Attached { process, end: end.shared() }
-    }
-
-    /// What it reads; nothing where it has no input, or this was taken before.
-    pub fn stdin(&mut self) -> Option<Pipe<impl AsyncWrite + Unpin + use<>>> {
-        Some(Pipe::new(self.process.stdin()?, &self.end))
-    }
-
-    /// What it prints; nothing where this was taken before.
-    pub fn stdout(&mut self) -> Option<Pipe<impl AsyncRead + Unpin + use<>>> {
-        Some(Pipe::new(self.process.stdout()?, &self.end))
-    }
-
-    /// What it prints as errors; nothing where this was taken before.
-    pub fn stderr(&mut self) -> Option<Pipe<impl AsyncRead + Unpin + use<>>> {
-        Some(Pipe::new(self.process.stderr()?, &self.end))
-    }
-
-    /// Closes the connection; the command is not told, and finds its pipes closed.
-    pub fn hang_up(&self) {
-        self.process.abort();
-    }
-
-    /// Its status when it has ended; nothing where the connection was lost.
-    pub async fn status(&self) -> Option<Status> {
-        self.end.clone().await
+    /// A command at the other end of a connection. `closes`: whether the protocol can say that the input is at its end.
+    fn over<S>(stream: WebSocketStream<S>, has_stdin: bool, closes: bool) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let [(stdin, input), (stdout, output), (stderr, errors)] = [(); 3].map(|()| duplex(BUFFER));
+        let relay = AbortOnDropHandle::new(tokio::spawn(relay(stream, input, output, errors, closes)));
+        let hang_up = relay.abort_handle();
+        let status = async move { relay.await.ok().flatten() }.boxed().shared();
+        Attached { stdin: has_stdin.then_some(stdin), stdout, stderr, end: End { status, hang_up } }
     }
 }
 
-/// One of its pipes, which ends with the connection.
-pub struct Pipe<S> {
-    stream: S,
-    end: MaybeDone<End>,
-}
-
-impl<S> Pipe<S> {
-    fn new(stream: S, end: &End) -> Self {
-        Pipe { stream, end: maybe_done(end.clone()) }
-    }
-
-    /// Whether the command has ended; with nothing where the connection was lost.
-    fn end(&mut self, context: &mut Context<'_>) -> Option<&Option<Status>> {
-        let _ = self.end.poll_unpin(context);
-        match &self.end {
-            MaybeDone::Done(status) => Some(status),
-            _ => None,
+/// Carries the pipes of a command until its status comes; nothing where the connection ends before.
+async fn relay<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: WebSocketStream<S>,
+    mut input: DuplexStream,
+    mut output: DuplexStream,
+    mut errors: DuplexStream,
+    closes: bool,
+) -> Option<Status> {
+    let (mut to, mut from) = stream.split();
+    let sending = async {
+        let mut ping = tokio::time::interval(PING);
+        let (mut chunk, mut is_open) = (vec![0; 1 + CHUNK], true);
+        chunk[0] = STDIN;
+        loop {
+            let message = tokio::select! {
+                read = input.read(&mut chunk[1..]), if is_open => match read {
+                    Ok(read @ 1..) => Message::binary(chunk[..=read].to_vec()),
+                    _ => {
+                        is_open = false;
+                        if closes { Message::binary(vec![CLOSE, STDIN]) } else { Message::Close(None) }
+                    }
+                },
+                _ = ping.tick() => Message::Ping(Bytes::new()),
+            };
+            if to.send(message).await.is_err() {
+                // what has come is still read: the status may be among it
+                return std::future::pending().await;
+            }
         }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Pipe<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        // asked first: what was written before the end is read after it. A command with a status closes its pipe itself
-        let is_lost = matches!(self.end(context), Some(None));
-        match Pin::new(&mut self.stream).poll_read(context, into) {
-            Poll::Pending if is_lost => Poll::Ready(Ok(())),
-            read => read,
+    };
+    let receiving = async {
+        while let Some(Ok(message)) = from.next().await {
+            let Message::Binary(bytes) = message else { continue };
+            match bytes.split_first() {
+                // who does not read any more misses nothing
+                Some((&STDOUT, text)) => drop(output.write_all(text).await),
+                Some((&STDERR, text)) => drop(errors.write_all(text).await),
+                Some((&STATUS, text)) if !text.is_empty() => return serde_json::from_slice(text).ok(),
+                _ => {}
+            }
         }
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Pipe<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let is_over = self.end(context).is_some();
-        match Pin::new(&mut self.stream).poll_write(context, bytes) {
-            Poll::Pending if is_over => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-            written => written,
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        None
+    };
+    tokio::select! {
+        biased;
+        status = receiving => status,
+        () = sending => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, simplex};
-    use tokio::sync::oneshot;
+    use tokio_tungstenite::tungstenite::protocol::Role;
 
     use super::*;
 
-    fn end() -> (oneshot::Sender<Status>, End) {
-        let (ends, status) = oneshot::channel();
-        (ends, status.map(Result::ok).boxed().shared())
+    /// A command, and the connection's other end.
+    async fn attached(closes: bool) -> (Attached, WebSocketStream<DuplexStream>) {
+        let (here, there) = duplex(1024);
+        let here = WebSocketStream::from_raw_socket(here, Role::Client, None).await;
+        (Attached::over(here, true, closes), WebSocketStream::from_raw_socket(there, Role::Server, None).await)
+    }
+
+    fn message(channel: u8, text: &str) -> Message {
+        Message::binary([&[channel], text.as_bytes()].concat())
     }
 
     #[tokio::test]
-    async fn a_writer_ends_with_the_command_that_does_not_read() {
-        for comes in [Some(Status::default()), None] {
-            let (_reader, stream) = simplex(4);
-            let (ends, end) = end();
-            let writing = tokio::spawn(async move { Pipe::new(stream, &end).write_all(b"more than four").await });
-            tokio::task::yield_now().await;
-            match comes {
-                Some(status) => ends.send(status).expect("the writer waits"),
-                None => drop(ends),
+    async fn a_command_that_does_not_read_its_input_ends_all_the_same() {
+        let (command, mut server) = attached(true).await;
+        let mut stdin = command.stdin.expect("an input");
+        let writing = tokio::spawn(async move { stdin.write_all(&vec![0; 4 * BUFFER]).await });
+        server.send(message(STATUS, r#"{ "status": "Success" }"#)).await.expect("sent");
+        // the server stays, and reads nothing
+        assert_eq!(command.end.status().await.and_then(|status| status.status).as_deref(), Some("Success"));
+        assert!(writing.await.expect("no panic").is_err(), "the pipe is closed");
+    }
+
+    #[tokio::test]
+    async fn what_was_printed_before_the_end_is_read_after_it() {
+        for is_lost in [false, true] {
+            let (mut command, mut server) = attached(true).await;
+            server.send(message(STDOUT, "all of it")).await.expect("sent");
+            server.send(message(STDERR, "a word")).await.expect("sent");
+            if is_lost {
+                drop(server);
+            } else {
+                server.send(message(STATUS, r#"{ "status": "Failure" }"#)).await.expect("sent");
             }
-            let written = writing.await.expect("no panic");
-            assert_eq!(written.expect_err("the pipe is full").kind(), io::ErrorKind::BrokenPipe);
+            assert_eq!(command.end.status().await.is_none(), is_lost);
+            let (mut text, mut errors) = (String::new(), String::new());
+            command.stdout.read_to_string(&mut text).await.expect("text");
+            command.stderr.read_to_string(&mut errors).await.expect("text");
+            assert_eq!((text.as_str(), errors.as_str()), ("all of it", "a word"));
         }
     }
 
     #[tokio::test]
-    async fn a_reader_ends_with_the_connection_and_reads_what_came_before() {
-        let (stream, mut writer) = simplex(16);
-        let (ends, end) = end();
-        writer.write_all(b"all of it").await.expect("there is room");
-        drop(ends);
-        let (mut pipe, mut text) = (Pipe::new(stream, &end), String::new());
-        pipe.read_to_string(&mut text).await.expect("text");
-        assert_eq!(text, "all of it");
-        assert_eq!(pipe.read(&mut [0; 1]).await.expect("stays at its end"), 0);
-    }
-
-    #[tokio::test]
-    async fn a_status_does_not_end_a_reader_before_its_pipe_is_closed() {
-        let (stream, mut writer) = simplex(16);
-        let (ends, end) = end();
-        ends.send(Status::default()).expect("somebody waits");
-        let reading = tokio::spawn(async move {
-            let mut text = String::new();
-            Pipe::new(stream, &end).read_to_string(&mut text).await.map(|_| text)
-        });
-        tokio::task::yield_now().await;
-        writer.write_all(b"late").await.expect("there is room");
-        writer.shutdown().await.expect("closed");
-        assert_eq!(reading.await.expect("no panic").expect("text"), "late");
+    async fn the_input_arrives_with_its_end() {
+        let (command, mut server) = attached(true).await;
+        let mut stdin = command.stdin.expect("an input");
+        stdin.write_all(b"12345").await.expect("there is room");
+        stdin.shutdown().await.expect("closed");
+        let (mut text, close) = (Vec::new(), vec![CLOSE, STDIN]);
+        while let Some(Ok(message)) = server.next().await {
+            match message {
+                Message::Binary(bytes) if *bytes == *close => break,
+                Message::Binary(bytes) => text.extend_from_slice(&bytes),
+                _ => {}
+            }
+        }
+        assert_eq!(text, b"\x0012345");
+        command.end.hang_up();
+        assert_eq!(command.end.status().await, None);
     }
 }

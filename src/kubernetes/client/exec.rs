@@ -43,7 +43,6 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError`] when the pod or container is not there, or the cluster does not answer.
     pub async fn exec(&self, command: &PodCommand<'_>, sink: &dyn LineSink) -> Result<PodExit, ClusterError> {
-        let api = self.pods(command.namespace).await?;
         let parameters = AttachParams {
             container: command.container.map(str::to_owned),
             stdin: command.stdin.is_some(),
@@ -51,10 +50,8 @@ impl Cluster {
             stderr: true,
             ..AttachParams::default()
         };
-        let doing = format!("exec in pod/{}", command.pod);
-        let request = api.exec(command.pod, command.command.iter().map(String::as_str), &parameters);
-        let mut process = Attached::new(self.ask(&doing, request).await?);
-        let (stdin, stdout, stderr) = (process.stdin(), process.stdout(), process.stderr());
+        let Attached { stdin, stdout, stderr, end } =
+            self.attach(command.namespace, command.pod, command.command, &parameters).await?;
         let input = async {
             if let (Some(text), Some(mut stdin)) = (command.stdin, stdin) {
                 // A command that does not read its input closes it: its exit code tells more than that.
@@ -63,7 +60,7 @@ impl Cluster {
             }
         };
         let (out, _, ()) = futures::join!(lines(stdout, sink, KEPT), lines(stderr, sink, 0), input);
-        let (code, message) = exit_of(process.status().await.as_ref());
+        let (code, message) = exit_of(end.status().await.as_ref());
         Ok(PodExit { code, message, stdout: out })
     }
 }
@@ -81,9 +78,8 @@ fn exit_of(status: Option<&Status>) -> (Option<i32>, String) {
 }
 
 /// Hands every line to the sink, and returns the first `keep` bytes of all.
-async fn lines(stream: Option<impl AsyncRead + Unpin>, sink: &dyn LineSink, keep: usize) -> Captured {
+async fn lines(mut stream: impl AsyncRead + Unpin, sink: &dyn LineSink, keep: usize) -> Captured {
     let mut kept = Captured::up_to(keep);
-    let Some(mut stream) = stream else { return kept };
     let (mut lines, mut rest, mut chunk) = (Lines::default(), Vec::new(), vec![0; 16 * 1024]);
     while let Ok(read @ 1..) = stream.read(&mut chunk).await {
         kept.extend(&chunk[..read]);

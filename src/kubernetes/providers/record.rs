@@ -148,7 +148,8 @@ impl Record {
 impl Intent {
     /// The creation that was begun for a cluster, and not recorded as done.
     pub fn load(project: &Path, provider: &str, name: &str) -> Option<Self> {
-        state_file::read(&path(project, provider, name, "begun"))
+        // it only explains what is found: one that cannot be read explains nothing, and nothing is removed for it
+        state_file::read(&path(project, provider, name, "begun")).ok().flatten()
     }
 
     /// Those of this project.
@@ -156,7 +157,7 @@ impl Intent {
         let entries = fs::read_dir(folder(project)).into_iter().flatten().flatten().map(|entry| entry.path());
         let mut paths: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|it| it == "begun")).collect();
         paths.sort();
-        paths.iter().filter_map(|path| state_file::read(path)).collect()
+        paths.iter().filter_map(|path| state_file::read(path).ok().flatten()).collect()
     }
 
     /// Writes that a creation begins now.

@@ -16,7 +16,7 @@ use super::boot::{FILES, FOLDER};
 use super::chunks::{ChunkReader, ChunkWriter, from_chunks, to_chunks};
 use super::pack::{COMPLETE, pack};
 use super::unpack::{Refused, Returned, unpack};
-use crate::core::model::outcome::Fault;
+use crate::core::model::outcome::{Fault, FaultKind};
 use crate::kubernetes::client::{Attached, ClusterError};
 use crate::kubernetes::job::{STEP_FOLDER, StartedJob};
 
@@ -26,8 +26,8 @@ const ATTEMPTS: usize = 5;
 const PAUSE: Duration = Duration::from_millis(500);
 /// How long after a failure in a container the news that it is over may come.
 const SETTLES: Duration = Duration::from_secs(10);
-/// Bytes under way in one direction.
-const BUFFER: usize = 256 * 1024;
+/// Bytes that are read at once.
+const CHUNK: usize = 64 * 1024;
 /// Bytes of what tar says that are shown.
 const SAID: usize = 400;
 
@@ -67,6 +67,7 @@ pub(super) async fn arrives<'a>(
         attempts += 1;
         match attempt().await {
             Ok(()) => return Ok(()),
+            Err(unread @ Unsent::Unread(_)) => return Err(unread),
             Err(_) if to.is_soon_over(job).await => return Ok(()),
             Err(Unsent::Lost(fault)) if fault.transient && attempts < ATTEMPTS => tokio::time::sleep(PAUSE).await,
             Err(unsent) => return Err(unsent),
@@ -146,10 +147,9 @@ pub(super) async fn unpack_in(
     script: &str,
     write: impl FnOnce(ChunkWriter) -> io::Result<()> + Send + 'static,
 ) -> Result<(), Unsent> {
-    let mut process = exec(job, to, script).await.map_err(Unsent::Lost)?;
+    let Attached { stdin, stderr, end, .. } = exec(job, to, script).await.map_err(Unsent::Lost)?;
     let (writer, mut chunks) = to_chunks();
     let packing = spawn_blocking(move || write(writer));
-    let (stdin, stderr) = (process.stdin(), process.stderr());
     let feed = async move {
         // the packer ends with its receiver, which goes away with this
         let Some(mut stdin) = stdin else { return false };
@@ -165,7 +165,7 @@ pub(super) async fn unpack_in(
     if fed {
         packed.map_err(Unsent::Unread)?;
     }
-    match ended(process.status().await) {
+    match ended(end.status().await) {
         Ended::Well if fed => Ok(()),
         Ended::With(message) => Err(Unsent::Refused(if said.is_empty() { message } else { said })),
         Ended::Well | Ended::Lost => Err(Unsent::Lost(lost("the connection broke while files were sent to the Pod"))),
@@ -179,8 +179,7 @@ pub(super) async fn ask_in(
     script: &str,
     input: Vec<u8>,
 ) -> Result<Vec<u8>, Unsent> {
-    let mut process = exec(job, to, script).await.map_err(Unsent::Lost)?;
-    let (stdin, stdout, stderr) = (process.stdin(), process.stdout(), process.stderr());
+    let Attached { stdin, mut stdout, stderr, end } = exec(job, to, script).await.map_err(Unsent::Lost)?;
     let feed = async move {
         if let Some(mut stdin) = stdin {
             let _ = stdin.write_all(&input).await;
@@ -189,13 +188,11 @@ pub(super) async fn ask_in(
     };
     let read = async move {
         let mut answer = Vec::new();
-        if let Some(mut stdout) = stdout {
-            let _ = stdout.read_to_end(&mut answer).await;
-        }
+        let _ = stdout.read_to_end(&mut answer).await;
         answer
     };
     let ((), answer, said) = futures::join!(feed, read, said(stderr));
-    match ended(process.status().await) {
+    match ended(end.status().await) {
         Ended::Well => Ok(answer),
         Ended::With(message) => Err(Unsent::Refused(if said.is_empty() { message } else { said })),
         Ended::Lost => Err(Unsent::Lost(lost("the connection to the Pod broke"))),
@@ -221,6 +218,8 @@ pub(super) async fn fetch(
     loop {
         match fetch_once(job, project, patterns, streams).await {
             Ok(returned) => return Ok(Some(returned)),
+            // what came, or this machine, is wrong: not the container
+            Err(fault) if fault.kind != FaultKind::Environment => return Err(fault),
             Err(_) if Container::Step.is_soon_over(job).await => return Ok(None),
             Err(fault) if !fault.transient => return Err(fault),
             // as long as the container runs it waits for this
@@ -254,19 +253,17 @@ where
     T: Send + 'static,
     U: FnOnce() -> Result<T, Refused> + Send + 'static,
 {
-    let mut process = exec(job, Container::Step, script).await?;
+    let Attached { stdin, mut stdout, stderr, end } = exec(job, Container::Step, script).await?;
     let (sender, reader) = from_chunks();
     let mut unpacking = spawn_blocking(unpack(reader));
-    let (stdin, stdout, stderr) = (process.stdin(), process.stdout(), process.stderr());
-    let process = &process;
+    let hung = &end;
     let unpacked = async move {
         let reading = async move {
-            let Some(mut stdout) = stdout else { return };
-            let mut chunk = vec![0; BUFFER];
+            let mut chunk = vec![0; CHUNK];
             while let Ok(read @ 1..) = stdout.read(&mut chunk).await {
                 if sender.send(chunk[..read].to_vec()).await.is_err() {
                     // refused in the middle: what is not read would keep the script from its end
-                    return process.hang_up();
+                    return hung.hang_up();
                 }
             }
         };
@@ -286,7 +283,7 @@ where
                 let _ = stdin.shutdown().await;
                 reading.await;
             }
-            _ => process.hang_up(),
+            _ => hung.hang_up(),
         }
         unpacked
     };
@@ -296,7 +293,7 @@ where
         Err(refused @ Refused::Hostile(_)) => Err(Fault::unknown(refused.to_string())
             .help("see what the step writes: an artifact is a file, a folder or a link inside the project")),
         Err(refused @ Refused::Unkept(_)) => Err(Fault::unknown(refused.to_string())),
-        Err(refused @ Refused::Broken(_)) => match ended(process.status().await) {
+        Err(refused @ Refused::Broken(_)) => match ended(end.status().await) {
             Ended::With(_) if !said.is_empty() => {
                 Err(Fault::environment(format!("the artifacts could not be packed in the Pod: {said}")))
             }
@@ -315,14 +312,7 @@ fn staging(project: &Path) -> Result<tempfile::TempDir, Fault> {
 
 /// Starts a script in a container.
 async fn exec(job: &StartedJob<'_>, to: Container, script: &str) -> Result<Attached, Fault> {
-    let parameters = AttachParams {
-        stdin: true,
-        stdout: true,
-        stderr: true,
-        max_stdin_buf_size: Some(BUFFER),
-        max_stdout_buf_size: Some(BUFFER),
-        ..AttachParams::default()
-    };
+    let parameters = AttachParams { stdin: true, stdout: true, stderr: true, ..AttachParams::default() };
     let command = ["/bin/sh", "-c", script];
     let started = match to {
         Container::Step => job.exec(&command, parameters).await,
@@ -351,13 +341,10 @@ fn ended(status: Option<Status>) -> Ended {
 }
 
 /// What is said on a stream, its beginning.
-async fn said(stream: Option<impl AsyncRead + Unpin>) -> String {
-    let mut said = Vec::new();
-    if let Some(mut stream) = stream {
-        let mut chunk = vec![0; 4096];
-        while let Ok(read @ 1..) = stream.read(&mut chunk).await {
-            said.extend_from_slice(&chunk[..read.min(SAID.saturating_sub(said.len()))]);
-        }
+async fn said(mut stream: impl AsyncRead + Unpin) -> String {
+    let (mut said, mut chunk) = (Vec::new(), vec![0; 4096]);
+    while let Ok(read @ 1..) = stream.read(&mut chunk).await {
+        said.extend_from_slice(&chunk[..read.min(SAID.saturating_sub(said.len()))]);
     }
     String::from_utf8_lossy(&said).trim().replace('\n', "; ")
 }
