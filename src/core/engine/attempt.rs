@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod fan_out;
+mod labelled;
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
@@ -144,13 +145,14 @@ impl Job {
         self.with_files(ending, node).await
     }
 
-    /// The ending, with a digest of the files that the step made. Where they cannot be read there is none: a run that goes
+    /// The ending, with a digest of the files that the step made. Where they cannot be read it is empty: a run that goes
     /// on with this one runs the step again.
     async fn with_files(&self, ending: Ending, node: &PlanNode) -> Ending {
         let Some(key) = self.key.filter(|_| ending.state == State::Passed && makes::any(node)) else { return ending };
         let (plan, id, project) = (Arc::clone(&self.plan), self.node, Arc::clone(&self.cx.project));
         let reading = tokio::task::spawn_blocking(move || makes::digest(&key, &project, plan.node(id)));
-        let made = reading.await.ok().and_then(Result::ok);
+        // what no digest is equal to: `None` is what records of before have
+        let made = Some(reading.await.ok().and_then(Result::ok).unwrap_or_default());
         Ending { made, ..ending }
     }
 

@@ -6,11 +6,12 @@ use std::borrow::Cow;
 use crate::core::mask::Masker;
 use crate::core::model::event::{Event, Live, Text};
 
+/// Characters of one line among several.
+const WIDTH: usize = 1000;
+
 /// Masks every text field of an event. Structure stays: a secret that equals a key, a state or a name changes no record.
 pub(crate) fn event(masker: &Masker, event: &mut Event) {
-    if !masker.is_empty() {
-        event.each_text(&mut |text| mask(masker, text));
-    }
+    event.each_text(&mut |text| mask(masker, text));
 }
 
 /// Masks what was measured; a log line is masked by its log.
@@ -27,8 +28,19 @@ fn mask(masker: &Masker, text: Text<'_>) {
                 *text = masked;
             }
         }
-        Text::Lines(lines) => masker.mask_lines(lines),
+        Text::Lines(lines) => {
+            masker.mask_lines(lines);
+            lines.iter_mut().for_each(shorten);
+        }
         Text::Json(value) => masker.mask_json(value),
+    }
+}
+
+/// A line of a command that is shown with a failure. Cut here and not where it is read: a part of a secret is not found.
+fn shorten(line: &mut String) {
+    if let Some((at, _)) = line.char_indices().nth(WIDTH) {
+        line.truncate(at);
+        line.push('…');
     }
 }
 

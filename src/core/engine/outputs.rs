@@ -36,7 +36,7 @@ pub(crate) fn take(file: &Path, secrets: &BTreeMap<String, SecretText>, masker: 
 pub(crate) fn peek(file: &Path, secrets: &BTreeMap<String, SecretText>, masker: &Masker) -> Result<Outputs, Failure> {
     let Some(text) = read(file)? else { return Ok(Outputs::new()) };
     let text = String::from_utf8(text).map_err(|_| Failure::new("its outputs are not UTF-8 text"))?;
-    let found: Outputs = parse(&text)?.into_iter().map(|(key, value)| (key, value.into())).collect();
+    let found: Outputs = parse(&text, masker)?.into_iter().map(|(key, value)| (key, value.into())).collect();
     refuse_secrets(&found, secrets, masker)?;
     Ok(found)
 }
@@ -88,18 +88,26 @@ pub(crate) fn refuse_secrets(
         return Ok(());
     }
     for (key, value) in outputs {
-        let text = value.as_str().map_or_else(|| value.to_string().into(), Cow::Borrowed);
-        let seen = crate::core::mask::visible(text.as_bytes());
-        let hits = [text.as_bytes(), &seen].map(|bytes| masker.find(bytes).first().copied());
-        let Some(hit) = hits.into_iter().flatten().next() else { continue };
+        let found = |text: &str| {
+            let seen = crate::core::mask::visible(text.as_bytes());
+            [text.as_bytes(), &seen].into_iter().find_map(|bytes| masker.find(bytes).first().copied())
+        };
+        let value = value.as_str().map_or_else(|| value.to_string().into(), Cow::Borrowed);
+        let (hit, which) = match found(&value) {
+            Some(hit) => (Some(hit), format!("the output `{key}`")),
+            // a secret that is a word may be the name of an output; one that ends in `=` was written as if it were
+            None if found(key).is_some() => continue,
+            None => (found(&format!("{key}={value}")), "the name of an output".to_owned()),
+        };
+        let Some(hit) = hit else { continue };
         let secret = secrets.keys().nth(hit.secret).map_or("", String::as_str);
-        return Err(Failure::new(format!("the output `{key}` holds the value of the secret `{secret}`"))
+        return Err(Failure::new(format!("{which} holds the value of the secret `{secret}`"))
             .help(format!("outputs are kept in the clear; use ${{{{ secrets.{secret} }}}} where it is needed")));
     }
     Ok(())
 }
 
-fn parse(text: &str) -> Result<BTreeMap<String, String>, Failure> {
+fn parse(text: &str, masker: &Masker) -> Result<BTreeMap<String, String>, Failure> {
     let mut found = BTreeMap::new();
     let mut wrong: Vec<String> = Vec::new();
     let mut lines = (1..).zip(text.lines().map(|line| line.strip_suffix('\r').unwrap_or(line)));
@@ -121,10 +129,11 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, Failure> {
                 if closed {
                     found.insert(key.to_owned(), block.join("\n"));
                 } else {
+                    let (line, end) = (shortened(line, masker), shortened(end, masker));
                     wrong.push(format!("line {number}: `{line}` has no closing line `{end}`"));
                 }
             }
-            None => wrong.push(format!("line {number}: `{}`", shortened(line))),
+            None => wrong.push(format!("line {number}: `{}`", shortened(line, masker))),
         }
     }
     if wrong.is_empty() {
@@ -153,7 +162,9 @@ fn split(line: &str) -> Option<(&str, Value<'_>)> {
     (!key.is_empty() && key.bytes().all(good)).then_some((key, value))
 }
 
-fn shortened(line: &str) -> String {
+/// Masked first: the beginning of a secret is not found any more.
+fn shortened(line: &str, masker: &Masker) -> String {
+    let line = masker.mask(line);
     let short: String = line.chars().take(60).collect();
     if short.len() < line.len() { format!("{short}…") } else { short }
 }
@@ -163,7 +174,7 @@ mod tests {
     use super::*;
 
     fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
-        parse(text).map(|found| found.into_iter().collect()).map_err(|failure| failure.summary)
+        parse(text, &Masker::default()).map(|found| found.into_iter().collect()).map_err(|failure| failure.summary)
     }
 
     fn owned(list: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -182,6 +193,20 @@ mod tests {
     fn names_the_lines_that_cannot_be_read() {
         let expected = "its outputs cannot be read: line 1: `no sign`; line 2: `a key=1`; line 3: `=x` and 1 more";
         assert_eq!(pairs("no sign\na key=1\n=x\nnotes<<EOF\nnever closed\n"), Err(expected.to_owned()));
+    }
+
+    #[test]
+    fn neither_a_name_nor_an_error_holds_a_secret() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("output");
+        let long = "abcdefghijklmnopqrstuvwxyz-0123456789-abcdefghijklmnopqrstuvwxyz";
+        for (secret, text) in [("QWxhZGRpbjpvcA==", "QWxhZGRpbjpvcA=="), (long, long)] {
+            let secrets = BTreeMap::from([("token".to_owned(), SecretText::new(secret))]);
+            std::fs::write(&file, text).expect("written");
+            let failure = take(&file, &secrets, &Masker::new(secrets.values())).expect_err("it holds one");
+            let shown = Masker::new(secrets.values()).mask(&failure.summary).into_owned();
+            assert!(!shown.contains(&secret[..12]), "{shown}");
+        }
     }
 
     #[test]

@@ -13,8 +13,6 @@ pub struct Tail<'a> {
 
 /// Lines remembered.
 const KEPT: usize = 20;
-/// Characters of a line remembered.
-const WIDTH: usize = 400;
 
 impl<'a> Tail<'a> {
     /// In front of `log`.
@@ -58,7 +56,8 @@ impl Tail<'_> {
             if lines.len() == KEPT {
                 lines.pop_front();
             }
-            lines.push_back(text.chars().take(WIDTH).collect());
+            // whole: it is cut when it was masked
+            lines.push_back(text.to_owned());
         }
     }
 }

@@ -58,7 +58,7 @@ impl Assertion for Tests {
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
         match self.read(cx).await {
-            Ok(whole) => whole.explain(self, today()),
+            Ok(whole) => whole.explain(self, today(), cx),
             Err(_) => Vec::new(),
         }
     }

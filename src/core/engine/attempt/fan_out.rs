@@ -8,13 +8,13 @@ use futures::stream::{self, StreamExt};
 use serde_json::Value;
 
 use crate::core::expr::Scope;
-use crate::core::kind::lines::LineSink;
 use crate::core::model::event::State;
 use crate::core::model::outcome::{Failure, Fault, Outputs};
 use crate::core::plan::{Each, PlanNode, StepPlan, item_labels};
 use crate::core::yaml::Written;
 
 use super::Job;
+use super::labelled::Labelled;
 use crate::core::engine::ending::{Ending, as_failure};
 use crate::core::engine::item_prints;
 use crate::core::engine::node_event::{EventSink, NodeEvent};
@@ -91,7 +91,7 @@ impl Job {
         let mut view = self.view.clone();
         (view.full, view.plain) = (with(&view.full), with(&view.plain));
         cx.scope = Arc::clone(&view.plain);
-        cx.log = Arc::new(Labelled { log: Arc::clone(&self.cx.log), label: format!("[{label}] ") });
+        cx.log = Arc::new(Labelled::new(&self.cx.log, label, &self.masker));
         cx.scratch = self.cx.scratch.join(index.to_string()).into();
         cx.output_file = PathBuf::from(format!("{}.{index}", self.cx.output_file.display()));
         cx.signals.cancel = self.cx.signals.cancel.child_token();
@@ -112,22 +112,6 @@ impl Job {
             only_looks: false,
             executors: Vec::new(),
         }
-    }
-}
-
-/// A step's log, with the item in front of each line.
-struct Labelled {
-    log: Arc<dyn LineSink>,
-    label: String,
-}
-
-impl LineSink for Labelled {
-    fn line(&self, line: &[u8]) {
-        self.log.line(&[self.label.as_bytes(), line].concat());
-    }
-
-    fn passing(&self, text: &str) {
-        self.log.passing(&format!("{}{text}", self.label));
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use super::allow::{self, Standing};
 use super::files::Read;
 use super::spec::Tests;
+use crate::core::kind::{Context, finding_lines};
 use crate::core::model::expect::Expect;
 use crate::core::model::outcome::{Fault, Finding, Measure};
 use crate::core::model::units::{Count, Percent, TimeSpan};
@@ -116,7 +117,7 @@ impl Whole {
     }
 
     /// What explains the numbers: failed tests, findings that count, files with uncovered lines.
-    pub(super) fn explain(&self, tests: &Tests, today: Date) -> Vec<Finding> {
+    pub(super) fn explain(&self, tests: &Tests, today: Date, cx: &Context) -> Vec<Finding> {
         let asked = |level: Level| tests.levels().iter().any(|(of, expect)| *of == level && expect.is_some());
         let cases = self.cases.iter().filter_map(|(path, case)| {
             let cause = match case.outcome {
@@ -125,15 +126,15 @@ impl Whole {
                 TestOutcome::Skipped if tests.skipped.is_some() => "skipped",
                 _ => return None,
             };
-            Some(Finding::new(format!("{path}: {}", case.name), cause, first_line(&case.message)))
+            Some(Finding::new(format!("{path}: {}", case.name), cause, first_line(&case.message, cx)))
         });
         let mut issues: Vec<(&Issue, Standing)> =
             self.counting(tests, today).filter(|(issue, _)| asked(issue.level)).collect();
         issues.sort_by_key(|(issue, _)| std::cmp::Reverse(issue.level));
         let issues = issues.into_iter().map(|(issue, standing)| {
             let message = match standing {
-                Standing::Expired(until) => format!("it was allowed until {until}; {}", first_line(&issue.message)),
-                _ => first_line(&issue.message),
+                Standing::Expired(until) => format!("it was allowed until {until}; {}", first_line(&issue.message, cx)),
+                _ => first_line(&issue.message, cx),
             };
             Finding::new(&issue.place, format!("{} {}", issue.level.key(), issue.id), message)
         });
@@ -164,6 +165,7 @@ fn covered(name: &str, expect: &Expect<Percent>, percent: f64, ratio: Ratio) -> 
     Measure { actual: format!("{shown}% ({} of {})", ratio.covered, ratio.total), ..measure }
 }
 
-fn first_line(text: &str) -> String {
-    text.trim().lines().next().unwrap_or_default().chars().take(300).collect()
+/// Masked before it is cut.
+fn first_line(text: &str, cx: &Context) -> String {
+    finding_lines(text.trim().lines(), cx).into_iter().next().unwrap_or_default()
 }
