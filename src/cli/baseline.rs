@@ -1,13 +1,14 @@
 //! `pipeline baseline`: shows the stored values, or stores what a run measured.
 
 use std::fmt::Write;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::args::{Args, Baseline, BaselineCommand};
 use super::{find, out, record};
+use crate::core::files::replace::{Lasting, replace};
 use crate::core::files::{open, project};
-use crate::core::journal::{Reader, RunFolder};
+use crate::core::journal::{Damage, End, Reader, RunFolder};
 use crate::core::kind::timestamp;
 use crate::core::model::event::{Event, run_time};
 use crate::core::model::exit_code::Exit;
@@ -81,14 +82,20 @@ fn accept(project: &Path, mut stored: BaselinesSpec, run: &RunFolder, only: Opti
 fn measured(run: &RunFolder) -> Result<Vec<BaselineValue>, Fault> {
     let unreadable = |error: &dyn std::fmt::Display| Fault::unknown(format!("the record cannot be read: {error}"));
     let mut found: Vec<BaselineValue> = Vec::new();
-    for record in Reader::open(&run.journal()).map_err(|error| unreadable(&error))? {
+    let mut reader = Reader::open(&run.journal()).map_err(|error| unreadable(&error))?;
+    for record in reader.by_ref() {
         let Event::AssertionSettled { result, .. } = record.event else { continue };
         for value in result.baselines {
             found.retain(|other| (&other.assertion, &other.key) != (&value.assertion, &value.key));
             found.push(value);
         }
     }
-    Ok(found)
+    match reader.end() {
+        Some(End::Damaged { damage, .. }) if damage != Damage::Torn => {
+            Err(unreadable(&format!("it is damaged after {} bytes", reader.offset())))
+        }
+        _ => Ok(found),
+    }
 }
 
 fn read(project: &Path) -> Result<BaselinesSpec, Fault> {
@@ -107,12 +114,9 @@ fn read(project: &Path) -> Result<BaselinesSpec, Fault> {
 /// The file is there whole or not at all.
 fn write(project: &Path, stored: &BaselinesSpec) -> Result<(), Fault> {
     let path = project::place(project, Path::new(BASELINES))?;
-    let draft = path.with_extension("yaml.part");
     let unwritable = |error: io::Error| Fault::environment(format!("{} cannot be written: {error}", path.display()));
     let text = serde_yaml::to_string(stored).map_err(|error| unwritable(io::Error::other(error)))?;
-    std::fs::write(&draft, format!("{HEAD}{text}"))
-        .and_then(|()| std::fs::rename(&draft, &path))
-        .map_err(unwritable)?;
+    replace(&path, Lasting::Synced, |out| out.write_all(format!("{HEAD}{text}").as_bytes())).map_err(unwritable)?;
     out::say(&format!("wrote {BASELINES}: commit it"));
     Ok(())
 }

@@ -185,6 +185,10 @@ fn forget(runs: &Runs, age: Duration, dry_run: bool) -> Result<bool, Fault> {
     let mut found = false;
     for run in runs.own()?.iter().filter(|run| old(run) && !run.is_running()) {
         found = true;
+        if record::pipeline_of(run).is_none() {
+            out::say(&format!("the record of run {} stays: it cannot be read, so whose it is is not known", run.id()));
+            continue;
+        }
         if dry_run {
             out::data(&format!("the record of run {}", run.id()));
         } else {

@@ -1,5 +1,6 @@
 //! Finds the pipeline file and loads it; tells what is wrong with it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::args::{Args, Overrides};
@@ -22,8 +23,12 @@ pub(super) fn pipeline_file(args: &Args) -> Result<PathBuf, Fault> {
             Err(Fault::invalid(format!("there is no file {}", file.display())).help("give the path of a pipeline file"))
         };
     }
-    let found =
-        here.ancestors().find_map(|folder| NAMES.iter().map(|name| folder.join(name)).find(|file| file.is_file()));
+    // one that is there and cannot be read is the one that is meant
+    let is_there = |file: &PathBuf| match file.symlink_metadata() {
+        Ok(found) => !found.is_dir(),
+        Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+    };
+    let found = here.ancestors().find_map(|folder| NAMES.iter().map(|name| folder.join(name)).find(is_there));
     found.ok_or_else(|| {
         Fault::invalid(format!("there is no pipeline.yaml in {} or any folder above", here.display()))
             .help("`pipeline init` writes a small one; or name one with --file or -C")

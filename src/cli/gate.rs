@@ -78,7 +78,13 @@ fn in_newest_namespace(args: &Args, plan: &Plan) -> Result<Settings, Fault> {
     if settings.cluster.fresh.is_none() || !engine::touches_cluster(plan, &Selection::all(plan)) {
         return Ok(settings);
     }
-    let newest = record::runs(args)?.own()?.iter().find_map(|folder| resume::of(folder).ok()?.namespace);
+    let mut newest = None;
+    for folder in record::runs(args)?.own()? {
+        newest = resume::of(&folder)?.namespace;
+        if newest.is_some() {
+            break;
+        }
+    }
     let Some(namespace) = newest else {
         return Err(Fault::environment("each run has a namespace of its own, and no run has left one").help(
             "`pipeline run` first: `cluster: { namespace: { fresh: …, keep: failed } }` leaves that of a failed run",

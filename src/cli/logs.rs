@@ -37,7 +37,14 @@ pub(super) fn run(args: &Args, wanted: &Logs) -> Result<Exit, Fault> {
             // Only a terminal must be kept from escape sequences; a pipe gets what the step wrote.
             out::copy(file).map_err(|error| Fault::unknown(format!("cannot read the log of {step}: {error}")))?;
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => out::say(&format!("{step} said nothing")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let node = story.nodes.iter().find(|node| node.outline.name == step);
+            out::say(&match node {
+                Some(node) if node.log.is_some() => format!("the log of {step} is gone: {}", run.log(step).display()),
+                Some(node) if node.started.is_none() => format!("{step} did not run"),
+                _ => format!("{step} said nothing"),
+            });
+        }
         Err(error) => return Err(Fault::unknown(format!("cannot read the log of {step}: {error}"))),
     }
     // what processes that it left running printed later

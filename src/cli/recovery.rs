@@ -30,12 +30,33 @@ pub(super) struct Dead {
 pub(super) fn dead(store: &Store) -> Result<Vec<Dead>, Fault> {
     let runs = store.list().map_err(|error| record::unfound(&error))?;
     let unfinished = runs.into_iter().filter(|run| !run.summary().exists() && !run.is_running());
-    let mut dead: Vec<Dead> =
-        unfinished.filter_map(|folder| Some(Dead { past: resume::of(&folder).ok()?, folder })).collect();
+    let mut dead: Vec<Dead> = unfinished.filter_map(read).filter(|dead| !may_live(dead)).collect();
     let continued: BTreeSet<String> = dead.iter().filter_map(|dead| dead.past.continued().map(str::to_owned)).collect();
     dead.retain(|dead| dead.past.is_open() && !continued.contains(&dead.past.run));
     dead.reverse();
     Ok(dead)
+}
+
+/// What the record of a run says. Says so where it cannot be read: what the run has left is not known then.
+fn read(folder: RunFolder) -> Option<Dead> {
+    match resume::of(&folder) {
+        Ok(past) => Some(Dead { folder, past }),
+        Err(fault) => {
+            out::say(&format!(
+                "warning: what run {} has left is not known, its record cannot be read: {}",
+                folder.id(),
+                fault.message
+            ));
+            None
+        }
+    }
+}
+
+/// Whether a run may go on although nothing says so: where the file system has no locks its process decides.
+fn may_live(dead: &Dead) -> bool {
+    let is_there = |pid: u32| std::path::Path::new("/proc").join(pid.to_string()).exists();
+    dead.folder.is_locked().is_none()
+        && dead.past.runner.as_ref().is_none_or(|runner| runner.host != lock::host() || is_there(runner.pid))
 }
 
 /// Ends what dead runs left running, and does the `finally` they owe. The run that is about to be resumed only loses
@@ -97,8 +118,7 @@ async fn finish(
 pub(super) fn kept(store: &Store) -> Result<Vec<Dead>, Fault> {
     let runs = store.list().map_err(|error| record::unfound(&error))?;
     let marked = runs.into_iter().filter(|run| run.pending().exists() && !run.is_running());
-    let mut kept: Vec<Dead> =
-        marked.filter_map(|folder| Some(Dead { past: resume::of(&folder).ok()?, folder })).collect();
+    let mut kept: Vec<Dead> = marked.filter_map(read).collect();
     kept.retain(|kept| !kept.past.pending().is_empty());
     kept.reverse();
     Ok(kept)

@@ -23,6 +23,7 @@ use super::{clean, find, out, record, recovery, removal};
 use crate::cli::lock::{self, Lock};
 use crate::cli::run_context::{RunContext, RunOptions};
 use crate::core::engine::{self, Mode, PreviousRun, Selection, Wanted};
+use crate::core::journal::RunFolder;
 use crate::core::kind::services::Services;
 use crate::core::kind::settings::FreshOrigin;
 use crate::core::mask::MIN_LENGTH;
@@ -61,15 +62,11 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
     if !run.dry_run {
         tools::present(&plan, &selection, &environment())?;
     }
-    let past = match &run.resume {
-        Some(wanted) => Some(resume::past(&record::runs(args)?, wanted, &plan)?),
-        None => None,
-    };
     let runtime = super::runtime()?;
     let result = runtime.block_on(async {
         if run.dry_run {
             out::data(&crate::core::report::plan::tree(&plan));
-            if let Some((_, past)) = past {
+            if let Some((_, past)) = resumed(args, run, &plan)? {
                 match ready(plan, services, &secrets).await? {
                     Ok(ready) => {
                         let ready = ready.in_namespace_of(&past, FreshOrigin::Left);
@@ -81,7 +78,7 @@ pub(super) fn run(args: &Args, run: &Run) -> Result<Exit, Fault> {
             out::say("dry run: the files are right; nothing was run");
             return Ok(Exit::Passed);
         }
-        go(args, run, plan, services, selection, &secrets, past).await
+        go(args, run, plan, services, selection, &secrets).await
     });
     // A kind's blocking work (an image scan) must not hold up the end of an interrupted run.
     runtime.shutdown_timeout(Duration::from_millis(200));
@@ -95,7 +92,6 @@ async fn go(
     services: Arc<Services>,
     selection: Selection,
     secrets: &IndexMap<String, SecretSource>,
-    past: Option<(crate::core::journal::RunFolder, PreviousRun)>,
 ) -> Result<Exit, Fault> {
     let project = plan.settings().project.clone();
     let patience = run.wait.unwrap_or(Duration::ZERO);
@@ -112,6 +108,8 @@ async fn go(
             return Ok(Exit::Report);
         }
     };
+    // read now that no other run can go on with the same one
+    let past = resumed(args, run, &plan)?;
     let ready = match ready(plan, services, secrets).await? {
         Ok(ready) => ready,
         Err(exit) => return Ok(exit),
@@ -129,11 +127,11 @@ async fn go(
         called: args.called(),
     };
     let store = record::runs(args)?.store;
-    let resumed = past.as_ref().map(|(folder, _)| folder.id());
-    if let Some(exit) = recovery::settle(&store, &ready, &wish, resumed, &mut lock).await? {
+    let goes_on_with = past.as_ref().map(|(folder, _)| folder.id());
+    if let Some(exit) = recovery::settle(&store, &ready, &wish, goes_on_with, &mut lock).await? {
         return Ok(exit);
     }
-    recovery::name_kept(&store, resumed, &wish.called)?;
+    recovery::name_kept(&store, goes_on_with, &wish.called)?;
     if run.fresh && !clean::sweep(&ready.services, &ready.plan, &store, false, removal::LIMIT).await?.gone {
         return Ok(Exit::Failed);
     }
@@ -144,6 +142,11 @@ async fn go(
     let Some(course) = resume::course(&ready, &selection, &past, run).await? else { return Ok(Exit::Interrupted) };
     let open = (past.is_open() || !past.pending().is_empty()).then(|| folder.clone());
     ready.perform(&wish, selection, Some(course), &mut lock, open.as_slice()).await
+}
+
+/// The run that `--resume` goes on with, and what its record says.
+fn resumed(args: &Args, run: &Run, plan: &Plan) -> Result<Option<(RunFolder, PreviousRun)>, Fault> {
+    run.resume.as_ref().map(|wanted| resume::past(&record::runs(args)?, wanted, plan)).transpose()
 }
 
 /// Names the secrets that are too short to be masked.

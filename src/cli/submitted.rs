@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::out;
 use crate::core::files::open;
+use crate::core::files::replace::{Lasting, replace};
 use crate::core::journal::Store;
 use crate::core::model::outcome::Fault;
 use crate::kubernetes::runner::{Place, Seen};
@@ -42,15 +43,14 @@ pub(super) fn folder(project: &Path, job: &str) -> PathBuf {
 pub(super) fn keep(project: &Path, state: &State) -> Result<(), Fault> {
     let folder = folder(project, &state.place.job);
     let lost = |error: &dyn std::fmt::Display| {
-        Fault::unknown(format!("{} runs, but where it is cannot be kept: {error}", state.place.job))
+        let Place { namespace, job, .. } = &state.place;
+        Fault::unknown(format!("{job} runs, but where it is cannot be kept: {error}"))
+            .help(format!("follow it by hand: kubectl -n {namespace} logs -f job/{job}"))
     };
     let text = serde_json::to_string_pretty(state).map_err(|error| lost(&error))?;
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-    let written = made.and_then(|()| {
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600).open(folder.join(STATE))?.write_all(text.as_bytes())
-    });
-    written.map_err(|error| lost(&error))
+    let written = || replace(&folder.join(STATE), Lasting::Synced, |out| out.write_all(text.as_bytes()));
+    made.and_then(|()| written()).map_err(|error| lost(&error))
 }
 
 /// All of a project, the newest last.
@@ -60,7 +60,14 @@ fn all(project: &Path) -> Vec<State> {
         .flatten()
         .filter_map(|entry| {
             let file = entry.path().join(STATE);
-            let state: State = serde_json::from_slice(&open::read(&file, LARGEST).ok()?).ok()?;
+            let read = open::read(&file, LARGEST).and_then(|text| Ok(serde_json::from_slice::<State>(&text)?));
+            let state = match read {
+                Ok(state) => state,
+                Err(error) => {
+                    out::say(&format!("warning: {} cannot be read: {error}; its Job may still run", file.display()));
+                    return None;
+                }
+            };
             // its folder is found by its name
             let is_its_own = entry.file_name().to_str() == Some(state.place.job.as_str());
             is_its_own.then(|| (file.metadata().and_then(|meta| meta.modified()).ok(), state))

@@ -4,4 +4,5 @@ pub mod glob;
 pub mod inputs;
 pub mod open;
 pub mod project;
+pub mod replace;
 pub mod state_file;

@@ -4,6 +4,7 @@
 mod frame;
 mod log;
 mod reader;
+mod run_folder;
 mod store;
 mod writer;
 
@@ -13,7 +14,8 @@ use std::path::{Path, PathBuf};
 pub use frame::Damage;
 pub use log::{LOG_LIMIT, StepLog, mend as mend_log, open as open_log};
 pub use reader::{End, Reader};
-pub use store::{RunFolder, Store, StoreError};
+pub use run_folder::RunFolder;
+pub use store::{Store, StoreError};
 pub use writer::{Reopened, Writer};
 
 /// Why a journal cannot be used.

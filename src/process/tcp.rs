@@ -48,9 +48,14 @@ impl TcpError {
 /// # Errors
 /// [`TcpError`] that says why not.
 pub async fn connect(address: &str, timeout: Duration) -> Result<TcpStream, TcpError> {
+    // a name service that is silent says nothing of the port
+    let until = tokio::time::Instant::now() + timeout;
+    let all = match tokio::time::timeout_at(until, tokio::net::lookup_host(address)).await {
+        Ok(found) => found.map_err(|error| TcpError::Unresolved(error.to_string()))?,
+        Err(_) => return Err(TcpError::Unresolved("the name service does not answer".to_owned())),
+    };
     let connecting = async {
         let mut last = TcpError::Unresolved("no address".to_owned());
-        let all = tokio::net::lookup_host(address).await.map_err(|error| TcpError::Unresolved(error.to_string()))?;
         for address in all {
             match TcpStream::connect(address).await {
                 Ok(stream) => return Ok(stream),
@@ -61,7 +66,7 @@ pub async fn connect(address: &str, timeout: Duration) -> Result<TcpStream, TcpE
         }
         Err(last)
     };
-    tokio::time::timeout(timeout, connecting).await.unwrap_or(Err(TcpError::TimedOut(timeout)))
+    tokio::time::timeout_at(until, connecting).await.unwrap_or(Err(TcpError::TimedOut(timeout)))
 }
 
 /// The host and the port of an address, an IPv6 address without its brackets.

@@ -85,6 +85,7 @@ pub fn keep(project: &Path, name: &str, make: impl FnOnce() -> Result<SecretText
         // whole or not at all, and never over another run's: a value half written would be taken for the value
         let mut new = tempfile_in(&folder, name)?;
         new.1.write_all(value.expose().as_bytes())?;
+        new.1.sync_all()?;
         let linked = std::fs::hard_link(&new.0, folder.join(name));
         std::fs::remove_file(&new.0)?;
         linked

@@ -16,6 +16,8 @@ use crate::core::plan::Plan;
 use crate::kubernetes::ownership::lease::{Attempt, Claim, DURATION, Held, RENEWAL};
 use crate::services::Clients;
 
+/// How long a cluster that is there may take to say who holds a namespace.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// Between two attempts to get a Lease that could not be had yet: no namespace, no cluster.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -42,13 +44,25 @@ impl LeaseGuard {
     ) -> Result<Self, Fault> {
         let cluster = services.cluster();
         let claim = Claim { namespace: cluster.namespace().to_owned(), name: lease_name(plan.pipeline()), holder };
-        let until = Instant::now() + patience;
+        let brings_cluster = plan.nodes().iter().any(|node| node.outline.kind == "cluster");
+        let asked = Instant::now();
+        let until = asked + patience;
         let mut seen: Option<(Held, Instant)> = None;
         let mut reported = false;
         let held = loop {
             match cluster.claim(&claim).await {
                 Ok(Attempt::Ours) => break true,
-                Ok(Attempt::NoNamespace) | Err(_) => break false,
+                Ok(Attempt::NoNamespace) => break false,
+                // a cluster that a step brings up is not there yet; one that is may be held by another run
+                Err(fault) if fault.transient && !brings_cluster => {
+                    if asked.elapsed() >= ANSWERS_WITHIN {
+                        let message = &fault.message;
+                        out::say(&format!("warning: whether another run is in the namespace is not known: {message}"));
+                        break false;
+                    }
+                    tokio::time::sleep(SOON).await;
+                }
+                Err(_) => break false,
                 Ok(Attempt::Forbidden(why)) => {
                     out::say(&format!(
                         "warning: no lease can be held in namespace {} ({why}): another run there is not kept out",

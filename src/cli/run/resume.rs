@@ -7,7 +7,7 @@ use super::super::{out, record};
 use super::verify;
 use crate::cli::run_context::RunContext;
 use crate::core::engine::{PreviousRun, ResumePlan, Resumption, Selection};
-use crate::core::journal::{Reader, RunFolder, Store};
+use crate::core::journal::{Damage, End, Reader, RunFolder, Store};
 use crate::core::model::event::{Rerun, ResumeMode, Role};
 use crate::core::model::outcome::Fault;
 use crate::core::plan::Plan;
@@ -44,19 +44,28 @@ pub(super) fn past(runs: &record::Runs, wanted: &str, plan: &Plan) -> Result<(Ru
                 plan.pipeline()
             )));
         }
-        recall(&runs.store, &mut past, &folder);
+        recall(&runs.store, &mut past, &folder)?;
         return Ok((folder, past));
     }
     Err(Fault::invalid("there is no run to go on with").help("type: pipeline run"))
 }
 
 /// A run that went on with another, and was asked for some stages alone, left the others as that one knew them.
-fn recall(store: &Store, past: &mut PreviousRun, folder: &RunFolder) {
+fn recall(store: &Store, past: &mut PreviousRun, folder: &RunFolder) -> Result<(), Fault> {
     let mut seen = vec![folder.id().to_owned()];
     let mut chain: Vec<PreviousRun> = Vec::new();
     while let Some(id) = chain.last().unwrap_or(past).continued().filter(|id| !seen.iter().any(|other| other == id)) {
         let id = id.to_owned();
-        let Some(earlier) = store.find(&id).ok().and_then(|folder| of(&folder).ok()) else { break };
+        let earlier = match store.get(&id) {
+            Some(folder) => of(&folder)?,
+            None => {
+                return Err(Fault::unknown(format!(
+                    "run {} went on with run {id}, whose record is gone: what that one did of the other stages is not known",
+                    folder.id()
+                ))
+                .help("type: pipeline run   (or --resume with --done STEP for what is done)"));
+            }
+        };
         seen.push(id);
         chain.push(earlier);
     }
@@ -67,13 +76,17 @@ fn recall(store: &Store, past: &mut PreviousRun, folder: &RunFolder) {
     if let Some(known) = known {
         past.recall(&known);
     }
+    Ok(())
 }
 
 /// What a record says, up to its end or its first damage.
 pub(in crate::cli) fn of(folder: &RunFolder) -> Result<PreviousRun, Fault> {
-    let reader = Reader::open(&folder.journal()).map_err(|error| Fault::unknown(error.to_string()))?;
+    let mut reader = Reader::open(&folder.journal()).map_err(|error| Fault::unknown(error.to_string()))?;
     let mut past = PreviousRun::default();
-    reader.for_each(|record| past.apply(record.at, &record.event));
+    reader.by_ref().for_each(|record| past.apply(record.at, &record.event));
+    if matches!(reader.end(), Some(End::Damaged { damage, .. }) if damage != Damage::Torn) {
+        past.doubts_the_rest();
+    }
     Ok(past)
 }
 

@@ -42,6 +42,8 @@ pub(super) fn last_words(folder: RunFolder, scratch: std::path::PathBuf) -> Box<
         engine::end_record_now();
         echo::restore();
         let story = if folder.summary().exists() { None } else { crate::cli::record::story(&folder).ok() };
+        // without an end in its record it is a run that died: the next one sees to what it left
+        let story = story.filter(|story| story.end.is_some());
         if let Some(story) = story {
             // the record is whole; the reports can be built from it again
             let _ = super::storage::reports(&folder, &story);

@@ -18,6 +18,7 @@ use crate::cli::remaining_output;
 use crate::cli::scratch::scratch;
 use crate::core::engine::{NodeFiles, NoticeSender, Recorder, RunFiles};
 use crate::core::files::open;
+use crate::core::files::replace::{Lasting, replace};
 use crate::core::journal::{LOG_LIMIT, RunFolder, StepLog, Store, Writer};
 use crate::core::kind::Evidence;
 use crate::core::mask::{Masker, SecretText};
@@ -45,6 +46,13 @@ impl RunStorage {
         let folder = Store::new(project)
             .create(now)
             .map_err(|error| Fault::unknown(error.to_string()).help(error.help().unwrap_or(WRITES)))?;
+        // a run that could not begin leaves nothing
+        Self::in_folder(folder.clone(), now, masker, secrets).inspect_err(|_| {
+            let _ = fs::remove_dir_all(folder.path());
+        })
+    }
+
+    fn in_folder(folder: RunFolder, now: Timestamp, masker: &Masker, secrets: &Secrets) -> Result<Self, Fault> {
         let begun = Instant::now();
         let writer = Writer::create(&folder.journal(), move || begun.elapsed())
             .map_err(|error| Fault::unknown(error.to_string()).help(WRITES))?;
@@ -57,12 +65,8 @@ impl RunStorage {
 pub(in crate::cli) fn reports(folder: &RunFolder, story: &RunState) -> Result<(), Fault> {
     type Out<'o> = &'o mut BufWriter<File>;
     let write = |path: PathBuf, report: &dyn Fn(Out<'_>) -> io::Result<()>| {
-        let draft = path.with_extension("part");
-        let written = open::create(&draft).map(BufWriter::new).and_then(|mut out| report(&mut out));
-        written.and_then(|()| fs::rename(&draft, &path)).map_err(|error| {
-            let _ = fs::remove_file(&draft);
-            Fault::unknown(format!("cannot write {}: {error}", path.display()))
-        })
+        replace(&path, Lasting::Rebuilt, report)
+            .map_err(|error| Fault::unknown(format!("cannot write {}: {error}", path.display())))
     };
     let junit = || write(folder.junit(), &|out| crate::core::report::junit::write(story, out));
     let html = || write(folder.html(), &|out| crate::core::report::html::write(story, &RunArtifacts(folder), out));

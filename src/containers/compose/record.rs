@@ -31,7 +31,8 @@ impl ComposeRecord {
     /// All of this pipeline's folder, by name. What cannot be read is none of ours.
     pub fn all(folder: &Path) -> Vec<Self> {
         let Ok(entries) = fs::read_dir(records(folder)) else { return Vec::new() };
-        let mut all: Vec<Self> = entries.filter_map(|entry| state_file::read(&entry.ok()?.path())).collect();
+        let mut all: Vec<Self> =
+            entries.filter_map(|entry| state_file::read(&entry.ok()?.path()).ok().flatten()).collect();
         all.retain(|raised| is_name(&raised.name));
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all

@@ -43,7 +43,7 @@ impl Cache {
 
     /// What it left, if that is still there and depends on the same.
     pub async fn find(&self) -> Option<Left> {
-        let left: Left = state_file::read(&self.path())?;
+        let left: Left = state_file::read(&self.path()).ok().flatten()?;
         let same = left.fingerprint == self.fingerprint && self.files().await.ok()?.as_ref() == Ok(&left.files);
         same.then_some(left)
     }

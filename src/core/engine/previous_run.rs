@@ -188,6 +188,13 @@ impl PreviousRun {
         self.ended.is_none() && !self.taken_over && !self.run.is_empty()
     }
 
+    /// Its record breaks off before its end: what it does not say may have been done.
+    pub fn doubts_the_rest(&mut self) {
+        for node in self.nodes.iter_mut().filter(|node| node.stand == NodeStatus::NotStarted) {
+            node.stand = NodeStatus::InDoubt;
+        }
+    }
+
     /// The run that it went on with itself.
     pub fn continued(&self) -> Option<&str> {
         self.continues.as_ref().map(|(run, _)| run.as_str())

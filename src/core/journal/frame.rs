@@ -17,6 +17,8 @@ pub enum Damage {
     Unknown,
     /// Its number does not follow the one before.
     OutOfOrder,
+    /// The file system could not read it; another attempt may.
+    Unreadable,
 }
 
 /// Appends the line of a record.

@@ -101,8 +101,7 @@ impl Iterator for Reader {
             return None;
         }
         if self.fill().is_err() {
-            // A sector that cannot be read is as good as a record that is damaged.
-            self.stop(Some(Damage::Torn));
+            self.stop(Some(Damage::Unreadable));
             return None;
         }
         if self.line.is_empty() {

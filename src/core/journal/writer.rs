@@ -1,13 +1,13 @@
 //! Appends events to a journal, each batch in one write. Knows when to make them durable; not what follows from them.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::reader::{End, Reader};
-use super::{JournalError, frame};
+use super::{Damage, JournalError, frame};
 use crate::core::model::event::{Event, Record};
 
 /// Time since the run's start.
@@ -24,6 +24,8 @@ pub struct Writer {
     length: u64,
     /// Which nodes are gates with something to measure; known from the start of the run.
     gates: Vec<bool>,
+    /// Whether a node must not run twice.
+    once: Vec<bool>,
     /// The batch that is being written; kept for its room.
     batch: Vec<u8>,
     /// Set when half a batch may stand in the file and could not be cut off.
@@ -58,6 +60,7 @@ impl Writer {
             seq: 0,
             length: 0,
             gates: Vec::new(),
+            once: Vec::new(),
             batch: Vec::new(),
             broken: false,
         })
@@ -73,6 +76,17 @@ impl Writer {
         Writer::lock(path, &file)?;
         let mut reader = Reader::of(path, file.try_clone().map_err(|error| fail("open", error))?)?;
         let records: Vec<Record> = reader.by_ref().collect();
+        if let Some(End::Damaged { damage, .. }) = reader.end() {
+            match damage {
+                Damage::Unreadable => return Err(fail("read", io::Error::other("a part of it cannot be read"))),
+                // not only its end is missing: what follows is kept aside
+                Damage::Changed | Damage::Unknown | Damage::OutOfOrder => {
+                    let aside = path.with_extension("damaged");
+                    fs::copy(path, &aside).map_err(|error| fail("copy", error))?;
+                }
+                Damage::Torn => {}
+            }
+        }
         let (length, cut) = match reader.end() {
             Some(End::Damaged { offset, bytes, .. }) => (offset, bytes),
             _ => (reader.offset(), 0),
@@ -85,6 +99,7 @@ impl Writer {
             seq: records.len() as u64,
             length,
             gates: Vec::new(),
+            once: Vec::new(),
             batch: Vec::new(),
             broken: false,
         };
@@ -143,12 +158,15 @@ impl Writer {
     fn learn(&mut self, event: &Event) {
         if let Event::RunStarted { nodes, .. } = event {
             self.gates = nodes.iter().map(|node| node.assertions > 0).collect();
+            self.once = nodes.iter().map(|node| node.once).collect();
         }
     }
 
     fn must_last(&self, event: &Event) -> bool {
         match event {
             Event::RunStarted { .. } | Event::RunFinished { .. } => true,
+            // what must not run twice has begun, whatever becomes of this machine
+            Event::NodeStarted { node, .. } => self.once.get(node.index()).copied().unwrap_or(false),
             Event::NodeFinished { node, .. } => self.gates.get(node.index()).copied().unwrap_or(false),
             _ => false,
         }

@@ -2,6 +2,7 @@
 
 mod live;
 mod origin;
+mod outline;
 mod texts;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::core::model::outcome::{BaselineValue, Failure, Fault, Finding, Output
 
 pub use live::Live;
 pub use origin::{Continues, Ran, Rerun, RerunReason, ResumeMode, ReusedNode, Runner, run_time};
+pub use outline::{NodeOutline, StageOutline};
 pub use texts::Text;
 
 /// The version of the event format; a journal of another version is refused.
@@ -42,48 +44,6 @@ pub enum Role {
     OnFailure,
     /// One of `finally`.
     Finally,
-}
-
-/// What a report must know of a node before it starts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NodeOutline {
-    /// `stage.step`, `stage.step[item]`, `stage.gate`.
-    pub name: String,
-    /// Index into the stages of [`Event::RunStarted`].
-    pub stage: u32,
-    /// Its role.
-    pub role: Role,
-    /// Its kind (`shell`, `kube`, …); `gate` for gates.
-    pub kind: String,
-    /// What it does, in a few words, as the kind says.
-    pub title: String,
-    /// Number of assertions, for gates.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub assertions: u32,
-}
-
-impl NodeOutline {
-    /// Whether it is a gate: a stage's own, or one among its steps.
-    pub fn is_gate(&self) -> bool {
-        self.role == Role::Gate || self.assertions > 0
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-/// What a report must know of a stage before it starts.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct StageOutline {
-    /// Its name. The pipeline's own gate runs as stages `before` and `after`, its `finally` as `finally`.
-    pub name: String,
-    /// Names of the stages it needs.
-    pub needs: Vec<String>,
-    /// Names of other stages that single steps of it need.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub steps_need: Vec<String>,
 }
 
 /// The state of a node or a stage.

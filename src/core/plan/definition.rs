@@ -5,6 +5,11 @@ use crate::core::yaml::{Node, Value};
 /// Digest of a definition, without the values that only a run knows.
 pub type Definition = [u8; 16];
 
+/// Its first digits: enough to see that two runs of one pipeline differ.
+pub(crate) fn shown(definition: &Definition) -> String {
+    definition[..6].iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
 /// Gathers the parts of a definition.
 #[derive(Debug, Default)]
 pub(crate) struct Definer(blake3::Hasher);

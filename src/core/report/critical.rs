@@ -102,6 +102,7 @@ mod tests {
                 kind: "shell".to_owned(),
                 title: String::new(),
                 assertions: 0,
+                ..NodeOutline::default()
             };
             let mut node = NodeStory::new(outline);
             node.state = State::Passed;

@@ -166,6 +166,7 @@ mod tests {
             kind: "shell".to_owned(),
             title: title.to_owned(),
             assertions: 0,
+            ..NodeOutline::default()
         }
     }
 
@@ -212,6 +213,19 @@ mod tests {
              a.one small: size 1 kB → 2 kB  expected < 1MB\n"
         );
         assert_eq!(plain(&runs(&old, &old)), "r1 → r1\nnothing that is worth telling\n");
+    }
+
+    #[test]
+    fn a_node_with_the_same_title_may_be_written_differently() {
+        let of = |digest: &str| Definition {
+            stages: Vec::new(),
+            nodes: vec![NodeOutline { definition: digest.to_owned(), ..outline("a.one", "make") }],
+            profile: None,
+        };
+        let changed = |old: &str, new: &str| plain(&lines(&definitions(&of(old), &of(new))));
+        assert_eq!(changed("0a", "0b"), "~ a.one  shell: make → shell: make, written differently\n");
+        assert_eq!(changed("0a", "0a"), "");
+        assert_eq!(changed("", "0b"), "", "the record is of a version that had no digests");
     }
 
     #[test]

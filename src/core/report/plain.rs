@@ -168,6 +168,7 @@ mod tests {
             kind: "shell".to_owned(),
             title: "make".to_owned(),
             assertions: 0,
+            ..NodeOutline::default()
         };
         Event::RunStarted {
             format: 1,

@@ -189,6 +189,7 @@ mod tests {
             kind: "shell".to_owned(),
             title: "make".to_owned(),
             assertions: 0,
+            ..NodeOutline::default()
         };
         let begun = Event::RunStarted {
             format: 1,

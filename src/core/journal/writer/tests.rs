@@ -16,6 +16,7 @@ fn started() -> Event {
         kind: "shell".to_owned(),
         title: "run it".to_owned(),
         assertions: 1,
+        ..NodeOutline::default()
     };
     Event::RunStarted {
         format: FORMAT_VERSION,
@@ -102,6 +103,19 @@ fn reads_what_was_written() {
     let marks: Vec<(u64, u128)> = written.iter().map(|record| (record.seq, record.at.as_millis())).collect();
     assert_eq!(marks, [(0, 0), (1, 0), (2, 1), (3, 1), (4, 2), (5, 2)]);
     assert_eq!(case.read(), (written, End::Whole));
+}
+
+#[test]
+fn what_follows_a_damaged_record_is_kept_aside() {
+    let case = Case::new();
+    case.write();
+    let mut bytes = std::fs::read(case.path()).expect("there");
+    let second = bytes.iter().position(|byte| *byte == b'\n').expect("lines") + 1;
+    bytes[second + 30] ^= 1;
+    std::fs::write(case.path(), &bytes).expect("written");
+    let reopened = Writer::open_for_append(&case.path(), || Duration::ZERO).expect("it can be gone on with");
+    assert_eq!(reopened.records.len(), 1);
+    assert_eq!(std::fs::read(case.path().with_extension("damaged")).expect("there"), bytes);
 }
 
 #[test]

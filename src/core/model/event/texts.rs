@@ -38,7 +38,9 @@ impl Event {
                 namespace: _,
                 continues,
             } => {
-                for NodeOutline { name: _, stage: _, role: _, kind: _, title, assertions: _ } in nodes {
+                for NodeOutline { name: _, stage: _, role: _, kind: _, title, assertions: _, once: _, definition: _ } in
+                    nodes
+                {
                     each(Text::Whole(title));
                 }
                 if let Some(continues) = continues {

@@ -14,7 +14,7 @@ use crate::core::model::source::{FileId, Span};
 use crate::core::plan::args::Args;
 use crate::core::plan::decode::only;
 use crate::core::plan::decode::{decode_or_tell, render_static};
-use crate::core::plan::definition::Definer;
+use crate::core::plan::definition::{Definer, shown};
 use crate::core::plan::gate_item::{FOR_EACH, GateItem, named};
 use crate::core::plan::given::Params;
 use crate::core::plan::names::{Item, Site};
@@ -103,7 +103,16 @@ impl PlanBuilder<'_> {
         let assertions = self.assertions(list, at.params, &mut reading);
         let count = u32::try_from(assertions.len()).unwrap_or(u32::MAX);
         let title = if count == 1 { "1 assertion".to_owned() } else { format!("{count} assertions") };
-        let outline = NodeOutline { name: GATE.into(), stage: 0, role, kind: GATE.into(), title, assertions: count };
+        let definition = reading.definer.finish();
+        let outline = NodeOutline {
+            name: GATE.into(),
+            role,
+            kind: GATE.into(),
+            title,
+            assertions: count,
+            definition: shown(&definition),
+            ..NodeOutline::default()
+        };
         let node = PlanNode {
             outline,
             stage: UNPLACED,
@@ -124,7 +133,7 @@ impl PlanBuilder<'_> {
             runs_on: None,
             artifacts: Vec::new(),
             continue_on_error: false,
-            definition: reading.definer.finish(),
+            definition,
             inputs: Vec::new(),
             cache: Vec::new(),
             makes: Vec::new(),

@@ -38,16 +38,39 @@ pub fn definitions(old: &Definition, new: &Definition) -> Vec<Change> {
         stages.map(|stage| (stage.name.clone(), shown(words::needs(&stage.needs, &stage.steps_need)))).collect()
     };
     let nodes = |definition: &Definition| -> BTreeMap<String, String> {
-        let said = |node: &NodeOutline| match node.assertions {
-            0 => format!("{}: {}", node.kind, node.title),
-            // a gate's title counts its assertions already
-            _ => format!("{}: {}", node.kind, crate::core::model::units::counted(node.assertions, "assertion")),
-        };
         definition.nodes.iter().map(|node| (node.name.clone(), said(node))).collect()
     };
     let parts =
         [("profile", profile(old), profile(new)), ("stage", needs(old), needs(new)), ("node", nodes(old), nodes(new))];
-    parts.iter().flat_map(|(what, old, new)| both(what, old, new)).collect()
+    let mut changes: Vec<Change> = parts.iter().flat_map(|(what, old, new)| both(what, old, new)).collect();
+    changes.extend(rewritten(old, new));
+    changes
+}
+
+fn said(node: &NodeOutline) -> String {
+    match node.assertions {
+        0 => format!("{}: {}", node.kind, node.title),
+        // a gate's title counts its assertions already
+        _ => format!("{}: {}", node.kind, crate::core::model::units::counted(node.assertions, "assertion")),
+    }
+}
+
+/// The nodes that are called alike and are written differently, as far as both records have digests.
+fn rewritten(old: &Definition, new: &Definition) -> Vec<Change> {
+    let before: BTreeMap<&str, &NodeOutline> = old.nodes.iter().map(|node| (node.name.as_str(), node)).collect();
+    let pairs = new.nodes.iter().filter_map(|node| before.get(node.name.as_str()).map(|old| (*old, node)));
+    let differ = pairs.filter(|(old, new)| {
+        let known = !old.definition.is_empty() && !new.definition.is_empty();
+        known && old.definition != new.definition && said(old) == said(new)
+    });
+    differ
+        .map(|(old, new)| Change {
+            what: "node",
+            name: new.name.clone(),
+            before: Some(said(old)),
+            after: Some(format!("{}, written differently", said(new))),
+        })
+        .collect()
 }
 
 fn both(what: &'static str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<Change> {

@@ -99,6 +99,7 @@ fn node(plan: &mut Plan, line: &str) {
             kind: if role == Role::Gate { "gate" } else { "fake" }.to_owned(),
             title: String::new(),
             assertions: 0,
+            ..NodeOutline::default()
         },
         stage: StageId(stage),
         role,

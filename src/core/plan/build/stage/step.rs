@@ -11,7 +11,7 @@ use crate::core::model::source::Span;
 use crate::core::plan::build::body::Place;
 use crate::core::plan::build::step_keys::DecodedKeys;
 use crate::core::plan::build::{Built, PlanBuilder};
-use crate::core::plan::definition::{Definer, Definition};
+use crate::core::plan::definition::{Definer, Definition, shown};
 use crate::core::plan::keys::GATE;
 use crate::core::plan::keys::USE;
 use crate::core::plan::names::{Item, Site};
@@ -295,7 +295,15 @@ impl PlanBuilder<'_> {
         let retry = keys.retry.as_ref().map_or_else(Retry::default, Retry::of);
         let pool = keys.pool.as_ref().and_then(|pool| self.pools.iter().position(|(name, _)| name == pool));
         Some(PlanNode {
-            outline: NodeOutline { name, stage: 0, role, kind: kind.name.to_owned(), title, assertions: 0 },
+            outline: NodeOutline {
+                name,
+                role,
+                kind: kind.name.to_owned(),
+                title,
+                once: keys.once,
+                definition: shown(&definition),
+                ..NodeOutline::default()
+            },
             stage: UNPLACED,
             role,
             step: entry.key.clone(),
