@@ -52,7 +52,6 @@ impl LeaseGuard {
         let held = loop {
             match cluster.claim(&claim).await {
                 Ok(Attempt::Ours) => break true,
-                Ok(Attempt::NoNamespace) => break false,
                 // a cluster that a step brings up is not there yet; one that is may be held by another run
                 Err(fault) if fault.transient && !brings_cluster => {
                     if asked.elapsed() >= ANSWERS_WITHIN {
@@ -62,7 +61,7 @@ impl LeaseGuard {
                     }
                     tokio::time::sleep(SOON).await;
                 }
-                Err(_) => break false,
+                Ok(Attempt::NoNamespace) | Err(_) => break false,
                 Ok(Attempt::Forbidden(why)) => {
                     out::say(&format!(
                         "warning: no lease can be held in namespace {} ({why}): another run there is not kept out",

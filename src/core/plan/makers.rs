@@ -32,7 +32,7 @@ impl Names {
 
 impl Names {
     /// What asking for `path` at `site` leads to, whichever steps make it; or what is wrong with it.
-    pub fn asked(&self, path: &[String], site: Site<'_>, cel: bool, span: Span) -> Result<Target, Box<Diagnostic>> {
+    pub fn asked(path: &[String], site: Site<'_>, cel: bool, span: Span) -> Result<Target, Box<Diagnostic>> {
         let Some(fact) = Fact::of(path) else { return Ok(Target::Dynamic) };
         let name = fact.name();
         let refused =

@@ -154,7 +154,7 @@ impl Names {
                 let fields = OUTCOME_FIELDS.map(str::to_owned);
                 Names::known(field(1), Code::UnknownName, "field of `outcome`", &fields, span).map(|()| Target::Dynamic)
             }
-            FACTS => self.asked(path, site, cel, span),
+            FACTS => Self::asked(path, site, cel, span),
             "self" if cel => Ok(Target::Dynamic),
             "steps" => self.step(site, &path[1..], span),
             "stages" if site.part.is_some() => Err(Box::new(

@@ -121,12 +121,11 @@ async fn relay<S: AsyncRead + AsyncWrite + Unpin>(
         chunk[0] = STDIN;
         loop {
             let message = tokio::select! {
-                read = input.read(&mut chunk[1..]), if is_open => match read {
-                    Ok(read @ 1..) => Message::binary(chunk[..=read].to_vec()),
-                    _ => {
-                        is_open = false;
-                        if closes { Message::binary(vec![CLOSE, STDIN]) } else { Message::Close(None) }
-                    }
+                read = input.read(&mut chunk[1..]), if is_open => if let Ok(read @ 1..) = read {
+                    Message::binary(chunk[..=read].to_vec())
+                } else {
+                    is_open = false;
+                    if closes { Message::binary(vec![CLOSE, STDIN]) } else { Message::Close(None) }
                 },
                 _ = ping.tick() => Message::Ping(Bytes::new()),
             };

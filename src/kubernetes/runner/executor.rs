@@ -132,7 +132,7 @@ impl PodExecutor {
         let wanted = self.job(task, namespace).await?;
         let left = self.left(cluster, &wanted, task.sink).await.map_err(|trouble| self.refused(trouble))?;
         if let Some(job) = left
-            && let Some(ran) = self.see(&job, Begun::Before, task, &wanted).await?
+            && let Some(ran) = Box::pin(self.see(&job, Begun::Before, task, &wanted)).await?
         {
             return Ok(ran);
         }
@@ -143,7 +143,7 @@ impl PodExecutor {
             self.runner.owed.settle(namespace, &wanted.name);
         }
         let job = started.map_err(|trouble| self.refused(trouble))?;
-        let ran = self.see(&job, Begun::Now, task, &wanted).await?;
+        let ran = Box::pin(self.see(&job, Begun::Now, task, &wanted)).await?;
         ran.ok_or_else(|| Fault::unknown("the results of the container went to another run"))
     }
 
