@@ -41,7 +41,18 @@ pub(super) async fn take_down(
     };
     let mut gone = true;
     for ComposeRecord { name, run, files, volumes, .. } in raised {
-        if let Some(others) = services.compose().standing(&name, &call).await.filter(|now| *now != files) {
+        let now = match services.compose().standing(&name, &call).await {
+            Ok(now) => now,
+            Err(unseen) => {
+                let fault = unseen.into_fault();
+                let words =
+                    format!("compose project {name} stays, since Compose does not say what it is: {}", fault.message);
+                out::error(&words, fault.help.as_deref());
+                gone = false;
+                continue;
+            }
+        };
+        if let Some(others) = now.filter(|now| *now != files) {
             let shown: Vec<String> = others.iter().map(|file| file.display().to_string()).collect();
             out::say(&format!("compose project {name} is another now, of {}: it stays", shown.join(", ")));
         } else if dry_run {

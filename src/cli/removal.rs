@@ -63,7 +63,9 @@ impl Removal<'_> {
         let (releases, foreign) = services.helm().installed_by(&owner.pipeline, &owner.home, &known).await?;
         let found = !releases.is_empty();
         for Installed { release, namespace } in foreign {
-            out::say(&format!("release {release} in {namespace} was there before this pipeline upgraded it: it stays"));
+            out::say(&format!(
+                "release {release} in {namespace} has no record that this pipeline installed it: it stays"
+            ));
         }
         let dir = plan.settings().project.clone();
         let call = CommandContext { env, dir, scratch: scratch.path().to_owned(), log: &StderrSink, stop };

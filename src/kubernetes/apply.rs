@@ -8,7 +8,6 @@ pub(super) mod order;
 mod prepare;
 mod twice;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -187,15 +186,12 @@ impl Cluster {
             return Ok(());
         }
         let before = self.before(&prepared).await?;
-        self.refuse_dying(before.as_ref(), &mut prepared, report).await?;
+        self.refuse_dying(&before, &mut prepared, report).await?;
         if let Some(owner) = &options.owner {
-            let none = BTreeMap::new();
-            for one in &mut prepared {
-                let there = before.as_ref().and_then(|before| before.get(&one.key()));
-                one.own(owner, there.map(|there| there.labels.as_ref().unwrap_or(&none)));
-            }
+            before.own(&mut prepared, owner);
+            report.notes.extend(before.notes());
         }
-        self.migrate(before.as_ref(), &prepared, options, &mut report.notes).await?;
+        self.migrate(&before, &prepared, options, &mut report.notes).await?;
         prepared.sort_by_key(|one| (install_rank(&one.kind.resource.kind), one.at));
         for rank in prepared.chunk_by(|a, b| install_rank(&a.kind.resource.kind) == install_rank(&b.kind.resource.kind))
         {
@@ -205,16 +201,13 @@ impl Cluster {
             while let Some((one, answer)) = answers.next().await {
                 match answer {
                     // It was deleted in between: nothing that was written to it lasts.
-                    Ok(meta)
-                        if meta.metadata.deletion_timestamp.is_some()
-                            && !before::let_go(before.as_ref(), one, &meta.metadata) =>
-                    {
+                    Ok(meta) if meta.metadata.deletion_timestamp.is_some() && !before.let_go(one, &meta.metadata) => {
                         let shown = one.kind.named(&one.name);
                         let refusal = Refusal::dying(format!("apply {shown}"), &shown, &meta.metadata);
                         report.refused.push((one.at, shown, refusal));
                     }
                     Ok(meta) => {
-                        let change = change(before.as_ref(), one, &meta);
+                        let change = change(&before, one, &meta);
                         let applied = Applied {
                             at: one.at,
                             kind: one.kind.clone(),
@@ -313,10 +306,10 @@ impl Cluster {
     }
 }
 
-fn change(before: Option<&Before>, one: &Prepared, meta: &PartialObjectMeta<DynamicObject>) -> Change {
-    let Some(before) = before else { return Change::Configured };
-    match before.get(&one.key()) {
-        None => Change::Created,
+fn change(before: &Before, one: &Prepared, meta: &PartialObjectMeta<DynamicObject>) -> Change {
+    match before.of(one) {
+        None if before.knows(one) => Change::Created,
+        None => Change::Configured,
         Some(there) if there.resource_version == meta.metadata.resource_version => Change::Unchanged,
         Some(_) => Change::Configured,
     }

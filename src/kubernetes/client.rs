@@ -46,6 +46,7 @@ pub use crate::core::kind::settings::ClusterSettings;
 pub use attached::Attached;
 pub use capabilities::Capabilities;
 pub use discovery::{Kind, misspelt};
+pub use endpoint::is_absent;
 pub use error::{ClusterError, Refusal};
 pub use exec::{PodCommand, PodExit};
 pub use follow::Followed;

@@ -65,19 +65,22 @@ impl Compose {
         is_name(&name).then_some(name)
     }
 
-    /// The files of the project of this name, as far as it has containers; `None` where there is none, or Compose does not
-    /// say.
-    pub async fn standing(&self, name: &str, call: &CommandContext<'_>) -> Option<Vec<PathBuf>> {
+    /// The files of the project of this name, as far as it has containers; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`CommandError`] when Compose does not say: then it is not known whether there is one.
+    pub async fn standing(&self, name: &str, call: &CommandContext<'_>) -> Result<Option<Vec<PathBuf>>, CommandError> {
         let filter = format!("name=^{name}$");
         let args = ["ls", "--all", "--format", "json", "--filter", &filter];
-        let text = self.ask(&Project::default(), &args, call).await.ok()?;
-        listed(&text, name)
+        let text = self.ask(&Project::default(), &args, call).await?;
+        Ok(listed(&text, name)?)
     }
 
     /// Writes down that a project is about to be brought up, unless it is there already and was not ours.
     ///
     /// # Errors
-    /// [`Fault`] when that cannot be written: what is not recorded is not started.
+    /// [`CommandError`] when that cannot be written, or Compose does not say what is there: what is not recorded is not
+    /// started, and what may be another's is not recorded.
     pub async fn raise(
         &self,
         project: &Project,
@@ -86,7 +89,7 @@ impl Compose {
     ) -> Result<(), CommandError> {
         let Some(name) = self.name(project, call).await else { return Ok(()) };
         let ours = ComposeRecord::all(wanted.folder).iter().any(|raised| raised.name == name);
-        if !ours && self.standing(&name, call).await.is_some() {
+        if !ours && self.standing(&name, call).await?.is_some() {
             call.log.line(format!("project {name} was there before: `pipeline clean` will leave it").as_bytes());
             return Ok(());
         }
@@ -110,11 +113,14 @@ pub struct Raising<'a> {
 }
 
 /// The files of `name` in what `compose ls` says.
-fn listed(text: &str, name: &str) -> Option<Vec<PathBuf>> {
-    let list: Vec<Value> = serde_json::from_str(text).ok()?;
-    let found = list.iter().find(|project| project["Name"] == name)?;
-    let files = found["ConfigFiles"].as_str().unwrap_or_default();
-    Some(files.split(',').filter(|file| !file.is_empty()).map(PathBuf::from).collect())
+fn listed(text: &str, name: &str) -> Result<Option<Vec<PathBuf>>, Fault> {
+    let list: Vec<Value> = serde_json::from_str(text)
+        .map_err(|error| Fault::unknown(format!("what Compose says of its projects cannot be read: {error}")))?;
+    let found = list.iter().find(|project| project["Name"] == name);
+    Ok(found.map(|found| {
+        let files = found["ConfigFiles"].as_str().unwrap_or_default();
+        files.split(',').filter(|file| !file.is_empty()).map(PathBuf::from).collect()
+    }))
 }
 
 /// As Compose allows them: none is a path, an option or a pattern.
@@ -172,7 +178,15 @@ mod tests {
     fn the_files_of_a_project_are_read_from_the_list() {
         let text = r#"[{"Name":"ab","Status":"running(1)","ConfigFiles":"/x.yaml"},
             {"Name":"a","Status":"exited(1)","ConfigFiles":"/p/a.yaml,/p/b.yaml"}]"#;
-        assert_eq!(listed(text, "a"), Some(vec!["/p/a.yaml".into(), "/p/b.yaml".into()]));
-        assert_eq!((listed(text, "b"), listed("no json", "a")), (None, None));
+        assert_eq!(listed(text, "a"), Ok(Some(vec!["/p/a.yaml".into(), "/p/b.yaml".into()])));
+        assert_eq!(listed(text, "b"), Ok(None));
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_does_not_mean_that_there_is_no_project() {
+        for text in ["no json", "", "{}"] {
+            let fault = listed(text, "a").expect_err("no list");
+            assert!(fault.message.starts_with("what Compose says of its projects cannot be read: "), "{fault}");
+        }
     }
 }

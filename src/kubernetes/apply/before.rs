@@ -12,22 +12,60 @@ use super::prepare::Prepared;
 use super::{ApplyReport, IN_FLIGHT};
 use crate::core::model::outcome::Fault;
 use crate::kubernetes::client::{Cluster, ClusterError, Refusal};
+use crate::kubernetes::ownership::owned::Owner;
 
 /// Up to this many objects of a kind and namespace are looked up one by one, more by one list.
 const ONE_BY_ONE: usize = 4;
 
-/// The metadata of objects that are there, by kind, namespace and name.
-pub(super) type Before = HashMap<(String, String, String), ObjectMeta>;
+/// What is there before an apply.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    /// The metadata of objects that are there, by kind, namespace and name.
+    there: HashMap<(String, String, String), ObjectMeta>,
+    /// Kinds and namespaces that this user may not read: what is there of them is not known.
+    unknown: BTreeSet<(String, String)>,
+}
 
-/// Whether an object that was being deleted before has lost the finalizers that the manifest removes.
-pub(super) fn let_go(before: Option<&Before>, one: &Prepared, now: &ObjectMeta) -> bool {
-    let there = before.and_then(|before| before.get(&one.key()));
-    there.is_some_and(|there| there.deletion_timestamp.is_some()) && !one.releases(now)
+impl Before {
+    /// The metadata of an object that is known to be there.
+    pub fn of(&self, one: &Prepared) -> Option<&ObjectMeta> {
+        self.there.get(&one.key())
+    }
+
+    /// Whether it is known if the object is there.
+    pub fn knows(&self, one: &Prepared) -> bool {
+        !self.unknown.contains(&(one.kind.to_string(), one.namespace.clone()))
+    }
+
+    /// Whether an object that was being deleted before has lost the finalizers that the manifest removes.
+    pub fn let_go(&self, one: &Prepared, now: &ObjectMeta) -> bool {
+        self.of(one).is_some_and(|there| there.deletion_timestamp.is_some()) && !one.releases(now)
+    }
+
+    /// Labels the objects as the owner's that are not there yet, or are the owner's already. Of what may not be read that
+    /// is not known: it may be another's, so it gets no label, by which `clean` would remove it.
+    pub fn own(&self, prepared: &mut [Prepared], owner: &Owner) {
+        let none = BTreeMap::new();
+        for one in prepared.iter_mut().filter(|one| self.knows(one)) {
+            let there = self.of(one).map(|there| there.labels.as_ref().unwrap_or(&none).clone());
+            one.own(owner, there.as_ref());
+        }
+    }
+
+    /// What is not known, as lines of the log.
+    pub fn notes(&self) -> impl Iterator<Item = String> {
+        self.unknown.iter().map(|(kind, namespace)| {
+            let place = if namespace.is_empty() { String::new() } else { format!(" in {namespace}") };
+            format!(
+                "{kind}{place} may not be read: whose the objects are is not known, so `pipeline clean` leaves them"
+            )
+        })
+    }
 }
 
 impl Cluster {
-    /// What is there of `objects` already; `None` for who may not look.
-    pub(super) async fn before(&self, objects: &[Prepared]) -> Result<Option<Before>, Fault> {
+    /// What is there of `objects` already, and of which that is not known.
+    pub(super) async fn before(&self, objects: &[Prepared]) -> Result<Before, Fault> {
         let client = self.client().await?;
         let mut groups: BTreeMap<(String, String), Vec<&Prepared>> = BTreeMap::new();
         for one in objects {
@@ -37,22 +75,26 @@ impl Cluster {
             .into_values()
             .map(|group| {
                 let api = group[0].kind.api(client.clone(), &group[0].namespace);
-                async move { self.before_of(&api, &group).await }
+                async move { (self.before_of(&api, &group).await, group[0].key()) }
             })
             .collect();
-        let mut all = Before::new();
-        for look in stream::iter(looks).buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await {
+        let mut all = Before::default();
+        for (look, (kind, namespace, _)) in stream::iter(looks).buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await {
             match look {
-                Ok(found) => all.extend(found),
+                Ok(found) => all.there.extend(found),
                 Err(trouble) if trouble.is_missing() => {}
-                Err(ClusterError::Refused(_)) => return Ok(None),
+                Err(ClusterError::Refused(_)) => _ = all.unknown.insert((kind, namespace)),
                 Err(ClusterError::Fault(fault)) => return Err(fault),
             }
         }
-        Ok(Some(all))
+        Ok(all)
     }
 
-    async fn before_of(&self, api: &Api<DynamicObject>, group: &[&Prepared]) -> Result<Before, ClusterError> {
+    async fn before_of(
+        &self,
+        api: &Api<DynamicObject>,
+        group: &[&Prepared],
+    ) -> Result<HashMap<(String, String, String), ObjectMeta>, ClusterError> {
         let kind = &group[0].kind;
         let doing = format!("read {}", kind.resource.plural);
         let found = if group.len() > ONE_BY_ONE {
@@ -79,7 +121,7 @@ impl Cluster {
     /// removes is applied.
     pub(super) async fn refuse_dying(
         &self,
-        before: Option<&Before>,
+        before: &Before,
         prepared: &mut Vec<Prepared>,
         report: &mut ApplyReport,
     ) -> Result<(), Fault> {
@@ -94,7 +136,7 @@ impl Cluster {
         prepared.retain(|one| {
             let shown = one.kind.named(&one.name);
             let doing = format!("apply {shown}");
-            let own = before.and_then(|before| before.get(&one.key())).filter(|it| it.deletion_timestamp.is_some());
+            let own = before.of(one).filter(|it| it.deletion_timestamp.is_some());
             let refusal = match (own, dying.get(&one.namespace)) {
                 (Some(meta), _) if one.releases(meta) => return true,
                 (Some(meta), _) => Refusal::dying(doing, &shown, meta),
@@ -128,5 +170,45 @@ impl Cluster {
             Err(ClusterError::Refused(_)) => Ok(None),
             Err(ClusterError::Fault(fault)) => Err(fault),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ApplyOptions, prepare};
+    use super::*;
+    use crate::kubernetes::client::Kind;
+    use serde_json::json;
+
+    fn widget(name: &str, namespace: &str) -> Prepared {
+        let crd = json!({ "spec": { "group": "example.com", "scope": "Namespaced",
+            "names": { "kind": "Widget", "plural": "widgets" }, "versions": [{ "name": "v1", "served": true }] } });
+        let object = json!({ "apiVersion": "example.com/v1", "kind": "Widget", "metadata": { "name": name } });
+        let options = ApplyOptions { namespace: namespace.to_owned(), ..ApplyOptions::default() };
+        prepare::prepare(0, object, Kind::of_crd(&crd).remove(0), &options).expect("an object")
+    }
+
+    #[test]
+    fn only_what_is_known_to_be_new_or_ours_is_labelled() {
+        let owner = Owner { pipeline: "todo".to_owned(), home: "a".to_owned(), run: "r1".to_owned() };
+        let mut objects = [widget("new", "a"), widget("theirs", "a"), widget("ours", "a"), widget("not-readable", "b")];
+        let mut before = Before::default();
+        before.there.insert(objects[1].key(), ObjectMeta::default());
+        let meta = ObjectMeta { labels: Some(owner.labels()), ..ObjectMeta::default() };
+        before.there.insert(objects[2].key(), meta);
+        before.unknown.insert(("widget.example.com".to_owned(), "b".to_owned()));
+        before.own(&mut objects, &owner);
+        let labelled: Vec<&str> = objects
+            .iter()
+            .filter(|one| !one.object["metadata"]["labels"].is_null())
+            .map(|one| one.name.as_str())
+            .collect();
+        assert_eq!(labelled, ["new", "ours"]);
+        assert_eq!(
+            before.notes().collect::<Vec<_>>(),
+            [
+                "widget.example.com in b may not be read: whose the objects are is not known, so `pipeline clean` leaves them"
+            ]
+        );
     }
 }

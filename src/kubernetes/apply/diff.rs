@@ -2,13 +2,12 @@
 
 mod text;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures::{StreamExt, stream};
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::Value;
 
-use super::before::Before;
 use super::prepare::{self, Prepared};
 use super::{ApplyOptions, IN_FLIGHT, MANAGER, twice};
 use crate::core::model::outcome::Fault;
@@ -107,7 +106,9 @@ impl Cluster {
             return Ok(report);
         }
         let before = self.before(&prepared).await?;
-        own(&mut prepared, before.as_ref(), options);
+        if let Some(owner) = &options.owner {
+            before.own(&mut prepared, owner);
+        }
         let lists: Vec<_> =
             prepared.iter().map(|one| async move { (one, self.compared(one, options).await) }).collect();
         let mut answers: Vec<_> = stream::iter(lists).buffer_unordered(IN_FLIGHT).collect().await;
@@ -190,15 +191,5 @@ impl Cluster {
             }
         }
         Ok(found)
-    }
-}
-
-/// Labels the objects as an apply would.
-fn own(prepared: &mut [Prepared], before: Option<&Before>, options: &ApplyOptions) {
-    let Some(owner) = &options.owner else { return };
-    let none = BTreeMap::new();
-    for one in prepared {
-        let there = before.and_then(|before| before.get(&one.key()));
-        one.own(owner, there.map(|there| there.labels.as_ref().unwrap_or(&none)));
     }
 }

@@ -26,13 +26,13 @@ impl Cluster {
     /// [`Fault`] when the cluster gives no answer.
     pub(super) async fn migrate(
         &self,
-        before: Option<&Before>,
+        before: &Before,
         prepared: &[Prepared],
         options: &ApplyOptions,
         notes: &mut Vec<String>,
     ) -> Result<(), Fault> {
         for one in prepared {
-            let there = before.and_then(|before| before.get(&one.key())).filter(|meta| is_client_side(meta));
+            let there = before.of(one).filter(|meta| is_client_side(meta));
             let Some(there) = there else { continue };
             let shown = one.kind.named(&one.name);
             if options.dry_run || !options.force {

@@ -2,8 +2,7 @@
 
 mod signed;
 
-use crate::kubernetes::client::endpoint::Endpoint;
-use crate::kubernetes::client::endpoint::no_answer;
+use crate::kubernetes::client::endpoint::{Endpoint, NO_CONTEXT, no_answer};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -232,7 +231,7 @@ fn bypasses_proxy(server: &http::Uri, no_proxy: &str) -> bool {
 fn nothing_there(choice: &Choice, wish: &ClusterRequest) -> Fault {
     let listed = wish.contexts.join(", ");
     match choice {
-        Choice::NotThereYet(name) => Fault::environment(format!("kubeconfig has no context \"{name}\"")).help(format!(
+        Choice::NotThereYet(name) => Fault::environment(format!("{NO_CONTEXT} \"{name}\"")).help(format!(
             "start that cluster (`minikube start`, `kind create cluster`) or let a `cluster: {{ up: … }}` step do it; allowed here: {listed}"
         )),
         _ => Fault::environment("there is no cluster: kubeconfig names no current context").help(format!(

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use kube::client::AuthError;
 
-use super::endpoint::{Endpoint, no_answer};
+use super::endpoint::{Endpoint, REFUSED, no_answer};
 use crate::core::model::outcome::Fault;
 
 /// The fault of a client that kubeconfig cannot describe.
@@ -72,7 +72,7 @@ pub(super) fn unreachable(error: &kube::Error, endpoint: &Endpoint) -> Fault {
         }
         if let Some(io) = error.downcast_ref::<std::io::Error>() {
             match io.kind() {
-                ErrorKind::ConnectionRefused => return no_answer(endpoint, "connection refused"),
+                ErrorKind::ConnectionRefused => return no_answer(endpoint, REFUSED),
                 ErrorKind::TimedOut => return no_answer(endpoint, "timed out"),
                 ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => return no_answer(endpoint, "it hung up"),
                 _ => {}

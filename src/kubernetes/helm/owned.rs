@@ -6,7 +6,7 @@ use kube::api::{Api, DynamicObject, ListParams};
 
 use super::Helm;
 use super::author::{PIPELINE_LABEL, RUN_LABEL};
-use super::release::secrets;
+use super::release::{Revision, secrets};
 use crate::core::model::outcome::Fault;
 use crate::kubernetes::client::ClusterError;
 
@@ -21,7 +21,7 @@ pub struct Installed {
 
 impl Helm {
     /// The releases that runs of `pipeline` installed: those in its own namespace, and elsewhere those of runs that are
-    /// `known`. And those that it has upgraded, but that were there before.
+    /// `known`. And those that it has upgraded, but that no record shows it installed.
     ///
     /// # Errors
     /// [`Fault`] when the cluster gives no answer.
@@ -57,10 +57,36 @@ impl Helm {
         let (mut ours, mut foreign) = (Vec::new(), Vec::new());
         for installed in found {
             let revisions = self.revisions(&installed.release, &installed.namespace).await?;
-            let first = revisions.first().and_then(|first| first.author.as_ref());
-            let is_ours = first.is_some_and(|author| author.pipeline == pipeline);
-            if is_ours { ours.push(installed) } else { foreign.push(installed) }
+            if installed_by(&revisions, pipeline) { ours.push(installed) } else { foreign.push(installed) }
         }
         Ok((ours, foreign))
+    }
+}
+
+/// Whether a run of `pipeline` made the first of all revisions. Helm keeps the last ten of them and hands labels on to the
+/// next: a later one that carries ours proves nothing.
+fn installed_by(revisions: &[Revision], pipeline: &str) -> bool {
+    let first = revisions.first().filter(|first| first.number == 1);
+    first.and_then(|first| first.author.as_ref()).is_some_and(|author| author.pipeline == pipeline)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Author;
+    use super::*;
+
+    fn revision(number: u32, pipeline: Option<&str>) -> Revision {
+        let author = pipeline.map(|name| Author { pipeline: name.to_owned(), run: "r1".to_owned() });
+        Revision { number, status: "deployed".to_owned(), since: None, author }
+    }
+
+    #[test]
+    fn only_the_very_first_revision_shows_who_installed_a_release() {
+        assert!(installed_by(&[revision(1, Some("todo")), revision(2, Some("other"))], "todo"));
+        assert!(!installed_by(&[revision(1, None), revision(2, Some("todo"))], "todo"));
+        // the first ones are gone by now: a user may have made them
+        let kept: Vec<Revision> = (2..12).map(|number| revision(number, Some("todo"))).collect();
+        assert!(!installed_by(&kept, "todo"));
+        assert!(!installed_by(&[], "todo"));
     }
 }

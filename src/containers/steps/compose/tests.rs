@@ -61,7 +61,7 @@ fn the_project_is_named_by_the_step_the_file_or_its_folder() {
 fn docker(state: &str) -> TestContext {
     let script = format!(
         "#!/bin/sh\necho \"$*\" >> \"$0.told\"\ncase \"$*\" in\n  *'config --services') echo web; echo db ;;\n  \
-         *'ps --all'*) cat <<'END'\n{state}\nEND\n  ;;\n  *logs*) echo starting; echo 'boom: s3cr3t-value' >&2 ;;\nesac\n"
+         *' ls --all '*) echo '[]' ;;\n  *'ps --all'*) cat <<'END'\n{state}\nEND\n  ;;\n  *logs*) echo starting; echo 'boom: s3cr3t-value' >&2 ;;\nesac\n"
     );
     let trial =
         TestContext::new().secrets(&[("token", "s3cr3t-value")]).file("compose.yml", FILE).file("bin/README", "");
@@ -87,6 +87,17 @@ async fn up_publishes_services_and_ports() {
     assert_eq!(outputs["ports"], json!({ "web": { "80": 8080 } }));
     assert_eq!(outputs["services"][0]["name"], json!("db"));
     assert!(reported(&trial).contains("compose.yml up --detach --remove-orphans --build\n"), "{}", reported(&trial));
+}
+
+#[tokio::test]
+async fn nothing_is_brought_up_or_recorded_while_compose_does_not_say_what_is_there() {
+    let trial = docker(WELL);
+    let silent = "#!/bin/sh\necho \"$*\" >> \"$0.told\"\ncase \"$*\" in *' ls --all '*) exit 1 ;; esac\n";
+    crate::process::scripts::executable(&trial.project().join("bin/docker"), silent);
+    let outcome = body::<Compose>(&json!({ "up": {} })).run(&trial.cx).await;
+    assert!(!matches!(outcome, Ok(Outcome::Passed(_))), "{outcome:?}");
+    assert_eq!(ComposeRecord::all(trial.project()), []);
+    assert!(!reported(&trial).contains(" up "), "{}", reported(&trial));
 }
 
 #[tokio::test]

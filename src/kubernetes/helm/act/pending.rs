@@ -32,6 +32,8 @@ struct Pending<'a> {
     release: &'a str,
     namespace: &'a str,
     last: &'a Revision,
+    /// Whose act it is, if that is certain.
+    author: Option<&'a Author>,
     /// The last revision that was deployed.
     good: Option<u32>,
     now: Timestamp,
@@ -43,7 +45,7 @@ impl<'a> Pending<'a> {
         let good = revisions.iter().rev().find(|one| matches!(one.status.as_str(), "deployed" | "superseded"));
         // what is being uninstalled has no way back
         let good = good.filter(|_| last.status != "uninstalling").map(|one| one.number);
-        Some(Pending { release, namespace, last, good, now })
+        Some(Pending { release, namespace, last, author: author_of(last, revisions), good, now })
     }
 
     fn age(&self) -> Option<Duration> {
@@ -53,7 +55,7 @@ impl<'a> Pending<'a> {
     }
 
     fn sentence(&self) -> String {
-        let Revision { number, status, since, author } = self.last;
+        let Revision { number, status, since, .. } = self.last;
         let since = match (since, self.age()) {
             (Some(since), Some(age)) => {
                 let shown = TimeSpan(Duration::from_secs(age.as_secs()));
@@ -61,7 +63,7 @@ impl<'a> Pending<'a> {
             }
             _ => String::new(),
         };
-        let by = match author {
+        let by = match self.author {
             Some(author) => format!(", by run {} of pipeline {}", author.run, author.pipeline),
             None => String::new(),
         };
@@ -90,7 +92,7 @@ impl<'a> Pending<'a> {
 
     /// Why it is not repaired although that was asked for; `None` where it is.
     fn too_early(&self, after: Duration, author: &Author) -> Option<Failure> {
-        let ours = self.last.author.as_ref().is_some_and(|other| other.pipeline == author.pipeline);
+        let ours = self.author.is_some_and(|other| other.pipeline == author.pipeline);
         let age = self.age().filter(|age| *age < after && !ours)?;
         let left = TimeSpan(Duration::from_secs(after.saturating_sub(age).as_secs() + 1));
         let summary = format!(
@@ -102,6 +104,16 @@ impl<'a> Pending<'a> {
                 .help(format!("wait, let the step `retry:`, or lower `repair_after:`; by hand `{}`", self.by_hand())),
         )
     }
+}
+
+/// Whose act the last revision is. Helm hands labels on: an upgrade has those of the revision before where it is given
+/// none, a rollback those of the revision that it goes back to, and an uninstall only changes the status. So a label is
+/// proof if an install or an upgrade wrote it, and no earlier revision carries the same.
+fn author_of<'a>(last: &'a Revision, revisions: &[Revision]) -> Option<&'a Author> {
+    let author = last.author.as_ref()?;
+    let writes_labels = matches!(last.status.as_str(), "pending-install" | "pending-upgrade");
+    let handed_on = revisions.iter().any(|one| one.number != last.number && one.author.as_ref() == Some(author));
+    (writes_labels && !handed_on).then_some(author)
 }
 
 impl Helm {
@@ -210,6 +222,28 @@ mod tests {
         assert_eq!(early(&history, 60), None);
         history[0].author = Some(author("another"));
         assert!(early(&history, 60).is_some());
+    }
+
+    #[test]
+    fn labels_that_helm_hands_on_do_not_make_an_act_ours() {
+        let ours = |status: &str, before: Option<&str>| {
+            let mut history = [revision(1, "deployed"), revision(2, status)];
+            history[0].author = before.map(|run| Author { run: run.into(), ..author("mine") });
+            history[1].author = Some(author("mine"));
+            let pending = Pending::of("todo", "demo", &history, at(60)).expect("pending");
+            pending.too_early(LEFT_AFTER, &author("mine")).is_none()
+        };
+        assert!(ours("pending-upgrade", None));
+        assert!(ours("pending-upgrade", Some("another run")));
+        let same = author("mine").run;
+        for (status, before) in [
+            ("pending-upgrade", Some(same.as_str())),
+            ("pending-rollback", None),
+            ("pending-rollback", Some("another run")),
+            ("uninstalling", None),
+        ] {
+            assert!(!ours(status, before), "{status} after {before:?}");
+        }
     }
 
     #[test]

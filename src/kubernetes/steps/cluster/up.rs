@@ -8,6 +8,7 @@ use super::choice::{Choice, Found};
 use super::{ProviderName, Up, addons, desk, outcome, ready};
 use crate::core::kind::Context;
 use crate::core::model::outcome::{Failure, Fault, FaultKind, Finding, Outcome};
+use crate::kubernetes::client::is_absent;
 use crate::kubernetes::providers::{
     Act, Host, Identity, Provider, Record, Size, enable_addons, incomplete, own_command, raise, reason,
 };
@@ -120,8 +121,8 @@ impl Up {
         };
         let contexts = command.context.clone().map_or_else(|| candidates(cx), |context| vec![context]);
         let before = match &command.down {
-            Some(_) => cx.unless_cancelled(identities(cx, &contexts)).await?,
-            None => Vec::new(),
+            Some(_) => cx.unless_cancelled(Before::of(cx, &contexts)).await?,
+            None => Before::default(),
         };
         let desk = desk(cx);
         let ran = desk.run(&own_command(&command.up.0), None).await?;
@@ -151,21 +152,53 @@ impl Up {
     }
 }
 
-/// The UIDs of the clusters of these contexts, as far as they answer.
-async fn identities(cx: &Context, contexts: &[String]) -> Vec<String> {
-    let desk = desk(cx);
-    let uids = contexts.iter().map(|context| desk.cluster_uid(context));
-    futures::future::join_all(uids).await.into_iter().filter_map(Result::ok).collect()
+/// What there was before the user's script ran.
+#[derive(Debug, Default)]
+struct Before {
+    /// The UIDs of the clusters that answered.
+    answered: Vec<String>,
+    /// The contexts of which that is not known.
+    unknown: Vec<String>,
 }
 
-/// Records that the user's script made this cluster. A cluster that answered before the script ran is not recorded: the
-/// script did not make it. If an earlier run of the script made it, that record is kept.
-fn record_command(cx: &Context, context: &str, down: &str, identity: Identity, before: &[String]) -> Result<(), Fault> {
+impl Before {
+    async fn of(cx: &Context, contexts: &[String]) -> Self {
+        let desk = desk(cx);
+        let uids = contexts.iter().map(|context| desk.cluster_uid(context));
+        let answers = futures::future::join_all(uids).await;
+        Before::from_answers(contexts.iter().cloned().zip(answers))
+    }
+
+    fn from_answers(answers: impl IntoIterator<Item = (String, Result<String, Fault>)>) -> Self {
+        let mut before = Before::default();
+        for (context, answer) in answers {
+            match answer {
+                Ok(uid) => before.answered.push(uid),
+                Err(fault) if is_absent(&fault) => {}
+                Err(_) => before.unknown.push(context),
+            }
+        }
+        before
+    }
+
+    /// Why the script may not have made the cluster that this context has now; `None` where it made it.
+    fn was_there(&self, context: &str, uid: &str) -> Option<&'static str> {
+        if self.answered.iter().any(|answered| answered == uid) {
+            return Some("answered before `command.up` ran");
+        }
+        let unknown = self.unknown.iter().any(|unknown| unknown == context);
+        unknown.then_some("did not say before `command.up` ran which cluster it is")
+    }
+}
+
+/// Records that the user's script made this cluster. A cluster that answered before the script ran, or may have been
+/// there, is not recorded: the script did not make it. If an earlier run of the script made it, that record is kept.
+fn record_command(cx: &Context, context: &str, down: &str, identity: Identity, before: &Before) -> Result<(), Fault> {
     let program = ProviderName::Command.name();
     let old = Record::load(&cx.project, program, context)?;
     let ours = old.as_ref().and_then(|old| old.identity.as_ref()) == Some(&identity);
-    let answered = before.contains(&identity.uid);
-    let record = (ours || !answered).then(|| Record {
+    let was_there = before.was_there(context, &identity.uid);
+    let record = (ours || was_there.is_none()).then(|| Record {
         provider: program.to_owned(),
         name: context.to_owned(),
         context: context.to_owned(),
@@ -179,7 +212,7 @@ fn record_command(cx: &Context, context: &str, down: &str, identity: Identity, b
         (None, Some(old)) => old.forget(&cx.project)?,
         (None, None) => {}
     }
-    let since = if answered { "answered before `command.up` ran" } else { "was brought up by `command.up`" };
+    let since = was_there.unwrap_or("was brought up by `command.up`");
     cx.say(format!("context {context} {since}: {}", Record::outlook(record.as_ref())));
     Ok(())
 }
@@ -215,4 +248,22 @@ async fn answering(cx: &Context, contexts: Vec<String>) -> Result<(Option<String
         }
     }
     Ok((None, silent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_context_that_did_not_say_whose_it_was_is_not_counted_as_made_by_the_script() {
+        let unsaid = Fault::environment("context \"b\" did not answer within 5 s").transient();
+        let refused = Fault::environment("the cluster behind context \"c\" does not answer: connection refused");
+        let missing = Fault::environment("kubeconfig has no context \"d\"");
+        let answers = [("a", Ok("u1".to_owned())), ("b", Err(unsaid)), ("c", Err(refused)), ("d", Err(missing))];
+        let before = Before::from_answers(answers.map(|(context, answer)| (context.to_owned(), answer)));
+        assert_eq!(before.was_there("c", "u1"), Some("answered before `command.up` ran"));
+        let unknown = Some("did not say before `command.up` ran which cluster it is");
+        assert_eq!(before.was_there("b", "u2"), unknown);
+        assert_eq!((before.was_there("c", "u2"), before.was_there("d", "u2")), (None, None));
+    }
 }
