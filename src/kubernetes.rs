@@ -16,5 +16,6 @@ pub mod providers;
 pub mod rendered;
 pub mod rollout;
 pub mod runner;
+pub mod secret_values;
 pub mod service;
 pub mod steps;

@@ -118,6 +118,9 @@ impl Cluster {
             let found = self.kind_named(kind).await.ok()?;
             let object = found.api(client.clone(), &all.namespace).get_opt(name).await.ok()??;
             let mut object = serde_json::to_value(object).ok()?;
+            if found.resource.group.is_empty() && found.resource.kind == "Secret" {
+                super::secret_values::hide(&mut object);
+            }
             object["kind"] = kind.as_str().into();
             Some(object)
         };

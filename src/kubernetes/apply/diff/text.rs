@@ -6,14 +6,12 @@ use similar::TextDiff;
 use super::super::prepare::Prepared;
 use super::{Compared, Difference, ObjectDiff};
 use crate::kubernetes::client::Leftover;
+use crate::kubernetes::secret_values::{LAST_APPLIED, MASK, is_secret};
 
 /// Lines shown around a change.
 const AROUND: usize = 3;
 /// Metadata that the server alone writes.
 const OF_SERVER: [&str; 6] = ["managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink"];
-/// An annotation in which kubectl keeps a whole manifest, values of Secrets included.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-const MASK: &str = "***";
 
 /// How an object differs from what is there.
 pub(super) fn object_diff(one: &Prepared, compared: &Compared) -> ObjectDiff {
@@ -55,10 +53,6 @@ pub(super) fn deleted(left: &Leftover, live: &Value) -> ObjectDiff {
         text: unified(&left.shown(), Some(&live), None),
         unchecked: None,
     }
-}
-
-fn is_secret(object: &Value) -> bool {
-    object["kind"] == "Secret" && object["apiVersion"] == "v1"
 }
 
 /// What a person wrote, or a default filled in.

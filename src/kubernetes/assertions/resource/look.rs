@@ -13,6 +13,7 @@ use crate::core::model::expect::Expect;
 use crate::core::model::outcome::{Fault, Measure, Verdict};
 use crate::core::model::units::Count;
 use crate::kubernetes::client::misspelt;
+use crate::kubernetes::secret_values::MASK;
 
 /// How many objects have their mismatches listed one by one.
 const TOLD: usize = 3;
@@ -93,6 +94,7 @@ impl Resource {
     fn looks(&self, objects: &[Arc<DynamicObject>], scope: &Scope) -> Result<Vec<Look>, Fault> {
         let assert = self.assert.as_ref().map(|assert| Expr::parse(&assert.0)).transpose();
         let assert = assert.map_err(|error| Fault::invalid(format!("`assert` does not parse: {error}")))?;
+        let secret = self.is_about_secrets();
         let mut scope = if assert.is_some() { scope.clone() } else { Scope::default() };
         let asks = self.asks_for_deletion();
         objects
@@ -102,17 +104,27 @@ impl Resource {
                 let dying = dying(object).filter(|_| !asks);
                 let object = serde_json::to_value(&**object)
                     .map_err(|error| Fault::unknown(format!("{name} cannot be read as JSON: {error}")))?;
-                let mismatches = self.part.as_ref().map(|part| mismatches(part, &object)).unwrap_or_default();
+                let mut mismatches = self.part.as_ref().map(|part| mismatches(part, &object)).unwrap_or_default();
+                if secret {
+                    mismatches.iter_mut().for_each(Mismatch::hide);
+                }
                 let denied = match &assert {
                     Some(assert) => {
                         scope.roots.insert("self".to_owned(), object);
-                        denied(assert, &scope)?
+                        denied(assert, &scope, secret)?
                     }
                     None => None,
                 };
                 Ok(Look { name, dying, mismatches, denied })
             })
             .collect()
+    }
+
+    /// Whether the objects are Secrets of Kubernetes itself.
+    fn is_about_secrets(&self) -> bool {
+        let core = self.api_version.as_ref().is_none_or(|version| version == "v1");
+        let kind = self.kind.to_ascii_lowercase();
+        core && matches!(kind.trim_end_matches(".v1"), "secret" | "secrets")
     }
 
     /// Whether `match` or `assert` read `deletionTimestamp` themselves.
@@ -154,13 +166,16 @@ fn dying(object: &DynamicObject) -> Option<String> {
     Some(format!("being deleted since {}{held}", since.strftime("%Y-%m-%d %H:%M:%SZ")))
 }
 
-/// What the expression gave with the values it looked at, where it is not `true`.
+/// What the expression gave with the values it looked at, where it is not `true`; of a Secret no value is shown.
 ///
 /// # Errors
 /// [`Fault`] of kind unknown when the evaluation had to end.
-fn denied(assert: &Expr, scope: &Scope) -> Result<Option<String>, Fault> {
+fn denied(assert: &Expr, scope: &Scope, secret: bool) -> Result<Option<String>, Fault> {
     let gave = match assert.eval(scope) {
         Ok(Value::Bool(true)) => return Ok(None),
+        Ok(Value::Bool(false)) if secret => return Ok(Some("false".to_owned())),
+        Ok(_) if secret => return Ok(Some(MASK.to_owned())),
+        Err(error) if secret && !error.stopped => return Ok(Some(format!("an error: {MASK}"))),
         Ok(value) => shown(&value),
         Err(error) if error.stopped => return Err(Fault::unknown(format!("not measured: `assert`: {error}"))),
         // A field that is not there makes it fail; that is an answer about the object.
@@ -281,6 +296,29 @@ assert: self.spec.ports.size() > vars.ports
             measure("{ kind: Service, name: web, assert: 'has(self.metadata.deletionTimestamp)' }", &[dying("web")]),
             ["service/web: there / has(self.metadata.deletionTimestamp) / true"]
         );
+    }
+
+    #[test]
+    fn values_of_a_secret_are_in_no_measure() {
+        let secret = json!({ "metadata": { "name": "db" }, "type": "Opaque", "data": { "password": "czNjcmV0" } });
+        let secret: Vec<Arc<DynamicObject>> = vec![Arc::new(serde_json::from_value(secret).expect("an object"))];
+        for kind in ["Secret", "secrets"] {
+            let of = |rest: &str| measure(&format!("{{ kind: {kind}, name: db, {rest} }}"), &secret);
+            assert_eq!(
+                of("match: { type: tls, data: { password: b3RoZXI=, user: YQ== } }"),
+                [
+                    "type: \"Opaque\" / \"tls\" / false",
+                    "data.password: *** / *** / false",
+                    "data.user: not there / *** / false",
+                ]
+            );
+            assert_eq!(
+                of("assert: 'self.data.password == \"a\"'"),
+                ["assert: false / self.data.password == \"a\" / false"]
+            );
+            assert_eq!(of("assert: self.data.password"), ["assert: *** / self.data.password / false"]);
+            assert_eq!(of("assert: 'self.data.x == \"a\"'"), ["assert: an error: *** / self.data.x == \"a\" / false"]);
+        }
     }
 
     #[test]

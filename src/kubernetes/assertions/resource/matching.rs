@@ -8,9 +8,12 @@ use serde_json::Value;
 
 use crate::core::model::expect::Expect;
 use crate::core::model::units::{Count, Text};
+use crate::kubernetes::secret_values::{MASK, is_hidden};
 
 /// Keys that tell the items of a list apart in Kubernetes, the most telling first.
 const IDENTITIES: &[&str] = &["name", "type", "key", "containerPort", "port", "mountPath", "ip", "host", "path"];
+/// What is shown of a value that is missing.
+const NOT_THERE: &str = "not there";
 /// Bytes of a value that are shown.
 const SHOWN: usize = 120;
 
@@ -23,6 +26,17 @@ pub(super) struct Mismatch {
     pub actual: String,
     /// What was written.
     pub expected: String,
+}
+
+impl Mismatch {
+    /// Of a Secret: shows no value.
+    pub fn hide(&mut self) {
+        for text in [&mut self.actual, &mut self.expected] {
+            if text != NOT_THERE && is_hidden(&self.path, text) {
+                MASK.clone_into(text);
+            }
+        }
+    }
 }
 
 /// Every place where `actual` is not as `expected`.
@@ -51,8 +65,8 @@ fn compare(expected: &Value, actual: Option<&Value>, path: &str, found: &mut Vec
     let mut wrong = || {
         found.push(Mismatch {
             path: if path.is_empty() { "(object)".to_owned() } else { path.to_owned() },
-            actual: present.map_or_else(|| "not there".to_owned(), shown),
-            expected: if expected.is_null() { "not there".to_owned() } else { shown(expected) },
+            actual: present.map_or_else(|| NOT_THERE.to_owned(), shown),
+            expected: if expected.is_null() { NOT_THERE.to_owned() } else { shown(expected) },
         });
     };
     match (expected, present) {
@@ -121,7 +135,7 @@ fn compare_lists(items: &[Value], there: &[Value], path: &str, found: &mut Vec<M
             None => found.push(Mismatch {
                 path: label,
                 actual: match free.as_slice() {
-                    [] => "not there".to_owned(),
+                    [] => NOT_THERE.to_owned(),
                     [one] => shown(&there[*one]),
                     several => format!("none of {}", shown(&several.iter().map(|it| there[*it].clone()).collect())),
                 },
