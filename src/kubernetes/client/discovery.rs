@@ -3,6 +3,7 @@
 mod listing;
 mod near;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub struct Kind {
     pub namespaced: bool,
     singular: String,
     short: Vec<String>,
-    /// Whether this is the version that the server prefers.
+    /// Whether this is the version that the server prefers: the first one of its group that has the kind.
     preferred: bool,
     /// Whether its objects can be listed and deleted.
     removable: bool,
@@ -129,7 +130,8 @@ impl Catalog {
         let (mut kinds, mut unanswered) = (Vec::new(), Vec::new());
         for group in core.items.into_iter().chain(named.items) {
             let group_name = group.metadata.and_then(|meta| meta.name).unwrap_or_default();
-            for (at, version) in group.versions.into_iter().enumerate() {
+            let mut known = BTreeSet::new();
+            for version in group.versions {
                 let version_name = version.version.unwrap_or_default();
                 if version.freshness.as_deref() == Some("Stale") {
                     unanswered.push((group_name.clone(), version_name.clone()));
@@ -148,7 +150,7 @@ impl Catalog {
                             .filter(|name| !name.is_empty())
                             .unwrap_or_else(|| kind.to_ascii_lowercase()),
                         short: resource.short_names,
-                        preferred: at == 0,
+                        preferred: known.insert(plural.clone()),
                         removable: ["list", "delete"].iter().all(|verb| resource.verbs.iter().any(|own| own == verb)),
                         listed: resource.verbs.iter().any(|verb| verb == "list"),
                         resource: ApiResource::from_gvk_with_plural(&gvk, &plural),
@@ -165,13 +167,15 @@ impl Catalog {
         let mut groups = discovery.groups_alphabetical();
         groups.sort_by_key(|group| !group.name().is_empty());
         for group in groups {
-            for version in group.versions() {
+            let (mut known, first) = (BTreeSet::new(), group.preferred_version_or_latest());
+            let others = group.versions().filter(|version| *version != first);
+            for version in [first].into_iter().chain(others) {
                 for (resource, capabilities) in group.versioned_resources(version) {
                     kinds.push(Kind {
                         namespaced: capabilities.scope == Scope::Namespaced,
                         singular: resource.kind.to_ascii_lowercase(),
                         short: short_names(&resource.kind),
-                        preferred: version == group.preferred_version_or_latest(),
+                        preferred: known.insert(resource.plural.clone()),
                         removable: capabilities.supports_operation("list") && capabilities.supports_operation("delete"),
                         listed: capabilities.supports_operation("list"),
                         resource,
@@ -323,66 +327,4 @@ impl Cluster {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn catalog() -> Catalog {
-        let core = r#"{ "items": [{ "versions": [{ "version": "v1", "resources": [
-            { "resource": "pods", "singularResource": "pod", "shortNames": ["po"], "scope": "Namespaced", "responseKind": { "kind": "Pod" } },
-            { "resource": "namespaces", "singularResource": "namespace", "shortNames": ["ns"], "scope": "Cluster", "responseKind": { "kind": "Namespace" } } ] }] }] }"#;
-        let named = r#"{ "items": [
-            { "metadata": { "name": "apps" }, "versions": [{ "version": "v1", "resources": [
-              { "resource": "deployments", "singularResource": "deployment", "shortNames": ["deploy"], "scope": "Namespaced", "responseKind": { "kind": "Deployment" } } ] }] },
-            { "metadata": { "name": "metrics.k8s.io" }, "versions": [{ "version": "v1beta1", "resources": [
-              { "resource": "pods", "singularResource": "", "scope": "Namespaced", "responseKind": { "kind": "PodMetrics" } } ] }] } ] }"#;
-        Catalog::of_aggregated(
-            serde_json::from_str(core).expect("well formed"),
-            serde_json::from_str(named).expect("well formed"),
-        )
-    }
-
-    #[test]
-    fn finds_kinds_by_every_name_that_kubectl_takes() {
-        let catalog = catalog();
-        for written in ["deploy", "deployment", "deployments", "Deployment", "deployments.apps", "deployment.v1.apps"] {
-            assert_eq!(
-                catalog.loose(written).map(ToString::to_string).as_deref(),
-                Some("deployment.apps"),
-                "{written}"
-            );
-        }
-        assert_eq!(catalog.loose("po").map(ToString::to_string).as_deref(), Some("pod"));
-        assert_eq!(catalog.loose("deployments.extensions"), None);
-    }
-
-    #[test]
-    fn the_core_group_goes_before_others_of_the_same_plural() {
-        let catalog = catalog();
-        assert_eq!(catalog.loose("pods").map(|kind| kind.resource.api_version.as_str()), Some("v1"));
-        assert_eq!(catalog.loose("pods.metrics.k8s.io").map(|kind| kind.resource.kind.as_str()), Some("PodMetrics"));
-    }
-
-    #[test]
-    fn a_group_that_did_not_answer_may_serve_what_was_not_found() {
-        let named = r#"{ "items": [
-            { "metadata": { "name": "metrics.k8s.io" }, "versions": [{ "version": "v1beta1", "freshness": "Stale", "resources": [] }] },
-            { "metadata": { "name": "apps" }, "versions": [{ "version": "v1", "freshness": "Current", "resources": [] }] } ] }"#;
-        let core = serde_json::from_str(r#"{ "items": [] }"#).expect("well formed");
-        let catalog = Catalog::of_aggregated(core, serde_json::from_str(named).expect("well formed"));
-        assert_eq!(catalog.may_be_in(Some("metrics.k8s.io")).as_deref(), Some("metrics.k8s.io/v1beta1"));
-        assert_eq!(catalog.may_be_in(None).as_deref(), Some("metrics.k8s.io/v1beta1"));
-        assert_eq!(catalog.may_be_in(Some("apps")), None);
-        assert_eq!(
-            not_discovered("kind \"widgets\"", "metrics.k8s.io/v1beta1").message,
-            "kind \"widgets\" is not known: the API server of metrics.k8s.io/v1beta1 does not answer"
-        );
-    }
-
-    #[test]
-    fn knows_which_kinds_live_in_namespaces() {
-        let catalog = catalog();
-        assert!(!catalog.exact("v1", "Namespace").expect("served").namespaced);
-        assert!(catalog.exact("apps/v1", "Deployment").expect("served").namespaced);
-        assert_eq!(catalog.exact("apps/v1beta1", "Deployment"), None);
-    }
-}
+mod tests;

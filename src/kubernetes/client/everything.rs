@@ -12,7 +12,7 @@ const PAGE: u32 = 250;
 const REPEATED: [&str; 2] = ["metrics.k8s.io", "events.k8s.io"];
 
 impl Cluster {
-    /// Hands every object of a namespace to `take`, kind by kind and page by page, except kinds of the core group with
+    /// Hands every object of a namespace to `take`, kind by kind, except kinds of the core group with
     /// one of these `plurals`. Hands back how many there were.
     ///
     /// # Errors
@@ -31,31 +31,19 @@ impl Cluster {
                 continue;
             }
             let api: Api<DynamicObject> = kind.api(self.client().await?, namespace);
-            let mut page = ListParams::default().limit(PAGE);
-            loop {
-                let doing = format!("list {} in {namespace}", resource.plural);
-                let list = match self.ask(&doing, api.list(&page)).await {
-                    Ok(list) => list,
-                    // gone since it was discovered, or never there to be listed
-                    Err(ClusterError::Refused(refusal)) if matches!(refusal.code, 404 | 405) => break,
-                    // the list was too long in coming: its rest is from another time, so it is started again
-                    Err(ClusterError::Refused(refusal)) if refusal.code == 410 && page.continue_token.is_some() => {
-                        page.continue_token = None;
-                        continue;
-                    }
-                    Err(ClusterError::Refused(refusal)) if refusal.code == 403 => {
-                        let help = "let this user list every kind in the namespace, or name no namespace";
-                        return Err(Fault::environment(refusal.to_string()).help(help));
-                    }
-                    Err(trouble) => return Err(trouble.fault()),
-                };
-                count += list.items.len();
-                list.items.iter().for_each(|object| take(&kind, object));
-                match list.metadata.continue_.filter(|token| !token.is_empty()) {
-                    Some(token) => page.continue_token = Some(token),
-                    None => break,
+            let doing = format!("list {} in {namespace}", resource.plural);
+            let listed = match self.list(&doing, &api, ListParams::default().limit(PAGE)).await {
+                Ok(listed) => listed,
+                // gone since it was discovered, or never there to be listed
+                Err(ClusterError::Refused(refusal)) if matches!(refusal.code, 404 | 405) => continue,
+                Err(ClusterError::Refused(refusal)) if refusal.code == 403 => {
+                    let help = "let this user list every kind in the namespace, or name no namespace";
+                    return Err(Fault::environment(refusal.to_string()).help(help));
                 }
-            }
+                Err(trouble) => return Err(trouble.fault()),
+            };
+            count += listed.len();
+            listed.iter().for_each(|object| take(&kind, object));
         }
         Ok(count)
     }

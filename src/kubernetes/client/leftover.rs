@@ -4,8 +4,8 @@ use futures::{StreamExt, stream};
 use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::PartialObjectMeta;
 
-use super::{Cluster, ClusterError, Kind};
-use crate::core::model::outcome::Fault;
+use super::{Cluster, ClusterError, Kind, misspelt};
+use crate::core::model::outcome::{Fault, FaultKind};
 
 /// Requests under way at a time.
 const IN_FLIGHT: usize = 8;
@@ -85,7 +85,8 @@ impl Cluster {
         Ok(scan)
     }
 
-    /// The kinds to search. A kind that is named and not served has no objects, provided that every group answers.
+    /// The kinds to search. A kind that is named and not served has no objects, provided that every group answers and it is
+    /// not misspelt.
     async fn searched(&self, query: LeftoverQuery<'_>) -> Result<Vec<Kind>, Fault> {
         let mut all = self.listable(&REPEATED).await?;
         if query.cluster_wide {
@@ -93,9 +94,29 @@ impl Cluster {
         }
         all.retain(|kind| !REPEATED.contains(&kind.resource.group.as_str()) && kind.resource.kind != "Event");
         if !query.kinds.is_empty() {
+            for written in query.kinds.iter().filter(|written| !all.iter().any(|kind| kind.is_meant_by(written))) {
+                self.has_none(written).await?;
+            }
             all.retain(|kind| query.kinds.iter().any(|written| kind.is_meant_by(written)));
         }
         Ok(all)
+    }
+
+    /// Whether a kind that is not searched has certainly no objects: it is not served, and no typing error of one that is.
+    async fn has_none(&self, written: &str) -> Result<(), Fault> {
+        match self.kind_named(written).await {
+            Ok(kind) if !kind.namespaced => Err(Fault::invalid(format!("not measured: {kind} lives in no namespace"))
+                .help("add `cluster_wide: true`, with a `selector`, or leave it out of `kinds`")),
+            Ok(kind) => Err(Fault::invalid(format!(
+                "not measured: objects of {kind} cannot be listed, or expire by themselves"
+            ))
+            .help("leave it out of `kinds`")),
+            Err(fault) if misspelt(&fault) => {
+                Err(Fault { message: format!("not measured: {}", fault.message), ..fault })
+            }
+            Err(fault) if fault.kind == FaultKind::Invalid => Ok(()),
+            Err(fault) => Err(fault),
+        }
     }
 
     async fn left_of(
