@@ -15,7 +15,7 @@ use crate::core::model::outcome::Fault;
 use crate::core::plan::Plan;
 use crate::core::report::tame;
 use crate::kubernetes::client::Cluster;
-use crate::kubernetes::helm::{Installed, Remove};
+use crate::kubernetes::helm::{Installed, Releases, Remove};
 use crate::kubernetes::ownership::labels::label_value;
 use crate::kubernetes::ownership::owned::Owner;
 use crate::process::Stop;
@@ -60,8 +60,12 @@ impl Removal<'_> {
         let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(10) };
         let owner = Owner { pipeline: label_value(plan.pipeline()), home: home.to_owned(), run: String::new() };
         let known = |run: &str| store.get(run).is_some();
-        let (releases, foreign) = services.helm().installed_by(&owner.pipeline, &owner.home, &known).await?;
+        let Releases { ours: releases, foreign, unseen } =
+            services.helm().installed_by(&owner.pipeline, &owner.home, &known).await?;
         let found = !releases.is_empty();
+        if let Some(unseen) = unseen {
+            out::say(&format!("not looked for, since this user may not list them: {unseen}"));
+        }
         for Installed { release, namespace } in foreign {
             out::say(&format!(
                 "release {release} in {namespace} has no record that this pipeline installed it: it stays"

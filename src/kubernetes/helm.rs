@@ -8,6 +8,7 @@ mod owned;
 pub mod release;
 pub mod values;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +25,7 @@ pub use act::{Back, Deploy, Presence, Remove};
 pub use author::Author;
 pub use chart::{Chart, Target};
 pub use hooks::HookWatch;
-pub use owned::Installed;
+pub use owned::{Installed, Releases};
 
 /// Helm, found on first use.
 #[derive(Debug)]
@@ -76,6 +77,20 @@ impl Helm {
     /// [`Fault`] of kind environment when there is no helm, or one older than 3.
     pub async fn version(&self, call: &CommandContext<'_>) -> Result<Version, Fault> {
         self.version.get_or_try_init(|| ask_version(call)).await.copied()
+    }
+
+    /// Whether helm keeps its records where we read them.
+    ///
+    /// # Errors
+    /// [`Fault`] of kind environment when `HELM_DRIVER` names another place: no record there is no proof of no release.
+    pub fn keeps_secrets(env: &BTreeMap<String, String>) -> Result<(), Fault> {
+        match env.get("HELM_DRIVER").map(String::as_str) {
+            None | Some("" | "secret" | "secrets") => Ok(()),
+            Some(other) => {
+                let message = format!("HELM_DRIVER is `{other}`: records of releases are read from Secrets alone");
+                Err(Fault::environment(message).help("unset HELM_DRIVER, or set it to `secret`"))
+            }
+        }
     }
 
     /// A call with a private scratch folder of its own, which is removed when the guard is dropped.
@@ -155,6 +170,16 @@ async fn ask_version(call: &CommandContext<'_>) -> Result<Version, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_that_are_not_in_secrets_are_not_taken_for_none() {
+        let of = |driver: &str| Helm::keeps_secrets(&[("HELM_DRIVER".to_owned(), driver.to_owned())].into());
+        assert!(Helm::keeps_secrets(&BTreeMap::new()).is_ok() && of("secret").is_ok() && of("").is_ok());
+        for driver in ["configmap", "memory", "sql"] {
+            let fault = of(driver).expect_err("refused");
+            assert!(fault.message.starts_with(&format!("HELM_DRIVER is `{driver}`")), "{fault}");
+        }
+    }
 
     #[test]
     fn reads_versions() {

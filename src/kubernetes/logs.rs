@@ -40,21 +40,28 @@ pub struct LogOptions {
 pub enum LogEvent<'a> {
     /// A line of the container.
     Line(&'a str),
+    /// Its lines are read, from the first one that is meant: those heard before of the same life come again.
+    Begins,
     /// What the node says in the log's place.
     NoLog(&'a str),
     /// The log breaks off, and why.
     Broken(&'a str),
 }
 
-/// Hears the events of the logs that are followed, each with its Pod and its container.
-pub type LogListener = std::sync::Arc<dyn Fn(&str, &str, LogEvent<'_>) + Send + Sync>;
+/// Hears the events of the logs that are followed, each with the life that it is of.
+pub type LogListener = std::sync::Arc<dyn Fn(&Life, LogEvent<'_>) + Send + Sync>;
 
 /// A container of a pod, in one of its lives.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Life {
-    pod: String,
-    container: String,
-    restarts: i64,
+pub struct Life {
+    /// The Pod's uid: a later Pod of the same name is another.
+    pub uid: String,
+    /// The Pod's name.
+    pub pod: String,
+    /// The container's name.
+    pub container: String,
+    /// Restarts before it.
+    pub restarts: i64,
 }
 
 impl LogOptions {
@@ -131,7 +138,7 @@ impl Cluster {
         let (found_life, mut newcomers) = mpsc::unbounded_channel::<Life>();
         let mut seen = BTreeSet::new();
         let mut note = |pod: &DynamicObject| {
-            for life in started(pod, options) {
+            for life in started(pod, options.container.as_deref(), options.init) {
                 if seen.insert(life.clone()) {
                     // The receiver lives as long as this future.
                     let _ = found_life.send(life);
@@ -164,12 +171,15 @@ impl Cluster {
                 let (api, listener) = (api.clone(), std::sync::Arc::clone(&listener));
                 let parameters = options.parameters(&life.container, true);
                 readers.spawn(async move {
-                    let hear = |event: LogEvent<'_>| listener(&life.pod, &life.container, event);
+                    let hear = |event: LogEvent<'_>| listener(&life, event);
                     let each = |text: &str| {
                         hear(if not_of_the_application(text) { LogEvent::NoLog(text) } else { LogEvent::Line(text) });
                     };
                     let broken = match api.log_stream(&life.pod, &parameters).await {
-                        Ok(stream) => read::lines(stream, each).await.err().map(|error| error.to_string()),
+                        Ok(stream) => {
+                            hear(LogEvent::Begins);
+                            read::lines(stream, each).await.err().map(|error| error.to_string())
+                        }
                         Err(kube::Error::Api(status)) => Some(status.message.clone()),
                         Err(_) => Some("the cluster does not answer".to_owned()),
                     };
@@ -201,11 +211,11 @@ fn has_none(refusal: &Refusal) -> bool {
     refusal.code == 400 && words.iter().any(|words| refusal.message.contains(words))
 }
 
-/// The containers of a pod that have started, in their current life.
-fn started(pod: &DynamicObject, options: &LogOptions) -> Vec<Life> {
-    let only = options.container.as_deref();
+/// The containers of a pod that have started, in their current life: only this one, if one is named; with `init` those
+/// that prepare it, too.
+pub(super) fn started(pod: &DynamicObject, only: Option<&str>, init: bool) -> Vec<Life> {
     let of = |key: &str| pod.data["status"][key].as_array().map(Vec::as_slice).unwrap_or_default();
-    let init = if options.init { of("initContainerStatuses") } else { &[] };
+    let init = if init { of("initContainerStatuses") } else { &[] };
     let statuses = init.iter().chain(of("containerStatuses"));
     let has_started =
         |status: &&Value| status["state"]["running"].is_object() || status["state"]["terminated"].is_object();
@@ -213,6 +223,7 @@ fn started(pod: &DynamicObject, options: &LogOptions) -> Vec<Life> {
         .filter(has_started)
         .filter_map(|status| {
             Some(Life {
+                uid: pod.metadata.uid.clone().unwrap_or_default(),
                 pod: pod.metadata.name.clone()?,
                 container: status["name"].as_str()?.to_owned(),
                 restarts: status["restartCount"].as_i64().unwrap_or(0),
@@ -238,14 +249,13 @@ mod tests {
     #[test]
     fn a_container_has_a_log_once_it_has_started() {
         let pod = serde_json::from_value(
-            serde_json::json!({ "metadata": { "name": "web-1" }, "status": { "containerStatuses": [
+            serde_json::json!({ "metadata": { "name": "web-1", "uid": "u1" }, "status": { "containerStatuses": [
             { "name": "web", "restartCount": 2, "state": { "running": {} } },
             { "name": "side", "restartCount": 0, "state": { "waiting": {} } } ] } }),
         )
         .expect("a pod");
-        let web = Life { pod: "web-1".to_owned(), container: "web".to_owned(), restarts: 2 };
-        assert_eq!(started(&pod, &LogOptions::default()), [web]);
-        let side = LogOptions { container: Some("side".to_owned()), ..LogOptions::default() };
-        assert_eq!(started(&pod, &side), []);
+        let web = Life { uid: "u1".to_owned(), pod: "web-1".to_owned(), container: "web".to_owned(), restarts: 2 };
+        assert_eq!(started(&pod, None, false), [web]);
+        assert_eq!(started(&pod, Some("side"), true), []);
     }
 }

@@ -13,7 +13,6 @@ use crate::core::model::diagnostic::Code;
 use crate::core::model::expect::Expect;
 use crate::core::model::outcome::{Fault, Finding, Measure, Verdict};
 use crate::core::model::units::{Count, Text};
-use crate::core::yaml::manifests;
 use crate::kubernetes::explain::Target;
 use crate::kubernetes::helm::release::{Release, Revision, secrets};
 use crate::kubernetes::rollout::rolls_out;
@@ -55,6 +54,9 @@ pub const KIND: AssertionKind = AssertionKind::assertion::<Helm>(
     "release: todo\nstatus: deployed\nrevision: \">= 2\"\nvalues: { replicas: 2 }\n",
 )
 .cluster();
+
+/// Workloads of a release that are explained.
+const EXPLAINED: usize = 3;
 
 /// What is on record of a release.
 struct Record {
@@ -123,6 +125,7 @@ impl Assertion for Helm {
 
 impl Helm {
     async fn record(&self, cx: &Context) -> Result<Option<Record>, Fault> {
+        crate::kubernetes::helm::Helm::keeps_secrets(&cx.env)?;
         let namespace = cx.namespace_or(self.namespace.as_deref())?;
         let objects = cx.unless_cancelled(cx.cluster().objects(&secrets(), Some(namespace))).await??;
         let secrets = current(&objects)?;
@@ -177,13 +180,7 @@ impl Helm {
 
 /// The first workloads of a release.
 fn workloads(release: &Release) -> Vec<Target> {
-    let objects = manifests::parse(&release.manifest, std::path::Path::new("release")).unwrap_or_default();
-    let workloads = objects.iter().filter(|object| rolls_out(object.kind())).take(3);
-    let target = |object: &manifests::Manifest| Target::Workload {
-        kind: object.kind().to_owned(),
-        name: object.name().to_owned(),
-    };
-    workloads.map(target).collect()
+    release.workloads(rolls_out, EXPLAINED)
 }
 
 /// A measure for each value that is expected: maps in part, anything else as a whole.

@@ -123,12 +123,13 @@ impl Assertion for Logs {
             tally.take(&patterns, &source, line);
         };
         let target = self.target();
-        let scan = match cx.cluster().scan_logs(self.namespace(cx), &target, query, &mut each).await {
+        let mut scan = match cx.cluster().scan_logs(self.namespace(cx), &target, query, &mut each).await {
             Ok(scan) => scan,
             Err(ClusterError::Refused(refusal)) if refusal.is_missing() => LogScan::default(),
             Err(trouble) => return Err(trouble.fault()),
         };
-        let gone = self.heard.of_gone(|pod| scan.pods.contains(pod));
+        let (gone, gaps) = self.heard.of_gone(|pod| scan.uids.contains(pod));
+        scan.gaps.extend(gaps);
         tally.add(&gone);
         self.found.keep(Self::findings(&tally, cx));
         self.verdict(&scan, &tally, gone.lines > 0, cx)

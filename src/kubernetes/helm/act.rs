@@ -217,8 +217,11 @@ impl Helm {
         call: &CommandContext<'_>,
     ) -> Result<bool, CommandError> {
         self.version(call).await?;
-        if remove.ignore_missing && self.revisions(release, namespace).await?.is_empty() {
-            return Ok(false);
+        if remove.ignore_missing {
+            Helm::keeps_secrets(call.env)?;
+            if self.revisions(release, namespace).await?.is_empty() {
+                return Ok(false);
+            }
         }
         let (call, _folder) = self.private(call)?;
         let mut args = vec!["uninstall".to_owned(), release.to_owned()];

@@ -16,6 +16,7 @@ use super::Helm;
 use super::release::Hook;
 use crate::core::model::outcome::Finding;
 use crate::kubernetes::explain::{Snapshot, Target, causes};
+use crate::kubernetes::logs::{Life, started};
 
 /// Between two reads of the release's record, and before a watch that failed is tried again.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -68,7 +69,7 @@ impl Helm {
             }
             for pod in new() {
                 if watch.note(pod) {
-                    for life in started(pod).filter(|life| lives.insert(life.clone())) {
+                    for life in started(pod, None, true).into_iter().filter(|life| lives.insert(life.clone())) {
                         readers.push(read(api.clone(), life, watch));
                     }
                 }
@@ -172,33 +173,6 @@ impl HookWatch {
     }
 }
 
-/// A container of a Pod, in one of its lives.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Life {
-    pod: String,
-    container: String,
-    restarts: i64,
-}
-
-/// The containers of a Pod that have started.
-fn started(pod: &DynamicObject) -> impl Iterator<Item = Life> {
-    let name = pod.metadata.name.clone().unwrap_or_default();
-    let all = ["initContainerStatuses", "containerStatuses"].map(|list| pod.data["status"][list].as_array());
-    let started = |status: &&Value| status["state"]["running"].is_object() || status["state"]["terminated"].is_object();
-    let lives: Vec<Life> = all
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(started)
-        .map(|status| Life {
-            pod: name.clone(),
-            container: status["name"].as_str().unwrap_or_default().to_owned(),
-            restarts: status["restartCount"].as_i64().unwrap_or_default(),
-        })
-        .collect();
-    lives.into_iter()
-}
-
 /// Reads the log of one life to its end.
 async fn read(api: Api<Pod>, life: Life, watch: &HookWatch) {
     let tail = i64::try_from(KEPT).ok();
@@ -229,11 +203,11 @@ mod tests {
     #[test]
     fn a_failed_hook_is_explained_by_its_last_lines_even_when_it_is_gone() {
         let watch = HookWatch::default();
-        watch.seen().hooks = vec![Hook { name: "migrate".to_owned(), kind: "Job".to_owned() }];
+        watch.seen().hooks = vec![Hook { name: "migrate".to_owned(), kind: "Job".to_owned(), ..Hook::default() }];
         let ended = pod("migrate-x", "migrate", &json!({"terminated": {"exitCode": 5, "reason": "Error"}}));
         assert!(watch.note(&ended));
         assert!(!watch.note(&pod("web-1", "web", &json!({"running": {}}))));
-        for life in started(&ended) {
+        for life in started(&ended, None, true) {
             watch.line(&life, "table users is locked");
         }
         let findings = watch.findings();

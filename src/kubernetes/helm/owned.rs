@@ -19,9 +19,20 @@ pub struct Installed {
     pub namespace: String,
 }
 
+/// What was found of a pipeline's releases.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Releases {
+    /// Those that its runs installed.
+    pub ours: Vec<Installed>,
+    /// Those that it has upgraded, but that no record shows it installed.
+    pub foreign: Vec<Installed>,
+    /// Where this user may not look, in words.
+    pub unseen: Option<String>,
+}
+
 impl Helm {
     /// The releases that runs of `pipeline` installed: those in its own namespace, and elsewhere those of runs that are
-    /// `known`. And those that it has upgraded, but that no record shows it installed.
+    /// `known`.
     ///
     /// # Errors
     /// [`Fault`] when the cluster gives no answer.
@@ -30,23 +41,27 @@ impl Helm {
         pipeline: &str,
         home: &str,
         known: &(dyn Fn(&str) -> bool + Sync),
-    ) -> Result<(Vec<Installed>, Vec<Installed>), Fault> {
+    ) -> Result<Releases, Fault> {
+        let mut releases = Releases::default();
+        let doing = "list helm's Secrets";
         let client = self.cluster().client().await?;
         let wanted = ListParams::default().labels(&format!("owner=helm,{PIPELINE_LABEL}={pipeline}"));
         let everywhere: Api<DynamicObject> = Api::all_with(client.clone(), &secrets());
-        let listed = match self.cluster().ask("list helm's Secrets", everywhere.list_metadata(&wanted)).await {
+        let listed = match self.cluster().list_metadata(doing, &everywhere, wanted.clone()).await {
             Err(ClusterError::Refused(_)) => {
+                releases.unseen = Some(format!("helm releases in namespaces other than {home}"));
                 let here: Api<DynamicObject> = Api::namespaced_with(client, home, &secrets());
-                match self.cluster().ask("list helm's Secrets", here.list_metadata(&wanted)).await {
-                    // Who may not read Secrets has installed nothing by helm.
-                    Err(ClusterError::Refused(_)) => return Ok((Vec::new(), Vec::new())),
+                match self.cluster().list_metadata(doing, &here, wanted).await {
+                    Err(ClusterError::Refused(_)) => {
+                        return Ok(Releases { unseen: Some("helm releases".to_owned()), ..Releases::default() });
+                    }
                     other => other.map_err(ClusterError::fault)?,
                 }
             }
             other => other.map_err(ClusterError::fault)?,
         };
         let mut found = BTreeSet::new();
-        for secret in listed.items {
+        for secret in listed {
             let namespace = secret.metadata.namespace.unwrap_or_default();
             let labels = secret.metadata.labels.unwrap_or_default();
             let is_known = namespace == home || labels.get(RUN_LABEL).is_some_and(|run| known(run));
@@ -54,12 +69,12 @@ impl Helm {
                 found.insert(Installed { release: release.clone(), namespace });
             }
         }
-        let (mut ours, mut foreign) = (Vec::new(), Vec::new());
         for installed in found {
             let revisions = self.revisions(&installed.release, &installed.namespace).await?;
-            if installed_by(&revisions, pipeline) { ours.push(installed) } else { foreign.push(installed) }
+            let ours = installed_by(&revisions, pipeline);
+            if ours { &mut releases.ours } else { &mut releases.foreign }.push(installed);
         }
-        Ok((ours, foreign))
+        Ok(releases)
     }
 }
 

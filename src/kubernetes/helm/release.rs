@@ -14,6 +14,9 @@ use super::author::{Author, PIPELINE_LABEL, RUN_LABEL};
 use super::values::merge;
 use crate::core::model::outcome::Fault;
 use crate::core::model::units::ByteSize;
+use crate::core::yaml::manifests;
+use crate::kubernetes::client::ClusterError;
+use crate::kubernetes::explain::Target;
 
 /// Bytes of an uncompressed release before it is refused: 64 MiB. A Secret holds 1 MiB at most, compressed.
 const RELEASE_LIMIT: u64 = 64 << 20;
@@ -46,7 +49,7 @@ pub struct Release {
 }
 
 /// A hook of a release.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Hook {
     /// The object's name.
     #[serde(default)]
@@ -54,6 +57,9 @@ pub struct Hook {
     /// Its kind.
     #[serde(default)]
     pub kind: String,
+    /// The object, as YAML.
+    #[serde(default)]
+    pub manifest: String,
 }
 
 /// A revision as its Secret's labels tell it, without opening it.
@@ -148,6 +154,23 @@ impl Release {
         Release::decode(&entry)
     }
 
+    /// All its objects as YAML, those of its hooks included.
+    pub fn objects(&self) -> String {
+        let hooks = self.hooks.iter().map(|hook| hook.manifest.as_str());
+        [self.manifest.as_str()].into_iter().chain(hooks).collect::<Vec<_>>().join("\n---\n")
+    }
+
+    /// The first workloads of these kinds among its objects.
+    pub fn workloads(&self, is_meant: impl Fn(&str) -> bool, most: usize) -> Vec<Target> {
+        let objects = manifests::parse(&self.manifest, std::path::Path::new("release")).unwrap_or_default();
+        let meant = objects.iter().filter(|object| is_meant(object.kind())).take(most);
+        let target = |object: &manifests::Manifest| Target::Workload {
+            kind: object.kind().to_owned(),
+            name: object.name().to_owned(),
+        };
+        meant.map(target).collect()
+    }
+
     /// The digest of its manifests.
     pub fn manifest_digest(&self) -> String {
         format!("blake3:{}", blake3::hash(self.manifest.as_bytes()).to_hex())
@@ -214,9 +237,9 @@ impl Helm {
         }
         let api = self.secrets(namespace).await?;
         let wanted = ListParams::default().labels(&format!("owner=helm,name={release}"));
-        let list = api.list_metadata(&wanted).await.map_err(|error| unreadable(release, &error))?;
+        let list = self.cluster().list_metadata(&reading(release), &api, wanted).await.map_err(unreadable)?;
         let mut revisions: Vec<Revision> =
-            list.items.iter().filter_map(|secret| Revision::of_labels(&secret.metadata, release)).collect();
+            list.iter().filter_map(|secret| Revision::of_labels(&secret.metadata, release)).collect();
         revisions.sort();
         Ok(revisions)
     }
@@ -229,7 +252,7 @@ impl Helm {
         let Some(latest) = self.revisions(release, namespace).await?.pop() else { return Ok(None) };
         let name = format!("sh.helm.release.v1.{release}.v{}", latest.number);
         let api = self.secrets(namespace).await?;
-        let Some(secret) = api.get_opt(&name).await.map_err(|error| unreadable(release, &error))? else {
+        let Some(secret) = self.cluster().ask(&reading(release), api.get_opt(&name)).await.map_err(unreadable)? else {
             return Ok(None);
         };
         let opened = Release::of_secret(&secret);
@@ -241,13 +264,14 @@ impl Helm {
     }
 }
 
-fn unreadable(release: &str, error: &kube::Error) -> Fault {
-    let fault = Fault::unknown(format!("release {release} cannot be read: {error}"));
-    match error {
-        kube::Error::Api(status) if status.code == 403 => fault.help("let this user read Secrets in the namespace"),
-        kube::Error::Api(_) => fault,
-        _ => fault.transient(),
-    }
+fn reading(release: &str) -> String {
+    format!("read release {release}")
+}
+
+fn unreadable(trouble: ClusterError) -> Fault {
+    let forbidden = matches!(&trouble, ClusterError::Refused(refusal) if refusal.code == 403);
+    let fault = trouble.fault();
+    if forbidden { fault.help("let this user read Secrets in the namespace") } else { fault }
 }
 
 #[cfg(test)]
@@ -271,7 +295,8 @@ pub(crate) mod tests {
                 "metadata": {"name": "todo", "version": "0.1.0", "appVersion": "dev", "apiVersion": "v2"},
                 "values": {"replicas": 2, "image": {"name": "todo", "tag": "dev"}}, "templates": [{"data": "eA=="}]
             },
-            "config": {"image": {"tag": "v2"}}
+            "config": {"image": {"tag": "v2"}},
+            "hooks": [{"name": "migrate", "kind": "Job", "manifest": "kind: Job\n", "events": ["pre-install"]}]
         })
     }
 
@@ -287,6 +312,7 @@ pub(crate) mod tests {
     fn opens_what_helm_wrote() {
         let opened = Release::decode(packed(&release()).as_bytes()).expect("as helm writes it");
         assert_eq!((opened.revision, opened.status.as_str(), opened.app_version.as_str()), (3, "deployed", "dev"));
+        assert_eq!(opened.objects(), "kind: Service\n\n---\nkind: Job\n");
         assert_eq!(Value::Object(opened.values), json!({"replicas": 2, "image": {"name": "todo", "tag": "v2"}}));
         let secret = DynamicObject::new("sh.helm.release.v1.todo.v3", &secrets())
             .data(json!({"data": {"release": STANDARD.encode(packed(&release()))}}));

@@ -50,6 +50,8 @@ impl fmt::Display for LogSource {
 pub struct LogScan {
     /// Names of the Pods that the target means, those that are being deleted included.
     pub pods: BTreeSet<String>,
+    /// The uids of these Pods.
+    pub uids: BTreeSet<String>,
     /// Names of their containers.
     pub containers: BTreeSet<String>,
     /// Logs that were read: at least one for every container that has started.
@@ -91,6 +93,7 @@ impl Cluster {
         let mut scan = LogScan::default();
         for pod in &pods {
             scan.pods.extend(pod.metadata.name.clone());
+            scan.uids.extend(pod.metadata.uid.clone());
             scan.containers.extend(lives::names(pod));
             self.scan_pod(&api, pod, query, each, &mut scan).await?;
         }

@@ -93,31 +93,36 @@ impl Cluster {
     pub async fn owned(&self, owner: &Owner) -> Result<(Vec<Owned>, Vec<String>), Fault> {
         let (kinds, mut unseen) = self.removable_kinds().await?;
         let looks: Vec<_> = kinds.iter().map(|kind| async move { (kind, self.owned_of(kind, owner).await) }).collect();
-        let mut found = Vec::new();
+        let (mut found, mut elsewhere) = (Vec::new(), Vec::new());
         for (kind, look) in stream::iter(looks).buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await {
             match look {
-                Ok(objects) => found.extend(objects),
+                Ok((objects, whole)) => {
+                    found.extend(objects);
+                    elsewhere.extend((!whole).then(|| kind.to_string()));
+                }
                 Err(ClusterError::Refused(refusal)) if matches!(refusal.code, 404 | 405) => {}
                 Err(ClusterError::Refused(_)) => unseen.push(kind.to_string()),
                 Err(ClusterError::Fault(fault)) => return Err(fault),
             }
         }
+        unseen.extend(only_here(elsewhere, &owner.home));
         found.sort_by_cached_key(|object| (stage(object), object.shown()));
         unseen.sort();
         Ok((found, unseen))
     }
 
-    async fn owned_of(&self, kind: &Kind, owner: &Owner) -> Result<Vec<Owned>, ClusterError> {
+    /// The objects of a kind, and whether all namespaces were looked into.
+    async fn owned_of(&self, kind: &Kind, owner: &Owner) -> Result<(Vec<Owned>, bool), ClusterError> {
         let client = self.client().await?;
         let wanted = ListParams::default().labels(&owner.selector());
         let doing = format!("list {}", kind.resource.plural);
         let everywhere = kube::Api::<DynamicObject>::all_with(client.clone(), &kind.resource);
-        let listed = match self.list_metadata(&doing, &everywhere, wanted.clone()).await {
+        let (listed, whole) = match self.list_metadata(&doing, &everywhere, wanted.clone()).await {
             Err(ClusterError::Refused(refusal)) if refusal.code == 403 && kind.namespaced => {
                 let here = kind.api(client, &owner.home);
-                self.list_metadata(&doing, &here, wanted).await?
+                (self.list_metadata(&doing, &here, wanted).await?, false)
             }
-            other => other?,
+            other => (other?, true),
         };
         let objects = listed.into_iter().filter(|object| {
             let labels = object.metadata.labels.clone().unwrap_or_default();
@@ -130,7 +135,7 @@ impl Cluster {
             name: object.metadata.name.unwrap_or_default(),
             uid: object.metadata.uid.unwrap_or_default(),
         });
-        Ok(owned.filter(|object| refuse_system_namespace(&object.namespace).is_ok()).collect())
+        Ok((owned.filter(|object| refuse_system_namespace(&object.namespace).is_ok()).collect(), whole))
     }
 
     /// Removes them and waits until they are gone, for `limit` at most; `each` hears of every one. What is there still,
@@ -192,6 +197,17 @@ impl Cluster {
     }
 }
 
+/// What was not looked into where only one namespace could be listed: the kinds, or their number where they are many.
+fn only_here(mut kinds: Vec<String>, home: &str) -> Option<String> {
+    kinds.sort();
+    let shown = match kinds.len() {
+        0 => return None,
+        1..=3 => kinds.join(", "),
+        many => format!("{many} kinds"),
+    };
+    Some(format!("{shown} in namespaces other than {home}"))
+}
+
 /// When an object goes: what we know no kind of first, namespaces and definitions of kinds last.
 fn stage(object: &Owned) -> u8 {
     let kind = object.kind.resource.kind.as_str();
@@ -242,6 +258,14 @@ mod tests {
         assert!(owner("todo", "a", "r2").owns(&labels), "whichever run made it");
         assert!(!owner("todo", "b", "r1").owns(&labels) && !owner("other", "a", "r1").owns(&labels));
         assert!(!owner("todo", "a", "r1").owns(&BTreeMap::new()));
+    }
+
+    #[test]
+    fn one_namespace_is_not_the_whole_cluster() {
+        let of = |kinds: &[&str]| only_here(kinds.iter().map(|kind| (*kind).to_owned()).collect(), "todo");
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&["b", "a"]).as_deref(), Some("a, b in namespaces other than todo"));
+        assert_eq!(of(&["a", "b", "c", "d"]).as_deref(), Some("4 kinds in namespaces other than todo"));
     }
 
     #[test]

@@ -148,8 +148,10 @@ async fn act(verb: &Verb<'_>, cx: &Context, call: &CommandContext<'_>) -> Result
         }
         Verb::Lint(_) | Verb::Template(_) => None,
     };
-    if let (Some(done), Verb::Upgrade(spec)) = (&done, verb) {
-        pinned::holds(&done.manifest, &spec.pin, cx)?;
+    match (&done, verb) {
+        (Some(done), Verb::Install(spec)) => pinned::holds(&done.objects(), &spec.pin, cx)?,
+        (Some(done), Verb::Upgrade(spec)) => pinned::holds(&done.objects(), &spec.pin, cx)?,
+        _ => {}
     }
     let mut outputs = done.as_ref().map(recorded).unwrap_or_default();
     outputs.insert("release".into(), release.into());

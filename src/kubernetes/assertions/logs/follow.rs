@@ -2,7 +2,7 @@
 //! gone when it is measured.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use super::tally::{Patterns, Tally};
 use crate::core::kind::Watch;
 use crate::core::kind::services::Services;
 use crate::kubernetes::client::PodTarget;
-use crate::kubernetes::logs::{LogEvent, LogListener, LogOptions};
+use crate::kubernetes::logs::{Life, LogEvent, LogListener, LogOptions};
 use crate::services::Clients;
 
 /// Lines often come together: they are measured together.
@@ -23,26 +23,51 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// Before a target that is not there yet is followed again.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What the newest watch of an assertion has heard, by Pod. Not part of what is written: all are equal.
+/// What the newest watch of an assertion has heard, by the lives of containers. Not part of what is written: all are
+/// equal.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Heard(Arc<Mutex<BTreeMap<String, Tally>>>);
+pub(super) struct Heard(Arc<Mutex<BTreeMap<Life, OfLife>>>);
+
+/// What one life of a container wrote.
+#[derive(Debug, Clone, Default)]
+struct OfLife {
+    tally: Tally,
+    /// Why some of it was not heard.
+    gap: Option<String>,
+}
 
 impl Heard {
-    /// What these Pods do not account for: lines of Pods that are gone.
-    pub fn of_gone(&self, there: impl Fn(&str) -> bool) -> Tally {
-        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all = Tally::default();
-        heard.iter().filter(|(pod, _)| !there(pod)).for_each(|(_, tally)| all.add(tally));
-        all
+    /// What the Pods with these uids do not account for: lines of Pods that are gone, and what of them was not heard.
+    pub fn of_gone(&self, there: impl Fn(&str) -> bool) -> (Tally, Vec<String>) {
+        let heard = self.lock();
+        let (mut all, mut gaps) = (Tally::default(), Vec::new());
+        for (life, of) in heard.iter().filter(|(life, _)| !there(&life.uid)) {
+            all.add(&of.tally);
+            let why = |gap: &String| format!("{} {}, which is gone: {gap}", life.pod, life.container);
+            gaps.extend(of.gap.as_ref().map(why));
+        }
+        (all, gaps)
     }
 
-    fn take(&self, patterns: &Patterns, pod: &str, container: &str, line: &str) {
-        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.entry(pod.to_owned()).or_default().take(patterns, &format!("{pod} {container}"), line);
+    fn hear(&self, patterns: &Patterns, life: &Life, event: LogEvent<'_>) {
+        let mut heard = self.lock();
+        let of = heard.entry(life.clone()).or_default();
+        match event {
+            LogEvent::Begins => *of = OfLife::default(),
+            LogEvent::Line(line) => of.tally.take(patterns, &format!("{} {}", life.pod, life.container), line),
+            LogEvent::Broken(why) => of.gap = Some(format!("its log broke off: {why}")),
+            // the node's last word when the log was read to its end is no gap
+            LogEvent::NoLog(why) if of.tally.lines == 0 => of.gap = Some(why.to_owned()),
+            LogEvent::NoLog(_) => {}
+        }
     }
 
     fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Life, OfLife>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -72,12 +97,11 @@ impl Following {
         let task = tokio::spawn(async move {
             let Followed { services, namespace, target, container, since_seconds, patterns } = followed;
             let changed = Arc::clone(&notify);
-            let listener: LogListener = Arc::new(move |pod, container, event| {
+            let listener: LogListener = Arc::new(move |life, event| {
+                heard.hear(&patterns, life, event);
                 let news = match event {
-                    LogEvent::Line(line) => {
-                        heard.take(&patterns, pod, container, line);
-                        patterns.concern(line)
-                    }
+                    LogEvent::Begins => false,
+                    LogEvent::Line(line) => patterns.concern(line),
                     LogEvent::NoLog(_) | LogEvent::Broken(_) => true,
                 };
                 if news {
@@ -110,5 +134,37 @@ impl Watch for Following {
         if tokio::time::timeout(AGAIN, self.news.notified()).await.is_ok() {
             tokio::time::sleep(TOGETHER).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_a_pod_that_was_made_anew_under_its_name_stay_and_what_was_not_heard_is_a_gap() {
+        let life =
+            |uid: &str| Life { uid: uid.to_owned(), pod: "db-0".to_owned(), container: "app".to_owned(), restarts: 0 };
+        let patterns = Patterns { contains: Some("panic".to_owned()), ..Patterns::default() };
+        let heard = Heard::default();
+        let hear = |uid: &str, event: LogEvent<'_>| heard.hear(&patterns, &life(uid), event);
+        let gone = || {
+            let (tally, gaps) = heard.of_gone(|uid| uid == "new");
+            (tally.lines, tally.counted, gaps)
+        };
+        hear("old", LogEvent::Begins);
+        hear("old", LogEvent::Line("panic"));
+        hear("new", LogEvent::Begins);
+        hear("new", LogEvent::Line("ready"));
+        hear("new", LogEvent::Broken("the connection was closed"));
+        assert_eq!(gone(), (1, 1, vec![]));
+        hear("old", LogEvent::NoLog("no such file"));
+        assert_eq!(gone(), (1, 1, vec![]));
+        hear("old", LogEvent::Broken("the connection was closed"));
+        let gap = "db-0 app, which is gone: its log broke off: the connection was closed";
+        assert_eq!(gone(), (1, 1, vec![gap.to_owned()]));
+        // read again from its beginning
+        hear("old", LogEvent::Begins);
+        assert_eq!(gone(), (0, 0, vec![]));
     }
 }

@@ -8,6 +8,7 @@ use crate::core::kind::test_context::{TestContext, body, complaints};
 fn scan(gaps: &[&str]) -> LogScan {
     LogScan {
         pods: ["web-1".to_owned()].into(),
+        uids: ["u1".to_owned()].into(),
         containers: ["app".to_owned(), "side".to_owned()].into(),
         logs: 1,
         gaps: gaps.iter().map(|gap| (*gap).to_owned()).collect(),

@@ -10,7 +10,6 @@ use crate::core::kind::{Context, until_fatal};
 use crate::core::model::event::EndedEarly;
 use crate::core::model::outcome::{Failure, Fault, Finding, Outcome};
 use crate::core::model::units::TimeSpan;
-use crate::core::yaml::manifests;
 use crate::kubernetes::explain::Target;
 use crate::kubernetes::helm::HookWatch;
 use crate::kubernetes::helm::release::Release;
@@ -129,14 +128,9 @@ fn keeps_waiting(cause: &Finding) -> bool {
     !matches!(cause.cause.as_str(), "NoNodes" | "Paused")
 }
 
+/// The workloads and Jobs of a release that are explained.
 fn workloads(release: &Release) -> Vec<Target> {
-    let objects = manifests::parse(&release.manifest, std::path::Path::new("release")).unwrap_or_default();
-    let workloads = objects.iter().filter(|object| rolls_out(object.kind()) || object.kind() == "Job");
-    let target = |object: &manifests::Manifest| Target::Workload {
-        kind: object.kind().to_owned(),
-        name: object.name().to_owned(),
-    };
-    workloads.take(EXPLAINED).map(target).collect()
+    release.workloads(|kind| rolls_out(kind) || kind == "Job", EXPLAINED)
 }
 
 /// Adds what is known of the hooks, and what the cluster says of the workloads of the release's last revision.

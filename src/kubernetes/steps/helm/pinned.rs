@@ -20,7 +20,7 @@ pub(super) fn chart(mut chart: Chart, pin: &BTreeMap<String, PushedImage>, cx: &
 }
 
 /// Renders the chart first where values are pinned: what does not use them is not deployed. What cannot be rendered without
-/// the cluster is left to the install.
+/// the cluster is checked when helm has recorded it.
 pub(super) async fn before(
     chart: &Chart,
     pin: &BTreeMap<String, PushedImage>,

@@ -110,13 +110,15 @@ impl Logs {
 async fn follow(logs: &Logs, on: &VerbContext<'_>) -> Result<Outcome, Fault> {
     let (log, lines) = (Arc::clone(&on.cx.log), Arc::new(AtomicU64::new(0)));
     let count = Arc::clone(&lines);
-    let listener: LogListener = Arc::new(move |pod, container, event| {
-        count.fetch_add(1, Ordering::Relaxed);
+    let listener: LogListener = Arc::new(move |life, event| {
+        let (pod, container) = (&life.pod, &life.container);
         let line = match event {
+            LogEvent::Begins => return,
             LogEvent::Line(text) => format!("{pod} {container}: {text}"),
             LogEvent::NoLog(why) => format!("{pod} {container} has no log: {why}"),
             LogEvent::Broken(why) => format!("{pod} {container}: the log breaks off: {why}"),
         };
+        count.fetch_add(1, Ordering::Relaxed);
         log.line(line.as_bytes());
     });
     let options = logs.options();
