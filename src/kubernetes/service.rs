@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -263,6 +264,8 @@ impl ServiceName<'_> {
             None => cx.unless_cancelled(cluster.service_port(namespace, &service)).await??,
         };
         let (up, is_up) = oneshot::channel();
+        let listed = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&listed);
         let namespace = namespace.to_owned();
         let target = PodTarget::Object(Reference { kind: "service".to_owned(), name: service.clone() });
         let task = tokio::spawn(async move {
@@ -274,22 +277,29 @@ impl ServiceName<'_> {
             };
             let local = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
             let forward = Forward { namespace: &namespace, target: &target, local, remote: &remote };
-            let result = cluster.forward(&forward, |local| _ = say(Ok(local)), |_| {}).await;
+            let result =
+                cluster.forward(&forward, |local| _ = say(Ok(local)), |_| seen.store(true, Ordering::Relaxed)).await;
             if let Err(trouble) = result {
                 say(Err(trouble.fault()));
             }
         });
         let guard = Forwarding(task);
         let waited = cx.unless_cancelled(tokio::time::timeout(FORWARD, is_up)).await?;
-        let Ok(Ok(result)) = waited else {
-            let message = format!("{} has no ready pod to forward to", self.shown());
-            return Err(CommandError::Failed(Failure::new(message)));
-        };
+        let Ok(Ok(result)) = waited else { return Err(not_up(&self.shown(), listed.load(Ordering::Relaxed))) };
         let local = result?;
         let words = format!("a port-forward from {local} to one of its pods");
         let host = local.ip().to_string();
         Ok(Door { host, port: local.port(), name: None, via: "port_forward", words, _forward: Some(guard) })
     }
+}
+
+/// Why a port-forward is not up in time: the cluster has shown the pods, and none is ready, or it has not.
+fn not_up(shown: &str, listed: bool) -> CommandError {
+    if listed {
+        return CommandError::Failed(Failure::new(format!("{shown} has no ready pod to forward to")));
+    }
+    let message = format!("the cluster has not shown the pods of {shown} within {} s", FORWARD.as_secs());
+    CommandError::Fault(Fault::environment(message).transient())
 }
 
 fn way_name(via: reach::Via) -> &'static str {
@@ -370,5 +380,17 @@ pub fn through(request: &mut Request, door: Option<&Door>) {
         && !request.headers.keys().any(|key| key.eq_ignore_ascii_case("host"))
     {
         request.headers.insert("host".to_owned(), name.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_that_is_silent_is_not_taken_for_a_service_without_pods() {
+        assert!(matches!(not_up("service/web", true), CommandError::Failed(_)));
+        let CommandError::Fault(fault) = not_up("service/web", false) else { panic!("no fault") };
+        assert!(fault.transient, "{fault}");
     }
 }

@@ -125,7 +125,8 @@ impl Assertion for Events {
         let mut events = cluster.events(namespace).await?;
         events.retain(|event| event.is_within(from, to) && self.means(event, involved.as_ref(), pattern.as_ref()));
         self.found.keep(events.iter().take(SHOWN).map(|event| finding(event, cx)).collect());
-        self.verdict(&events, from, Timestamp::now())
+        let verdict = self.verdict(&events, from, Timestamp::now())?;
+        self.selected(involved.as_ref(), verdict)
     }
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
@@ -163,6 +164,19 @@ impl Events {
             && is(&self.reason, &event.reason)
             && involved.is_none_or(|involved| involved.is_about(&event.kind, &event.name))
             && pattern.is_none_or(|pattern| pattern.is_match(&event.message))
+    }
+
+    /// The verdict, unless it holds only because the labels select nothing: no event could be about it.
+    fn selected(&self, involved: Option<&Involved>, verdict: Verdict) -> Result<Verdict, Fault> {
+        let selects_nothing = involved.is_some_and(Involved::is_empty);
+        match &self.selector {
+            Some(selector) if selects_nothing && verdict.holds() => {
+                let message = format!("not measured: no object carries the labels {selector}, nor do Pods of one");
+                let help = "correct `selector`, or name the `object` where it is gone by now";
+                Err(Fault::unknown(message).help(help).transient())
+            }
+            _ => Ok(verdict),
+        }
     }
 
     /// The number of events, unless some may have expired that could change the verdict.

@@ -1,6 +1,7 @@
 //! The `refused` assertion: the API server refuses objects, and who in it does. Makes nothing: it is a server-side dry run.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ use crate::core::kind::{
 use crate::core::model::diagnostic::Code;
 use crate::core::model::outcome::{Fault, Finding, Measure, Verdict};
 use crate::core::yaml::manifests;
+use crate::kubernetes::apply::flattened;
 use crate::kubernetes::client::{RefusedBy, Tried};
 use crate::services::Clients;
 
@@ -123,10 +125,11 @@ impl Assertion for Refused {
 }
 
 impl Refused {
-    async fn decisions(&self, cx: &Context) -> Result<Vec<(String, Tried)>, Fault> {
+    /// The objects; the items of a List are objects of their own.
+    fn wanted(&self, project: &Path) -> Result<Vec<Value>, Fault> {
         let mut objects = Vec::new();
         for path in &self.manifests {
-            let read = manifests::read(&path.below(&cx.project), &cx.project);
+            let read = manifests::read(&path.below(project), project);
             objects.extend(read.map_err(|error| Fault::invalid(error.to_string()))?.into_iter().map(|it| it.object));
         }
         objects.extend(
@@ -134,9 +137,15 @@ impl Refused {
                 .iter()
                 .map(|object| object.iter().map(|(key, value)| (key.clone(), value.0.clone())).collect::<Value>()),
         );
+        let objects: Vec<Value> = flattened(objects).into_iter().map(|(_, object)| object).collect();
         if objects.is_empty() {
             return Err(Fault::invalid("there is no object in these manifests"));
         }
+        Ok(objects)
+    }
+
+    async fn decisions(&self, cx: &Context) -> Result<Vec<(String, Tried)>, Fault> {
+        let objects = self.wanted(&cx.project)?;
         let cluster = &cx.cluster();
         let namespace = self.namespace.as_deref().unwrap_or_else(|| cx.namespace());
         cluster.try_out(namespace, objects).await
@@ -189,6 +198,17 @@ mod tests {
         assert!(!measured(&json!({ "by": "webhook" }), &tried).0);
         assert!(!measured(&json!({ "message": "many" }), &tried).0);
         assert_eq!(measured(&quota, &Tried::Accepted), (false, "accepted".to_owned(), expected));
+    }
+
+    #[test]
+    fn a_list_without_items_is_not_refused() {
+        let of = |items: Value| {
+            let refused: Refused =
+                body(&json!({ "objects": [{ "apiVersion": "v1", "kind": "List", "items": items }] }));
+            refused.wanted(Path::new(".")).map(|objects| objects.len()).map_err(|fault| fault.message)
+        };
+        assert_eq!(of(json!([])), Err("there is no object in these manifests".to_owned()));
+        assert_eq!(of(json!([{ "apiVersion": "v1", "kind": "Pod" }])), Ok(1));
     }
 
     #[test]

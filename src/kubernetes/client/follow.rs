@@ -62,18 +62,17 @@ impl Cluster {
     ) -> Result<T, ClusterError> {
         let mut events = pin!(watcher(api, config).default_backoff());
         let (mut now, mut coming) = (Followed::new(), Followed::new());
-        let mut broken_since: Option<Instant> = None;
+        let mut outage = Outage::default();
         while let Some(event) = events.next().await {
             let changed = match event {
                 Ok(event) => {
-                    broken_since = None;
+                    outage = Outage::default();
                     take_in(event, &mut now, &mut coming)
                 }
                 Err(error) => {
                     let trouble = self.watch_trouble(what, error);
-                    let since = *broken_since.get_or_insert_with(Instant::now);
                     let hopeless = !matches!(&trouble, ClusterError::Fault(fault) if fault.transient);
-                    if hopeless || since.elapsed() > PATIENCE {
+                    if outage.lasts(Instant::now()) > PATIENCE || hopeless {
                         return Err(trouble);
                     }
                     false
@@ -101,6 +100,24 @@ impl Cluster {
                 ClusterError::Fault(Fault::unknown(format!("could not {doing}: this kind cannot be watched")))
             }
         }
+    }
+}
+
+/// A watch that breaks, and breaks again. One that was taken up and has no news for long is well: the next error begins
+/// another outage.
+#[derive(Debug, Default)]
+struct Outage {
+    /// When the first error of it came, and the last one.
+    errors: Option<(Instant, Instant)>,
+}
+
+impl Outage {
+    /// How long it lasts with another error now.
+    fn lasts(&mut self, now: Instant) -> Duration {
+        let going_on = self.errors.filter(|(_, last)| now.duration_since(*last) <= 2 * PATIENCE);
+        let (first, _) = going_on.unwrap_or((now, now));
+        self.errors = Some((first, now));
+        now.duration_since(first)
     }
 }
 
@@ -134,6 +151,14 @@ mod tests {
 
     fn object(name: &str) -> DynamicObject {
         serde_json::from_value(serde_json::json!({ "metadata": { "name": name } })).expect("an object")
+    }
+
+    #[test]
+    fn an_outage_that_ended_long_ago_does_not_count() {
+        let (start, mut outage) = (Instant::now(), Outage::default());
+        let mut lasts = |seconds: u64| outage.lasts(start + Duration::from_secs(seconds)).as_secs();
+        assert_eq!([lasts(0), lasts(20), lasts(80)], [0, 20, 80]);
+        assert_eq!([lasts(141), lasts(150)], [0, 9]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::api::ListParams;
+use kube::api::{DynamicObject, ListParams};
 use serde_json::Value;
 
 use super::{Cluster, ClusterError};
@@ -67,7 +67,7 @@ impl Cluster {
         let kind = self.kind_of("v1", "Event").await?;
         let api = kind.api(self.client().await?, namespace);
         let listed = self.list(&format!("list events in {namespace}"), &api, ListParams::default()).await?;
-        let mut events: Vec<SeenEvent> = listed.iter().filter_map(|event| SeenEvent::of(&event.data)).collect();
+        let mut events: Vec<SeenEvent> = listed.iter().filter_map(|event| SeenEvent::of(&whole(event))).collect();
         events.sort_by_key(|event| event.last);
         Ok(events)
     }
@@ -81,7 +81,8 @@ impl Cluster {
             api.list(&ListParams::default()).await.ok()
         };
         let Ok(Some(list)) = tokio::time::timeout(LIMIT, asking).await else { return Vec::new() };
-        lines(list.items.iter().map(|event| &event.data), from, to)
+        let events: Vec<Value> = list.items.iter().map(whole).collect();
+        lines(events.iter(), from, to)
     }
 }
 
@@ -97,11 +98,26 @@ fn lines<'a>(events: impl Iterator<Item = &'a Value>, from: Timestamp, to: Times
     found.into_iter().map(|(_, line)| line).collect()
 }
 
-/// When it was seen last.
+/// An event with its metadata: one that knows no time of its own was made at some time.
+fn whole(event: &DynamicObject) -> Value {
+    serde_json::to_value(event).unwrap_or_default()
+}
+
+/// When an event was seen last, as the cluster writes times: they sort as text.
+pub fn last_seen(event: &Value) -> &str {
+    let times = [
+        &event["series"]["lastObservedTime"],
+        &event["lastTimestamp"],
+        &event["eventTime"],
+        &event["firstTimestamp"],
+        &event["metadata"]["creationTimestamp"],
+    ];
+    times.into_iter().find_map(Value::as_str).unwrap_or_default()
+}
+
+/// The same as a time.
 fn seen_at(event: &Value) -> Option<Timestamp> {
-    let times =
-        [&event["series"]["lastObservedTime"], &event["lastTimestamp"], &event["eventTime"], &event["firstTimestamp"]];
-    times.into_iter().find_map(Value::as_str)?.parse().ok()
+    last_seen(event).parse().ok()
 }
 
 fn line(event: &Value, at: Timestamp) -> String {
@@ -144,6 +160,15 @@ mod tests {
         };
         assert_eq!([within(90, None), within(0, Some(60)), within(120, None)], [true, true, true]);
         assert_eq!([within(121, None), within(0, Some(59))], [false, false]);
+    }
+
+    #[test]
+    fn an_event_without_times_was_seen_when_it_was_made() {
+        let event = json!({ "apiVersion": "v1", "kind": "Event", "reason": "Killing", "firstTimestamp": null,
+            "lastTimestamp": null, "eventTime": null, "involvedObject": { "kind": "Pod", "name": "web-1" },
+            "metadata": { "name": "a", "creationTimestamp": "1970-01-01T00:02:00Z" } });
+        let event: DynamicObject = serde_json::from_value(event).expect("an event");
+        assert_eq!(SeenEvent::of(&whole(&event)).map(|it| it.last.as_second()), Some(120));
     }
 
     #[test]

@@ -35,6 +35,11 @@ const SELECTED: [(&str, &str); 10] = [
 ];
 
 impl Involved {
+    /// Whether there is nothing whose events could count.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
     /// Whether an event about this object counts.
     pub fn is_about(&self, kind: &str, name: &str) -> bool {
         self.objects.iter().any(|(maker, of)| maker == kind && of == name || is_made(maker, of, kind, name))

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
@@ -39,7 +40,7 @@ struct Backend {
 
 impl Cluster {
     /// Listens and forwards until dropped; every connection is cut then. `up` hears the local address once it
-    /// listens and a pod is ready; `say` hears when another pod takes over.
+    /// listens and a pod is ready; `say` hears when another pod takes over, and once when none is ready.
     ///
     /// # Errors
     /// [`ClusterError`] when the port is taken, the target is not there, or has no such port.
@@ -61,6 +62,7 @@ impl Cluster {
         let pod_kind = self.kind_of("v1", "Pod").await?;
         let api = self.pods(forward.namespace).await?;
         let (chosen, choice) = watch::channel::<Option<Backend>>(None);
+        let unready = AtomicBool::new(false);
         let choose = |pods: &mut dyn Iterator<Item = &DynamicObject>| {
             let ready: Vec<Backend> = pods.filter_map(|pod| backend(pod, &port)).collect();
             let before = chosen.borrow().clone();
@@ -74,6 +76,9 @@ impl Cluster {
                 }
                 (Some(gone), None) => say(format!("pod/{} is gone, no other is ready", gone.pod)),
                 (None, Some(next)) => say(format!("forwarding {local} to pod/{}:{}", next.pod, next.port)),
+                (None, None) if !unready.swap(true, Ordering::Relaxed) => {
+                    say(format!("{} has no ready pod yet", forward.target));
+                }
                 (None, None) => {}
             }
             if next.is_some() {

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+pub use crate::kubernetes::client::last_seen;
+
 /// A text; empty where there is none.
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
@@ -63,12 +65,6 @@ pub fn is_about(event: &Value, object: &Value) -> bool {
 
 fn same_if_known(one: &Value, other: &Value) -> bool {
     one.is_null() || other.is_null() || one == other
-}
-
-/// When an event was last seen, as the cluster writes times: they sort as text.
-pub fn last_seen(event: &Value) -> &str {
-    let times = [&event["series"]["lastObservedTime"], &event["lastTimestamp"], &event["eventTime"]];
-    times.into_iter().find_map(Value::as_str).unwrap_or_else(|| text(&event["metadata"]["creationTimestamp"]))
 }
 
 /// The events about `object`, the last one seen first.

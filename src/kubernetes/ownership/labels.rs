@@ -88,6 +88,11 @@ impl LabelSelector {
     pub fn matches_json(&self, labels: &serde_json::Value) -> bool {
         self.tests.iter().all(|test| test.holds(|key| labels.get(key)?.as_str()))
     }
+
+    /// Whether labels in JSON meet one of its demands at least.
+    pub fn matches_any_json(&self, labels: &serde_json::Value) -> bool {
+        self.tests.iter().any(|test| test.holds(|key| labels.get(key)?.as_str()))
+    }
 }
 
 impl LabelTest {

@@ -74,3 +74,15 @@ fn says_what_is_missing_or_cannot_stand_together() {
         ["`during` and `since` cannot stand together", "the regular expression cannot be used: unclosed group"]
     );
 }
+
+#[test]
+fn labels_that_select_nothing_do_not_make_a_count_of_none_true() {
+    let of = |count: &str| {
+        let events: Events = body(&json!({ "since": "10m", "selector": "app=wbe", "count": count }));
+        let verdict = events.verdict(&[], at(9_000), at(10_000)).expect("measured");
+        events.selected(Some(&Involved::default()), verdict).map(|verdict| verdict.holds()).map_err(|it| it.message)
+    };
+    let unknown = "not measured: no object carries the labels app=wbe, nor do Pods of one";
+    assert_eq!(of("0"), Err(unknown.to_owned()));
+    assert_eq!(of(">= 1"), Ok(false));
+}

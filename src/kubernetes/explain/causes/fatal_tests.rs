@@ -224,10 +224,31 @@ fn a_service_that_selects_nothing_is_explained_without_the_trouble_of_others() {
     );
     let about = related(&snapshot, &target);
     assert_eq!(fatal(&about, &target).len(), 1);
+    let hopeless = |change: &dyn Fn(&mut Snapshot)| {
+        let mut changed = snapshot.clone();
+        change(&mut changed);
+        !fatal(&related(&changed, &target), &target).is_empty()
+    };
+    // A controller that owns the Service, or labels Pods while they run, may change that.
+    assert!(!hopeless(&|it| it.services[0]["metadata"]["ownerReferences"] = json!([{"kind": "Rollout", "name": "r"}])));
+    let selector = |role: &str| json!({"app": role, "role": "leader"});
+    assert!(!hopeless(&|it| it.services[0]["spec"]["selector"] = selector("web")));
+    assert!(hopeless(&|it| it.services[0]["spec"]["selector"] = selector("wbe")));
     // A workload that makes such Pods may still make them.
     snapshot.workloads[0]["spec"]["template"]["metadata"]["labels"] = json!({"app": "wbe"});
     let about = related(&snapshot, &target);
     assert_eq!(fatal(&about, &target), []);
+}
+
+#[test]
+fn a_wrong_target_port_is_final_only_if_every_workload_could_be_read() {
+    let mut snapshot = web(&[json!({"state": {"running": {}}, "ready": true})]);
+    snapshot.services = vec![json!({"kind": "Service", "metadata": {"name": "web"},
+        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": "metrics"}]}})];
+    let target = Target::Service { name: "web".to_owned() };
+    assert_eq!(fatal(&related(&snapshot, &target), &target).len(), 1);
+    snapshot.unreadable.insert("deployments".to_owned(), "forbidden".to_owned());
+    assert_eq!(fatal(&related(&snapshot, &target), &target), []);
 }
 
 #[test]

@@ -66,16 +66,14 @@ fn no_way(service: &Value, snapshot: &Snapshot, target: &Target, asked: bool) ->
         .collect();
     if pods.is_empty() {
         let message = format!("selector {selector} matches no pod{}", labels_there(snapshot));
-        let hopeless = made.is_empty()
-            && !["deployments", "statefulsets", "daemonsets", "replicasets", "jobs"]
-                .iter()
-                .any(|kind| snapshot.unreadable.contains_key(*kind));
+        let hopeless = made.is_empty() && workloads_known(snapshot) && !may_change(service, &selector, snapshot);
         return asked.then(|| no_endpoints(message).class(hopeless.then_some("NoEndpoints")));
     }
     if let Some((wanted, message)) = wrong_name(service, &pods) {
         let coming = made.iter().any(|template| ports_of(template).any(|port| port["name"] == *wanted));
         let cause = Cause::new(Rank::Probe, service, "WrongTargetPort", message);
-        return Some(cause.class((!coming).then_some("WrongTargetPort")));
+        let hopeless = !coming && workloads_known(snapshot);
+        return Some(cause.class(hopeless.then_some("WrongTargetPort")));
     }
     if !leads_on {
         let count =
@@ -89,6 +87,21 @@ fn no_way(service: &Value, snapshot: &Snapshot, target: &Target, asked: bool) ->
     }
     let wrong = undeclared(service, &pods).map(|message| Cause::new(Rank::Probe, service, "WrongTargetPort", message));
     wrong.or_else(|| unanswered(service, snapshot))
+}
+
+/// Whether all that makes Pods could be read.
+fn workloads_known(snapshot: &Snapshot) -> bool {
+    let makers = ["deployments", "statefulsets", "daemonsets", "replicasets", "jobs"];
+    !makers.iter().any(|kind| snapshot.unreadable.contains_key(*kind))
+}
+
+/// Whether a selector that matches nothing may do so later: a controller keeps the Service, or labels its Pods while they
+/// run. So it is where Pods carry one of its pairs but not all.
+fn may_change(service: &Value, selector: &LabelSelector, snapshot: &Snapshot) -> bool {
+    let pods = snapshot.pods.iter().chain(&snapshot.neighbours).map(|pod| &pod["metadata"]["labels"]);
+    let templates = snapshot.workloads.iter().map(|workload| &workload["spec"]["template"]["metadata"]["labels"]);
+    !items(&service["metadata"]["ownerReferences"]).is_empty()
+        || pods.chain(templates).any(|labels| selector.matches_any_json(labels))
 }
 
 /// The ports that the containers of a Pod, or of a template, declare.

@@ -37,10 +37,8 @@ pub(super) async fn status(cx: &Context) -> Result<Outcome, Fault> {
     let context = cluster.context()?.unwrap_or_default();
     let listed = cluster.objects(&nodes(), None).await?;
     let nodes = listed.list();
-    let findings: Vec<Finding> = nodes.iter().filter_map(|node| not_ready(node)).collect();
-    if !findings.is_empty() {
-        let summary = format!("{} of {} nodes of {context} are not ready", findings.len(), nodes.len());
-        return Ok(Outcome::Failed(Failure::new(summary).because(findings)));
+    if let Some(failure) = unready(nodes.iter().map(|node| &**node), &context) {
+        return Ok(Outcome::Failed(failure));
     }
     let by_command = Record::all(&cx.project)?.iter().any(|it| it.context == context && it.down.is_some());
     let provider = match owner_of(&cx.project, cluster, &context).await? {
@@ -49,6 +47,17 @@ pub(super) async fn status(cx: &Context) -> Result<Outcome, Fault> {
         None => "existing",
     };
     outputs(cx, provider, &context).await
+}
+
+/// Why the nodes of a cluster are no place for Pods: some are not ready, or there is none.
+fn unready<'a>(nodes: impl Iterator<Item = &'a DynamicObject>, context: &str) -> Option<Failure> {
+    let looks: Vec<Option<Finding>> = nodes.map(not_ready).collect();
+    if looks.is_empty() {
+        return Some(Failure::new(format!("the cluster of {context} has no node")));
+    }
+    let (all, findings) = (looks.len(), looks.into_iter().flatten().collect::<Vec<_>>());
+    let summary = format!("{} of {all} nodes of {context} are not ready", findings.len());
+    (!findings.is_empty()).then(|| Failure::new(summary).because(findings))
 }
 
 async fn version(cx: &Context) -> Result<String, Fault> {
@@ -85,4 +94,23 @@ fn not_ready(node: &DynamicObject) -> Option<Finding> {
 
 fn nodes() -> ApiResource {
     ApiResource::erase::<Node>(&())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_cluster_without_nodes_is_not_ready() {
+        let node = |ready: &str| -> DynamicObject {
+            serde_json::from_value(json!({ "metadata": { "name": "n" },
+                "status": { "conditions": [{ "type": "Ready", "status": ready }] } }))
+            .expect("a node")
+        };
+        let of = |nodes: &[DynamicObject]| unready(nodes.iter(), "local").map(|failure| failure.summary);
+        assert_eq!(of(&[]).as_deref(), Some("the cluster of local has no node"));
+        assert_eq!(of(&[node("True"), node("False")]).as_deref(), Some("1 of 2 nodes of local are not ready"));
+        assert_eq!(of(&[node("True")]), None);
+    }
 }

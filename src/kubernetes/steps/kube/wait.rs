@@ -17,7 +17,7 @@ use crate::core::model::diagnostic::Code;
 use crate::core::model::outcome::{Failure, Fault, Outcome};
 use crate::kubernetes::client::{Followed, Kind, Reference};
 use crate::kubernetes::explain::Target;
-use crate::kubernetes::rollout::{Rollout, state_of};
+use crate::kubernetes::rollout::{Rollout, rolls_out, state_of};
 
 /// Waits until objects are as described.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -122,6 +122,17 @@ impl Until {
 }
 
 impl Until {
+    /// Refuses to wait for the rollout of what has none: it would be done at once.
+    fn suits(&self, kind: &Kind, shown: &str) -> Result<(), Fault> {
+        match self {
+            Until::Rollout if !rolls_out(&kind.resource.kind) => {
+                Err(Fault::invalid(format!("{shown} does not roll out"))
+                    .help("name a Deployment, StatefulSet or DaemonSet, or write `for: condition=…`"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn asks_for_deletion(&self) -> bool {
         match self {
             Until::Deleted => true,
@@ -169,6 +180,7 @@ impl Verb for Wait {
             (None, Some(kind)) => (on.cluster.kind_named(kind).await?, None),
             (None, None) => return Err(Fault::invalid("`wait` has neither `target` nor `kind` and `selector`")),
         };
+        until.suits(&kind, &self.shown())?;
         let limits = &on.cx.scope.limits;
         let found = async {
             if let Some(name) = &name {
@@ -341,6 +353,13 @@ mod tests {
             .expect("well formed")
             .holds(&deployments(), Some(&object(value)), &Limits::default())
             .expect("no failure")
+    }
+
+    #[test]
+    fn no_rollout_is_awaited_of_what_has_none() {
+        let fault = Until::Rollout.suits(&deployments(), "widget/w").expect_err("refused");
+        assert_eq!(fault.message, "widget/w does not roll out");
+        assert!(Until::Exists.suits(&deployments(), "widget/w").is_ok());
     }
 
     #[test]
