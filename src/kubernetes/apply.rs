@@ -309,8 +309,7 @@ impl Cluster {
 fn change(before: &Before, one: &Prepared, meta: &PartialObjectMeta<DynamicObject>) -> Change {
     match before.of(one) {
         None if before.knows(one) => Change::Created,
-        None => Change::Configured,
         Some(there) if there.resource_version == meta.metadata.resource_version => Change::Unchanged,
-        Some(_) => Change::Configured,
+        None | Some(_) => Change::Configured,
     }
 }

@@ -51,7 +51,7 @@ pub use error::{ClusterError, Refusal};
 pub use exec::{PodCommand, PodExit};
 pub use follow::Followed;
 pub use guard::IN_CLUSTER;
-pub use happened::{SeenEvent, last_seen};
+pub use happened::SeenEvent;
 pub use involved::Involved;
 pub use leftover::{Leftover, LeftoverQuery, LeftoverScan};
 pub use pods::{PodTarget, is_ready, selector_text};

@@ -6,7 +6,7 @@ mod causes;
 mod describe;
 mod evidence;
 mod gather;
-mod json;
+pub(super) mod json;
 mod probes;
 pub(super) mod recent;
 mod related;

@@ -1,4 +1,4 @@
-//! Values of Secrets in what is shown of a cluster: they are replaced, whoever asked for the object. Pure.
+//! Values of Secrets in what is shown of a cluster: they are replaced, whichever kind asked for the object. Pure.
 
 use serde_json::Value;
 

@@ -43,7 +43,9 @@ impl Cluster {
                 Err(trouble) => return Err(trouble.fault()),
             };
             count += listed.len();
-            listed.iter().for_each(|object| take(&kind, object));
+            for object in &listed {
+                take(&kind, object);
+            }
         }
         Ok(count)
     }

@@ -7,6 +7,7 @@ use kube::api::{DynamicObject, ListParams};
 use serde_json::Value;
 
 use super::{Cluster, ClusterError};
+use crate::kubernetes::explain::json::last_seen;
 
 /// How long asking may take.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -103,19 +104,7 @@ fn whole(event: &DynamicObject) -> Value {
     serde_json::to_value(event).unwrap_or_default()
 }
 
-/// When an event was seen last, as the cluster writes times: they sort as text.
-pub fn last_seen(event: &Value) -> &str {
-    let times = [
-        &event["series"]["lastObservedTime"],
-        &event["lastTimestamp"],
-        &event["eventTime"],
-        &event["firstTimestamp"],
-        &event["metadata"]["creationTimestamp"],
-    ];
-    times.into_iter().find_map(Value::as_str).unwrap_or_default()
-}
-
-/// The same as a time.
+/// When it was seen last.
 fn seen_at(event: &Value) -> Option<Timestamp> {
     last_seen(event).parse().ok()
 }

@@ -2,8 +2,6 @@
 
 use serde_json::Value;
 
-pub use crate::kubernetes::client::last_seen;
-
 /// A text; empty where there is none.
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
@@ -65,6 +63,18 @@ pub fn is_about(event: &Value, object: &Value) -> bool {
 
 fn same_if_known(one: &Value, other: &Value) -> bool {
     one.is_null() || other.is_null() || one == other
+}
+
+/// When an event was seen last, as the cluster writes times: they sort as text.
+pub fn last_seen(event: &Value) -> &str {
+    let times = [
+        &event["series"]["lastObservedTime"],
+        &event["lastTimestamp"],
+        &event["eventTime"],
+        &event["firstTimestamp"],
+        &event["metadata"]["creationTimestamp"],
+    ];
+    times.into_iter().find_map(Value::as_str).unwrap_or_default()
 }
 
 /// The events about `object`, the last one seen first.

@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_a_pod_that_was_made_anew_under_its_name_stay_and_what_was_not_heard_is_a_gap() {
+    fn lines_of_a_pod_that_was_replaced_under_its_name_stay_and_what_was_not_heard_is_a_gap() {
         let life =
             |uid: &str| Life { uid: uid.to_owned(), pod: "db-0".to_owned(), container: "app".to_owned(), restarts: 0 };
         let patterns = Patterns { contains: Some("panic".to_owned()), ..Patterns::default() };
