@@ -34,6 +34,17 @@ async fn whatever_is_left_is_named_and_what_kubernetes_makes_is_not() {
     stand.apply(role.clone()).await;
     assert!(left(&stand, "{ selector: app=todo }").await.1.ends_with(": persistentvolumeclaim/data, secret/tls"));
     assert!(left(&stand, "{ kinds: [Deployment, configmaps] }").await.0);
+    for (kinds, words) in [
+        ("configmapp", "the cluster serves no kind"),
+        ("clusterroles", "lives in no namespace"),
+        ("events", "expire by themselves"),
+    ] {
+        let measured = assertion("leftover", &format!("{{ kinds: [pod, {kinds}] }}")).measure(&stand.cx).await;
+        let fault = measured.expect_err("nothing is searched");
+        assert!(fault.message.starts_with("not measured: ") && fault.message.contains(words), "{fault}");
+    }
+    // of a custom kind whose definition is gone there is no object
+    assert!(left(&stand, "{ kinds: [widgets.example.com] }").await.0);
     assert!(left(&stand, "{ except: [pvc, secret/t*] }").await.0);
     assert!(left(&stand, "{ selector: app=other }").await.0);
     let wide = format!("{{ selector: app={}, cluster_wide: true }}", stand.namespace);

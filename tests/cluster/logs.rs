@@ -175,5 +175,40 @@ async fn what_a_pod_wrote_before_it_was_removed_counts_while_logs_are_followed()
     };
     tokio::time::timeout(PATIENCE, gone).await.expect("it goes");
     assert!(!lacks.measure(&stand.cx).await.expect("measured").holds(), "it was heard");
+    // as a StatefulSet does it: another Pod under the same name
+    stand.apply(pod("going", "echo well; exec sleep 1000", &json!({}))).await;
+    until(&stand, &*assertion("logs", "{ workload: pod/going, contains: well }"), |it| {
+        it.as_ref().is_ok_and(Verdict::holds)
+    })
+    .await;
+    assert!(!lacks.measure(&stand.cx).await.expect("measured").holds(), "the first Pod of this name wrote it");
+    stand.down().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the cluster"]
+async fn a_pod_that_was_read_to_its_end_leaves_no_gap_when_it_goes() {
+    let stand = ClusterFixture::new("logs-ended", json!({})).await;
+    stand.apply(pod("stays", "exec sleep 1000", &json!({}))).await;
+    let lacks = assertion("logs", "{ selector: app=web, lacks: panic }");
+    let _watch = lacks.watch(&stand.cx).await.expect("followed");
+    let script = "trap 'echo bye; exit 0' TERM; echo started; while true; do sleep 1; done";
+    for name in ["a", "b", "c"] {
+        let going = pod(name, script, &json!({ "terminationGracePeriodSeconds": 20 }));
+        stand.apply(going.clone()).await;
+        let started = format!("{{ workload: pod/{name}, contains: started }}");
+        until(&stand, &*assertion("logs", &started), |it| it.as_ref().is_ok_and(Verdict::holds)).await;
+        // the watch has to see that it runs
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let pods = stand.api(&going).await;
+        pods.delete(name, &kube::api::DeleteParams::default()).await.expect("deleted");
+        let gone = async {
+            while pods.get_opt(name).await.expect("asked").is_some() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, gone).await.expect("it goes");
+        assert!(lacks.measure(&stand.cx).await.expect("measured").holds(), "{name}");
+    }
     stand.down().await;
 }
