@@ -48,7 +48,8 @@ pub struct Events {
     /// The object that they are about, `deployment/backend`; those about what it makes count too: its ReplicaSets, its
     /// Pods, also the ones that are gone.
     object: Option<Reference>,
-    /// Instead of `object`: the labels of the objects that they are about, or of the Pods that these make.
+    /// Instead of `object`: the labels of the objects that they are about, or of the Pods that these make. Labels that
+    /// select nothing are not measured where the assertion would hold.
     selector: Option<Selector>,
     /// Their namespace; else the pipeline's.
     namespace: Option<String>,

@@ -29,7 +29,8 @@ pub struct Leftover {
     namespace: Option<String>,
     /// The labels of what counts: `app=todo`, or a map `{ app: todo }`; every object where nothing is written.
     selector: Option<Selector>,
-    /// Which kinds: `all` where nothing is written, or a list such as `[Secret, pvc, certificates.cert-manager.io]`.
+    /// Which kinds: `all` where nothing is written, or a list such as `[Secret, pvc, certificates.cert-manager.io]`. One
+    /// that is misspelt is a fault; one that the cluster does not serve any more has no objects.
     kinds: Kinds,
     /// Kinds that live in no namespace count too (ClusterRoles, PersistentVolumes, CRDs), with a `selector`.
     cluster_wide: bool,

@@ -156,8 +156,8 @@ chart_spec! {
         /// explained, and the step fails.
         #[serde(default)]
         repair: bool,
-        /// How long a release must be pending before it is repaired, where it was not this pipeline that left it: another
-        /// helm may be at work on it. Default: 5m.
+        /// How long a release must be pending before it is repaired, unless this pipeline certainly began the install or
+        /// upgrade: another helm may be at work on it. Default: 5m.
         repair_after: Option<TimeSpan>,
     }
 }
@@ -193,8 +193,8 @@ chart_spec! {
         /// explained, and the step fails.
         #[serde(default)]
         repair: bool,
-        /// How long a release must be pending before it is repaired, where it was not this pipeline that left it: another
-        /// helm may be at work on it. Default: 5m.
+        /// How long a release must be pending before it is repaired, unless this pipeline certainly began the install or
+        /// upgrade: another helm may be at work on it. Default: 5m.
         repair_after: Option<TimeSpan>,
     }
 }
@@ -220,8 +220,8 @@ pub struct RollbackSpec {
     /// explained, and the step fails.
     #[serde(default)]
     pub repair: bool,
-    /// How long a release must be pending before it is repaired, where it was not this pipeline that left it: another
-    /// helm may be at work on it. Default: 5m.
+    /// How long a release must be pending before it is repaired, unless this pipeline certainly began the install or
+    /// upgrade: another helm may be at work on it. Default: 5m.
     pub repair_after: Option<TimeSpan>,
 }
 

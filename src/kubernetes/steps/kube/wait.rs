@@ -29,8 +29,8 @@ pub struct Wait {
     kind: Option<String>,
     /// With `kind`: the labels that the objects carry; there must be one at least, and all must be as described.
     selector: Option<String>,
-    /// What they must be: `condition=Ready` (or `condition=Ready=False`), `deleted`, `rollout`, `exists`, or a CEL
-    /// expression over `self`, such as `self.status.phase == "Running"`.
+    /// What they must be: `condition=Ready` (or `condition=Ready=False`), `deleted`, `rollout` (of a Deployment,
+    /// StatefulSet or DaemonSet), `exists`, or a CEL expression over `self`, such as `self.status.phase == "Running"`.
     #[serde(rename = "for")]
     until: String,
 }
