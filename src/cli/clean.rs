@@ -100,7 +100,7 @@ pub(super) async fn sweep(
     // What a run of another pipeline in this folder brought up is not ours.
     let own = Runs::of(store.clone(), plan.pipeline());
     let ours = |raised: &ComposeRecord| store.find(&raised.run).map_or(true, |run| own.is_own(&run));
-    let mut found = ComposeRecord::all(project).iter().any(ours);
+    let mut found = ComposeRecord::all(project)?.iter().any(ours);
     let down = compose_records::take_down(services, project, ours, dry_run).await?;
     let env = super::run_context::environment();
     let stop = Stop { cancel: CancellationToken::new(), grace: Duration::from_secs(10) };

@@ -24,7 +24,7 @@ pub(super) async fn take_down(
     wanted: impl Fn(&ComposeRecord) -> bool,
     dry_run: bool,
 ) -> Result<bool, Fault> {
-    let raised: Vec<ComposeRecord> = ComposeRecord::all(folder).into_iter().filter(wanted).collect();
+    let raised: Vec<ComposeRecord> = ComposeRecord::all(folder)?.into_iter().filter(wanted).collect();
     if raised.is_empty() {
         return Ok(true);
     }

@@ -2,6 +2,7 @@
 //! there. So a run after one that was killed finds them, and no other.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -28,14 +29,27 @@ pub struct ComposeRecord {
 }
 
 impl ComposeRecord {
-    /// All of this pipeline's folder, by name. What cannot be read is none of ours.
-    pub fn all(folder: &Path) -> Vec<Self> {
-        let Ok(entries) = fs::read_dir(records(folder)) else { return Vec::new() };
-        let mut all: Vec<Self> =
-            entries.filter_map(|entry| state_file::read(&entry.ok()?.path()).ok().flatten()).collect();
-        all.retain(|raised| is_name(&raised.name));
+    /// All of this pipeline's folder, by name.
+    ///
+    /// # Errors
+    /// [`Fault`] of kind environment when one that is there cannot be read.
+    pub fn all(folder: &Path) -> Result<Vec<Self>, Fault> {
+        let folder = records(folder);
+        let unread = |error: io::Error| Fault::environment(format!("{} cannot be read: {error}", folder.display()));
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(unread(error)),
+        };
+        let mut all = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(unread)?.path();
+            if path.extension().is_some_and(|extension| extension == "json") {
+                all.extend(state_file::read::<Self>(&path)?.filter(|raised| is_name(&raised.name)));
+            }
+        }
         all.sort_by(|a, b| a.name.cmp(&b.name));
-        all
+        Ok(all)
     }
 
     /// Writes it down, whole or not at all.
@@ -88,7 +102,7 @@ impl Compose {
         call: &CommandContext<'_>,
     ) -> Result<(), CommandError> {
         let Some(name) = self.name(project, call).await else { return Ok(()) };
-        let ours = ComposeRecord::all(wanted.folder).iter().any(|raised| raised.name == name);
+        let ours = ComposeRecord::all(wanted.folder)?.iter().any(|raised| raised.name == name);
         if !ours && self.standing(&name, call).await?.is_some() {
             call.log.line(format!("project {name} was there before: `pipeline clean` will leave it").as_bytes());
             return Ok(());
@@ -154,13 +168,13 @@ mod tests {
     #[test]
     fn what_is_written_down_is_found_until_it_is_forgotten() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(ComposeRecord::all(folder.path()), []);
+        assert_eq!(ComposeRecord::all(folder.path()).expect("readable"), []);
         for name in ["b", "a"] {
             raised(name).save(folder.path()).expect("written");
         }
-        assert_eq!(ComposeRecord::all(folder.path()), [raised("a"), raised("b")]);
+        assert_eq!(ComposeRecord::all(folder.path()).expect("readable"), [raised("a"), raised("b")]);
         ComposeRecord::forget(folder.path(), "a");
-        assert_eq!(ComposeRecord::all(folder.path()), [raised("b")]);
+        assert_eq!(ComposeRecord::all(folder.path()).expect("readable"), [raised("b")]);
     }
 
     #[test]
@@ -170,7 +184,7 @@ mod tests {
         for name in ["--volumes", "../x", "", "a b", "A"] {
             let text = serde_json::to_string(&raised(name)).expect("text");
             fs::write(records(folder.path()).join("x.json"), text).expect("written");
-            assert_eq!(ComposeRecord::all(folder.path()), [raised("ok")], "{name}");
+            assert_eq!(ComposeRecord::all(folder.path()).expect("readable"), [raised("ok")], "{name}");
         }
     }
 

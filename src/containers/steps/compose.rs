@@ -140,7 +140,7 @@ async fn brought(project: &Project, up: &UpSpec, cx: &Context) -> Result<Vec<Ser
 /// Down, and forgotten.
 async fn taken(project: &Project, down: Down, cx: &Context, call: &CommandContext<'_>) -> Result<(), CommandError> {
     // Its name is asked for first: it may be in files that need what they stand for.
-    let name = if ComposeRecord::all(&cx.project).is_empty() { None } else { cx.compose().name(project, call).await };
+    let name = if ComposeRecord::all(&cx.project)?.is_empty() { None } else { cx.compose().name(project, call).await };
     cx.compose().down(project, down, call).await?;
     if let Some(name) = name {
         ComposeRecord::forget(&cx.project, &name);

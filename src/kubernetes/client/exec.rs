@@ -6,6 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::attached::Attached;
 use super::{Cluster, ClusterError};
+use crate::core::model::outcome::Fault;
 use crate::process::{Captured, LineSink, Lines};
 
 /// Bytes of standard output that are handed back.
@@ -29,7 +30,7 @@ pub struct PodCommand<'a> {
 /// How it ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PodExit {
-    /// Its exit code; `None` where the cluster could not start it or lost it.
+    /// Its exit code; `None` where the cluster could not start it.
     pub code: Option<i32>,
     /// The cluster's words where there is no exit code.
     pub message: String,
@@ -41,7 +42,7 @@ impl Cluster {
     /// Runs it to its end; dropped, it hangs up, and the command goes on as after a lost terminal.
     ///
     /// # Errors
-    /// [`ClusterError`] when the pod or container is not there, or the cluster does not answer.
+    /// [`ClusterError`] when the pod or container is not there, the cluster does not answer, or the connection is lost.
     pub async fn exec(&self, command: &PodCommand<'_>, sink: &dyn LineSink) -> Result<PodExit, ClusterError> {
         let parameters = AttachParams {
             container: command.container.map(str::to_owned),
@@ -60,14 +61,16 @@ impl Cluster {
             }
         };
         let (out, _, ()) = futures::join!(lines(stdout, sink, KEPT), lines(stderr, sink, 0), input);
-        let (code, message) = exit_of(end.status().await.as_ref());
+        // it may have done its work to the end
+        let lost = || Fault::environment("the connection to the pod was lost: how the command ended is not known");
+        let status = end.status().await.ok_or_else(|| lost().transient())?;
+        let (code, message) = exit_of(&status);
         Ok(PodExit { code, message, stdout: out })
     }
 }
 
 /// Exit code and message of the status that ends an exec.
-fn exit_of(status: Option<&Status>) -> (Option<i32>, String) {
-    let Some(status) = status else { return (None, "the connection to the pod was lost".to_owned()) };
+fn exit_of(status: &Status) -> (Option<i32>, String) {
     if status.status.as_deref() == Some("Success") {
         return (Some(0), String::new());
     }
@@ -101,9 +104,8 @@ mod tests {
                  "details": { "causes": [{ "reason": "ExitCode", "message": "3" }] } }"#,
         )
         .expect("a status");
-        assert_eq!(exit_of(Some(&status)).0, Some(3));
+        assert_eq!(exit_of(&status).0, Some(3));
         let success = Status { status: Some("Success".to_owned()), ..Status::default() };
-        assert_eq!(exit_of(Some(&success)), (Some(0), String::new()));
-        assert_eq!(exit_of(None), (None, "the connection to the pod was lost".to_owned()));
+        assert_eq!(exit_of(&success), (Some(0), String::new()));
     }
 }

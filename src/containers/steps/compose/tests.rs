@@ -96,7 +96,7 @@ async fn nothing_is_brought_up_or_recorded_while_compose_does_not_say_what_is_th
     crate::process::scripts::executable(&trial.project().join("bin/docker"), silent);
     let outcome = body::<Compose>(&json!({ "up": {} })).run(&trial.cx).await;
     assert!(!matches!(outcome, Ok(Outcome::Passed(_))), "{outcome:?}");
-    assert_eq!(ComposeRecord::all(trial.project()), []);
+    assert_eq!(ComposeRecord::all(trial.project()).expect("readable"), []);
     assert!(!reported(&trial).contains(" up "), "{}", reported(&trial));
 }
 
@@ -120,12 +120,13 @@ async fn during_others_it_is_up_until_they_are_over_and_then_down() {
     let running = tokio::spawn(async move { step.run(&cx).await });
     signals.up.cancelled().await;
     assert!(!reported(&trial).contains(" down "));
-    let raised: Vec<String> = ComposeRecord::all(trial.project()).into_iter().map(|raised| raised.name).collect();
+    let raised: Vec<String> =
+        ComposeRecord::all(trial.project()).expect("readable").into_iter().map(|raised| raised.name).collect();
     assert_eq!(raised, ["shop"], "who comes after a run that was killed finds it");
     signals.stop.cancel();
     let outcome = running.await.expect("it does not panic");
     assert!(matches!(outcome, Ok(Outcome::Passed(_))), "{outcome:?}");
-    assert_eq!(ComposeRecord::all(trial.project()), []);
+    assert_eq!(ComposeRecord::all(trial.project()).expect("readable"), []);
     assert!(
         reported(&trial).ends_with("compose.yml down --volumes --remove-orphans --timeout 5\n"),
         "{}",
