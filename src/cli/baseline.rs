@@ -1,14 +1,16 @@
 //! `pipeline baseline`: shows the stored values, or stores what a run measured.
 
 use std::fmt::Write;
+use std::fs::Permissions;
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::args::{Args, Baseline, BaselineCommand};
 use super::{find, out, record};
 use crate::core::files::replace::{Lasting, replace};
 use crate::core::files::{open, project};
-use crate::core::journal::{Damage, End, Reader, RunFolder};
+use crate::core::journal::{End, Reader, RunFolder};
 use crate::core::kind::timestamp;
 use crate::core::model::event::{Event, run_time};
 use crate::core::model::exit_code::Exit;
@@ -90,12 +92,10 @@ fn measured(run: &RunFolder) -> Result<Vec<BaselineValue>, Fault> {
             found.push(value);
         }
     }
-    match reader.end() {
-        Some(End::Damaged { damage, .. }) if damage != Damage::Torn => {
-            Err(unreadable(&format!("it is damaged after {} bytes", reader.offset())))
-        }
-        _ => Ok(found),
+    if reader.end().is_some_and(End::loses_records) {
+        return Err(unreadable(&format!("it is damaged after {} bytes", reader.offset())));
     }
+    Ok(found)
 }
 
 fn read(project: &Path) -> Result<BaselinesSpec, Fault> {
@@ -116,7 +116,12 @@ fn write(project: &Path, stored: &BaselinesSpec) -> Result<(), Fault> {
     let path = project::place(project, Path::new(BASELINES))?;
     let unwritable = |error: io::Error| Fault::environment(format!("{} cannot be written: {error}", path.display()));
     let text = serde_yaml::to_string(stored).map_err(|error| unwritable(io::Error::other(error)))?;
-    replace(&path, Lasting::Synced, |out| out.write_all(format!("{HEAD}{text}").as_bytes())).map_err(unwritable)?;
+    let written = replace(&path, Lasting::Synced, |out| {
+        // it is committed: others read it
+        out.get_ref().set_permissions(Permissions::from_mode(0o644))?;
+        out.write_all(format!("{HEAD}{text}").as_bytes())
+    });
+    written.map_err(unwritable)?;
     out::say(&format!("wrote {BASELINES}: commit it"));
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::super::{out, record};
 use super::verify;
 use crate::cli::run_context::RunContext;
 use crate::core::engine::{PreviousRun, ResumePlan, Resumption, Selection};
-use crate::core::journal::{Damage, End, Reader, RunFolder, Store};
+use crate::core::journal::{End, Reader, RunFolder, Store};
 use crate::core::model::event::{Rerun, ResumeMode, Role};
 use crate::core::model::outcome::Fault;
 use crate::core::plan::Plan;
@@ -63,7 +63,7 @@ fn recall(store: &Store, past: &mut PreviousRun, folder: &RunFolder) -> Result<(
                     "run {} went on with run {id}, whose record is gone: what that one did of the other stages is not known",
                     folder.id()
                 ))
-                .help("type: pipeline run   (or --resume with --done STEP for what is done)"));
+                .help("type: pipeline run"));
             }
         };
         seen.push(id);
@@ -79,12 +79,15 @@ fn recall(store: &Store, past: &mut PreviousRun, folder: &RunFolder) -> Result<(
     Ok(())
 }
 
-/// What a record says, up to its end or its first damage.
+/// What a record says, up to its end or its first damage; nothing where the run died before it had one.
 pub(in crate::cli) fn of(folder: &RunFolder) -> Result<PreviousRun, Fault> {
+    if matches!(folder.journal().try_exists(), Ok(false)) {
+        return Ok(PreviousRun::default());
+    }
     let mut reader = Reader::open(&folder.journal()).map_err(|error| Fault::unknown(error.to_string()))?;
     let mut past = PreviousRun::default();
     reader.by_ref().for_each(|record| past.apply(record.at, &record.event));
-    if matches!(reader.end(), Some(End::Damaged { damage, .. }) if damage != Damage::Torn) {
+    if reader.end().is_some_and(End::loses_records) {
         past.doubts_the_rest();
     }
     Ok(past)

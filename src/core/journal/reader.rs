@@ -24,6 +24,13 @@ pub enum End {
     },
 }
 
+impl End {
+    /// Whether records that were written cannot be read; one that was never written to its end is none.
+    pub fn loses_records(self) -> bool {
+        matches!(self, End::Damaged { damage, .. } if damage != Damage::Torn)
+    }
+}
+
 /// Replays a journal: an iterator over its records.
 #[derive(Debug)]
 pub struct Reader {

@@ -147,7 +147,7 @@ impl Store {
 
     /// The run of this very id, if it is here.
     pub fn get(&self, id: &str) -> Option<RunFolder> {
-        self.find(id).ok().filter(|run| run.id() == id)
+        is_id(id).then(|| self.folder(id)).filter(|run| run.path.is_dir())
     }
 
     /// The run of this id, or the only one that starts (or ends) with it, or the newest for `latest`.

@@ -76,19 +76,17 @@ impl Writer {
         Writer::lock(path, &file)?;
         let mut reader = Reader::of(path, file.try_clone().map_err(|error| fail("open", error))?)?;
         let records: Vec<Record> = reader.by_ref().collect();
-        if let Some(End::Damaged { damage, .. }) = reader.end() {
-            match damage {
-                Damage::Unreadable => return Err(fail("read", io::Error::other("a part of it cannot be read"))),
-                // not only its end is missing: what follows is kept aside
-                Damage::Changed | Damage::Unknown | Damage::OutOfOrder => {
-                    let aside = path.with_extension("damaged");
-                    fs::copy(path, &aside).map_err(|error| fail("copy", error))?;
-                }
-                Damage::Torn => {}
-            }
-        }
         let (length, cut) = match reader.end() {
-            Some(End::Damaged { offset, bytes, .. }) => (offset, bytes),
+            Some(End::Damaged { damage: Damage::Unreadable, .. }) => {
+                return Err(fail("read", io::Error::other("a part of it cannot be read")));
+            }
+            Some(end @ End::Damaged { offset, bytes, .. }) => {
+                // not only its end is missing: what follows is kept aside
+                if end.loses_records() {
+                    fs::copy(path, path.with_extension("damaged")).map_err(|error| fail("copy", error))?;
+                }
+                (offset, bytes)
+            }
             _ => (reader.offset(), 0),
         };
         file.set_len(length).map_err(|error| fail("cut", error))?;
