@@ -2,7 +2,6 @@
 //! there. So a run after one that was killed finds them, and no other.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -34,19 +33,9 @@ impl ComposeRecord {
     /// # Errors
     /// [`Fault`] of kind environment when one that is there cannot be read.
     pub fn all(folder: &Path) -> Result<Vec<Self>, Fault> {
-        let folder = records(folder);
-        let unread = |error: io::Error| Fault::environment(format!("{} cannot be read: {error}", folder.display()));
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(unread(error)),
-        };
         let mut all = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(unread)?.path();
-            if path.extension().is_some_and(|extension| extension == "json") {
-                all.extend(state_file::read::<Self>(&path)?.filter(|raised| is_name(&raised.name)));
-            }
+        for path in state_file::list(&records(folder), "json")? {
+            all.extend(state_file::read::<Self>(&path)?.filter(|raised| is_name(&raised.name)));
         }
         all.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(all)

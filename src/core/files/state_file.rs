@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,13 +30,35 @@ pub fn save(path: &Path, record: &impl Serialize) -> Result<(), Fault> {
 /// # Errors
 /// [`Fault`] of kind environment when the file that is there cannot be read, or is no such record.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Fault> {
-    let unread = |why: &dyn std::fmt::Display| {
-        Fault::environment(format!("{} cannot be read: {why}", path.display()))
-            .help("it records what must be removed again: see what is there, then remove the file")
-    };
     match super::open::read_text(path, RECORD_LIMIT) {
-        Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| unread(&error)),
+        Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| unreadable(path, &error)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unread(&error)),
+        Err(error) => Err(unreadable(path, &error)),
     }
+}
+
+/// The records of a folder, by the ending of their names, in order; none where there is no folder.
+///
+/// # Errors
+/// [`Fault`] of kind environment when the folder cannot be read.
+pub fn list(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, Fault> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(folder, &error)),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| unreadable(folder, &error))?.path();
+        if path.extension().is_some_and(|found| found == ending) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> Fault {
+    Fault::environment(format!("{} cannot be read: {why}", path.display()))
+        .help("it records what must be removed again: see what is there, then remove the file")
 }

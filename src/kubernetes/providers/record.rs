@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Identity;
-use crate::core::files::{open, state_file};
+use crate::core::files::state_file;
 use crate::core::model::outcome::Fault;
 
 /// What `up` did to a cluster; `down` takes back exactly that.
@@ -61,20 +61,9 @@ impl Record {
     /// # Errors
     /// [`Fault`] when one is there and cannot be read.
     pub fn all(project: &Path) -> Result<Vec<Self>, Fault> {
-        let mut paths = vec![project.join(OLD)];
-        match fs::read_dir(folder(project)) {
-            Ok(entries) => {
-                for entry in entries {
-                    paths.push(entry.map_err(|error| unreadable(&folder(project), &error))?.path());
-                }
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(unreadable(&folder(project), &error)),
-        }
-        paths.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
-        paths.sort();
-        let read = paths.iter().map(|path| read(path));
-        read.filter_map(Result::transpose).collect()
+        let mut paths = state_file::list(&folder(project), "json")?;
+        paths.insert(0, project.join(OLD));
+        paths.iter().filter_map(|path| state_file::read(path).transpose()).collect()
     }
 
     /// The one of a provider's cluster.
@@ -92,7 +81,9 @@ impl Record {
     /// [`Fault`] when the file cannot be written.
     pub fn save(&self, project: &Path) -> Result<(), Fault> {
         state_file::save(&path(project, &self.provider, &self.name, "json"), self)?;
-        if read(&project.join(OLD))?.is_some_and(|old: Record| old.provider == self.provider && old.name == self.name) {
+        if state_file::read(&project.join(OLD))?
+            .is_some_and(|old: Record| old.provider == self.provider && old.name == self.name)
+        {
             remove(&project.join(OLD))?;
         }
         Ok(())
@@ -130,7 +121,7 @@ impl Record {
     /// [`Fault`] when the file cannot be removed.
     pub fn forget(&self, project: &Path) -> Result<(), Fault> {
         remove(&path(project, &self.provider, &self.name, "json"))?;
-        if read(&project.join(OLD))?.is_some_and(|old: Record| old == *self) {
+        if state_file::read(&project.join(OLD))?.is_some_and(|old: Record| old == *self) {
             remove(&project.join(OLD))?;
         }
         // only an empty folder can be removed
@@ -154,9 +145,7 @@ impl Intent {
 
     /// Those of this project.
     pub fn all(project: &Path) -> Vec<Self> {
-        let entries = fs::read_dir(folder(project)).into_iter().flatten().flatten().map(|entry| entry.path());
-        let mut paths: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|it| it == "begun")).collect();
-        paths.sort();
+        let paths = state_file::list(&folder(project), "begun").unwrap_or_default();
         paths.iter().filter_map(|path| state_file::read(path).ok().flatten()).collect()
     }
 
@@ -190,18 +179,6 @@ fn path(project: &Path, provider: &str, name: &str, ending: &str) -> PathBuf {
     folder(project).join(format!("{provider}-{name}.{ending}"))
 }
 
-fn read(path: &Path) -> Result<Option<Record>, Fault> {
-    let text = match open::read_text(path, 1 << 20) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(path, &error)),
-    };
-    serde_json::from_str(&text).map(Some).map_err(|error| {
-        Fault::environment(format!("{} is not a record of a cluster step: {error}", path.display()))
-            .help("take the cluster down by hand, and remove the file")
-    })
-}
-
 fn remove(path: &Path) -> Result<(), Fault> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -209,8 +186,4 @@ fn remove(path: &Path) -> Result<(), Fault> {
         }
         _ => Ok(()),
     }
-}
-
-fn unreadable(path: &Path, error: &std::io::Error) -> Fault {
-    Fault::environment(format!("{} cannot be read: {error}", path.display()))
 }
