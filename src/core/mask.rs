@@ -104,6 +104,9 @@ impl Masker {
 
     /// Lines that belong together with every secret replaced, also one that their ends cut.
     pub fn mask_lines(&self, lines: &mut Vec<String>) {
+        if self.is_empty() {
+            return;
+        }
         if let Cow::Owned(masked) = self.mask(&lines.join("\n")) {
             *lines = masked.split('\n').map(str::to_owned).collect();
         }

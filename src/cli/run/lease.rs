@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::super::out;
+use crate::cli::doctor::needs::Needs;
 use crate::core::engine::Interrupt;
 use crate::core::journal::Store;
 use crate::core::kind::services::Services;
@@ -44,7 +45,7 @@ impl LeaseGuard {
     ) -> Result<Self, Fault> {
         let cluster = services.cluster();
         let claim = Claim { namespace: cluster.namespace().to_owned(), name: lease_name(plan.pipeline()), holder };
-        let brings_cluster = plan.nodes().iter().any(|node| node.outline.kind == "cluster");
+        let brings_cluster = Needs::of(plan).brings_cluster;
         let asked = Instant::now();
         let until = asked + patience;
         let mut seen: Option<(Held, Instant)> = None;

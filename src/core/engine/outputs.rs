@@ -93,13 +93,13 @@ pub(crate) fn refuse_secrets(
             [text.as_bytes(), &seen].into_iter().find_map(|bytes| masker.find(bytes).first().copied())
         };
         let value = value.as_str().map_or_else(|| value.to_string().into(), Cow::Borrowed);
+        let Some(in_line) = found(&format!("{key}={value}")) else { continue };
         let (hit, which) = match found(&value) {
-            Some(hit) => (Some(hit), format!("the output `{key}`")),
+            Some(hit) => (hit, format!("the output `{key}`")),
             // a secret that is a word may be the name of an output; one that ends in `=` was written as if it were
             None if found(key).is_some() => continue,
-            None => (found(&format!("{key}={value}")), "the name of an output".to_owned()),
+            None => (in_line, "the name of an output".to_owned()),
         };
-        let Some(hit) = hit else { continue };
         let secret = secrets.keys().nth(hit.secret).map_or("", String::as_str);
         return Err(Failure::new(format!("{which} holds the value of the secret `{secret}`"))
             .help(format!("outputs are kept in the clear; use ${{{{ secrets.{secret} }}}} where it is needed")));

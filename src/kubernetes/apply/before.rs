@@ -47,8 +47,7 @@ impl Before {
     pub fn own(&self, prepared: &mut [Prepared], owner: &Owner) {
         let none = BTreeMap::new();
         for one in prepared.iter_mut().filter(|one| self.knows(one)) {
-            let there = self.of(one).map(|there| there.labels.as_ref().unwrap_or(&none).clone());
-            one.own(owner, there.as_ref());
+            one.own(owner, self.of(one).map(|there| there.labels.as_ref().unwrap_or(&none)));
         }
     }
 

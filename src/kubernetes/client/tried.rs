@@ -11,7 +11,6 @@ use serde_json::Value;
 use super::{Cluster, ClusterError, Refusal};
 use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::Fault;
-use crate::kubernetes::apply::flattened;
 use crate::kubernetes::client::MANAGER;
 use crate::kubernetes::explain::admission_cause;
 
@@ -65,13 +64,13 @@ pub enum Tried {
 
 impl Cluster {
     /// Tries each of `objects` as server-side apply does, without making any: `deployment.apps/backend` and the decision, in
-    /// their order. The items of a List are objects of their own.
+    /// their order.
     ///
     /// # Errors
     /// [`Fault`] when the API server came to no decision, or this user may not apply the object.
     pub async fn try_out(&self, namespace: &str, objects: Vec<Value>) -> Result<Vec<(String, Tried)>, Fault> {
         let mut decisions = Vec::new();
-        for (_, object) in flattened(objects) {
+        for object in objects {
             decisions.push(self.try_one(namespace, object).await?);
         }
         Ok(decisions)

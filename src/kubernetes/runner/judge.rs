@@ -21,17 +21,16 @@ impl PodExecutor {
         task: &Task<'_>,
         attempt: &Attempt<'_>,
     ) -> Result<Done, Fault> {
+        let out_of_memory = ran_out_of_memory(&end);
+        let findings = if out_of_memory { memory(attempt).await } else { Vec::new() };
         if let Some(returned) = returned {
             keep_output(task.command, &returned.output)?;
-            let findings = if ran_out_of_memory(&end) { memory(attempt).await } else { Vec::new() };
             return Ok(Done { code: returned.code, findings, returned });
         }
-        let out_of_memory = ran_out_of_memory(&end);
         match end {
             JobEnd::Exited { code, message, .. } => match Report::of(&message) {
                 Some(Report::Exit { code, output, .. }) if !self.returns(task) => {
                     keep_output(task.command, output.as_bytes())?;
-                    let findings = if out_of_memory { memory(attempt).await } else { Vec::new() };
                     Ok(Done { code, findings, returned: Returned::default() })
                 }
                 Some(Report::Setup { why }) => {
@@ -43,7 +42,7 @@ impl PodExecutor {
                     Err(self.fault(&message).help("hand the values on in a file: `artifacts: [values.json]`"))
                 }
                 Some(Report::IrregularOutput) => Err(self.fault("$PIPELINE_OUTPUT is not a regular file any more")),
-                _ if out_of_memory => Ok(Done { code, findings: memory(attempt).await, returned: Returned::default() }),
+                _ if out_of_memory => Ok(Done { code, findings, returned: Returned::default() }),
                 Some(Report::Exit { .. }) => {
                     Err(self.fault("the container ended before its artifacts had come back").transient())
                 }

@@ -30,30 +30,31 @@ impl Labelled {
 
     fn put(&self, bytes: &[u8]) {
         let mut masked = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
-        let shown = masked.stream.push(bytes);
-        self.hand_on(&mut masked, &shown);
+        let Masked { stream, rest } = &mut *masked;
+        self.hand_on(rest, &stream.pass(bytes));
     }
 
     /// Whole lines, each behind the label. A line longer than what is handed on at once is several.
-    fn hand_on(&self, masked: &mut Masked, shown: &[u8]) {
-        masked.rest.extend_from_slice(shown);
-        let Some(end) = memchr::memrchr(b'\n', &masked.rest) else {
-            if masked.rest.len() >= LINE_LIMIT {
-                let long = std::mem::take(&mut masked.rest);
-                self.log.line(&[self.label.as_bytes(), &long].concat());
-            }
-            return;
-        };
-        let later = masked.rest.split_off(end + 1);
-        let whole = std::mem::replace(&mut masked.rest, later);
-        let lines: Vec<u8> = each_line(&whole).flat_map(|line| [self.label.as_bytes(), line, b"\n"].concat()).collect();
+    fn hand_on(&self, rest: &mut Vec<u8>, shown: &[u8]) {
+        rest.extend_from_slice(shown);
+        if memchr::memchr(b'\n', shown).is_none() && rest.len() >= LINE_LIMIT {
+            rest.push(b'\n');
+        }
+        let Some(end) = memchr::memrchr(b'\n', rest) else { return };
+        let mut lines = Vec::with_capacity(rest.len() + self.label.len());
+        for line in each_line(&rest[..=end]) {
+            lines.extend_from_slice(self.label.as_bytes());
+            lines.extend_from_slice(line);
+            lines.push(b'\n');
+        }
         self.log.lines(&lines);
+        rest.drain(..=end);
     }
 }
 
 impl LineSink for Labelled {
     fn line(&self, line: &[u8]) {
-        self.put(&[line, b"\n"].concat());
+        self.lines(&[line, b"\n"].concat());
     }
 
     fn lines(&self, lines: &[u8]) {
@@ -65,7 +66,7 @@ impl LineSink for Labelled {
     }
 
     fn ends(&self) {
-        self.put(b"\n");
+        self.line(b"");
     }
 
     fn passing(&self, text: &str) {
@@ -80,15 +81,13 @@ impl LineSink for Labelled {
 impl Drop for Labelled {
     /// What may have been the beginning of a secret was none.
     fn drop(&mut self) {
-        let mut masked = std::mem::replace(
-            self.stream.get_mut().unwrap_or_else(PoisonError::into_inner),
-            Masked { stream: Masker::default().stream(), rest: Vec::new() },
-        );
-        let mut shown = masked.stream.finish();
-        if !masked.rest.is_empty() || !shown.is_empty() {
+        let mut masked = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let Masked { stream, rest } = &mut *masked;
+        let mut shown = stream.finish();
+        if !rest.is_empty() || !shown.is_empty() {
             shown.push(b'\n');
         }
-        self.hand_on(&mut masked, &shown);
+        self.hand_on(rest, &shown);
     }
 }
 
