@@ -4,8 +4,6 @@ use serde::Deserialize;
 
 /// Lines of its output that are shown.
 const LINES: usize = 10;
-/// Characters of a line that are shown.
-const WIDTH: usize = 240;
 
 /// One run of a health check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +37,8 @@ pub(super) fn newest(json: &str) -> Option<Check> {
     let entry = log.swap_remove(at);
     let lines: Vec<&str> = entry.output.lines().filter(|line| !line.trim().is_empty()).collect();
     let shown = lines.iter().skip(lines.len().saturating_sub(LINES));
-    Some(Check { exit_code: entry.exit_code, lines: shown.map(|line| line.chars().take(WIDTH).collect()).collect() })
+    // whole: they are cut when they were masked
+    Some(Check { exit_code: entry.exit_code, lines: shown.map(|line| (*line).to_owned()).collect() })
 }
 
 #[cfg(test)]
