@@ -1,12 +1,12 @@
 //! How far a Deployment, StatefulSet or DaemonSet has rolled out, as `kubectl rollout status` judges it. Pure.
 
-mod restarted;
+mod settled;
 mod terminating;
 
 use kube::api::DynamicObject;
 use serde_json::Value;
 
-pub use restarted::{restarted, restarting};
+pub use settled::{unsettled, unsettled_of};
 pub use terminating::{terminating_message, terminating_pods};
 
 /// How far a rollout is.

@@ -25,7 +25,9 @@ fn all_seven_stages_pass_and_leave_nothing_and_some_run_again_with_a_database_in
         &["○ an ingress controller serves: skipped: this cluster has no ingress controller", "todo-chatbot passed in"],
     );
     ran.passed(&GATES);
-    assert_eq!(ran.unmet("zero-downtime.gate"), [""; 0], "a request failed");
+    let load = |step| ran.outputs(step)["first_failures"].to_string();
+    let failures = || format!("{} {}\n{}", load("zero-downtime.users"), load("zero-downtime.deep-users"), ran.err);
+    assert_eq!(ran.unmet("zero-downtime.gate"), [""; 0], "a request failed: {}", failures());
     todo.nothing_is_left();
 
     let again = todo.run(&["--stage", "cluster", "--stage", "manifests", "--profile", "local"]);

@@ -21,7 +21,7 @@ use crate::services::Clients;
 use fields::{Probes, Ready, Resources};
 pub(crate) use measures::full;
 
-/// A container that has failed is up only after a while, which no change announces.
+/// A container without a probe is up only after a while, which no change announces.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// `pods`: what is true of every pod that the selector means. A pod that is being deleted does not count; where there
@@ -39,7 +39,8 @@ pub struct Pods {
     count: Option<Expect<Count>>,
     /// The phase every one is in: `Running`, `Succeeded`, `!= Failed`.
     phase: Option<Expect<Text>>,
-    /// How many are ready: `all`, a number, or an expectation such as `">= 2"`.
+    /// How many are ready: `all`, a number, or an expectation such as `">= 2"`. A container without a probe counts once it
+    /// has run for 3s, and once it has ended before, for 10s.
     ready: Option<Ready>,
     /// Restarts of all containers of all pods together.
     restarts: Option<Expect<Count>>,

@@ -25,7 +25,7 @@ use crate::kubernetes::explain::Target;
 use crate::kubernetes::rollout;
 use crate::services::Clients;
 
-/// A container that has failed is up only after a while, which no change announces.
+/// A container without a probe is up only after a while, which no change announces.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// `rollout`: a workload has rolled out, and what it rolled out. Stricter than `kubectl rollout status`: old pods that a
@@ -39,8 +39,8 @@ pub struct Rollout {
     /// Its namespace; else the pipeline's.
     namespace: Option<String>,
     /// That every replica is of the newest revision and available, and no old one is left, not even one that is being
-    /// deleted and still runs. A container that has failed and has no probe counts once it has run for 10s again. `true`
-    /// where nothing is said. `false` expects a rollout that is under way or stuck. A
+    /// deleted and still runs. A container without a probe counts once it has run for 3s, and once it has ended before,
+    /// for 10s. `true` where nothing is said. `false` expects a rollout that is under way or stuck. A
     /// DaemonSet that matches no node is not complete.
     complete: Option<bool>,
     /// Its revision: 1 when created, one more with each change of its pods and each undo.
@@ -166,11 +166,11 @@ impl Rollout {
         let (actual, done) = match rollout::state_of(kind, workload) {
             rollout::Rollout::Done => {
                 let ending = rollout::terminating_pods(kind, workload, pods.iter().map(AsRef::as_ref));
-                let restarting =
-                    || rollout::restarting(kind, workload, pods.iter().map(AsRef::as_ref), Timestamp::now());
+                let unsettled =
+                    || rollout::unsettled_of(kind, workload, pods.iter().map(AsRef::as_ref), Timestamp::now());
                 if !ending.is_empty() {
                     (rollout::terminating_message(&ending), false)
-                } else if let Some(why) = restarting() {
+                } else if let Some(why) = unsettled() {
                     (why, false)
                 } else {
                     ("rolled out".to_owned(), true)

@@ -12,7 +12,7 @@ use super::super::live::{Names, Wanted, few};
 use super::Pods;
 use crate::core::model::outcome::Measure;
 use crate::core::model::units::{Count, Text, TimeSpan};
-use crate::kubernetes::rollout::restarted;
+use crate::kubernetes::rollout::unsettled;
 
 impl Pods {
     /// One measure for each thing expected of the pods that are meant, in the order of the reference.
@@ -40,9 +40,9 @@ impl Pods {
         }
         if let Some(expect) = &self.ready {
             let now = Timestamp::now();
-            let up = |pod: &DynamicObject| ready_since(pod).is_some() && restarted(pod, now).is_none();
+            let up = |pod: &DynamicObject| ready_since(pod).is_some() && unsettled(pod, now).is_none();
             let (ready, not): (Vec<&&DynamicObject>, Vec<&&DynamicObject>) = pods.iter().partition(|pod| up(pod));
-            let failed = not.iter().filter(|pod| ready_since(pod).is_some()).find_map(|pod| restarted(pod, now));
+            let failed = not.iter().filter(|pod| ready_since(pod).is_some()).find_map(|pod| unsettled(pod, now));
             let failed = failed.map(|why| format!(" ({why})")).unwrap_or_default();
             let actual = format!("{} of {}{}{failed}", ready.len(), pods.len(), but("not ready", &not));
             measures.push(Measure::new("ready", actual, expect, expect.holds(ready.len(), pods.len())));

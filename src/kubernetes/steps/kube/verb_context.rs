@@ -14,7 +14,7 @@ use crate::core::model::event::EndedEarly;
 use crate::core::model::outcome::{Failure, Fault, Finding};
 use crate::kubernetes::client::{Cluster, ClusterError, Followed, Kind, selector_text};
 use crate::kubernetes::explain::Target;
-use crate::kubernetes::rollout::{Rollout, restarting, rolls_out, state_of, terminating_message, terminating_pods};
+use crate::kubernetes::rollout::{Rollout, rolls_out, state_of, terminating_message, terminating_pods, unsettled_of};
 
 /// How long an explanation may take once the attempt must stop.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -216,7 +216,7 @@ impl VerbContext<'_> {
                 note(&terminating_message(&names));
                 return None;
             }
-            Some(match restarting(kind, object, pods.values(), Timestamp::now()) {
+            Some(match unsettled_of(kind, object, pods.values(), Timestamp::now()) {
                 Some(why) => {
                     note(&why);
                     false
