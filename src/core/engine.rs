@@ -23,6 +23,7 @@ mod outputs;
 mod previous_run;
 mod record;
 mod resume;
+mod resume_plan;
 mod retry;
 mod scheduler;
 mod scope;
@@ -50,7 +51,8 @@ pub use finish::RunResult;
 pub use notice::{Notice, NoticeSender, Notices, notices};
 pub use previous_run::{NodeStatus, PastNode, PreviousRun};
 pub use record::{NodeFiles, Recorder, RunFiles};
-pub use resume::{ResumePlan, Resumption};
+pub use resume::Resumption;
+pub use resume_plan::ResumePlan;
 pub use scheduler::Mode;
 pub use selection::{Selection, UnknownStage, Wanted};
 

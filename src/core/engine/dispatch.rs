@@ -34,7 +34,7 @@ use super::{Mode, Options, Parts};
 use crate::core::clock;
 use crate::core::kind::CoveredSteps;
 use crate::core::model::event::{
-    Event, FORMAT_VERSION, NodeId, Ran, Reason, Record, ReusedNode, Role, State, run_time,
+    Event, FORMAT_VERSION, NodeId, Ran, Reason, Record, ResumeMode, ReusedNode, Role, State, run_time,
 };
 use crate::core::model::outcome::{Fault, Verdict};
 use crate::core::plan::Work;
@@ -106,9 +106,14 @@ impl Dispatch {
         graph.owe(options.origin.course.as_ref().map_or(&[], |course| &course.continues.owes));
         let after = AfterFailure { pause: options.pause.is_some(), keep: options.keep_failed };
         let scheduler = Scheduler::new(graph, options.mode, options.jobs).leaving(after);
-        let place = RunPlace { run: &options.run, namespace: parts.services.namespace() };
+        let course = options.origin.course.as_ref();
+        // What a `finally` is to remove bears the id of the run that made it.
+        let settled = course.filter(|course| course.continues.how == ResumeMode::Settle);
+        let run = settled.map_or(&options.run, |course| &course.continues.run);
+        let place = RunPlace { run, namespace: parts.services.namespace() };
         let mut known = Known::new(&parts.plan, place, &Arc::new(options.env.clone()), &parts.secrets);
         options.origin.course.iter().flat_map(|course| &course.known).for_each(|node| known.recall(node));
+        known.settles(course.and_then(|course| course.result));
         let kept = options.origin.course.iter().flat_map(|course| &course.continues.kept);
         let kept = kept.filter(|kept| parts.plan.node(kept.node).role != Role::Gate);
         let kept = kept.map(|kept| (kept.node, kept.clone())).collect();
@@ -250,7 +255,10 @@ impl Dispatch {
             // what it made is as old as the run that made it
             self.known.node_ran(node, run_time(since).map(|from| Ran { from, to: None }));
         }
-        self.known.node_over(node, ending.state, &ending.outputs);
+        match ending.because {
+            Some(Reason::NotSelected) => self.known.left_out(node),
+            _ => self.known.node_over(node, ending.state, &ending.outputs),
+        }
         if ending.state.is_bad() && !tolerated && self.first_fault.is_none() {
             self.first_fault = Some((ending.state, ending.fault.clone()));
             if self.options.mode != Mode::KeepGoing {

@@ -18,7 +18,8 @@ use super::fingerprint::{self, Made};
 use super::item_prints;
 use super::makes;
 use super::previous_run::{NodeStatus, PastNode, PreviousRun};
-use super::scope::{Known, KnownNode, RunPlace};
+use super::resume_plan::{ResumePlan, ended, node_id as id, owed};
+use super::scope::{Known, RunPlace};
 
 /// What is known when a run is to go on with another.
 #[derive(Debug, Clone, Copy)]
@@ -45,20 +46,6 @@ pub struct Resumption<'a> {
     pub again: &'a [String],
     /// Gates that were looked at, and do not hold any more: what [`ResumePlan::verifies`] asked for.
     pub gone: &'a [Rerun],
-}
-
-/// How a run goes on with an earlier one.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ResumePlan {
-    /// What is recorded of it.
-    pub continues: Continues,
-    /// Gates that are looked at once, and only warn: stages were built on them since, and may have changed what they see.
-    pub(super) looks: Vec<NodeId>,
-    /// Gates that held, of stages that are kept whole and that nothing was built on: worth a look before the run, since
-    /// where one does not hold any more its steps must run again.
-    pub verifies: Vec<NodeId>,
-    /// States and outputs that expressions see from the start.
-    pub(super) known: Vec<KnownNode>,
 }
 
 /// What is decided of a node.
@@ -107,7 +94,7 @@ impl Resumption<'_> {
                 Decision::Again(why) => continues.again.push(Rerun { node: id(at), why }),
             }
         }
-        Ok(ResumePlan { continues, looks, verifies, known: Vec::new() })
+        Ok(ResumePlan { continues, looks, verifies, known: Vec::new(), result: None })
     }
 
     /// What expressions would see if all that passed were kept.
@@ -333,59 +320,4 @@ impl Resumption<'_> {
 
 fn held(past: &PastNode) -> bool {
     past.stand == NodeStatus::Over(State::Passed)
-}
-
-impl ResumePlan {
-    /// Only what a run owes: its `finally`, with what they may know of it. Also the names of steps that are not in the
-    /// files any more.
-    pub fn settle(plan: &Plan, past: &PreviousRun) -> (Self, Vec<String>) {
-        let (owes, lost) = owed(plan, past);
-        let continues =
-            Continues { run: past.run.clone(), how: ResumeMode::Settle, kept: Vec::new(), again: Vec::new(), owes };
-        (ResumePlan { continues, looks: Vec::new(), verifies: Vec::new(), known: ended(plan, past) }, lost)
-    }
-
-    /// Nothing but one measurement of these gates, with what the earlier run knew of their steps.
-    pub fn look(plan: &Plan, past: &PreviousRun, gates: &[NodeId]) -> Self {
-        let (run, owes) = (past.run.clone(), gates.to_vec());
-        let continues = Continues { run, how: ResumeMode::Settle, kept: Vec::new(), again: Vec::new(), owes };
-        ResumePlan { continues, looks: gates.to_vec(), verifies: Vec::new(), known: ended(plan, past) }
-    }
-
-    /// Nodes that must not run twice and would, or might, with the reason.
-    pub fn in_doubt<'c>(&'c self, plan: &'c Plan) -> impl Iterator<Item = (&'c str, &'c RerunReason)> {
-        let once = self.continues.again.iter().filter(|again| plan.node(again.node).once && again.why.may_be_done());
-        once.map(|again| (plan.node(again.node).outline.name.as_str(), &again.why))
-    }
-}
-
-/// The nodes of a plan that an earlier run owes, and the names of those that the plan does not have.
-fn owed(plan: &Plan, past: &PreviousRun) -> (Vec<NodeId>, Vec<String>) {
-    let (mut nodes, mut lost) = (Vec::new(), Vec::new());
-    for name in past.owes() {
-        let found = plan.nodes().iter().position(|node| node.role == Role::Finally && node.outline.name == name);
-        match found {
-            Some(at) => nodes.push(id(at)),
-            None => lost.push(name.to_owned()),
-        }
-    }
-    (nodes, lost)
-}
-
-/// What ended in an earlier run, by the nodes of this plan.
-fn ended(plan: &Plan, past: &PreviousRun) -> Vec<KnownNode> {
-    let known = plan.nodes().iter().enumerate().filter_map(|(at, node)| {
-        let past = past.node(&node.outline.name)?;
-        match past.stand {
-            NodeStatus::Over(state) => {
-                Some(KnownNode { node: id(at), state, outputs: past.outputs.clone(), ran: past.ran })
-            }
-            _ => None,
-        }
-    });
-    known.collect()
-}
-
-fn id(at: usize) -> NodeId {
-    NodeId(u32::try_from(at).unwrap_or(u32::MAX))
 }

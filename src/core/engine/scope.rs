@@ -4,6 +4,7 @@ mod condition;
 mod facts;
 mod parts;
 mod place;
+mod recalled;
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use super::env::{self, Env};
 pub(crate) use condition::holds;
 pub(super) use place::RunPlace;
 use place::namespace;
+pub(super) use recalled::KnownNode;
 
 /// What all nodes of a stage share.
 #[derive(Debug, Clone)]
@@ -46,15 +48,6 @@ pub(crate) struct View {
     pub steps: Arc<BTreeMap<String, Outputs>>,
     /// When the steps of the stage ran, by id.
     pub ran: Arc<BTreeMap<String, Ran>>,
-}
-
-/// What an earlier run knew of a node that is over.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct KnownNode {
-    pub node: NodeId,
-    pub state: State,
-    pub outputs: Outputs,
-    pub ran: Option<Ran>,
 }
 
 /// Which outputs of parts a scope holds.
@@ -88,6 +81,8 @@ pub(crate) struct Known {
     /// Stages whose ground is needed after their end: outputs of their parts are rendered with it.
     lasting: Vec<bool>,
     none: Arc<BTreeMap<String, Outputs>>,
+    /// How the run ended whose `finally` this one does.
+    settled: Option<State>,
 }
 
 impl Known {
@@ -134,6 +129,7 @@ impl Known {
             held: vec![None; plan.parts().len()],
             lasting: lasting(plan),
             none: Arc::default(),
+            settled: None,
         }
     }
 
@@ -152,12 +148,6 @@ impl Known {
     /// An earlier run did it, at this time.
     pub fn node_ran(&mut self, node: NodeId, ran: Option<Ran>) {
         self.ran.extend(ran.map(|ran| (node, ran)));
-    }
-
-    /// An earlier run knew this of a node.
-    pub fn recall(&mut self, known: &KnownNode) {
-        self.node_ran(known.node, known.ran);
-        self.node_over(known.node, known.state, &known.outputs);
     }
 
     /// A node is over.
@@ -309,18 +299,6 @@ impl Known {
             found.insert(step.clone(), whole);
         }
         found
-    }
-
-    /// How the run went so far, and the first node that did not end well; empty where there is none.
-    fn result<'p>(&self, plan: &'p Plan) -> (&'static str, &'p str) {
-        let counts = |(state, node): (&State, &PlanNode)| state.is_bad() && !node.continue_on_error;
-        let bad = self.states.iter().zip(plan.nodes()).position(counts);
-        let name = bad.map_or("", |index| plan.nodes()[index].outline.name.as_str());
-        match bad {
-            Some(_) => ("failed", name),
-            None if self.states.contains(&State::Cancelled) => ("cancelled", name),
-            None => ("passed", name),
-        }
     }
 
     fn visible(&self, plan: &Plan, node: &PlanNode) -> Vec<NodeId> {
