@@ -44,6 +44,7 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
         let mut dead = recovery::dead(&store)?;
         dead.extend(recovery::kept(&store)?);
         dead.retain(|dead| dead.past.pipeline == plan.pipeline());
+        let mut settled = Exit::Passed;
         if wanted.dry_run {
             for dead in &dead {
                 let how = if dead.past.is_open() { "died; it owes" } else { "left undone" };
@@ -54,8 +55,9 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
                 Ok(ready) => ready,
                 Err(exit) => return Ok(exit),
             };
-            if let Some(exit) = settle(args, &store, &ready, &mut lock).await? {
-                return Ok(exit);
+            settled = settle(args, &store, &ready, &mut lock).await?;
+            if recovery::ends_all(settled) {
+                return Ok(settled);
             }
         }
         let mut swept = sweep(&services, &plan, &store, wanted.dry_run, wanted.timeout.unwrap_or(LIMIT)).await?;
@@ -65,11 +67,14 @@ pub(super) fn run(args: &Args, wanted: &Clean) -> Result<Exit, Fault> {
         if !swept.found && dead.is_empty() {
             out::say("nothing to remove: no run has left anything");
         }
-        Ok(if swept.gone { Exit::Passed } else { Exit::Failed })
+        Ok(match settled {
+            Exit::Passed if !swept.gone => Exit::Failed,
+            settled => settled,
+        })
     })
 }
 
-async fn settle(args: &Args, store: &Store, ready: &RunContext, lock: &mut Lock) -> Result<Option<Exit>, Fault> {
+async fn settle(args: &Args, store: &Store, ready: &RunContext, lock: &mut Lock) -> Result<Exit, Fault> {
     let output = super::args::Output::Plain;
     let wish = RunOptions {
         cached: false,
@@ -81,10 +86,12 @@ async fn settle(args: &Args, store: &Store, ready: &RunContext, lock: &mut Lock)
         pause: false,
         called: args.called(),
     };
-    if let Some(exit) = recovery::settle(store, ready, &wish, None, lock).await? {
-        return Ok(Some(exit));
+    let died = recovery::settle(store, ready, &wish, None, lock).await?;
+    if recovery::ends_all(died) {
+        return Ok(died);
     }
-    recovery::settle_kept(store, ready, &wish, lock).await
+    let left = recovery::settle_kept(store, ready, &wish, lock).await?;
+    Ok(if died == Exit::Passed || recovery::ends_all(left) { left } else { died })
 }
 
 /// Removes what runs of this pipeline have made: Compose projects, and what is in the cluster; a cluster that one of them

@@ -12,10 +12,10 @@ use crate::cli::orphans::{self, Orphan};
 use crate::core::engine::{NodeStatus, PreviousRun, ResumePlan, Selection};
 use crate::core::journal::{LOG_LIMIT, RunFolder, Store, Writer, mend_log};
 use crate::core::kind::settings::FreshOrigin;
-use crate::core::model::event::{Event, Reason};
+use crate::core::model::event::{Event, Reason, ResumeMode, Role, State};
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::Fault;
-use crate::core::report::run_state::RunState;
+use crate::core::report::run_state::{NodeStory, RunState};
 
 /// Between SIGTERM and SIGKILL for processes that a dead run left.
 const GRACE: Duration = Duration::from_secs(10);
@@ -60,58 +60,82 @@ fn may_live(dead: &Dead) -> bool {
 }
 
 /// Ends what dead runs left running, and does the `finally` they owe. The run that is about to be resumed only loses
-/// its processes: what it owes is done by who goes on with it. An exit code where nothing more may be run.
+/// its processes: what it owes is done by who goes on with it. How that ended.
 pub(super) async fn settle(
     store: &Store,
     ready: &RunContext,
     wish: &RunOptions,
     resumed: Option<&str>,
     lock: &mut Lock,
-) -> Result<Option<Exit>, Fault> {
+) -> Result<Exit, Fault> {
     let dead = dead(store)?;
     for dead in &dead {
         clear(dead).await;
     }
     // We hold the project's lock: no other run can still need them. What is not pending cleanup stays until `clean`.
     compose_records::take_down(&ready.services, &ready.plan.settings().project, |raised| raised.during, false).await?;
-    for dead in dead {
-        if resumed == Some(dead.folder.id()) {
-            continue;
-        }
-        if let Some(exit) = finish(&dead, "died and owes its `finally`", ready, wish, lock).await? {
-            return Ok(Some(exit));
-        }
-    }
-    Ok(None)
+    let owing = dead.iter().filter(|dead| resumed != Some(dead.folder.id()));
+    finish_all(store, owing, "died and owes its `finally`", ready, wish, lock).await
 }
 
-/// Does the `finally` that one run left; an exit code where nothing more may be run.
+/// Whether nothing more may be run after that: it was interrupted, or its record cannot be written.
+pub(super) fn ends_all(exit: Exit) -> bool {
+    matches!(exit, Exit::Interrupted | Exit::Report)
+}
+
+/// Does what each of these runs left, as far as that may go on; the first exit code that is not that of success.
+async fn finish_all<'d>(
+    store: &Store,
+    owing: impl Iterator<Item = &'d Dead>,
+    what: &str,
+    ready: &RunContext,
+    wish: &RunOptions,
+    lock: &mut Lock,
+) -> Result<Exit, Fault> {
+    let mut all = Exit::Passed;
+    for dead in owing {
+        let exit = finish(store, dead, what, ready, wish, lock).await?;
+        if ends_all(exit) {
+            return Ok(exit);
+        }
+        if all == Exit::Passed {
+            all = exit;
+        }
+    }
+    Ok(all)
+}
+
+/// Does the `finally` that one run left.
 async fn finish(
+    store: &Store,
     dead: &Dead,
     what: &str,
     ready: &RunContext,
     wish: &RunOptions,
     lock: &mut Lock,
-) -> Result<Option<Exit>, Fault> {
-    let run = &dead.past.run;
-    if dead.past.pipeline != ready.plan.pipeline() {
-        out::say(&format!("run {run} was one of pipeline `{}`: what it owes is left alone", dead.past.pipeline));
-        return Ok(None);
+) -> Result<Exit, Fault> {
+    let mut past = dead.past.clone();
+    if let Err(fault) = resume::recall(store, &mut past, &dead.folder) {
+        out::say(&format!("warning: {}", fault.message));
     }
-    let (course, lost) = ResumePlan::settle(&ready.plan, &dead.past);
+    let run = &past.run;
+    if past.pipeline != ready.plan.pipeline() {
+        out::say(&format!("run {run} was one of pipeline `{}`: what it owes is left alone", past.pipeline));
+        return Ok(Exit::Passed);
+    }
+    let (course, lost) = ResumePlan::settle(&ready.plan, &past);
     for name in lost {
         out::say(&format!("run {run} owes {name}, which the files do not have any more: it is passed over"));
     }
     if course.continues.owes.is_empty() {
         close(&dead.folder, None);
-        return Ok(None);
+        return Ok(Exit::Passed);
     }
     out::say(&format!("run {run} {what}: that comes first"));
     let nothing = Selection::none(&ready.plan);
     // where it is gone already, its `finally` steps find an empty one
-    let ready = ready.in_namespace_of(&dead.past, FreshOrigin::Created);
-    let exit = ready.perform(wish, nothing, Some(course), lock, std::slice::from_ref(&dead.folder)).await?;
-    Ok(matches!(exit, Exit::Interrupted | Exit::Report).then_some(exit))
+    let ready = ready.in_namespace_of(&past, FreshOrigin::Created);
+    ready.perform(wish, nothing, Some(course), lock, std::slice::from_ref(&dead.folder)).await
 }
 
 /// The runs that left their `finally` undone for their user to see what failed, the oldest first.
@@ -124,19 +148,14 @@ pub(super) fn kept(store: &Store) -> Result<Vec<Dead>, Fault> {
     Ok(kept)
 }
 
-/// Does the `finally` that runs left undone on purpose.
+/// Does the `finally` that runs left undone on purpose, or tried in vain. How that ended.
 pub(super) async fn settle_kept(
     store: &Store,
     ready: &RunContext,
     wish: &RunOptions,
     lock: &mut Lock,
-) -> Result<Option<Exit>, Fault> {
-    for kept in kept(store)? {
-        if let Some(exit) = finish(&kept, "left its `finally` undone", ready, wish, lock).await? {
-            return Ok(Some(exit));
-        }
-    }
-    Ok(None)
+) -> Result<Exit, Fault> {
+    finish_all(store, kept(store)?.iter(), "left its `finally` undone", ready, wish, lock).await
 }
 
 /// Names runs whose `finally` is still to be done, but for the one that is about to be resumed.
@@ -150,12 +169,24 @@ pub(super) fn name_kept(store: &Store, resumed: Option<&str>, called: &str) -> R
 
 /// Notes in a run's folder which `finally` steps it left undone, and says so; what cannot be written.
 pub(super) fn leave(folder: &RunFolder, story: &RunState, called: &str) -> Option<String> {
-    let pending = story.nodes.iter().filter(|node| node.because == Some(Reason::Pending));
-    let names: Vec<&str> = pending.map(|node| node.outline.name.as_str()).collect();
+    let settled = story.continues.as_ref().filter(|continues| continues.how == ResumeMode::Settle);
+    let owed = |at: usize| settled.is_some_and(|settled| settled.owes.iter().any(|owed| owed.index() == at));
+    let undone = |at: usize, node: &NodeStory| {
+        let in_vain = owed(at) && (node.state.is_bad() || node.state == State::Cancelled);
+        (node.outline.role == Role::Finally) && (in_vain || node.because == Some(Reason::Pending))
+    };
+    let pending = story.nodes.iter().enumerate().filter(|(at, node)| undone(*at, node));
+    let names: Vec<&str> = pending.map(|(_, node)| node.outline.name.as_str()).collect();
     if names.is_empty() {
         return None;
     }
-    out::say(&format!("left for you to see: {} did not run; `{called} clean` runs what is left", names.join(", ")));
+    let names_in_a_row = names.join(", ");
+    match settled {
+        Some(_) => out::say(&format!("still to be done: {names_in_a_row}; `{called} clean` tries again")),
+        None => {
+            out::say(&format!("left for you to see: {names_in_a_row} did not run; `{called} clean` runs what is left"));
+        }
+    }
     let written = std::fs::write(folder.pending(), names.join("\n") + "\n");
     written.err().map(|error| format!("the pending cleanup of this run: {error}"))
 }

@@ -128,8 +128,9 @@ async fn go(
     };
     let store = record::runs(args)?.store;
     let goes_on_with = past.as_ref().map(|(folder, _)| folder.id());
-    if let Some(exit) = recovery::settle(&store, &ready, &wish, goes_on_with, &mut lock).await? {
-        return Ok(exit);
+    let settled = recovery::settle(&store, &ready, &wish, goes_on_with, &mut lock).await?;
+    if recovery::ends_all(settled) {
+        return Ok(settled);
     }
     recovery::name_kept(&store, goes_on_with, &wish.called)?;
     if run.fresh && !clean::sweep(&ready.services, &ready.plan, &store, false, removal::LIMIT).await?.gone {

@@ -51,7 +51,7 @@ pub(super) fn past(runs: &record::Runs, wanted: &str, plan: &Plan) -> Result<(Ru
 }
 
 /// A run that went on with another, and was asked for some stages alone, left the others as that one knew them.
-fn recall(store: &Store, past: &mut PreviousRun, folder: &RunFolder) -> Result<(), Fault> {
+pub(in crate::cli) fn recall(store: &Store, past: &mut PreviousRun, folder: &RunFolder) -> Result<(), Fault> {
     let mut seen = vec![folder.id().to_owned()];
     let mut chain: Vec<PreviousRun> = Vec::new();
     while let Some(id) = chain.last().unwrap_or(past).continued().filter(|id| !seen.iter().any(|other| other == id)) {

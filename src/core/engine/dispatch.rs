@@ -34,7 +34,7 @@ use super::{Mode, Options, Parts};
 use crate::core::clock;
 use crate::core::kind::CoveredSteps;
 use crate::core::model::event::{
-    Event, FORMAT_VERSION, NodeId, Ran, Reason, Record, ResumeMode, ReusedNode, Role, State, run_time,
+    Event, FORMAT_VERSION, NodeId, Ran, Reason, Record, ReusedNode, Role, State, run_time,
 };
 use crate::core::model::outcome::{Fault, Verdict};
 use crate::core::plan::Work;
@@ -108,12 +108,12 @@ impl Dispatch {
         let scheduler = Scheduler::new(graph, options.mode, options.jobs).leaving(after);
         let course = options.origin.course.as_ref();
         // What a `finally` is to remove bears the id of the run that made it.
-        let settled = course.filter(|course| course.continues.how == ResumeMode::Settle);
-        let run = settled.map_or(&options.run, |course| &course.continues.run);
+        let settled = course.and_then(|course| course.settled.as_ref());
+        let run = settled.map_or(&options.run, |settled| &settled.run);
         let place = RunPlace { run, namespace: parts.services.namespace() };
         let mut known = Known::new(&parts.plan, place, &Arc::new(options.env.clone()), &parts.secrets);
         options.origin.course.iter().flat_map(|course| &course.known).for_each(|node| known.recall(node));
-        known.settles(course.and_then(|course| course.result));
+        known.settles(settled.map(|settled| settled.ended));
         let kept = options.origin.course.iter().flat_map(|course| &course.continues.kept);
         let kept = kept.filter(|kept| parts.plan.node(kept.node).role != Role::Gate);
         let kept = kept.map(|kept| (kept.node, kept.clone())).collect();

@@ -35,6 +35,8 @@ pub struct PreviousRun {
     continues: Option<(String, ResumeMode)>,
     /// Nodes that an earlier run still owed when this one began.
     owed: Vec<NodeId>,
+    /// The run whose `finally` it did, and how that one ended.
+    settled: Option<(String, Option<State>)>,
     /// When it began, since the Unix epoch.
     began: Option<Duration>,
 }
@@ -160,6 +162,10 @@ impl PreviousRun {
                 *node = PastNode { outline: node.outline.clone(), from: Some(from), ..known.clone() };
             }
         }
+        if self.how() == Some(ResumeMode::Settle) {
+            let (run, ended) = earlier.owner();
+            self.settled = Some((run.to_owned(), ended));
+        }
         let skipped = self.stages.iter_mut().filter(|(_, state)| *state == Some(State::Skipped));
         for (name, state) in skipped {
             let known = earlier.stages.iter().find(|(other, _)| other == name);
@@ -221,9 +227,25 @@ impl PreviousRun {
         self.nodes.iter().filter(named)
     }
 
-    /// Names of the `finally` steps that it left undone, for its user to see what failed.
+    /// The run whose `finally` it owes, and how that one ended: itself, but where it only did what another one owed.
+    pub fn owner(&self) -> (&str, Option<State>) {
+        self.settled.as_ref().map_or((&self.run, self.ended), |(run, ended)| (run, *ended))
+    }
+
+    /// Names of the `finally` steps that are still to be done: those that it left for its user to see what failed, and
+    /// those of an earlier run that it tried in vain.
     pub fn pending(&self) -> Vec<&str> {
-        let pending = self.nodes.iter().filter(|node| node.pending && !self.taken_over);
+        let settles = self.how() == Some(ResumeMode::Settle);
+        let in_vain = |at: usize, node: &PastNode| {
+            let failed = match node.stand {
+                NodeStatus::Over(state) => state.is_bad() || state == State::Cancelled,
+                NodeStatus::TimedOut => true,
+                NodeStatus::NotStarted | NodeStatus::InDoubt => false,
+            };
+            settles && failed && self.owed.iter().any(|owed| owed.index() == at)
+        };
+        let nodes = self.nodes.iter().enumerate().filter(|_| !self.taken_over);
+        let pending = nodes.filter(|(at, node)| node.pending || in_vain(*at, node)).map(|(_, node)| node);
         pending.map(|node| node.outline.name.as_str()).collect()
     }
 

@@ -94,7 +94,7 @@ impl Resumption<'_> {
                 Decision::Again(why) => continues.again.push(Rerun { node: id(at), why }),
             }
         }
-        Ok(ResumePlan { continues, looks, verifies, known: Vec::new(), result: None })
+        Ok(ResumePlan { continues, looks, verifies, known: Vec::new(), settled: None })
     }
 
     /// What expressions would see if all that passed were kept.

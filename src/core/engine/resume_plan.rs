@@ -18,8 +18,17 @@ pub struct ResumePlan {
     pub verifies: Vec<NodeId>,
     /// States and outputs that expressions see from the start.
     pub(super) known: Vec<KnownNode>,
-    /// How the run ended whose `finally` is done: that is what they see as `run.result`.
-    pub(super) result: Option<State>,
+    /// The run whose `finally` is done, as they see it.
+    pub(super) settled: Option<SettledRun>,
+}
+
+/// A run whose `finally` a later one does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SettledRun {
+    /// Its id: what is to be removed may bear it.
+    pub run: String,
+    /// How it ended: what `finally` steps see as `run.result`.
+    pub ended: State,
 }
 
 impl ResumePlan {
@@ -31,15 +40,16 @@ impl ResumePlan {
             Continues { run: past.run.clone(), how: ResumeMode::Settle, kept: Vec::new(), again: Vec::new(), owes };
         let mut known = ended(plan, past);
         known.extend(cut_short(plan, past));
-        let result = Some(past.ended.unwrap_or(State::Cancelled));
-        (ResumePlan { continues, looks: Vec::new(), verifies: Vec::new(), known, result }, lost)
+        let (run, ended) = past.owner();
+        let settled = Some(SettledRun { run: run.to_owned(), ended: ended.unwrap_or(State::Cancelled) });
+        (ResumePlan { continues, looks: Vec::new(), verifies: Vec::new(), known, settled }, lost)
     }
 
     /// Nothing but one measurement of these gates, with what the earlier run knew of their steps.
     pub fn look(plan: &Plan, past: &PreviousRun, gates: &[NodeId]) -> Self {
         let (run, owes) = (past.run.clone(), gates.to_vec());
         let continues = Continues { run, how: ResumeMode::Settle, kept: Vec::new(), again: Vec::new(), owes };
-        ResumePlan { continues, looks: gates.to_vec(), verifies: Vec::new(), known: ended(plan, past), result: None }
+        ResumePlan { continues, looks: gates.to_vec(), verifies: Vec::new(), known: ended(plan, past), settled: None }
     }
 
     /// Nodes that must not run twice and would, or might, with the reason.
