@@ -15,6 +15,7 @@ pub fn kind_name(kind: FileType) -> &'static str {
     match kind {
         _ if kind.is_file() => "a file",
         _ if kind.is_dir() => "a folder",
+        _ if kind.is_symlink() => "a link that leads nowhere",
         _ if kind.is_fifo() => "a pipe",
         _ if kind.is_socket() => "a socket",
         _ if kind.is_block_device() || kind.is_char_device() => "a device",

@@ -1,12 +1,14 @@
 //! `file`: a file of the project is there or not, with its size, mode, digest and content.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::core::files::project::{self, Found};
+use crate::core::files::{inputs, open};
 use crate::core::kind::{Assertion, AssertionKind, Cel, CheckContext, Context, Sample, TextExpect};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::expect::Expect;
@@ -27,7 +29,7 @@ pub const KIND: AssertionKind = AssertionKind::assertion::<File>(
 pub struct File {
     /// The path; it need not exist when the files are checked.
     pub path: PathBuf,
-    /// Nothing is there.
+    /// Nothing is there; with `*` and `?` in the path, nothing that it matches.
     #[serde(default)]
     pub absent: bool,
     /// Something is there, which is what is asserted anyway; `false` means the same as `absent: true`.
@@ -63,6 +65,11 @@ impl Assertion for File {
             let help = Some("paths are relative to the folder of pipeline.yaml and stay below it".to_owned());
             cx.error(&["path".into()], Code::InvalidReference, problem, help);
         }
+        if is_pattern(&self.path) && !self.is_absent() {
+            let message = format!("`{}` is a pattern, and `file` looks at one file", self.path.display());
+            let help = "name the file; patterns are for `absent: true`, and `for_each` repeats an assertion";
+            cx.error(&["path".into()], Code::InvalidValue, message, Some(help.to_owned()));
+        }
         if self.absent && self.exists == Some(true) {
             cx.error(&["exists".into()], Code::InvalidValue, "`exists: true` contradicts `absent: true`", None);
         }
@@ -91,14 +98,16 @@ impl Assertion for File {
     }
 
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
+        if self.is_absent() {
+            return self.nothing_there(cx).await;
+        }
         let found = project::look(&cx.project, &self.path)?;
         let shown = match &found {
             None => "absent",
             Some(found) => found.kind,
         };
-        let expected = if self.is_absent() { "absent" } else { "there" };
-        let mut measures = vec![Measure::new("path", shown, expected, found.is_none() == self.is_absent())];
-        if let Some(found) = found.filter(|_| !self.is_absent()) {
+        let mut measures = vec![Measure::new("path", shown, "there", found.is_some())];
+        if let Some(found) = found {
             self.look_inside(&found, cx, &mut measures).await?;
         }
         Ok(Verdict::of(measures))
@@ -108,6 +117,20 @@ impl Assertion for File {
 impl File {
     fn is_absent(&self) -> bool {
         self.absent || self.exists == Some(false)
+    }
+
+    /// That nothing has this name, or a name like it: a link to what is not there is something, too.
+    async fn nothing_there(&self, cx: &Context) -> Result<Verdict, Fault> {
+        let (project, path) = (cx.project.to_path_buf(), self.path.clone());
+        let looked = tokio::task::spawn_blocking(move || names_like(&project, &path)).await;
+        let found = looked.map_err(|error| Fault::unknown(error.to_string()))??;
+        let actual = match found.as_slice() {
+            [] => "absent".to_owned(),
+            [(_, kind)] if !is_pattern(&self.path) => (*kind).to_owned(),
+            [(first, _)] => first.display().to_string(),
+            [(first, _), rest @ ..] => format!("{} and {} more", first.display(), rest.len()),
+        };
+        Ok(Verdict::of(vec![Measure::new("path", actual, "absent", found.is_empty())]))
     }
 
     fn text(&self) -> TextExpect {
@@ -160,6 +183,31 @@ fn parse_mode(text: &str) -> Option<u32> {
     u32::from_str_radix(text.strip_prefix("0o").unwrap_or(text), 8).ok().filter(|mode| *mode <= 0o7777)
 }
 
+/// Whether a path stands for many names. `[` does not count: frameworks name files so.
+fn is_pattern(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().iter().any(|byte| matches!(byte, b'*' | b'?'))
+}
+
+/// What has this name below the project, or matches it, each with the kind of thing that it is.
+fn names_like(project: &Path, path: &Path) -> Result<Vec<(PathBuf, &'static str)>, Fault> {
+    if let Some(found) = project::look(project, path)? {
+        return Ok(vec![(path.to_path_buf(), found.kind)]);
+    }
+    let unreadable =
+        |error: std::io::Error| Fault::unknown(format!("`{}` cannot be looked at: {error}", path.display()));
+    let text = path.to_string_lossy();
+    let named = match is_pattern(path) {
+        true => inputs::list(project, [text.as_ref()]).map_err(unreadable)?.into_iter().collect(),
+        false => vec![PathBuf::from(text.trim_end_matches('/'))],
+    };
+    let kind = |path: PathBuf| match project.join(&path).symlink_metadata() {
+        Ok(meta) => Ok(Some((path, open::kind_name(meta.file_type())))),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(unreadable(error)),
+    };
+    named.into_iter().map(kind).filter_map(Result::transpose).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -205,6 +253,12 @@ mod tests {
         assert!(measured(&trial, json!({ "path": "b/c", "absent": true })).await.holds());
         let measures = vec![Measure::new("path", "a file", "absent", false)];
         assert_eq!(measured(&trial, json!({ "path": "a", "exists": false })).await, Verdict::Unmet { measures });
+        let measures = vec![Measure::new("path", "a", "absent", false)];
+        assert_eq!(measured(&trial, json!({ "path": "?", "absent": true })).await, Verdict::Unmet { measures });
+        assert!(measured(&trial, json!({ "path": "*.tmp", "absent": true })).await.holds());
+        std::os::unix::fs::symlink("nowhere", trial.project().join("link")).expect("writable");
+        assert!(!measured(&trial, json!({ "path": "link", "absent": true })).await.holds());
+        assert!(!measured(&trial, json!({ "path": "a/", "absent": true })).await.holds());
         let measures = vec![Measure::new("path", "absent", "there", false)];
         assert_eq!(measured(&trial, json!({ "path": "a/c" })).await, Verdict::Unmet { measures });
     }
