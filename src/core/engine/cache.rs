@@ -11,7 +11,7 @@ use crate::core::files::{inputs, state_file};
 use crate::core::kind::Context;
 use crate::core::model::event::NodeId;
 use crate::core::model::outcome::Outputs;
-use crate::core::plan::Plan;
+use crate::core::plan::{Plan, PlanNode};
 
 /// What a step left when it passed last.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,6 +50,13 @@ impl Cache {
 
     /// Notes down what it made. Where that cannot be done, it is only done again.
     pub async fn keep(&self, cx: &Context, outputs: &Outputs) {
+        match self.inputs().await {
+            Ok(Ok(_)) => {}
+            Ok(Err(missing)) => {
+                return cx.say(format!("`{missing}` of `inputs:` names nothing, so it runs again the next time"));
+            }
+            Err(error) => return cx.say(format!("`inputs:`: {error}, so it runs again the next time")),
+        }
         let files = match self.files().await {
             Ok(Ok(files)) => files,
             Ok(Err(missing)) => {
@@ -79,9 +86,18 @@ impl Cache {
 
     /// Digest of what it makes, or the pattern that names nothing.
     async fn files(&self) -> io::Result<Result<String, String>> {
+        self.digest(|node| &node.cache).await
+    }
+
+    /// The same of what it depends on. No change is ever noticed behind a pattern that names nothing.
+    async fn inputs(&self) -> io::Result<Result<String, String>> {
+        self.digest(|node| &node.inputs).await
+    }
+
+    async fn digest(&self, patterns: fn(&PlanNode) -> &[String]) -> io::Result<Result<String, String>> {
         let (plan, node) = (Arc::clone(&self.plan), self.node);
         let reading = tokio::task::spawn_blocking(move || {
-            let patterns = plan.node(node).cache.iter().map(String::as_str);
+            let patterns = patterns(plan.node(node)).iter().map(String::as_str);
             let digest = inputs::digest_of_all(&plan.settings().project, patterns)?;
             Ok(digest.map(|digest| blake3::Hash::from_bytes(digest).to_hex().to_string()).map_err(str::to_owned))
         });

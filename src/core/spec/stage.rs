@@ -111,8 +111,9 @@ pub struct StepKeys {
     pub inputs: Vec<String>,
     /// Files and patterns below the project that it makes (`dist`, `bin/*`), also behind links to folders of the project.
     /// While content and the owner's execute bit are as it left them, and its
-    /// `inputs:`, definition, values and environment are the same, no run does it again: its outputs are those of then.
-    /// `run --fresh` does it all the same.
+    /// `inputs:`, definition, values and the variables that `env:` sets are the same, no run does it again: its outputs are
+    /// those of then. What it inherits from the environment does not count: name it under `env:` where it decides. Where
+    /// one of its `inputs:` names nothing, it always runs. `run --fresh` does it all the same.
     #[serde(default)]
     pub cache: Vec<String>,
     /// Files, folders and patterns below the project that it makes. Steps that name one of them where a file is named
