@@ -5,6 +5,7 @@ use crate::core::expr::error::ExprError;
 use crate::core::expr::error::SHORTER;
 use crate::core::expr::scope::Reference;
 use crate::core::expr::scope::Scope;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -49,7 +50,7 @@ impl Expr {
             (vec![reference], Body::Path)
         } else {
             let ast = parse::parse(text)?;
-            check::check(&ast, text, &Scope::default())?;
+            check::check(&ast, text, &Scope::default(), &BTreeSet::new())?;
             (references::of(&ast), Body::Cel(ast))
         };
         Ok(Expr { parsed: Arc::new(Parsed { text: text.to_owned(), references, body }) })
@@ -86,14 +87,15 @@ impl Expr {
         }
     }
 
-    /// The first mistake that its types show, where some values are `known` before the run.
+    /// The first mistake that its types show, where some values are `known` before the run, and those at some paths
+    /// (`steps.x.outputs.y`) are text whatever they will be.
     ///
     /// # Errors
     /// A call or an operator that no value fits, or a comparison with one possible result.
-    pub fn check_types(&self, known: &Scope) -> Result<(), ExprError> {
+    pub fn check_types(&self, known: &Scope, texts: &BTreeSet<String>) -> Result<(), ExprError> {
         match &self.parsed.body {
             Body::Path => Ok(()),
-            Body::Cel(tree) => check::check(tree, self.text(), known).map(|_| ()),
+            Body::Cel(tree) => check::check(tree, self.text(), known, texts).map(|_| ()),
         }
     }
 

@@ -6,6 +6,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -29,14 +30,16 @@ type Typed = Result<Type, ExprError>;
 ///
 /// # Errors
 /// The first mistake, in reading order.
-pub(super) fn check(tree: &Node, text: &str, scope: &Scope) -> Typed {
-    Checker { text, scope, bound: Vec::new() }.of(tree)
+pub(super) fn check(tree: &Node, text: &str, scope: &Scope, texts: &BTreeSet<String>) -> Typed {
+    Checker { text, scope, texts, bound: Vec::new() }.of(tree)
 }
 
 struct Checker<'a> {
     text: &'a str,
     /// Values that are known before the run.
     scope: &'a Scope,
+    /// Paths that lead to a text.
+    texts: &'a BTreeSet<String>,
     bound: Vec<(Arc<str>, Type)>,
 }
 
@@ -44,6 +47,9 @@ impl Checker<'_> {
     fn of(&mut self, node: &Node) -> Typed {
         if let Some(value) = self.known(node) {
             return Ok(Type::of_json(value));
+        }
+        if self.is_text(node) {
+            return Ok(Type::Of(T::Text));
         }
         match &node.kind {
             Kind::Literal(value) => Ok(Type::of_literal(value)),
@@ -92,6 +98,27 @@ impl Checker<'_> {
             Kind::Index(index) if !index.optional => match &index.at.kind {
                 Kind::Literal(Value::Text(name)) => self.known(&index.of)?.get(&**name),
                 Kind::Literal(Value::Int(at)) => self.known(&index.of)?.get(usize::try_from(*at).ok()?),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether a path leads here that is known to lead to a text.
+    fn is_text(&self, node: &Node) -> bool {
+        !self.texts.is_empty() && self.path(node).is_some_and(|path| self.texts.contains(&path))
+    }
+
+    fn path(&self, node: &Node) -> Option<String> {
+        match &node.kind {
+            Kind::Name(name) if name.global || !self.bound.iter().any(|(bound, _)| *bound == name.text) => {
+                Some(name.text.to_string())
+            }
+            Kind::Field(field) if field.access == Access::Value => {
+                Some(format!("{}.{}", self.path(&field.of)?, field.name))
+            }
+            Kind::Index(index) if !index.optional => match &index.at.kind {
+                Kind::Literal(Value::Text(name)) => Some(format!("{}.{name}", self.path(&index.of)?)),
                 _ => None,
             },
             _ => None,
@@ -203,8 +230,8 @@ impl Checker<'_> {
     /// `==` and `!=`: with values of types that are never equal there is one possible result.
     fn equality(&self, operator: &str, (left, right): (Type, Type), sides: &[Node; 2], node: &Node) -> Typed {
         // A value may be null later, whatever it is now.
-        let may_be_null = (left == Type::Null && self.known(&sides[1]).is_some())
-            || (right == Type::Null && self.known(&sides[0]).is_some());
+        let known = |side: &Node| self.known(side).is_some() || self.is_text(side);
+        let may_be_null = (left == Type::Null && known(&sides[1])) || (right == Type::Null && known(&sides[0]));
         // A written number is that of the text; one that a function gives is of the function's type.
         let by_function = |node: &Node| matches!(node.kind, Kind::Call(_)) && !is_written(node);
         let numbers = left.is_number() && right.is_number() && left != right;

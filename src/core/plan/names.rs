@@ -1,6 +1,7 @@
 //! The names that expressions and `needs` may use: vars, secrets, stages, their steps and outputs.
 
 pub(super) mod site;
+mod values;
 
 use indexmap::IndexMap;
 
@@ -79,6 +80,8 @@ pub(super) struct StepName {
     pub verb: Option<String>,
     /// What it publishes; `None` where that is not known, because its kind is not.
     pub outputs: Option<Vec<String>>,
+    /// Those of its outputs that are text, whatever stands in it.
+    pub texts: Vec<String>,
     /// Outputs of a part that carry a secret.
     pub secret: Vec<String>,
     /// Files that it makes, as patterns.
@@ -369,20 +372,6 @@ enum Here<'a> {
     Stage,
     Part,
     Other(&'a str),
-}
-
-impl StepNames {
-    /// Whether `path`, a beginning of `STEP.outputs.NAME`, leads to a secret.
-    fn carries(&self, path: &[String]) -> Carries {
-        let secret = path.first().and_then(|id| self.steps.get(id)).is_some_and(|step| match path.get(1) {
-            Some(field) if field == "outputs" => {
-                path.get(2).map_or(!step.secret.is_empty(), |name| step.secret.contains(name))
-            }
-            Some(_) => false,
-            None => !step.secret.is_empty(),
-        });
-        if secret { Carries::Secret } else { Carries::Plain }
-    }
 }
 
 /// The names that an expression may begin with at `site`.

@@ -135,7 +135,9 @@ impl ScalarValidator<'_> {
             if out.len() > before.1 {
                 return Ok(());
             }
-            expr.check_types(self.statics)?;
+            let texts = expr.references().iter().filter(|reference| self.names.is_text(&reference.path, self.site));
+            let texts = texts.map(|reference| reference.path.join(".")).collect();
+            expr.check_types(self.statics, &texts)?;
             // A condition whose values are all known is as good as its value.
             if cel || self.found.dynamic { Ok(()) } else { expr.truthy(self.statics).map(|_| ()) }
         });

@@ -1,12 +1,15 @@
 //! What the types in an expression show, and what they leave open.
 
+use std::collections::BTreeSet;
+
 use crate::core::expr::{Expr, Scope};
 use serde_json::json;
 
 fn found(text: &str) -> Option<String> {
     let mut scope = Scope::default();
     scope.roots.insert("vars".into(), json!({"n": 3, "name": "todo", "on": true, "list": [1], "none": null}));
-    Expr::parse(text).and_then(|expr| expr.check_types(&scope)).err().map(|error| error.message)
+    let texts = BTreeSet::from(["env.N".to_owned(), "steps.old-app.outputs.n".to_owned()]);
+    Expr::parse(text).and_then(|expr| expr.check_types(&scope, &texts)).err().map(|error| error.message)
 }
 
 #[test]
@@ -18,6 +21,11 @@ fn values_of_types_that_are_never_equal_are_found() {
         ("[1].exists(x, vars.name == 1)", "this comparison is never true: `vars.name` is a string, `1` is an int"),
         ("vars.list == 1", "this comparison is never true: `vars.list` is a list, `1` is an int"),
         ("duration('1s') == 1", "this comparison is never true: `duration('1s')` is a duration, `1` is an int"),
+        ("env.N == 3", "this comparison is never true: `env.N` is a string, `3` is an int"),
+        (
+            "steps['old-app'].outputs.n != 3 || true",
+            "this comparison is always true: `steps['old-app'].outputs.n` is a string, `3` is an int",
+        ),
         ("null == 1", "this comparison is never true: `null` is null, `1` is an int"),
         ("vars['n'] + 1 == 'x'", "this comparison is never true: `vars['n'] + 1` is an int, `'x'` is a string"),
     ] {
@@ -32,6 +40,10 @@ fn values_that_may_be_equal_are_left_alone() {
         "vars.n == 3u",
         "vars.none == 'x'",
         "vars.name == null",
+        "env.N == null",
+        "env.N == '3' && int(env.N) > 2 && env.M == 3",
+        "has(env.N) == true",
+        "[{'N': 3}].exists(env, env.N == 3)",
         "self.x == 1",
         "dyn(1) == 'x'",
         "['a'].exists(vars, vars == 'a')",

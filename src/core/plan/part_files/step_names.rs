@@ -37,20 +37,24 @@ fn step_name(entry: &Entry, shapes: &Shapes, parts: &PartFiles, out: &Diagnostic
             outputs.filter(move |(_, own)| !secret || **own).map(|(name, _)| name.clone()).collect::<Vec<_>>()
         };
         let (outputs, secret) = (part.is_some().then(|| names(false)), names(true));
-        return StepName { span: entry.key_span, kind: Some(USE), verb: None, outputs, secret, makes: Vec::new() };
+        let (texts, makes) = (Vec::new(), Vec::new());
+        return StepName { span: entry.key_span, kind: Some(USE), verb: None, outputs, texts, secret, makes };
     }
     let mut kinds = entry.node.entries().iter().filter_map(|field| shapes.registry.step(&field.key));
     let kind = kinds.next().filter(|_| kinds.next().is_none() && entry.node.get(GATE).is_none());
     let own = kind.map(|kind| kind.outputs).or_else(|| entry.node.get(GATE).map(|_| &[][..]));
+    // What a step writes as `name=value` is text; with `for_each` a list of texts.
+    let declared = entry.node.get("outputs").map(Node::items).unwrap_or_default();
+    let declared: Vec<String> = declared.iter().filter_map(|item| item.as_text().map(str::to_owned)).collect();
     let outputs = own.filter(|_| !outputs_are_lost(entry, shapes, out)).map(|own| {
-        let declared = entry.node.get("outputs").map(Node::items).unwrap_or_default();
         let own = own.iter().map(|row| row.name.to_owned());
-        own.chain(declared.iter().filter_map(|item| item.as_text().map(str::to_owned))).collect()
+        own.chain(declared.iter().cloned()).collect()
     });
+    let texts = if entry.node.get("for_each").is_none() { declared } else { Vec::new() };
     let body = kind.and_then(|kind| entry.node.get(kind.name));
     let verb = body.and_then(|body| body.entries().first()).map(|verb| verb.key.clone());
     let (kind, secret, makes) = (kind.map(|kind| kind.name), Vec::new(), Vec::new());
-    StepName { span: entry.key_span, kind, verb, outputs, secret, makes }
+    StepName { span: entry.key_span, kind, verb, outputs, texts, secret, makes }
 }
 
 /// The files that a step makes, as patterns; of a part those of its steps.
