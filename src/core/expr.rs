@@ -39,7 +39,7 @@ pub use facts::{Ask, FACTS, Fact};
 pub use meter::{CHECK_COST, Ended, Limits, RUN_COST, interrupt, interrupts};
 pub use parse::MAX_NESTING;
 pub use reference::page;
-pub use render::{RenderError, has_template, render};
+pub use render::{RenderError, has_template, render, weight};
 pub use scope::{Reference, Scope};
 pub use template::{Part, Template};
 pub use tree::MAX_HEIGHT;

@@ -16,6 +16,9 @@ pub struct RenderError {
     pub error: ExprError,
 }
 
+/// The most that the templates of one tree may come to, in bytes.
+const MOST: usize = 64 << 20;
+
 /// Whether any text scalar in the tree holds `${{` or the escape `$${{`.
 pub fn has_template(node: &Node) -> bool {
     match &node.value {
@@ -29,25 +32,51 @@ pub fn has_template(node: &Node) -> bool {
 /// The tree with every template replaced by its value (places stay those of the template).
 ///
 /// # Errors
-/// The first scalar whose template does not parse or has no value.
+/// The first scalar whose template does not parse or has no value, and the one with which their values get too large.
 pub fn render(node: &Node, scope: &Scope) -> Result<Node, RenderError> {
+    rendered(node, scope, &mut MOST.clone())
+}
+
+fn rendered(node: &Node, scope: &Scope, left: &mut usize) -> Result<Node, RenderError> {
     let value = match &node.value {
         Value::Text(text) if Template::is_in(text) => {
-            return Template::parse(text)
-                .and_then(|template| template.node(scope, node.span))
-                .map_err(|error| RenderError { span: node.span, error });
+            let value = Template::parse(text).and_then(|template| template.node(scope, node.span));
+            let value = value.and_then(|value| match left.checked_sub(weight(&value)) {
+                Some(rest) => {
+                    *left = rest;
+                    Ok(value)
+                }
+                None => {
+                    let message = format!("the values here come to more than {} MiB", MOST >> 20);
+                    Err(ExprError::at(0, 0, message).help("hand on a file, and name it here"))
+                }
+            });
+            return value.map_err(|error| RenderError { span: node.span, error });
         }
-        Value::List(items) => Value::List(items.iter().map(|item| render(item, scope)).collect::<Result<_, _>>()?),
+        Value::List(items) => {
+            Value::List(items.iter().map(|item| rendered(item, scope, left)).collect::<Result<_, _>>()?)
+        }
         Value::Map(entries) => {
-            let rendered = |entry: &Entry| {
-                let node = render(&entry.node, scope)?;
+            let mut each = |entry: &Entry| {
+                let node = rendered(&entry.node, scope, left)?;
                 Ok(Entry { key: entry.key.clone(), key_span: entry.key_span, plain: entry.plain, node })
             };
-            Value::Map(entries.iter().map(rendered).collect::<Result<_, _>>()?)
+            Value::Map(entries.iter().map(&mut each).collect::<Result<_, _>>()?)
         }
         other => other.clone(),
     };
     Ok(Node { span: node.span, value, spelling: node.spelling.clone() })
+}
+
+/// About how many bytes of memory a tree takes: its texts, and something for each node.
+pub fn weight(node: &Node) -> usize {
+    const NODE: usize = 16;
+    NODE + match &node.value {
+        Value::Text(text) => text.len(),
+        Value::List(items) => items.iter().map(weight).sum(),
+        Value::Map(entries) => entries.iter().map(|entry| entry.key.len() + weight(&entry.node)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
 }
 
 #[cfg(test)]
@@ -64,6 +93,15 @@ mod tests {
 
     fn node(json: &serde_json::Value) -> Node {
         Node::from_json(json, Span::new(FileId(0), 3, 9))
+    }
+
+    #[test]
+    fn values_that_hold_themselves_twice_have_an_end() {
+        let mut scope = Scope::default();
+        scope.roots.insert("vars".into(), json!({ "v": "x".repeat(10 << 20) }));
+        let refused = |written: serde_json::Value| render(&node(&written), &scope).expect_err("too large").to_string();
+        assert_eq!(refused(json!("${{ vars.v }}${{ vars.v }}${{ vars.v }}")), "its text is longer than 16 MiB");
+        assert_eq!(refused(json!(vec!["${{ vars.v }}"; 7])), "the values here come to more than 64 MiB");
     }
 
     #[test]

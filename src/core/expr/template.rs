@@ -9,6 +9,9 @@ use crate::core::yaml::Node;
 use crate::core::yaml::template::{ESCAPED, OPEN, has_mark};
 use serde_json::Value;
 
+/// The longest text that a template may come to, in bytes: texts that hold themselves twice grow without an end.
+const LONGEST: usize = 16 << 20;
+
 /// A text with expressions in it.
 #[derive(Debug, Clone)]
 pub struct Template {
@@ -121,6 +124,10 @@ impl Template {
                         _ => text.push_str(&other.to_string()),
                     },
                 },
+            }
+            if text.len() > LONGEST {
+                let message = format!("its text is longer than {} MiB", LONGEST >> 20);
+                return Err(ExprError::at(0, 0, message).help("hand on a file, and name it here"));
             }
         }
         Ok(text)

@@ -85,6 +85,8 @@ pub(super) struct PlanBuilder<'a> {
     pub declared: HashMap<Span, Arc<Params>>,
     /// How many uses of parts may still come.
     pub parts_left: usize,
+    /// How many nodes may still come.
+    pub nodes_left: usize,
     /// Stored values of the past.
     pub baselines: Baselines,
     /// What baselines.yaml may call the assertions.
@@ -150,6 +152,7 @@ pub(super) fn build(input: Input, files: &mut Files, out: &mut Diagnostics) -> O
         vars_only,
         declared,
         parts_left: MOST_PARTS + 1,
+        nodes_left: MOST_NODES + 1,
         baselines,
         identities: BTreeSet::new(),
         referring: BTreeMap::new(),
@@ -260,6 +263,8 @@ fn with_implied(mut needs: Vec<usize>, index: usize, built: &Built, waits: &mut 
 
 /// The most uses of parts that a pipeline may have, those within parts counted.
 pub(super) const MOST_PARTS: usize = 20_000;
+/// The most steps and gates that a pipeline may have, each item of a `for_each` and each use of a part counted.
+pub(super) const MOST_NODES: usize = 500_000;
 
 /// What a stage builder hands back.
 #[derive(Default)]

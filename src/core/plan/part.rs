@@ -6,7 +6,7 @@ use super::build::body::Place;
 use super::build::params::PART;
 use super::build::stage::step::StepParts;
 use super::build::stage::{StageBuilder, UNPLACED, condition};
-use super::build::{Built, MOST_PARTS, PlanBuilder};
+use super::build::{Built, MOST_NODES, MOST_PARTS, PlanBuilder};
 use super::decode::only;
 use super::given::Owner;
 use super::keys::USE;
@@ -84,6 +84,18 @@ impl PlanBuilder<'_> {
             }
             self.one_part(at, &using, item, name, built, parts);
         }
+    }
+
+    /// Whether another step may be added; reported once where it may not.
+    pub(super) fn may_add(&mut self, span: Span) -> bool {
+        let Some(left) = self.nodes_left.checked_sub(1) else { return false };
+        self.nodes_left = left;
+        if left == 0 {
+            let message = format!("this pipeline has more than {MOST_NODES} steps, those of parts and items counted");
+            let help = "use a shorter `for_each`, or several pipelines";
+            self.out.push(Diagnostic::error(Code::InvalidValue, span, message).help(help));
+        }
+        left > 0
     }
 
     /// Whether another part may be used; reported once where it may not.

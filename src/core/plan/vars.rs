@@ -7,11 +7,14 @@ use super::recovery::is_torn;
 use super::scalar_validator::broken;
 use super::statics::static_scope;
 use super::typed::{fit, typed};
-use crate::core::expr::{Reference, Scope, Template, has_template, render};
+use crate::core::expr::{Reference, Scope, Template, has_template, render, weight};
 use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics, closest};
 use crate::core::model::source::{SourceMap, Span};
 use crate::core::spec::{PipelineSpec, TypeSpec};
 use crate::core::yaml::{Node, Spelled, Value};
+
+/// How large the value of a var may be, in bytes: every scope holds all of them.
+const LARGEST: usize = 4 << 20;
 
 /// The vars with a value, and those without one, for which the reason was reported.
 #[derive(Debug, Default)]
@@ -209,6 +212,12 @@ impl Vars<'_> {
             scope = settled.scope(pass.environment);
         }
         let rendered = match render(tree, &scope) {
+            Ok(value) if sound && has_template(tree) && weight(&value) > LARGEST => {
+                let message = format!("the var `{name}` is larger than {} MiB", LARGEST >> 20);
+                let help = "put the text into a file, and read it where it is used: `${{ file.text('PATH') }}`";
+                out.push(Diagnostic::error(Code::InvalidValue, tree.span, message).help(help));
+                return None;
+            }
             Ok(tree) if sound => tree,
             Err(error) if sound && (pass.here || !uses_environment) => {
                 out.push(broken(&error.error, Code::InvalidExpression, error.span));

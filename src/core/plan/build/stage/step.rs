@@ -124,6 +124,9 @@ impl PlanBuilder<'_> {
             items.map_or_else(|| vec![None], |items| items.into_iter().map(Some).collect());
         for item in items {
             let label = labels.next();
+            if !self.may_add(entry.key_span) {
+                break;
+            }
             for stands in &kinds {
                 let node = match stands {
                     Stands::Kind(kind, body) => {
