@@ -20,6 +20,7 @@ mod masked;
 mod node_event;
 mod notice;
 mod outputs;
+mod panicked;
 mod previous_run;
 mod record;
 mod resume;

@@ -34,6 +34,7 @@ use super::makes;
 use super::node_event::{EventSink, NodeEvent};
 use super::notice::NoticeSender;
 use super::outputs::{self, OutputFolder};
+use super::panicked;
 use super::record::NodeFiles;
 use super::retry::{backoff, is_retried};
 use super::scope::{self, View};
@@ -95,7 +96,8 @@ impl Job {
             let (limit, cancel) = (self.limit.take(), self.cx.signals.cancel.clone());
             let work = AssertUnwindSafe(self.ending(node)).catch_unwind();
             let (caught, reached) = limit::around(limit, &cancel, work).await;
-            let mut ending = caught.unwrap_or_else(|panic| Ending::errored(broke(&node.outline.kind, panic.as_ref())));
+            let mut ending =
+                caught.unwrap_or_else(|panic| Ending::errored(panicked::kind(&node.outline.kind, panic.as_ref())));
             if let Some(limit) = reached.filter(|_| ending.state != State::Passed) {
                 ending = limit.ending(ending);
             }
@@ -323,7 +325,8 @@ impl Job {
         let work = AssertUnwindSafe(body.run(&cx)).catch_unwind();
         let up = || self.events.take(NodeEvent::Up(self.node, self.outputs_when_up(&cx)));
         let (result, cut, was_up) = watched.run(work, up).await;
-        let result = result.map(|caught| caught.unwrap_or_else(|panic| Err(broke(step.kind.name, panic.as_ref()))));
+        let result =
+            result.map(|caught| caught.unwrap_or_else(|panic| Err(panicked::kind(step.kind.name, panic.as_ref()))));
         let ending = match cut {
             Some(Cut::TimedOut(after)) => match result {
                 // a process that was stopped gives no answer: this one had ended by itself
@@ -387,11 +390,4 @@ impl Job {
 /// Whether an answer after a cancellation means that the process had ended before.
 fn ends_itself(node: &PlanNode) -> bool {
     node.is_light() && node.covers.is_empty()
-}
-
-/// A panic of a kind, as a fault: the run goes on.
-pub(crate) fn broke(kind: &str, panic: &(dyn std::any::Any + Send)) -> Fault {
-    let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    Fault::unknown(format!("the kind `{kind}` broke: {}", words.unwrap_or("no words were left")))
-        .help("this is a mistake in pipeline itself: please report it")
 }

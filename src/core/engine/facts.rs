@@ -1,11 +1,14 @@
 //! What expressions ask of the environment, found out: the cluster, files of the project. An answer that cannot be had is a
 //! fault, never a value.
 
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use serde_json::{Map, Value};
 
+use super::panicked;
 use crate::core::expr::{Ask, Fact};
 use crate::core::files::{inputs, open, project};
 use crate::core::kind::services::Services;
@@ -14,7 +17,7 @@ use crate::core::model::outcome::Fault;
 /// The longest text of a file that an expression takes.
 const LONGEST: u64 = 1 << 20;
 
-/// The values of all of them.
+/// The values of all of them. The run waits for an answer: a panic is one, too.
 ///
 /// # Errors
 /// [`Fault`] for the first that cannot be found out.
@@ -25,7 +28,9 @@ pub(super) async fn find(
 ) -> Result<Map<String, Value>, Fault> {
     let mut found = Map::new();
     for fact in facts {
-        let value = value(services, project, fact).await.map_err(|fault| unknown(fact, fault))?;
+        let caught = AssertUnwindSafe(value(services, project, fact)).catch_unwind().await;
+        let value = caught.unwrap_or_else(|panic| Err(panicked::fault("it", panic.as_ref())));
+        let value = value.map_err(|fault| unknown(fact, fault))?;
         found.insert(fact.key(), value);
     }
     Ok(found)
@@ -107,7 +112,34 @@ fn text(project: &Path, path: &Path) -> Result<String, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use futures::future::BoxFuture;
+
     use super::*;
+    use crate::core::kind::services::ClusterFacts;
+    use crate::core::kind::settings::ClusterSettings;
+
+    struct Panicking(ClusterSettings);
+
+    impl ClusterFacts for Panicking {
+        fn settings(&self) -> &ClusterSettings {
+            &self.0
+        }
+        fn has<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<bool, Fault>> {
+            async { panic!("index out of bounds") }.boxed()
+        }
+        fn serves<'a>(&'a self, kind: &'a str) -> BoxFuture<'a, Result<bool, Fault>> {
+            self.has(kind)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer() {
+        let mut services = crate::services::services_of(crate::core::kind::settings::Settings::default());
+        services.set_facts(Arc::new(Panicking(ClusterSettings::default())));
+        let asked = [fact(Ask::ClusterHas, "service/web")];
+        let fault = find(&services, &Path::new("/").into(), &asked).await.expect_err("a fault");
+        assert_eq!(fault.message, "cluster.has(\"service/web\") is not known: it broke: index out of bounds");
+    }
 
     fn fact(ask: Ask, of: &str) -> Fact {
         Fact { ask, of: of.to_owned() }

@@ -19,13 +19,14 @@ use crate::core::model::outcome::{BaselineValue, Fault, Finding, Verdict};
 use crate::core::model::units::TimeSpan;
 use crate::core::plan::{Body, Gate, PlanAssertion, PlanNode, decode_rendered};
 
-use super::{Job, broke};
+use super::Job;
 use crate::core::engine::baselines::compared;
 use crate::core::engine::ending::Ending;
 use crate::core::engine::evidence::{Names, OfAssertion};
 use crate::core::engine::masked;
 use crate::core::engine::node_event::NodeEvent;
 use crate::core::engine::notice::NoticeSender;
+use crate::core::engine::panicked;
 use crate::core::engine::scope;
 use seen::seen;
 
@@ -77,7 +78,7 @@ async fn assertion_of(
     let evidence = OfAssertion::new(&job.cx.evidence, names, index);
     let caught = AssertUnwindSafe(settled(job, index, written, limit, &evidence)).catch_unwind().await;
     let (title, settled) = caught.unwrap_or_else(|panic| {
-        (written.kind.name.to_owned(), Settled::at_once(Err(broke(written.kind.name, panic.as_ref()))))
+        (written.kind.name.to_owned(), Settled::at_once(Err(panicked::kind(written.kind.name, panic.as_ref()))))
     });
     AssertionResult {
         index,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::super::facts;
+use super::super::{facts, scope};
 use super::Dispatch;
 use crate::core::expr::Fact;
 use crate::core::model::event::NodeId;
@@ -34,25 +34,60 @@ impl Dispatch {
 
     /// What was asked is known, or cannot be found out.
     pub(super) fn found(&mut self, asking: Asking, found: Result<Map<String, Value>, Fault>) {
-        let fault = found.map(|found| self.known.learn(found)).err();
-        match (asking, fault) {
-            (Asking::Node(node), None) => self.ask(node),
-            (Asking::Stage(stage), None) => self.ask_stage(stage),
-            (Asking::Node(node), Some(fault)) => {
-                if self.scheduler.is_waiting(node) {
-                    self.cannot_start(node, fault);
-                }
-                self.scheduler.answer(node, false);
+        match found {
+            Ok(found) => {
+                self.known.learn(found);
+                self.ask(asking);
             }
-            (Asking::Stage(stage), Some(fault)) => {
-                let nodes = &self.parts.plan.stages()[stage.index()].nodes;
-                let first = nodes.iter().copied().find(|node| self.scheduler.is_waiting(*node));
-                if let Some(first) = first {
-                    self.cannot_start(first, fault);
-                }
-                self.scheduler.answer_stage(stage, false);
-            }
+            Err(fault) => self.answer(asking, Err(fault)),
         }
         self.obey();
+    }
+
+    /// Evaluates a `when:` whose facts are known.
+    pub(super) fn ask(&mut self, asking: Asking) {
+        let holds = match asking {
+            Asking::Node(node) => self.node_holds(node),
+            Asking::Stage(stage) => self.stage_holds(stage),
+        };
+        self.answer(asking, holds);
+    }
+
+    fn node_holds(&mut self, id: NodeId) -> Result<bool, Fault> {
+        let plan = Arc::clone(&self.parts.plan);
+        match (self.known.parts_hold(&plan, id), &plan.node(id).when) {
+            (Ok(true), Some(when)) => {
+                let ground = self.known.ground_of(&plan, id)?;
+                scope::holds(when, &self.known.view(&plan, id, &ground).full)
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    fn stage_holds(&mut self, stage: StageId) -> Result<bool, Fault> {
+        let plan = Arc::clone(&self.parts.plan);
+        match &plan.stages()[stage.index()].when {
+            None => Ok(true),
+            Some(when) => scope::holds(when, &self.known.ground(&plan, stage)?.full),
+        }
+    }
+
+    /// Gives the scheduler its answer. A fault is that of the node, or of the first node of the stage that waits.
+    fn answer(&mut self, asking: Asking, holds: Result<bool, Fault>) {
+        let holds = holds.unwrap_or_else(|fault| {
+            let nodes = match &asking {
+                Asking::Node(node) => std::slice::from_ref(node),
+                Asking::Stage(stage) => self.parts.plan.stages()[stage.index()].nodes.as_slice(),
+            };
+            let faulty = nodes.iter().copied().find(|node| self.scheduler.is_waiting(*node));
+            if let Some(node) = faulty {
+                self.cannot_start(node, fault);
+            }
+            false
+        });
+        match asking {
+            Asking::Node(node) => self.scheduler.answer(node, holds),
+            Asking::Stage(stage) => self.scheduler.answer_stage(stage, holds),
+        }
     }
 }

@@ -12,13 +12,13 @@ use crate::core::kind::executor::{Assignment, Executor};
 use crate::core::kind::{Context, Executors, Signals, Waits};
 use crate::core::model::event::{Event, NodeId, Reason, RerunReason, ReusedNode, Role, State};
 use crate::core::model::outcome::Fault;
-use crate::core::plan::{Remote, StageId, Work};
+use crate::core::plan::{Remote, Work};
 
 use super::super::attempt::Job;
 use super::super::ending::Ending;
 use super::super::limit::Limit;
 use super::super::scheduler::{End, Order};
-use super::super::scope::{self, StageScope};
+use super::super::scope::StageScope;
 use super::asking::Asking;
 use super::{Dispatch, Running};
 
@@ -39,11 +39,11 @@ impl Dispatch {
     fn carry_out(&mut self, order: Order) {
         match order {
             Order::Ask(node) => match self.parts.plan.node(node).facts.clone() {
-                facts if facts.is_empty() => self.ask(node),
+                facts if facts.is_empty() => self.ask(Asking::Node(node)),
                 facts => self.find(Asking::Node(node), facts),
             },
             Order::AskStage(stage) => match self.parts.plan.stages()[stage.index()].facts.clone() {
-                facts if facts.is_empty() => self.ask_stage(stage),
+                facts if facts.is_empty() => self.ask(Asking::Stage(stage)),
                 facts => self.find(Asking::Stage(stage), facts),
             },
             Order::Start(node) => self.prepare(node),
@@ -78,40 +78,6 @@ impl Dispatch {
                 let elapsed = self.stage_begun[stage.index()].map_or(Duration::ZERO, |begun| begun.elapsed());
                 self.events.push(Event::StageFinished { stage: stage.0, state, elapsed });
             }
-        }
-    }
-
-    pub(super) fn ask(&mut self, id: NodeId) {
-        let plan = Arc::clone(&self.parts.plan);
-        let answer = match (self.known.parts_hold(&plan, id), &plan.node(id).when) {
-            (Ok(true), Some(when)) => self.known.ground_of(&plan, id).and_then(|ground| {
-                let view = self.known.view(&plan, id, &ground);
-                scope::holds(when, &view.full)
-            }),
-            (answer, _) => answer,
-        };
-        match answer {
-            Ok(holds) => self.scheduler.answer(id, holds),
-            Err(fault) => {
-                self.cannot_start(id, fault);
-                self.scheduler.answer(id, false);
-            }
-        }
-    }
-
-    pub(super) fn ask_stage(&mut self, stage: StageId) {
-        let plan = Arc::clone(&self.parts.plan);
-        let written = &plan.stages()[stage.index()];
-        let answer = match &written.when {
-            None => Ok(true),
-            Some(when) => self.known.ground(&plan, stage).and_then(|ground| scope::holds(when, &ground.full)),
-        };
-        match (answer, written.nodes.first()) {
-            (Err(fault), Some(first)) => {
-                self.cannot_start(*first, fault);
-                self.scheduler.answer_stage(stage, false);
-            }
-            (answer, _) => self.scheduler.answer_stage(stage, answer.unwrap_or(false)),
         }
     }
 
