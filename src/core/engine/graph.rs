@@ -204,6 +204,8 @@ impl Graph {
 
 fn node(plan: &Plan, node: &PlanNode) -> GraphNode {
     let pooled = matches!(node.work, Work::Step(_)) && node.covers.is_empty();
+    // the stage asks for its steps and its gate; what comes after them may be all that runs of it
+    let asks_for_stage = Phase::of(node.role) != Phase::Main && !plan.stages()[node.stage.index()].facts.is_empty();
     GraphNode {
         stage: node.stage.index(),
         phase: Phase::of(node.role),
@@ -215,6 +217,7 @@ fn node(plan: &Plan, node: &PlanNode) -> GraphNode {
         place: pooled && node.runs_on.is_none(),
         asks: node.when.is_some()
             || !node.facts.is_empty()
+            || asks_for_stage
             || plan.parts_around(node).any(|part| plan.part(part).when.is_some()),
         left_out: false,
     }

@@ -32,6 +32,15 @@ impl Dispatch {
         });
     }
 
+    /// What a node asks: all of its own, and what its stage could not ask before it. A stage of which nothing but its
+    /// `finally` runs has not asked.
+    pub(super) fn asked_by(&self, node: NodeId) -> Vec<Fact> {
+        let node = self.parts.plan.node(node);
+        let of_stage = &self.parts.plan.stages()[node.stage.index()].facts;
+        let unknown = of_stage.iter().filter(|fact| !node.facts.contains(fact) && !self.known.knows(fact));
+        node.facts.iter().chain(unknown).cloned().collect()
+    }
+
     /// What was asked is known, or cannot be found out.
     pub(super) fn found(&mut self, asking: Asking, found: Result<Map<String, Value>, Fault>) {
         match found {

@@ -38,7 +38,7 @@ impl Dispatch {
 
     fn carry_out(&mut self, order: Order) {
         match order {
-            Order::Ask(node) => match self.parts.plan.node(node).facts.clone() {
+            Order::Ask(node) => match self.asked_by(node) {
                 facts if facts.is_empty() => self.ask(Asking::Node(node)),
                 facts => self.find(Asking::Node(node), facts),
             },

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::kit::{Setup, assert_reported, setup};
+use crate::core::expr::{Ask, Fact};
 
 const PLAN: &str = "stage one
        server: pass up=1s during=bad,gate
@@ -137,4 +138,25 @@ async fn a_run_without_a_failure_does_not_pause() {
     paused.pause = Some(Duration::from_secs(600));
     let shown = paused.run().await.reported();
     assert!(!shown.contains("paused") && shown.contains("run passed"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_a_stage_whose_env_asks_something_is_done_later() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("VERSION"), "1.2.3").expect("written");
+    let plan = PLAN.replace("stage one", "stage one env=X:${{file.text(\"VERSION\")}}");
+    let asking = || {
+        let mut setup = keeping(&plan);
+        setup.plan.settings.project = folder.path().into();
+        setup.plan.stages[0].facts = vec![Fact { ask: Ask::FileText, of: "VERSION".to_owned() }];
+        setup
+    };
+    let past = asking().run().await.past();
+    assert_eq!(past.owes(), ["one.tidy", "finally.end"]);
+    let mut later = asking();
+    later.keep = false;
+    let later = later.settles(&past).run().await.reported();
+    for words in ["one.tidy passed", "finally.end passed", "run passed, exit 0"] {
+        assert!(later.contains(words), "no `{words}` in:\n{later}");
+    }
 }
