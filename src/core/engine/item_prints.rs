@@ -38,15 +38,16 @@ pub(super) fn of(
     plan: &Plan,
     node: &PlanNode,
     (step, each): (&StepPlan, &Each),
+    items: &[Written],
     base: &Arc<Env>,
     full: &Scope,
 ) -> Result<(Node, Vec<String>), Fault> {
     let span = each.list.span;
     let list = |items: Vec<Node>| Node { span, value: Value::List(items), spelling: None };
     let (mut trees, mut reads) = (Vec::new(), Vec::new());
-    for item in items(each, full)? {
+    for item in items {
         let mut scope = full.clone();
-        scope.see_item(&item);
+        scope.see_item(item);
         let env = env::over(base, &node.env, &scope)?;
         let scope = env::seen(&Arc::new(scope), &env);
         let text = |name: &String| env.get(name).cloned().unwrap_or_default();

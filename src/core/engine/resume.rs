@@ -177,7 +177,7 @@ impl Resumption<'_> {
     fn fingerprint(&self, node: NodeId, known: &mut Known) -> Result<String, Fault> {
         let planned = self.plan.node(node);
         let asked = planned.facts.iter().chain(&self.plan.stages()[planned.stage.index()].facts);
-        let (found, without) = facts::before_the_run(self.project(), asked);
+        let (found, without) = facts::before_the_run(self.project(), asked.filter(|fact| !known.knows(fact)));
         known.learn(found);
         // What has no answer yet matters only where an expression needs it.
         self.fingerprint_with(node, known).map_err(|fault| without.unwrap_or(fault))
@@ -188,7 +188,8 @@ impl Resumption<'_> {
         let ground = known.ground_of(self.plan, node)?;
         let view = known.view(self.plan, node, &ground);
         if let (Work::Step(step), Some(each)) = (&planned.work, &planned.each) {
-            let (tree, reads) = item_prints::of(self.plan, planned, (step, each), &ground.env, &view.full)?;
+            let items = item_prints::items(each, &view.full)?;
+            let (tree, reads) = item_prints::of(self.plan, planned, (step, each), &items, &ground.env, &view.full)?;
             let made = Made { plan: self.plan, node: planned, env: &ground.env, rendered: Some(&tree), reads: &reads };
             return fingerprint::of(self.key, &made);
         }

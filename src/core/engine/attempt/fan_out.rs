@@ -25,7 +25,7 @@ pub(crate) async fn each(job: &Job, node: &PlanNode, step: &StepPlan, each: &Eac
         Ok(items) => items,
         Err(fault) => return Ending::errored(fault),
     };
-    let print = match item_prints::of(&job.plan, node, (step, each), &job.cx.env, &job.view.full) {
+    let print = match item_prints::of(&job.plan, node, (step, each), &items, &job.cx.env, &job.view.full) {
         Ok((tree, reads)) => job.fingerprint(node, Some(tree), reads).await,
         // the item says so when its turn comes
         Err(_) => None,
