@@ -150,7 +150,8 @@ impl Job {
     /// The ending, with a digest of the files that the step made. Where they cannot be read it is empty: a run that goes
     /// on with this one runs the step again.
     async fn with_files(&self, ending: Ending, node: &PlanNode) -> Ending {
-        let Some(key) = self.key.filter(|_| ending.state == State::Passed && makes::any(node)) else { return ending };
+        let unread = ending.state == State::Passed && makes::any(node) && ending.made.is_none();
+        let Some(key) = self.key.filter(|_| unread) else { return ending };
         let (plan, id, project) = (Arc::clone(&self.plan), self.node, Arc::clone(&self.cx.project));
         let reading = tokio::task::spawn_blocking(move || makes::digest(&key, &project, plan.node(id)));
         // what no digest is equal to: `None` is what records of before have
@@ -182,15 +183,15 @@ impl Job {
             }
         };
         if self.cached
-            && let Some(left) = cache.find().await
+            && let Some((left, made)) = cache.find(self.key).await
         {
             let because = Some(Reason::Unchanged { since: left.run });
             let fingerprint = Some(cache.fingerprint);
-            return Ending { because, outputs: left.outputs, fingerprint, ..Ending::of(State::Passed) };
+            return Ending { because, outputs: left.outputs, fingerprint, made, ..Ending::of(State::Passed) };
         }
-        let ending = makes::checked(self.attempts(node, step, body).await, node, &self.cx.project).await;
+        let mut ending = makes::checked(self.attempts(node, step, body).await, node, &self.cx.project).await;
         if ending.state == State::Passed {
-            cache.keep(&self.cx, &ending.outputs).await;
+            ending.made = cache.keep(&self.cx, &ending.outputs, self.key).await;
         }
         Ending { fingerprint: Some(cache.fingerprint), ..ending }
     }

@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::files::{inputs, state_file};
+use super::makes;
+use crate::core::files::inputs::Contents;
+use crate::core::files::state_file;
 use crate::core::kind::Context;
 use crate::core::model::event::NodeId;
 use crate::core::model::outcome::Outputs;
-use crate::core::plan::{Plan, PlanNode};
+use crate::core::plan::Plan;
 
 /// What a step left when it passed last.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,29 +43,34 @@ impl Cache {
         Cache { plan: Arc::clone(plan), node, fingerprint }
     }
 
-    /// What it left, if that is still there and depends on the same.
-    pub async fn find(&self) -> Option<Left> {
+    /// What it left, if that is still there and depends on the same; and the digest of all that it made, with a key.
+    pub async fn find(&self, key: Option<[u8; 32]>) -> Option<(Left, Option<String>)> {
         let left: Left = state_file::read(&self.path()).ok().flatten()?;
-        let same = left.fingerprint == self.fingerprint && self.files().await.ok()?.as_ref() == Ok(&left.files);
-        same.then_some(left)
+        if left.fingerprint != self.fingerprint {
+            return None;
+        }
+        let (files, made) = self.files(key).await.ok()?;
+        (files.as_ref() == Ok(&left.files)).then_some((left, made))
     }
 
-    /// Notes down what it made. Where that cannot be done, it is only done again.
-    pub async fn keep(&self, cx: &Context, outputs: &Outputs) {
-        match self.inputs().await {
-            Ok(Ok(_)) => {}
-            Ok(Err(missing)) => {
-                return cx.say(format!("`{missing}` of `inputs:` names nothing, so it runs again the next time"));
+    /// Notes down what it made. Where that cannot be done, it is only done again. Hands back the digest of all that it
+    /// made, with a key.
+    pub async fn keep(&self, cx: &Context, outputs: &Outputs, key: Option<[u8; 32]>) -> Option<String> {
+        let (files, made) = match self.files(key).await {
+            Ok((Ok(files), made)) => (files, made),
+            Ok((Err(missing), made)) => {
+                cx.say(format!("`{missing}` of `cache:` is not there, so it runs again the next time"));
+                return made;
             }
-            Err(error) => return cx.say(format!("`inputs:`: {error}, so it runs again the next time")),
-        }
-        let files = match self.files().await {
-            Ok(Ok(files)) => files,
-            Ok(Err(missing)) => {
-                return cx.say(format!("`{missing}` of `cache:` is not there, so it runs again the next time"));
+            Err(error) => {
+                cx.say(format!("`cache:`: {error}, so it runs again the next time"));
+                return None;
             }
-            Err(error) => return cx.say(format!("`cache:`: {error}, so it runs again the next time")),
         };
+        if let Some(missing) = self.nameless_input().await {
+            cx.say(format!("`{missing}` of `inputs:` names nothing, so it runs again the next time"));
+            return made;
+        }
         let left = Left {
             step: self.name().to_owned(),
             run: cx.run.to_string(),
@@ -72,6 +79,7 @@ impl Cache {
             outputs: outputs.clone(),
         };
         let _ = state_file::save(&self.path(), &left);
+        made
     }
 
     fn name(&self) -> &str {
@@ -84,22 +92,27 @@ impl Cache {
         self.plan.settings().project.join(".pipeline/cache").join(format!("{}.json", &name[..16]))
     }
 
-    /// Digest of what it makes, or the pattern that names nothing.
-    async fn files(&self) -> io::Result<Result<String, String>> {
-        self.digest(|node| &node.cache).await
+    /// A pattern of `inputs:` that names nothing: no change behind it would ever be noticed.
+    async fn nameless_input(&self) -> Option<String> {
+        let (plan, node) = (Arc::clone(&self.plan), self.node);
+        let looking = tokio::task::spawn_blocking(move || {
+            let patterns = plan.node(node).inputs.iter().map(String::as_str);
+            inputs::nameless(&plan.settings().project, patterns).map(|found| found.map(str::to_owned))
+        });
+        looking.await.ok()?.ok()?
     }
 
-    /// The same of what it depends on. No change is ever noticed behind a pattern that names nothing.
-    async fn inputs(&self) -> io::Result<Result<String, String>> {
-        self.digest(|node| &node.inputs).await
-    }
-
-    async fn digest(&self, patterns: fn(&PlanNode) -> &[String]) -> io::Result<Result<String, String>> {
+    /// Digest of what `cache:` names, or the pattern that names nothing; and with a key that of all that it made. A file
+    /// that counts for both is read once.
+    async fn files(&self, key: Option<[u8; 32]>) -> io::Result<(Result<String, String>, Option<String>)> {
         let (plan, node) = (Arc::clone(&self.plan), self.node);
         let reading = tokio::task::spawn_blocking(move || {
-            let patterns = patterns(plan.node(node)).iter().map(String::as_str);
-            let digest = inputs::digest_of_all(&plan.settings().project, patterns)?;
-            Ok(digest.map(|digest| blake3::Hash::from_bytes(digest).to_hex().to_string()).map_err(str::to_owned))
+            let (mut contents, project) = (Contents::default(), &plan.settings().project);
+            let patterns = plan.node(node).cache.iter().map(String::as_str);
+            let digest = contents.digest_of_all(project, patterns)?;
+            let files = digest.map(|digest| blake3::Hash::from_bytes(digest).to_hex().to_string());
+            let made = key.and_then(|key| makes::digest_with(&mut contents, &key, project, plan.node(node)).ok());
+            Ok((files.map_err(str::to_owned), made))
         });
         reading.await.map_err(io::Error::other)?
     }

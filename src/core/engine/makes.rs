@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::ending::Ending;
-use crate::core::files::inputs;
+use crate::core::files::inputs::{self, Contents};
 use crate::core::model::event::{RerunReason, State};
 use crate::core::model::outcome::{Failure, Fault};
 use crate::core::plan::PlanNode;
@@ -63,7 +63,20 @@ pub(super) fn any(node: &PlanNode) -> bool {
 /// # Errors
 /// A file cannot be read.
 pub(super) fn digest(key: &[u8; 32], project: &Path, node: &PlanNode) -> io::Result<String> {
-    let files = inputs::digest(project, patterns(node).map(String::as_str))?;
+    digest_with(&mut Contents::default(), key, project, node)
+}
+
+/// As [`digest`], with what was read of the files already.
+///
+/// # Errors
+/// As those of [`digest`].
+pub(super) fn digest_with(
+    contents: &mut Contents,
+    key: &[u8; 32],
+    project: &Path,
+    node: &PlanNode,
+) -> io::Result<String> {
+    let files = contents.digest(project, patterns(node).map(String::as_str))?;
     Ok(blake3::keyed_hash(key, &files).to_hex()[..DIGITS].to_owned())
 }
 

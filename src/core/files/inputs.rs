@@ -2,7 +2,8 @@
 
 mod walk;
 
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -34,6 +35,19 @@ pub fn list<'p>(project: &Path, patterns: impl IntoIterator<Item = &'p str>) -> 
     Ok(all)
 }
 
+/// The first of these patterns that names nothing that is there.
+///
+/// # Errors
+/// As those of [`digest`].
+pub fn nameless<'p>(project: &Path, patterns: impl IntoIterator<Item = &'p str>) -> io::Result<Option<&'p str>> {
+    for pattern in patterns {
+        if !walk::named(project, pattern)?.found.iter().any(|path| project.join(path).exists()) {
+            return Ok(Some(pattern));
+        }
+    }
+    Ok(None)
+}
+
 /// One digest over the names, the content and the owner's execute bit of all that `patterns` name below `project`. A folder
 /// means every file below it, also behind links to folders of the project. `*` and `?` stay within a name, `**` goes
 /// through folders. What is not there counts as not there.
@@ -41,13 +55,7 @@ pub fn list<'p>(project: &Path, patterns: impl IntoIterator<Item = &'p str>) -> 
 /// # Errors
 /// A file cannot be read, or a link leads out of the project, where changes cannot be noticed.
 pub fn digest<'p>(project: &Path, patterns: impl IntoIterator<Item = &'p str>) -> io::Result<[u8; 32]> {
-    let mut named = BTreeSet::new();
-    for pattern in patterns {
-        let walk::Named { found, followed, .. } = walk::named(project, pattern)?;
-        named.extend(found);
-        named.extend(followed);
-    }
-    of(project, named)
+    Contents::default().digest(project, patterns)
 }
 
 /// As [`digest`], where every pattern has to name something; else the first that names nothing that is there.
@@ -58,16 +66,93 @@ pub fn digest_of_all<'p>(
     project: &Path,
     patterns: impl IntoIterator<Item = &'p str>,
 ) -> io::Result<Result<[u8; 32], &'p str>> {
-    let mut named = BTreeSet::new();
-    for pattern in patterns {
-        let walk::Named { found, followed, .. } = walk::named(project, pattern)?;
-        if !found.iter().any(|path| project.join(path).exists()) {
-            return Ok(Err(pattern));
+    Contents::default().digest_of_all(project, patterns)
+}
+
+/// Digests of files that were read for one digest, for others that are made at the same time: each file is read once.
+#[derive(Debug, Default)]
+pub struct Contents(HashMap<PathBuf, (&'static [u8], blake3::Hash)>);
+
+impl Contents {
+    /// As [`digest`].
+    ///
+    /// # Errors
+    /// As those of [`digest`].
+    pub fn digest<'p>(&mut self, project: &Path, patterns: impl IntoIterator<Item = &'p str>) -> io::Result<[u8; 32]> {
+        let mut named = BTreeSet::new();
+        for pattern in patterns {
+            let walk::Named { found, followed, .. } = walk::named(project, pattern)?;
+            named.extend(found);
+            named.extend(followed);
         }
-        named.extend(found);
-        named.extend(followed);
+        self.of(project, named)
     }
-    of(project, named).map(Ok)
+
+    /// As [`digest_of_all`].
+    ///
+    /// # Errors
+    /// As those of [`digest`].
+    pub fn digest_of_all<'p>(
+        &mut self,
+        project: &Path,
+        patterns: impl IntoIterator<Item = &'p str>,
+    ) -> io::Result<Result<[u8; 32], &'p str>> {
+        let mut named = BTreeSet::new();
+        for pattern in patterns {
+            let walk::Named { found, followed, .. } = walk::named(project, pattern)?;
+            if !found.iter().any(|path| project.join(path).exists()) {
+                return Ok(Err(pattern));
+            }
+            named.extend(found);
+            named.extend(followed);
+        }
+        self.of(project, named).map(Ok)
+    }
+
+    fn of(&mut self, project: &Path, named: BTreeSet<PathBuf>) -> io::Result<[u8; 32]> {
+        let mut hasher = blake3::Hasher::new();
+        for path in named {
+            self.put(&mut hasher, project, &path)?;
+        }
+        Ok(*hasher.finalize().as_bytes())
+    }
+
+    /// A name and what is there. Links were found to stay in the project.
+    fn put(&mut self, hasher: &mut blake3::Hasher, project: &Path, path: &Path) -> io::Result<()> {
+        let name = path.as_os_str().as_encoded_bytes();
+        hasher.update(&(name.len() as u64).to_le_bytes()).update(name);
+        let whole = project.join(path);
+        match whole.symlink_metadata() {
+            Err(error) if walk::is_absent(&error) => {
+                hasher.update(b"-");
+            }
+            Err(error) => return Err(error),
+            Ok(meta) if meta.is_symlink() => {
+                let to = fs::read_link(&whole)?;
+                hasher.update(b"l").update(to.as_os_str().as_encoded_bytes());
+                if whole.is_file() {
+                    self.content(hasher, whole)?;
+                }
+            }
+            Ok(meta) if meta.is_file() => self.content(hasher, whole)?,
+            Ok(_) => {
+                hasher.update(b"d");
+            }
+        }
+        Ok(())
+    }
+
+    fn content(&mut self, hasher: &mut blake3::Hasher, path: PathBuf) -> io::Result<()> {
+        let (kind, digest) = match self.0.entry(path) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(unknown) => {
+                let read = content(unknown.key())?;
+                *unknown.insert(read)
+            }
+        };
+        hasher.update(kind).update(digest.as_bytes());
+        Ok(())
+    }
 }
 
 /// What a pattern names that is there and is not a folder, relative to the project and sorted.
@@ -87,47 +172,14 @@ pub fn files(project: &Path, pattern: &str) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn of(project: &Path, named: BTreeSet<PathBuf>) -> io::Result<[u8; 32]> {
-    let mut hasher = blake3::Hasher::new();
-    for path in named {
-        put(&mut hasher, project, &path)?;
-    }
-    Ok(*hasher.finalize().as_bytes())
-}
-
-/// A name and what is there. Links were found to stay in the project.
-fn put(hasher: &mut blake3::Hasher, project: &Path, path: &Path) -> io::Result<()> {
-    let name = path.as_os_str().as_encoded_bytes();
-    hasher.update(&(name.len() as u64).to_le_bytes()).update(name);
-    let whole = project.join(path);
-    match whole.symlink_metadata() {
-        Err(error) if walk::is_absent(&error) => {
-            hasher.update(b"-");
-        }
-        Err(error) => return Err(error),
-        Ok(meta) if meta.is_symlink() => {
-            let to = fs::read_link(&whole)?;
-            hasher.update(b"l").update(to.as_os_str().as_encoded_bytes());
-            if whole.is_file() {
-                content(hasher, &whole)?;
-            }
-        }
-        Ok(meta) if meta.is_file() => content(hasher, &whole)?,
-        Ok(_) => {
-            hasher.update(b"d");
-        }
-    }
-    Ok(())
-}
-
-fn content(hasher: &mut blake3::Hasher, path: &Path) -> io::Result<()> {
+/// Whether its owner may execute it, and the digest of what is in it.
+fn content(path: &Path) -> io::Result<(&'static [u8], blake3::Hash)> {
     let file = super::open::open(path)?;
     // as in git: of the mode, only whether its owner may execute it
     let is_executable = file.metadata()?.permissions().mode() & 0o100 != 0;
-    let mut inner = blake3::Hasher::new();
-    inner.update_reader(file)?;
-    hasher.update(if is_executable { b"x" } else { b"f" }).update(inner.finalize().as_bytes());
-    Ok(())
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file)?;
+    Ok((if is_executable { b"x" } else { b"f" }, hasher.finalize()))
 }
 
 #[cfg(test)]
@@ -180,6 +232,16 @@ mod tests {
         fs::rename(folder.path().join("b/c"), folder.path().join("b/d")).expect("moved");
         assert_ne!(changed, of(&["a", "b"]));
         assert_ne!(of(&["a"]), of(&["a", "missing"]));
+    }
+
+    #[test]
+    fn files_of_several_digests_are_read_once() {
+        let folder = project(&["a", "b/c"]);
+        let mut contents = Contents::default();
+        let first = contents.digest(folder.path(), ["a", "b"]).expect("readable");
+        fs::write(folder.path().join("b/c"), "other").expect("written");
+        assert_eq!(contents.digest_of_all(folder.path(), ["b", "a"]).expect("readable"), Ok(first));
+        assert_ne!(digest(folder.path(), ["a", "b"]).expect("readable"), first);
     }
 
     fn link(folder: &Path, to: &str, at: &str) {

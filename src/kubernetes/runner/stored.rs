@@ -77,9 +77,13 @@ pub(super) fn files(job: &str) -> Vec<(String, SecretText)> {
     scripts.map(|(name, text)| (name.to_owned(), SecretText::new(text))).to_vec()
 }
 
-/// Digests of files that were read before in this run, while they have not changed since.
+/// Digests of files that were read before in this run, while they have not changed since. Of steps that start together
+/// one reads a file, and the others wait for it.
 #[derive(Debug, Default)]
-pub(super) struct Hashes(Mutex<HashMap<PathBuf, (Seen, String)>>);
+pub(super) struct Hashes(Mutex<HashMap<PathBuf, Arc<Mutex<Known>>>>);
+
+/// What a file was when it was read last, and its name as an object.
+type Known = Option<(Seen, String)>;
 
 /// What changes with a file's content: inode, size, times of change.
 type Seen = (u64, u64, i64, i64, i64, i64);
@@ -88,14 +92,16 @@ impl Hashes {
     fn of(&self, path: &Path, file: &fs::File) -> io::Result<String> {
         let meta = file.metadata()?;
         let seen = (meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec());
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
-        if let Some((_, name)) = known.filter(|(then, _)| *then == seen) {
-            return Ok(name);
+        let known =
+            Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(path.to_owned()).or_default());
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, name)) = known.as_ref().filter(|(then, _)| *then == seen) {
+            return Ok(name.clone());
         }
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(file)?;
         let name = object(&hasher);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), (seen, name.clone()));
+        *known = Some((seen, name.clone()));
         Ok(name)
     }
 }
