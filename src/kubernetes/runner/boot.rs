@@ -52,7 +52,33 @@ impl Streams {
 
 /// What the container starts.
 pub(super) fn command() -> Vec<String> {
-    ["/bin/sh", &format!("{STEP_FOLDER}/boot")].map(str::to_owned).to_vec()
+    runs("boot")
+}
+
+/// The command that runs a script beside the container.
+pub(super) fn runs(script: &str) -> Vec<String> {
+    ["/bin/sh", &format!("{STEP_FOLDER}/{script}")].map(str::to_owned).to_vec()
+}
+
+/// The start of the script of every container: how it ends where it cannot do its part, and its folders. `fail` is what
+/// the shell runs then, with the reason as `$1`.
+pub(super) fn preamble(fail: &str) -> String {
+    format!(
+        "set -u\n\
+         fail() {{ {fail}; }}\n\
+         cd {FOLDER} && mkdir -p work io home || fail '{FOLDER} cannot be written'\n"
+    )
+}
+
+/// A [`preamble`] of a container whose end the runner reads as a [`report`](super::report).
+pub(super) fn reporting() -> String {
+    format!("report() {{ printf '{PREFIX} %s\\n' \"$1\" > /dev/termination-log; }}\n")
+        + &preamble("report \"setup $1\"; exit 125")
+}
+
+/// Ends the script where its image does not have a program. Below a [`preamble`].
+pub(super) fn needs(program: &str) -> String {
+    format!("command -v {program} > /dev/null 2>&1 || fail 'the image has no {program}'\n")
 }
 
 /// The files beside the container: the scripts, the environment, the command's input.
@@ -98,24 +124,19 @@ fn returns(assignment: &Assignment, streams: Streams) -> bool {
 }
 
 fn boot(assignment: &Assignment, streams: Streams, dir: &str) -> String {
-    let mut script = format!(
-        "set -u\n\
-         report() {{ printf '{PREFIX} %s\\n' \"$1\" > /dev/termination-log; }}\n\
-         pause() {{ sleep 0.1 2>/dev/null || sleep 1; }}\n\
-         cd {FOLDER} && mkdir -p work io home || {{ report 'setup {FOLDER} cannot be written'; exit 125; }}\n"
-    );
+    let mut script = reporting() + "pause() { sleep 0.1 2>/dev/null || sleep 1; }\n";
     if !assignment.inputs.is_empty() || returns(assignment, streams) {
-        script += "command -v tar > /dev/null 2>&1 || { report 'setup the image has no tar'; exit 125; }\n";
+        script += &needs("tar");
     }
     if !assignment.inputs.is_empty() {
-        script += &wait_for(FILES, "{ report 'setup its files did not arrive'; exit 125; }");
+        script += &wait_for_files();
     }
     let _ = write!(
         script,
         ": > io/output\n\
          {own_tmp}\
          . {STEP_FOLDER}/env\n\
-         cd {dir} 2> /dev/null || {{ report \"setup the folder is not among the inputs: \"{dir}; exit 125; }}\n\
+         cd {dir} 2> /dev/null || fail \"the folder is not among the inputs: \"{dir}\n\
          : > {FOLDER}/io/started\n\
          exec 2> /dev/null\n\
          stopped=\n\
@@ -171,16 +192,16 @@ pub(super) fn own_tmp() -> String {
     format!("[ -w /tmp ] || {{ mkdir -p {FOLDER}/tmp && export TMPDIR={FOLDER}/tmp; }}\n")
 }
 
-/// Waits until a file is there, for a limited time; `otherwise` runs when it is over. SIGTERM ends it at once: the first
-/// process of a container gets no signal that it has no handler for.
-pub(super) fn wait_for(file: &str, otherwise: &str) -> String {
+/// Waits until all files are there, for a limited time. SIGTERM ends it at once: the first process of a container gets no
+/// signal that it has no handler for. Below a [`preamble`].
+pub(super) fn wait_for_files() -> String {
     let polls = PATIENCE_SECONDS * 10;
     format!(
         "trap 'exit 143' TERM\n\
          polls=0\n\
-         while [ ! -e {file} ]; do\n\
+         while [ ! -e {FILES} ]; do\n\
          polls=$((polls + 1))\n\
-         [ \"$polls\" -lt {polls} ] || {otherwise}\n\
+         [ \"$polls\" -lt {polls} ] || fail 'its files did not arrive'\n\
          sleep 0.1 2> /dev/null || sleep 1\n\
          done\n"
     )

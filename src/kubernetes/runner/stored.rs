@@ -36,20 +36,15 @@ const LEFT_DAYS: u32 = 1;
 
 /// What the container that prepares the files starts.
 pub(super) fn command() -> Vec<String> {
-    ["/bin/sh", &format!("{STEP_FOLDER}/prepare")].map(str::to_owned).to_vec()
+    boot::runs("prepare")
 }
 
 /// The scripts of that container, in the Secret of its Job.
 pub(super) fn files(job: &str) -> Vec<(String, SecretText)> {
     let store = format!("{STORE_FOLDER}/v1");
-    let prepare = format!(
-        "set -u\n\
-         say() {{ printf '%s\\n' \"$1\" > /dev/termination-log; exit 1; }}\n\
-         command -v tar > /dev/null 2>&1 || say 'the image has no tar'\n\
-         cd {FOLDER} && mkdir -p work io home || say '{FOLDER} cannot be written'\n\
-         {wait}",
-        wait = boot::wait_for(FILES, "say 'its files did not arrive'"),
-    );
+    let prepare = boot::preamble("printf '%s\\n' \"$1\" > /dev/termination-log; exit 1")
+        + &boot::needs("tar")
+        + &boot::wait_for_files();
     // the names of objects, one a line, up to an empty line; those that are not there come back
     let want = format!(
         "mkdir -p {store}/new || exit 4\n\

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::attempt::Attempt;
-use super::boot::{FILES, FOLDER, own_tmp, quoted, wait_for};
+use super::boot::{self, FOLDER, quoted};
 use super::record::{Record, unpack_record};
 use super::transfer::{self, Container};
 use super::{PodRunner, report, work};
@@ -88,11 +88,14 @@ impl PodRunner {
                 namespace: namespace.clone(),
                 run: wanted.id.to_owned(),
                 step: STEP.to_owned(),
-                command: ["/bin/sh", &format!("{STEP_FOLDER}/boot")].map(str::to_owned).to_vec(),
+                command: boot::command(),
                 env: wanted.env,
-                files: [("boot", boot(context.as_deref(), &namespace, wanted.args, wanted.keep)), ("record", record())]
-                    .map(|(name, text)| (name.to_owned(), SecretText::new(text)))
-                    .to_vec(),
+                files: [
+                    ("boot", boot_script(context.as_deref(), &namespace, wanted.args, wanted.keep)),
+                    ("record", record()),
+                ]
+                .map(|(name, text)| (name.to_owned(), SecretText::new(text)))
+                .to_vec(),
                 deadline: Some(LONGEST + wanted.keep),
                 grace: GRACE,
                 ..ContainerJob::default()
@@ -241,16 +244,13 @@ async fn fetch(job: &StartedJob<'_>, into: &Path, wait: bool) -> Result<Record, 
 }
 
 /// The script of the container: it waits for the project, runs, and waits until its record was read.
-fn boot(context: Option<&str>, namespace: &str, args: &[String], keep: Duration) -> String {
-    let prefix = report::PREFIX;
+fn boot_script(context: Option<&str>, namespace: &str, args: &[String], keep: Duration) -> String {
     let kubeconfig = context.map(|context| kubeconfig(context, namespace)).unwrap_or_default();
     let args: Vec<String> = args.iter().map(|arg| quoted(arg)).collect();
     format!(
-        "set -u\n\
-         report() {{ printf '{prefix} %s\\n' \"$1\" > /dev/termination-log; }}\n\
-         cd {FOLDER} && mkdir -p work io home || {{ report 'setup {FOLDER} cannot be written'; exit 125; }}\n\
-         command -v tar > /dev/null 2>&1 || {{ report 'setup the image has no tar'; exit 125; }}\n\
-         command -v pipeline > /dev/null 2>&1 || {{ report 'setup the image has no `pipeline`'; exit 125; }}\n\
+        "{reporting}\
+         {has_tar}\
+         {has_pipeline}\
          export HOME={FOLDER}/home\n\
          {own_tmp}\
          {kubeconfig}\
@@ -269,8 +269,11 @@ fn boot(context: Option<&str>, namespace: &str, args: &[String], keep: Duration)
          polls=$((polls + 1)); sleep 1\n\
          done\n\
          exit \"$code\"\n",
-        own_tmp = own_tmp(),
-        wait = wait_for(FILES, "{ report 'setup its files did not arrive'; exit 125; }"),
+        reporting = boot::reporting(),
+        has_tar = boot::needs("tar"),
+        has_pipeline = boot::needs("pipeline"),
+        own_tmp = boot::own_tmp(),
+        wait = boot::wait_for_files(),
         args = args.join(" "),
         keep = keep.as_secs(),
     )
