@@ -43,7 +43,7 @@ use services::Services;
 pub use several::Several;
 pub use tail::Tail;
 pub use text::{TextExpect, excerpt, finding_lines, regex_words};
-pub use waits::{Tolerate, Waits, until_fatal};
+pub use waits::{Tolerate, Waits, until_fatal, until_seen};
 
 /// A step: what was written under its kind's key, ready to run. Tries once and stops promptly; the engine owns
 /// timeout, retry and cancellation.

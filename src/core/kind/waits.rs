@@ -55,16 +55,27 @@ const CHECK_LIMIT: Duration = Duration::from_secs(6);
 /// on its way through a state ends nothing.
 pub async fn until_fatal<'f>(
     tolerate: &Tolerate,
+    check: impl FnMut() -> BoxFuture<'f, Vec<Finding>> + Send,
+) -> Finding {
+    until_seen(tolerate, |_| 2, check).await
+}
+
+/// As [`until_fatal`], with a cause that was seen in as many checks in a row as `checks` asks for it.
+pub async fn until_seen<'f>(
+    tolerate: &Tolerate,
+    checks: impl Fn(&Finding) -> u32 + Send,
     mut check: impl FnMut() -> BoxFuture<'f, Vec<Finding>> + Send,
 ) -> Finding {
-    let mut seen: Option<String> = None;
+    let mut seen: (Option<String>, u32) = (None, 0);
     tokio::time::sleep(FIRST).await;
     loop {
         let findings = tokio::time::timeout(CHECK_LIMIT, check()).await.unwrap_or_default();
-        match tolerate.ends(&findings) {
-            Some(found) if found.fatal == seen => return found.clone(),
-            Some(found) => seen.clone_from(&found.fatal),
-            None => seen = None,
+        let found = tolerate.ends(&findings);
+        let class = found.and_then(|found| found.fatal.clone());
+        let times = if class == seen.0 { seen.1 + 1 } else { 1 };
+        seen = (class, times);
+        if let Some(found) = found.filter(|found| times >= checks(found)) {
+            return found.clone();
         }
         tokio::time::sleep(CHECK).await;
     }

@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
+
 use super::LAST_WORDS;
 use super::owed::Owed;
+use crate::core::kind::{Tolerate, until_seen};
 use crate::core::model::outcome::Finding;
 use crate::kubernetes::client::Cluster;
 use crate::kubernetes::explain::Target;
 use crate::kubernetes::job::StartedJob;
 use crate::process::LineSink;
 
-/// Between two checks for causes that keep a container from starting.
-const CHECK: Duration = Duration::from_secs(1);
-
 /// The cause of a Pod that a quota refuses.
 const QUOTA: &str = "QuotaExceeded";
+/// Checks in a row that must see it.
+const QUOTA_CHECKS: u32 = 6;
 
 /// One command's Job.
 pub(super) struct Attempt<'a> {
@@ -26,28 +28,19 @@ pub(super) struct Attempt<'a> {
 
 impl Attempt<'_> {
     /// Comes back with a cause that keeps it from starting and that waiting cannot fix, seen in two checks in a row; that of
-    /// a quota in five: it is counted again some time after a Pod has ended.
+    /// a quota in more: it is counted again some time after a Pod has ended.
     pub async fn fatal(&self) -> Finding {
-        let mut seen: (Option<String>, u32) = (None, 0);
-        loop {
-            tokio::time::sleep(CHECK).await;
-            if self.job.is_under_way() {
-                return std::future::pending().await;
-            }
-            let found =
-                self.cluster.fatal(self.namespace, &self.target()).await.into_iter().find(|it| it.fatal.is_some());
-            let cause = found.as_ref().and_then(|found| found.fatal.clone());
-            seen = match seen {
-                (last, times) if last == cause => (last, times + 1),
-                _ => (cause, 1),
-            };
-            if let Some(found) = found {
-                let wanted = if found.cause == QUOTA { 5 } else { 2 };
-                if seen.1 >= wanted {
-                    return found;
+        let checks = |cause: &Finding| if cause.cause == QUOTA { QUOTA_CHECKS } else { 2 };
+        let check = || {
+            async {
+                if self.job.is_under_way() {
+                    return Vec::new();
                 }
+                self.cluster.fatal(self.namespace, &self.target()).await
             }
-        }
+            .boxed()
+        };
+        until_seen(&Tolerate::Nothing, checks, check).await
     }
 
     fn target(&self) -> Target {
