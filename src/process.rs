@@ -25,6 +25,7 @@ pub(crate) mod scripts;
 pub mod signals;
 mod spawn;
 mod start;
+pub mod stat;
 pub mod steps;
 pub mod tcp;
 mod texts;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, getpid, waitid, waitpid};
 
 use super::live;
+use super::stat::Stat;
 use crate::core::clock;
 use crate::process::init;
 
@@ -48,26 +49,5 @@ fn zombies(parent: Pid) -> BTreeSet<i32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let parent = parent.as_raw_nonzero().get();
-    pids.filter(|pid| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        state_and_parent(&stat).is_some_and(|(state, of)| state == "Z" && of == parent)
-    })
-    .collect()
-}
-
-/// Third and fourth field of /proc/PID/stat; the second, the name, may hold blanks and parentheses.
-fn state_and_parent(stat: &str) -> Option<(&str, i32)> {
-    let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
-    Some((fields.next()?, fields.next()?.parse().ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_state_and_parent_behind_any_name() {
-        assert_eq!(state_and_parent("12 (a) b (c) Z 1 77 77 0"), Some(("Z", 1)));
-        assert_eq!(state_and_parent("12 (sh"), None);
-    }
+    pids.filter(|pid| Stat::of(pid).is_some_and(|stat| stat.state == 'Z' && stat.parent == parent)).collect()
 }

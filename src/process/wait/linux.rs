@@ -14,6 +14,8 @@ mod here {
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
 
+    use crate::process::stat::Stat;
+
     /// A descriptor of a process.
     #[derive(Debug)]
     pub struct Pidfd(AsyncFd<OwnedFd>);
@@ -46,38 +48,28 @@ mod here {
         let group = group.as_raw_nonzero().get();
         let mut reported = false;
         for entry in std::fs::read_dir("/proc").ok()?.flatten() {
-            if !entry.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit) {
-                continue;
-            }
-            let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
+            let name = entry.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+            let Some(stat) = Stat::of(pid) else { continue };
             reported = true;
-            if state_and_group(&stat).is_some_and(|(state, of)| of == group && !matches!(state, "Z" | "X")) {
+            if stat.group == group && !stat.has_ended() {
                 return Some(true);
             }
         }
         reported.then_some(false)
     }
 
-    /// Third and fifth field of /proc/PID/stat; the second, the name, may hold blanks and parentheses.
-    fn state_and_group(stat: &str) -> Option<(&str, i32)> {
-        let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
-        let state = fields.next()?;
-        Some((state, fields.nth(1)?.parse().ok()?))
-    }
-
     /// The process group of a descendant that is suspended since it reads from a terminal or changes its modes. A
     /// wrapper such as `timeout` puts it into a group of its own, so its parents are not suspended with it.
     pub fn suspended_below(ancestor: Pid) -> Option<Pid> {
-        let own = std::fs::read_to_string("/proc/self/stat").ok()?;
-        if Stat::parse(&own)?.terminal == 0 {
+        if Stat::of("self")?.terminal == 0 {
             return None;
         }
         let mut found = children(ancestor.as_raw_nonzero().get());
         let mut next = 0;
         // The tree may change while it is read; no step has more processes than this without being busy.
         while let Some(pid) = found.get(next).copied().filter(|_| next < MOST) {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok();
-            if let Some(stat) = stat.and_then(|stat| Stat::parse(&stat)).filter(Stat::waits_for_terminal) {
+            if let Some(stat) = Stat::of(pid).filter(Stat::waits_for_terminal) {
                 return Pid::from_raw(stat.group);
             }
             found.extend(children(pid));
@@ -98,58 +90,9 @@ mod here {
             .collect()
     }
 
-    /// What /proc/PID/stat says of a process.
-    struct Stat {
-        suspended: bool,
-        group: i32,
-        /// 0 without a terminal.
-        terminal: i32,
-        /// Of a suspended process the signal that did it.
-        signal: i32,
-    }
-
-    impl Stat {
-        fn parse(stat: &str) -> Option<Self> {
-            let fields: Vec<&str> = stat[stat.rfind(')')? + 1..].split_ascii_whitespace().collect();
-            let number = |at: usize| fields.get(at).and_then(|field| field.parse().ok());
-            Some(Stat {
-                suspended: *fields.first()? == "T",
-                group: number(2)?,
-                terminal: number(4)?,
-                signal: number(49).unwrap_or(0),
-            })
-        }
-
-        fn waits_for_terminal(&self) -> bool {
-            self.suspended && self.terminal != 0 && [libc::SIGTTIN, libc::SIGTTOU].contains(&self.signal)
-        }
-    }
-
     #[cfg(test)]
     mod tests {
         use super::*;
-
-        const SUSPENDED: &str = concat!(
-            "23328 (a) b) T 23327 23327 23326 34816 23326 4194304 0 0 0 0 0 0 0 0 20 0 1 0 ",
-            "1 2 3 4 5 6 7 8 9 0 0 0 0 0 0 0 17 0 0 0 0 0 0 1 2 3 4 5 6 7 21"
-        );
-
-        #[test]
-        fn a_process_that_waits_for_the_terminal_is_distinguished_from_one_that_the_user_stopped() {
-            let stat = Stat::parse(SUSPENDED).expect("a stat");
-            assert!(stat.waits_for_terminal());
-            assert_eq!(stat.group, 23327);
-            let by_user = SUSPENDED.replace("7 21", "7 19");
-            assert!(!Stat::parse(&by_user).expect("a stat").waits_for_terminal());
-            let running = SUSPENDED.replace(") T ", ") S ");
-            assert!(!Stat::parse(&running).expect("a stat").waits_for_terminal());
-        }
-
-        #[test]
-        fn reads_state_and_group_behind_any_name() {
-            assert_eq!(state_and_group("12 (a) b (c) Z 1 77 77 0"), Some(("Z", 77)));
-            assert_eq!(state_and_group("12 (sh"), None);
-        }
 
         #[test]
         fn our_own_group_runs() {
