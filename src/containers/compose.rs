@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::core::model::outcome::{Failure, Fault};
 use crate::core::model::units::TimeSpan;
-use crate::process::command_context::{CommandContext, CommandError, Tail, last_line};
+use crate::process::command_context::{CommandContext, CommandError, LastLines, last_line};
 use crate::process::{self, Command, Exit};
 
 pub use health::Check;
@@ -327,7 +327,7 @@ fn command<S: AsRef<str>>(form: Form, project: &Project, args: &[S], call: &Comm
 }
 
 async fn run(form: Form, project: &Project, args: &[String], call: &CommandContext<'_>) -> Result<(), CommandError> {
-    let tail = Tail::new(call.log);
+    let tail = LastLines::new(call.log);
     let exit = process::run(&command(form, project, args, call), &tail, &call.stop).await?;
     match exit {
         Exit::Code(0) => Ok(()),

@@ -1,6 +1,6 @@
 //! What one attempt lends a driver that acts by commands, and how such an act can fail. Knows no tool.
 
-mod tail;
+mod last_lines;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use crate::core::kind::Context;
 use crate::core::model::outcome::{Failure, Fault};
 use crate::process::{Command, LineSink, Output, Stop, capture};
 
-pub use tail::Tail;
+pub use last_lines::LastLines;
 
 /// What one attempt lends the driver: its environment, its log, its scratch folder and its signals.
 #[derive(Clone)]

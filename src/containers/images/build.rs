@@ -8,7 +8,7 @@ use super::engine::{Engine, EngineName};
 use super::facts::Facts;
 use crate::core::model::outcome::{Failure, Fault, Finding};
 use crate::core::model::units::ByteSize;
-use crate::process::command_context::{CommandContext, CommandError, Tail};
+use crate::process::command_context::{CommandContext, CommandError, LastLines};
 use crate::process::{Command, Exit, run, waits_for_terminal};
 
 /// What to build; paths are absolute.
@@ -186,7 +186,7 @@ impl Images {
         doing: &str,
         call: &CommandContext<'_>,
     ) -> Result<Vec<String>, CommandError> {
-        let tail = Tail::new(call.log);
+        let tail = LastLines::new(call.log);
         let doing = format!("{} {doing}", engine.name);
         match run(command, &tail, &call.stop).await? {
             Exit::Code(0) => Ok(tail.lines()),

@@ -16,7 +16,7 @@ use super::save::Format;
 use super::{Images, pipe};
 use crate::core::model::outcome::Fault;
 use crate::kubernetes::providers::{self, Owner, ProviderContext, owner_of};
-use crate::process::command_context::{CommandContext, CommandError, Tail};
+use crate::process::command_context::{CommandContext, CommandError, LastLines};
 use archive::config_ids;
 use runtime::{Runtime, Wanted};
 
@@ -230,7 +230,7 @@ impl Images {
         images: &[String],
         call: &CommandContext<'_>,
     ) -> Result<(), CommandError> {
-        let tail = Tail::new(call.log);
+        let tail = LastLines::new(call.log);
         let names = images.join(", ");
         let (saved, status) = pipe::through(producer, consumer, &tail, &call.stop).await?;
         if !status.success() {

@@ -9,7 +9,7 @@ use super::author::Author;
 use super::release::Release;
 use super::{Chart, Helm, Target, Version};
 use crate::core::model::outcome::{Failure, Fault, Finding};
-use crate::process::command_context::{CommandContext, CommandError, Tail};
+use crate::process::command_context::{CommandContext, CommandError, LastLines};
 use crate::process::{Command, Exit, capture, run, waits_for_terminal};
 
 /// Bytes of rendered manifests before they are refused: 64 MiB.
@@ -282,7 +282,7 @@ pub(super) fn waiting(wait: bool, timeout: Option<Duration>) -> Vec<String> {
 }
 
 pub(super) async fn act(command: &Command, doing: &str, call: &CommandContext<'_>) -> Result<(), CommandError> {
-    let tail = Tail::new(call.log);
+    let tail = LastLines::new(call.log);
     match run(command, &tail, &call.stop).await? {
         Exit::Code(0) => Ok(()),
         Exit::Code(code) => Err(CommandError::Failed(failure(doing, Some(code), tail.lines()))),

@@ -13,7 +13,7 @@ use super::host::{Answer, Host, Ran};
 use crate::core::model::outcome::Fault;
 use crate::core::model::units::TimeSpan;
 use crate::kubernetes::client::{Cluster, ClusterSettings};
-use crate::process::command_context::Tail;
+use crate::process::command_context::LastLines;
 use crate::process::{self, Command, Exit, Leftovers, LineSink, Running, Stop, waits_for_terminal};
 
 /// Bytes kept of an answer: a listing of images of a large node.
@@ -120,7 +120,7 @@ impl Host for ProviderContext<'_> {
             self.sink.line(format!("$ {action}").as_bytes());
         }
         let stop = self.own_stop();
-        let tail = Tail::new(self.sink);
+        let tail = LastLines::new(self.sink);
         let command = self.command(action);
         let work = async { Running::start(&command)?.finish(&tail, &stop, Leftovers::Keep).await };
         let exit = within(action, limit, &stop, work).await?.exit;

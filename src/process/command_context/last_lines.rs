@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::process::{LineSink, each_line};
 
 /// Hands lines on and remembers the last of them.
-pub struct Tail<'a> {
+pub struct LastLines<'a> {
     log: &'a dyn LineSink,
     lines: Mutex<VecDeque<String>>,
 }
@@ -14,10 +14,10 @@ pub struct Tail<'a> {
 /// Lines remembered.
 const KEPT: usize = 20;
 
-impl<'a> Tail<'a> {
+impl<'a> LastLines<'a> {
     /// In front of `log`.
     pub fn new(log: &'a dyn LineSink) -> Self {
-        Tail { log, lines: Mutex::default() }
+        LastLines { log, lines: Mutex::default() }
     }
 
     /// The last lines with words on them, the oldest first.
@@ -26,7 +26,7 @@ impl<'a> Tail<'a> {
     }
 }
 
-impl LineSink for Tail<'_> {
+impl LineSink for LastLines<'_> {
     fn line(&self, line: &[u8]) {
         self.log.line(line);
         self.remember(line);
@@ -47,7 +47,7 @@ impl LineSink for Tail<'_> {
     }
 }
 
-impl Tail<'_> {
+impl LastLines<'_> {
     fn remember(&self, line: &[u8]) {
         let text = String::from_utf8_lossy(line);
         let text = text.trim_end();
