@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Compose, Project, Service, command, refused, run};
+use super::{Compose, Project, Service, run};
 use crate::core::model::outcome::Fault;
-use crate::process;
-use crate::process::command_context::{CommandContext, CommandError, last_line};
-use crate::process::{Exit, LineSink};
+use crate::process::LineSink;
+use crate::process::command_context::{CommandContext, CommandError};
 
 impl Compose {
     /// Builds the images of services; of all that are built where none is named.
@@ -62,12 +61,9 @@ impl Compose {
         args.extend(since.into_iter().flat_map(|since| ["--since".to_owned(), format!("{}s", since.as_secs().max(1))]));
         args.extend(services.iter().cloned());
         let counted = Counted { to: call.log, lines: std::sync::atomic::AtomicU64::new(0) };
-        let command = command(self.form(call).await?, project, &args, call);
-        match process::run(&command, &counted, &call.stop).await? {
-            Exit::Code(0) => Ok(counted.lines.into_inner()),
-            Exit::Stopped => Err(Fault::unknown("stopped").into()),
-            other => Err(CommandError::Failed(refused(&format!("logs ended with {other:?}")))),
-        }
+        let counting = CommandContext { log: &counted, ..call.clone() };
+        run(self.form(call).await?, project, &args, &counting).await?;
+        Ok(counted.lines.into_inner())
     }
 
     /// The project as Compose reads it.
@@ -82,13 +78,7 @@ impl Compose {
     ) -> Result<Value, CommandError> {
         let mut args = vec!["config", "--format", "json"];
         args.extend((!interpolate).then_some("--no-interpolate"));
-        let form = self.form(call).await?;
-        let said = process::capture(&command(form, project, &args, call), 4 << 20, &call.stop).await?;
-        if said.code != Some(0) {
-            let words = last_line(&said.stderr).or_else(|| last_line(&said.stdout)).unwrap_or_default();
-            return Err(CommandError::Failed(refused(&words)));
-        }
-        serde_json::from_slice(said.stdout.whole("the output of compose")?).map_err(|error| {
+        serde_json::from_str(&self.ask(project, &args, call).await?).map_err(|error| {
             Fault::unknown(format!("compose prints its configuration in an unknown way: {error}")).into()
         })
     }
