@@ -131,6 +131,12 @@ pub struct Executed {
     pub findings: Vec<Finding>,
 }
 
+impl From<Finished> for Executed {
+    fn from(finished: Finished) -> Self {
+        Executed { finished, findings: Vec::new() }
+    }
+}
+
 /// What an executor on another machine must know of the step whose commands it runs.
 #[derive(Debug, Clone)]
 pub struct Assignment {

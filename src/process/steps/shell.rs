@@ -127,7 +127,6 @@ impl Step for Shell {
         let tail = Tail::new(&*cx.log, self.ready.as_ref().and_then(|ready| ready.log.as_deref()));
         let leftovers = if self.leave_running { Leftovers::Keep } else { Leftovers::End };
         let command = self.command(cx)?;
-        let mut findings = Vec::new();
         let served = if self.ready.is_some() || cx.signals.during {
             // boxed: most scripts are no service, and need no room for one
             Box::pin(serve(self, &command, leftovers, &tail, cx)).await?
@@ -135,8 +134,7 @@ impl Step for Shell {
             let (sink, stop) = (&tail as &dyn LineSink, &cx.stop());
             let work = Work { command: &command, leftovers, patience: cx.patience, sink, stop, service: None };
             let executed = cx.executor.execute(work).await?;
-            findings = executed.findings;
-            Served { finished: executed.finished, starting: false, unready: None }
+            Served { finished: executed.finished, findings: executed.findings, starting: false, unready: None }
         };
         let finished = served.finished;
         if cx.signals.cancel.is_cancelled() && finished.exit == Exit::Stopped {
@@ -145,15 +143,16 @@ impl Step for Shell {
         if finished.ended_leftovers && finished.exit != Exit::Stopped {
             cx.say("ended what the script left running in the background (`leave_running: true` keeps it)");
         }
-        Ok(match served.unready {
+        let outcome = match served.unready {
             Some(failure) => Outcome::Failed(failure.because(tail.findings(cx))),
-            None => match self.judge(finished, served.starting, &tail, cx) {
-                Outcome::Failed(failure) => {
-                    findings.extend(failure.findings);
-                    Outcome::Failed(Failure { findings, ..failure })
-                }
-                passed => passed,
-            },
+            None => self.judge(finished, served.starting, &tail, cx),
+        };
+        Ok(match outcome {
+            Outcome::Failed(failure) => {
+                let findings = served.findings.into_iter().chain(failure.findings).collect();
+                Outcome::Failed(Failure { findings, ..failure })
+            }
+            passed => passed,
         })
     }
 }

@@ -2,11 +2,11 @@
 
 use std::pin::pin;
 
-use futures::FutureExt;
+use futures::TryFutureExt;
 
-use crate::core::kind::executor::{Service, Work};
+use crate::core::kind::executor::{Executed, Service, Work};
 use crate::core::kind::{Context, Tail};
-use crate::core::model::outcome::{Failure, Fault, Outputs};
+use crate::core::model::outcome::{Failure, Fault, Finding, Outputs};
 use crate::process::{Command, Finished, Leftovers, Running, Stop};
 
 use super::Shell;
@@ -18,6 +18,8 @@ const HERE: &str = "127.0.0.1";
 /// How a service ended.
 pub(super) struct Served {
     pub finished: Finished,
+    /// What explains a bad end, where the executor knows more than the script said.
+    pub findings: Vec<Finding>,
     /// It was not up yet.
     pub starting: bool,
     /// Why it did not come up, where it was stopped for that.
@@ -39,13 +41,14 @@ pub(super) async fn serve(
             is_up(cx, HERE);
         }
         let up = async { Ready::reached(shell.ready.as_ref(), cx, tail).await.map(|()| HERE.to_owned()) };
-        return Box::pin(until_over(shell, running.finish(tail, &stop, leftovers), up, &stop, cx)).await;
+        let work = running.finish(tail, &stop, leftovers).map_ok(Executed::from);
+        return Box::pin(until_over(shell, work, up, &stop, cx)).await;
     }
     let probe = shell.ready.as_ref().map(Ready::probe).transpose()?.flatten();
     let service = Service::new(probe);
     let (patience, sink) = (cx.patience, tail);
     let work = Work { command, leftovers, patience, sink, stop: &stop, service: Some(&service) };
-    let work = cx.executor.execute(work).map(|executed| executed.map(|executed| executed.finished));
+    let work = cx.executor.execute(work);
     let up = async {
         service.begun().await;
         if let Some(ready) = &shell.ready {
@@ -63,17 +66,17 @@ fn is_up(cx: &Context, host: &str) {
 /// Waits for its end, says when it is up, and stops it when nothing needs it any more or it does not come up.
 async fn until_over(
     shell: &Shell,
-    work: impl Future<Output = Result<Finished, Fault>>,
+    work: impl Future<Output = Result<Executed, Fault>>,
     up: impl Future<Output = Result<String, Failure>>,
     stop: &Stop,
     cx: &Context,
 ) -> Result<Served, Fault> {
     let (mut work, mut up) = (pin!(work), pin!(up));
     let (mut starting, mut unready, mut over) = (true, None, false);
-    let finished = loop {
+    let Executed { finished, findings } = loop {
         tokio::select! {
             biased;
-            finished = &mut work => break finished?,
+            executed = &mut work => break executed?,
             () = cx.stopped(), if !over => {
                 over = true;
                 stop.cancel.cancel();
@@ -94,5 +97,5 @@ async fn until_over(
     if starting && shell.ready.is_none() {
         cx.up();
     }
-    Ok(Served { finished, starting: starting && shell.ready.is_some(), unready })
+    Ok(Served { finished, findings, starting: starting && shell.ready.is_some(), unready })
 }

@@ -2,9 +2,14 @@
 
 use serde_json::json;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
 use super::*;
+use crate::core::kind::executor::{Capture, Executed, Executor};
 use crate::core::kind::test_context::{TestContext, body, complaints};
 use crate::core::model::outcome::Finding;
+use crate::process::Output;
 
 async fn outcome(trial: &TestContext, json: serde_json::Value) -> Outcome {
     body::<Shell>(&json).run(&trial.cx).await.expect("it can be started")
@@ -117,6 +122,31 @@ async fn a_service_that_ends_by_itself_has_failed() {
     let failed = failure(&TestContext::new(), json!({ "run": "echo ready", "ready": { "log": "ready" } })).await;
     let both = ["before it was up", "before the steps it covers were over"];
     assert!(both.iter().any(|when| failed.summary == format!("`echo ready` ended with exit code 0 {when}")));
+}
+
+/// Another machine that lost what it ran.
+#[derive(Debug)]
+struct Elsewhere;
+
+impl Executor for Elsewhere {
+    fn execute<'a>(&'a self, work: Work<'a>) -> BoxFuture<'a, Result<Executed, Fault>> {
+        work.service.expect("a service").has_begun("10.0.0.1".to_owned());
+        let finished = Finished { exit: Exit::Code(137), ended_leftovers: false };
+        let findings = vec![Finding::new("pod/serve", "OOMKilled", "limit 16Mi")];
+        async move { Ok(Executed { finished, findings }) }.boxed()
+    }
+    fn capture<'a>(&'a self, _: Capture<'a>) -> BoxFuture<'a, Result<Option<Output>, Fault>> {
+        unreachable!("nothing is measured")
+    }
+}
+
+#[tokio::test]
+async fn a_service_elsewhere_is_explained_by_what_runs_it() {
+    let mut trial = TestContext::new();
+    trial.cx.signals.during = true;
+    trial.cx.executor = std::sync::Arc::new(Elsewhere);
+    let failed = failure(&trial, json!({ "run": "serve", "ready": { "tcp": "127.0.0.1:80" } })).await;
+    assert_eq!(failed.findings, [Finding::new("pod/serve", "OOMKilled", "limit 16Mi")]);
 }
 
 #[tokio::test]
