@@ -2,12 +2,13 @@
 
 use crate::core::kind::executor::Probe;
 use crate::http;
+use crate::process::tcp::host_and_port;
 
 /// What a cluster asks a service on a runner, for an address of the service's own machine.
 pub(super) fn probe_of(tcp: Option<&str>, url: Option<&str>) -> Result<Option<Probe>, String> {
-    if let Some((host, port)) = tcp.and_then(|address| address.rsplit_once(':')) {
+    if let Some((host, port)) = tcp.and_then(host_and_port) {
         own(host)?;
-        return Ok(port.parse().ok().map(|port| Probe::Tcp { port }));
+        return Ok(Some(Probe::Tcp { port }));
     }
     let Some(url) = url else { return Ok(None) };
     let parts = http::parts(url)?;
