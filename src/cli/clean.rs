@@ -119,11 +119,15 @@ pub(super) async fn sweep(
         stop: stop.clone(),
         settings: &plan.settings().cluster,
     };
-    for intent in Intent::all(project) {
-        out::say(&format!(
-            "a creation of {} cluster {} that began on {} was not recorded as done: it stays",
-            intent.provider, intent.name, intent.begun
-        ));
+    for intent in Intent::all(project)? {
+        out::say(&match intent {
+            Ok(Intent { provider, name, begun }) => {
+                format!(
+                    "a creation of {provider} cluster {name} that began on {begun} was not recorded as done: it stays"
+                )
+            }
+            Err(fault) => format!("warning: {}: what it began stays", fault.message),
+        });
     }
     let (created, started): (Vec<&Record>, Vec<&Record>) =
         records.iter().partition(|record| record.act != Some(Act::Started));

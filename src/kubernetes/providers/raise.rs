@@ -70,7 +70,8 @@ pub async fn raise(
     if provider == Provider::Minikube {
         addons::enable(host, name, &size.addons).await?;
     }
-    Ok(StartedCluster { context: provider.context(name), how, intent: Intent::load(project, provider.program(), name) })
+    let intent = Intent::load(project, provider.program(), name)?;
+    Ok(StartedCluster { context: provider.context(name), how, intent })
 }
 
 /// Starts a cluster that its provider has, where it does not run. It stays what it was: created here, or not ours.
@@ -82,7 +83,7 @@ async fn existing(
     found: Found,
 ) -> Result<StartMode, CommandError> {
     let program = provider.program();
-    let intent = Intent::load(project, program, name);
+    let intent = Intent::load(project, program, name)?;
     if let Some(intent) = &intent {
         host.say(&format!("a creation of {name} that began on {} was not recorded as done", intent.begun));
     }

@@ -138,15 +138,20 @@ impl Record {
 
 impl Intent {
     /// The creation that was begun for a cluster, and not recorded as done.
-    pub fn load(project: &Path, provider: &str, name: &str) -> Option<Self> {
-        // it only explains what is found: one that cannot be read explains nothing, and nothing is removed for it
-        state_file::read(&path(project, provider, name, "begun")).ok().flatten()
+    ///
+    /// # Errors
+    /// [`Fault`] when one is there and cannot be read.
+    pub fn load(project: &Path, provider: &str, name: &str) -> Result<Option<Self>, Fault> {
+        state_file::read(&path(project, provider, name, "begun"))
     }
 
-    /// Those of this project.
-    pub fn all(project: &Path) -> Vec<Self> {
-        let paths = state_file::list(&folder(project), "begun").unwrap_or_default();
-        paths.iter().filter_map(|path| state_file::read(path).ok().flatten()).collect()
+    /// Those of this project, each by itself: what one does not say keeps nothing of the others from being reported.
+    ///
+    /// # Errors
+    /// [`Fault`] when it is not known which there are.
+    pub fn all(project: &Path) -> Result<Vec<Result<Self, Fault>>, Fault> {
+        let paths = state_file::list(&folder(project), "begun")?;
+        Ok(paths.iter().filter_map(|path| state_file::read(path).transpose()).collect())
     }
 
     /// Writes that a creation begins now.

@@ -265,7 +265,7 @@ async fn a_creation_that_was_killed_is_explained_and_never_deleted() {
     let killed = raise(&fake, folder.path(), Provider::Kind, "todo", &size);
     assert!(tokio::time::timeout(Duration::from_secs(60), killed).await.is_err());
     assert_eq!(Record::all(folder.path()), Ok(Vec::new()));
-    assert_eq!(Intent::all(folder.path()).len(), 1);
+    assert_eq!(Intent::all(folder.path()).map(|all| all.len()), Ok(1));
     fake.state().clusters[0].running = false;
     fake.state().troubles.clear();
     let calls = fake.state().calls.len();
@@ -278,6 +278,17 @@ async fn a_creation_that_was_killed_is_explained_and_never_deleted() {
     assert!(fault.message.starts_with("kind cluster todo is incomplete: "), "{}", fault.message);
     assert!(fault.help.is_some_and(|help| help.contains("`kind delete cluster --name=todo`")));
     assert!(fake.state().deleted.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_creation_whose_record_cannot_be_read_is_no_creation_that_never_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    Intent::begin(folder.path(), "kind", "todo").expect("written");
+    Intent::begin(folder.path(), "kind", "other").expect("written");
+    std::fs::write(folder.path().join(".pipeline/clusters/kind-todo.begun"), "{").expect("written");
+    assert!(Intent::load(folder.path(), "kind", "todo").is_err());
+    let all = Intent::all(folder.path()).expect("listed");
+    assert_eq!(all.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,14 @@ use crate::services::Clients;
 
 pub(super) async fn run(cx: &Context) -> Result<Outcome, Fault> {
     let records = Record::all(&cx.project)?;
-    for intent in Intent::all(&cx.project) {
+    for intent in Intent::all(&cx.project)? {
+        let intent = match intent {
+            Ok(intent) => intent,
+            Err(fault) => {
+                cx.say(format!("warning: {}: what it began is left as it is", fault.message));
+                continue;
+            }
+        };
         let by_hand = Provider::named(&intent.provider).map(|it| format!(": `{}`", it.delete(&intent.name)));
         cx.say(format!(
             "a creation of {} cluster {} that began on {} was not recorded as done: it is left as it is, delete it by hand \
