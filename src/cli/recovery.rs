@@ -1,6 +1,7 @@
 //! What runs that were killed have left: processes, private files, `finally` steps. The next run, or `clean`, sees to it.
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::run::resume;
@@ -19,6 +20,9 @@ use crate::core::report::run_state::{NodeStory, RunState};
 
 /// Between SIGTERM and SIGKILL for processes that a dead run left.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs whose records cannot be read, which was reported.
+static WARNED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// A run that was killed and that no other run has taken over yet.
 pub(super) struct Dead {
@@ -42,11 +46,12 @@ fn read(folder: RunFolder) -> Option<Dead> {
     match resume::of(&folder) {
         Ok(past) => Some(Dead { folder, past }),
         Err(fault) => {
-            out::say(&format!(
-                "warning: what run {} has left is not known, its record cannot be read: {}",
-                folder.id(),
-                fault.message
-            ));
+            let id = folder.id();
+            // each question that is asked of all runs reads them again
+            if WARNED.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned()) {
+                let why = fault.message;
+                out::say(&format!("warning: what run {id} has left is not known, its record cannot be read: {why}"));
+            }
             None
         }
     }
