@@ -155,3 +155,15 @@ fn a_kind_that_an_api_service_which_is_down_may_serve_is_an_error_and_never_fals
     let run = run.ends(3, &words);
     assert!(project.has("there") && !project.has("else"), "{}", run.out);
 }
+
+#[test]
+fn a_file_that_a_step_makes_may_be_named_by_a_list_in_vars() {
+    let stage = "stage: a
+steps:
+  make: { makes: [out], shell: 'mkdir -p out && touch out/all.yaml' }
+  apply: { kube: { apply: { files: '${{ vars.files }}' } } }
+";
+    let project =
+        Project::headed("cluster: { contexts: [local] }\nvars: { files: [out/all.yaml] }\n", &[("a.yaml", stage)]);
+    project.run(&["plan", "--format", "dot"]).ends(0, &["n0 -> n1;"]);
+}

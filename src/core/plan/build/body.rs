@@ -77,7 +77,7 @@ impl PlanBuilder<'_> {
     ) -> Option<(Body<T>, Found)> {
         let shape = self.shapes.kind(kind);
         let node = &*shape.expand(node);
-        let Some(found) = self.inspect(node, &shape, place) else {
+        let Some(mut found) = self.inspect(node, &shape, place) else {
             if crate::core::expr::has_template(node) {
                 // One fault must not hide what values do not fit: those that are known are put in all the same.
                 let known = self.with_known_values(node, place.statics);
@@ -93,7 +93,10 @@ impl PlanBuilder<'_> {
         let node = if found.templates || crate::core::expr::has_template(node) {
             rendered = render_static(node, place.statics, self.out)?;
             rendered_long = shape.expand(&rendered);
-            self.inspect_rendered(&rendered_long, &shape, place)?;
+            found.add(self.inspect_rendered(&rendered_long, &shape, place)?);
+            if found.made {
+                return Some((Body::Template(node.clone()), found));
+            }
             &*rendered_long
         } else {
             node
@@ -140,11 +143,11 @@ impl PlanBuilder<'_> {
     }
 
     /// A rendered tree holds no templates any more: text that still looks like one was escaped.
-    fn inspect_rendered(&mut self, node: &Node, shape: &CompiledSchema, place: Place<'_>) -> Option<()> {
+    fn inspect_rendered(&mut self, node: &Node, shape: &CompiledSchema, place: Place<'_>) -> Option<Found> {
         if crate::core::expr::has_template(node) {
-            return Some(());
+            return Some(Found::default());
         }
-        self.inspect(node, shape, place).map(|_| ())
+        self.inspect(node, shape, place)
     }
 
     /// The templates of an `env:` mapping, and what they refer to. Shape and names were checked.
