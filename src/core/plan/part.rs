@@ -14,6 +14,7 @@ use super::names::{Item, Site};
 use super::node::{PartId, PartOutput, PlanPart};
 use super::part_files::PartFile;
 use super::statics::static_scope;
+use crate::core::expr::{Fact, Part, Template};
 use crate::core::model::diagnostic::{Code, Diagnostic};
 use crate::core::model::event::{NodeId, Role};
 use crate::core::model::source::Span;
@@ -183,6 +184,7 @@ impl PlanBuilder<'_> {
         let entries = file.node.get("outputs").map(Node::entries).unwrap_or_default();
         for entry in entries {
             self.inspect(&entry.node, &shape, Place::new(site, &statics));
+            self.refuse_facts(&entry.node);
         }
         let secret = |name: &str| file.outputs.get(name).copied().unwrap_or_default();
         let output = |entry: &Entry| PartOutput {
@@ -191,5 +193,20 @@ impl PlanBuilder<'_> {
             secret: secret(&entry.key),
         };
         entries.iter().map(output).collect()
+    }
+
+    /// Outputs are put together where they are used: they ask nothing of the environment themselves.
+    fn refuse_facts(&mut self, output: &Node) {
+        let template = output.as_text().and_then(|text| Template::parse(text).ok());
+        for part in template.iter().flat_map(|template| &template.parts) {
+            let Part::Expr { expr, offset } = part else { continue };
+            for reference in expr.references() {
+                let Some(fact) = Fact::of(&reference.path) else { continue };
+                let span = output.place_of(&self.files.sources, offset + reference.offset, reference.len);
+                let message = format!("`{}` is not known in the outputs of a part", fact.name());
+                let help = "ask in a step of the part, and hand on its output: `${{ steps.ID.outputs.NAME }}`";
+                self.out.push(Diagnostic::error(Code::InvalidReference, span, message).help(help));
+            }
+        }
     }
 }
