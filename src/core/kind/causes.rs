@@ -88,7 +88,8 @@ pub const CLASSES: &[Class] = &[
     Class {
         name: "NoEndpoints",
         causes: &["NoEndpoints"],
-        when: "the selector of a Service matches no Pod, and no workload in its namespace makes such Pods",
+        when: "the selector of a Service matches no Pod, no workload in its namespace makes such Pods, no controller owns \
+               the Service, and no Pod there has a part of these labels; all workloads must be readable",
         why: "no Pod is being created that it could select",
     },
     Class {
@@ -182,7 +183,8 @@ pub const CLASSES: &[Class] = &[
     Class {
         name: "WrongTargetPort",
         causes: &["WrongTargetPort"],
-        when: "a Service names a target port that none of its Pods and none of their templates has",
+        when: "a Service names a target port that none of its Pods and none of their templates has; all workloads must \
+               be readable",
         why: "the names of ports are part of the specification",
     },
 ];
@@ -195,11 +197,13 @@ pub const RECOVERABLE: &[(&str, &str)] = &[
     ("InitContainerRunning", "an init container waits for something that may come"),
     ("LivenessProbeFailed", "a restart may help, until it has failed three times with the same exit code"),
     ("LoadBalancerPending", "a controller may still assign an address"),
+    ("NoEndpoints", "Pods may still come or become ready, or the labels of those that are there may change"),
     ("NodeNotReady", "a node may come back"),
     ("PVCUnbound", "a volume may still be provisioned"),
     ("ReadinessProbeFailed", "the application may still become ready"),
     ("Unschedulable", "nodes may be added, or Pods may end"),
     ("WebhookFailed", "the webhook's own Pods may still become ready"),
+    ("WrongTargetPort", "a workload may still make Pods with this port, or a port that is not declared may be served"),
 ];
 
 /// Words of an expectation that waits for a failure itself: a failure is not what ends that wait.
