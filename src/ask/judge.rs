@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::Unanswered;
+use crate::core::mask::cut;
 use crate::process::command_context::plain;
 
 /// Lines of a text that can still be an error report as a whole.
@@ -96,14 +97,11 @@ pub(super) fn answer(printed: &str) -> Result<String, Unanswered> {
         return Err(why);
     }
     if let Some(line) = error(body) {
-        return Err(Unanswered::Failed(line.chars().take(WIDTH).collect()));
+        return Err(Unanswered::Failed(cut(line, WIDTH)));
     }
     if is_apology(body) {
         let line = body.lines().next().unwrap_or_default();
-        return Err(no_answer(&format!(
-            "it did not see the cluster: {}",
-            line.chars().take(WIDTH).collect::<String>()
-        )));
+        return Err(no_answer(&format!("it did not see the cluster: {}", cut(line, WIDTH))));
     }
     Ok(kept.trim_matches('\n').trim_end().to_owned())
 }

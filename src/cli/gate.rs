@@ -7,11 +7,10 @@ use std::time::Duration;
 use super::args::{Args, GateFormat, GateOf};
 use super::ephemeral_run::{self, EphemeralRun};
 use super::run::{interrupts, resume};
-use super::run_context::{environment, resolve};
+use super::run_context::{environment, masker, resolve};
 use super::{REGISTRY, find, out, record};
 use crate::core::engine::{self, Mode, Selection};
 use crate::core::kind::settings::{FreshOrigin, Settings};
-use crate::core::mask::Masker;
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::Fault;
 use crate::core::plan::{GateFile, Loaded, Options, Plan, load};
@@ -38,7 +37,7 @@ pub(super) fn run(args: &Args, wanted: &GateOf) -> Result<Exit, Fault> {
     let result = runtime.block_on(async {
         let env = environment();
         let secrets = resolve(&secrets, &plan, &env).await?;
-        let masker = Masker::new(secrets.values());
+        let masker = masker(&secrets);
         // the sender is for those who have more to say than signals
         let (_interrupter, interrupts, _listening) = interrupts(None)?;
         let options = engine::Options {

@@ -10,7 +10,7 @@ use crate::cli::args::Output;
 use crate::cli::out;
 use crate::core::engine::Mode;
 use crate::core::kind::services::Services;
-use crate::core::mask::{Masker, SecretText};
+use crate::core::mask::{self, Masker, SecretText};
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::{Fault, FaultKind};
 use crate::core::plan::Plan;
@@ -54,7 +54,7 @@ pub(super) async fn ready(
 ) -> Result<Result<RunContext, Exit>, Fault> {
     let env = environment();
     let secrets = resolve(secrets, &plan, &env).await?;
-    let masker = Masker::new(secrets.values());
+    let masker = masker(&secrets);
     let key = match key(&plan) {
         Ok(key) => key,
         // Where this cannot be written no record can.
@@ -65,6 +65,13 @@ pub(super) async fn ready(
         Err(fault) => return Err(fault),
     };
     Ok(Ok(RunContext { plan, services, env, secrets, masker, key }))
+}
+
+/// What hides these secrets: in all that the run writes, and in what is cut before.
+pub(super) fn masker(secrets: &BTreeMap<String, SecretText>) -> Masker {
+    let masker = Masker::new(secrets.values());
+    mask::set_of_run(&masker);
+    masker
 }
 
 /// What fingerprints are keyed with: made once a project, kept beside its secrets.

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
+use crate::core::mask::cut;
 use crate::core::model::outcome::Fault;
 use crate::core::model::units::ByteSize;
 use crate::kubernetes::client::Cluster;
@@ -146,9 +147,8 @@ impl Images {
             rows.filter_map(|(size, command)| Some((size.parse().ok().filter(|size| *size > 0)?, command))).collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row.0));
         let shown = |(size, command): &(u64, &str)| {
-            let command: String =
-                command.trim_start_matches("/bin/sh -c ").trim_start_matches("#(nop) ").chars().take(120).collect();
-            format!("{}  {}", ByteSize(*size), command.trim())
+            let command = command.trim_start_matches("/bin/sh -c ").trim_start_matches("#(nop) ").trim();
+            format!("{}  {}", ByteSize(*size), cut(command, 120))
         };
         rows.iter().take(5).map(shown).collect()
     }

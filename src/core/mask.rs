@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use aho_corasick::Input;
 
+mod cut;
 mod forms;
 mod grams;
 mod search;
 mod stream;
 mod visible;
 
+pub use cut::{cut, cut_middle, of_run, set_of_run};
 pub use forms::Form;
 use search::Search;
 pub use stream::MaskStream;

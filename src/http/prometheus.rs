@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Http, Request, Trust};
+use crate::core::mask::cut;
 use crate::core::model::outcome::{Fault, Series};
 
 /// Points that a server gives for one series.
@@ -148,7 +149,7 @@ pub async fn ask(http: &Http, request: &Request, trust: &Trust) -> Result<Answer
 pub fn read(status: u16, body: &[u8]) -> Result<Answered, Fault> {
     let text = String::from_utf8_lossy(body).into_owned();
     let Ok(envelope) = serde_json::from_str::<Envelope>(&text) else {
-        let start: String = text.chars().take(200).collect();
+        let start = cut(&text, 200);
         let message = format!("not measured: what answered (status {status}) is not a Prometheus server: {start}");
         let fault = Fault::environment(message);
         return Err(if status >= 500 { fault.transient() } else { fault });

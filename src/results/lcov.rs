@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::coverage::{Coverage, Ratio};
 use super::{Format, ReportError};
+use crate::core::mask::cut;
 
 /// A record that is open.
 struct Record<'t> {
@@ -51,8 +52,7 @@ pub(super) fn read(text: &str) -> Result<Coverage, ReportError> {
 }
 
 fn malformed(at: usize, line: &str) -> ReportError {
-    let line: String = line.chars().take(60).collect();
-    ReportError::Malformed(format!("line {at} of the tracefile cannot be read: `{line}`"))
+    ReportError::Malformed(format!("line {at} of the tracefile cannot be read: `{}`", cut(line, 60)))
 }
 
 impl Record<'_> {

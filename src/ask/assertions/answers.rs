@@ -105,7 +105,8 @@ impl Assertion for Answers {
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
         let Some(outputs) = cx.steps.get(&self.of.0) else { return Vec::new() };
-        let lines = finding_lines(text(outputs, "answer").lines().take(12), cx);
+        let mut lines = finding_lines(text(outputs, "answer").lines(), cx);
+        lines.truncate(12);
         let message = format!("{} answered", text(outputs, "answered_by"));
         vec![Finding { lines, ..Finding::new(format!("step/{}", self.of.0), "", message) }]
     }

@@ -81,7 +81,7 @@ impl TextExpect {
             None => hidden = true,
         };
         if let Some(wanted) = &self.equals {
-            add(format!("\"{}\"", brief(wanted)), sample.equals(wanted));
+            add(format!("\"{}\"", excerpt(wanted, cx)), sample.equals(wanted));
         }
         if let Some(part) = &self.contains {
             add(format!("contains \"{part}\""), sample.contains(part));

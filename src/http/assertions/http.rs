@@ -176,7 +176,8 @@ impl Assertion for Http {
             Ok(answer) => {
                 let text = String::from_utf8_lossy(&answer.body);
                 cx.evidence.keep("answer-body.txt", &text);
-                let lines = finding_lines(text.lines().take(10), cx);
+                let mut lines = finding_lines(text.lines(), cx);
+                lines.truncate(10);
                 if lines.is_empty() {
                     return Vec::new();
                 }

@@ -7,6 +7,7 @@ use kube::core::Status;
 
 use super::endpoint::Endpoint;
 pub(super) use super::refused::unreachable;
+use crate::core::mask::cut_middle;
 use crate::core::model::outcome::{Failure, Fault, Finding, Outcome};
 
 /// Why something on the cluster did not come about.
@@ -257,14 +258,7 @@ fn fields(status: &Status) -> String {
 
 /// Go's `field is immutable` quotes whole objects: keep the beginning and the end.
 fn shortened(message: &str) -> String {
-    const LIMIT: usize = 600;
-    let length = message.chars().count();
-    if length <= LIMIT {
-        return message.to_owned();
-    }
-    let start: String = message.chars().take(LIMIT / 2).collect();
-    let end: String = message.chars().skip(length - LIMIT / 2).collect();
-    format!("{start} … {end}")
+    cut_middle(message, 600)
 }
 
 #[cfg(test)]

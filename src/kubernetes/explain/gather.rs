@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::json::{items, name, seconds_between, text};
 use super::snapshot::Snapshot;
+use crate::core::mask::{cut, of_run};
 use crate::kubernetes::logs::node::not_of_the_application;
 
 /// How long one list may take: the logs need their time too.
@@ -21,8 +22,8 @@ const LIST_LIMIT: Duration = Duration::from_millis(2500);
 /// Lines of a log that are kept, and how many of them are shown.
 const KEPT_LINES: usize = 1000;
 const SHOWN_LINES: usize = 10;
-/// Bytes of a line that are shown.
-const SHOWN_BYTES: usize = 240;
+/// Characters of a line that are shown.
+const SHOWN_CHARS: usize = 240;
 /// Containers whose logs are fetched.
 const LOGS: usize = 24;
 
@@ -42,19 +43,13 @@ impl Log {
         (self.pod.clone(), self.container.clone())
     }
 
-    /// The last lines, cut to a readable length.
+    /// The last lines, cut to a readable length, without the run's secrets.
     pub fn last_lines(&self) -> Vec<String> {
-        let lines: Vec<&str> = self.text.lines().filter(|line| !line.trim().is_empty()).collect();
-        lines[lines.len().saturating_sub(SHOWN_LINES)..].iter().map(|line| cut(line)).collect()
+        let masker = of_run();
+        let text = masker.mask(&self.text);
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        lines[lines.len().saturating_sub(SHOWN_LINES)..].iter().map(|line| cut(line, SHOWN_CHARS)).collect()
     }
-}
-
-fn cut(line: &str) -> String {
-    let mut end = line.len().min(SHOWN_BYTES);
-    while !line.is_char_boundary(end) {
-        end -= 1;
-    }
-    if end < line.len() { format!("{}…", &line[..end]) } else { line.to_owned() }
 }
 
 /// Everything in a namespace that may explain something.
@@ -240,10 +235,10 @@ mod tests {
     fn shows_the_last_lines_of_a_log_cut_to_length() {
         let lines: Vec<String> = (1..=20).map(|number| format!("line {number}\n\n")).collect();
         let mut text = lines.concat();
-        text.push_str(&"é".repeat(200));
+        text.push_str(&"é".repeat(300));
         let log = Log { pod: "a".to_owned(), container: "b".to_owned(), previous: true, text };
         let lines = log.last_lines();
         assert_eq!((lines.len(), lines[0].as_str(), lines[8].as_str()), (10, "line 12", "line 20"));
-        assert_eq!(lines[9], format!("{}…", "é".repeat(120)));
+        assert_eq!(lines[9], format!("{}…", "é".repeat(240)));
     }
 }

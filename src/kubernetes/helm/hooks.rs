@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::Helm;
 use super::release::Hook;
+use crate::core::mask::{cut, of_run};
 use crate::core::model::outcome::Finding;
 use crate::kubernetes::explain::{Snapshot, Target, causes};
 use crate::kubernetes::logs::{Life, started};
@@ -142,7 +143,10 @@ impl HookWatch {
     pub fn findings(&self) -> Vec<Finding> {
         let seen = self.seen();
         let last = |lines: &VecDeque<String>| {
-            lines.iter().skip(lines.len().saturating_sub(SHOWN)).cloned().collect::<Vec<String>>()
+            let mut lines = lines.iter().cloned().collect();
+            // a secret of several lines is known by all of them
+            of_run().mask_lines(&mut lines);
+            lines.split_off(lines.len().saturating_sub(SHOWN))
         };
         let logs: BTreeMap<(String, String), Vec<String>> =
             seen.logs.iter().map(|(container, lines)| (container.clone(), last(lines))).collect();
@@ -169,7 +173,7 @@ impl HookWatch {
         if lines.len() == KEPT {
             lines.pop_front();
         }
-        lines.push_back(line.chars().take(WIDTH).collect());
+        lines.push_back(cut(line, WIDTH));
     }
 }
 

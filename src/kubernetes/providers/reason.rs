@@ -1,8 +1,9 @@
 //! The reason that a provider names when it fails, found in its last lines. Pure.
 
+use crate::core::mask::cut_middle;
 use crate::process::command_context::plain;
 
-/// Characters of a reason that are shown.
+/// Characters of a reason that are shown: its start and its end, where the cause usually is.
 const WIDTH: usize = 300;
 
 /// The provider's own reason, of all its lines.
@@ -24,8 +25,8 @@ pub(super) fn first_reason(text: &str) -> Option<String> {
     let line = marked.or(lines.last())?;
     let line = &line[line.find("Exiting due to ").unwrap_or(0)..];
     match (line.split_once(": command \""), said(&lines)) {
-        (Some((doing, _)), Some(said)) => Some(shortened(&format!("{doing}: {said}"))),
-        _ => Some(shortened(line)),
+        (Some((doing, _)), Some(said)) => Some(cut_middle(&format!("{doing}: {said}"), WIDTH)),
+        _ => Some(cut_middle(line, WIDTH)),
     }
 }
 
@@ -39,17 +40,6 @@ fn said<'a>(lines: &[&'a str]) -> Option<&'a str> {
     let marks = ["Error response from daemon", "[ERROR ", "error execution phase", "error: ", "Error: "];
     let named = marks.iter().find_map(|mark| output.iter().find(|line| line.contains(mark)));
     named.or(output.last()).map(|line| line.strip_prefix("docker: ").unwrap_or(line))
-}
-
-/// Its start and its end, where the cause usually is, of more than [`WIDTH`] characters.
-fn shortened(text: &str) -> String {
-    let count = text.chars().count();
-    if count <= WIDTH {
-        return text.to_owned();
-    }
-    let start: String = text.chars().take(WIDTH / 3).collect();
-    let end: String = text.chars().skip(count - (WIDTH - WIDTH / 3 - 3)).collect();
-    format!("{start} … {end}")
 }
 
 /// A line without the symbols and the log prefix in front of it.

@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 
+use crate::core::mask::cut;
 use crate::core::model::expect::Expect;
 use crate::core::model::units::{Count, Text};
 use crate::kubernetes::secret_values::{MASK, is_hidden};
@@ -14,7 +15,7 @@ use crate::kubernetes::secret_values::{MASK, is_hidden};
 const IDENTITIES: &[&str] = &["name", "type", "key", "containerPort", "port", "mountPath", "ip", "host", "path"];
 /// What is shown of a value that is missing.
 const NOT_THERE: &str = "not there";
-/// Bytes of a value that are shown.
+/// Characters of a value that are shown.
 const SHOWN: usize = 120;
 
 /// One place where an object is not as written.
@@ -48,16 +49,7 @@ pub(super) fn mismatches(expected: &Value, actual: &Value) -> Vec<Mismatch> {
 
 /// A value as JSON, cut to a readable length.
 pub(super) fn shown(value: &Value) -> String {
-    let mut text = value.to_string();
-    if text.len() > SHOWN {
-        let mut end = SHOWN;
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
-        text.push('…');
-    }
-    text
+    cut(&value.to_string(), SHOWN)
 }
 
 fn compare(expected: &Value, actual: Option<&Value>, path: &str, found: &mut Vec<Mismatch>) {
