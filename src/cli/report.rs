@@ -10,6 +10,10 @@ use crate::core::report::{critical, html, json, junit, text};
 pub(super) fn run(args: &Args, wanted: &Report) -> Result<Exit, Fault> {
     let run = record::runs_everywhere(args)?.find(wanted.run.as_deref())?;
     let story = record::story(&run)?;
+    if story.run.is_empty() {
+        let message = format!("the record of run {} does not tell how it began: there is nothing to report", run.id());
+        return Err(Fault::unknown(message).help("type: pipeline runs list"));
+    }
     match wanted.format {
         ReportFormat::Text => out::styled(&(text::summary(&story) + &critical::words(&story))),
         ReportFormat::Html => {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::makes;
 use crate::core::files::inputs::Contents;
-use crate::core::files::state_file;
+use crate::core::files::{inputs, state_file};
 use crate::core::kind::Context;
 use crate::core::model::event::NodeId;
 use crate::core::model::outcome::Outputs;

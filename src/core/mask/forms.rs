@@ -175,6 +175,15 @@ fn escaped(value: &str, forms: &mut Vec<(Form, Vec<u8>)>) {
     ] {
         forms.push((Form::Shell, text.into_bytes()));
     }
+    // Bytes and characters that are not ASCII by number: Python's `b'…'` and `ascii()`, Ruby, git and `ls` (octal).
+    for quotes in ["", "'", "\""] {
+        for number in
+            [|byte: u8| format!("\\x{byte:02x}"), |byte| format!("\\x{byte:02X}"), |byte| format!("\\{byte:03o}")]
+        {
+            forms.push((Form::Shell, numbered_bytes(value, quotes, number).into_bytes()));
+        }
+        forms.push((Form::Shell, numbered_characters(value, quotes).into_bytes()));
+    }
     let plain = value.as_bytes();
     forms.retain(|(form, bytes)| !matches!(form, Form::Html | Form::Json | Form::Url | Form::Shell) || bytes != plain);
 }
@@ -233,4 +242,30 @@ fn backslashed(value: &str, special: &str) -> String {
         text.push(c);
     }
     text
+}
+
+/// What a string literal has for one byte or character of ASCII; `None` where it has its number.
+fn literal(c: char, quotes: &str) -> Option<String> {
+    Some(match c {
+        '\n' => "\\n".to_owned(),
+        '\t' => "\\t".to_owned(),
+        '\r' => "\\r".to_owned(),
+        '\\' => "\\\\".to_owned(),
+        c if quotes.contains(c) => format!("\\{c}"),
+        ' '..='~' => c.to_string(),
+        _ => return None,
+    })
+}
+
+fn numbered_bytes(value: &str, quotes: &str, number: fn(u8) -> String) -> String {
+    value.bytes().map(|byte| literal(char::from(byte), quotes).unwrap_or_else(|| number(byte))).collect()
+}
+
+fn numbered_characters(value: &str, quotes: &str) -> String {
+    let number = |c: char| match u32::from(c) {
+        code @ 0..=0xff => format!("\\x{code:02x}"),
+        code @ 0x100..=0xffff => format!("\\u{code:04x}"),
+        code => format!("\\U{code:08x}"),
+    };
+    value.chars().map(|c| literal(c, quotes).unwrap_or_else(|| number(c))).collect()
 }

@@ -37,6 +37,10 @@ fn masks_every_form() {
         "70:34:73:73:2f:77:22:c3:b6:27:72:64:20:24:78".to_owned(),
         "70:34:73:73:2F:77:22:C3:B6:27:72:64:20:24:78".to_owned(),
         "OA2HG4ZPO4RMHNRHOJSCAJDY".to_owned(),
+        r#"p4ss/w"\xc3\xb6\'rd $x"#.to_owned(),
+        r#"p4ss/w\"\xC3\xB6'rd $x"#.to_owned(),
+        r#"p4ss/w\"\303\266'rd $x"#.to_owned(),
+        r#"p4ss/w"\xf6\'rd $x"#.to_owned(),
     ] {
         assert_eq!(masker.mask(&format!("<{text}>")), "<***>", "{text}");
     }

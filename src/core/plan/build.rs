@@ -2,6 +2,7 @@
 
 pub(super) mod body;
 mod each;
+mod item_keys;
 pub(super) mod gate;
 mod gate_each;
 pub(super) mod params;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::PlanBuilder;
 use super::body::Place;
 use super::each::RunItems;
+use super::item_keys::{self, ItemKeys};
 use crate::core::expr::{Scope, Template};
 use crate::core::kind::StepKind;
 use crate::core::model::diagnostic::{Code, Diagnostic, did_you_mean};
@@ -13,7 +14,7 @@ use crate::core::plan::decode::only;
 use crate::core::plan::keys::GATE;
 use crate::core::plan::keys::USE;
 use crate::core::plan::matrix;
-use crate::core::plan::names::Site;
+use crate::core::plan::names::{Item, Site};
 use crate::core::plan::own_keys::{env_names, template_in, whole_template};
 use crate::core::plan::scalar_validator::{Found, name_help};
 use crate::core::spec::{ForEach, StepKeys};
@@ -31,6 +32,8 @@ pub(crate) struct DecodedKeys {
     pub items: Option<Vec<Written>>,
     /// The list of items that only the run knows, and what it refers to.
     pub each: Option<(Node, Found)>,
+    /// Keys that differ from item to item.
+    pub of_items: Option<ItemKeys>,
 }
 
 impl PlanBuilder<'_> {
@@ -78,23 +81,18 @@ impl PlanBuilder<'_> {
         let place = Place::new(at, &statics);
         let run_items = self.run_items(entry, place);
         let open_each = !matches!(run_items, RunItems::Known);
+        let by_item = |field: &Entry| !open_each && item_keys::uses_item(entry, field);
         let fixed = only(&entry.node, |field| {
-            shape.has_key(&field.key)
+            !by_item(field)
+                && shape.has_key(&field.key)
                 && !(open_each && field.key == "for_each")
                 && !matches!(field.key.as_str(), "env" | "when" | "with" | "namespace" | GATE)
                 && (!PLAIN.contains(&field.key.as_str()) || template_in(&field.node).is_none())
         });
         let fixed = without_retry_condition(fixed);
-        let found = self.inspect(&fixed, &shape, place)?;
-        for span in &found.waits {
-            let message = "this key must be known before the run: only `vars` can stand in it";
-            self.out.push(Diagnostic::error(Code::InvalidTemplate, *span, message).help(
-                "use `vars.NAME`; what only the run knows can stand in `env`, in `when` and under the kind's key",
-            ));
-        }
-        if found.dynamic || found.lost {
-            return None;
-        }
+        let item = if open_each && entry.node.get(USE).is_none() { Item::Open } else { at.item };
+        let place = Place { site: Site { item, ..at }, ..place };
+        let found = self.known_before_the_run(&fixed, place)?;
         let rendered = crate::core::plan::decode::render_static(&fixed, &statics, self.out)?;
         if found.templates {
             self.inspect(&rendered, &shape, place)?;
@@ -119,18 +117,7 @@ impl PlanBuilder<'_> {
                     .help("write a list: `[a, b]`; with `[]` the step is left out"),
             );
         }
-        let paths =
-            [("inputs", &keys.inputs), ("cache", &keys.cache), ("artifacts", &keys.artifacts), ("makes", &keys.makes)];
-        for (key, patterns) in paths {
-            for (index, pattern) in patterns.iter().enumerate() {
-                if let Some(problem) = crate::core::files::inputs::problem(pattern) {
-                    let span = entry.node.span_at(&[key.into(), index.into()]);
-                    let help =
-                        format!("write files, folders or patterns below the project: `{key}: [src, \"*.lock\"]`");
-                    self.out.push(Diagnostic::error(Code::InvalidReference, span, problem).help(help));
-                }
-            }
-        }
+        self.check_patterns(entry, &keys);
         for (output, node) in keys.outputs.iter().zip(entry.node.get("outputs").map(Node::items).unwrap_or_default()) {
             if let Some(problem) = output_problem(output) {
                 let fixed = name_help(output);
@@ -151,7 +138,38 @@ impl PlanBuilder<'_> {
             RunItems::Open(list, found) => Some((list, found)),
             RunItems::Lost => return None,
         };
-        Some(DecodedKeys { keys, items, each })
+        let own = only(&entry.node, by_item);
+        let of_items = (!own.entries().is_empty()).then(|| ItemKeys { own, shared: rendered.into_owned() });
+        Some(DecodedKeys { keys, items, each, of_items })
+    }
+
+    /// What keys refer to that must have a value before the run.
+    pub(super) fn known_before_the_run(&mut self, keys: &Node, place: Place<'_>) -> Option<Found> {
+        let shape = Arc::clone(&self.shapes.step_keys);
+        let found = self.inspect(keys, &shape, place)?;
+        for span in &found.waits {
+            let message = "this key must be known before the run: only `vars` can stand in it";
+            self.out.push(Diagnostic::error(Code::InvalidTemplate, *span, message).help(
+                "use `vars.NAME`; what only the run knows can stand in `env`, in `when` and under the kind's key",
+            ));
+        }
+        (!found.dynamic && !found.lost).then_some(found)
+    }
+
+    /// Patterns that name files below the project.
+    pub(super) fn check_patterns(&mut self, entry: &Entry, keys: &StepKeys) {
+        let paths =
+            [("inputs", &keys.inputs), ("cache", &keys.cache), ("artifacts", &keys.artifacts), ("makes", &keys.makes)];
+        for (key, patterns) in paths {
+            for (index, pattern) in patterns.iter().enumerate() {
+                if let Some(problem) = crate::core::files::inputs::problem(pattern) {
+                    let span = entry.node.span_at(&[key.into(), index.into()]);
+                    let help =
+                        format!("write files, folders or patterns below the project: `{key}: [src, \"*.lock\"]`");
+                    self.out.push(Diagnostic::error(Code::InvalidReference, span, problem).help(help));
+                }
+            }
+        }
     }
 
     /// A `namespace:`, whose shape was checked; one that is known now must be one that may be touched.

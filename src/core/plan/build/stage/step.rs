@@ -95,7 +95,7 @@ impl PlanBuilder<'_> {
         let keys = self.step_keys(at, entry);
         let sound = keys.is_some() && kinds.len() == 1;
         let keys_are_sound = keys.is_some();
-        let DecodedKeys { keys, items, each } = keys.unwrap_or_default();
+        let DecodedKeys { keys, items, each, of_items } = keys.unwrap_or_default();
         let each = each.map(|(list, found)| {
             parts.uses.extend(found.steps);
             parts.refers.extend(found.stages);
@@ -127,6 +127,14 @@ impl PlanBuilder<'_> {
             if !self.may_add(entry.key_span) {
                 break;
             }
+            let own = match (&of_items, &item) {
+                (Some(of_items), Some(item)) => match self.keys_of_item(at, entry, of_items, item) {
+                    Some(keys) => Some(keys),
+                    None => continue,
+                },
+                _ => None,
+            };
+            let keys = own.as_ref().unwrap_or(&keys);
             for stands in &kinds {
                 let node = match stands {
                     Stands::Kind(kind, body) => {
@@ -135,7 +143,7 @@ impl PlanBuilder<'_> {
                             entry,
                             kind,
                             body,
-                            &keys,
+                            keys,
                             item.clone(),
                             label.clone(),
                             each.is_some(),
@@ -143,7 +151,7 @@ impl PlanBuilder<'_> {
                         );
                         node.map(|node| PlanNode { pool: own_pool.or(node.pool), each: each.clone(), ..node })
                     }
-                    Stands::Gate(list) => self.gate_step(at, entry, list, &keys, &mut parts),
+                    Stands::Gate(list) => self.gate_step(at, entry, list, keys, &mut parts),
                     Stands::Part(_) => None,
                 };
                 built.nodes.extend(node.filter(|_| sound));
