@@ -45,6 +45,32 @@ fn a_later_run_names_what_was_left_and_one_that_continues_does_it() {
 }
 
 #[test]
+fn what_is_left_sees_the_run_that_left_it_and_stays_until_it_is_done() {
+    let stage = "stage: a
+steps:
+  make: { shell: { run: 'echo id=42 >> \"$PIPELINE_OUTPUT\"; echo $PIPELINE_RUN > made-by' }, outputs: [id] }
+  check: { needs: [make], shell: '[ -e mended ]' }
+finally:
+  tidy:
+    env:
+      STATES: '${{ steps.make.state }} ${{ steps.check.state }}'
+      RUN: '${{ run.id }} ${{ run.result }} ${{ run.failed_step }}'
+    shell: 'echo \"$STATES\" >> log; echo \"$RUN\" >> run; [ -e tidy-works ]'
+";
+    let project = Project::of(&[("a.yaml", stage)]);
+    project.run(&["run", "--keep", "failed"]).ends(1, &[]);
+    let run = format!("{} failed a.check\n", project.read("made-by").trim());
+    project.run(&["clean"]).ends(1, &["a.tidy failed", "still to be done: a.tidy"]);
+    project.run(&["clean"]).ends(1, &["left its `finally` undone", "still to be done: a.tidy"]);
+    project.write("mended", "");
+    project.write("tidy-works", "");
+    project.run(&["clean"]).ends(0, &["left its `finally` undone"]);
+    assert_eq!(project.read("log"), "passed failed\n".repeat(3));
+    assert_eq!(project.read("run"), run.repeat(3));
+    project.run(&["clean"]).ends(0, &["nothing to remove"]);
+}
+
+#[test]
 fn a_pause_needs_a_terminal() {
     let project = project();
     project.run(&["run", "--pause-on-failure"]).ends(2, &["there is no terminal to wait at", "--keep failed"]);

@@ -194,3 +194,15 @@ fn every_error_of_many_is_shown() {
     }
     assert!(!text.contains(" more\n"), "{text}");
 }
+
+#[test]
+fn a_record_that_a_step_removes_or_empties_is_missed() {
+    for spoil in ["rm -f .pipeline/runs/*/journal.ndjson", "for j in .pipeline/runs/*/journal.ndjson; do : > $j; done"]
+    {
+        let stage = format!("stage: a\nsteps: {{ s: {{ shell: '{spoil}' }} }}\n");
+        let project = Project::of(&[("a.yaml", &stage)]);
+        project.run(&["run"]).ends(4, &["its journal was removed or emptied while it ran"]);
+        let report = project.run(&["report", "--format", "junit"]);
+        assert_ne!(report.code, 0, "{report:?}");
+    }
+}

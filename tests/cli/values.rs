@@ -140,6 +140,39 @@ fn every_item_has_a_name_a_log_and_a_cache_record_of_its_own() {
 }
 
 #[test]
+fn every_item_has_inputs_and_files_of_its_own() {
+    let stage = "stage: a
+steps:
+  pack:
+    for_each: [web, api]
+    name: 'pack ${{ item }}'
+    inputs: ['src/${{ item }}']
+    cache: ['out/${{ item }}']
+    env: { PART: '${{ item }}' }
+    shell: 'mkdir -p out; cp src/$PART out/$PART; echo $PART >> packed'
+";
+    let project = Project::of(&[("a.yaml", stage)]);
+    project.write("src/web", "1");
+    project.write("src/api", "1");
+    let first = project.run(&["run", "-j1"]).ends(0, &[]);
+    assert!(first.err.contains("pack web"), "{}", first.err);
+    project.write("src/api", "2");
+    project.run(&["run", "-j1"]).ends(0, &["a.pack[web]", "unchanged since run"]);
+    assert_eq!(project.read("packed"), "web\napi\napi\n");
+}
+
+#[test]
+fn inputs_that_name_nothing_make_no_step_unchanged() {
+    let stage = "stage: a
+steps: { s: { inputs: [srcc], cache: [out], shell: 'touch out; echo ran >> log' } }
+";
+    let project = Project::of(&[("a.yaml", stage)]);
+    project.run(&["run"]).ends(0, &["`srcc` of `inputs:` names nothing"]);
+    project.run(&["run"]).ends(0, &[]);
+    assert_eq!(project.read("log"), "ran\nran\n");
+}
+
+#[test]
 fn the_newest_run_is_the_newest_of_this_pipeline() {
     let stage = "stage: a\nsteps: { s: { shell: { run: 'echo A; [ -e ok ]' } } }\n";
     let project = Project::of(&[("a.yaml", stage)]);

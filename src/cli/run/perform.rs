@@ -149,6 +149,7 @@ impl RunContext {
             notices,
         };
         watch_machine();
+        let journal = storage::Identity::of(&kept.folder.journal());
         let result = engine::run(options, parts, interrupts).await;
         let (story, failed) = listener.finish();
         if let Some(tenure) = tenure {
@@ -168,6 +169,9 @@ impl RunContext {
         let mut unwritten: Vec<String> = Vec::new();
         unwritten.extend(recovery::leave(&kept.folder, &story, &wish.called));
         unwritten.extend(result.journal_error.as_ref().map(|error| format!("the record of this run: {error}")));
+        if result.journal_error.is_none() && !journal.is_whole(&kept.folder.journal()) {
+            unwritten.push("the record of this run: its journal was removed or emptied while it ran".to_owned());
+        }
         unwritten.extend(kept.files.lost());
         let reports = storage::reports(&kept.folder, &story);
         let readable = reports.is_ok();
@@ -184,7 +188,7 @@ impl RunContext {
         out::say("");
         out::styled(&format!("{}\n", crate::core::report::text::summary(&story).trim_end()));
         if passed_unkept {
-            let help = "make room on the disk and run it again; the exit code is 4";
+            let help = "make room on the disk, or see what removes files below .pipeline, and run it again; the exit code is 4";
             out::error("all of it passed, but its record is not whole: see `not written` above", Some(help));
         }
         if exit != Exit::Passed {

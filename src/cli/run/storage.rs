@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -237,5 +237,19 @@ impl Evidence for OfNode {
         if let Err(error) = write() {
             self.shared.lost().push(format!("cannot write {}: {error}", path.display()));
         }
+    }
+}
+
+/// Which file a journal is: a step may remove it while it is written.
+pub(super) struct Identity(Option<(u64, u64)>);
+
+impl Identity {
+    pub fn of(path: &Path) -> Self {
+        Identity(std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino())))
+    }
+
+    /// Whether the same file is still there, with something in it.
+    pub fn is_whole(&self, path: &Path) -> bool {
+        std::fs::metadata(path).is_ok_and(|found| self.0 == Some((found.dev(), found.ino())) && found.len() > 0)
     }
 }

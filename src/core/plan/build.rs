@@ -2,9 +2,9 @@
 
 pub(super) mod body;
 mod each;
-mod item_keys;
 pub(super) mod gate;
 mod gate_each;
+mod item_keys;
 pub(super) mod params;
 mod runs_on;
 pub(super) mod stage;

@@ -105,7 +105,10 @@ fn step(node: &NodeStory) -> TestCase {
     let first = explanation.first().map_or_else(|| words::state(node.state), String::as_str);
     let mut output = None;
     let status = match node.state {
-        State::Passed => TestCaseStatus::success(),
+        State::Passed => {
+            output = node.because.as_ref().map(|because| tame(&words::because(because)));
+            TestCaseStatus::success()
+        }
         _ if node.tolerated => {
             output = Some(lines(&explanation));
             skipped(&format!("{}, does not count (continue_on_error): {first}", words::state(node.state)))

@@ -196,9 +196,10 @@ fn names_like(project: &Path, path: &Path) -> Result<Vec<(PathBuf, &'static str)
     let unreadable =
         |error: std::io::Error| Fault::unknown(format!("`{}` cannot be looked at: {error}", path.display()));
     let text = path.to_string_lossy();
-    let named = match is_pattern(path) {
-        true => inputs::list(project, [text.as_ref()]).map_err(unreadable)?.into_iter().collect(),
-        false => vec![PathBuf::from(text.trim_end_matches('/'))],
+    let named = if is_pattern(path) {
+        inputs::list(project, [text.as_ref()]).map_err(unreadable)?.into_iter().collect()
+    } else {
+        vec![PathBuf::from(text.trim_end_matches('/'))]
     };
     let kind = |path: PathBuf| match project.join(&path).symlink_metadata() {
         Ok(meta) => Ok(Some((path, open::kind_name(meta.file_type())))),

@@ -82,13 +82,13 @@ impl PlanBuilder<'_> {
         let run_items = self.run_items(entry, place);
         let open_each = !matches!(run_items, RunItems::Known);
         let by_item = |field: &Entry| !open_each && item_keys::uses_item(entry, field);
-        let fixed = only(&entry.node, |field| {
-            !by_item(field)
-                && shape.has_key(&field.key)
-                && !(open_each && field.key == "for_each")
-                && !matches!(field.key.as_str(), "env" | "when" | "with" | "namespace" | GATE)
-                && (!PLAIN.contains(&field.key.as_str()) || template_in(&field.node).is_none())
-        });
+        let apart = |field: &Entry| {
+            let key = field.key.as_str();
+            (open_each && key == "for_each")
+                || matches!(key, "env" | "when" | "with" | "namespace" | GATE)
+                || (PLAIN.contains(&key) && template_in(&field.node).is_some())
+        };
+        let fixed = only(&entry.node, |field| shape.has_key(&field.key) && !apart(field) && !by_item(field));
         let fixed = without_retry_condition(fixed);
         let item = if open_each && entry.node.get(USE).is_none() { Item::Open } else { at.item };
         let place = Place { site: Site { item, ..at }, ..place };
