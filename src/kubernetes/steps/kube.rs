@@ -266,6 +266,8 @@ fn not_one(found: &[&str]) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::kind::test_context;
+    use serde_json::json;
 
     fn kube(yaml: &str) -> Kube {
         serde_yaml::from_str(yaml).expect("well formed")
@@ -292,6 +294,29 @@ mod tests {
             ("reach: service/web", "reach service/web"),
         ] {
             assert_eq!(kube(yaml).title(), title);
+        }
+    }
+
+    #[test]
+    fn a_selector_without_a_label_is_refused_by_every_verb_that_takes_one() {
+        let empty = (Code::InvalidValue, "`selector` is empty: it would mean every object".to_owned());
+        for (verb, body) in [
+            ("delete", json!({ "kind": "configmaps" })),
+            ("wait", json!({ "kind": "pods", "for": "exists" })),
+            ("get", json!({ "kind": "pods" })),
+            ("exec", json!({ "command": ["true"] })),
+            ("logs", json!({})),
+            ("diff", json!({ "objects": [{ "kind": "ConfigMap", "metadata": { "name": "a" } }] })),
+        ] {
+            let complaints = |selector: &str| {
+                let mut body = body.clone();
+                body["selector"] = selector.into();
+                let body = json!({ verb: body });
+                test_context::complaints(&body, false, |cx| Step::check(&test_context::body::<Kube>(&body), cx))
+            };
+            assert_eq!(complaints(""), std::slice::from_ref(&empty), "{verb}");
+            assert_eq!(complaints(" "), std::slice::from_ref(&empty), "{verb}");
+            assert_eq!(complaints("app=web"), [], "{verb}");
         }
     }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::restart::{listed, yes};
 use super::verb_context::{VerbContext, Workload};
-use super::{Verb, manifests};
+use super::{Verb, exec, manifests};
 use crate::core::kind::several::{Several, Short};
 use crate::core::kind::{CheckContext, ExistingPath};
 use crate::core::model::diagnostic::Code;
@@ -101,6 +101,8 @@ impl Verb for Delete {
             let help = "name objects: `delete: deployment/backend`, or `files:`, or `kind:` and `selector:`".to_owned();
             cx.error(&[at.into()], Code::MissingKey, "there is nothing to delete", Some(help));
         }
+        let labels = "write the labels of what is to be deleted: `selector: app=todo`";
+        exec::check_selector(at, self.selector.as_deref(), labels, cx);
     }
 
     fn title(&self) -> String {

@@ -10,14 +10,13 @@ use serde_json::{Value, json};
 
 use super::apply::{options, refused};
 use super::verb_context::VerbContext;
-use super::{Verb, manifests};
+use super::{Verb, exec, manifests};
 use crate::core::kind::several::{Several, Short};
 use crate::core::kind::{CheckContext, ExistingPath, ManifestValue};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::outcome::{Fault, Outcome, Outputs};
 use crate::core::yaml;
 use crate::kubernetes::apply::{ApplyOptions, ApplyReport, DiffReport, Difference};
-use crate::kubernetes::ownership::labels::LabelSelector;
 use crate::kubernetes::rendered::{ChartSpec, check_kustomization};
 use crate::process::command_context::CommandError;
 
@@ -73,10 +72,8 @@ impl Verb for Diff {
         if let Some(folder) = &self.kustomize {
             check_kustomization(folder, cx, &[at.into(), "kustomize".into()]);
         }
-        if let Some(error) = self.selector.as_deref().and_then(|selector| LabelSelector::parse(selector).err()) {
-            let help = Some("write the labels of what was installed: `selector: app=todo`".to_owned());
-            cx.error(&[at.into(), "selector".into()], Code::InvalidValue, error.to_string(), help);
-        }
+        let help = "write the labels of what was installed: `selector: app=todo`";
+        exec::check_selector(at, self.selector.as_deref(), help, cx);
     }
 
     fn title(&self) -> String {

@@ -12,6 +12,7 @@ use crate::core::model::diagnostic::Code;
 use crate::core::model::outcome::{Failure, Fault, Outcome, Outputs};
 use crate::kubernetes::client::{PodCommand, PodTarget, Reference, is_ready};
 use crate::kubernetes::explain::Target;
+use crate::kubernetes::ownership::labels::LabelSelector;
 
 /// Runs a command in a pod and fails when its exit code is not 0.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -32,7 +33,7 @@ pub struct Exec {
 #[async_trait]
 impl Verb for Exec {
     fn check(&self, at: &str, cx: &mut CheckContext<'_>) {
-        check_target(at, self.target.is_some(), self.selector.is_some(), cx);
+        check_target(at, self.target.is_some(), self.selector.as_deref(), cx);
         if self.command.is_empty() {
             let help = "write the program and its arguments: `command: [ls, -l]`".to_owned();
             cx.error(&[at.into(), "command".into()], Code::InvalidValue, "there is no command to run", Some(help));
@@ -93,11 +94,23 @@ impl Verb for Exec {
 }
 
 /// Complains unless there is exactly one of `target` and `selector`.
-pub(super) fn check_target(at: &str, target: bool, selector: bool, cx: &mut CheckContext<'_>) {
-    if target == selector {
+pub(super) fn check_target(at: &str, target: bool, selector: Option<&str>, cx: &mut CheckContext<'_>) {
+    check_selector(at, selector, "write the labels of the pods: `selector: app=backend`", cx);
+    if target == selector.is_some() {
         let help = "write `target: deployment/backend`, or `selector: app=backend`".to_owned();
         cx.error(&[at.into()], Code::InvalidValue, format!("`{at}` takes one of `target` and `selector`"), Some(help));
     }
+}
+
+/// Complains of a selector that is none. One without a label is what an output without a value leaves: to the API server it
+/// means every object. What a template stands for is checked again once it is known.
+pub(super) fn check_selector(at: &str, selector: Option<&str>, help: &str, cx: &mut CheckContext<'_>) {
+    let Some(Err(error)) = selector.map(LabelSelector::parse) else { return };
+    let message = match selector {
+        Some(text) if text.trim().is_empty() => "`selector` is empty: it would mean every object".to_owned(),
+        _ => error.to_string(),
+    };
+    cx.error(&[at.into(), "selector".into()], Code::InvalidValue, message, Some(help.to_owned()));
 }
 
 /// The pods that are meant.

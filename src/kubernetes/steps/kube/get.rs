@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Verb;
 use super::verb_context::VerbContext;
+use super::{Verb, exec};
 use crate::core::expr::{Expr, Scope};
 use crate::core::kind::{Cel, CheckContext};
 use crate::core::model::diagnostic::Code;
@@ -45,6 +45,8 @@ impl Verb for Get {
             }
             _ => {}
         }
+        let labels = "write labels: `selector: app=todo`, or leave it out where all objects of the kind are meant";
+        exec::check_selector(at, self.selector.as_deref(), labels, cx);
     }
 
     fn title(&self) -> String {

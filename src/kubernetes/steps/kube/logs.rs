@@ -54,7 +54,7 @@ impl Verb for Logs {
             let help = "leave one of them out".to_owned();
             cx.error(&[at.into()], Code::InvalidValue, "the log before a restart cannot be followed", Some(help));
         }
-        exec::check_target(at, !self.target.0.is_empty(), self.selector.is_some(), cx);
+        exec::check_target(at, !self.target.0.is_empty(), self.selector.as_deref(), cx);
     }
 
     fn during(&self) -> During {

@@ -152,7 +152,7 @@ fn is_named(condition: &Value, name: &str) -> bool {
 impl Verb for Wait {
     fn check(&self, at: &str, cx: &mut CheckContext<'_>) {
         if self.kind.is_some() == self.selector.is_some() {
-            exec::check_target(at, self.target.is_some(), self.selector.is_some(), cx);
+            exec::check_target(at, self.target.is_some(), self.selector.as_deref(), cx);
         } else {
             let help = "write both: `kind: pods` and `selector: app=todo`".to_owned();
             cx.error(&[at.into()], Code::InvalidValue, "`kind` and `selector` belong together", Some(help));
