@@ -101,11 +101,8 @@ impl Assertion for Rollout {
         };
         let workload = workloads.iter().find(|it| it.metadata.name.as_ref() == Some(&self.workload.name));
         let done = workload.is_some_and(|it| rollout::state_of(kind, it) == rollout::Rollout::Done);
-        let pods = if done && self.complete != Some(false) {
-            current(&*cluster.objects(&pods(), Some(self.namespace(cx))).await?)?
-        } else {
-            Vec::new()
-        };
+        let pods =
+            if done { current(&*cluster.objects(&pods(), Some(self.namespace(cx))).await?)? } else { Vec::new() };
         Ok(Verdict::of(self.measures(kind, workload, &revisions, &pods)))
     }
 

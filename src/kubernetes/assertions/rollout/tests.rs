@@ -7,7 +7,13 @@ fn measure(assertion: &str, kind: &str, workload: Option<Value>, revisions: &[Va
     let assertion: Rollout = serde_yaml::from_str(assertion).expect("well formed");
     let object = |it: Value| Arc::new(serde_json::from_value::<DynamicObject>(it).expect("an object"));
     let revisions: Vec<_> = revisions.iter().cloned().map(object).collect();
-    let measures = assertion.measures(kind, workload.map(object).as_ref(), &revisions, &[]);
+    let pod = |owner: &str, uid: &str| {
+        object(json!({ "metadata": { "name": "p", "ownerReferences":
+            [{ "apiVersion": "apps/v1", "kind": owner, "name": "o", "uid": uid, "controller": true }] },
+            "status": { "conditions": [{ "type": "Ready", "status": "True" }] } }))
+    };
+    let pods = [pod("ReplicaSet", "r"), pod("ReplicaSet", "r"), pod("StatefulSet", "s")];
+    let measures = assertion.measures(kind, workload.map(object).as_ref(), &revisions, &pods);
     measures.iter().map(|it| format!("{}: {} / {} / {}", it.name, it.actual, it.expected, it.holds)).collect()
 }
 
@@ -51,7 +57,7 @@ fn measures_a_deployment() {
 #[test]
 fn finds_the_revision_of_a_stateful_set() {
     let set = json!({
-        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "generation": 1},
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "uid": "s", "generation": 1},
         "spec": {"replicas": 1},
         "status": {"observedGeneration": 1, "readyReplicas": 1, "availableReplicas": 1, "updatedReplicas": 1,
             "currentRevision": "db-2", "updateRevision": "db-2"}

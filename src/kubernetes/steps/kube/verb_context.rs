@@ -19,8 +19,8 @@ use crate::kubernetes::rollout::{Rollout, rolls_out, state_of, terminating_messa
 /// How long an explanation may take once the attempt must stop.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
-/// Between two checks of a rollout whose Pods have only just been started again.
-const AGAIN: Duration = Duration::from_secs(1);
+/// Between two checks of a rollout whose Pods are not up, or have only just been started.
+pub const AGAIN: Duration = Duration::from_secs(1);
 
 /// Workloads that are checked in a row for causes that waiting cannot fix.
 const SIDE_BY_SIDE: usize = 16;
@@ -199,9 +199,10 @@ impl VerbContext<'_> {
         (workload, result)
     }
 
-    /// Waits until no pod of the workload is being deleted any more: it may still answer. Whether the others are up: none has
-    /// been started again a moment ago after a failure.
-    async fn pods_settled(
+    /// Waits until no pod of the workload is being deleted any more: it may still answer. Then whether the others are up, by
+    /// a list that is newer than `object`: its status lags behind its containers. Whatever is called rolled out was asked
+    /// this.
+    pub async fn pods_settled(
         &self,
         workload: &Workload,
         object: &DynamicObject,

@@ -85,6 +85,16 @@ fn a_pod_that_is_being_deleted_does_not_count() {
 }
 
 #[test]
+fn a_pod_counts_as_ready_only_while_its_containers_run() {
+    let mut crashed = pod("a", true);
+    crashed["status"]["containerStatuses"][0]["state"] = json!({"terminated": {"exitCode": 1}});
+    assert_eq!(
+        measure("selector: app=todo\nready: all", &[crashed]),
+        [row("ready", "0 of 1, not ready: a (container app of pod/a ended with exit code 1)", "all", false)]
+    );
+}
+
+#[test]
 fn names_the_containers_that_lack_something() {
     assert_eq!(
         measure(
