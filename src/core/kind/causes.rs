@@ -183,8 +183,8 @@ pub const CLASSES: &[Class] = &[
     Class {
         name: "WrongTargetPort",
         causes: &["WrongTargetPort"],
-        when: "a Service names a target port that none of its Pods and none of their templates has; all workloads must \
-               be readable",
+        when: "a Service that is asked for names a target port that none of its Pods and none of their templates has; \
+               all workloads must be readable",
         why: "the names of ports are part of the specification",
     },
 ];

@@ -247,6 +247,10 @@ fn a_wrong_target_port_is_final_only_if_every_workload_could_be_read() {
         "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": "metrics"}]}})];
     let target = Target::Service { name: "web".to_owned() };
     assert_eq!(fatal(&related(&snapshot, &target), &target).len(), 1);
+    // The Deployment rolls out all the same, and its Pods get ready.
+    assert_eq!(fatal_of(&snapshot), [""; 0]);
+    let pods = Target::Selector("app=web".to_owned());
+    assert_eq!(fatal(&related(&snapshot, &pods), &pods), []);
     snapshot.unreadable.insert("deployments".to_owned(), "forbidden".to_owned());
     assert_eq!(fatal(&related(&snapshot, &target), &target), []);
 }

@@ -71,8 +71,10 @@ fn no_way(service: &Value, snapshot: &Snapshot, target: &Target, asked: bool) ->
     }
     if let Some((wanted, message)) = wrong_name(service, &pods) {
         let coming = made.iter().any(|template| ports_of(template).any(|port| port["name"] == *wanted));
-        let cause = Cause::new(Rank::Probe, service, "WrongTargetPort", message);
-        let hopeless = !coming && workloads_known(snapshot);
+        // Pods get ready whatever a Service that selects them, perhaps one of others, expects of them.
+        let rank = if asked { Rank::Probe } else { Rank::Consequence };
+        let cause = Cause::new(rank, service, "WrongTargetPort", message);
+        let hopeless = asked && !coming && workloads_known(snapshot);
         return Some(cause.class(hopeless.then_some("WrongTargetPort")));
     }
     if !leads_on {
