@@ -173,4 +173,6 @@ fn together(causes: Vec<Cause>) -> Vec<Finding> {
 #[cfg(test)]
 mod fatal_tests;
 #[cfg(test)]
+mod recovers_tests;
+#[cfg(test)]
 mod tests;

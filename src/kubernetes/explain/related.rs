@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::causes::objects::backends;
 use super::causes::workloads::claims_of;
-use super::json::{is_about, is_owned_by, items, name, text};
+use super::json::{condition, is_about, is_owned_by, items, name, text};
 use super::{Snapshot, Target};
 use crate::core::model::outcome::Finding;
 use crate::kubernetes::ownership::labels::LabelSelector;
@@ -47,6 +47,7 @@ pub(super) fn related(all: &Snapshot, target: &Target) -> Snapshot {
         workloads,
         quotas: all.quotas.clone(),
         neighbours,
+        jobs: all.workloads.iter().filter(|it| is_busy(it)).cloned().collect(),
         object: all.object.clone(),
         ingress_classes: all.ingress_classes.clone(),
         missing_secrets: all.missing_secrets.clone(),
@@ -128,6 +129,19 @@ fn is_in_use(workload: &Value) -> bool {
     let owned = !items(&workload["metadata"]["ownerReferences"]).is_empty();
     let empty = workload["spec"]["replicas"] == 0 && workload["status"]["replicas"].as_i64().unwrap_or(0) == 0;
     !(text(&workload["kind"]) == "ReplicaSet" && owned && empty)
+}
+
+/// The label of this program's own Jobs, and its value on one that is a whole run: that waits itself.
+const OWN: (&str, &str) = ("pipeline.dev/step", "submitted");
+
+/// Whether it is a Job that is still to end.
+fn is_busy(workload: &Value) -> bool {
+    let over = ["Complete", "Failed", "FailureTarget", "SuccessCriteriaMet"];
+    let own = workload["metadata"]["labels"][OWN.0] == OWN.1;
+    text(&workload["kind"]) == "Job"
+        && !own
+        && workload["spec"]["suspend"] != true
+        && !over.iter().any(|kind| condition(workload, kind).is_some_and(|it| it["status"] == "True"))
 }
 
 fn serves(service: &Value, about: &Snapshot, target: &Target) -> bool {

@@ -72,6 +72,8 @@ pub struct Snapshot {
     pub logs: BTreeMap<(String, String), Vec<String>>,
     /// The other Pods of the namespace.
     pub neighbours: Vec<Value>,
+    /// The Jobs of the namespace that are not over.
+    pub jobs: Vec<Value>,
     /// The object that is asked for, if no other list holds it.
     pub object: Option<Value>,
     /// `IngressClasses`, for an Ingress.

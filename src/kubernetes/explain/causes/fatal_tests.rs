@@ -7,7 +7,7 @@ use super::*;
 use crate::kubernetes::explain::related::related;
 
 /// `cause class` of the causes that waiting cannot fix.
-fn fatal_of(snapshot: &Snapshot) -> Vec<String> {
+pub(super) fn fatal_of(snapshot: &Snapshot) -> Vec<String> {
     let target = Target::Workload { kind: "Deployment".to_owned(), name: "web".to_owned() };
     let about = Snapshot { logs: snapshot.logs.clone(), ..related(snapshot, &target) };
     let shown = |it: Finding| format!("{} {}", it.cause, it.fatal.unwrap_or_default());
@@ -32,7 +32,7 @@ fn an_image_is_not_found_after_the_second_definitive_answer() {
     assert_eq!(fatal_of(&web(&[waiting("InvalidImageName", "couldn't parse")])), ["InvalidImageName InvalidImageName"]);
 }
 
-fn crashed(restarts: i64, code: i64) -> Value {
+pub(super) fn crashed(restarts: i64, code: i64) -> Value {
     let mut state = waiting("CrashLoopBackOff", "back-off");
     state["lastState"] =
         json!({"terminated": {"exitCode": code, "reason": "Error", "startedAt": "2026-01-01T12:00:20Z"}});
@@ -51,23 +51,6 @@ fn three_failures_with_the_same_exit_code_are_final() {
     let mut runs_again = web(&[crashed(3, 3)]);
     runs_again.pods[0]["status"]["containerStatuses"][0]["state"] = json!({"running": {}});
     assert_eq!(fatal_of(&runs_again), [""; 0]);
-}
-
-#[test]
-fn a_crash_is_not_final_while_another_pod_may_be_what_is_missing() {
-    let other = |ready: &str, since: &str| {
-        json!({"kind": "Pod", "metadata": {"name": "db"}, "status": {"phase": "Running", "conditions":
-            [{"type": "Ready", "status": ready, "lastTransitionTime": since}]}})
-    };
-    for (pod, ends) in [
-        (other("False", "2026-01-01T12:00:00Z"), false),
-        (other("True", "2026-01-01T12:00:25Z"), false),
-        (other("True", "2026-01-01T12:00:10Z"), true),
-    ] {
-        let mut snapshot = web(&[crashed(2, 3)]);
-        snapshot.pods.push(pod);
-        assert_eq!(!fatal_of(&snapshot).is_empty(), ends);
-    }
 }
 
 #[test]
