@@ -68,6 +68,17 @@ pub fn state_of(kind: &str, object: &DynamicObject) -> Rollout {
     }
 }
 
+/// What a rollout fails by that did not progress in time.
+pub const DEADLINE: &str = "ProgressDeadlineExceeded";
+
+/// Whether a message about the progress of a Deployment is about another ReplicaSet than its newest one:
+/// `ReplicaSet "web-6fc" has timed out progressing.` The condition keeps these words after a change, until the new ReplicaSet
+/// has progressed.
+pub fn is_about_older(message: &str, newest: &str) -> bool {
+    let named = message.split_once("ReplicaSet \"").and_then(|(_, rest)| rest.split_once('"'));
+    named.is_some_and(|(name, _)| name != newest)
+}
+
 fn number(value: &Value) -> i64 {
     value.as_i64().unwrap_or(0)
 }
@@ -79,9 +90,9 @@ fn waiting(text: String) -> Rollout {
 fn deployment(spec: &Value, status: &Value) -> Rollout {
     let conditions = status["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
     let progressing = conditions.iter().find(|condition| condition["type"] == "Progressing");
-    if let Some(stuck) = progressing.filter(|condition| condition["reason"] == "ProgressDeadlineExceeded") {
+    if let Some(stuck) = progressing.filter(|condition| condition["reason"] == DEADLINE) {
         let message = stuck["message"].as_str().unwrap_or_default().to_owned();
-        return Rollout::Failed { cause: "ProgressDeadlineExceeded".to_owned(), message };
+        return Rollout::Failed { cause: DEADLINE.to_owned(), message };
     }
     let wanted = spec["replicas"].as_i64().unwrap_or(1);
     let (all, updated, available) =

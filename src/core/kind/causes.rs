@@ -138,7 +138,7 @@ pub const CLASSES: &[Class] = &[
     Class {
         name: "ProgressDeadlineExceeded",
         causes: &["ProgressDeadlineExceeded"],
-        when: "a rollout has not progressed within `progressDeadlineSeconds`",
+        when: "the newest ReplicaSet of a Deployment has not progressed within `progressDeadlineSeconds`",
         why: "the Deployment's own limit is over",
     },
     Class {

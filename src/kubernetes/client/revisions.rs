@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::pods::selector_text;
 use super::{Cluster, ClusterError, Kind, MANAGER, Refusal};
+use crate::kubernetes::rollout::is_about_older;
 
 const REVISION: &str = "deployment.kubernetes.io/revision";
 const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
@@ -88,6 +89,24 @@ impl Cluster {
             }
         }
         Err(refused("Conflict", "it is being changed by others all the time".to_owned(), None))
+    }
+
+    /// Whether a message about the progress of a Deployment is about an earlier ReplicaSet than its newest one.
+    ///
+    /// # Errors
+    /// [`ClusterError`] when its ReplicaSets cannot be listed.
+    pub async fn is_about_older(
+        &self,
+        kind: &Kind,
+        namespace: &str,
+        name: &str,
+        message: &str,
+    ) -> Result<bool, ClusterError> {
+        let api = kind.api(self.client().await?, namespace);
+        let object = self.ask(&format!("get {}", kind.named(name)), api.get(name)).await?;
+        let kept = self.kept("ReplicaSet", namespace, &object).await?;
+        let newest = kept.last().and_then(|newest| newest.object.metadata.name.as_deref());
+        Ok(newest.is_some_and(|newest| is_about_older(message, newest)))
     }
 
     async fn kept(&self, keeper: &str, namespace: &str, object: &DynamicObject) -> Result<Vec<Revision>, ClusterError> {

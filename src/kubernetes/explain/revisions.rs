@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Snapshot;
-use super::json::{is_owned_by, text};
+use super::json::{is_owned_by, name, text};
 
 /// Whether a Pod or a ReplicaSet belongs to an older revision than its workload's newest one.
 pub(super) fn is_old(object: &Value, snapshot: &Snapshot) -> bool {
@@ -24,6 +24,14 @@ pub(super) fn is_old(object: &Value, snapshot: &Snapshot) -> bool {
         }
         _ => false,
     }
+}
+
+/// The name of a Deployment's newest ReplicaSet; empty where it is not among the workloads.
+pub(super) fn newest_replica_set<'s>(deployment: &Value, snapshot: &'s Snapshot) -> Option<&'s str> {
+    let own: Vec<&Value> = snapshot.workloads.iter().filter(|it| is_owned_by(it, deployment)).collect();
+    let newest = newest(deployment, snapshot).max(revision(deployment));
+    let known = !own.is_empty() && newest > 0;
+    known.then(|| own.into_iter().find(|it| revision(it) == newest).map(name).unwrap_or_default())
 }
 
 /// The newest revision of the ReplicaSets of a Deployment.

@@ -7,6 +7,14 @@ fn state_of_json(json: &str) -> Rollout {
 }
 
 #[test]
+fn a_deadline_that_an_earlier_replica_set_has_missed_is_not_that_of_the_newest() {
+    let message = "ReplicaSet \"web-6fc\" has timed out progressing.";
+    assert!(is_about_older(message, "web-78d"));
+    assert!(!is_about_older(message, "web-6fc"));
+    assert!(!is_about_older("Deployment \"web\" has timed out progressing.", "web-6fc"));
+}
+
+#[test]
 fn a_deployment_is_done_when_all_replicas_are_new_and_available() {
     let with = |status: &str| {
         state_of_json(&format!(

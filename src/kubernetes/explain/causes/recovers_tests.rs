@@ -8,6 +8,25 @@ use super::*;
 use crate::kubernetes::explain::related::related;
 
 #[test]
+fn a_deadline_that_an_earlier_replica_set_has_missed_does_not_end_an_undo() {
+    let mut snapshot = web(&[]);
+    let late = |name: &str| {
+        json!([{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
+            "message": format!("ReplicaSet \"{name}\" has timed out progressing.")}])
+    };
+    let revision = |number: &str| json!({"deployment.kubernetes.io/revision": number});
+    snapshot.workloads[0]["metadata"]["annotations"] = revision("3");
+    snapshot.workloads[1]["metadata"]["annotations"] = revision("3");
+    snapshot.workloads[0]["status"]["conditions"] = late("web-2");
+    assert_eq!(fatal_of(&snapshot), [""; 0]);
+    snapshot.workloads[0]["status"]["conditions"] = late("web-1");
+    assert_eq!(fatal_of(&snapshot), ["ProgressDeadlineExceeded ProgressDeadlineExceeded"]);
+    // The newest one is not seen yet.
+    snapshot.workloads[0]["metadata"]["annotations"] = revision("4");
+    assert_eq!(fatal_of(&snapshot), [""; 0]);
+}
+
+#[test]
 fn a_crash_is_not_final_while_another_pod_may_be_what_is_missing() {
     let other = |ready: &str, since: &str| {
         json!({"kind": "Pod", "metadata": {"name": "db"}, "status": {"phase": "Running", "conditions":

@@ -11,7 +11,8 @@ use crate::kubernetes::explain::admission::{class, refusal};
 use crate::kubernetes::explain::json::{
     condition, events_of, is_observed, is_owned_by, items, last_seen, name, seconds_between, text,
 };
-use crate::kubernetes::explain::revisions::is_old;
+use crate::kubernetes::explain::revisions::{is_old, newest_replica_set};
+use crate::kubernetes::rollout::{DEADLINE, is_about_older};
 
 /// The causes seen on workloads.
 pub(crate) fn causes(snapshot: &Snapshot) -> Vec<Cause> {
@@ -20,7 +21,7 @@ pub(crate) fn causes(snapshot: &Snapshot) -> Vec<Cause> {
         causes.extend(not_created(workload, snapshot));
         causes.extend(stopped(workload));
         causes.extend(job_failed(workload));
-        causes.extend(deadline(workload));
+        causes.extend(deadline(workload, snapshot));
         causes.extend(no_nodes(workload, snapshot));
         causes.extend(no_room_to_roll(workload, snapshot));
         causes.extend(not_available_yet(workload));
@@ -101,10 +102,16 @@ fn job_failed(workload: &Value) -> Option<Cause> {
     Some(cause.class(Some(class)))
 }
 
-fn deadline(workload: &Value) -> Option<Cause> {
-    let late = condition(workload, "Progressing").filter(|it| it["reason"] == "ProgressDeadlineExceeded")?;
-    let class = is_observed(workload).then_some("ProgressDeadlineExceeded");
-    Some(Cause::new(Rank::Consequence, workload, "ProgressDeadlineExceeded", text(&late["message"])).class(class))
+/// A rollout that did not progress in time. After an undo the condition still speaks of the ReplicaSet that it went away
+/// from, until the newest one has progressed: that says nothing of the rollout as it is now.
+fn deadline(workload: &Value, snapshot: &Snapshot) -> Option<Cause> {
+    let late = condition(workload, "Progressing").filter(|it| it["reason"] == DEADLINE)?;
+    let message = text(&late["message"]);
+    if newest_replica_set(workload, snapshot).is_some_and(|newest| is_about_older(message, newest)) {
+        return None;
+    }
+    let class = is_observed(workload).then_some(DEADLINE);
+    Some(Cause::new(Rank::Consequence, workload, DEADLINE, message).class(class))
 }
 
 /// Ready Pods that are not available until they have been ready for `minReadySeconds`.

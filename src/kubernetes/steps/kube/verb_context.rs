@@ -14,7 +14,9 @@ use crate::core::model::event::EndedEarly;
 use crate::core::model::outcome::{Failure, Fault, Finding};
 use crate::kubernetes::client::{Cluster, ClusterError, Followed, Kind, selector_text};
 use crate::kubernetes::explain::Target;
-use crate::kubernetes::rollout::{Rollout, rolls_out, state_of, terminating_message, terminating_pods, unsettled_of};
+use crate::kubernetes::rollout::{
+    DEADLINE, Rollout, rolls_out, state_of, terminating_message, terminating_pods, unsettled_of,
+};
 
 /// How long an explanation may take once the attempt must stop.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -189,6 +191,10 @@ impl VerbContext<'_> {
                     Ok(false) => tokio::time::sleep(AGAIN).await,
                     Err(trouble) => break Err(trouble),
                 },
+                Ok(Err((cause, message))) if self.failed_before(workload, &cause, &message).await => {
+                    note("its progress deadline was missed by an earlier ReplicaSet");
+                    tokio::time::sleep(AGAIN).await;
+                }
                 Ok(Err(failed)) => break Ok(Err(failed)),
                 Err(trouble) => break Err(trouble),
             }
@@ -197,6 +203,13 @@ impl VerbContext<'_> {
             pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&shown);
         }
         (workload, result)
+    }
+
+    /// Whether a failed rollout is an earlier one: the Deployment has another template since, as after an undo.
+    pub async fn failed_before(&self, workload: &Workload, cause: &str, message: &str) -> bool {
+        let Workload { kind, namespace, name } = workload;
+        let asked = || self.cluster.is_about_older(kind, namespace, name, message);
+        cause == DEADLINE && asked().await.unwrap_or(false)
     }
 
     /// Waits until no pod of the workload is being deleted any more: it may still answer. Then whether the others are up, by

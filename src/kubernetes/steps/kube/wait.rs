@@ -87,7 +87,7 @@ impl Verb for Wait {
                     ) {
                         Ok(false) => None,
                         Ok(true) => Some(Ok(object.cloned().into_iter().collect())),
-                        Err(failed) => Some(Err(failed)),
+                        Err(failed) => Some(Err((name.clone(), failed))),
                     };
                     on.cluster.until(&kind, on.namespace, name, decide).await?
                 } else {
@@ -101,7 +101,11 @@ impl Verb for Wait {
                     on.cluster.until_all(&kind, on.namespace, selector, decide).await?
                 };
                 match reached {
-                    Err(failed) => return Ok::<_, ClusterError>(Err(failed)),
+                    Err((name, (cause, message))) if on.failed_before(&of(on, &kind, name), &cause, &message).await => {
+                        note("its progress deadline was missed by an earlier ReplicaSet");
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                    Err((_, failed)) => return Ok::<_, ClusterError>(Err(failed)),
                     Ok(objects) if settled(on, &until, &kind, &objects, &note).await? => return Ok(Ok(())),
                     // It may fail again: the rollout is judged once more.
                     Ok(_) => tokio::time::sleep(AGAIN).await,
@@ -151,6 +155,11 @@ impl Verb for Wait {
     }
 }
 
+/// An object of the kind.
+fn of(on: &VerbContext<'_>, kind: &Kind, name: String) -> Workload {
+    Workload { kind: kind.clone(), namespace: on.namespace.to_owned(), name }
+}
+
 /// Whether the Pods of workloads that are waited for to roll out are up.
 async fn settled(
     on: &VerbContext<'_>,
@@ -160,8 +169,7 @@ async fn settled(
     note: &(dyn Fn(&str) + Sync),
 ) -> Result<bool, ClusterError> {
     for object in objects.iter().filter(|_| matches!(until, Until::Rollout)) {
-        let name = object.metadata.name.clone().unwrap_or_default();
-        let workload = Workload { kind: kind.clone(), namespace: on.namespace.to_owned(), name };
+        let workload = of(on, kind, object.metadata.name.clone().unwrap_or_default());
         if !on.pods_settled(&workload, object, note).await? {
             return Ok(false);
         }

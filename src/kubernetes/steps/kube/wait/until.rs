@@ -55,12 +55,7 @@ impl Until {
     }
 
     /// Whether the object is so; else how it is.
-    pub(super) fn holds(
-        &self,
-        kind: &Kind,
-        object: Option<&DynamicObject>,
-        limits: &Limits,
-    ) -> Result<bool, (String, String)> {
+    pub(super) fn holds(&self, kind: &Kind, object: Option<&DynamicObject>, limits: &Limits) -> Result<bool, Failed> {
         let Some(object) = object else { return Ok(matches!(self, Until::Deleted)) };
         // What is being deleted is there no more for long: it is nothing to go on with.
         if object.metadata.deletion_timestamp.is_some() && !self.asks_for_deletion() {
@@ -153,13 +148,17 @@ pub(super) fn none_left(objects: &Followed, first: &mut Option<BTreeSet<String>>
     first.is_disjoint(&now)
 }
 
-/// The objects of a set that is not empty, once all are so. What is being deleted belongs to it no more.
+/// Why an object will not be so, by its cause and in the cluster's words.
+pub(super) type Failed = (String, String);
+
+/// The objects of a set that is not empty, once all are so; else the first one that will not be, by its name. What is being
+/// deleted belongs to it no more.
 pub(super) fn all(
     until: &Until,
     kind: &Kind,
     objects: &Followed,
     limits: &Limits,
-) -> Option<Result<Vec<DynamicObject>, (String, String)>> {
+) -> Option<Result<Vec<DynamicObject>, (String, Failed)>> {
     let stays = |object: &&DynamicObject| object.metadata.deletion_timestamp.is_none() || until.asks_for_deletion();
     let objects: Vec<&DynamicObject> = objects.values().filter(stays).collect();
     if objects.is_empty() {
@@ -169,7 +168,7 @@ pub(super) fn all(
         match until.holds(kind, Some(object), limits) {
             Ok(true) => {}
             Ok(false) => return None,
-            Err(failed) => return Some(Err(failed)),
+            Err(failed) => return Some(Err((object.metadata.name.clone().unwrap_or_default(), failed))),
         }
     }
     Some(Ok(objects.into_iter().cloned().collect()))
