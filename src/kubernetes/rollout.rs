@@ -68,6 +68,13 @@ pub fn state_of(kind: &str, object: &DynamicObject) -> Rollout {
     }
 }
 
+/// Whether the controller has seen the object as it is wanted now; so it is where the status does not say which generation
+/// was seen.
+pub fn is_observed(object: &DynamicObject) -> bool {
+    let seen = object.data["status"]["observedGeneration"].as_i64();
+    seen.is_none_or(|seen| seen >= object.metadata.generation.unwrap_or(0))
+}
+
 /// What a rollout fails by that did not progress in time.
 pub const DEADLINE: &str = "ProgressDeadlineExceeded";
 

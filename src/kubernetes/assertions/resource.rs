@@ -23,6 +23,7 @@ use crate::core::model::units::Count;
 use crate::core::yaml::Segment;
 use crate::kubernetes::client::Kind;
 use crate::kubernetes::client::watch::Objects;
+use crate::kubernetes::rollout::is_observed;
 use crate::services::Clients;
 
 /// How often we ask whether the cluster serves a kind by now.
@@ -111,6 +112,7 @@ impl Assertion for Resource {
         let objects: Vec<Arc<DynamicObject>> =
             current(&objects)?.into_iter().filter(|object| self.means(object)).collect();
         let mut measures = self.measures(&objects, &cx.scope)?;
+        measures.extend(self.unobserved(&objects));
         measures.extend(self.ruled_out(&objects, &cx.scope)?);
         Ok(Verdict::of(measures))
     }
@@ -183,7 +185,8 @@ impl Resource {
         let expr = Expr::parse(&never.0).map_err(|error| Fault::invalid(format!("`never` does not parse: {error}")))?;
         let mut scope = scope.clone();
         let mut found = Vec::new();
-        for object in objects {
+        // A status of an earlier generation rules out nothing.
+        for object in objects.iter().filter(|object| is_observed(object) || !never.0.contains("status")) {
             scope.roots.insert("self".to_owned(), serde_json::to_value(&**object).unwrap_or_default());
             let value = match expr.eval(&scope) {
                 Err(error) if error.stopped => return Err(error.into_fault("not measured: `never`")),

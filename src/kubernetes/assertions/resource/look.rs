@@ -13,6 +13,7 @@ use crate::core::model::expect::Expect;
 use crate::core::model::outcome::{Fault, Measure, Verdict};
 use crate::core::model::units::Count;
 use crate::kubernetes::client::misspelt;
+use crate::kubernetes::rollout::is_observed;
 use crate::kubernetes::secret_values::MASK;
 
 /// How many objects have their mismatches listed one by one.
@@ -76,6 +77,28 @@ impl Resource {
             measures.push(Measure::new(meant, actual, expected, true));
         }
         Ok(measures)
+    }
+
+    /// A measure for each object whose status is of an earlier generation, where the assertion reads a status: it says nothing
+    /// of the object as it is wanted now.
+    pub(super) fn unobserved(&self, objects: &[Arc<DynamicObject>]) -> Vec<Measure> {
+        if !self.reads_status() {
+            return Vec::new();
+        }
+        let stale = objects.iter().filter(|object| !is_observed(object)).take(TOLD);
+        let measure = |object: &Arc<DynamicObject>| {
+            let name = object.metadata.name.as_deref().unwrap_or_default();
+            let seen = object.data["status"]["observedGeneration"].as_i64().unwrap_or_default();
+            let generation = object.metadata.generation.unwrap_or_default();
+            Measure::new(format!("{name} observedGeneration"), seen, format!(">= {generation}"), false)
+        };
+        stale.map(measure).collect()
+    }
+
+    /// Whether `match` or `assert` read the status.
+    fn reads_status(&self) -> bool {
+        let part = self.part.as_ref().is_some_and(|part| part.get("status").is_some());
+        part || self.assert.as_ref().is_some_and(|assert| assert.0.contains("status"))
     }
 
     /// What follows from a kind that the cluster does not serve: of a custom kind whose definition is gone there are no
@@ -232,6 +255,24 @@ assert: self.spec.ports.size() > vars.ports
                  / self.spec.ports.size() > vars.ports / false",
             ]
         );
+    }
+
+    #[test]
+    fn a_status_of_an_earlier_generation_is_not_observed_yet() {
+        let object = |seen: i64| -> Vec<Arc<DynamicObject>> {
+            let object = json!({ "metadata": { "name": "web", "generation": 2 },
+                "status": { "observedGeneration": seen, "ready": 1 } });
+            vec![Arc::new(serde_json::from_value(object).expect("an object"))]
+        };
+        let unobserved = |assertion: &str, seen: i64| -> Vec<String> {
+            let assertion: Resource = serde_yaml::from_str(assertion).expect("well formed");
+            let measures = assertion.unobserved(&object(seen));
+            measures.iter().map(|it| format!("{}: {} / {} / {}", it.name, it.actual, it.expected, it.holds)).collect()
+        };
+        let reads = "{ kind: Deployment, name: web, match: { status: { ready: 1 } } }";
+        assert_eq!(unobserved(reads, 1), ["web observedGeneration: 1 / >= 2 / false"]);
+        assert_eq!(unobserved(reads, 2), [""; 0]);
+        assert_eq!(unobserved("{ kind: Deployment, name: web, assert: self.spec.replicas == 1 }", 1), [""; 0]);
     }
 
     #[test]

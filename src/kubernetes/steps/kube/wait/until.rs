@@ -9,7 +9,7 @@ use crate::core::expr::{Expr, ExprError, Limits, Scope};
 use crate::core::kind::causes;
 use crate::core::model::outcome::Fault;
 use crate::kubernetes::client::{Followed, Kind};
-use crate::kubernetes::rollout::{Rollout, rolls_out, state_of};
+use crate::kubernetes::rollout::{Rollout, is_observed, rolls_out, state_of};
 
 /// What is waited for.
 #[derive(Debug, Clone)]
@@ -46,10 +46,7 @@ impl Until {
             Until::Condition { name, status } => {
                 status.eq_ignore_ascii_case("true") && !causes::asks_about_failure(name)
             }
-            Until::Expression(expression) => {
-                let text = expression.text();
-                text.contains("status") && !causes::asks_about_failure(text)
-            }
+            Until::Expression(expression) => reads_status(expression) && !causes::asks_about_failure(expression.text()),
             Until::Deleted | Until::Exists => false,
         }
     }
@@ -81,6 +78,8 @@ impl Until {
                 Rollout::Waiting(_) | Rollout::Held(_) => Ok(false),
                 Rollout::Failed { cause, message } => Err((cause, message)),
             },
+            // Nor does a status of an earlier generation.
+            Until::Expression(expression) if reads_status(expression) && !is_seen(kind, object) => Ok(false),
             Until::Expression(expression) => {
                 let mut scope = Scope { limits: limits.clone(), ..Scope::default() };
                 scope.roots.insert("self".to_owned(), serde_json::to_value(object).unwrap_or_default());
@@ -118,6 +117,16 @@ impl Until {
             Until::Condition { .. } | Until::Exists | Until::Rollout => false,
         }
     }
+}
+
+fn reads_status(expression: &Expr) -> bool {
+    expression.text().contains("status")
+}
+
+/// Whether the status is of the object as it is wanted now. A workload without one was not seen yet.
+fn is_seen(kind: &Kind, object: &DynamicObject) -> bool {
+    let unseen = kind.resource.group == "apps" && object.data["status"]["observedGeneration"].is_null();
+    is_observed(object) && !(unseen && rolls_out(&kind.resource.kind))
 }
 
 fn is_named(condition: &Value, name: &str) -> bool {
@@ -225,6 +234,19 @@ mod tests {
         assert!(holds("condition=Ready", with(Value::Null, Value::Null)));
         assert!(!holds("condition=Ready", with(json!(2), json!(3))));
         assert!(!holds("condition=Ready", with(Value::Null, json!(2))));
+    }
+
+    #[test]
+    fn an_expression_about_a_status_of_an_earlier_generation_does_not_hold() {
+        use serde_json::json;
+        let with = |seen: Value| {
+            json!({ "metadata": { "name": "w", "generation": 3 }, "spec": { "size": 1 },
+                "status": { "observedGeneration": seen, "ready": 1 } })
+        };
+        assert!(holds("self.status.ready == 1", with(json!(3))));
+        assert!(holds("self.status.ready == 1", with(Value::Null)));
+        assert!(!holds("self.status.ready == 1", with(json!(2))));
+        assert!(holds("self.spec.size == 1", with(json!(2))));
     }
 
     #[test]
