@@ -18,11 +18,13 @@ pub(super) fn may_be_taken(refusal: &str, snapshot: &Snapshot) -> bool {
     has_space || ends(snapshot)
 }
 
-/// Whether a Pod of the namespace is about to end: one that is being deleted, or that ends by itself.
+/// Whether a Pod of the namespace is about to end: one that is being deleted, or that ends by itself, as one of a Job or one
+/// that is not started again.
 fn ends(snapshot: &Snapshot) -> bool {
     snapshot.pods.iter().chain(&snapshot.neighbours).any(|pod| {
         let over = matches!(text(&pod["status"]["phase"]), "Succeeded" | "Failed");
-        let ends = items(&pod["metadata"]["ownerReferences"]).iter().any(|owner| owner["kind"] == "Job");
+        let of_job = items(&pod["metadata"]["ownerReferences"]).iter().any(|owner| owner["kind"] == "Job");
+        let ends = of_job || matches!(text(&pod["spec"]["restartPolicy"]), "Never" | "OnFailure");
         !pod["metadata"]["deletionTimestamp"].is_null() || (ends && !over)
     })
 }
@@ -119,6 +121,16 @@ mod tests {
         let hard = json!({ "pods": "1", "limits.memory": "128Mi" });
         assert!(may_be_taken(BOTH, &quota(hard.clone(), json!({ "pods": "0", "limits.memory": "64Mi" }))));
         assert!(!may_be_taken(BOTH, &quota(hard, json!({ "pods": "0", "limits.memory": "65Mi" }))), "of both");
+    }
+
+    #[test]
+    fn a_pod_that_is_not_started_again_frees_the_quota_once_it_ends() {
+        let with = |policy: &str, phase: &str| {
+            let pod = json!({ "spec": { "restartPolicy": policy }, "status": { "phase": phase } });
+            may_be_taken(PODS, &Snapshot { neighbours: vec![pod], ..Snapshot::default() })
+        };
+        assert!(with("Never", "Running") && with("OnFailure", "Pending"));
+        assert!(!with("Always", "Running") && !with("Never", "Succeeded"));
     }
 
     #[test]
