@@ -27,6 +27,9 @@ pub(crate) use admission::cause as admission_cause;
 pub use causes::causes;
 pub use snapshot::{Snapshot, Target};
 
+/// The class of a Service without Pods.
+const NO_ENDPOINTS: &str = "NoEndpoints";
+
 /// How long an explanation may take in all.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -87,7 +90,12 @@ impl Cluster {
         if about.workloads.iter().any(|workload| !json::is_observed(workload)) {
             return Vec::new();
         }
-        causes::fatal(&about, target)
+        let mut findings = causes::fatal(&about, target);
+        // Pods of a Service that has none may still come: that is final only after a while.
+        let lasts =
+            |it: &Finding| it.fatal.as_deref() != Some(NO_ENDPOINTS) || self.recent.is_lasting(namespace, &it.object);
+        findings.retain(lasts);
+        findings
     }
 
     /// What keeps objects that are being deleted from going: their finalizers, and the Pods that have not ended.

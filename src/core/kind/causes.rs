@@ -88,8 +88,8 @@ pub const CLASSES: &[Class] = &[
     Class {
         name: "NoEndpoints",
         causes: &["NoEndpoints"],
-        when: "the selector of a Service matches no Pod, no workload in its namespace makes such Pods, no controller owns \
-               the Service, and no Pod there has a part of these labels; all workloads must be readable",
+        when: "for 8 s the selector of a Service matches no Pod, no workload in its namespace makes such Pods, no \
+               controller owns the Service, and no Pod there has a part of these labels; all workloads must be readable",
         why: "no Pod is being created that it could select",
     },
     Class {

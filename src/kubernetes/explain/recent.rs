@@ -17,6 +17,11 @@ const TIMES: u32 = 2;
 /// Containers whose exit codes are remembered.
 const REMEMBERED: usize = 10_000;
 
+/// How long a Service must have been seen without Pods before that is final: what makes them, as an operator, may not have
+/// begun. Once it was not asked about for the second time, the count begins again.
+const ABSENT: Duration = Duration::from_secs(30);
+const UNSEEN: Duration = Duration::from_secs(10);
+
 /// Exit codes by Pod uid and container, with the number of restarts before each.
 type Exits = BTreeMap<(String, String), BTreeMap<i64, i64>>;
 
@@ -37,6 +42,25 @@ pub struct Recent {
     namespaces: Mutex<HashMap<String, Arc<Newest>>>,
     ended: Mutex<HashMap<String, Ended>>,
     exits: Mutex<Exits>,
+    absences: Mutex<HashMap<String, Absence>>,
+}
+
+/// Since when something is seen to be missing, and when that was seen last.
+#[derive(Debug, Clone, Copy)]
+struct Absence {
+    first: Instant,
+    last: Instant,
+}
+
+impl Absence {
+    /// Whether it has lasted long enough, seen again now.
+    fn lasts(&mut self, now: Instant) -> bool {
+        if now.duration_since(self.last) > UNSEEN {
+            self.first = now;
+        }
+        self.last = now;
+        now.duration_since(self.first) >= ABSENT
+    }
 }
 
 impl Recent {
@@ -64,6 +88,13 @@ impl Recent {
         let snapshot = Arc::new(snapshot);
         *newest = Some((Instant::now(), begun.elapsed(), Arc::clone(&snapshot)));
         snapshot
+    }
+
+    /// Whether what `object` lacks has been missing for long, as far as this run has seen.
+    pub(super) fn is_lasting(&self, namespace: &str, object: &str) -> bool {
+        let mut absences = self.absences.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        absences.entry(format!("{namespace}/{object}")).or_insert(Absence { first: now, last: now }).lasts(now)
     }
 
     /// Whether these failed Pods are not the ones that are remembered of a Job.
@@ -118,5 +149,19 @@ fn note(exits: &mut Exits, uid: &str, status: &Value) {
             let at = if waits { restarts } else { at };
             exits.entry((uid.to_owned(), text(&status["name"]).to_owned())).or_default().insert(at, code);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_final_only_after_a_while_in_which_it_was_seen_again_and_again() {
+        let start = Instant::now();
+        let mut absence = Absence { first: start, last: start };
+        let mut at = |second: u64| absence.lasts(start + Duration::from_secs(second));
+        assert_eq!([at(1), at(9), at(18), at(27), at(30)], [false, false, false, false, true]);
+        assert_eq!([at(41), at(50), at(59), at(68), at(71)], [false, false, false, false, true]);
     }
 }
