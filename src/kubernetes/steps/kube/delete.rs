@@ -145,7 +145,7 @@ impl Verb for Delete {
 }
 
 /// Whether it says that the cluster serves no such kind, and not that this is unknown, or that the kind is misspelt.
-fn is_answer(fault: &Fault) -> bool {
+pub(super) fn is_answer(fault: &Fault) -> bool {
     fault.kind != FaultKind::Environment && !fault.transient && !misspelt(fault)
 }
 

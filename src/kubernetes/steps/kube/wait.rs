@@ -3,12 +3,14 @@
 mod until;
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use kube::api::DynamicObject;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::delete::is_answer;
 use super::verb_context::{AGAIN, VerbContext, Workload};
 use super::{Verb, exec};
 use crate::core::kind::CheckContext;
@@ -18,7 +20,10 @@ use crate::kubernetes::client::{ClusterError, Followed, Kind, Reference};
 use crate::kubernetes::explain::Target;
 use until::{NOT_MEASURED, Until, all, none_left, same};
 
-/// Waits until objects are as described.
+/// How often the cluster is asked whether it serves a kind by now.
+const KIND_PAUSE: Duration = Duration::from_millis(500);
+
+/// Waits until objects are as described. A kind that the cluster does not serve yet is waited for.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wait {
@@ -58,13 +63,14 @@ impl Verb for Wait {
     async fn run(&self, on: &VerbContext<'_>) -> Result<Outcome, Fault> {
         let until =
             Until::parse(&self.until).map_err(|error| error.into_fault(format_args!("`for: {}`", self.until)))?;
-        let (kind, name) = match (&self.target, &self.kind) {
-            (Some(target), _) => {
-                let (kind, name) = on.cluster.resolve(target).await?;
-                (kind, Some(name))
-            }
-            (None, Some(kind)) => (on.cluster.kind_named(kind).await?, None),
+        let (written, name) = match (&self.target, &self.kind) {
+            (Some(target), _) => (&target.kind, Some(target.name.clone())),
+            (None, Some(kind)) => (kind, None),
             (None, None) => return Err(Fault::invalid("`wait` has neither `target` nor `kind` and `selector`")),
+        };
+        let kind = match self.served(on, written, &until).await? {
+            Ok(kind) => kind,
+            Err(outcome) => return Ok(outcome),
         };
         until.suits(&kind, &self.shown())?;
         let limits = &on.cx.scope.limits;
@@ -178,6 +184,34 @@ async fn settled(
 }
 
 impl Wait {
+    /// The kind, once the cluster serves it: its CustomResourceDefinition may still come, unless its name is probably
+    /// misspelt. Of a kind that is not served all objects are gone. The outcome where the wait is over with that.
+    async fn served(&self, on: &VerbContext<'_>, written: &str, until: &Until) -> Result<Result<Kind, Outcome>, Fault> {
+        let mut said = false;
+        loop {
+            let fault = match on.cx.unless_cancelled(on.cluster.kind_named(written)).await? {
+                Ok(kind) => return Ok(Ok(kind)),
+                Err(fault) if !is_answer(&fault) => return Err(fault),
+                Err(fault) => fault,
+            };
+            if !std::mem::replace(&mut said, true) {
+                on.say(&fault.message);
+            }
+            if matches!(until, Until::Deleted) {
+                return Ok(Err(Outcome::passed()));
+            }
+            tokio::select! {
+                biased;
+                () = on.cx.cancelled() => {
+                    let summary = format!("stopped before {} was so: {}: {}", self.shown(), self.until, fault.message);
+                    let finding = Finding::new(self.shown(), "NoSuchKind", fault.message);
+                    return Ok(Err(Outcome::Failed(Failure::new(summary).because(vec![finding]))));
+                }
+                () = tokio::time::sleep(KIND_PAUSE) => {}
+            }
+        }
+    }
+
     fn shown(&self) -> String {
         match &self.target {
             Some(target) => target.to_string(),
