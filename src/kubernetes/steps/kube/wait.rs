@@ -1,5 +1,6 @@
 //! `wait`: until objects are as described, by watch.
 
+mod seen;
 mod until;
 
 use std::sync::{Mutex, PoisonError};
@@ -13,15 +14,20 @@ use serde::Deserialize;
 use super::delete::is_answer;
 use super::verb_context::{AGAIN, VerbContext, Workload};
 use super::{Verb, exec};
+use crate::core::expr::Limits;
 use crate::core::kind::CheckContext;
 use crate::core::model::diagnostic::Code;
 use crate::core::model::outcome::{Failure, Fault, Finding, Outcome};
 use crate::kubernetes::client::{ClusterError, Followed, Kind, Reference};
 use crate::kubernetes::explain::Target;
-use until::{NOT_MEASURED, Until, all, none_left, same};
+use until::{NOT_MEASURED, Until, all, bare_name, none_left, same};
 
 /// How often the cluster is asked whether it serves a kind by now.
 const KIND_PAUSE: Duration = Duration::from_millis(500);
+
+/// Objects that are shown as they were seen last, and the cause that they are named by.
+const SEEN: usize = 3;
+const UNMET: &str = "Unmet";
 
 /// Waits until objects are as described. A kind that the cluster does not serve yet is waited for.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -48,7 +54,11 @@ impl Verb for Wait {
             let help = "write both: `kind: pods` and `selector: app=todo`".to_owned();
             cx.error(&[at.into()], Code::InvalidValue, "`kind` and `selector` belong together", Some(help));
         }
-        if let Err(error) = Until::parse(&self.until) {
+        if let Some(name) = bare_name(&self.until) {
+            let message = format!("`{name}` is a name alone, and never true");
+            let help = Some(format!("write `for: condition={name}`, or CEL over `self`"));
+            cx.error(&[at.into(), "for".into()], Code::InvalidValue, message, help);
+        } else if let Err(error) = Until::parse(&self.until) {
             let others =
                 "write `condition=Ready`, `deleted`, `rollout`, `exists`, or CEL: `self.status.phase == \"Running\"`";
             let help = error.help.unwrap_or_else(|| others.to_owned());
@@ -83,22 +93,26 @@ impl Verb for Wait {
             }
         };
         let (mut first, mut all_first) = (None, None);
+        let last = Mutex::new(Vec::new());
+        let remember = |objects: Vec<DynamicObject>| *last.lock().unwrap_or_else(PoisonError::into_inner) = objects;
         let found = async {
             loop {
                 let reached = if let Some(name) = &name {
-                    let decide = |object: Option<&DynamicObject>| match until.holds(
-                        &kind,
-                        same(&until, object, &mut first),
-                        limits,
-                    ) {
-                        Ok(false) => None,
-                        Ok(true) => Some(Ok(object.cloned().into_iter().collect())),
-                        Err(failed) => Some(Err((name.clone(), failed))),
+                    let decide = |object: Option<&DynamicObject>| {
+                        let object = same(&until, object, &mut first);
+                        remember(object.cloned().into_iter().collect());
+                        match until.holds(&kind, object, limits) {
+                            Ok(false) => None,
+                            Ok(true) => Some(Ok(object.cloned().into_iter().collect())),
+                            Err(failed) => Some(Err((name.clone(), failed))),
+                        }
                     };
                     on.cluster.until(&kind, on.namespace, name, decide).await?
                 } else {
                     let selector = self.selector.as_deref().unwrap_or_default();
                     let decide = |objects: &Followed| {
+                        let other = |object: &&DynamicObject| until.holds(&kind, Some(object), limits) != Ok(true);
+                        remember(objects.values().filter(other).take(SEEN).cloned().collect());
                         if matches!(until, Until::Deleted) {
                             return none_left(objects, &mut all_first).then(|| Ok(Vec::new()));
                         }
@@ -107,7 +121,9 @@ impl Verb for Wait {
                     on.cluster.until_all(&kind, on.namespace, selector, decide).await?
                 };
                 match reached {
-                    Err((name, (cause, message))) if on.failed_before(&of(on, &kind, name), &cause, &message).await => {
+                    Err((name, (cause, message)))
+                        if on.failed_before(&of(on, &kind, &name), &cause, &message).await =>
+                    {
                         note("its progress deadline was missed by an earlier ReplicaSet");
                         tokio::time::sleep(AGAIN).await;
                     }
@@ -131,7 +147,8 @@ impl Verb for Wait {
             result = found => Some(result),
             () = on.cx.cancelled() => None,
             cause = hopeless => {
-                let findings = self.explain(on, &kind, name.as_deref()).await;
+                let mut findings = self.explain(on, &kind, name.as_deref()).await;
+                self.add_seen(&until, &kind, &last, limits, &mut findings);
                 let failure = Failure::new(format!("{} is not so: {}", self.shown(), self.until)).because(findings);
                 return Ok(Outcome::Failed(on.ended_early(failure, begun, cause)));
             }
@@ -153,7 +170,8 @@ impl Verb for Wait {
             }
             Some(Err(trouble)) => trouble.outcome(self.shown()),
             None => {
-                let findings = self.explain(on, &kind, name).await;
+                let mut findings = self.explain(on, &kind, name).await;
+                self.add_seen(&until, &kind, &last, limits, &mut findings);
                 let summary = format!("stopped before {} was so: {}", self.shown(), self.until);
                 Ok(Outcome::Failed(Failure::new(summary).because(findings)))
             }
@@ -162,8 +180,8 @@ impl Verb for Wait {
 }
 
 /// An object of the kind.
-fn of(on: &VerbContext<'_>, kind: &Kind, name: String) -> Workload {
-    Workload { kind: kind.clone(), namespace: on.namespace.to_owned(), name }
+fn of(on: &VerbContext<'_>, kind: &Kind, name: &str) -> Workload {
+    Workload { kind: kind.clone(), namespace: on.namespace.to_owned(), name: name.to_owned() }
 }
 
 /// Whether the Pods of workloads that are waited for to roll out are up.
@@ -175,7 +193,7 @@ async fn settled(
     note: &(dyn Fn(&str) + Sync),
 ) -> Result<bool, ClusterError> {
     for object in objects.iter().filter(|_| matches!(until, Until::Rollout)) {
-        let workload = of(on, kind, object.metadata.name.clone().unwrap_or_default());
+        let workload = of(on, kind, object.metadata.name.as_deref().unwrap_or_default());
         if !on.pods_settled(&workload, object, note).await? {
             return Ok(false);
         }
@@ -209,6 +227,25 @@ impl Wait {
                 }
                 () = tokio::time::sleep(KIND_PAUSE) => {}
             }
+        }
+    }
+
+    /// Adds what was seen last: how the objects are, or that there is none.
+    fn add_seen(
+        &self,
+        until: &Until,
+        kind: &Kind,
+        last: &Mutex<Vec<DynamicObject>>,
+        limits: &Limits,
+        findings: &mut Vec<Finding>,
+    ) {
+        let last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_empty() && findings.is_empty() {
+            findings.push(Finding::new(self.shown(), UNMET, "it is not there"));
+        }
+        for object in last.iter() {
+            let name = object.metadata.name.as_deref().unwrap_or_default();
+            findings.push(Finding::new(kind.named(name), UNMET, until.seen(kind, object, limits)));
         }
     }
 

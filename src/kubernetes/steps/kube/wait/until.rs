@@ -108,7 +108,7 @@ impl Until {
         }
     }
 
-    fn asks_for_deletion(&self) -> bool {
+    pub(super) fn asks_for_deletion(&self) -> bool {
         match self {
             Until::Deleted => true,
             Until::Expression(expression) => {
@@ -119,17 +119,17 @@ impl Until {
     }
 }
 
-fn reads_status(expression: &Expr) -> bool {
+pub(super) fn reads_status(expression: &Expr) -> bool {
     expression.text().contains("status")
 }
 
 /// Whether the status is of the object as it is wanted now. A workload without one was not seen yet.
-fn is_seen(kind: &Kind, object: &DynamicObject) -> bool {
+pub(super) fn is_seen(kind: &Kind, object: &DynamicObject) -> bool {
     let unseen = kind.resource.group == "apps" && object.data["status"]["observedGeneration"].is_null();
     is_observed(object) && !(unseen && rolls_out(&kind.resource.kind))
 }
 
-fn is_named(condition: &Value, name: &str) -> bool {
+pub(super) fn is_named(condition: &Value, name: &str) -> bool {
     condition["type"].as_str().is_some_and(|found| found.eq_ignore_ascii_case(name))
 }
 
@@ -155,6 +155,13 @@ pub(super) fn none_left(objects: &Followed, first: &mut Option<BTreeSet<String>>
     let now: BTreeSet<String> = objects.values().filter_map(|object| object.metadata.uid.clone()).collect();
     let first = first.get_or_insert_with(|| now.clone());
     first.is_disjoint(&now)
+}
+
+/// The name of a condition where that is all that was written; an expression of one name would never be true.
+pub(super) fn bare_name(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let known = matches!(text, "delete" | "deleted" | "exists" | "create" | "created" | "rollout" | "true" | "false");
+    (!known && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(text)
 }
 
 /// Why an object will not be so, by its cause and in the cluster's words.
@@ -184,7 +191,7 @@ pub(super) fn all(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     #[test]
@@ -199,11 +206,11 @@ mod tests {
         }
     }
 
-    fn object(value: Value) -> DynamicObject {
+    pub(in super::super) fn object(value: Value) -> DynamicObject {
         serde_json::from_value(value).expect("an object")
     }
 
-    fn deployments() -> Kind {
+    pub(in super::super) fn widgets() -> Kind {
         let crd = serde_json::json!({ "spec": { "group": "example.com", "scope": "Namespaced",
             "names": { "kind": "Widget", "plural": "widgets" }, "versions": [{ "name": "v1", "served": true }] } });
         Kind::of_crd(&crd).remove(0)
@@ -212,15 +219,23 @@ mod tests {
     fn holds(until: &str, value: Value) -> bool {
         Until::parse(until)
             .expect("well formed")
-            .holds(&deployments(), Some(&object(value)), &Limits::default())
+            .holds(&widgets(), Some(&object(value)), &Limits::default())
             .expect("no failure")
     }
 
     #[test]
+    fn a_bare_name_is_taken_for_a_condition() {
+        assert_eq!(bare_name(" Available "), Some("Available"));
+        for text in ["condition=Available", "rollout", "deleted", "self.status.ready", "true"] {
+            assert_eq!(bare_name(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn no_rollout_is_awaited_of_what_has_none() {
-        let fault = Until::Rollout.suits(&deployments(), "widget/w").expect_err("refused");
+        let fault = Until::Rollout.suits(&widgets(), "widget/w").expect_err("refused");
         assert_eq!(fault.message, "widget/w does not roll out");
-        assert!(Until::Exists.suits(&deployments(), "widget/w").is_ok());
+        assert!(Until::Exists.suits(&widgets(), "widget/w").is_ok());
     }
 
     #[test]
