@@ -75,6 +75,9 @@ impl ClusterError {
     pub(super) fn of(doing: &str, error: kube::Error, endpoint: &Endpoint) -> Self {
         match error {
             kube::Error::Api(status) => of_status(doing, &status, endpoint),
+            // The client's own check of the request: nothing was sent.
+            kube::Error::BuildRequest(error) => unsent(doing, &error),
+            kube::Error::HttpError(error) => unsent(doing, &error),
             other => ClusterError::Fault(unreachable(&other, endpoint)),
         }
     }
@@ -113,6 +116,15 @@ impl ClusterError {
             ClusterError::Fault(fault) => fault,
         }
     }
+}
+
+/// A request that cannot be made: what it names is not what an object can be called.
+fn unsent(doing: &str, error: &dyn std::error::Error) -> ClusterError {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    ClusterError::Fault(Fault::invalid(format!("could not {doing}: {innermost}")))
 }
 
 impl From<ClusterError> for Fault {
@@ -333,6 +345,15 @@ mod tests {
         ] {
             assert_eq!(refusal(json).cause, cause);
         }
+    }
+
+    #[test]
+    fn a_request_that_was_never_sent_is_not_a_cluster_without_an_answer() {
+        let error = kube::Error::BuildRequest(kube::core::request::Error::Validation("a name is required".to_owned()));
+        let trouble = ClusterError::of("delete configmap/", error, &Endpoint::default());
+        let ClusterError::Fault(fault) = trouble else { panic!("a refusal") };
+        assert_eq!(fault.kind, crate::core::model::outcome::FaultKind::Invalid);
+        assert!(fault.message.starts_with("could not delete configmap/: ") && !fault.transient, "{fault}");
     }
 
     #[test]

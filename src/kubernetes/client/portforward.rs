@@ -91,14 +91,14 @@ impl Cluster {
                 By::Name(name) => {
                     let look = |pod: Option<&DynamicObject>| {
                         choose(&mut pod.into_iter());
-                        None::<()>
+                        no_such_port(pod, &port)
                     };
                     self.until(&pod_kind, forward.namespace, name, look).await
                 }
                 By::Labels(selector) => {
                     let look = |pods: &super::follow::Followed| {
                         choose(&mut pods.values());
-                        None::<()>
+                        no_such_port(pods.values(), &port)
                     };
                     self.until_all(&pod_kind, forward.namespace, selector, look).await
                 }
@@ -118,7 +118,7 @@ impl Cluster {
             }
         };
         tokio::select! {
-            result = pods => result,
+            result = pods => Err(without(forward, result?)),
             () = serve => Ok(()),
         }
     }
@@ -177,6 +177,38 @@ fn backend(pod: &DynamicObject, port: &str) -> Option<Backend> {
     Some(Backend { pod: pod.metadata.name?, port })
 }
 
+/// The ports that the ready pods have, by name, where none has the one that is named, and no pod is left that could: one that is
+/// still to start may be of another revision.
+fn no_such_port<'p>(pods: impl IntoIterator<Item = &'p DynamicObject>, port: &str) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    let mut any = false;
+    for pod in pods.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
+        let pod: Pod = pod.clone().try_parse().ok()?;
+        if !is_ready(&pod) || port_of(&pod, port).is_some() {
+            return None;
+        }
+        any = true;
+        let containers = pod.spec.map(|spec| spec.containers).unwrap_or_default();
+        names.extend(containers.into_iter().flat_map(|it| it.ports.unwrap_or_default()).filter_map(|port| port.name));
+    }
+    names.sort();
+    names.dedup();
+    any.then_some(names)
+}
+
+/// The refusal of a port that no ready pod has.
+fn without(forward: &Forward<'_>, names: Vec<String>) -> ClusterError {
+    let known =
+        if names.is_empty() { "no port has a name".to_owned() } else { format!("they have {}", names.join(", ")) };
+    ClusterError::Refused(Refusal {
+        doing: format!("forward to {}", forward.target),
+        cause: "NoSuchPort".to_owned(),
+        message: format!("its ready pods have no port {}; {known}", forward.remote),
+        help: Some("write the number of the port, or one of the names".to_owned()),
+        ..Refusal::default()
+    })
+}
+
 /// The port to look for in the pods: a Service maps its own ports.
 #[expect(clippy::result_large_err, reason = "a refusal is rare, and read at once")]
 fn remote_port(found: &Found, forward: &Forward<'_>) -> Result<String, ClusterError> {
@@ -193,4 +225,25 @@ fn remote_port(found: &Found, forward: &Forward<'_>) -> Result<String, ClusterEr
             ..Refusal::default()
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_port_that_no_ready_pod_has_will_not_come_unless_another_pod_starts() {
+        let pod = |ready: &str| -> DynamicObject {
+            let pod = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "web-1" },
+                "spec": { "containers": [{ "name": "app", "ports": [{ "name": "http", "containerPort": 80 }] }] },
+                "status": { "conditions": [{ "type": "Ready", "status": ready }] } });
+            serde_json::from_value(pod).expect("a pod")
+        };
+        assert_eq!(no_such_port(&[pod("True")], "https"), Some(vec!["http".to_owned()]));
+        assert_eq!(no_such_port(&[pod("True"), pod("False")], "https"), None);
+        assert_eq!(no_such_port(&[pod("True")], "http"), None);
+        assert_eq!(no_such_port(&[pod("True")], "8443"), None);
+        assert_eq!(no_such_port(&[], "https"), None);
+    }
 }

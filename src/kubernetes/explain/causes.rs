@@ -97,8 +97,8 @@ fn all(snapshot: &Snapshot, target: &Target) -> Vec<Finding> {
     // The Pods of an older revision are on their way out: what fails there explains nothing about the new one.
     let (old, new): (Vec<_>, Vec<_>) = snapshot.pods.iter().partition(|pod| is_old(pod, snapshot));
     let of_new: Vec<Cause> = new.iter().flat_map(|pod| pods::causes(pod, snapshot)).collect();
-    if causes.is_empty() && !of_new.iter().any(Cause::explains) {
-        let of_old = old.iter().flat_map(|pod| pods::causes(pod, snapshot));
+    if !causes.iter().chain(&of_new).any(Cause::explains) {
+        let of_old = old.iter().flat_map(|pod| pods::old_causes(pod, snapshot));
         causes.extend(of_old.map(|cause| cause.class(None)));
     }
     causes.extend(of_new);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::containers;
 use super::{Cause, Rank};
 use crate::kubernetes::explain::Snapshot;
-use crate::kubernetes::explain::json::{condition, events_of, items, name, seconds_between, text};
+use crate::kubernetes::explain::json::{condition, events_of, is_owned_by, items, name, seconds_between, text};
 
 /// Events that say why a pod's containers are not even begun.
 const SETUP: &[&str] = &["FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox"];
@@ -44,6 +44,23 @@ pub(crate) fn causes(pod: &Value, snapshot: &Snapshot) -> Vec<Cause> {
         }
         let failed = |cause: Cause| if cause.finding.fatal.is_some() { cause } else { cause.class(Some("PodFailed")) };
         causes = causes.into_iter().map(failed).collect();
+    }
+    causes
+}
+
+/// The same for a Pod of an older revision. A StatefulSet that makes its Pods in order waits for it, also while it goes back
+/// to a revision that works.
+pub(crate) fn old_causes(pod: &Value, snapshot: &Snapshot) -> Vec<Cause> {
+    let is_set = |owner: &&Value| text(&owner["kind"]) == "StatefulSet" && is_owned_by(pod, owner);
+    let set = snapshot.workloads.iter().find(is_set);
+    let waits = set.is_some_and(|set| text(&set["spec"]["podManagementPolicy"]) != "Parallel");
+    let mut causes = causes(pod, snapshot);
+    for cause in causes.iter_mut().filter(|cause| waits && cause.explains()) {
+        let namespace = text(&pod["metadata"]["namespace"]);
+        let within = if namespace.is_empty() { String::new() } else { format!(" -n {namespace}") };
+        let how = format!("kubectl delete pod {}{within}", name(pod));
+        cause.finding.message =
+            format!("{}; it is of an older revision, and its StatefulSet waits for it: {how}", cause.finding.message);
     }
     causes
 }

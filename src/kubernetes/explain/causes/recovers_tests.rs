@@ -8,6 +8,27 @@ use super::*;
 use crate::kubernetes::explain::related::related;
 
 #[test]
+fn an_old_pod_that_keeps_a_stateful_set_from_going_back_is_named() {
+    let mut snapshot = web(&[waiting("ImagePullBackOff", "Back-off pulling image: not found")]);
+    snapshot.workloads = vec![json!({"kind": "StatefulSet", "metadata": {"name": "web", "uid": "s"},
+        "spec": {"serviceName": "web", "template": {}}, "status": {"updateRevision": "web-new"}})];
+    let pod = &mut snapshot.pods[0]["metadata"];
+    pod["labels"]["controller-revision-hash"] = json!("web-old");
+    pod["ownerReferences"] = json!([{"kind": "StatefulSet", "name": "web", "uid": "s"}]);
+    let target = Target::Workload { kind: "StatefulSet".to_owned(), name: "web".to_owned() };
+    let shown = super::tests::reported_of(&snapshot, &target);
+    assert_eq!(
+        shown,
+        [
+            "pod/web-1-a · ImagePullBackOff · container app: Back-off pulling image: not found; it is of an older revision, \
+             and its StatefulSet waits for it: kubectl delete pod web-1-a",
+            "statefulset/web · NoGoverningService · its serviceName is web, which does not exist: its Pods have no DNS names",
+        ]
+    );
+    assert_eq!(fatal(&related(&snapshot, &target), &target), []);
+}
+
+#[test]
 fn a_deadline_that_an_earlier_replica_set_has_missed_does_not_end_an_undo() {
     let mut snapshot = web(&[]);
     let late = |name: &str| {

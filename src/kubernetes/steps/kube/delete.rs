@@ -144,6 +144,13 @@ impl Verb for Delete {
     }
 }
 
+/// The fault of a manifest whose object the API server names: which one is to be deleted is not known.
+fn nameless(place: &str, kind: &str) -> Fault {
+    let kind = kind.to_lowercase();
+    Fault::invalid(format!("{place}: the {kind} has no `metadata.name`: which object is to be deleted is not known"))
+        .help(format!("name it, `target: {kind}/NAME`, or write `kind: {kind}` and the `selector:` of its labels"))
+}
+
 /// Whether it says that the cluster serves no such kind, and not that this is unknown, or that the kind is misspelt.
 pub(super) fn is_answer(fault: &Fault) -> bool {
     fault.kind != FaultKind::Environment && !fault.transient && !misspelt(fault)
@@ -172,6 +179,9 @@ impl Delete {
             for manifest in manifests::read(&on.cx.project, &self.files.0, &[])? {
                 let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
                 let (api_version, kind) = (text(&manifest.object["apiVersion"]), text(&manifest.object["kind"]));
+                if text(&manifest.object["metadata"]["name"]).is_empty() {
+                    return Err(nameless(&manifest.place, &kind));
+                }
                 let kind = match on.cluster.kind_of(&api_version, &kind).await {
                     Ok(kind) => kind,
                     // A kind whose CustomResourceDefinition is gone has no objects any more.
