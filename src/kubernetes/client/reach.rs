@@ -1,18 +1,19 @@
 //! How a client reaches a Service: by its load balancer, a node's port, an Ingress, or its endpoints themselves.
 //! Knows no request. A port-forward is no way: it pins one pod, and breaks when that pod goes.
 
-use std::net::{IpAddr, SocketAddr};
+mod slices;
+
 use std::sync::Arc;
 
 use kube::api::{Api, DynamicObject};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::watch::Objects;
 use super::{Cluster, Kind};
 use crate::core::model::outcome::{Failure, Fault};
 use crate::http::load::Addresses;
 use crate::process::command_context::CommandError;
+use slices::{SlicePort, ready};
 
 /// A way to a Service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,12 +159,15 @@ impl Cluster {
         let (resource, _) = self.discover("discovery.k8s.io/v1", "EndpointSlice").await?;
         let objects = self.objects(&resource, Some(wanted.namespace)).await?;
         let name = wanted.service.to_owned();
-        let port_name = port["name"].as_str().unwrap_or_default().to_owned();
+        let wanted_port = SlicePort {
+            name: port["name"].as_str().unwrap_or_default().to_owned(),
+            unlisted: number(&port["port"]).filter(|_| lists_no_port(service)),
+        };
         let mut version = objects.version();
-        let (sender, endpoints) = watch::channel(Arc::new(ready(&objects, &name, &port_name)));
+        let (sender, endpoints) = watch::channel(Arc::new(ready(&objects, &name, &wanted_port)));
         let keeper = tokio::spawn(async move {
             while version.changed().await.is_ok() {
-                let now = ready(&objects, &name, &port_name);
+                let now = ready(&objects, &name, &wanted_port);
                 sender.send_if_modified(|before| {
                     let differs = **before != now;
                     *before = Arc::new(now);
@@ -197,6 +201,11 @@ fn external(service: &Value, wanted: &Wanted<'_>) -> Result<Reached, CommandErro
     Ok(Reached { addresses, host: Some(name), via: Via::ExternalName, words, keeper: None })
 }
 
+/// The number of a port that is written as one.
+fn number_of(port: &str) -> Option<u16> {
+    port.parse().ok().filter(|port| *port > 0)
+}
+
 fn port_of(service: &Value, wanted: &Wanted<'_>) -> Result<Value, CommandError> {
     let ports = service["spec"]["ports"].as_array().cloned().unwrap_or_default();
     let is_wanted = |port: &Value| match wanted.port {
@@ -213,11 +222,22 @@ fn port_of(service: &Value, wanted: &Wanted<'_>) -> Result<Value, CommandError> 
     };
     match (found.len(), wanted.port) {
         (1, _) => Ok(found.remove(0)),
+        // A headless Service lists none, and leads to every port of its Pods.
+        (0, Some(port)) if ports.is_empty() && service["spec"]["clusterIP"] == "None" && number_of(port).is_some() => {
+            Ok(serde_json::json!({ "port": number_of(port) }))
+        }
         (0, Some(port)) if !ports.is_empty() => {
             let summary = format!("service/{} has no port {port}; it has {}", wanted.service, listed());
             Err(CommandError::Failed(Failure::new(summary)))
         }
-        (0, _) => Err(CommandError::Failed(Failure::new(format!("service/{} has no port", wanted.service)))),
+        (0, Some(port)) => {
+            let summary = format!("service/{} lists no port: which one is {port} is not known", wanted.service);
+            Err(CommandError::Failed(Failure::new(summary).help("write its number: `port: 8080`")))
+        }
+        (0, None) => {
+            let summary = format!("service/{} lists no port", wanted.service);
+            Err(CommandError::Failed(Failure::new(summary).help("say which: `port: 8080`")))
+        }
         _ => Err(Fault::invalid(format!("service/{} has several ports: {}", wanted.service, listed()))
             .help("say which: `port: …`")
             .into()),
@@ -268,31 +288,8 @@ fn ingress_way(ingress: &Value, service: &str, port: &Value, at: Option<&str>) -
     Some((Addresses::Host(address, 80), host, words))
 }
 
-/// The ready addresses of a Service.
-fn ready(objects: &Objects, service: &str, port_name: &str) -> Vec<SocketAddr> {
-    let mut found: Vec<SocketAddr> = objects
-        .list()
-        .iter()
-        .filter(|slice| {
-            let labels = slice.metadata.labels.as_ref();
-            labels.and_then(|labels| labels.get("kubernetes.io/service-name")).is_some_and(|name| name == service)
-        })
-        .flat_map(|slice| slice_addresses(&slice.data, port_name))
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    found
-}
-
-fn slice_addresses(slice: &Value, port_name: &str) -> Vec<SocketAddr> {
-    let ports = slice["ports"].as_array().cloned().unwrap_or_default();
-    let same = |port: &&Value| port["name"].as_str().unwrap_or_default() == port_name;
-    let Some(port) = ports.iter().find(same).and_then(|port| number(&port["port"])) else { return Vec::new() };
-    let endpoints = slice["endpoints"].as_array().cloned().unwrap_or_default();
-    let ready = endpoints.iter().filter(|endpoint| endpoint["conditions"]["ready"] != false);
-    let addresses = ready.flat_map(|endpoint| endpoint["addresses"].as_array().cloned().unwrap_or_default());
-    let parsed = addresses.filter_map(|address| address.as_str()?.parse::<IpAddr>().ok());
-    parsed.map(|ip| SocketAddr::new(ip, port)).collect()
+fn lists_no_port(service: &Value) -> bool {
+    service["spec"]["ports"].as_array().is_none_or(Vec::is_empty)
 }
 
 #[cfg(test)]
@@ -327,7 +324,18 @@ mod tests {
         assert!(matches!(&reached.addresses, Addresses::Host(host, 5432) if host == "db.example.com"));
         assert_eq!(reached.words, "its external name db.example.com");
         let none = external(&service, &wanted(None)).map_err(|undone| undone.into_fault().message);
-        assert_eq!(none.map(|it| it.words), Err("service/web has no port".to_owned()));
+        assert_eq!(none.map(|it| it.words), Err("service/web lists no port".to_owned()));
+        let named = external(&service, &wanted(Some("pg"))).map_err(|undone| undone.into_fault().message);
+        let why = "service/web lists no port: which one is pg is not known";
+        assert_eq!(named.map(|it| it.words), Err(why.to_owned()));
+    }
+
+    #[test]
+    fn a_headless_service_without_ports_leads_to_any_port_of_its_pods() {
+        let service = json!({ "spec": { "clusterIP": "None" } });
+        let port = port_of(&service, &wanted(Some("8080"))).map_err(CommandError::into_fault).expect("a port");
+        assert_eq!(port, json!({ "port": 8080 }));
+        assert!(lists_no_port(&service) && port_of(&service, &wanted(None)).is_err());
     }
 
     #[test]
@@ -357,21 +365,5 @@ mod tests {
         let (addresses, host, words) = way("web", Some("127.0.0.1")).expect("a way");
         assert!(matches!(addresses, Addresses::Host(address, 80) if address == "127.0.0.1"));
         assert_eq!((host.as_deref(), words.as_str()), (Some("todo.example"), "an Ingress at 127.0.0.1"));
-    }
-
-    #[test]
-    fn only_ready_endpoints_are_asked() {
-        let slice = json!({
-            "ports": [{ "name": "http", "port": 8080 }],
-            "endpoints": [
-                { "addresses": ["10.1.0.1"], "conditions": { "ready": true } },
-                { "addresses": ["10.1.0.2"], "conditions": { "ready": false, "terminating": true } },
-                { "addresses": ["10.1.0.3"], "conditions": {} },
-            ],
-        });
-        let expected: Vec<SocketAddr> =
-            ["10.1.0.1:8080", "10.1.0.3:8080"].map(|text| text.parse().expect("an address")).to_vec();
-        assert_eq!(slice_addresses(&slice, "http"), expected);
-        assert_eq!(slice_addresses(&slice, ""), []);
     }
 }

@@ -9,12 +9,13 @@ use super::Verb;
 use super::verb_context::VerbContext;
 use crate::core::kind::CheckContext;
 use crate::core::model::diagnostic::Code;
-use crate::core::model::outcome::{Failure, Fault, Outcome, Outputs};
+use crate::core::model::outcome::{Failure, Fault, Finding, Outcome, Outputs};
 use crate::kubernetes::client::{PodCommand, PodTarget, Reference, is_ready};
 use crate::kubernetes::explain::Target;
 use crate::kubernetes::ownership::labels::LabelSelector;
 
-/// Runs a command in a pod and fails when its exit code is not 0.
+/// Runs a command in a pod and fails when its exit code is not 0. Where the step must stop before, the command may go on: no
+/// connection is left to end it by.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exec {
@@ -65,11 +66,16 @@ impl Verb for Exec {
             command: &self.command,
             stdin: self.stdin.as_deref().map(str::as_bytes),
         };
-        let exit = match on.cx.unless_cancelled(on.cluster.exec(&command, on.cx.log.as_ref())).await? {
+        let program = self.command.first().map(String::as_str).unwrap_or_default();
+        let exit = tokio::select! {
+            biased;
+            () = on.cx.cancelled() => return Ok(Outcome::Failed(left_running(program, pod))),
+            exit = on.cluster.exec(&command, on.cx.log.as_ref()) => exit,
+        };
+        let exit = match exit {
             Ok(exit) => exit,
             Err(trouble) => return trouble.outcome(format!("pod/{pod}")),
         };
-        let program = self.command.first().map(String::as_str).unwrap_or_default();
         match exit.code {
             Some(0) => {
                 let mut outputs =
@@ -91,6 +97,15 @@ impl Verb for Exec {
             None => Ok(Outcome::Failed(Failure::new(format!("{program} in pod/{pod} did not run: {}", exit.message)))),
         }
     }
+}
+
+/// The failure of a command that had not ended when the attempt had to stop: the cluster ends none whose connection is gone.
+fn left_running(program: &str, pod: &str) -> Failure {
+    let message =
+        format!("{program} may still run there: Kubernetes does not end a command whose connection is closed");
+    Failure::new(format!("stopped before {program} in pod/{pod} ended"))
+        .because(vec![Finding::new(format!("pod/{pod}"), "StillRunning", message)])
+        .help("limit it where it runs: `command: [timeout, \"60\", …]`")
 }
 
 /// Complains unless there is exactly one of `target` and `selector`.
