@@ -40,17 +40,15 @@ pub fn render(node: &Node, scope: &Scope) -> Result<Node, RenderError> {
 fn rendered(node: &Node, scope: &Scope, left: &mut usize) -> Result<Node, RenderError> {
     let value = match &node.value {
         Value::Text(text) if Template::is_in(text) => {
-            let value = Template::parse(text).and_then(|template| template.node(scope, node.span));
-            let value = value.and_then(|value| match left.checked_sub(weight(&value)) {
-                Some(rest) => {
-                    *left = rest;
-                    Ok(value)
-                }
-                None => {
+            let within = |value: Node| {
+                let Some(rest) = left.checked_sub(weight(&value)) else {
                     let message = format!("the values here come to more than {} MiB", MOST >> 20);
-                    Err(ExprError::at(0, 0, message).help("hand on a file, and name it here"))
-                }
-            });
+                    return Err(ExprError::at(0, 0, message).help("hand on a file, and name it here"));
+                };
+                *left = rest;
+                Ok(value)
+            };
+            let value = Template::parse(text).and_then(|template| template.node(scope, node.span)).and_then(within);
             return value.map_err(|error| RenderError { span: node.span, error });
         }
         Value::List(items) => {

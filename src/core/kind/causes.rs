@@ -158,8 +158,7 @@ pub const CLASSES: &[Class] = &[
             "PostStartHookError",
             "Completed",
         ],
-        when: "a container has failed three times with the same exit code, an init container five times; no other Pod \
-               of the namespace has become ready since its last start or is still starting, no Job is still to end, \
+        when: "a container has failed three times with the same exit code; no other Pod of the namespace has become ready since its last start or is still starting, no Job is still to end, \
                and it is not itself of a Job, whose `backoffLimit` decides",
         why: "the same start under the same conditions fails again; one or two crashes are not final",
     },

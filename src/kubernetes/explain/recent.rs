@@ -19,7 +19,7 @@ const REMEMBERED: usize = 10_000;
 
 /// How long a Service must have been seen without Pods before that is final: what makes them, as an operator, may not have
 /// begun. Once it was not asked about for the second time, the count begins again.
-const ABSENT: Duration = Duration::from_secs(30);
+const ABSENT: Duration = Duration::from_secs(8);
 const UNSEEN: Duration = Duration::from_secs(10);
 
 /// Exit codes by Pod uid and container, with the number of restarts before each.
@@ -161,7 +161,7 @@ mod tests {
         let start = Instant::now();
         let mut absence = Absence { first: start, last: start };
         let mut at = |second: u64| absence.lasts(start + Duration::from_secs(second));
-        assert_eq!([at(1), at(9), at(18), at(27), at(30)], [false, false, false, false, true]);
-        assert_eq!([at(41), at(50), at(59), at(68), at(71)], [false, false, false, false, true]);
+        assert_eq!([at(1), at(4), at(7), at(8)], [false, false, false, true]);
+        assert_eq!([at(19), at(26), at(27)], [false, false, true]);
     }
 }

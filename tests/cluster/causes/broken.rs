@@ -120,7 +120,7 @@ fn crashes() -> Vec<Case> {
             READY,
             "init container migrate: exited with code 5",
             &["table is locked"],
-            false,
+            true,
         ),
         case(
             "out-of-memory",

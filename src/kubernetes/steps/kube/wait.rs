@@ -32,6 +32,7 @@ const UNMET: &str = "Unmet";
 /// Waits until objects are as described. A kind that the cluster does not serve yet is waited for.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::unsafe_derive_deserialize, reason = "the macros of tokio have it, nothing here")]
 pub struct Wait {
     /// The object, as `pod/web`.
     target: Option<Reference>,
@@ -153,29 +154,37 @@ impl Verb for Wait {
                 return Ok(Outcome::Failed(on.ended_early(failure, begun, cause)));
             }
         };
-        let name = name.as_deref();
-        match result {
+        let summary = match result {
             Some(Ok(Ok(()))) => {
                 on.say(format!("{}: {}", self.shown(), self.until));
-                Ok(Outcome::passed())
+                return Ok(Outcome::passed());
             }
-            Some(Ok(Err((cause, message)))) if cause == NOT_MEASURED => {
-                Err(Fault::unknown(format!("{}: {cause}: {message}", self.shown())))
-            }
-            Some(Ok(Err((cause, message)))) => {
-                let mut findings = self.explain(on, &kind, name).await;
-                findings.push(Finding::new(self.shown(), cause, &message));
-                let summary = format!("{} will not be so: {}: {message}", self.shown(), self.until);
-                Ok(Outcome::Failed(Failure::new(summary).because(findings)))
-            }
-            Some(Err(trouble)) => trouble.outcome(self.shown()),
-            None => {
-                let mut findings = self.explain(on, &kind, name).await;
-                self.add_seen(&until, &kind, &last, limits, &mut findings);
-                let summary = format!("stopped before {} was so: {}", self.shown(), self.until);
-                Ok(Outcome::Failed(Failure::new(summary).because(findings)))
-            }
+            Some(Err(trouble)) => return trouble.outcome(self.shown()),
+            Some(Ok(Err(failed))) => return self.never(on, &kind, name.as_deref(), failed).await,
+            None => format!("stopped before {} was so: {}", self.shown(), self.until),
+        };
+        let mut findings = self.explain(on, &kind, name.as_deref()).await;
+        self.add_seen(&until, &kind, &last, limits, &mut findings);
+        Ok(Outcome::Failed(Failure::new(summary).because(findings)))
+    }
+}
+
+impl Wait {
+    /// How it ends where it cannot come about, or cannot be measured.
+    async fn never(
+        &self,
+        on: &VerbContext<'_>,
+        kind: &Kind,
+        name: Option<&str>,
+        (cause, message): (String, String),
+    ) -> Result<Outcome, Fault> {
+        if cause == NOT_MEASURED {
+            return Err(Fault::unknown(format!("{}: {cause}: {message}", self.shown())));
         }
+        let mut findings = self.explain(on, kind, name).await;
+        findings.push(Finding::new(self.shown(), cause, &message));
+        let summary = format!("{} will not be so: {}: {message}", self.shown(), self.until);
+        Ok(Outcome::Failed(Failure::new(summary).because(findings)))
     }
 }
 

@@ -8,8 +8,6 @@ use crate::kubernetes::explain::json::{condition, items, name, text};
 
 /// Failures after which the next start is not expected to end otherwise.
 const ENOUGH: i64 = 3;
-/// The same for an init container: many wait for something, and end where it is not there yet.
-const ENOUGH_INIT: i64 = 5;
 /// Failures of the runtime that may pass.
 const PASSING: &[&str] = &["deadline exceeded", "temporarily unavailable", "resource busy", "too many open files"];
 
@@ -76,9 +74,8 @@ pub(crate) fn is_passing(message: &str) -> bool {
     PASSING.iter().any(|word| message.contains(word))
 }
 
-/// Whether it has failed three times with the same exit code, an init container five times, and no start could go otherwise
-/// by what happened since the last one: no other Pod, its siblings included, has become ready or is still starting, and no
-/// Job is still to end. How often the Pods of a Job may fail is what the Job says.
+/// Whether it has failed three times with the same exit code, and no start could go otherwise by what happened since the
+/// last one: no other Pod, its siblings included, has become ready or is still starting, and no Job is still to end. How often the Pods of a Job may fail is what the Job says.
 fn fails_alike(of: &Container<'_>, code: i64) -> bool {
     if items(&of.pod["metadata"]["ownerReferences"]).iter().any(|owner| owner["kind"] == "Job") {
         return false;
@@ -89,10 +86,9 @@ fn fails_alike(of: &Container<'_>, code: i64) -> bool {
     let alike = of.snapshot.exits.get(&container).is_none_or(|codes| codes.iter().all(|(_, seen)| *seen == code));
     let last = [&of.status["state"]["terminated"], &of.status["lastState"]["terminated"]];
     let started = last.into_iter().find_map(|it| it["startedAt"].as_str()).unwrap_or_default();
-    let enough = if of.init { ENOUGH_INIT } else { ENOUGH };
     let siblings = of.snapshot.pods.iter().filter(|pod| name(pod) != name(of.pod));
     let helped = || siblings.chain(&of.snapshot.neighbours).any(|pod| may_help(pod, started));
-    waits && failures >= enough && alike && of.snapshot.jobs.is_empty() && !helped()
+    waits && failures >= ENOUGH && alike && of.snapshot.jobs.is_empty() && !helped()
 }
 
 /// Whether another Pod is still starting, or has become ready since `time`.
