@@ -24,6 +24,7 @@ use crate::core::yaml::Segment;
 use crate::kubernetes::client::Kind;
 use crate::kubernetes::client::watch::Objects;
 use crate::kubernetes::rollout::is_observed;
+use crate::kubernetes::secret_values::are_secrets;
 use crate::services::Clients;
 
 /// How often we ask whether the cluster serves a kind by now.
@@ -105,13 +106,13 @@ impl Assertion for Resource {
     }
 
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
-        let objects = match self.objects(cx).await? {
-            Ok((_, objects)) => objects,
+        let (kind, objects) = match self.objects(cx).await? {
+            Ok(found) => found,
             Err(unknown) => return self.of_unknown_kind(unknown),
         };
         let objects: Vec<Arc<DynamicObject>> =
             current(&objects)?.into_iter().filter(|object| self.means(object)).collect();
-        let mut measures = self.measures(&objects, &cx.scope)?;
+        let mut measures = self.measures(&objects, are_secrets(&kind.resource), &cx.scope)?;
         measures.extend(self.unobserved(&objects));
         measures.extend(self.ruled_out(&objects, &cx.scope)?);
         Ok(Verdict::of(measures))

@@ -74,15 +74,15 @@ fn bare(object: &Value) -> Value {
     object
 }
 
-/// Replaces the values of a Secret; one that differs is marked as such on both sides.
+/// Replaces the values of a Secret and of its annotations, where tools repeat them; one that differs is marked as such on both sides.
 fn mask(live: Option<&mut Value>, wanted: Option<&mut Value>) {
     let (mut none, mut no_other) = (Value::Null, Value::Null);
     let (live, wanted) = (live.unwrap_or(&mut none), wanted.unwrap_or(&mut no_other));
-    for key in ["data", "stringData"] {
-        let before = live[key].as_object().cloned().unwrap_or_default();
-        let after = wanted[key].as_object().cloned().unwrap_or_default();
+    for place in ["/data", "/stringData", "/metadata/annotations"] {
+        let of = |object: &Value| object.pointer(place).and_then(Value::as_object).cloned().unwrap_or_default();
+        let (before, after) = (of(live), of(wanted));
         for (object, side) in [(&mut *live, " (before)"), (&mut *wanted, " (after)")] {
-            let Some(values) = object.get_mut(key).and_then(Value::as_object_mut) else { continue };
+            let Some(values) = object.pointer_mut(place).and_then(Value::as_object_mut) else { continue };
             for (name, value) in values.iter_mut() {
                 let differs = before.get(name).zip(after.get(name)).is_some_and(|(before, after)| before != after);
                 *value = if differs { format!("{MASK}{side}") } else { MASK.to_owned() }.into();

@@ -30,17 +30,22 @@ struct Look {
 }
 
 impl Resource {
-    /// The measures of the objects that are meant.
-    pub(super) fn measures(&self, objects: &[Arc<DynamicObject>], scope: &Scope) -> Result<Vec<Measure>, Fault> {
+    /// The measures of the objects that are meant; `secret`: they are Secrets, so no value of them is shown.
+    pub(super) fn measures(
+        &self,
+        objects: &[Arc<DynamicObject>],
+        secret: bool,
+        scope: &Scope,
+    ) -> Result<Vec<Measure>, Fault> {
         let meant = self.meant();
         if let Some(expect) = &self.count {
-            let looks = self.looks(objects, scope)?;
+            let looks = self.looks(objects, secret, scope)?;
             let mut measures = vec![counted(expect, &looks)];
             measures.extend(looks.iter().flat_map(|look| self.reported(look)));
             return Ok(measures);
         }
         if self.absent {
-            let there = self.looks(objects, scope)?;
+            let there = self.looks(objects, secret, scope)?;
             let there = there.iter().filter(|look| look.mismatches.is_empty() && look.denied.is_none());
             let shown = |look: &Look| match &look.dying {
                 Some(dying) => format!("{} ({dying})", look.name),
@@ -54,7 +59,7 @@ impl Resource {
         if objects.is_empty() {
             return Ok(vec![Measure::new(meant, "not there", "there", false)]);
         }
-        let looks = self.looks(objects, scope)?;
+        let looks = self.looks(objects, secret, scope)?;
         let dying: Vec<&Look> = looks.iter().filter(|look| look.dying.is_some()).collect();
         if dying.len() == looks.len() {
             let actual = few(dying.iter().map(|look| look.dying.as_deref().unwrap_or_default()));
@@ -114,10 +119,9 @@ impl Resource {
         Ok(Verdict::of(vec![Measure::new(self.meant(), actual, expected, none)]))
     }
 
-    fn looks(&self, objects: &[Arc<DynamicObject>], scope: &Scope) -> Result<Vec<Look>, Fault> {
+    fn looks(&self, objects: &[Arc<DynamicObject>], secret: bool, scope: &Scope) -> Result<Vec<Look>, Fault> {
         let assert = self.assert.as_ref().map(|assert| Expr::parse(&assert.0)).transpose();
         let assert = assert.map_err(|error| Fault::invalid(format!("`assert` does not parse: {error}")))?;
-        let secret = self.is_about_secrets();
         let mut scope = if assert.is_some() { scope.clone() } else { Scope::default() };
         let asks = self.asks_for_deletion();
         objects
@@ -141,13 +145,6 @@ impl Resource {
                 Ok(Look { name, dying, mismatches, denied })
             })
             .collect()
-    }
-
-    /// Whether the objects are Secrets of Kubernetes itself.
-    fn is_about_secrets(&self) -> bool {
-        let core = self.api_version.as_ref().is_none_or(|version| version == "v1");
-        let kind = self.kind.to_ascii_lowercase();
-        core && matches!(kind.trim_end_matches(".v1"), "secret" | "secrets")
     }
 
     /// Whether `match` or `assert` read `deletionTimestamp` themselves.
@@ -232,9 +229,13 @@ mod tests {
     }
 
     fn measure(assertion: &str, objects: &[Arc<DynamicObject>]) -> Vec<String> {
+        measure_of(assertion, objects, false)
+    }
+
+    fn measure_of(assertion: &str, objects: &[Arc<DynamicObject>], secret: bool) -> Vec<String> {
         let assertion: Resource = serde_yaml::from_str(assertion).expect("well formed");
         let scope = Scope { roots: [("vars".to_owned(), json!({"ports": 1}))].into(), ..Scope::default() };
-        let measures = assertion.measures(objects, &scope).expect("measured");
+        let measures = assertion.measures(objects, secret, &scope).expect("measured");
         measures.iter().map(|it| format!("{}: {} / {} / {}", it.name, it.actual, it.expected, it.holds)).collect()
     }
 
@@ -341,10 +342,11 @@ assert: self.spec.ports.size() > vars.ports
 
     #[test]
     fn values_of_a_secret_are_in_no_measure() {
-        let secret = json!({ "metadata": { "name": "db" }, "type": "Opaque", "data": { "password": "czNjcmV0" } });
+        let metadata = json!({ "name": "db", "annotations": { "note": "s3cret" } });
+        let secret = json!({ "metadata": metadata, "type": "Opaque", "data": { "password": "czNjcmV0" } });
         let secret: Vec<Arc<DynamicObject>> = vec![Arc::new(serde_json::from_value(secret).expect("an object"))];
-        for kind in ["Secret", "secrets"] {
-            let of = |rest: &str| measure(&format!("{{ kind: {kind}, name: db, {rest} }}"), &secret);
+        for kind in ["Secret", "secrets", "secrets.", "secrets.v1."] {
+            let of = |rest: &str| measure_of(&format!("{{ kind: {kind}, name: db, {rest} }}"), &secret, true);
             assert_eq!(
                 of("match: { type: tls, data: { password: b3RoZXI=, user: YQ== } }"),
                 [
@@ -352,6 +354,10 @@ assert: self.spec.ports.size() > vars.ports
                     "data.password: *** / *** / false",
                     "data.user: not there / *** / false",
                 ]
+            );
+            assert_eq!(
+                of("match: { metadata: { annotations: { note: other } } }"),
+                ["metadata.annotations.note: *** / *** / false"]
             );
             assert_eq!(
                 of("assert: 'self.data.password == \"a\"'"),

@@ -33,7 +33,7 @@ impl Mismatch {
     /// Of a Secret: shows no value.
     pub fn hide(&mut self) {
         for text in [&mut self.actual, &mut self.expected] {
-            if text != NOT_THERE && is_hidden(&self.path, text) {
+            if text != NOT_THERE && is_hidden(&self.path) {
                 MASK.clone_into(text);
             }
         }
