@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::out;
+use super::run::lease::lease_name;
 use super::scratch::scratch;
 use super::stderr_sink::StderrSink;
 use crate::core::journal::Store;
@@ -17,7 +18,8 @@ use crate::core::report::tame;
 use crate::kubernetes::client::Cluster;
 use crate::kubernetes::helm::{Installed, Releases, Remove};
 use crate::kubernetes::ownership::labels::label_value;
-use crate::kubernetes::ownership::owned::Owner;
+use crate::kubernetes::ownership::owned::{Left, Owned, Owner};
+use crate::kubernetes::ownership::removal::Removal as RemovalOptions;
 use crate::process::Stop;
 use crate::process::command_context::{CommandContext, CommandError};
 use crate::services::Clients;
@@ -72,6 +74,10 @@ impl Removal<'_> {
             ));
         }
         let dir = plan.settings().project.clone();
+        let lease = lease_name(plan.pipeline());
+        let going: Vec<String> =
+            if dry_run { releases.iter().map(|one| one.release.clone()).collect() } else { Vec::new() };
+        let options = RemovalOptions { owner: &owner, lease: &lease, releases: &going, limit };
         let call = CommandContext { env, dir, scratch: scratch.path().to_owned(), log: &StderrSink, stop };
         for Installed { release, namespace } in releases {
             if dry_run {
@@ -83,31 +89,44 @@ impl Removal<'_> {
             out::say(&format!("removed helm release {release} in {namespace}"));
         }
         let cluster = services.cluster();
-        let mut swept = owned(cluster, &owner, dry_run, limit).await?;
+        let mut swept = owned(cluster, &options, dry_run).await?;
         // runners may be in clusters of their own
         for runner in services.pod_runners().0.values().filter(|runner| !Arc::ptr_eq(runner.cluster(), cluster)) {
-            swept = swept.and(owned(runner.cluster(), &owner, dry_run, limit).await?);
+            swept = swept.and(owned(runner.cluster(), &options, dry_run).await?);
         }
         Ok(CleanupResult { found: found || swept.found, ..swept })
     }
 }
 
 /// Removes the objects of an owner in one cluster.
-async fn owned(cluster: &Cluster, owner: &Owner, dry_run: bool, limit: Duration) -> Result<CleanupResult, Fault> {
-    let (objects, unseen) = cluster.owned(owner).await?;
-    if !unseen.is_empty() {
-        out::say(&format!("not looked for, since this user may not list them: {}", unseen.join(", ")));
+async fn owned(cluster: &Cluster, options: &RemovalOptions<'_>, dry_run: bool) -> Result<CleanupResult, Fault> {
+    let scan = cluster.owned(options.owner).await?;
+    if !scan.unseen.is_empty() {
+        out::say(&format!("not looked for, since this user may not list them: {}", scan.unseen.join(", ")));
     }
-    let found = !objects.is_empty();
+    say_left(&scan.copies);
+    let found = !scan.objects.is_empty() || !scan.copies.is_empty();
     if dry_run {
-        for object in &objects {
-            out::data(&object.shown());
+        let left = cluster.would_leave(&scan.objects, options).await?;
+        let stays = |shown: &str| left.iter().any(|left| left.namespace.is_empty() && left.object == shown);
+        for object in scan.objects.iter().map(Owned::shown).filter(|shown| !stays(shown)) {
+            out::data(&object);
         }
+        say_left(&left);
         return Ok(CleanupResult { gone: true, found });
     }
-    let held = cluster.remove(&objects, limit, &|object| out::say(&format!("removed {}", object.shown()))).await?;
-    for finding in &held {
+    let each = |object: &Owned| out::say(&format!("removed {}", object.shown()));
+    let report = cluster.remove(&scan.objects, options, &each).await?;
+    say_left(&report.left);
+    for finding in &report.held {
         out::error(&format!("{} is still there: {}", tame(&finding.object), tame(&finding.message)), None);
     }
-    Ok(CleanupResult { gone: held.is_empty(), found })
+    Ok(CleanupResult { gone: report.held.is_empty(), found })
+}
+
+/// Names what is not removed.
+fn say_left(left: &[Left]) {
+    for left in left {
+        out::say(&tame(&left.to_string()));
+    }
 }

@@ -53,7 +53,7 @@ pub use follow::Followed;
 pub use guard::IN_CLUSTER;
 pub use happened::SeenEvent;
 pub use involved::Involved;
-pub use leftover::{Leftover, LeftoverQuery, LeftoverScan};
+pub use leftover::{Leftover, LeftoverQuery, LeftoverScan, is_of_every_namespace};
 pub use pods::{PodTarget, is_ready, selector_text};
 pub use portforward::Forward;
 pub use reference::{Reference, ReferenceError};

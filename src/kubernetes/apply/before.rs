@@ -13,6 +13,7 @@ use super::{ApplyReport, IN_FLIGHT};
 use crate::core::model::outcome::Fault;
 use crate::kubernetes::client::{Cluster, ClusterError, Refusal};
 use crate::kubernetes::ownership::owned::Owner;
+use crate::kubernetes::ownership::proof::is_ours;
 
 /// Up to this many objects of a kind and namespace are looked up one by one, more by one list.
 const ONE_BY_ONE: usize = 4;
@@ -46,8 +47,11 @@ impl Before {
     /// is not known: it may be another's, so it gets no label, by which `clean` would remove it.
     pub fn own(&self, prepared: &mut [Prepared], owner: &Owner) {
         let none = BTreeMap::new();
+        // Labels that were copied with an object make it nobody's.
+        let own = |there: &&ObjectMeta| is_ours(owner, there);
         for one in prepared.iter_mut().filter(|one| self.knows(one)) {
-            one.own(owner, self.of(one).map(|there| there.labels.as_ref().unwrap_or(&none)));
+            let labels = |there| Some(there).filter(own).and_then(|there: &ObjectMeta| there.labels.as_ref());
+            one.own(owner, self.of(one).map(|there| labels(there).unwrap_or(&none)));
         }
     }
 
@@ -177,6 +181,7 @@ mod tests {
     use super::super::{ApplyOptions, prepare};
     use super::*;
     use crate::kubernetes::client::Kind;
+    use crate::kubernetes::ownership::proof::tests::labelled;
     use serde_json::json;
 
     fn widget(name: &str, namespace: &str) -> Prepared {
@@ -190,11 +195,18 @@ mod tests {
     #[test]
     fn only_what_is_known_to_be_new_or_ours_is_labelled() {
         let owner = Owner { pipeline: "todo".to_owned(), home: "a".to_owned(), run: "r1".to_owned() };
-        let mut objects = [widget("new", "a"), widget("theirs", "a"), widget("ours", "a"), widget("not-readable", "b")];
+        let mut objects = [
+            widget("new", "a"),
+            widget("theirs", "a"),
+            widget("ours", "a"),
+            widget("not-readable", "b"),
+            widget("copy", "a"),
+        ];
         let mut before = Before::default();
         before.there.insert(objects[1].key(), ObjectMeta::default());
-        let meta = ObjectMeta { labels: Some(owner.labels()), ..ObjectMeta::default() };
-        before.there.insert(objects[2].key(), meta);
+        let labelled = |manager: &str| labelled(&owner, manager, "2030-01-01T12:00:00Z");
+        before.there.insert(objects[2].key(), labelled("pipeline"));
+        before.there.insert(objects[4].key(), labelled("kubectl-client-side-apply"));
         before.unknown.insert(("widget.example.com".to_owned(), "b".to_owned()));
         before.own(&mut objects, &owner);
         let labelled: Vec<&str> = objects

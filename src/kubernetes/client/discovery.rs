@@ -263,7 +263,7 @@ impl Cluster {
     }
 
     /// The same; nothing where the cluster certainly serves no such kind.
-    pub(super) async fn kind_if_served(&self, written: &str) -> Result<Option<Kind>, Fault> {
+    pub(in crate::kubernetes) async fn kind_if_served(&self, written: &str) -> Result<Option<Kind>, Fault> {
         if let Some(kind) = self.look_up(|catalog| catalog.loose(written).cloned()).await? {
             return Ok(Some(kind));
         }

@@ -13,10 +13,8 @@ use super::{Cluster, ClusterError, MANAGER};
 use crate::core::kind::settings::{FreshOrigin, FreshSettings};
 use crate::core::model::outcome::Fault;
 use crate::kubernetes::ownership::labels::label_value;
-use crate::kubernetes::ownership::owned::{Owner, PIPELINE, RUN};
+use crate::kubernetes::ownership::owned::{FRESH, Owner, PIPELINE, RUN};
 
-/// The label that holds what the names of such namespaces begin with.
-const PREFIX: &str = "pipeline.dev/fresh";
 /// The annotation that says when it may be removed by any run.
 const EXPIRES: &str = "pipeline.dev/expires";
 /// The annotation of one that its run has left on purpose.
@@ -35,13 +33,13 @@ impl FreshSettings {
     fn labels(&self, namespace: &str, run: &str) -> BTreeMap<String, String> {
         let owner = Owner { pipeline: label_value(&self.pipeline), home: namespace.to_owned(), run: label_value(run) };
         let mut labels = owner.labels();
-        labels.insert(PREFIX.to_owned(), self.prefix.clone());
+        labels.insert(FRESH.to_owned(), self.prefix.clone());
         labels
     }
 
     /// What namespaces of this pipeline's runs carry.
     fn selector(&self) -> String {
-        format!("{PIPELINE}={},{PREFIX}={}", label_value(&self.pipeline), self.prefix)
+        format!("{PIPELINE}={},{FRESH}={}", label_value(&self.pipeline), self.prefix)
     }
 
     fn expiry(&self) -> Timestamp {

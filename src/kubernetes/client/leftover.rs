@@ -63,15 +63,30 @@ impl Cluster {
     /// [`Fault`] when the cluster does not answer, a group of kinds is not known because its API server does not answer, or
     /// a kind may not be listed: then it is not known what is left.
     pub async fn leftovers(&self, query: LeftoverQuery<'_>) -> Result<LeftoverScan, Fault> {
+        let (found, kinds) = self.metadata_of(query).await?;
+        let left = found.iter().filter_map(|(kind, object)| leftover(kind, object)).collect();
+        let mut scan = LeftoverScan { left, kinds };
+        scan.left.sort_by_cached_key(|one| (one.shown(), one.namespace.clone()));
+        Ok(scan)
+    }
+
+    /// The metadata of everything that is there by now, events excepted; and how many kinds were searched.
+    ///
+    /// # Errors
+    /// As [`Cluster::leftovers`].
+    pub(in crate::kubernetes) async fn metadata_of(
+        &self,
+        query: LeftoverQuery<'_>,
+    ) -> Result<(Vec<(Kind, PartialObjectMeta<DynamicObject>)>, usize), Fault> {
         // an uninstall may have taken kinds with it
         self.forget_kinds();
         let kinds = self.searched(query).await?;
+        let mut found = Vec::new();
         let lists: Vec<_> = kinds.iter().map(|kind| async move { (kind, self.left_of(kind, query).await) }).collect();
-        let mut scan = LeftoverScan { left: Vec::new(), kinds: kinds.len() };
         let mut answers = stream::iter(lists).buffer_unordered(IN_FLIGHT);
         while let Some((kind, listed)) = answers.next().await {
             match listed {
-                Ok(objects) => scan.left.extend(objects.iter().filter_map(|object| leftover(kind, object))),
+                Ok(objects) => found.extend(objects.into_iter().map(|object| (kind.clone(), object))),
                 // gone since it was discovered, or never there to be listed
                 Err(ClusterError::Refused(refusal)) if matches!(refusal.code, 404 | 405) => {}
                 Err(ClusterError::Refused(refusal)) if refusal.code == 403 => {
@@ -81,8 +96,8 @@ impl Cluster {
                 Err(trouble) => return Err(trouble.fault()),
             }
         }
-        scan.left.sort_by_cached_key(|one| (one.shown(), one.namespace.clone()));
-        Ok(scan)
+        drop(answers);
+        Ok((found, kinds.len()))
     }
 
     /// The kinds to search. A kind that is named and not served has no objects, provided that every group answers and it is
@@ -134,15 +149,18 @@ impl Cluster {
     }
 }
 
+/// Whether it is one of the objects that Kubernetes itself makes in every namespace.
+pub fn is_of_every_namespace(kind: &Kind, name: &str) -> bool {
+    let made = [("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")];
+    kind.resource.group.is_empty() && made.contains(&(kind.resource.kind.as_str(), name))
+}
+
 /// An object that counts; `None` for what Kubernetes makes in every namespace.
 fn leftover(kind: &Kind, object: &PartialObjectMeta<DynamicObject>) -> Option<Leftover> {
     let meta = &object.metadata;
     let name = meta.name.clone().unwrap_or_default();
-    if kind.resource.group.is_empty() {
-        match (kind.resource.kind.as_str(), name.as_str()) {
-            ("ConfigMap", "kube-root-ca.crt") | ("ServiceAccount", "default") => return None,
-            _ => {}
-        }
+    if is_of_every_namespace(kind, &name) {
+        return None;
     }
     let mut facts = Vec::new();
     let label = |name: &str| meta.labels.as_ref().and_then(|labels| labels.get(name));

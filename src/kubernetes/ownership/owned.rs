@@ -1,68 +1,24 @@
-//! The objects that carry a pipeline's labels: found in every kind, removed, waited for. Touches no other.
+//! The objects that a pipeline made: found in every kind by labels that this program wrote, removed, waited for. Touches
+//! no other.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::fmt;
 
 use futures::{StreamExt, stream};
-use kube::api::{DeleteParams, DynamicObject, ListParams, Preconditions};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DynamicObject, ListParams};
 
-use super::labels::label_value;
-use crate::core::kind::Context;
+pub use super::owner::{FRESH, HOME, Owner, PIPELINE, RUN};
+use super::proof::is_ours;
 use crate::core::model::namespace::refuse_system_namespace;
 use crate::core::model::outcome::{Fault, Finding};
 use crate::kubernetes::apply::order::install_rank;
 use crate::kubernetes::client::{Cluster, ClusterError, Kind};
 
-/// The label that names the pipeline whose object it is.
-pub const PIPELINE: &str = "pipeline.dev/pipeline";
-/// The label that names the namespace of that pipeline: the same pipeline elsewhere is another.
-pub const HOME: &str = "pipeline.dev/namespace";
-/// The label that names the run that made it.
-pub const RUN: &str = "pipeline.dev/run";
-
 /// Requests under way at a time.
 const IN_FLIGHT: usize = 16;
 /// Kinds that follow others by themselves, or are no objects of their own.
 const FOLLOWERS: [&str; 4] = ["Event", "Endpoints", "EndpointSlice", "ControllerRevision"];
-
-/// Whose objects.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Owner {
-    /// The pipeline.
-    pub pipeline: String,
-    /// Its namespace.
-    pub home: String,
-    /// The run.
-    pub run: String,
-}
-
-impl Owner {
-    /// Whose the objects are that this attempt makes in a cluster: this run's, if there is one.
-    pub fn of(cx: &Context) -> Option<Self> {
-        let pipeline = cx.scope.roots.get("run").and_then(|run| run["pipeline"].as_str());
-        let pipeline = pipeline.filter(|name| !name.is_empty())?;
-        let home = cx.services.get::<Cluster>().namespace().to_owned();
-        Some(Owner { pipeline: label_value(pipeline), home, run: cx.run.to_string() })
-    }
-
-    /// What an object made by this run carries.
-    pub fn labels(&self) -> BTreeMap<String, String> {
-        [(PIPELINE, &self.pipeline), (HOME, &self.home), (RUN, &self.run)]
-            .map(|(label, value)| (label.to_owned(), value.clone()))
-            .into()
-    }
-
-    /// Whether an object with these labels is this pipeline's, whichever run made it.
-    pub fn owns(&self, labels: &BTreeMap<String, String>) -> bool {
-        let is = |label: &str, value: &String| labels.get(label) == Some(value);
-        is(PIPELINE, &self.pipeline) && is(HOME, &self.home)
-    }
-
-    fn selector(&self) -> String {
-        format!("{PIPELINE}={},{HOME}={}", self.pipeline, self.home)
-    }
-}
 
 /// An object of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,10 +29,29 @@ pub struct Owned {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    uid: String,
+    pub(super) uid: String,
+    /// A namespace that a run made for itself alone.
+    fresh: bool,
+    owners: Vec<String>,
 }
 
 impl Owned {
+    fn of(kind: &Kind, meta: ObjectMeta) -> Self {
+        Owned {
+            kind: kind.clone(),
+            namespace: meta.namespace.unwrap_or_default(),
+            name: meta.name.unwrap_or_default(),
+            uid: meta.uid.unwrap_or_default(),
+            fresh: meta.labels.is_some_and(|labels| labels.contains_key(FRESH)),
+            owners: meta.owner_references.into_iter().flatten().map(|owner| owner.uid).collect(),
+        }
+    }
+
+    /// Whether it is a namespace in which others may have made objects.
+    pub(super) fn is_shared_namespace(&self) -> bool {
+        self.kind.resource.kind == "Namespace" && self.kind.resource.group.is_empty() && !self.fresh
+    }
+
     /// `deployment.apps/backend in todo`.
     pub fn shown(&self) -> String {
         let name = self.kind.named(&self.name);
@@ -84,35 +59,71 @@ impl Owned {
     }
 }
 
+/// What was found of an owner.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnedScan {
+    /// Its objects, in the order in which they go.
+    pub objects: Vec<Owned>,
+    /// Objects that carry its labels, which this program did not write on them.
+    pub copies: Vec<Left>,
+    /// The kinds that this user may not list.
+    pub unseen: Vec<String>,
+}
+
+/// An object that is not removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// `configmap/data`.
+    pub object: String,
+    /// Its namespace; empty where its kind has none.
+    pub namespace: String,
+    /// Why it stays.
+    pub why: String,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Left { object, namespace, why } = self;
+        if namespace.is_empty() {
+            return write!(f, "left: {object}: {why}; `kubectl delete {object}` removes it");
+        }
+        write!(f, "left: {object} in {namespace}: {why}; `kubectl -n {namespace} delete {object}` removes it")
+    }
+}
+
 impl Cluster {
     /// Every object of an owner, in every kind and namespace that this user may list; also the kinds that it may not.
-    /// What belongs to another object goes with that one, and is not among them.
+    /// What goes with another object of the owner is not among them.
     ///
     /// # Errors
     /// [`Fault`] when the cluster gives no answer.
-    pub async fn owned(&self, owner: &Owner) -> Result<(Vec<Owned>, Vec<String>), Fault> {
-        let (kinds, mut unseen) = self.removable_kinds().await?;
+    pub async fn owned(&self, owner: &Owner) -> Result<OwnedScan, Fault> {
+        let (kinds, unseen) = self.removable_kinds().await?;
+        let mut scan = OwnedScan { unseen, ..OwnedScan::default() };
         let looks: Vec<_> = kinds.iter().map(|kind| async move { (kind, self.owned_of(kind, owner).await) }).collect();
-        let (mut found, mut elsewhere) = (Vec::new(), Vec::new());
+        let mut elsewhere = Vec::new();
         for (kind, look) in stream::iter(looks).buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await {
             match look {
-                Ok((objects, whole)) => {
-                    found.extend(objects);
+                Ok((objects, copies, whole)) => {
+                    scan.objects.extend(objects);
+                    scan.copies.extend(copies);
                     elsewhere.extend((!whole).then(|| kind.to_string()));
                 }
                 Err(ClusterError::Refused(refusal)) if matches!(refusal.code, 404 | 405) => {}
-                Err(ClusterError::Refused(_)) => unseen.push(kind.to_string()),
+                Err(ClusterError::Refused(_)) => scan.unseen.push(kind.to_string()),
                 Err(ClusterError::Fault(fault)) => return Err(fault),
             }
         }
-        unseen.extend(only_here(elsewhere, &owner.home));
-        found.sort_by_cached_key(|object| (stage(object), object.shown()));
-        unseen.sort();
-        Ok((found, unseen))
+        scan.unseen.extend(only_here(elsewhere, &owner.home));
+        scan.objects = without_followers(scan.objects);
+        scan.objects.sort_by_cached_key(|object| (stage(object), object.shown()));
+        scan.copies.sort_by_cached_key(ToString::to_string);
+        scan.unseen.sort();
+        Ok(scan)
     }
 
-    /// The objects of a kind, and whether all namespaces were looked into.
-    async fn owned_of(&self, kind: &Kind, owner: &Owner) -> Result<(Vec<Owned>, bool), ClusterError> {
+    /// The objects of a kind, those that only carry the labels, and whether all namespaces were searched.
+    async fn owned_of(&self, kind: &Kind, owner: &Owner) -> Result<(Vec<Owned>, Vec<Left>, bool), ClusterError> {
         let client = self.client().await?;
         let wanted = ListParams::default().labels(&owner.selector());
         let doing = format!("list {}", kind.resource.plural);
@@ -124,76 +135,20 @@ impl Cluster {
             }
             other => (other?, true),
         };
-        let objects = listed.into_iter().filter(|object| {
-            let labels = object.metadata.labels.clone().unwrap_or_default();
-            let is_helms = labels.get("owner").is_some_and(|owner| owner == "helm");
-            owner.owns(&labels) && !is_helms && object.metadata.owner_references.as_ref().is_none_or(Vec::is_empty)
-        });
-        let owned = objects.map(|object| Owned {
-            kind: kind.clone(),
-            namespace: object.metadata.namespace.unwrap_or_default(),
-            name: object.metadata.name.unwrap_or_default(),
-            uid: object.metadata.uid.unwrap_or_default(),
-        });
-        Ok((owned.filter(|object| refuse_system_namespace(&object.namespace).is_ok()).collect(), whole))
-    }
-
-    /// Removes them and waits until they are gone, for `limit` at most; `each` hears of every one. What is there still,
-    /// with what holds it. Custom objects go first, while who looks after them is there; namespaces last.
-    ///
-    /// # Errors
-    /// [`Fault`] when the cluster gives no answer or refuses.
-    pub async fn remove(
-        &self,
-        objects: &[Owned],
-        limit: Duration,
-        each: &(dyn Fn(&Owned) + Sync),
-    ) -> Result<Vec<Finding>, Fault> {
-        let until = tokio::time::Instant::now() + limit;
-        let mut held = Vec::new();
-        for objects in objects.chunk_by(|a, b| stage(a) == stage(b)) {
-            let removals: Vec<_> = objects.iter().map(|object| self.remove_one(object, each)).collect();
-            for removed in stream::iter(removals).buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await {
-                removed?;
+        let (mut objects, mut copies) = (Vec::new(), Vec::new());
+        for meta in listed.into_iter().map(|object| object.metadata) {
+            let is_helms =
+                meta.labels.as_ref().and_then(|labels| labels.get("owner")).is_some_and(|owner| owner == "helm");
+            if is_helms || refuse_system_namespace(meta.namespace.as_deref().unwrap_or_default()).is_err() {
+                continue;
             }
-            let waits: Vec<_> = objects.iter().map(|object| self.gone(object, until)).collect();
-            let waited = stream::iter(waits).buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await;
-            for finding in waited {
-                held.extend(finding?);
+            if is_ours(owner, &meta) {
+                objects.push(Owned::of(kind, meta));
+            } else if meta.owner_references.as_ref().is_none_or(Vec::is_empty) {
+                copies.push(copy(kind, meta));
             }
         }
-        Ok(held)
-    }
-
-    async fn remove_one(&self, object: &Owned, each: &(dyn Fn(&Owned) + Sync)) -> Result<(), Fault> {
-        let api = object.kind.api(self.client().await?, &object.namespace);
-        let preconditions = Preconditions { uid: Some(object.uid.clone()), resource_version: None };
-        let parameters = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::background() };
-        match self.ask(&format!("delete {}", object.shown()), api.delete(&object.name, &parameters)).await {
-            Ok(_) => {
-                each(object);
-                Ok(())
-            }
-            // Gone, or another object of the same name by now.
-            Err(ClusterError::Refused(refusal)) if matches!(refusal.code, 404 | 409) => Ok(()),
-            Err(trouble) => Err(trouble.fault()),
-        }
-    }
-
-    /// Waits until it is gone; what holds it where that takes too long.
-    async fn gone(&self, object: &Owned, until: tokio::time::Instant) -> Result<Option<Finding>, Fault> {
-        let last: Mutex<Option<DynamicObject>> = Mutex::new(None);
-        let decide = |seen: Option<&DynamicObject>| {
-            let there = seen.filter(|seen| seen.metadata.uid.as_deref() == Some(&object.uid));
-            *last.lock().unwrap_or_else(PoisonError::into_inner) = there.cloned();
-            there.is_none().then_some(())
-        };
-        let gone = self.until(&object.kind, &object.namespace, &object.name, decide);
-        if let Ok(result) = tokio::time::timeout_at(until, gone).await {
-            return result.map(|()| None).map_err(ClusterError::fault);
-        }
-        let there = last.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(there.map(|there| holding(&object.shown(), &there)))
+        Ok((objects, copies, whole))
     }
 }
 
@@ -208,11 +163,28 @@ fn only_here(mut kinds: Vec<String>, home: &str) -> Option<String> {
     Some(format!("{shown} in namespaces other than {home}"))
 }
 
+/// An object that carries an owner's labels, which another wrote.
+fn copy(kind: &Kind, meta: ObjectMeta) -> Left {
+    Left {
+        object: kind.named(&meta.name.unwrap_or_default()),
+        namespace: meta.namespace.unwrap_or_default(),
+        why: "it carries this pipeline's labels, but was not made by pipeline".to_owned(),
+    }
+}
+
+/// Without those that go with others of them.
+fn without_followers(objects: Vec<Owned>) -> Vec<Owned> {
+    let uids: BTreeSet<String> = objects.iter().map(|object| object.uid.clone()).collect();
+    let follows = |object: &Owned| !object.owners.is_empty() && object.owners.iter().all(|uid| uids.contains(uid));
+    objects.into_iter().filter(|object| !follows(object)).collect()
+}
+
 /// When an object goes: what we know no kind of first, namespaces and definitions of kinds last.
-fn stage(object: &Owned) -> u8 {
+pub(super) fn stage(object: &Owned) -> u8 {
     let kind = object.kind.resource.kind.as_str();
     match kind {
-        "Namespace" | "CustomResourceDefinition" => 2,
+        "CustomResourceDefinition" => 3,
+        "Namespace" => 2,
         _ if install_rank(kind) == install_rank("no kind of Kubernetes itself") => 0,
         _ => 1,
     }
@@ -246,19 +218,6 @@ pub fn holding(shown: &str, object: &DynamicObject) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_the_same_pipeline_in_the_same_namespace_is_the_owner() {
-        let owner = |pipeline: &str, home: &str, run: &str| Owner {
-            pipeline: pipeline.into(),
-            home: home.into(),
-            run: run.into(),
-        };
-        let labels = owner("todo", "a", "r1").labels();
-        assert!(owner("todo", "a", "r2").owns(&labels), "whichever run made it");
-        assert!(!owner("todo", "b", "r1").owns(&labels) && !owner("other", "a", "r1").owns(&labels));
-        assert!(!owner("todo", "a", "r1").owns(&BTreeMap::new()));
-    }
 
     #[test]
     fn one_namespace_is_not_the_whole_cluster() {
