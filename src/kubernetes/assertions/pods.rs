@@ -19,7 +19,7 @@ use crate::core::model::units::{Count, Text, TimeSpan};
 use crate::kubernetes::explain::Target;
 use crate::services::Clients;
 use fields::{Probes, Ready, Resources};
-pub(crate) use measures::full;
+pub(crate) use measures::{full, running};
 
 /// A container without a probe is up only after a while, which no change announces.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -46,18 +46,19 @@ pub struct Pods {
     restarts: Option<Expect<Count>>,
     /// Time from a pod's creation to its being ready (in whole seconds, as the cluster tells it); the slowest counts.
     time_to_ready: Option<Expect<TimeSpan>>,
-    /// An image that every pod runs a container of: `todo-backend:dev`.
+    /// An image that every pod runs a container or a sidecar of: `todo-backend:dev`.
     image: Option<String>,
-    /// The images every pod runs, all of them, in any order.
+    /// The images every pod runs, all of them, in any order; those of sidecars (init containers with
+    /// `restartPolicy: Always`) too, those of other init containers not.
     images: Option<Vec<String>>,
-    /// That no container runs as root: by the user it was seen to run as where the runtime tells, else by
+    /// That no container runs as root, init containers and sidecars included: by the user it was seen to run as where the runtime tells, else by
     /// `runAsUser` and `runAsNonRoot`. `false` expects that one does.
     non_root: Option<bool>,
-    /// Probes that every container has: `true` for liveness and readiness, or a list (`startup` too).
+    /// Probes that every container and sidecar has: `true` for liveness and readiness, or a list (`startup` too).
     probes: Option<Wanted<Probes>>,
-    /// Resource requests and limits that every container has.
+    /// Resource requests and limits that every container and sidecar has.
     resources: Option<Resources>,
-    /// The image pull policy of every container: `IfNotPresent`, `!= Always`.
+    /// The image pull policy of every container and sidecar: `IfNotPresent`, `!= Always`.
     pull_policy: Option<Expect<Text>>,
 }
 

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::live::{Changes, current};
-use super::pods::full;
+use super::pods::{full, running};
 use crate::core::kind::{Assertion, AssertionKind, CheckContext, Context, Watch};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::expect::Expect;
@@ -49,7 +49,7 @@ pub struct Rollout {
     strategy: Option<Expect<Text>>,
     /// Replicas that are available.
     replicas: Option<Expect<Count>>,
-    /// An image that one of its containers has.
+    /// An image that one of its containers or sidecars has.
     image: Option<String>,
 }
 
@@ -196,8 +196,9 @@ impl Rollout {
             measures.push(expect.measure("replicas", &Count(status[key].as_i64().unwrap_or(0))));
         }
         if let Some(image) = &self.image {
-            let containers = spec["template"]["spec"]["containers"].as_array().into_iter().flatten();
-            let images: Vec<&str> = containers.filter_map(|container| container["image"].as_str()).collect();
+            let containers = running(&spec["template"]["spec"]);
+            let images: Vec<&str> =
+                containers.into_iter().filter_map(|container| container["image"].as_str()).collect();
             let holds = images.iter().any(|one| full(one) == full(image));
             measures.push(Measure::new("image", images.join(", "), image, holds));
         }

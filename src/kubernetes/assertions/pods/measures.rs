@@ -80,7 +80,7 @@ impl Pods {
     /// What is expected of every container.
     fn container_measures(&self, pods: &[&DynamicObject], measures: &mut Vec<Measure>) {
         if let Some(wanted) = self.non_root {
-            let roots = containers_where(pods, |pod, container| !non_root(pod, container));
+            let roots = names_where(pods, all_containers, |pod, container| !non_root(pod, container));
             let actual = if roots.is_empty() { "true".to_owned() } else { format!("false: {}", few_of(&roots)) };
             measures.push(Measure::new("non_root", actual, wanted, roots.is_empty() == wanted));
         }
@@ -98,7 +98,7 @@ impl Pods {
         }
         if let Some(expect) = &self.pull_policy {
             let policy = |container: &Value| Text(text(&container["imagePullPolicy"]));
-            let policies: Vec<Text> = pods.iter().flat_map(|pod| containers(pod)).map(policy).collect();
+            let policies: Vec<Text> = pods.iter().flat_map(|pod| running(&pod.data["spec"])).map(policy).collect();
             let holds = policies.iter().all(|policy| expect.holds(policy));
             measures.push(Measure::new("pull_policy", tally(policies.into_iter().map(|it| it.0)), expect, holds));
         }
@@ -130,13 +130,32 @@ fn each_has<N: Names>(
     measures.push(Measure::new(name, actual, wanted.names.join(", "), holds));
 }
 
-/// Names of the containers of which something is true. Replicas share their containers' names: each is named once.
+/// Names of the containers that keep running of which something is true.
 fn containers_where(pods: &[&DynamicObject], is_so: impl Fn(&DynamicObject, &Value) -> bool) -> Vec<String> {
+    names_where(pods, running, is_so)
+}
+
+/// Names of those among `of` a Pod's `spec` of which something is true. Replicas share their containers' names: each is
+/// named once.
+fn names_where(
+    pods: &[&DynamicObject],
+    of: impl Fn(&Value) -> Vec<&Value>,
+    is_so: impl Fn(&DynamicObject, &Value) -> bool,
+) -> Vec<String> {
+    let named = |pod: &DynamicObject, container: &Value| {
+        let is_initial = listed(&pod.data["spec"], "initContainers").any(|one| one["name"] == container["name"]);
+        let kind = match is_initial {
+            true if is_sidecar(container) => "sidecar",
+            true => "init container",
+            false => "container",
+        };
+        format!("{kind} {}", text(&container["name"]))
+    };
     let mut names: Vec<String> = pods
         .iter()
-        .flat_map(|pod| containers(pod).map(|container| (*pod, container)))
+        .flat_map(|pod| of(&pod.data["spec"]).into_iter().map(|container| (*pod, container)))
         .filter(|(pod, container)| is_so(pod, container))
-        .map(|(_, container)| format!("container {}", text(&container["name"])))
+        .map(|(pod, container)| named(pod, container))
         .collect();
     names.sort();
     names.dedup();
@@ -147,12 +166,27 @@ fn few_of(names: &[String]) -> String {
     few(names.iter().map(String::as_str))
 }
 
-fn containers(pod: &DynamicObject) -> impl Iterator<Item = &Value> {
-    pod.data["spec"]["containers"].as_array().into_iter().flatten()
+fn listed<'a>(spec: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    spec[key].as_array().into_iter().flatten()
+}
+
+/// Whether an init container starts first and then runs on beside the others.
+fn is_sidecar(container: &Value) -> bool {
+    container["restartPolicy"] == "Always"
+}
+
+/// The containers of a Pod's `spec` that keep running: its own, and sidecars among the init containers.
+pub(crate) fn running(spec: &Value) -> Vec<&Value> {
+    listed(spec, "containers").chain(listed(spec, "initContainers").filter(|one| is_sidecar(one))).collect()
+}
+
+/// Every container of a Pod's `spec`, also those that end before the others start.
+fn all_containers(spec: &Value) -> Vec<&Value> {
+    listed(spec, "containers").chain(listed(spec, "initContainers")).collect()
 }
 
 fn images(pod: &DynamicObject) -> Vec<String> {
-    containers(pod).map(|container| text(&container["image"])).collect()
+    running(&pod.data["spec"]).into_iter().map(|container| text(&container["image"])).collect()
 }
 
 /// An image's name with what its writing may leave out: the default library and the tag.
@@ -186,7 +220,8 @@ fn restarts(pod: &DynamicObject) -> i64 {
 
 /// Whether a container cannot be root: by the user it runs as where the runtime tells, else by what was asked for.
 fn non_root(pod: &DynamicObject, container: &Value) -> bool {
-    let mut statuses = pod.data["status"]["containerStatuses"].as_array().into_iter().flatten();
+    let all = &pod.data["status"];
+    let mut statuses = listed(all, "containerStatuses").chain(listed(all, "initContainerStatuses"));
     let status = statuses.find(|status| status["name"] == container["name"]);
     if let Some(user) = status.and_then(|status| status["user"]["linux"]["uid"].as_i64()) {
         return user != 0;

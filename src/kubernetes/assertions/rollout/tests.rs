@@ -84,3 +84,13 @@ fn knows_the_kinds_that_roll_out_by_their_loose_names() {
     assert_eq!(kind("statefulsets.apps"), Some(("StatefulSet", "statefulsets".to_owned())));
     assert_eq!(kind("service"), None);
 }
+
+#[test]
+fn the_image_of_a_sidecar_is_one_of_its_images() {
+    let mut with = deployment(2);
+    with["spec"]["template"]["spec"]["initContainers"] = json!([{ "name": "side", "restartPolicy": "Always", "image": "proxy:1" }, { "name": "setup", "image": "setup:1" }]);
+    assert_eq!(
+        measure("{ workload: deploy/web, image: 'proxy:1' }", "Deployment", Some(with), &[])[1],
+        "image: web:dev, proxy:1 / proxy:1 / true"
+    );
+}

@@ -135,3 +135,31 @@ fn refuses_what_it_does_not_know() {
     let error = serde_yaml::from_str::<Pods>("selector: app=todo\nprobes: [alive]").expect_err("alive");
     assert!(error.to_string().contains("`alive` is none of liveness, readiness, startup"), "{error}");
 }
+
+#[test]
+fn a_sidecar_counts_as_a_container_and_no_init_container_may_be_root() {
+    let mut with = pod("a", true);
+    let safe = json!({ "runAsUser": 1000 });
+    with["spec"]["containers"][0]["securityContext"] = safe.clone();
+    with["spec"]["initContainers"] = json!([
+        { "name": "side", "restartPolicy": "Always", "image": "proxy:1", "imagePullPolicy": "Always" },
+        { "name": "setup", "image": "setup:1", "imagePullPolicy": "Always", "securityContext": safe }
+    ]);
+    with["status"]["initContainerStatuses"] = json!([{ "name": "setup", "restartCount": 0, "user": { "linux": { "uid": 0 } } }, { "name": "side", "restartCount": 2 }]);
+    assert_eq!(
+        measure(
+            "selector: app=todo\nrestarts: 0\nimage: proxy:1\nimages: [todo:dev]\nnon_root: true\nprobes: [readiness]\n\
+             resources: { requests: true }\npull_policy: Never",
+            &[with]
+        ),
+        [
+            row("restarts", "3", "0", false),
+            row("image", "1 proxy:1, 1 todo:dev", "proxy:1", true),
+            row("images", "1 proxy:1, 1 todo:dev", "todo:dev", false),
+            row("non_root", "false: init container setup, sidecar side", "true", false),
+            row("probes", "no readiness: sidecar side", "readiness", false),
+            row("resources.requests", "no cpu: sidecar side; no memory: sidecar side", "cpu, memory", false),
+            row("pull_policy", "1 Always, 1 Never", "Never", false),
+        ]
+    );
+}
