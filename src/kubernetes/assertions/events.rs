@@ -46,7 +46,8 @@ pub struct Events {
     /// A regular expression that matches their message.
     message: Option<String>,
     /// The object that they are about, `deployment/backend`; those about what it makes count too: its ReplicaSets, its
-    /// Pods, also the ones that are gone.
+    /// Pods, also the ones that are gone. One that does not exist, and of which no event is recorded, is not measured
+    /// where the assertion would hold.
     object: Option<Reference>,
     /// Instead of `object`: the labels of the objects that they are about, or of the Pods that these make. Labels that
     /// select nothing are not measured where the assertion would hold.
@@ -124,10 +125,16 @@ impl Assertion for Events {
         };
         let namespace = involved.as_ref().map_or(self.namespace(cx), |involved| involved.namespace.as_str());
         let mut events = cluster.events(namespace).await?;
+        let is_known =
+            events.iter().any(|event| involved.as_ref().is_none_or(|it| it.is_about(&event.kind, &event.name)));
         events.retain(|event| event.is_within(from, to) && self.means(event, involved.as_ref(), pattern.as_ref()));
         self.found.keep(events.iter().take(SHOWN).map(|event| finding(event, cx)).collect());
         let verdict = self.verdict(&events, from, Timestamp::now())?;
-        self.selected(involved.as_ref(), verdict)
+        let verdict = self.selected(involved.as_ref(), verdict)?;
+        if verdict.holds() && !is_known {
+            self.is_there(namespace, cx).await?;
+        }
+        Ok(verdict)
     }
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {
@@ -167,14 +174,28 @@ impl Events {
             && pattern.is_none_or(|pattern| pattern.is_match(&event.message))
     }
 
+    /// That what they would be about is there, or at least its namespace: of a name that is misspelt no event is recorded.
+    async fn is_there(&self, namespace: &str, cx: &Context) -> Result<(), Fault> {
+        let cluster = &cx.cluster();
+        match &self.object {
+            Some(object) if !cluster.has_object(namespace, object).await? => Err(unmeasured(
+                &format!("there is no {object} in {namespace}, nor an event about it"),
+                "correct `object` or `namespace`; of one that is gone events are kept for a while only",
+            )),
+            None if !cluster.has_namespace(namespace).await? => {
+                Err(unmeasured(&format!("namespace {namespace} does not exist"), "correct `namespace`"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The verdict, unless it holds only because the labels select nothing: no event could be about it.
     fn selected(&self, involved: Option<&Involved>, verdict: Verdict) -> Result<Verdict, Fault> {
         let selects_nothing = involved.is_some_and(Involved::is_empty);
         match &self.selector {
             Some(selector) if selects_nothing && verdict.holds() => {
-                let message = format!("not measured: no object carries the labels {selector}, nor do Pods of one");
-                let help = "correct `selector`, or name the `object` where it is gone by now";
-                Err(Fault::unknown(message).help(help).transient())
+                let message = format!("no object carries the labels {selector}, nor do Pods of one");
+                Err(unmeasured(&message, "correct `selector`, or name the `object` where it is gone by now"))
             }
             _ => Ok(verdict),
         }
@@ -205,6 +226,11 @@ impl Events {
         }
         Ok(Verdict::of(vec![measure]))
     }
+}
+
+/// Nothing is known of what the events would be about; it may come.
+fn unmeasured(why: &str, help: &str) -> Fault {
+    Fault::unknown(format!("not measured: {why}")).help(help).transient()
 }
 
 fn finding(event: &SeenEvent, cx: &Context) -> Finding {

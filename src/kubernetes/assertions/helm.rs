@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::live::{Changes, current};
+use super::live::{Changes, current, noting_namespace};
 use crate::core::kind::{Assertion, AssertionKind, CheckContext, Context, Watch};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::expect::Expect;
@@ -92,7 +92,12 @@ impl Assertion for Helm {
 
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
         let record = self.record(cx).await?;
-        Ok(Verdict::of(self.measures(record.as_ref())))
+        let measures = self.measures(record.as_ref());
+        if record.is_none() {
+            let namespace = cx.namespace_or(self.namespace.as_deref())?;
+            return Ok(Verdict::of(noting_namespace(cx, namespace, measures).await));
+        }
+        Ok(Verdict::of(measures))
     }
 
     async fn blockers(&self, cx: &Context, _verdict: &Verdict) -> Vec<Finding> {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
-use super::live::{Selector, few};
+use super::live::{Selector, few, noting_namespace};
 use crate::core::kind::{Assertion, AssertionKind, CheckContext, Context, Found, Poll, Watch};
 use crate::core::model::diagnostic::Code;
 use crate::core::model::outcome::{Fault, Finding, Measure, Verdict};
@@ -19,7 +19,7 @@ const SHOWN: usize = 20;
 
 /// `leftover`: no object is left in a namespace, or none with these labels, of any kind that the cluster serves, custom
 /// resources included. What Kubernetes makes in every namespace does not count (the ConfigMap `kube-root-ca.crt`, the
-/// ServiceAccount `default`), nor do events, which expire by themselves. EndpointSlices and Endpoints count: those of a
+/// ServiceAccount `default`), nor do events, which expire by themselves, nor the Lease that a run holds. EndpointSlices and Endpoints count: those of a
 /// deleted Service are gone a moment later, so write `within:`. A kind that cannot be listed is a fault, and so is a
 /// group of kinds whose API server does not answer: then it is not known what is left.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -131,7 +131,11 @@ impl Assertion for Leftover {
         let mut scan = cx.cluster().leftovers(query).await?;
         scan.left.retain(|left| !self.is_excepted(left));
         self.found.keep(scan.left.iter().take(SHOWN).map(|left| finding(left, query.namespace.is_none())).collect());
-        Ok(Verdict::of(vec![measure(&scan)]))
+        let measures = vec![measure(&scan)];
+        match query.namespace {
+            Some(namespace) => Ok(Verdict::of(noting_namespace(cx, namespace, measures).await)),
+            None => Ok(Verdict::of(measures)),
+        }
     }
 
     async fn explain(&self, cx: &Context) -> Vec<Finding> {

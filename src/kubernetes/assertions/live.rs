@@ -13,11 +13,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use tokio::sync::watch::Receiver;
 
-use crate::core::kind::Watch;
-use crate::core::model::outcome::Fault;
+use crate::core::kind::{Context, Watch};
+use crate::core::model::outcome::{Fault, Measure};
 use crate::core::model::units::as_written;
 use crate::kubernetes::client::watch::Objects;
 use crate::kubernetes::ownership::labels::LabelSelector;
+use crate::services::Clients;
 
 /// Wakes up on any change of the objects it holds.
 pub struct Changes {
@@ -62,6 +63,21 @@ impl Watch for Changes {
 pub fn current(objects: &Objects) -> Result<Vec<Arc<DynamicObject>>, Fault> {
     objects.health()?;
     Ok(objects.list())
+}
+
+/// Says with what holds because nothing is there that the namespace itself is not there: it is removed by now, or misspelt.
+pub async fn noting_namespace(cx: &Context, namespace: &str, mut measures: Vec<Measure>) -> Vec<Measure> {
+    if measures.iter().all(|measure| measure.holds) && matches!(cx.cluster().has_namespace(namespace).await, Ok(false))
+    {
+        note_namespace(namespace, &mut measures);
+    }
+    measures
+}
+
+fn note_namespace(namespace: &str, measures: &mut [Measure]) {
+    if let Some(first) = measures.first_mut() {
+        first.actual.push_str(&format!(" (namespace {namespace} does not exist)"));
+    }
 }
 
 /// Names in a row, the first few of them: `a, b, c and 4 more`.

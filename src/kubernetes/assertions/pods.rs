@@ -11,7 +11,7 @@ use kube::api::ApiResource;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::live::{Changes, Selector, Wanted, current};
+use super::live::{Changes, Selector, Wanted, current, noting_namespace};
 use crate::core::kind::{Assertion, AssertionKind, Context, Watch};
 use crate::core::model::expect::Expect;
 use crate::core::model::outcome::{Fault, Finding, Verdict};
@@ -83,7 +83,12 @@ impl Assertion for Pods {
 
     async fn measure(&self, cx: &Context) -> Result<Verdict, Fault> {
         let objects = cx.cluster().objects(&pod_resource(), Some(self.namespace(cx))).await?;
-        Ok(Verdict::of(self.measures(&current(&objects)?)))
+        let pods = current(&objects)?;
+        let measures = self.measures(&pods);
+        if pods.is_empty() {
+            return Ok(Verdict::of(noting_namespace(cx, self.namespace(cx), measures).await));
+        }
+        Ok(Verdict::of(measures))
     }
 
     async fn blockers(&self, cx: &Context, verdict: &Verdict) -> Vec<Finding> {

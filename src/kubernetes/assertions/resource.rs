@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::live::{Changes, Selector, current};
+use super::live::{Changes, Selector, current, noting_namespace};
 use crate::core::expr::{Expr, Scope};
 use crate::core::kind::causes;
 use crate::core::kind::{Assertion, AssertionKind, Cel, CheckContext, Context, Poll, Watch};
@@ -115,6 +115,10 @@ impl Assertion for Resource {
         let mut measures = self.measures(&objects, are_secrets(&kind.resource), &cx.scope)?;
         measures.extend(self.unobserved(&objects));
         measures.extend(self.ruled_out(&objects, &cx.scope)?);
+        if objects.is_empty() && kind.namespaced && self.namespace.as_deref() != Some("*") {
+            let namespace = self.namespace.as_deref().unwrap_or_else(|| cx.namespace());
+            measures = noting_namespace(cx, namespace, measures).await;
+        }
         Ok(Verdict::of(measures))
     }
 

@@ -91,6 +91,16 @@ impl Cluster {
         Ok(Involved { namespace: namespace.to_owned(), objects: [(kind.resource.kind, name)].into() })
     }
 
+    /// Whether an object is there; the name of its kind may be a loose one.
+    ///
+    /// # Errors
+    /// As [`Cluster::involved_object`]; also when it may not be read.
+    pub async fn has_object(&self, namespace: &str, reference: &Reference) -> Result<bool, ClusterError> {
+        let (kind, name) = self.resolve(reference).await?;
+        let api = kind.api(self.client().await?, namespace);
+        Ok(self.ask(&format!("read {reference}"), api.get_metadata_opt(&name)).await?.is_some())
+    }
+
     /// What carries these labels, or makes Pods that do.
     ///
     /// # Errors
