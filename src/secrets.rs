@@ -3,6 +3,7 @@
 pub mod argv;
 pub mod assertions;
 pub mod leaks;
+mod packed;
 pub mod resolve;
 pub mod secret_scan;
 pub mod secret_store;

@@ -152,8 +152,21 @@ impl Traces {
         let head = &bytes[..bytes.len().min(HEAD)];
         let nothing = memchr::memchr_iter(0, head).count();
         if nothing * FEW > head.len() {
+            // Text of two bytes a character, or a program with such texts in it.
+            match utf16(bytes, head) {
+                Some(text) => {
+                    self.find(text.as_bytes(), false, found);
+                    self.look_at_text(text.as_bytes(), found);
+                }
+                None => self.find(&without_nuls(bytes), false, found),
+            }
             return;
         }
+        self.look_at_text(bytes, found);
+    }
+
+    /// Adds what is in a text, whatever stands between its characters.
+    fn look_at_text(&self, bytes: &[u8], found: &mut BTreeSet<Trace>) {
         let seen = visible(bytes);
         if let Cow::Owned(seen) = &seen {
             self.find(seen, false, found);
@@ -178,6 +191,25 @@ impl Traces {
             }
         }
     }
+}
+
+/// A text in UTF-16, as its NULs show: they are at every other place.
+fn utf16(bytes: &[u8], head: &[u8]) -> Option<String> {
+    let nuls = |first: usize| head.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
+    let (even, odd) = (nuls(0), nuls(1));
+    let is_text = |high: usize, low: usize| high * 4 >= head.len() && low * 8 <= high;
+    let unit = match (is_text(odd, even), is_text(even, odd)) {
+        (true, _) => u16::from_le_bytes,
+        (_, true) => u16::from_be_bytes,
+        _ => return None,
+    };
+    let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+    Some(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+}
+
+/// The bytes without NULs: texts of two or four bytes a character become plain.
+fn without_nuls(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().copied().filter(|byte| *byte != 0).collect()
 }
 
 /// The bytes with `instead` in the place of each line break, the blanks after it, and a backslash before it: what a value
@@ -226,6 +258,22 @@ mod tests {
             assert_eq!(found(hidden.as_bytes()), ["secret db (in base64)"], "{before}");
         }
         assert_eq!(found(b"nothing of the kind"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_value_is_found_in_text_of_two_or_four_bytes_a_character() {
+        let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let text = format!("\u{feff}url: {VALUE}\n").repeat(9);
+        assert_eq!(found(&wide(&text)), ["secret db"]);
+        assert_eq!(found(&text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>()), ["secret db"]);
+        let broken = wide(&format!("a: {}\n", VALUE.replace("horse", "hor\r\n  se")));
+        assert_eq!(found(&broken), ["secret db (across line breaks)"]);
+        // in a program, among much else
+        let plain = "correct-horse-battery";
+        let traces = Traces::new([("db", &SecretText::new(plain))]);
+        let program = [&[0; 900][..], &[7; 90], &wide(plain), &[0; 90]].concat();
+        let four: Vec<u8> = plain.bytes().flat_map(|byte| [byte, 0, 0, 0]).collect();
+        assert_eq!((traces.within(&program).len(), traces.within(&four).len()), (1, 1));
     }
 
     #[test]

@@ -86,6 +86,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokio_tungstenite",  &["kubernetes"]),
     ("tower",              &["kubernetes"]),
     ("webpki_roots",       &["http"]),
+    ("zip",                &["secrets"]),
 ];
 
 /// Crates that every module may use: data, text, time, and futures.

@@ -1,12 +1,11 @@
 //! The places that are looked at, one after the other, and what each makes of a measure.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Secrets, known, record, traces};
 use crate::containers::images::layer::{Limits, Wanted};
-use crate::containers::images::unpacked;
 use crate::core::files::glob::{Glob, characters};
 use crate::core::files::open;
 use crate::core::kind::Context;
@@ -14,6 +13,7 @@ use crate::core::model::outcome::{Fault, FaultKind, Finding, Measure};
 use crate::process::command_context::CommandContext;
 use crate::process::tree;
 use crate::secrets::leaks::Leaks;
+use crate::secrets::packed::{in_packed, is_unsearched};
 use crate::secrets::secret_scan::{Trace, Traces};
 use crate::services::Clients;
 
@@ -109,6 +109,10 @@ pub async fn files(body: &Secrets, cx: &Context) -> Result<Place, Fault> {
                     Fault::invalid(format!("there is no `{}`: it cannot be looked at", path.display()))
                         .help("correct the path, or let this stage need the step that makes it")
                 })?;
+                if below.is_empty() {
+                    let message = format!("not measured: there is no file in `{}`", path.display());
+                    return Err(Fault::invalid(message).help("correct the path, or leave it out of `files`"));
+                }
                 paths.extend(below);
             }
             paths.into_iter().collect()
@@ -124,7 +128,10 @@ pub async fn files(body: &Secrets, cx: &Context) -> Result<Place, Fault> {
             && !allowed.iter().any(|glob| glob.covers(&characters(path.as_os_str().as_encoded_bytes())))
     };
     let paths: Vec<PathBuf> = paths.into_iter().filter(is_meant).collect();
-    let looked = Ok(counted(paths.len(), "file"));
+    let looked = match paths.len() {
+        0 => Err("no file is left beside those that are allowed, and the sources of secrets".to_owned()),
+        count => Ok(counted(count, "file")),
+    };
     let found = searched(cx, cx.project.to_path_buf(), paths, Of::Project).await?;
     Ok(Place { found, ..Place::new("files", looked) })
 }
@@ -214,7 +221,7 @@ async fn searched(
 ) -> Result<BTreeSet<(String, String)>, Fault> {
     let (traces, cancel) = (traces(cx), cx.signals.cancel.clone());
     let work = move || {
-        let mut found = BTreeSet::new();
+        let (mut found, mut unsearched) = (BTreeSet::new(), None);
         for path in paths {
             if cancel.is_cancelled() {
                 return Err(Fault::unknown("stopped"));
@@ -225,10 +232,20 @@ async fn searched(
                 Of::Run if path == Path::new("journal.ndjson") => record::in_journal(&traces, &whole),
                 _ => in_file(&traces, &whole),
             };
-            let seen = seen.map_err(|error| match error.kind() {
-                io::ErrorKind::PermissionDenied => Fault::environment(format!("`{shown}` cannot be read: {error}")),
-                _ => Fault::unknown(format!("`{shown}` cannot be searched: {error}")),
-            })?;
+            let seen = match seen {
+                Err(error) if is_unsearched(&error) => {
+                    unsearched.get_or_insert_with(|| {
+                        Fault::unknown(format!("not measured: {shown} {error}"))
+                            .help("name it under `allow`, or let a step unpack it and search that")
+                    });
+                    BTreeSet::new()
+                }
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    return Err(Fault::environment(format!("`{shown}` cannot be read: {error}")));
+                }
+                Err(error) => return Err(Fault::unknown(format!("`{shown}` cannot be searched: {error}"))),
+                Ok(seen) => seen,
+            };
             let name: PathBuf = match of {
                 Of::Project => path,
                 // `logs/STEP.log` and `evidence/STEP/` are named after steps
@@ -238,7 +255,11 @@ async fn searched(
             found.extend(named.iter().map(|trace| (trace.to_string(), "a file's name".to_owned())));
             found.extend(seen.into_iter().map(|trace| (trace.to_string(), shown.clone())));
         }
-        Ok(found)
+        // What was found is an answer, whatever else could not be searched.
+        match unsearched.filter(|_| found.is_empty()) {
+            Some(fault) => Err(fault),
+            None => Ok(found),
+        }
     };
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Fault::unknown(format!("the search broke off: {error}")))?
@@ -254,8 +275,11 @@ fn in_file(traces: &Traces, path: &Path) -> io::Result<BTreeSet<Trace>> {
     let Some(file) = open()? else { return Ok(BTreeSet::new()) };
     let mut found = traces.in_stream(&mut { file })?;
     let Some(file) = open()? else { return Ok(found) };
-    if let Some(mut inner) = unpacked(file)? {
-        found.extend(traces.in_stream(&mut inner as &mut dyn Read)?);
+    match in_packed(traces, path, file) {
+        Ok(inner) => found.extend(inner),
+        // What was found is an answer.
+        Err(error) if is_unsearched(&error) && !found.is_empty() => {}
+        Err(error) => return Err(error),
     }
     Ok(found)
 }

@@ -55,7 +55,26 @@ async fn a_secret_in_a_file_of_the_project_is_found_in_every_form() {
     );
     let mut written = only("files", json!(["tests"]));
     written["allow"] = json!(["**/.env.test"]);
-    assert_eq!(shown(written, &trial.cx).await[1], "holds files: none in 0 files");
+    assert_eq!(
+        shown(written, &trial.cx).await[1],
+        "holds files: not looked at: no file is left beside those that are allowed, and the sources of secrets"
+    );
+}
+
+#[tokio::test]
+async fn a_file_or_folder_that_was_not_searched_is_a_fault_and_what_was_found_an_answer() {
+    let trial = trial()
+        .file("dist/x.xz", b"\xfd7zXZ\x00\x00\x04")
+        .file("dist/a.whl", crate::secrets::packed::tests::zipped("a.txt", &VALUE.repeat(40).into_bytes()))
+        .file("only/x.xz", b"\xfd7zXZ\x00\x00\x04");
+    std::fs::create_dir(trial.project().join("empty")).expect("a folder");
+    let fault = async |files: Value| {
+        let secrets: Secrets = body(&only("files", files));
+        secrets.measure(&trial.cx).await.expect_err("not searched").message
+    };
+    assert_eq!(fault(json!(["only"])).await, "not measured: only/x.xz is xz-compressed");
+    assert_eq!(fault(json!(["empty"])).await, "not measured: there is no file in `empty`");
+    assert_eq!(shown(only("files", json!(["dist"])), &trial.cx).await[1], "unmet files: 1: secret db in dist/a.whl");
 }
 
 #[tokio::test]
