@@ -48,6 +48,8 @@ struct Judged {
     rule: String,
     /// Exceptions that match no object that the rule is for.
     unused: Vec<String>,
+    /// What is written of the objects that the rule is for and means none, by its key.
+    unmatched: Vec<(&'static str, String)>,
     expected: String,
     looked_at: usize,
     violations: Vec<Violation>,
@@ -162,20 +164,23 @@ impl Policy {
     }
 
     fn judge(&self, objects: &[Object], scope: &Scope) -> Result<Vec<Judged>, Fault> {
+        let manifests: Vec<&Manifest> = objects.iter().map(|object| &object.manifest).collect();
         let mut judged = Vec::new();
         for builtin in &self.builtin {
             let (rule, meant) = (builtin.rule(), builtin.meant());
             let reported = |object: &Object| {
                 meant.has(&object.manifest).then(|| rule.violations(&object.manifest.object)).flatten()
             };
-            judged.push(self.apply(rule.name(), rule.expected(), objects, reported));
+            let unmatched = meant.unmatched(&manifests);
+            judged.push(Judged { unmatched, ..self.apply(rule.name(), rule.expected(), objects, reported) });
         }
         for rule in &self.rules {
-            judged.push(if rule.together {
+            let applied = if rule.together {
                 self.apply_together(rule, objects, scope)?
             } else {
                 self.apply_rule(rule, objects, scope)?
-            });
+            };
+            judged.push(Judged { unmatched: rule.meant().unmatched(&manifests), ..applied });
         }
         Ok(judged)
     }
@@ -217,6 +222,7 @@ impl Policy {
         let mut judged = Judged {
             rule: name.to_owned(),
             unused: excepted.to_vec(),
+            unmatched: Vec::new(),
             expected: expected.to_owned(),
             looked_at: 0,
             violations: Vec::new(),
@@ -241,13 +247,17 @@ impl Policy {
 }
 
 impl Judged {
-    /// What the rule says, and each exception that leaves nothing alone: it may be misspelt, and hides nothing then.
+    /// What the rule says; each exception that leaves nothing alone, and what was written of its objects that means none:
+    /// it may be misspelt, and hides nothing then.
     fn measures(&self) -> Vec<Measure> {
         let unused = self.unused.iter().map(|exception| {
             let expected = "an object that the rule is for";
             Measure::new(format!("except.{}", self.rule), format!("{exception} matches nothing"), expected, false)
         });
-        std::iter::once(self.measure()).chain(unused).collect()
+        let unmatched = self.unmatched.iter().map(|(key, words)| {
+            Measure::new(format!("{}.{key}", self.rule), words.as_str(), "an object that the rule is for", false)
+        });
+        std::iter::once(self.measure()).chain(unused).chain(unmatched).collect()
     }
 
     fn measure(&self) -> Measure {

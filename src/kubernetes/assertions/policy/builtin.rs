@@ -145,13 +145,20 @@ fn ends(pod: &Value) -> bool {
     matches!(pod["restartPolicy"].as_str(), Some("Never" | "OnFailure"))
 }
 
-/// The pod that an object makes.
+/// The pod that an object makes: of a kind of Kubernetes, or of any other that has a template of one where those have it.
 fn pod_spec(object: &Value) -> Option<&Value> {
+    const TEMPLATE: &str = "/spec/template/spec";
+    const OF_JOB: &str = "/spec/jobTemplate/spec/template/spec";
     match object["kind"].as_str()? {
         "Pod" => object.pointer("/spec"),
-        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job" => object.pointer("/spec/template/spec"),
-        "CronJob" => object.pointer("/spec/jobTemplate/spec/template/spec"),
-        _ => None,
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" => {
+            object.pointer(TEMPLATE)
+        }
+        "CronJob" => object.pointer(OF_JOB),
+        "PodTemplate" => object.pointer("/template/spec"),
+        _ => {
+            [TEMPLATE, OF_JOB].iter().find_map(|place| object.pointer(place).filter(|pod| pod["containers"].is_array()))
+        }
     }
 }
 
@@ -209,7 +216,7 @@ fn secret_data(secret: &Value) -> Vec<String> {
         let filled = entries.filter(|(_, value)| value.as_str().is_none_or(|text| !text.is_empty()));
         filled.map(|(key, _)| format!("{field}.{key} has a value")).collect()
     };
-    [filled("data"), filled("stringData")].concat()
+    [filled("data"), filled("stringData"), filled("binaryData")].concat()
 }
 
 fn secret_env(container: &Value) -> Option<String> {

@@ -1,6 +1,7 @@
 //! The objects that a rule is for: by kind, labels and name. And those that it leaves alone.
 
 use crate::core::files::glob::Glob;
+use crate::core::model::diagnostic::closest;
 use crate::core::yaml::manifests::Manifest;
 use crate::kubernetes::ownership::labels::LabelSelector;
 
@@ -25,6 +26,28 @@ impl Meant<'_> {
         };
         let name = manifest.object["metadata"]["name"].as_str().unwrap_or_default();
         of_kind && labelled() && (self.names.is_empty() || self.names.iter().any(|pattern| matches(pattern, name)))
+    }
+
+    /// What of it means no object, as its key and words: all of it together, or a kind that is probably misspelt.
+    pub fn unmatched(self, manifests: &[&Manifest]) -> Vec<(&'static str, String)> {
+        let is_any = |kind: &String| manifests.iter().any(|one| kind.eq_ignore_ascii_case(one.kind()));
+        let missing = self.kinds.iter().filter(|kind| !is_any(kind));
+        let near = missing.filter_map(|kind| Some((kind, closest(kind, manifests.iter().map(|one| one.kind()))?)));
+        let mut found: Vec<(&'static str, String)> =
+            near.map(|(kind, near)| ("kinds", format!("{kind} matches nothing, did you mean \"{near}\"?"))).collect();
+        let is_all = self.kinds.is_empty() && self.selector.is_none() && self.names.is_empty();
+        if is_all || !found.is_empty() || manifests.iter().any(|one| self.has(one)) {
+            return found;
+        }
+        let (key, written) = if !self.kinds.is_empty() && !self.kinds.iter().any(is_any) {
+            ("kinds", self.kinds.join(", "))
+        } else if !self.names.is_empty() {
+            ("names", self.names.join(", "))
+        } else {
+            ("selector", self.selector.unwrap_or_default().to_owned())
+        };
+        found.push((key, format!("{written} matches nothing")));
+        found
     }
 
     /// What is wrong with it: a selector or a pattern that is none, with the key and the index.
@@ -67,6 +90,28 @@ mod tests {
             let (kinds, names) = (list(kinds), list(names));
             let of = Meant { kinds: &kinds, selector, names: &names };
             assert_eq!(of.has(object), meant, "{kinds:?} {selector:?} {names:?}");
+        }
+    }
+
+    #[test]
+    fn what_means_no_object_is_named() {
+        let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: web, labels: { tier: web } }\n---\n\
+                    apiVersion: v1\nkind: Service\nmetadata: { name: web }\n";
+        let objects = parse(text, Path::new("a.yaml")).expect("objects");
+        let objects: Vec<&Manifest> = objects.iter().collect();
+        let list = |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
+        for (kinds, selector, names, expected) in [
+            ("", None, "", None),
+            ("deployment CronJob", None, "", None),
+            ("Deploymnet Service", None, "", Some("kinds Deploymnet matches nothing, did you mean \"Deployment\"?")),
+            ("CronJob", None, "web", Some("kinds CronJob matches nothing")),
+            ("Service", None, "api-*", Some("names api-* matches nothing")),
+            ("Service", Some("tier=web"), "", Some("selector tier=web matches nothing")),
+        ] {
+            let (kinds, names) = (list(kinds), list(names));
+            let found = Meant { kinds: &kinds, selector, names: &names }.unmatched(&objects);
+            let found: Vec<String> = found.into_iter().map(|(key, words)| format!("{key} {words}")).collect();
+            assert_eq!(found.first().map(String::as_str), expected, "{kinds:?} {selector:?} {names:?}");
         }
     }
 

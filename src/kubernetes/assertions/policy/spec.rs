@@ -50,7 +50,8 @@ pub enum BuiltinRule {
 pub struct ScopedRule {
     /// The rule.
     pub rule: Builtin,
-    /// The kinds of objects it is for; all where none is named.
+    /// The kinds of objects it is for; all where none is named. What `kinds`, `selector` and `names` together mean must be
+    /// there.
     #[serde(default)]
     pub kinds: Vec<String>,
     /// The labels of the objects it is for: `app=web,tier!=db`.
@@ -66,7 +67,8 @@ pub struct ScopedRule {
 pub struct Rule {
     /// Its name, in measures and findings.
     pub name: String,
-    /// The kinds of objects it is for; all where none is named.
+    /// The kinds of objects it is for; all where none is named. What `kinds`, `selector` and `names` together mean must be
+    /// there.
     #[serde(default)]
     pub kinds: Vec<String>,
     /// The labels of the objects it is for: `app=web,tier!=db`.

@@ -180,3 +180,32 @@ fn a_rule_over_all_objects_names_those_that_are_wrong() {
     let texts = "self.filter(o, o.kind == 'ConfigMap').map(o, o.metadata.name)";
     assert_eq!(shown(rule(texts), &objects[..1]), ["unmet addresses: all objects: no Service: right"]);
 }
+
+#[test]
+fn whatever_has_a_template_of_a_pod_is_read() {
+    let pod = json!({"containers": [{"name": "c", "image": "x:1", "securityContext": {"privileged": true}}]});
+    let template = json!({"spec": {"template": {"spec": pod}}});
+    let with = |kind: &str, body: &Value| {
+        let mut object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "a"}});
+        object.as_object_mut().expect("a map").extend(body.as_object().expect("a map").clone());
+        builtin::Builtin::NoPrivileged.violations(&object)
+    };
+    let wrong = Some(vec!["container c is privileged".to_owned()]);
+    assert_eq!(with("ReplicationController", &template), wrong);
+    assert_eq!(with("Rollout", &template), wrong, "a custom resource");
+    assert_eq!(with("PodTemplate", &template["spec"]), wrong);
+    assert_eq!(with("Rollout", &json!({"spec": {"template": {"spec": {"x": 1}}}})), None);
+    let binary = json!({"kind": "Secret", "binaryData": {"a": "eA=="}});
+    let found = builtin::Builtin::NoSecretData.violations(&binary).expect("it is for Secrets");
+    assert_eq!(found, ["binaryData.a has a value"]);
+}
+
+#[test]
+fn a_filter_that_matches_nothing_is_not_held() {
+    let body = json!({"rules": [{"name": "r", "kinds": ["Deploymnet"], "assert": "false"}]});
+    let policy: Policy = serde_json::from_value(body).expect("of the right shape");
+    let judged = policy.judge(&[deployment(json!({}))], &Scope::default()).expect("valid rules");
+    let measures = judged[0].measures();
+    assert_eq!((measures[1].name.as_str(), measures[1].holds), ("r.kinds", false));
+    assert_eq!(measures[1].actual, "Deploymnet matches nothing, did you mean \"Deployment\"?");
+}

@@ -20,6 +20,7 @@ impl Policy {
         let mut judged = Judged {
             rule: rule.name.clone(),
             unused: excepted.to_vec(),
+            unmatched: Vec::new(),
             expected: said.to_owned(),
             looked_at: meant.len(),
             violations: Vec::new(),
