@@ -1,11 +1,13 @@
 //! What is left in a namespace, or of an application, of every kind that the cluster serves. Half an answer is none.
 
 use futures::{StreamExt, stream};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::PartialObjectMeta;
 
 use super::{Cluster, ClusterError, Kind, misspelt};
 use crate::core::model::outcome::{Fault, FaultKind};
+use crate::kubernetes::ownership::proof::has_written;
 
 /// Requests under way at a time.
 const IN_FLIGHT: usize = 8;
@@ -155,11 +157,17 @@ pub fn is_of_every_namespace(kind: &Kind, name: &str) -> bool {
     kind.resource.group.is_empty() && made.contains(&(kind.resource.kind.as_str(), name))
 }
 
+/// Whether it is the Lease that a run holds on a namespace: it goes when the run ends.
+fn is_lease_of_runs(kind: &Kind, meta: &ObjectMeta) -> bool {
+    let is_named = meta.name.as_ref().is_some_and(|name| name.starts_with("pipeline-"));
+    kind.resource.kind == "Lease" && kind.resource.group == "coordination.k8s.io" && is_named && has_written(meta)
+}
+
 /// An object that counts; `None` for what Kubernetes makes in every namespace.
 fn leftover(kind: &Kind, object: &PartialObjectMeta<DynamicObject>) -> Option<Leftover> {
     let meta = &object.metadata;
     let name = meta.name.clone().unwrap_or_default();
-    if is_of_every_namespace(kind, &name) {
+    if is_of_every_namespace(kind, &name) || is_lease_of_runs(kind, &object.metadata) {
         return None;
     }
     let mut facts = Vec::new();
@@ -183,4 +191,28 @@ fn leftover(kind: &Kind, object: &PartialObjectMeta<DynamicObject>) -> Option<Le
         owned: meta.owner_references.as_ref().is_some_and(|owners| !owners.is_empty()),
         facts,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn the_lease_of_a_run_and_what_every_namespace_has_is_not_left() {
+        let counts = |group: &str, kind: &str, meta: Value| {
+            let crd = json!({ "spec": { "group": group, "scope": "Namespaced", "names": { "kind": kind, "plural": "x" },
+                "versions": [{ "name": "v1", "served": true }] } });
+            let object: PartialObjectMeta<DynamicObject> =
+                serde_json::from_value(json!({ "apiVersion": "v1", "kind": kind, "metadata": meta }))
+                    .expect("metadata");
+            leftover(&Kind::of_crd(&crd).remove(0), &object).is_some()
+        };
+        let by = |manager: &str| json!({ "name": "pipeline-todo", "managedFields": [{ "manager": manager }] });
+        let leases = "coordination.k8s.io";
+        assert!(!counts(leases, "Lease", by("pipeline")) && counts(leases, "Lease", by("kubectl-create")));
+        assert!(counts("", "ConfigMap", by("pipeline")));
+        assert!(!counts("", "ConfigMap", json!({ "name": "kube-root-ca.crt" })));
+        assert!(counts("", "ConfigMap", json!({ "name": "data" })));
+    }
 }
