@@ -13,6 +13,10 @@ struct Suite {
     declared: Option<u64>,
     /// Failures and errors found in it.
     found: u64,
+    /// Tests that it declares.
+    tests: Option<u64>,
+    /// Test cases found in it.
+    cases: u64,
 }
 
 /// Reads all test cases.
@@ -35,15 +39,13 @@ pub(super) fn read(text: &str) -> Result<Vec<TestCase>, ReportError> {
                     let name = suites.last().map(|suite| suite.name.clone()).unwrap_or_default();
                     let message = element.get("message").unwrap_or_default().to_owned();
                     cases.push(TestCase { name, outcome: TestOutcome::Failed, time: None, message });
-                    count_failure(&mut suites);
+                    count(&mut suites, true);
                 }
                 None => {}
             },
             Tag::End(name) if name == "testcase" => {
                 if let Some(case) = case.take() {
-                    if case.outcome == TestOutcome::Failed {
-                        count_failure(&mut suites);
-                    }
+                    count(&mut suites, case.outcome == TestOutcome::Failed);
                     cases.push(case);
                 }
             }
@@ -62,9 +64,10 @@ fn is_suite(name: &str) -> bool {
     matches!(name, "testsuites" | "testsuite")
 }
 
-fn count_failure(suites: &mut [Suite]) {
+fn count(suites: &mut [Suite], failed: bool) {
     for suite in suites {
-        suite.found += 1;
+        suite.cases += 1;
+        suite.found += u64::from(failed);
     }
 }
 
@@ -74,12 +77,19 @@ fn suite(element: &Element) -> Result<Suite, ReportError> {
         name: element.get("name").unwrap_or(&element.name).to_owned(),
         declared: declared.iter().flatten().copied().reduce(u64::saturating_add),
         found: 0,
+        // Catch2 writes its number of assertions there, and is known by this name of a host.
+        tests: element.number("tests")?.filter(|_| element.get("hostname") != Some("tbd")),
+        cases: 0,
     })
 }
 
 impl Suite {
-    /// A failure that the suite counts and no test case shows must not be lost.
+    /// A failure or a test that the suite counts and no test case shows must not be lost.
     fn check(&self) -> Result<(), ReportError> {
+        if let Some(tests) = self.tests.filter(|tests| *tests > self.cases) {
+            let (name, cases) = (&self.name, self.cases);
+            return Err(ReportError::Partial(format!("suite `{name}` declares {tests} tests, and holds {cases}")));
+        }
         match self.declared {
             Some(declared) if declared > self.found => Err(ReportError::Partial(format!(
                 "suite `{}` declares {declared} failures and errors, and its test cases show {}",
@@ -181,6 +191,17 @@ mod tests {
         let error = read("<testsuite name='s' failures='2'><testcase name='a'><failure/></testcase></testsuite>");
         let words = "suite `s` declares 2 failures and errors, and its test cases show 1";
         assert_eq!(error.expect_err("one is missing").to_string(), words);
+    }
+
+    #[test]
+    fn a_test_that_is_declared_and_not_there_is_not_lost() {
+        let of = |text: &str| read(text).map(|cases| cases.len()).map_err(|error| error.to_string());
+        let missing = Err("suite `s` declares 20 tests, and holds 1".to_owned());
+        assert_eq!(of("<testsuite name='s' tests='20'><testcase name='a'/></testsuite>"), missing);
+        let whole = "<testsuite name='s' tests='20'><testsuite tests='1'><testcase name='a'/></testsuite></testsuite>";
+        assert_eq!(of(whole), missing, "those of inner suites count once");
+        assert_eq!(of("<testsuite name='s' tests='1'><testcase name='a'/><testcase name='b'/></testsuite>"), Ok(2));
+        assert_eq!(of("<testsuite name='s' hostname='tbd' tests='20'><testcase name='a'/></testsuite>"), Ok(1));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Finding, dating and reading the files of reports. Knows no format's content.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
@@ -16,6 +16,8 @@ const FILES: usize = 2_000;
 const BYTES: u64 = 512 << 20;
 /// Files are dated by a clock that may be this much behind.
 const CLOCK: Duration = Duration::from_millis(50);
+/// How far the clock of another machine may be ahead.
+const AHEAD: Duration = Duration::from_secs(60);
 
 /// Since when files count, and what that is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +99,14 @@ fn one(project: &Path, format: Format, path: &Path, bound: Option<&Bound>, left:
         .help("the step that writes it wrote nothing; `since: steps.STEP` or `since: 2h` says what is recent enough")
         .transient());
     }
+    if bound.is_some() && is_ahead(date, SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()) {
+        let written = timestamp(date).round(jiff::Unit::Second).unwrap_or(Timestamp::MAX);
+        return Err(Fault::unknown(format!(
+            "not measured: `{shown}` was written at {written}, which is to come: whether this run wrote it is not known"
+        ))
+        .help("something set the time of the file, or a clock is wrong; remove the file before the step that writes it")
+        .transient());
+    }
     let bytes = open::read(&whole, LARGEST.min(*left)).map_err(|error| unreadable(&error))?;
     *left = left.saturating_sub(bytes.len() as u64);
     format.read(&bytes).map_err(|error| unreadable(&error))
@@ -107,9 +117,20 @@ fn is_older(date: Duration, since: Duration) -> bool {
     if date.subsec_nanos() == 0 { date.as_secs() < since.as_secs() } else { date + CLOCK < since }
 }
 
+/// Clocks of two machines differ by less than this.
+fn is_ahead(date: Duration, now: Duration) -> bool {
+    date > now + AHEAD
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_to_come_is_not_believed() {
+        let at = Duration::from_secs;
+        assert!(is_ahead(at(5_000), at(4_900)) && !is_ahead(at(5_000), at(4_990)) && !is_ahead(at(1), at(2)));
+    }
 
     #[test]
     fn a_file_system_that_keeps_whole_seconds_makes_no_file_stale() {
