@@ -38,16 +38,17 @@ pub(super) fn ends(fresh: &FreshSettings, exit: Exit, keep: bool) -> Ends {
 }
 
 /// Does what is due at the end of a run that had `namespace` for itself. What cannot be done is reported: the namespace
-/// has a time after which later runs remove it.
-pub(super) async fn close(removal: &Removal<'_>, ends: Ends) {
+/// has a time after which later runs remove it. Whether all went that was to go.
+pub(super) async fn close(removal: &Removal<'_>, ends: Ends) -> bool {
     let cluster = removal.services.cluster();
-    let Some(fresh) = &cluster.settings().fresh else { return };
+    let Some(fresh) = &cluster.settings().fresh else { return true };
     let namespace = cluster.namespace();
     if !matches!(cluster.context(), Ok(Some(_))) {
         // A step took the whole cluster down.
-        return;
+        return true;
     }
     let called = format!("namespace {namespace}");
+    let mut gone = true;
     match ends {
         Ends::Kept => match cluster.keep_fresh(fresh).await {
             Ok(until) => out::say(&format!(
@@ -57,13 +58,17 @@ pub(super) async fn close(removal: &Removal<'_>, ends: Ends) {
             Err(fault) => warn(&format!("{called} could not be marked as kept"), &fault),
         },
         Ends::Removed => match removal.of_home(namespace).await {
-            Ok(_) => {}
-            Err(fault) => warn(&format!("{called} could not be removed"), &fault),
+            Ok(result) => gone = result.gone,
+            Err(fault) => {
+                gone = false;
+                warn(&format!("{called} could not be removed"), &fault);
+            }
         },
     }
     if let Err(fault) = sweep(removal, fresh, Sweep::Abandoned).await {
         warn("namespaces of earlier runs were not looked for", &fault);
     }
+    gone
 }
 
 fn warn(what: &str, fault: &Fault) {

@@ -152,11 +152,12 @@ impl RunContext {
         let journal = storage::Identity::of(&kept.folder.journal());
         let result = engine::run(options, parts, interrupts).await;
         let (story, failed) = listener.finish();
+        let mut is_removed = true;
         if let Some(tenure) = tenure {
             if let Ok(result) = &result
                 && !tenure.is_lost()
             {
-                self.close_namespace(Exit::of(result.exit_code), is_settled, wish.keep).await;
+                is_removed = self.close_namespace(Exit::of(result.exit_code), is_settled, wish.keep).await;
             }
             tenure.end().await;
         }
@@ -166,6 +167,9 @@ impl RunContext {
             recovery::close(folder, Some(&run));
         }
         let mut exit = Exit::of(result.exit_code);
+        if !is_removed && exit == Exit::Passed {
+            exit = Exit::Environment;
+        }
         let mut unwritten: Vec<String> = Vec::new();
         unwritten.extend(recovery::leave(&kept.folder, &story, &wish.called));
         unwritten.extend(result.journal_error.as_ref().map(|error| format!("the record of this run: {error}")));
@@ -204,16 +208,16 @@ impl RunContext {
 
 impl RunContext {
     /// Removes the namespace that the run had for itself, or keeps it. `is_settled`: the run only did what a killed one
-    /// owed, which did not pass.
-    async fn close_namespace(&self, exit: Exit, is_settled: bool, keep: bool) {
+    /// owed, which did not pass. Whether all went that was to go.
+    async fn close_namespace(&self, exit: Exit, is_settled: bool, keep: bool) -> bool {
         let settings = self.services.cluster().settings();
-        let (Some(fresh), Some(_)) = (&settings.fresh, settings.fresh_namespace()) else { return };
+        let (Some(fresh), Some(_)) = (&settings.fresh, settings.fresh_namespace()) else { return true };
         let exit = if is_settled { Exit::Failed } else { exit };
         let store = Store::new(&self.plan.settings().project);
         let (services, plan, limit) = (&*self.services, &*self.plan, removal::LIMIT);
         let env = &self.env;
         let removal = Removal { services, plan, store: &store, env, dry_run: false, limit };
-        namespaces::close(&removal, namespaces::ends(fresh, exit, keep && !is_settled)).await;
+        namespaces::close(&removal, namespaces::ends(fresh, exit, keep && !is_settled)).await
     }
 
     /// Says after a while what the run waits for before it starts, where that is a credential plugin. Never ends.
