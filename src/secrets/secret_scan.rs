@@ -156,17 +156,17 @@ impl Traces {
             match utf16(bytes, head) {
                 Some(text) => {
                     self.find(text.as_bytes(), false, found);
-                    self.look_at_text(text.as_bytes(), found);
+                    self.search_text(text.as_bytes(), found);
                 }
                 None => self.find(&without_nuls(bytes), false, found),
             }
             return;
         }
-        self.look_at_text(bytes, found);
+        self.search_text(bytes, found);
     }
 
-    /// Adds what is in a text, whatever stands between its characters.
-    fn look_at_text(&self, bytes: &[u8], found: &mut BTreeSet<Trace>) {
+    /// Adds what is in a text, whatever separates its characters.
+    fn search_text(&self, bytes: &[u8], found: &mut BTreeSet<Trace>) {
         let seen = visible(bytes);
         if let Cow::Owned(seen) = &seen {
             self.find(seen, false, found);

@@ -47,7 +47,7 @@ impl Before {
     /// is not known: it may be another's, so it gets no label, by which `clean` would remove it.
     pub fn own(&self, prepared: &mut [Prepared], owner: &Owner) {
         let none = BTreeMap::new();
-        // Labels that were copied with an object make it nobody's.
+        // Labels that were copied with an object prove nothing.
         let own = |there: &&ObjectMeta| is_ours(owner, there);
         for one in prepared.iter_mut().filter(|one| self.knows(one)) {
             let labels = |there| Some(there).filter(own).and_then(|there: &ObjectMeta| there.labels.as_ref());
