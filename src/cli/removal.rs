@@ -79,28 +79,45 @@ impl Removal<'_> {
             if dry_run { releases.iter().map(|one| one.release.clone()).collect() } else { Vec::new() };
         let options = RemovalOptions { owner: &owner, lease: &lease, releases: &going, limit };
         let call = CommandContext { env, dir, scratch: scratch.path().to_owned(), log: &StderrSink, stop };
+        let mut hooks = Vec::new();
         for Installed { release, namespace } in releases {
             if dry_run {
                 out::data(&format!("helm release {release} in {namespace}"));
                 continue;
             }
             let remove = Remove { wait: true, ignore_missing: true, timeout: Some(limit), ..Remove::default() };
+            let record = services.helm().release(&release, &namespace).await;
             services.helm().uninstall(&release, &namespace, &remove, &call).await.map_err(CommandError::into_fault)?;
             out::say(&format!("removed helm release {release} in {namespace}"));
+            match record {
+                Ok(Some(record)) => {
+                    let remains = services.helm().remains(&record).await?;
+                    say_left(&remains.left);
+                    hooks.extend(remains.hooks);
+                }
+                Ok(None) => {}
+                Err(fault) => out::say(&format!("what release {release} leaves is not known: {}", fault.message)),
+            }
         }
         let cluster = services.cluster();
-        let mut swept = owned(cluster, &options, dry_run).await?;
+        let mut swept = owned(cluster, &options, hooks, dry_run).await?;
         // runners may be in clusters of their own
         for runner in services.pod_runners().0.values().filter(|runner| !Arc::ptr_eq(runner.cluster(), cluster)) {
-            swept = swept.and(owned(runner.cluster(), &options, dry_run).await?);
+            swept = swept.and(owned(runner.cluster(), &options, Vec::new(), dry_run).await?);
         }
         Ok(CleanupResult { found: found || swept.found, ..swept })
     }
 }
 
-/// Removes the objects of an owner in one cluster.
-async fn owned(cluster: &Cluster, options: &RemovalOptions<'_>, dry_run: bool) -> Result<CleanupResult, Fault> {
-    let scan = cluster.owned(options.owner).await?;
+/// Removes the objects of an owner in one cluster, and the hooks of its releases there.
+async fn owned(
+    cluster: &Cluster,
+    options: &RemovalOptions<'_>,
+    hooks: Vec<Owned>,
+    dry_run: bool,
+) -> Result<CleanupResult, Fault> {
+    let mut scan = cluster.owned(options.owner).await?;
+    scan.add(hooks);
     if !scan.unseen.is_empty() {
         out::say(&format!("not looked for, since this user may not list them: {}", scan.unseen.join(", ")));
     }

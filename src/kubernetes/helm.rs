@@ -6,6 +6,7 @@ mod chart;
 mod hooks;
 mod owned;
 pub mod release;
+mod remains;
 pub mod values;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub use author::Author;
 pub use chart::{Chart, Target};
 pub use hooks::HookWatch;
 pub use owned::{Installed, Releases};
+pub use remains::Remains;
 
 /// Helm, found on first use.
 #[derive(Debug)]

@@ -228,6 +228,7 @@ mod tests {
                 values,
                 manifest: String::new(),
                 hooks: Vec::new(),
+                definitions: Vec::new(),
             },
             revisions: 3,
         });

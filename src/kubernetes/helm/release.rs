@@ -46,6 +46,8 @@ pub struct Release {
     pub manifest: String,
     /// The objects that helm makes at certain moments, apart from the manifests.
     pub hooks: Vec<Hook>,
+    /// The files of the chart's `crds/`, as YAML.
+    pub definitions: Vec<String>,
 }
 
 /// A hook of a release.
@@ -103,6 +105,25 @@ struct RecordedChart {
     metadata: Option<Metadata>,
     #[serde(default)]
     values: Option<Map<String, Value>>,
+    #[serde(default)]
+    files: Option<Vec<ChartFile>>,
+}
+
+/// A file of a chart that is no template; its content in base64.
+#[derive(Debug, Deserialize)]
+struct ChartFile {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    data: Option<String>,
+}
+
+impl ChartFile {
+    /// The text of a file in `crds/`.
+    fn definition(&self) -> Option<String> {
+        let content = self.name.starts_with("crds/").then(|| STANDARD.decode(self.data.as_deref()?).ok()).flatten()?;
+        String::from_utf8(content).ok()
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -125,7 +146,8 @@ impl Release {
         let packed = STANDARD.decode(entry.trim_ascii()).map_err(|_| "it is not base64".to_owned())?;
         let json = if packed.starts_with(&[0x1f, 0x8b]) { unpacked(&packed, RELEASE_LIMIT)? } else { packed };
         let recorded: Recorded = serde_json::from_slice(&json).map_err(|error| format!("it is no release: {error}"))?;
-        let chart = recorded.chart.unwrap_or(RecordedChart { metadata: None, values: None });
+        let chart = recorded.chart.unwrap_or(RecordedChart { metadata: None, values: None, files: None });
+        let definitions = chart.files.iter().flatten().filter_map(ChartFile::definition).collect();
         let metadata = chart.metadata.unwrap_or_default();
         let mut values = chart.values.unwrap_or_default();
         merge(&mut values, recorded.config.unwrap_or_default());
@@ -141,6 +163,7 @@ impl Release {
             values,
             manifest: recorded.manifest,
             hooks: recorded.hooks.unwrap_or_default(),
+            definitions,
         })
     }
 
@@ -293,7 +316,8 @@ pub(crate) mod tests {
             "info": {"status": "deployed", "description": "Upgrade complete", "first_deployed": "2026-01-01T00:00:00Z"},
             "chart": {
                 "metadata": {"name": "todo", "version": "0.1.0", "appVersion": "dev", "apiVersion": "v2"},
-                "values": {"replicas": 2, "image": {"name": "todo", "tag": "dev"}}, "templates": [{"data": "eA=="}]
+                "values": {"replicas": 2, "image": {"name": "todo", "tag": "dev"}}, "templates": [{"data": "eA=="}],
+                "files": [{"name": "README.md", "data": "eA=="}, {"name": "crds/a.yaml", "data": "a2luZDogQQo="}]
             },
             "config": {"image": {"tag": "v2"}},
             "hooks": [{"name": "migrate", "kind": "Job", "manifest": "kind: Job\n", "events": ["pre-install"]}]
@@ -313,6 +337,7 @@ pub(crate) mod tests {
         let opened = Release::decode(packed(&release()).as_bytes()).expect("as helm writes it");
         assert_eq!((opened.revision, opened.status.as_str(), opened.app_version.as_str()), (3, "deployed", "dev"));
         assert_eq!(opened.objects(), "kind: Service\n\n---\nkind: Job\n");
+        assert_eq!(opened.definitions, ["kind: A\n"]);
         assert_eq!(Value::Object(opened.values), json!({"replicas": 2, "image": {"name": "todo", "tag": "v2"}}));
         let secret = DynamicObject::new("sh.helm.release.v1.todo.v3", &secrets())
             .data(json!({"data": {"release": STANDARD.encode(packed(&release()))}}));

@@ -36,7 +36,8 @@ pub struct Owned {
 }
 
 impl Owned {
-    fn of(kind: &Kind, meta: ObjectMeta) -> Self {
+    /// From what was read of it.
+    pub(crate) fn of(kind: &Kind, meta: ObjectMeta) -> Self {
         Owned {
             kind: kind.clone(),
             namespace: meta.namespace.unwrap_or_default(),
@@ -68,6 +69,14 @@ pub struct OwnedScan {
     pub copies: Vec<Left>,
     /// The kinds that this user may not list.
     pub unseen: Vec<String>,
+}
+
+impl OwnedScan {
+    /// Adds objects that the owner made by the hand of another program.
+    pub fn add(&mut self, objects: Vec<Owned>) {
+        self.objects.extend(objects);
+        self.objects.sort_by_cached_key(|object| (stage(object), object.shown()));
+    }
 }
 
 /// An object that is not removed.
@@ -116,7 +125,7 @@ impl Cluster {
         }
         scan.unseen.extend(only_here(elsewhere, &owner.home));
         scan.objects = without_followers(scan.objects);
-        scan.objects.sort_by_cached_key(|object| (stage(object), object.shown()));
+        scan.add(Vec::new());
         scan.copies.sort_by_cached_key(ToString::to_string);
         scan.unseen.sort();
         Ok(scan)

@@ -13,7 +13,7 @@ use crate::kubernetes::client::{Cluster, ClusterError};
 
 /// Requests under way at a time.
 const IN_FLIGHT: usize = 16;
-/// What stands for no limit.
+/// How long is waited where there is no limit.
 const LONGEST: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// How objects are removed.
@@ -64,7 +64,7 @@ impl Cluster {
 
     /// Removes them and waits until they are gone, for the limit at most; `each` hears of every one that is. Custom
     /// objects go first, while their controllers are there; namespaces and definitions of kinds last, and only
-    /// if nobody else has made anything in them.
+    /// if others have made nothing in them.
     ///
     /// # Errors
     /// [`Fault`] when the cluster gives no answer or refuses.
