@@ -84,7 +84,7 @@ impl Search<'_> {
             let entry = archive.by_index(at).map_err(|error| {
                 unsearched(format!("is a zip archive, whose entry {} cannot be unpacked: {error}", at + 1))
             })?;
-            let name = entry.name().map(|name| name.into_owned()).unwrap_or_default();
+            let name = entry.name().map(std::borrow::Cow::into_owned).unwrap_or_default();
             self.found.extend(self.traces.within(name.as_bytes()));
             self.entry(entry, Path::new(&name).extension(), depth)?;
         }

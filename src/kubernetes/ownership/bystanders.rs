@@ -80,7 +80,7 @@ impl Cluster {
         Ok((followers, claims))
     }
 
-    /// The PersistentVolumeClaims that were made for a StatefulSet, by their names.
+    /// The claims of volumes that were made for a StatefulSet, by their names.
     async fn claims_of(&self, set: &Owned) -> Result<Vec<Seen>, Fault> {
         let client = self.client().await?;
         let api = set.kind.api(client.clone(), &set.namespace);
