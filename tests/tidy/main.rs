@@ -90,7 +90,8 @@ const DATED: &str = "cli/baseline cli/clean cli/gate cli/run/storage core/engine
     http/steps/traffic kubernetes/assertions/events kubernetes/assertions/logs kubernetes/assertions/pods/measures \
     kubernetes/assertions/rollout kubernetes/client/credentials kubernetes/client/fresh kubernetes/explain/gather \
     kubernetes/helm/act/pending kubernetes/logs/scan kubernetes/ownership/lease kubernetes/providers/record \
-    kubernetes/steps/kube/restart kubernetes/steps/kube/verb_context results/assertions/reports";
+    kubernetes/steps/kube/restart kubernetes/steps/kube/verb_context results/assertions/reports \
+    results/assertions/reports/files";
 
 #[test]
 fn times_are_measured_by_a_clock_that_does_not_jump() {

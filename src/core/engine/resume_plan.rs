@@ -1,4 +1,4 @@
-//! How a run goes on with an earlier one: all of it, only the `finally` that it owes, or one look at its gates.
+//! How a run goes on with an earlier one: all of it, only the `finally` that it owes, or one measurement of its gates.
 
 use crate::core::model::event::{Continues, NodeId, RerunReason, ResumeMode, Role, State};
 use crate::core::plan::Plan;

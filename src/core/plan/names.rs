@@ -80,7 +80,7 @@ pub(super) struct StepName {
     pub verb: Option<String>,
     /// What it publishes; `None` where that is not known, because its kind is not.
     pub outputs: Option<Vec<String>>,
-    /// Those of its outputs that are text, whatever stands in it.
+    /// Those of its outputs that are text, whatever it says.
     pub texts: Vec<String>,
     /// Outputs of a part that carry a secret.
     pub secret: Vec<String>,

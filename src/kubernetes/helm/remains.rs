@@ -45,7 +45,7 @@ impl Part {
         match kind {
             DEFINITION if of_chart => Part::Definition,
             _ if note(POLICY) == Some("keep") => Part::Kept,
-            // A definition takes all objects of its kind with it, whoever made them.
+            // A definition takes all objects of its kind with it, also those that others made.
             DEFINITION => Part::Other,
             _ if note(HOOK).is_some() && by_helm() => Part::Hook,
             _ => Part::Other,

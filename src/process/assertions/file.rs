@@ -66,7 +66,7 @@ impl Assertion for File {
             cx.error(&["path".into()], Code::InvalidReference, problem, help);
         }
         if is_pattern(&self.path) && !self.is_absent() {
-            let message = format!("`{}` is a pattern, and `file` looks at one file", self.path.display());
+            let message = format!("`{}` is a pattern, and `file` is about one file", self.path.display());
             let help = "name the file; patterns are for `absent: true`, and `for_each` repeats an assertion";
             cx.error(&["path".into()], Code::InvalidValue, message, Some(help.to_owned()));
         }

@@ -81,7 +81,8 @@ impl PlanBuilder<'_> {
         let place = Place::new(at, &statics);
         let run_items = self.run_items(entry, place);
         let open_each = !matches!(run_items, RunItems::Known);
-        let by_item = |field: &Entry| !open_each && item_keys::uses_item(entry, field);
+        let has_items = !open_each && entry.node.entry("for_each").is_some();
+        let by_item = |field: &Entry| has_items && item_keys::uses_item(entry, field);
         let apart = |field: &Entry| {
             let key = field.key.as_str();
             (open_each && key == "for_each")

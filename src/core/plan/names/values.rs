@@ -3,7 +3,7 @@
 use super::{Carries, Names, Site, StepNames};
 
 impl Names {
-    /// Whether what stands at `path` is text, whatever it will be: variables, and what steps write as `name=value`.
+    /// Whether the value at `path` is text, whatever it will be: variables, and what steps write as `name=value`.
     pub(in crate::core::plan) fn is_text(&self, path: &[String], site: Site<'_>) -> bool {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let steps = match path.as_slice() {

@@ -118,7 +118,7 @@ pub(super) fn check_target(at: &str, target: bool, selector: Option<&str>, cx: &
 }
 
 /// Complains of a selector that is none. One without a label is what an output without a value leaves: to the API server it
-/// means every object. What a template stands for is checked again once it is known.
+/// means every object. The value of a template is checked again once it is known.
 pub(super) fn check_selector(at: &str, selector: Option<&str>, help: &str, cx: &mut CheckContext<'_>) {
     let Some(Err(error)) = selector.map(LabelSelector::parse) else { return };
     let message = match selector {
