@@ -60,7 +60,7 @@ finally:
     let project = Project::of(&[("a.yaml", stage)]);
     project.run(&["run", "--keep", "failed"]).ends(1, &[]);
     let run = format!("{} failed a.check\n", project.read("made-by").trim());
-    project.run(&["clean"]).ends(1, &["a.tidy failed", "still to be done: a.tidy"]);
+    project.run(&["clean"]).ends(1, &["✘ a.tidy", "still to be done: a.tidy"]);
     project.run(&["clean"]).ends(1, &["left its `finally` undone", "still to be done: a.tidy"]);
     project.write("mended", "");
     project.write("tidy-works", "");

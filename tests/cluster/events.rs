@@ -80,8 +80,11 @@ async fn events_count_in_the_time_of_a_step_and_for_their_objects() {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
-    let old = measure("{ since: 2h, object: pod/none, count: 0 }").await.0.expect_err("they expire");
+    let old = measure("{ since: 2h, object: pod/well, reason: Evicted, count: 0 }").await.0.expect_err("they expire");
     assert!(old.message.contains("keeps events for 1h"), "{old}");
-    assert!(measure("{ since: 2h, kept: 3h, object: pod/none, count: 0 }").await.0.expect("measured").holds());
+    let kept = "{ since: 2h, kept: 3h, object: pod/well, reason: Evicted, count: 0 }";
+    assert!(measure(kept).await.0.expect("measured").holds());
+    let misspelt = measure("{ since: 2h, kept: 3h, object: pod/none, count: 0 }").await.0.expect_err("no such object");
+    assert!(misspelt.message.contains("there is no pod/none"), "{misspelt}");
     stand.down().await;
 }

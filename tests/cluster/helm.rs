@@ -48,7 +48,7 @@ async fn installs_upgrades_rolls_back_and_uninstalls() {
     let project = project(&namespace.0);
     project.passes("helm", json!({"lint": {"chart": "chart", "strict": false}})).await;
     let gone = project.measures("helm", json!({"release": "demo", "absent": true})).await;
-    assert_eq!(gone, ["holds release: absent / absent"]);
+    assert!(gone.len() == 1 && gone[0].starts_with("holds release: absent"), "{gone:?}");
 
     let install = json!({"install": {
         "release": "demo", "chart": "chart", "create_namespace": true, "wait": true,

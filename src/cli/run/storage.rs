@@ -19,7 +19,7 @@ use crate::cli::scratch::scratch;
 use crate::core::engine::{NodeFiles, NoticeSender, Recorder, RunFiles};
 use crate::core::files::open;
 use crate::core::files::replace::{Lasting, replace};
-use crate::core::journal::{LOG_LIMIT, RunFolder, StepLog, Store, Writer};
+use crate::core::journal::{LOG_LIMIT, Reader, RunFolder, StepLog, Store, Writer};
 use crate::core::kind::Evidence;
 use crate::core::mask::{Masker, SecretText};
 use crate::core::model::event::{Event, Live, LogSize, NodeId, Record};
@@ -248,8 +248,9 @@ impl Identity {
         Identity(std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino())))
     }
 
-    /// Whether the same file is still there, with something in it.
+    /// Whether the same file is still there, from its beginning.
     pub fn is_whole(&self, path: &Path) -> bool {
-        std::fs::metadata(path).is_ok_and(|found| self.0 == Some((found.dev(), found.ino())) && found.len() > 0)
+        let begins = |mut reader: Reader| reader.next().is_some_and(|first| first.seq == 0);
+        Identity::of(path).0 == self.0 && Reader::open(path).is_ok_and(begins)
     }
 }

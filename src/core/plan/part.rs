@@ -101,7 +101,7 @@ impl PlanBuilder<'_> {
 
     /// Whether another part may be used; reported once where it may not.
     fn may_grow(&mut self, span: Span) -> bool {
-        let Some(left) = self.parts_left.checked_sub(1) else { return false };
+        let Some(left) = self.parts_left.checked_sub(1).filter(|_| self.nodes_left > 0) else { return false };
         self.parts_left = left;
         if left == 0 {
             let message = format!("this pipeline uses more than {MOST_PARTS} parts, those within parts counted");
