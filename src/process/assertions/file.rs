@@ -183,7 +183,7 @@ fn parse_mode(text: &str) -> Option<u32> {
     u32::from_str_radix(text.strip_prefix("0o").unwrap_or(text), 8).ok().filter(|mode| *mode <= 0o7777)
 }
 
-/// Whether a path stands for many names. `[` does not count: frameworks name files so.
+/// Whether a path means many names. `[` does not count: frameworks name files so.
 fn is_pattern(path: &Path) -> bool {
     path.as_os_str().as_encoded_bytes().iter().any(|byte| matches!(byte, b'*' | b'?'))
 }
