@@ -28,6 +28,7 @@ pub const KIND: AssertionKind = AssertionKind::assertion::<File>(
 #[schemars(extend("x-short" = "path"))]
 pub struct File {
     /// The path; it need not exist when the files are checked.
+    #[schemars(extend("examples" = ["dist/app.tar.gz"]))]
     pub path: PathBuf,
     /// Nothing is there; with `*` and `?` in the path, nothing that it matches.
     #[serde(default)]

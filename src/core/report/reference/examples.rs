@@ -29,6 +29,22 @@ pub(super) fn of(name: &str, schema: &Value, enumerated: Option<String>) -> Opti
     }
 }
 
+/// An example of an element as the key takes it: in a list, or under a name.
+pub(super) fn placed(outer: &Value, example: &str) -> String {
+    let is = |name: &str| match outer.get("type") {
+        Some(Value::String(of)) => of == name,
+        Some(Value::Array(of)) => of.iter().any(|of| of == name) && !of.iter().any(|of| of == "string"),
+        _ => false,
+    };
+    match () {
+        () if is("array") && !example.starts_with('[') => format!("[{example}]"),
+        () if is("object") && outer.get("properties").is_none() && !example.starts_with('{') => {
+            format!("{{ app: {example} }}")
+        }
+        () => example.to_owned(),
+    }
+}
+
 /// A value of a format.
 fn of_format(format: &str) -> Option<&'static str> {
     Some(match format {
@@ -79,7 +95,7 @@ fn of_text(name: &str) -> &'static str {
         "url" | "endpoint" | "http" => "http://127.0.0.1:8080/health",
         "path" | "reach" => "/health",
         "description" | "message" | "otherwise" | "reason" => "the shop answers",
-        "command" | "cmd" | "entrypoint" | "exec" => "[sh, -c, true]",
+        "command" | "cmd" | "entrypoint" | "exec" => "[make, test]",
         "args" => "[--verbose]",
         "repository" => "https://charts.bitnami.com/bitnami",
         "version" | "kube_version" | "kubernetes_version" | "api_version" => "v1.31.0",
@@ -100,7 +116,7 @@ fn of_text(name: &str) -> &'static str {
         "until" => "self.status.phase == \"Bound\"",
         "type" => "Warning",
         "to" => "registry.example.com/shop:1.0",
-        "sha256" => "9f86d081884c7d65",
+        "sha256" => "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "service_account" => "builder",
         "server_name" => "shop.example.com",
         "scheme" => "https",
@@ -121,5 +137,26 @@ fn of_text(name: &str) -> &'static str {
         "file" => "secrets/token",
         "user" => "www-data",
         _ => "web",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::placed;
+
+    #[test]
+    fn an_example_is_written_as_its_key_takes_it() {
+        for (outer, example, written) in [
+            (json!({ "type": "string" }), "web", "web"),
+            (json!({ "type": "array" }), "web", "[web]"),
+            (json!({ "type": ["array", "null"] }), "[make, test]", "[make, test]"),
+            (json!({ "type": ["string", "array"] }), "web", "web"),
+            (json!({ "type": "object", "additionalProperties": { "type": "string" } }), "web", "{ app: web }"),
+            (json!({ "type": "object", "properties": {} }), "web", "web"),
+        ] {
+            assert_eq!(placed(&outer, example), written, "{outer}");
+        }
     }
 }

@@ -97,6 +97,7 @@ fn rows(
         let values = variants(property, definitions);
         let first = values.first().map(|(value, _)| value.clone()).or_else(|| first_of(inner));
         let example = examples::of(name, inner, first).filter(|_| !description.contains('`'));
+        let example = example.map(|example| examples::placed(followed(property, definitions), &example));
         let example = example.map(|example| format!(" `{name}: {example}`")).unwrap_or_default();
         let takes = type_words(property, definitions);
         let _ = writeln!(
