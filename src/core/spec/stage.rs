@@ -62,7 +62,7 @@ pub struct StepKeys {
     #[serde(default)]
     pub name: Option<String>,
     /// Steps of this stage that must pass before it starts; also other stages, whose gates must hold before this one
-    /// step starts, while the rest of its stage goes ahead.
+    /// step starts, while the rest of its stage goes ahead. A step that runs `during` this one counts once it is up.
     #[serde(default)]
     pub needs: Vec<String>,
     /// Steps of this stage, or `gate`, that this step runs around: it is up before the first of them starts, and is

@@ -31,6 +31,10 @@ const NO_JOBS: [&str; 16] = [
 
 /// The jobs at the top of a file; nothing where it has none.
 pub(crate) fn read(file: &Node, mut parts: Parts, known: &Known) -> Option<Parts> {
+    // Stages of our own are written out; another key beside them is a slip, or holds an anchor.
+    if file.get("stages").is_some_and(|stages| !stages.entries().is_empty()) {
+        return None;
+    }
     let jobs: Vec<&Entry> = file
         .entries()
         .iter()
