@@ -251,8 +251,9 @@ async fn runs_commands_in_pods_and_reads_their_logs() {
     let outputs =
         room.passes(json!({ "exec": { "selector": "app=web", "command": ["wc", "-c"], "stdin": "12345" } })).await;
     assert_eq!(outputs["stdout"], json!("5"));
-    // more than all buffers on the way hold: the command ends and has not read it
-    let input = "a line that is never read\n".repeat(100_000);
+    // The command ends and has not read it. As much as a pipe holds: with more, containerd 1.6 reports no end to any client
+    // (docs/decisions/0065). Without a bound it is a unit test of the relay, whose server reads nothing.
+    let input = "a line that is never read\n".repeat(2_000);
     room.passes(json!({ "exec": { "selector": "app=web", "command": ["true"], "stdin": input } })).await;
     let failure = room.fails(json!({ "exec": { "target": "service/web", "command": ["sh", "-c", "exit 7"] } })).await;
     assert_eq!(failure.exit_code, Some(7), "{failure:?}");

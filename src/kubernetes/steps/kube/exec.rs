@@ -28,6 +28,7 @@ pub struct Exec {
     /// Program and arguments. No shell: write `[sh, -c, "…"]` for one.
     command: Vec<String>,
     /// What the command reads.
+    /// Some container runtimes report no end of a command that leaves more than 64 KiB of it unread: set `timeout`.
     stdin: Option<String>,
 }
 
