@@ -13,7 +13,7 @@ use crate::cli::orphans::{self, Orphan};
 use crate::core::engine::{NodeStatus, PreviousRun, ResumePlan, Selection};
 use crate::core::journal::{LOG_LIMIT, RunFolder, Store, Writer, mend_log};
 use crate::core::kind::settings::FreshOrigin;
-use crate::core::model::event::{Event, Reason, ResumeMode, Role, State};
+use crate::core::model::event::{Event, Reason, ResumeMode, Role};
 use crate::core::model::exit_code::Exit;
 use crate::core::model::outcome::Fault;
 use crate::core::report::run_state::{NodeStory, RunState};
@@ -177,7 +177,7 @@ pub(super) fn leave(folder: &RunFolder, story: &RunState, called: &str) -> Optio
     let settled = story.continues.as_ref().filter(|continues| continues.how == ResumeMode::Settle);
     let owed = |at: usize| settled.is_some_and(|settled| settled.owes.iter().any(|owed| owed.index() == at));
     let undone = |at: usize, node: &NodeStory| {
-        let in_vain = owed(at) && (node.state.is_bad() || node.state == State::Cancelled);
+        let in_vain = owed(at) && node.state.is_unfinished();
         (node.outline.role == Role::Finally) && (in_vain || node.because == Some(Reason::Pending))
     };
     let pending = story.nodes.iter().enumerate().filter(|(at, node)| undone(*at, node));

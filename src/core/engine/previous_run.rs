@@ -238,7 +238,7 @@ impl PreviousRun {
         let settles = self.how() == Some(ResumeMode::Settle);
         let in_vain = |at: usize, node: &PastNode| {
             let failed = match node.stand {
-                NodeStatus::Over(state) => state.is_bad() || state == State::Cancelled,
+                NodeStatus::Over(state) => state.is_unfinished(),
                 NodeStatus::TimedOut => true,
                 NodeStatus::NotStarted | NodeStatus::InDoubt => false,
             };

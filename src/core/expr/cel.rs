@@ -87,15 +87,19 @@ impl Expr {
         }
     }
 
-    /// The first mistake that its types show, where some values are `known` before the run, and those at some paths
-    /// (`steps.x.outputs.y`) are text whatever they will be.
+    /// The first mistake that its types show, where some values are `known` before the run, and those at paths that
+    /// `is_text` names (`steps.x.outputs.y`) are text whatever they will be.
     ///
     /// # Errors
     /// A call or an operator that no value fits, or a comparison with one possible result.
-    pub fn check_types(&self, known: &Scope, texts: &BTreeSet<String>) -> Result<(), ExprError> {
+    pub fn check_types(&self, known: &Scope, is_text: impl Fn(&[String]) -> bool) -> Result<(), ExprError> {
         match &self.parsed.body {
             Body::Path => Ok(()),
-            Body::Cel(tree) => check::check(tree, self.text(), known, texts).map(|_| ()),
+            Body::Cel(tree) => {
+                let texts = self.references().iter().filter(|reference| is_text(&reference.path));
+                let texts = texts.map(|reference| reference.path.join(".")).collect();
+                check::check(tree, self.text(), known, &texts).map(|_| ())
+            }
         }
     }
 

@@ -41,11 +41,16 @@ pub fn list<'p>(project: &Path, patterns: impl IntoIterator<Item = &'p str>) -> 
 /// As those of [`digest`].
 pub fn nameless<'p>(project: &Path, patterns: impl IntoIterator<Item = &'p str>) -> io::Result<Option<&'p str>> {
     for pattern in patterns {
-        if !walk::named(project, pattern)?.found.iter().any(|path| project.join(path).exists()) {
+        if names_nothing(project, &walk::named(project, pattern)?) {
             return Ok(Some(pattern));
         }
     }
     Ok(None)
+}
+
+/// Whether nothing is there of what a pattern names.
+fn names_nothing(project: &Path, files: &walk::Named) -> bool {
+    !files.found.iter().any(|path| project.join(path).exists())
 }
 
 /// One digest over the names, the content and the owner's execute bit of all that `patterns` name below `project`. A folder
@@ -99,12 +104,11 @@ impl Contents {
     ) -> io::Result<Result<[u8; 32], &'p str>> {
         let mut named = BTreeSet::new();
         for pattern in patterns {
-            let walk::Named { found, followed, .. } = walk::named(project, pattern)?;
-            if !found.iter().any(|path| project.join(path).exists()) {
+            let files = walk::named(project, pattern)?;
+            if names_nothing(project, &files) {
                 return Ok(Err(pattern));
             }
-            named.extend(found);
-            named.extend(followed);
+            named.extend(files.found.into_iter().chain(files.followed));
         }
         self.of(project, named).map(Ok)
     }

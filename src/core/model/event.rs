@@ -80,6 +80,11 @@ impl State {
     pub fn is_bad(self) -> bool {
         matches!(self, State::Failed | State::Errored)
     }
+
+    /// Whether it began and came to no good end: failed, errored or cancelled.
+    pub fn is_unfinished(self) -> bool {
+        self.is_bad() || self == State::Cancelled
+    }
 }
 
 /// Why a node did not run or was stopped.

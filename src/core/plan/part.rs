@@ -15,7 +15,7 @@ use super::node::{PartId, PartOutput, PlanPart};
 use super::part_files::PartFile;
 use super::statics::static_scope;
 use crate::core::expr::{Fact, Part, Template};
-use crate::core::model::diagnostic::{Code, Diagnostic};
+use crate::core::model::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::core::model::event::{NodeId, Role};
 use crate::core::model::source::Span;
 use crate::core::spec::StepKeys;
@@ -89,26 +89,21 @@ impl PlanBuilder<'_> {
 
     /// Whether another step may be added; reported once where it may not.
     pub(super) fn may_add(&mut self, span: Span) -> bool {
-        let Some(left) = self.nodes_left.checked_sub(1) else { return false };
-        self.nodes_left = left;
-        if left == 0 {
+        take_one(&mut self.nodes_left, self.out, || {
             let message = format!("this pipeline has more than {MOST_NODES} steps, those of parts and items counted");
             let help = "use a shorter `for_each`, or several pipelines";
-            self.out.push(Diagnostic::error(Code::InvalidValue, span, message).help(help));
-        }
-        left > 0
+            Diagnostic::error(Code::InvalidValue, span, message).help(help)
+        })
     }
 
     /// Whether another part may be used; reported once where it may not.
     fn may_grow(&mut self, span: Span) -> bool {
-        let Some(left) = self.parts_left.checked_sub(1).filter(|_| self.nodes_left > 0) else { return false };
-        self.parts_left = left;
-        if left == 0 {
-            let message = format!("this pipeline uses more than {MOST_PARTS} parts, those within parts counted");
-            let help = "use fewer parts within parts, or a shorter `for_each`";
-            self.out.push(Diagnostic::error(Code::InvalidValue, span, message).help(help));
-        }
-        left > 0
+        self.nodes_left > 0
+            && take_one(&mut self.parts_left, self.out, || {
+                let message = format!("this pipeline uses more than {MOST_PARTS} parts, those within parts counted");
+                let help = "use fewer parts within parts, or a shorter `for_each`";
+                Diagnostic::error(Code::InvalidValue, span, message).help(help)
+            })
     }
 
     fn one_part(
@@ -209,4 +204,14 @@ impl PlanBuilder<'_> {
             }
         }
     }
+}
+
+/// Takes one of what is left; whether some was left after it. The last one is reported.
+fn take_one(left: &mut usize, out: &mut Diagnostics, over: impl FnOnce() -> Diagnostic) -> bool {
+    let last = *left == 1;
+    *left = left.saturating_sub(1);
+    if last {
+        out.push(over());
+    }
+    *left > 0
 }

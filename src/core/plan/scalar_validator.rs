@@ -135,9 +135,7 @@ impl ScalarValidator<'_> {
             if out.len() > before.1 {
                 return Ok(());
             }
-            let texts = expr.references().iter().filter(|reference| self.names.is_text(&reference.path, self.site));
-            let texts = texts.map(|reference| reference.path.join(".")).collect();
-            expr.check_types(self.statics, &texts)?;
+            expr.check_types(self.statics, |path| self.names.is_text(path, self.site))?;
             // A condition whose values are all known is as good as its value.
             if cel || self.found.dynamic { Ok(()) } else { expr.truthy(self.statics).map(|_| ()) }
         });

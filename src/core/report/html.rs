@@ -114,7 +114,7 @@ fn stage(page: &mut Page, story: &RunState, stage: &StageStory, beside: &dyn Run
 }
 
 fn node(page: &mut Page, node: &NodeStory, beside: &dyn RunArtifacts) {
-    let bad = node.state.is_bad() || node.state == State::Cancelled;
+    let bad = node.state.is_unfinished();
     let unheld = node.assertions.iter().any(|result| !matches!(&result.verdict, Ok(verdict) if verdict.holds()));
     page.details(bad || unheld || node.outline.is_gate());
     page.open("summary", "");

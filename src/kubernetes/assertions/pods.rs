@@ -51,8 +51,8 @@ pub struct Pods {
     /// The images every pod runs, all of them, in any order; those of sidecars (init containers with
     /// `restartPolicy: Always`) too, those of other init containers not.
     images: Option<Vec<String>>,
-    /// That no container runs as root, init containers and sidecars included: by the user it was seen to run as where the runtime tells, else by
-    /// `runAsUser` and `runAsNonRoot`. `false` expects that one does.
+    /// That no container runs as root, init containers and sidecars included: by the user that it was seen to run as where
+    /// the runtime reports it, else by `runAsUser` and `runAsNonRoot`. `false` expects that one does.
     non_root: Option<bool>,
     /// Probes that every container and sidecar has: `true` for liveness and readiness, or a list (`startup` too).
     probes: Option<Wanted<Probes>>,
