@@ -364,10 +364,6 @@ impl Scheduler {
     /// The node, if it is still to start and its pool has a place for it.
     fn admitted(&mut self, node: usize) -> Option<usize> {
         if self.nodes[node].state != State::Ready {
-            // It was skipped while it waited here: the place it was woken for is the next one's.
-            if let Some(pool) = self.graph.nodes[node].pool {
-                self.wake(pool);
-            }
             return None;
         }
         match self.graph.nodes[node].pool {

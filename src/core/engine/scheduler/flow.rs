@@ -26,8 +26,14 @@ impl Scheduler {
             if ran {
                 self.running -= 1;
                 self.free_places(node);
-            } else if let (State::Skipped, Some(why)) = (to, why) {
-                self.orders.push_back(Order::Skipped(id(node), why));
+            } else {
+                // The place it may have been woken for is the next one's.
+                if let Some(pool) = self.graph.nodes[node].pool {
+                    self.wake(pool);
+                }
+                if let (State::Skipped, Some(why)) = (to, why) {
+                    self.orders.push_back(Order::Skipped(id(node), why));
+                }
             }
             self.tasks.push_back(Task::Node(node));
         }
@@ -53,12 +59,14 @@ impl Scheduler {
     }
 
     /// Lets the first that waits for a free place of the pool try again.
-    pub(super) fn wake(&mut self, pool: usize) {
-        if self.pools[pool].free > 0
+    fn wake(&mut self, pool: usize) {
+        while self.pools[pool].free > 0
             && let Some(next) = self.pools[pool].waiting.pop_front()
         {
-            let queue = if self.graph.nodes[next].place { &mut self.ready } else { &mut self.beside };
-            queue.push_front(next);
+            if self.nodes[next].state == State::Ready {
+                let queue = if self.graph.nodes[next].place { &mut self.ready } else { &mut self.beside };
+                return queue.push_front(next);
+            }
         }
     }
 

@@ -49,6 +49,28 @@ fn a_place_of_a_pool_goes_to_the_first_that_waits() {
 }
 
 #[test]
+fn a_place_meant_for_one_that_is_skipped_goes_to_the_next() {
+    let here = |blockers| GraphNode { blockers, ..node(Some(0)) };
+    let beside = |blockers| GraphNode { place: false, ..here(blockers) };
+    for (first, second) in [(here(1), beside(2)), (beside(1), here(2)), (here(1), here(2)), (beside(1), beside(2))] {
+        // The first node holds the pool's only place. When it ends, the next that waits is woken, and skipped by its
+        // failure. The third waits from when the last is over.
+        let holder = GraphNode { dependents: vec![1], ..beside(1) };
+        let other = GraphNode { dependents: vec![2], ..node(None) };
+        let mut scheduler = Scheduler::new(one_stage(vec![holder, first, second, other], vec![1]), Mode::KeepGoing, 1);
+        scheduler.begin();
+        assert_eq!(orders(&mut scheduler), [Order::Start(NodeId(0)), Order::Start(NodeId(3))]);
+        scheduler.finish(NodeId(3), End::Passed);
+        assert_eq!(orders(&mut scheduler), []);
+        scheduler.finish(NodeId(0), End::Failed);
+        let why = Why::Failed(NodeId(0));
+        assert_eq!(orders(&mut scheduler), [Order::Skipped(NodeId(1), why), Order::Start(NodeId(2))]);
+        scheduler.finish(NodeId(2), End::Passed);
+        assert!(matches!(orders(&mut scheduler)[..], [Order::StageOver(..)]));
+    }
+}
+
+#[test]
 fn being_notified_twice_that_a_node_is_over_changes_nothing() {
     let mut scheduler = Scheduler::new(one_stage(vec![node(None), node(None)], Vec::new()), Mode::Normal, 1);
     scheduler.begin();
