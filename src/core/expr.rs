@@ -4,6 +4,7 @@
 //! semantics are those of the CEL specification and of Kubernetes (docs/decisions/0040).
 
 mod access;
+mod arithmetic;
 mod calls;
 mod cel;
 mod check;
@@ -18,6 +19,7 @@ mod library;
 mod lookup;
 mod meter;
 mod number;
+mod opaque;
 mod overload;
 mod parse;
 mod pattern;
@@ -26,6 +28,7 @@ mod references;
 mod render;
 mod run;
 mod scope;
+mod signature;
 mod template;
 mod token;
 mod tree;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::equal::equal;
-use super::failure::{Cause, Error, Out};
+use super::failure::{Cause, Error};
 use super::meter::Meter;
-use super::value::{Key, TextKey, Value};
+use super::value::{Key, Out, TextKey, Value, unfit};
 
 /// `of.name`; what an optional holds is asked as if it were optional.
 pub(super) fn field(of: &Value, name: &str) -> Out {
@@ -84,7 +84,7 @@ fn find(of: &Value, at: &Value) -> Out<Option<Value>> {
             let at = match at {
                 Value::Int(at) => usize::try_from(*at).ok(),
                 Value::Uint(at) => usize::try_from(*at).ok(),
-                Value::Double(at) => match super::number::whole(*at) {
+                Value::Double(at) => match Key::of_double(*at) {
                     Some(Key::Int(at)) => usize::try_from(at).ok(),
                     Some(_) => None,
                     None => return Err(Error::new(Cause::Types, "a fraction cannot index a list")),
@@ -114,6 +114,6 @@ pub(super) fn contains(meter: &mut Meter, item: &Value, of: &Value) -> Out<bool>
             Ok(false)
         }
         Value::Map(map) => Ok(Key::of(item).is_some_and(|key| map.contains_key(&key))),
-        _ => Err(Error::overload("in", &[item.clone(), of.clone()])),
+        _ => Err(unfit("in", &[item.clone(), of.clone()])),
     }
 }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::error::ExprError;
-use super::overload::T;
 use super::scope::Scope;
+use super::signature::T;
 use super::tree::{
     Access, Bind, BindKind, Block, Call, Entry, Field, Index, Item, Kind, Loop, LoopKind, Node, numbered,
 };

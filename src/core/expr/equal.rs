@@ -2,10 +2,10 @@
 
 use std::cmp::Ordering;
 
-use super::failure::{Error, Out};
+use super::arithmetic;
+use super::failure::Error;
 use super::meter::Meter;
-use super::number;
-use super::value::Value;
+use super::value::{Out, Value, unfit};
 
 /// Whether two values are equal; each comparison costs.
 pub(super) fn equal(meter: &mut Meter, a: &Value, b: &Value) -> Out<bool> {
@@ -47,7 +47,7 @@ pub(super) fn equal(meter: &mut Meter, a: &Value, b: &Value) -> Out<bool> {
         (Value::Cidr(a), Value::Cidr(b)) => a == b,
         (Value::Url(a), Value::Url(b)) => a.text == b.text,
         (Value::Format(a), Value::Format(b)) => a.name == b.name,
-        (a, b) => number::compare(a, b) == Some(Ordering::Equal),
+        (a, b) => arithmetic::compare(a, b) == Some(Ordering::Equal),
     })
 }
 
@@ -72,9 +72,9 @@ pub(super) fn order(operator: &str, a: &Value, b: &Value) -> Out<Ordering> {
         (Value::Duration(a), Value::Duration(b)) => Ok(a.cmp(b)),
         (Value::Time(a), Value::Time(b)) => Ok(a.at.cmp(&b.at)),
         (a, b) if is_number(a) && is_number(b) => {
-            number::compare(a, b).ok_or_else(|| Error::of(format!("`{operator}`: NaN has no order")))
+            arithmetic::compare(a, b).ok_or_else(|| Error::of(format!("`{operator}`: NaN has no order")))
         }
-        (a, b) => Err(Error::overload(operator, &[a.clone(), b.clone()])),
+        (a, b) => Err(unfit(operator, &[a.clone(), b.clone()])),
     }
 }
 

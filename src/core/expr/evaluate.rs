@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use super::access;
 use super::equal::{equal, order};
-use super::failure::{Cause, Error, Out};
+use super::failure::{Cause, Error};
 
+use super::arithmetic;
 use super::meter::{Limits, Meter};
-use super::number;
 use super::tree::{Access, Call, Entry, Item, Kind, Name, Node};
-use super::value::{Key, Map, Value, type_named};
+use super::value::{Key, Map, Out, Value, type_named, unfit};
 
 /// One evaluation.
 pub(super) struct Evaluator<'a> {
@@ -53,7 +53,7 @@ impl<'a> Evaluator<'a> {
             Kind::Map(entries) => self.map(entries),
             Kind::Not(of) => match self.value(of)? {
                 Value::Bool(truth) => Ok(Value::Bool(!truth)),
-                other => Err(Error::overload("!", &[other])),
+                other => Err(unfit("!", &[other])),
             },
             Kind::Negate(of) => self.negate(of),
             Kind::And(terms) => self.decide(terms, "&&", false),
@@ -63,7 +63,7 @@ impl<'a> Evaluator<'a> {
                 match self.value(condition)? {
                     Value::Bool(true) => self.value(yes),
                     Value::Bool(false) => self.value(no),
-                    other => Err(Error::overload("? :", &[other]).at(condition.span)),
+                    other => Err(unfit("? :", &[other]).at(condition.span)),
                 }
             }
             Kind::Binary(operator, sides) => self.binary(operator, sides),
@@ -114,7 +114,7 @@ impl<'a> Evaluator<'a> {
         match self.value(of)? {
             Value::Int(number) => number.checked_neg().map(Value::Int).ok_or_else(|| Error::overflow("-")),
             Value::Double(number) => Ok(Value::Double(-number)),
-            other => Err(Error::overload("-", &[other])),
+            other => Err(unfit("-", &[other])),
         }
     }
 
@@ -125,7 +125,7 @@ impl<'a> Evaluator<'a> {
             let error = match self.value(term) {
                 Ok(Value::Bool(truth)) if truth == decisive => return Ok(Value::Bool(decisive)),
                 Ok(Value::Bool(_)) => continue,
-                Ok(other) => Error::overload(operator, &[other]).at(term.span),
+                Ok(other) => unfit(operator, &[other]).at(term.span),
                 Err(stop @ Error::Stopped(_)) => return Err(stop),
                 Err(error) => error,
             };
@@ -169,7 +169,7 @@ impl<'a> Evaluator<'a> {
                 self.meter.spend(2)?;
                 (overload.run)(&mut self.meter, &args)
             }
-            None => Err(Error::overload(&call.name, &args)),
+            None => Err(unfit(&call.name, &args)),
         }
     }
 }
@@ -196,7 +196,7 @@ pub(super) fn insert(map: &mut Map, key: Key, value: Value) -> Out<()> {
 
 /// `+ - * / %`
 pub(super) fn combine(meter: &mut Meter, operator: &str, left: &Value, right: &Value) -> Out {
-    if let Some(result) = number::arithmetic(operator, left, right) {
+    if let Some(result) = arithmetic::arithmetic(operator, left, right) {
         return result;
     }
     if let Some(result) = super::library::time_arithmetic(operator, left, right) {
@@ -216,6 +216,6 @@ pub(super) fn combine(meter: &mut Meter, operator: &str, left: &Value, right: &V
             items.extend(a.iter().chain(b.iter()).cloned());
             Ok(Value::list(items))
         }
-        _ => Err(Error::overload(operator, &[left.clone(), right.clone()])),
+        _ => Err(unfit(operator, &[left.clone(), right.clone()])),
     }
 }

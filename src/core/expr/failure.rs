@@ -1,13 +1,8 @@
 //! Why an evaluation gives no value: an error, which `&&` and `||` may absorb, or a stop, which nothing absorbs.
 //! Messages name types, never values.
 
-use super::value::Value;
-
 /// What to do with values of types that do not fit.
 pub(super) const ONE_TYPE: &str = "make both of one type: `string(vars.NAME)`, `int(vars.NAME)`";
-
-/// The result of an evaluation.
-pub(super) type Out<T = Value> = Result<T, Error>;
 
 /// Why there is no value.
 #[derive(Debug, Clone)]
@@ -59,17 +54,6 @@ impl Error {
     /// An error whose message says it all.
     pub fn of(message: impl Into<String>) -> Self {
         Error::new(Cause::Other, message)
-    }
-
-    /// `name` cannot take these values.
-    pub fn overload(name: &str, args: &[Value]) -> Self {
-        let kinds: Vec<&str> = args.iter().map(Value::kind).collect();
-        let message = match kinds.as_slice() {
-            [one] => format!("`{name}` cannot take {one}"),
-            [rest @ .., last] => format!("`{name}` cannot take {} and {last}", rest.join(", ")),
-            [] => format!("`{name}` cannot be called without a value"),
-        };
-        Error::new(Cause::Types, message)
     }
 
     /// A result that does not fit.

@@ -17,15 +17,9 @@ mod sets;
 mod text;
 mod time;
 mod url;
-mod url_parse;
 
-pub(super) use self::ip::Cidr;
 pub(super) use self::lists::sorted_by;
-pub(super) use self::named_format::NamedFormat;
-pub(super) use self::quantity::Quantity;
-pub(super) use self::semver::Semver;
 pub(super) use self::time::{arithmetic as time_arithmetic, time_text};
-pub(super) use self::url::Url;
 
 use super::overload::Overload;
 
@@ -56,5 +50,5 @@ pub(super) fn all() -> impl Iterator<Item = &'static Overload> {
 
 /// The error for arguments that the table should have kept out.
 fn unexpected(name: &str, args: &[super::value::Value]) -> super::failure::Error {
-    super::failure::Error::overload(name, args)
+    super::value::unfit(name, args)
 }

@@ -9,7 +9,6 @@ use regex::Regex;
 
 use super::failure::{Error, Stop};
 use super::pattern::compile;
-use super::value::Value;
 
 /// The cost that one evaluation may have during a run: one to two seconds.
 pub const RUN_COST: u64 = 20_000_000;
@@ -116,7 +115,7 @@ impl Meter {
     ///
     /// # Errors
     /// Those of [`Meter::spend`].
-    pub fn list(&mut self, len: usize) -> Result<Vec<Value>, Error> {
+    pub fn list<Item>(&mut self, len: usize) -> Result<Vec<Item>, Error> {
         self.make(len)?;
         Ok(Vec::with_capacity(len))
     }

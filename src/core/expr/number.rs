@@ -1,20 +1,7 @@
-//! Arithmetic: overflow is an error, types never mix. Comparison of numbers goes by value whatever their type.
-
-use std::cmp::Ordering;
-
-use super::failure::Error;
-use super::value::{Key, Value};
+//! Doubles: from and to whole numbers, from and to texts.
 
 const TWO_63: f64 = 9_223_372_036_854_775_808.0;
 const TWO_64: f64 = 18_446_744_073_709_551_616.0;
-
-/// The whole number that a double is.
-pub(super) fn whole(number: f64) -> Option<Key> {
-    if number.fract() != 0.0 || !number.is_finite() {
-        return None;
-    }
-    to_int(number).map(Key::Int).or_else(|| to_uint(number).map(Key::Uint))
-}
 
 /// The int that a double is after truncation.
 #[allow(clippy::cast_possible_truncation)]
@@ -36,59 +23,6 @@ pub(super) fn int_to_double(number: i64) -> f64 {
 #[allow(clippy::cast_precision_loss)]
 pub(super) fn uint_to_double(number: u64) -> f64 {
     number as f64
-}
-
-/// How two numbers compare; nothing where one is NaN or no number.
-pub(super) fn compare(a: &Value, b: &Value) -> Option<Ordering> {
-    match (a, b) {
-        (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
-        (Value::Uint(a), Value::Uint(b)) => Some(a.cmp(b)),
-        (Value::Int(a), Value::Uint(b)) => Some(i128::from(*a).cmp(&i128::from(*b))),
-        (Value::Uint(a), Value::Int(b)) => Some(i128::from(*a).cmp(&i128::from(*b))),
-        (Value::Double(a), Value::Double(b)) => a.partial_cmp(b),
-        (Value::Double(a), Value::Int(b)) => a.partial_cmp(&int_to_double(*b)),
-        (Value::Int(a), Value::Double(b)) => int_to_double(*a).partial_cmp(b),
-        (Value::Double(a), Value::Uint(b)) => a.partial_cmp(&uint_to_double(*b)),
-        (Value::Uint(a), Value::Double(b)) => uint_to_double(*a).partial_cmp(b),
-        _ => None,
-    }
-}
-
-/// `+ - * / %` of two numbers of one type; nothing where they are not that.
-pub(super) fn arithmetic(operator: &str, left: &Value, right: &Value) -> Option<Result<Value, Error>> {
-    let overflow = || Error::overflow(operator);
-    let zero = || Error::of("division by zero");
-    let divides = matches!(operator, "/" | "%");
-    let result = match (left, right) {
-        (Value::Int(_), Value::Int(0)) | (Value::Uint(_), Value::Uint(0)) if divides => Err(zero()),
-        (Value::Int(a), Value::Int(b)) => match operator {
-            "+" => a.checked_add(*b),
-            "-" => a.checked_sub(*b),
-            "*" => a.checked_mul(*b),
-            "/" => a.checked_div(*b),
-            _ => a.checked_rem(*b),
-        }
-        .map(Value::Int)
-        .ok_or_else(overflow),
-        (Value::Uint(a), Value::Uint(b)) => match operator {
-            "+" => a.checked_add(*b),
-            "-" => a.checked_sub(*b),
-            "*" => a.checked_mul(*b),
-            "/" => a.checked_div(*b),
-            _ => a.checked_rem(*b),
-        }
-        .map(Value::Uint)
-        .ok_or_else(overflow),
-        (Value::Double(a), Value::Double(b)) => Ok(Value::Double(match operator {
-            "+" => a + b,
-            "-" => a - b,
-            "*" => a * b,
-            "/" => a / b,
-            _ => return None,
-        })),
-        _ => return None,
-    };
-    Some(result)
 }
 
 /// The double that a text is, as Go reads it: `1.5e3`, `1_000`, `0x1.8p3`, `inf`, `NaN`.

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::overload::T;
+use super::signature::T;
 use super::value::Value;
 
 /// What is known of a value before it exists.

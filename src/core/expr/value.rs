@@ -5,7 +5,12 @@ use std::sync::Arc;
 
 use indexmap::{Equivalent, IndexMap};
 
-use super::library::{Cidr, NamedFormat, Quantity, Semver, Url};
+use super::failure::{Cause, Error};
+use super::number::{to_int, to_uint};
+use super::opaque::{Cidr, NamedFormat, Quantity, Semver, Url};
+
+/// The result of an evaluation.
+pub(super) type Out<T = Value> = Result<T, Error>;
 
 /// A value; a clone shares texts, lists and maps.
 #[derive(Debug, Clone)]
@@ -73,9 +78,17 @@ impl Key {
             Value::Int(number) => Key::Int(*number),
             Value::Uint(number) => Key::Uint(*number),
             Value::Text(text) => Key::Text(Arc::clone(text)),
-            Value::Double(number) => super::number::whole(*number)?,
+            Value::Double(number) => Key::of_double(*number)?,
             _ => return None,
         })
+    }
+
+    /// The whole number that a double is.
+    pub fn of_double(number: f64) -> Option<Key> {
+        if number.fract() != 0.0 || !number.is_finite() {
+            return None;
+        }
+        to_int(number).map(Key::Int).or_else(|| to_uint(number).map(Key::Uint))
     }
 
     pub fn to_value(&self) -> Value {
@@ -221,4 +234,15 @@ pub(super) const TYPES: &[&str] = &[
 /// The type of a name, if it is one.
 pub(super) fn type_named(name: &str) -> Option<Value> {
     TYPES.binary_search(&name).ok().map(|at| Value::Type(TYPES[at]))
+}
+
+/// The error of `name`, which cannot take these values.
+pub(super) fn unfit(name: &str, args: &[Value]) -> Error {
+    let kinds: Vec<&str> = args.iter().map(Value::kind).collect();
+    let message = match kinds.as_slice() {
+        [one] => format!("`{name}` cannot take {one}"),
+        [rest @ .., last] => format!("`{name}` cannot take {} and {last}", rest.join(", ")),
+        [] => format!("`{name}` cannot be called without a value"),
+    };
+    Error::new(Cause::Types, message)
 }

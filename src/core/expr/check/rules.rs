@@ -2,7 +2,7 @@
 
 use super::super::error::ExprError;
 use super::super::failure::ONE_TYPE;
-use super::super::overload::T;
+use super::super::signature::T;
 use super::super::tree::{Kind, Node};
 use super::super::types::{Mixture, Type};
 use super::super::value::Value;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::{Evaluator, insert};
 use crate::core::expr::access;
-use crate::core::expr::failure::{Error, Out};
+use crate::core::expr::failure::Error;
 use crate::core::expr::library::sorted_by;
 use crate::core::expr::tree::{Bind, BindKind, Block, Loop, LoopKind, Node, numbered};
-use crate::core::expr::value::{Map, Value};
+use crate::core::expr::value::{Map, Out, Value, unfit};
 
 /// The value of a loop.
 ///
@@ -37,7 +37,7 @@ pub(crate) fn run(evaluator: &mut Evaluator<'_>, the_loop: &Loop) -> Out {
                 }
             }
         }
-        other => return Err(Error::overload(name(the_loop), std::slice::from_ref(other)).at(the_loop.range.span)),
+        other => return Err(unfit(name(the_loop), std::slice::from_ref(other)).at(the_loop.range.span)),
     }
     result.finish(evaluator)
 }
@@ -75,7 +75,7 @@ fn step(evaluator: &mut Evaluator<'_>, the_loop: &Loop, item: Value, result: &mu
                     return Ok(false);
                 }
                 Ok(Value::Bool(_)) => return Ok(true),
-                Ok(other) => Error::overload(name(the_loop), &[other]).at(body.span),
+                Ok(other) => unfit(name(the_loop), &[other]).at(body.span),
                 Err(stop @ Error::Stopped(_)) => return Err(stop),
                 Err(error) => error,
             };
@@ -104,7 +104,7 @@ fn step(evaluator: &mut Evaluator<'_>, the_loop: &Loop, item: Value, result: &mu
                 insert(map, access::key(&item)?, value)?;
             } else {
                 let Value::Map(entries) = &value else {
-                    return Err(Error::overload("transformMapEntry", &[value]).at(body.span));
+                    return Err(unfit("transformMapEntry", &[value]).at(body.span));
                 };
                 evaluator.meter.make(entries.len())?;
                 for (key, value) in entries.iter() {
@@ -162,7 +162,7 @@ impl Collected {
 fn condition(evaluator: &mut Evaluator<'_>, node: &Node, name: &str) -> Out<bool> {
     match evaluator.value(node)? {
         Value::Bool(truth) => Ok(truth),
-        other => Err(Error::overload(name, &[other]).at(node.span)),
+        other => Err(unfit(name, &[other]).at(node.span)),
     }
 }
 
@@ -194,7 +194,7 @@ pub(crate) fn bind(evaluator: &mut Evaluator<'_>, bind: &Bind) -> Out {
         (_, Err(error)) => return Err(error),
         (kind, Ok(other)) => {
             let name = if kind == BindKind::OptMap { "optMap" } else { "optFlatMap" };
-            return Err(Error::overload(name, &[other]).at(bind.value.span));
+            return Err(unfit(name, &[other]).at(bind.value.span));
         }
     };
     evaluator.bound.push((Arc::clone(&bind.name), value));
@@ -203,7 +203,7 @@ pub(crate) fn bind(evaluator: &mut Evaluator<'_>, bind: &Bind) -> Out {
     match (bind.kind, result?) {
         (BindKind::OptMap, value) => Ok(Value::some(value)),
         (BindKind::OptFlatMap, value) if !matches!(value, Value::Optional(_)) => {
-            Err(Error::overload("optFlatMap", &[value]).at(bind.body.span))
+            Err(unfit("optFlatMap", &[value]).at(bind.body.span))
         }
         (_, value) => Ok(value),
     }

@@ -3,10 +3,11 @@
 use ::base64::Engine;
 use ::base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
-use super::super::failure::{Error, Out};
+use super::super::failure::Error;
 use super::super::meter::Meter;
-use super::super::overload::{Overload, T, global};
-use super::super::value::Value;
+use super::super::overload::{Overload, global};
+use super::super::signature::T;
+use super::super::value::{Out, Value};
 use super::unexpected;
 
 pub(super) const FUNCTIONS: &[Overload] = &[

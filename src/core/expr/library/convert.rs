@@ -1,10 +1,11 @@
 //! Conversions between types. A value that does not fit is an error that names both types.
 
-use super::super::failure::{Error, Out};
+use super::super::failure::Error;
 use super::super::meter::Meter;
 use super::super::number::{double_text, int_to_double, parse_double, to_int, to_uint, uint_to_double};
-use super::super::overload::{Overload, T, global};
-use super::super::value::{Time, Value};
+use super::super::overload::{Overload, global};
+use super::super::signature::T;
+use super::super::value::{Out, Time, Value};
 use super::time::{duration_text, parse_duration, parse_time, time_text};
 use super::unexpected;
 

@@ -1,9 +1,9 @@
 //! The functions of CEL itself on texts, lists and maps, and `dyn` and `type`.
 
-use super::super::failure::Out;
 use super::super::meter::Meter;
-use super::super::overload::{Overload, T, global, method};
-use super::super::value::Value;
+use super::super::overload::{Overload, global, method};
+use super::super::signature::T;
+use super::super::value::{Out, Value};
 use super::unexpected;
 
 pub(super) const FUNCTIONS: &[Overload] = &[

@@ -1,10 +1,11 @@
 //! `json.decode`, `json.encode` and `yaml.decode`: texts that steps hand on, as values.
 
-use super::super::failure::{Error, Out};
+use super::super::failure::Error;
 use super::super::json::{from_json, to_json};
 use super::super::meter::Meter;
-use super::super::overload::{Overload, T, global};
-use super::super::value::Value;
+use super::super::overload::{Overload, global};
+use super::super::signature::T;
+use super::super::value::{Out, Value};
 use super::unexpected;
 
 pub(super) const FUNCTIONS: &[Overload] = &[

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::super::failure::{Error, Out};
+use super::super::failure::Error;
 use super::super::meter::Meter;
 use super::super::number::{double_text, int_to_double, uint_to_double};
-use super::super::overload::{Overload, T, method};
-use super::super::value::{Time, Value};
+use super::super::overload::{Overload, method};
+use super::super::signature::T;
+use super::super::value::{Out, Time, Value, unfit};
 use super::time::{duration_text, time_text};
 use super::unexpected;
 
@@ -56,7 +57,7 @@ fn precision(text: &str) -> Out<(usize, &str)> {
 }
 
 fn write(out: &mut String, clause: char, precision: usize, value: &Value) -> Out<()> {
-    let refused = || Error::overload(&format!("%{clause}"), std::slice::from_ref(value));
+    let refused = || unfit(&format!("%{clause}"), std::slice::from_ref(value));
     let _infallible = match (clause, value) {
         // As `string(double)` writes it; in lists and maps the specification has it without an exponent.
         ('s', Value::Double(number)) if number.is_finite() => write!(out, "{}", double_text(*number)),
@@ -152,7 +153,7 @@ fn plain(out: &mut String, value: &Value) -> Out<()> {
             entries.sort();
             write!(out, "{{{}}}", entries.join(", "))
         }
-        _ => return Err(Error::overload("%s", std::slice::from_ref(value))),
+        _ => return Err(unfit("%s", std::slice::from_ref(value))),
     };
     Ok(())
 }

@@ -1,20 +1,14 @@
-//! IP addresses and CIDRs, as Kubernetes reads them: no zones, no IPv4 addresses within IPv6.
+//! The functions of IP addresses and CIDRs.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::super::failure::{Error, Out};
+use super::super::failure::Error;
 use super::super::meter::Meter;
-use super::super::overload::{Overload, T, global, method};
-use super::super::value::Value;
+use super::super::opaque::{Cidr, parse_ip};
+use super::super::overload::{Overload, global, method};
+use super::super::signature::T;
+use super::super::value::{Out, Value};
 use super::unexpected;
-
-/// An address and the length of its prefix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::core::expr) struct Cidr {
-    address: IpAddr,
-    bits: u8,
-}
 
 pub(super) const FUNCTIONS: &[Overload] = &[
     global("cidr", &[T::Text], T::Cidr, cidr, "cidr('10.0.0.0/8').prefixLength() == 8 && isCIDR('10.0.0.0/8')"),
@@ -67,53 +61,6 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     method("masked", &[T::Cidr], T::Cidr, masked, "cidr('10.0.0.1/8').masked() == cidr('10.0.0.0/8')"),
     method("prefixLength", &[T::Cidr], T::Int, prefix_length, "cidr('10.0.0.0/8').prefixLength() == 8"),
 ];
-
-impl fmt::Display for Cidr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.bits)
-    }
-}
-
-impl Cidr {
-    fn parse(text: &str) -> Option<Cidr> {
-        let (address, bits) = text.rsplit_once('/')?;
-        let digits = bits.bytes().all(|byte| byte.is_ascii_digit()) && (bits == "0" || !bits.starts_with('0'));
-        let address = parse_ip(address)?;
-        let bits = bits.parse().ok().filter(|bits| digits && *bits <= width(address))?;
-        Some(Cidr { address, bits })
-    }
-
-    fn masked(self) -> Cidr {
-        let address = match self.address {
-            IpAddr::V4(v4) => IpAddr::V4((v4.to_bits() & mask32(self.bits)).into()),
-            IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & mask128(self.bits)).into()),
-        };
-        Cidr { address, ..self }
-    }
-
-    fn contains(self, address: IpAddr) -> bool {
-        width(self.address) == width(address)
-            && Cidr { address, bits: self.bits }.masked().address == self.masked().address
-    }
-}
-
-fn mask32(bits: u8) -> u32 {
-    u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0)
-}
-
-fn mask128(bits: u8) -> u128 {
-    u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0)
-}
-
-fn width(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
-}
-
-fn parse_ip(text: &str) -> Option<IpAddr> {
-    let address: IpAddr = text.parse().ok()?;
-    let mapped = matches!(address, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some());
-    Some(address).filter(|_| !mapped)
-}
 
 fn is_link_local_unicast(address: &IpAddr) -> bool {
     match address {

@@ -4,10 +4,11 @@ use std::cmp::Ordering;
 
 use super::super::equal::{equal, is_ordered, order};
 use super::super::evaluate::combine;
-use super::super::failure::{Error, Out};
+use super::super::failure::Error;
 use super::super::meter::Meter;
-use super::super::overload::{Overload, T, global, method};
-use super::super::value::{Key, Map, Value};
+use super::super::overload::{Overload, global, method};
+use super::super::signature::T;
+use super::super::value::{Key, Map, Out, Value};
 use super::unexpected;
 
 pub(super) const FUNCTIONS: &[Overload] = &[

@@ -3,11 +3,12 @@
 use std::cmp::Ordering;
 
 use super::super::equal::{is_number, order};
-use super::super::failure::{Error, Out};
+use super::super::failure::Error;
 use super::super::meter::Meter;
 use super::super::number::{int_to_double, uint_to_double};
-use super::super::overload::{Overload, T, global};
-use super::super::value::Value;
+use super::super::overload::{Overload, global};
+use super::super::signature::T;
+use super::super::value::{Out, Value};
 use super::unexpected;
 
 pub(super) const FUNCTIONS: &[Overload] = &[

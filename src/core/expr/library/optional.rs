@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::super::failure::{Error, Out};
+use super::super::failure::Error;
 use super::super::meter::Meter;
-use super::super::overload::{Overload, T, global, method};
-use super::super::value::Value;
+use super::super::overload::{Overload, global, method};
+use super::super::signature::T;
+use super::super::value::{Out, Value};
 use super::unexpected;
 
 pub(super) const FUNCTIONS: &[Overload] = &[

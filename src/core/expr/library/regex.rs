@@ -1,9 +1,9 @@
 //! Regular expressions, in the syntax that RE2 and the `regex` crate share.
 
-use super::super::failure::Out;
 use super::super::meter::Meter;
-use super::super::overload::{Overload, T, global, method};
-use super::super::value::Value;
+use super::super::overload::{Overload, global, method};
+use super::super::signature::T;
+use super::super::value::{Out, Value};
 use super::unexpected;
 
 pub(super) const FUNCTIONS: &[Overload] = &[

@@ -1,10 +1,10 @@
 //! Lists as sets.
 
 use super::super::access::contains;
-use super::super::failure::Out;
 use super::super::meter::Meter;
-use super::super::overload::{Overload, T, global};
-use super::super::value::Value;
+use super::super::overload::{Overload, global};
+use super::super::signature::T;
+use super::super::value::{Out, Value};
 use super::unexpected;
 
 pub(super) const FUNCTIONS: &[Overload] = &[

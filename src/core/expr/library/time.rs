@@ -4,9 +4,10 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::failure::{Error, Out};
-use super::super::overload::{Overload, T, method};
-use super::super::value::{Time, Value};
+use super::super::failure::Error;
+use super::super::overload::{Overload, method};
+use super::super::signature::T;
+use super::super::value::{Out, Time, Value};
 use super::unexpected;
 
 const AT: &[T] = &[T::Time];

@@ -1,13 +1,14 @@
-//! URLs: their parts as Kubernetes gives them.
+//! The functions of URLs: their parts as Kubernetes gives them.
 
 use std::sync::Arc;
 
-use super::super::failure::{Error, Out};
+use super::super::failure::Error;
 use super::super::meter::Meter;
-use super::super::overload::{Overload, T, global, method};
-use super::super::value::{Key, Map, Value};
+use super::super::opaque::Url;
+use super::super::overload::{Overload, global, method};
+use super::super::signature::T;
+use super::super::value::{Key, Map, Out, Value};
 use super::unexpected;
-pub(in crate::core::expr) use super::url_parse::Url;
 
 pub(super) const FUNCTIONS: &[Overload] = &[
     method("getEscapedPath", &[T::Url], T::Text, escaped_path, "url('https://a.b/c d').getEscapedPath() == '/c%20d'"),
