@@ -14,6 +14,7 @@ pub mod progress;
 pub mod reference;
 pub mod reporter;
 pub mod run_state;
+mod skipped;
 pub mod styled;
 pub mod text;
 mod words;

@@ -19,6 +19,7 @@ mod kit;
 mod kubectl;
 mod lease;
 mod leaving;
+mod measured;
 mod parts;
 mod pictures;
 mod pipes;

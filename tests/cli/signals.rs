@@ -58,6 +58,21 @@ fn ends_well_after(signal: Signal) {
 }
 
 #[test]
+fn a_run_that_had_failed_before_the_interrupt_says_both() {
+    let stage = "stage: a\nsteps: { x: { shell: 'exit 3' } }\nfinally: { last: { shell: { run: \"trap '' TERM; echo last is up; read line < pipe\" } } }\n";
+    let project = Project::of(&[("a.yaml", stage)]);
+    assert!(Command::new("mkfifo").arg(project.path().join("pipe")).status().expect("mkfifo").success());
+    let mut live = project.start(&["run"]);
+    live.line("last is up");
+    live.signal(Signal::INT);
+    live.line("interrupted: stopping");
+    live.signal(Signal::INT);
+    let (code, said) = live.end();
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("test failed (a.x) and was interrupted in"), "{said}");
+}
+
+#[test]
 fn sigint_stops_what_runs_and_finally_runs() {
     ends_well_after(Signal::INT);
 }

@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use super::previous_runs;
 use super::reporter::Reporter;
 use super::run_state::{NodeStory, RunState};
+use super::skipped;
 use super::styled::Styled;
 use super::words::style::{DIM, OFF};
 use super::words::{self, sign, tame, tamed};
-use crate::core::model::event::{Event, Live, NodeId, Reason, Record, State};
+use crate::core::model::event::{Event, Live, NodeId, Record, State};
 use crate::core::model::units::TimeSpan;
 
 /// Writes lines to a stream.
@@ -28,13 +29,15 @@ impl<W: Write + Send> Plain<W> {
         Plain { to, lines, wide: 0, left_out: Vec::new() }
     }
 
-    /// Tells of those that were left out, in one line where they are several.
+    /// Reports those that were left out, in one line for each cause.
     fn tell_left_out(&mut self, story: &RunState) -> io::Result<()> {
-        match *std::mem::take(&mut self.left_out) {
-            [] => Ok(()),
-            [one] => self.over(one, story),
-            ref several => writeln!(self.to, "{} {} steps and gates not selected", sign(State::Skipped), several.len()),
+        for together in skipped::by_cause(story, &std::mem::take(&mut self.left_out)) {
+            match *together {
+                [one] => self.over(one, story)?,
+                ref several => writeln!(self.to, "{} {}", sign(State::Skipped), skipped::line(story, several))?,
+            }
         }
+        Ok(())
     }
 
     fn over(&mut self, node: NodeId, story: &RunState) -> io::Result<()> {
@@ -46,7 +49,7 @@ impl<W: Write + Send> Plain<W> {
             State::Passed | State::Failed if reported(node) && node.because.is_none() => words::gate_count(node),
             _ => words::end(node),
         };
-        let line = format!("{} {name:wide$} {time:>7}  {end}", sign(node.state), wide = self.wide);
+        let line = format!("{} {name:wide$} {time:>7}  {end}", words::sign_of(node), wide = self.wide);
         writeln!(self.to, "{}", line.trim_end())?;
         if matches!(node.state, State::Failed | State::Errored | State::Cancelled) && !reported(node) {
             for line in words::explanation_below(node) {
@@ -68,7 +71,9 @@ impl<W: Write + Send> Reporter for Plain<W> {
     }
 
     fn record(&mut self, record: &Record, story: &RunState) -> io::Result<()> {
-        if let Event::NodeFinished { node, because: Some(Reason::NotSelected), .. } = &record.event {
+        if let Event::NodeFinished { node, state, because, .. } = &record.event
+            && skipped::is_folded(*state, because.as_ref())
+        {
             self.left_out.push(*node);
             return Ok(());
         }
@@ -157,7 +162,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::core::model::event::{NodeOutline, Role, StageOutline};
+    use crate::core::model::event::{NodeOutline, Reason, Role, StageOutline};
     use crate::core::report::reporter::Reporters;
 
     fn started(names: &[&str]) -> Event {
@@ -185,10 +190,14 @@ mod tests {
     }
 
     fn left_out(node: u32) -> Event {
+        skipped_for(node, Reason::NotSelected)
+    }
+
+    fn skipped_for(node: u32, because: Reason) -> Event {
         Event::NodeFinished {
             node: NodeId(node),
             state: State::Skipped,
-            because: Some(Reason::NotSelected),
+            because: Some(because),
             failure: None,
             fault: None,
             tolerated: false,
@@ -226,6 +235,35 @@ mod tests {
         let expected =
             ["  a.x    │ one ~!", "  a.x    │ ", "  a.x    │ red end ", "  a.x    │  ü │ ✔", "  a.long │ one", ""];
         assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn what_one_failure_skips_is_reported_in_one_line() {
+        let shared = Shared::default();
+        let mut reporters = Reporters::default();
+        reporters.add(Box::new(Plain::new(Styled::new(shared.clone(), true), true)));
+        let failed = |node: &str| Reason::Failed { node: node.to_owned() };
+        let events = [
+            started(&["a.x", "a.y", "a.z", "a.w"]),
+            skipped_for(0, failed("before.gate")),
+            skipped_for(1, failed("b.x")),
+            skipped_for(2, failed("before.gate")),
+            skipped_for(3, failed("before.gate")),
+        ];
+        for (seq, event) in (0..).zip(events) {
+            reporters.record(&Record { seq, at: Duration::ZERO, event });
+        }
+        reporters.finish();
+        let text = String::from_utf8(shared.0.lock().expect("no panic while held").clone()).expect("text");
+        let lines: Vec<&str> = text.lines().skip(1).map(str::trim_end).collect();
+        let skipped = sign(State::Skipped);
+        assert_eq!(
+            lines,
+            [
+                format!("{skipped} 3 steps and gates of a skipped: before.gate failed"),
+                format!("{skipped} a.y          skipped: b.x failed"),
+            ]
+        );
     }
 
     #[test]

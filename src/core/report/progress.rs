@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::previous_runs;
 use super::reporter::Reporter;
 use super::run_state::RunState;
-use super::words::{self, sign, tame};
+use super::words::{self, tame};
 use crate::core::model::event::{Event, Live, NodeId, Record, State};
 use crate::core::model::units::TimeSpan;
 
@@ -87,7 +87,7 @@ impl Progress {
         let time = TimeSpan(node.elapsed).to_string();
         let line = format!(
             "{time:>7} {} {:wide$} {}",
-            sign(node.state),
+            words::sign_of(node),
             node.outline.name,
             words.join(", "),
             wide = self.wide

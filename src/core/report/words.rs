@@ -34,6 +34,21 @@ pub(super) fn sign(state: State) -> String {
     }
 }
 
+/// The sign of a node: a gate that measured nothing does not count as one that holds.
+pub(super) fn sign_of(node: &NodeStory) -> String {
+    sign(if node.state == State::Passed && measured_nothing(node) { State::Skipped } else { node.state })
+}
+
+/// Whether all assertions of a gate were skipped.
+fn measured_nothing(node: &NodeStory) -> bool {
+    !node.assertions.is_empty() && node.assertions.iter().all(is_skipped)
+}
+
+/// Whether an assertion was not measured, on purpose.
+pub(super) fn is_skipped(result: &AssertionResult) -> bool {
+    matches!(result.verdict, Ok(Verdict::Skipped { .. }))
+}
+
 /// The state in a word.
 pub(super) fn state(state: State) -> &'static str {
     match state {
@@ -215,7 +230,10 @@ pub(super) fn paused(story: &RunState, node: NodeId, inspect: &[String]) -> Vec<
 /// How many of a gate's assertions hold: `gate 4/5`.
 pub(super) fn gate_count(node: &NodeStory) -> String {
     let holding = node.assertions.iter().filter(|result| matches!(result.verdict, Ok(Verdict::Holds { .. }))).count();
-    let skipped = node.assertions.iter().filter(|result| matches!(result.verdict, Ok(Verdict::Skipped { .. }))).count();
+    let skipped = node.assertions.iter().filter(|result| is_skipped(result)).count();
+    if measured_nothing(node) {
+        return format!("nothing measured, {skipped} skipped");
+    }
     let of = node.outline.assertions;
     if skipped > 0 { format!("{holding} of {of} hold, {skipped} skipped") } else { format!("{holding} of {of} hold") }
 }

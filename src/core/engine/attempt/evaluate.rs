@@ -125,7 +125,7 @@ async fn settled(
     limit: Option<Instant>,
     evidence: &Arc<OfAssertion>,
 ) -> (String, Settled) {
-    let name = || written.kind.name.to_owned();
+    let name = || written.body.ready().map_or_else(|| written.kind.name.to_owned(), Assertion::title);
     let (mut scope, mut cx) = match seen(job, written) {
         Ok(seen) => seen,
         Err(fault) => return (name(), Settled::at_once(Err(fault))),

@@ -1,0 +1,34 @@
+//! What measured nothing is not reported as if it held; what was skipped has one line for each cause.
+
+use crate::kit::Project;
+
+#[test]
+fn what_an_early_failure_skips_is_one_line_for_each_cause() {
+    let stage =
+        |name: &str| format!("stage: {name}\nneeds: []\nsteps: {{ x: {{ shell: 'true' }}, y: {{ shell: 'true' }} }}\n");
+    let (a, b) = (stage("a"), stage("b"));
+    let project = Project::headed("gate: [{ shell: 'false' }]\n", &[("a.yaml", &a), ("b.yaml", &b)]);
+    let said = project.run(&["run"]).ends(1, &["0 of 1 assertions hold, 1 not measured"]);
+    let skipped: Vec<&str> = said.err.lines().filter(|line| line.contains("skipped")).collect();
+    let line = "○ 5 steps and gates of 3 stages skipped: before.gate failed";
+    assert_eq!(skipped, [line, line], "{}{}", said.err, said.out);
+    let states = project.states();
+    assert_eq!(states.values().filter(|state| *state == "skipped").count(), 5, "{states:?}");
+}
+
+#[test]
+fn only_what_was_measured_is_counted() {
+    let stage = |name: &str| format!("stage: {name}\nneeds: []\ngate: [{{ shell: 'true' }}]\n");
+    let (a, b) = (stage("a"), stage("b"));
+    let project = Project::of(&[("a.yaml", &a), ("b.yaml", &b)]);
+    project.run(&["run", "--stage", "a"]).ends(0, &["1 of 1 assertions hold, 1 not measured"]);
+}
+
+#[test]
+fn a_skipped_assertion_has_its_title() {
+    let stage = "stage: a\ngate: [{ file: out.txt, when: 'false' }, { tcp: '127.0.0.1:1', when: 'false' }]\n";
+    let project = Project::of(&[("a.yaml", stage)]);
+    project
+        .run(&["run"])
+        .ends(0, &["○ file out.txt: skipped: `false` is false", "○ 127.0.0.1:1 takes connections: skipped"]);
+}
