@@ -22,6 +22,7 @@ mod makers;
 mod matrix;
 mod names;
 mod namespaces;
+mod no_items;
 mod node;
 mod overlap;
 mod own_keys;
@@ -52,6 +53,7 @@ pub use single::GateFile;
 pub(crate) use step_labels::item_labels;
 
 pub use args::{Args, OpenArg};
+pub use no_items::NoItems;
 pub use node::{
     Body, Each, Gate, PartId, PartOutput, PlanAssertion, PlanNode, PlanPart, PlanStage, Remote, Retry, StageId,
     StepPlan, Work, decode_rendered,

@@ -3,6 +3,26 @@
 use crate::kit::Project;
 
 #[test]
+fn an_assertion_for_each_of_no_items_is_reported() {
+    let stage = "stage: a\nsteps: { make: { shell: 'true' } }\ngate:\n  - { name: it answers, for_each: '${{ vars.urls }}', http: { url: '${{ item }}' } }\n  - { use: gates/g.yaml, for_each: '${{ vars.urls }}', with: { url: '${{ item }}' } }\n";
+    let project = Project::headed("vars: { urls: [] }\n", &[("a.yaml", stage)]);
+    project.write("gates/g.yaml", "params: { url: null }\nassertions: [{ http: '${{ params.url }}' }]\n");
+    let said = project.run(&["run"]).ends(
+        0,
+        &[
+            "○ it answers: skipped: 0 items: the list ${{ vars.urls }} is empty",
+            "○ gates/g.yaml: skipped: 0 items: the list ${{ vars.urls }} is empty",
+            "none of 2 assertions was measured",
+        ],
+    );
+    assert!(said.err.contains("○ a.gate") && said.err.contains("nothing measured, 2 skipped"), "{}", said.err);
+    let gate = project.run(&["plan"]).ends(0, &["it answers  (0 items: the list ${{ vars.urls }} is empty)"]).out;
+    assert!(gate.contains("2 assertions"), "{gate}");
+    let junit = project.run(&["report", "--format", "junit"]).ends(0, &[]).out;
+    assert!(junit.contains(r#"<skipped message="0 items: the list ${{ vars.urls }} is empty"/>"#), "{junit}");
+}
+
+#[test]
 fn what_an_early_failure_skips_is_one_line_for_each_cause() {
     let stage =
         |name: &str| format!("stage: {name}\nneeds: []\nsteps: {{ x: {{ shell: 'true' }}, y: {{ shell: 'true' }} }}\n");

@@ -11,6 +11,10 @@ pub(super) fn compared(found: Result<Verdict, Fault>, assertion: &str) -> (Resul
         Ok(Verdict::Holds { measures } | Verdict::Unmet { measures }) => measures,
         other => return (other, Vec::new()),
     };
+    if measures.is_empty() {
+        let help = "say what is expected of it";
+        return (Err(Fault::unknown("nothing was measured").help(help)), Vec::new());
+    }
     if measures.iter().all(|measure| measure.relative.is_none()) {
         return (Ok(Verdict::of(measures)), Vec::new());
     }
@@ -81,6 +85,12 @@ mod tests {
         let fault = found.expect_err("there is no baseline");
         assert_eq!(fault.message, "not measured: no baseline for `size` of `a.gate: image` (size is 5B)");
         assert_eq!(values, 1);
+    }
+
+    #[test]
+    fn what_measured_nothing_is_no_answer() {
+        let fault = outcome(Vec::new()).0.expect_err("nothing holds");
+        assert_eq!(fault.message, "nothing was measured");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub(super) mod body;
 mod each;
+pub(super) mod empty_gate;
 pub(super) mod gate;
 mod gate_each;
 mod item_keys;

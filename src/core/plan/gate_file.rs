@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::args::Args;
 use super::build::PlanBuilder;
 use super::build::body::Place;
+use super::build::empty_gate::no_assertion;
 use super::build::gate::{OpenFile, Reading};
 use super::build::params::render_quietly;
 use super::cycles;
@@ -75,6 +76,10 @@ impl PlanBuilder<'_> {
         reading.args = params.as_ref().map(|params| Arc::new(Args { item: each, ..params.args(outer.clone()) }));
         reading.open.push(OpenFile { file: file.span.file, name: path, span: using.span });
         let assertions = if list { &*file } else { file.get("assertions").unwrap_or(&*file) };
+        if matches!(&assertions.value, Value::List(entries) if entries.is_empty()) {
+            let name = format!("the gate file `{}`", reading.open.last().map_or("", |open| open.name.as_str()));
+            self.out.push(no_assertion(assertions.span, &name).also(using.span, "used here"));
+        }
         let assertions = self.assertions(assertions, params.as_ref(), reading);
         reading.open.pop();
         reading.args = outer;

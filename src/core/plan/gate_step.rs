@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::build::PlanBuilder;
 use super::build::body::Place;
+use super::build::empty_gate::no_assertion;
 use super::build::stage::condition;
 use super::build::stage::step::StepParts;
 use super::decode::only;
@@ -32,10 +33,9 @@ impl PlanBuilder<'_> {
     pub fn check_gate(&mut self, at: Site<'_>, entry: &Entry, list: &Node) {
         self.check_during(entry, GATE, false);
         match &list.value {
-            Value::List(items) if items.is_empty() => self.out.push(
-                Diagnostic::error(Code::MissingKey, list.span, format!("the gate `{}` has no assertion", entry.key))
-                    .help("add one, for example `- file: { path: out.txt }`"),
-            ),
+            Value::List(items) if items.is_empty() => {
+                self.out.push(no_assertion(list.span, &format!("the gate `{}`", entry.key)));
+            }
             // each of its assertions is looked at by itself
             Value::List(_) => {}
             _ => {

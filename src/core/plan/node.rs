@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::args::Args;
 use super::definition::Definition;
+use super::no_items::NoItems;
 use super::paths;
 use crate::core::expr::{Expr, Fact, Template};
 use crate::core::kind::{Assertion, AssertionKind, CheckContext, Kind, Step, StepKind, Tolerate, Usage};
@@ -120,13 +121,11 @@ pub struct PlanNode {
     pub item: Option<Written>,
     /// Its items, where only the run knows them: its work is done for each.
     pub each: Option<Each>,
-    /// Nodes of the same stage and role that must have passed before it starts: `needs` and implied edges. A gate
-    /// waits for all steps of its stage implicitly.
+    /// Nodes of the same stage and role that must have passed before it starts; a gate waits for all steps anyway.
     pub needs: Vec<NodeId>,
     /// Other stages that must be over, with their gates holding, before it starts.
     pub after: Vec<StageId>,
-    /// With `during`: the nodes it covers (a gate may be one). It is up before the first of them starts and is
-    /// stopped after the last has ended.
+    /// With `during`: the nodes it covers, up before the first of them starts and stopped after the last has ended.
     pub covers: Vec<NodeId>,
     /// Skipped when false.
     pub when: Option<Expr>,
@@ -276,11 +275,13 @@ impl PlanAssertion {
     }
 }
 
-/// A gate's work; a gate without assertions holds.
+/// A gate's work.
 #[derive(Debug, Default)]
 pub struct Gate {
     /// Its assertions, measured side by side.
     pub assertions: Vec<PlanAssertion>,
+    /// Entries whose `for_each` has no items; reported as skipped behind the assertions.
+    pub without: Vec<NoItems>,
 }
 
 /// One assertion of a gate.
@@ -340,8 +341,7 @@ impl<T: ?Sized> std::fmt::Debug for Body<T> {
     }
 }
 
-/// Decodes a body by its kind once its templates are rendered, and checks it as one that needed no rendering was checked
-/// before the run: a value of the run leads no path out of the project and makes no name into something else.
+/// Decodes a body by its kind once its templates are rendered, and checks it as any other was checked before the run.
 ///
 /// # Errors
 /// [`Fault`] of kind invalid.

@@ -1,5 +1,6 @@
 //! A gate: its assertions side by side, each looked at until it holds, or until its time is over.
 
+mod no_items;
 mod seen;
 
 use std::panic::AssertUnwindSafe;
@@ -28,6 +29,7 @@ use crate::core::engine::node_event::NodeEvent;
 use crate::core::engine::notice::NoticeSender;
 use crate::core::engine::panicked;
 use crate::core::engine::scope;
+use no_items::without_items;
 use seen::seen;
 
 /// Assertions that are measured at the same time.
@@ -60,6 +62,10 @@ pub(crate) async fn gate(job: &Job, node: &PlanNode, gate: &Gate) -> Ending {
             next = open.next() => next,
         };
         let Some(result) = next else { break };
+        job.events.take(NodeEvent::Settled(job.node, Box::new(result.clone())));
+        results.push(result);
+    }
+    for result in without_items(gate) {
         job.events.take(NodeEvent::Settled(job.node, Box::new(result.clone())));
         results.push(result);
     }

@@ -18,6 +18,7 @@ use crate::core::plan::definition::{Definer, shown};
 use crate::core::plan::gate_item::{FOR_EACH, GateItem, named};
 use crate::core::plan::given::Params;
 use crate::core::plan::names::{Item, Site};
+use crate::core::plan::no_items::NoItems;
 use crate::core::plan::node::{Gate, PlanAssertion, PlanNode, Retry, Work};
 use crate::core::plan::recovery::is_reported;
 use crate::core::plan::scalar_validator::Found;
@@ -57,6 +58,8 @@ pub(crate) struct Reading<'a> {
     pub item: Option<GateItem>,
     /// What baselines.yaml calls the gate: `build.gate`.
     pub gate: String,
+    /// Entries whose `for_each` has no items.
+    pub without: Vec<NoItems>,
     /// How many assertions and uses may still come.
     pub left: usize,
 }
@@ -98,10 +101,12 @@ impl PlanBuilder<'_> {
         let of =
             at.stage.and_then(|stage| self.names.stages.get_index(stage)).map_or(PIPELINE, |(name, _)| name.as_str());
         let gate = format!("{of}.{name}");
+        let (open, without) = (Vec::new(), Vec::new());
         let mut reading =
-            Reading { site, open: Vec::new(), refers, definer, args: None, item: None, gate, left: MOST + 1 };
+            Reading { site, open, refers, definer, args: None, item: None, gate, without, left: MOST + 1 };
         let assertions = self.assertions(list, at.params, &mut reading);
-        let count = u32::try_from(assertions.len()).unwrap_or(u32::MAX);
+        let without = reading.without;
+        let count = u32::try_from(assertions.len() + without.len()).unwrap_or(u32::MAX);
         let title = if count == 1 { "1 assertion".to_owned() } else { format!("{count} assertions") };
         let definition = reading.definer.finish();
         let outline = NodeOutline {
@@ -140,7 +145,7 @@ impl PlanBuilder<'_> {
             once: false,
             part: None,
             facts: Vec::new(),
-            work: Work::Gate(Gate { assertions }),
+            work: Work::Gate(Gate { assertions, without }),
         };
         (node, reading.refers)
     }
@@ -155,6 +160,9 @@ impl PlanBuilder<'_> {
         for entry in list.items() {
             let before = self.out.len();
             let items = self.gate_items(entry, params, reading).unwrap_or_else(|| vec![None]);
+            if items.is_empty() {
+                self.without_items(entry, reading);
+            }
             for item in items {
                 if !self.has_room(entry, reading) {
                     return assertions;

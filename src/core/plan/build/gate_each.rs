@@ -26,6 +26,9 @@ impl PlanBuilder<'_> {
         reading: &Reading<'_>,
     ) -> Option<Vec<Option<GateItem>>> {
         let Some(each) = entry.entry(FOR_EACH) else { return Some(vec![None]) };
+        if self.has_no_items(&each.node) {
+            return None;
+        }
         let statics = static_scope(&self.names.vars, &self.names.spelled, None, params);
         let place = Place::new(Site { params, ..reading.site }, &statics);
         let shape = Arc::clone(&self.shapes.assertion_keys);

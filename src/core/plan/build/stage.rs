@@ -56,7 +56,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         self.keys();
         self.shop.stage_runner = self.stage_runner();
         self.steps(&GROUPS);
-        if let Some(gate) = self.node.get("gate").filter(|gate| !gate.items().is_empty()) {
+        if let Some(gate) = self.shop.gate_list(self.node) {
             let (gate, refers) = self.shop.gate(self.at, Role::Gate, GATE, gate);
             self.built.refers.extend(refers.stages);
             self.built.nodes.push(gate);
@@ -71,7 +71,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         std::mem::swap(&mut self.built, &mut built);
         let role = self.at.role.unwrap_or(Role::Step);
         self.steps(&[("steps", role)]);
-        if let Some(gate) = self.node.get("gate").filter(|gate| !gate.items().is_empty()) {
+        if let Some(gate) = self.shop.gate_list(self.node) {
             self.gate_of_part(gate, role);
         }
         self.cover();
@@ -336,7 +336,7 @@ impl<'w, 'a> StageBuilder<'w, 'a> {
         let finally = std::mem::take(&mut builder.built.nodes);
         let parts = std::mem::take(&mut builder.built.parts);
         let mut gates = Vec::new();
-        if let Some(gate) = node.get("gate").filter(|gate| !gate.items().is_empty()) {
+        if let Some(gate) = builder.shop.gate_list(node) {
             // Built twice, because a gate's decoded assertions belong to one node; complaints are reported once.
             gates.push(builder.shop.gate(site(None, None), Role::Gate, GATE, gate).0);
             gates.push(builder.shop.gate(site(None, None), Role::Gate, GATE, gate).0);

@@ -147,9 +147,10 @@ impl Block<'_> {
                         format!("{rails}{} {own:name$}  {:kind$}  {title}{notes}", branch(last), node.outline.kind);
                     let _ = writeln!(text, "{}", line.trim_end());
                     let Work::Gate(gate) = &node.work else { continue };
-                    for (at, assertion) in gate.assertions.iter().enumerate() {
-                        let _ =
-                            writeln!(text, "{below}{} {}", branch(at + 1 == gate.assertions.len()), words(assertion));
+                    let without = gate.without.iter().map(|entry| format!("{}  ({})", entry.name, entry.reason()));
+                    let lines: Vec<String> = gate.assertions.iter().map(words).chain(without).collect();
+                    for (at, line) in lines.iter().enumerate() {
+                        let _ = writeln!(text, "{below}{} {line}", branch(at + 1 == lines.len()));
                     }
                 }
             }

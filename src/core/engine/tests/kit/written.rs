@@ -201,6 +201,7 @@ pub fn shell(script: &str) -> Work {
 fn gate(words: &str) -> Gate {
     let words = words.split(" timeout=").next().unwrap_or_default();
     Gate {
+        without: Vec::new(),
         assertions: words
             .split(';')
             .map(str::trim)
