@@ -52,3 +52,18 @@ fn a_skipped_assertion_has_its_title() {
         .run(&["run"])
         .ends(0, &["○ file out.txt: skipped: `false` is false", "○ 127.0.0.1:1 takes connections: skipped"]);
 }
+
+#[test]
+fn inputs_that_another_step_makes_wait_for_it() {
+    let stage = "stage: a
+steps:
+  copy: { inputs: [out/one.txt], cache: [copy.txt], shell: cp out/one.txt copy.txt }
+  make: { makes: [out], shell: mkdir -p out && echo one > out/one.txt }
+";
+    let project = Project::of(&[("a.yaml", stage)]);
+    project.run(&["run", "--jobs", "1"]).ends(0, &["✔ a.copy"]);
+    assert_eq!(project.read("copy.txt"), "one\n");
+    let needless = stage.replace("inputs: [out/one.txt]", "inputs: ['**']");
+    project.write("a.yaml", &needless.replace("makes: [out]", "needs: [copy], makes: [out]"));
+    project.run(&["check"]).ends(0, &[]);
+}

@@ -9,6 +9,7 @@ use crate::core::files::glob::Glob;
 use crate::core::files::{inputs, project};
 use crate::core::model::diagnostic::{Code, Diagnostic};
 use crate::core::model::source::Span;
+use crate::core::yaml::Node;
 
 impl Names {
     /// The steps and stages that make what is at `path`, seen from `site`; not the step `own`.
@@ -28,7 +29,27 @@ impl Names {
         }
         makers
     }
+
+    /// The steps and stages that make what `inputs:` of `node` names. A pattern that is wider than what is made says
+    /// nothing of an order: `inputs: ["**"]` names what every step makes.
+    pub fn makers_of_inputs(&self, patterns: &[String], site: Site<'_>, own: Option<&str>, node: &Node) -> Makers {
+        let mut found = Makers::default();
+        for (index, pattern) in patterns.iter().enumerate() {
+            let span = node.span_at(&["inputs".into(), index.into()]);
+            for maker in self.makers(pattern, site, own) {
+                match maker {
+                    Target::Step(id, _) => found.0.push((id, span)),
+                    Target::Stage(stage, _) => found.1.push((stage, span)),
+                    _ => {}
+                }
+            }
+        }
+        found
+    }
 }
+
+/// Steps of the same stage and other stages, each with the place that names what they make.
+type Makers = (Vec<(String, Span)>, Vec<(usize, Span)>);
 
 impl Names {
     /// What asking for `path` at `site` leads to, whichever steps make it; or what is wrong with it.
@@ -71,6 +92,16 @@ fn making<'n>(names: &'n StepNames, path: &'n str) -> impl Iterator<Item = &'n s
 
 /// Whether a pattern of made files names `path`, or a folder around it.
 fn covers(pattern: &str, path: &str) -> bool {
+    // Most are in different folders, and there may be very many of both.
+    let is_plain = |part: &&str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+    };
+    let first = |text| str::split(text, '/').next().filter(is_plain);
+    if let (Some(made), Some(named)) = (first(pattern), first(path))
+        && made != named
+    {
+        return false;
+    }
     let plain = |text: &str| -> Vec<String> {
         let parts = Path::new(text).components().filter(|part| *part != Component::CurDir);
         parts.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect()

@@ -117,9 +117,9 @@ pub struct StepKeys {
     #[serde(default)]
     pub cache: Vec<String>,
     /// Files, folders and patterns below the project that it makes. Steps that name one of them where a file is named
-    /// (`files`, `dir`, `context`, `values_files`, `file.text(…)`) need this step, and it may be missing before. A path that
-    /// is not there when the step has passed is a failure; where one is gone or changed, `run --resume` runs the step
-    /// again. What `cache` and `artifacts` name counts as made, too.
+    /// (`files`, `dir`, `inputs`, `context`, `values_files`, `file.text(…)`) need this step, and it may be missing before.
+    /// A path that is not there when the step has passed is a failure; where one is gone or changed, `run --resume` runs
+    /// the step again. What `cache` and `artifacts` name counts as made, too.
     #[serde(default)]
     pub makes: Vec<String>,
     /// It must not run twice: where a run died in its middle, `run --resume` asks before it runs it again, and fails

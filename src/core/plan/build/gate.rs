@@ -240,6 +240,9 @@ impl PlanBuilder<'_> {
         reading.refers.add(found);
         reading.refers.add(found_when?);
         let spec = fixed?;
+        let (steps, stages) = self.names.makers_of_inputs(&spec.inputs, reading.at(params, item), None, item);
+        reading.refers.steps.extend(steps);
+        reading.refers.stages.extend(stages);
         let runs_on = self.assertion_runs_on(item, kind, &spec).map(Box::new);
         Some(PlanAssertion {
             name: spec.name.map(|name| named(item.get("name"), name, each.as_ref())),

@@ -290,6 +290,9 @@ impl PlanBuilder<'_> {
             parts.uses.extend(found.steps.iter().cloned());
             parts.refers.extend(found.stages.iter().copied());
         }
+        let (steps, stages) = self.names.makers_of_inputs(&keys.inputs, at, Some(&entry.key), &entry.node);
+        parts.uses.extend(steps);
+        parts.refers.extend(stages);
         let ((body, _), _) = (body?, open_found?);
         // With the values of vars in place; what only the run knows joins them when its turn comes.
         let known = matches!(body, Body::Ready(_)) && crate::core::expr::has_template(written);
