@@ -33,6 +33,7 @@ mod submit;
 mod submitted;
 pub mod survey;
 mod traffic;
+mod unexpected_path;
 
 use std::process::ExitCode;
 
@@ -53,7 +54,7 @@ pub const REGISTRY: Registry = Registry {
 
 /// Runs the program with the process's own arguments.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::try_parse().unwrap_or_else(|error| unexpected_path::explained(error).exit());
     out::choose_color(args.color);
     let result = if starts_processes(&args.command) { signals::start() } else { Ok(()) };
     let result = result.and_then(|()| match &args.command {

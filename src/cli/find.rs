@@ -16,11 +16,10 @@ const NAMES: [&str; 2] = ["pipeline.yaml", "pipeline.yml"];
 pub(super) fn pipeline_file(args: &Args) -> Result<PathBuf, Fault> {
     let here = working_folder(args)?;
     if let Some(file) = &args.file {
-        let file = here.join(file);
-        return if file.is_file() {
-            Ok(file)
-        } else {
-            Err(Fault::invalid(format!("there is no file {}", file.display())).help("give the path of a pipeline file"))
+        let path = here.join(file);
+        return match unusable(&path) {
+            None => Ok(path),
+            Some(fault) => Err(fault),
         };
     }
     // one that is there and cannot be read is the one that is meant
@@ -33,6 +32,28 @@ pub(super) fn pipeline_file(args: &Args) -> Result<PathBuf, Fault> {
         Fault::invalid(format!("there is no pipeline.yaml in {} or any folder above", here.display()))
             .help("`pipeline init` writes a small one; or name one with --file or -C")
     })
+}
+
+/// What is wrong with a file that `--file` names.
+fn unusable(path: &Path) -> Option<Fault> {
+    let shown = path.display();
+    let (message, help) = match path.metadata() {
+        Ok(found) if found.is_file() => return None,
+        Ok(found) if found.is_dir() => {
+            let inside = NAMES.iter().map(|name| path.join(name)).find(|file| file.is_file());
+            let help = inside.map_or_else(
+                || "give the path of a pipeline file; `pipeline init` writes a small one".to_owned(),
+                |file| format!("write `--file {}`, or `-C {shown}` to work in it", file.display()),
+            );
+            (format!("{shown} is a folder, expected a file"), help)
+        }
+        Ok(_) => (format!("{shown} is not a regular file"), "give the path of a pipeline file".to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_err() => {
+            (format!("there is no file {shown}"), "give the path of a pipeline file".to_owned())
+        }
+        Err(error) => (format!("cannot read {shown}: {error}"), "give the path of a pipeline file".to_owned()),
+    };
+    Some(Fault::invalid(message).help(help))
 }
 
 /// The folder to work in, absolute.

@@ -1,6 +1,6 @@
 //! What measured nothing is not reported as if it held; what was skipped has one line for each cause.
 
-use crate::kit::Project;
+use crate::kit::{Project, said};
 
 #[test]
 fn an_assertion_for_each_of_no_items_is_reported() {
@@ -66,4 +66,18 @@ steps:
     let needless = stage.replace("inputs: [out/one.txt]", "inputs: ['**']");
     project.write("a.yaml", &needless.replace("makes: [out]", "needs: [copy], makes: [out]"));
     project.run(&["check"]).ends(0, &[]);
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_file_is_answered_with_the_option() {
+    let project = Project::of(&[("sub/a.yaml", "stage: a\nsteps: { x: { shell: 'true' } }\n")]);
+    project.write("other/pipeline.yaml", "version: 1\npipeline: other\nstages: []\n");
+    project.run(&["--file", "other", "check"]).ends(2, &["other is a folder, expected a file", "`--file "]);
+    project.run(&["--file", "sub", "check"]).ends(2, &["sub is a folder", "`pipeline init`"]);
+    let mut command = project.command(&["check", "other"]);
+    said(command.current_dir(project.path())).ends(2, &["unexpected argument 'other'", "`-C other`"]);
+    let mut command = project.command(&["check", "sub/a.yaml"]);
+    said(command.current_dir(project.path())).ends(2, &["unexpected argument", "`--file sub/a.yaml`"]);
+    std::os::unix::fs::symlink("loop", project.path().join("loop")).expect("a link");
+    project.run(&["--file", "loop", "check"]).ends(2, &["cannot read", "Too many levels of symbolic links"]);
 }

@@ -160,8 +160,9 @@ fn apply(spec: &mut PipelineSpec, options: &Options) -> Result<(), Fault> {
     }
     for (name, _) in &options.vars {
         if !spec.vars.contains_key(name) {
-            let help = did_you_mean(name, spec.vars.keys().map(String::as_str))
-                .unwrap_or_else(|| "pipeline.yaml declares no `vars:`".to_owned());
+            let help = did_you_mean(name, spec.vars.keys().map(String::as_str)).unwrap_or_else(|| {
+                format!("pipeline.yaml declares no vars: write `vars: {{ {name}: DEFAULT }}` into it")
+            });
             return Err(Fault::invalid(format!("--var {name}: there is no var `{name}`")).help(help));
         }
     }

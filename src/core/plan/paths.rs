@@ -1,5 +1,6 @@
 //! File references: relative to the project's folder, never out of it, checked to exist.
 
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use crate::core::model::diagnostic::{Code, Diagnostic, closest};
@@ -10,9 +11,10 @@ pub(super) fn resolve(root: &Path, text: &str, span: Span) -> Result<PathBuf, Bo
     inside(text, span)?;
     let relative = Path::new(text);
     let path = root.join(relative);
-    let Ok(real) = path.canonicalize() else {
-        return Err(Box::new(missing(root, relative, text, span)));
-    };
+    let real = path.canonicalize().map_err(|error| {
+        let missing = || missing(root, relative, text, span);
+        Box::new(unreachable(&path, text, &error, span).unwrap_or_else(missing))
+    })?;
     match root.canonicalize() {
         Ok(root) if !real.starts_with(&root) => {
             Err(Box::new(outside(text, "leaves the project's folder through a symbolic link", span)))
@@ -44,6 +46,20 @@ pub(super) fn inside(text: &str, span: Span) -> Result<(), Box<Diagnostic>> {
 fn outside(text: &str, why: &str, span: Span) -> Diagnostic {
     let help = "keep what a pipeline uses inside the folder of pipeline.yaml and name it relative to that folder";
     Diagnostic::error(Code::InvalidReference, span, format!("`{text}` {why}")).help(help)
+}
+
+/// The diagnostic for what is there and leads nowhere, with the system's reason.
+fn unreachable(path: &Path, text: &str, error: &io::Error, span: Span) -> Option<Diagnostic> {
+    let link = std::fs::read_link(path);
+    let (message, help) = match (error.kind(), link) {
+        (io::ErrorKind::NotFound, Ok(target)) => {
+            (format!("`{text}` is a symbolic link to `{}`, which does not exist", target.display()), "mend the link")
+        }
+        (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, _) => return None,
+        (_, Ok(_)) => (format!("`{text}` cannot be read: {error}"), "mend the symbolic link"),
+        (_, Err(_)) => (format!("`{text}` cannot be read: {error}"), "see that the file and its folders can be read"),
+    };
+    Some(Diagnostic::error(Code::MissingFile, span, message).help(help))
 }
 
 /// The diagnostic for what does not exist, with the path that was meant where one is close.
@@ -107,6 +123,16 @@ mod tests {
         let help = "paths are relative to the folder of pipeline.yaml; the step that makes it says so: `makes: [pipelin.yaml]`";
         assert_eq!(message("pipelin.yaml").unwrap_err().1.as_deref(), Some(help));
         assert!(message("Dockerfile").is_ok());
+        std::os::unix::fs::symlink("loop", folder.path().join("loop")).expect("a link");
+        std::os::unix::fs::symlink("gone", folder.path().join("dangling")).expect("a link");
+        assert_eq!(
+            message("loop").unwrap_err(),
+            (
+                "`loop` cannot be read: Too many levels of symbolic links (os error 40)".to_owned(),
+                Some("mend the symbolic link".to_owned())
+            )
+        );
+        assert_eq!(message("dangling").unwrap_err().0, "`dangling` is a symbolic link to `gone`, which does not exist");
         std::fs::create_dir(folder.path().join("stages")).expect("a folder");
         std::fs::write(folder.path().join("stages/a.yaml"), "").expect("a file");
         for written in ["stages/a.yml", "Stages/A.yaml", "stage/a.yaml"] {
