@@ -33,6 +33,12 @@ impl Pods {
             None if pods.is_empty() => return vec![Measure::new("count", 0, ">= 1", false)],
             None => {}
         }
+        // `count: 0` says that there is none to measure.
+        let may_be_some = self.count.as_ref().is_some_and(|expect| expect.holds(&count(1)));
+        if pods.is_empty() && may_be_some && self.expects_of_each() {
+            measures.push(Measure::new("pods", "none", "at least one, for what else is expected", false));
+            return measures;
+        }
         if let Some(expect) = &self.phase {
             let phase = |pod: &&DynamicObject| Text(text(&pod.data["status"]["phase"]));
             let holds = pods.iter().all(|pod| expect.holds(&phase(pod)));
@@ -75,6 +81,20 @@ impl Pods {
         }
         self.container_measures(&pods, &mut measures);
         measures
+    }
+
+    /// Whether more is expected than a number of pods: of none, nothing else can be measured.
+    fn expects_of_each(&self) -> bool {
+        self.phase.is_some()
+            || self.ready.is_some()
+            || self.restarts.is_some()
+            || self.time_to_ready.is_some()
+            || self.image.is_some()
+            || self.images.is_some()
+            || self.non_root.is_some()
+            || self.probes.is_some()
+            || self.resources.is_some()
+            || self.pull_policy.is_some()
     }
 
     /// What is expected of every container.

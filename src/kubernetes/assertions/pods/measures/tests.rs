@@ -163,3 +163,13 @@ fn a_sidecar_counts_as_a_container_and_no_init_container_may_be_root() {
         ]
     );
 }
+
+#[test]
+fn what_is_expected_of_each_pod_does_not_hold_of_none() {
+    let pods = || row("pods", "none", "at least one, for what else is expected", false);
+    for more in ["phase: Running", "restarts: 0", "image: todo:dev", "non_root: true", "pull_policy: Never"] {
+        let assertion = format!("selector: app=todo\ncount: \"<= 3\"\n{more}\n");
+        assert_eq!(measure(&assertion, &[]), [row("count", "0", "<= 3", true), pods()], "{more}");
+    }
+    assert_eq!(measure("selector: app=todo\ncount: 0\n", &[]), [row("count", "0", "0", true)]);
+}
