@@ -52,8 +52,16 @@ nodes_run() {
 
 nodes_answer() { docker_seconds=5 nodes_docker version --format '{{.Server.Version}}' 2>/dev/null; }
 
+# nodes_watches: each node's kubelet, containerd and systemd take some of the machine's inotify instances; Linux allows 128,
+# which the third cluster uses up, so that its kubelet never starts.
+nodes_watches() {
+  local limit=/proc/sys/fs/inotify/max_user_instances
+  (($(<$limit) >= 1024)) || sysctl -qw fs.inotify.max_user_instances=1024
+}
+
 nodes_up() {
   local start
+  nodes_watches
   if daemon_alive nodes-dockerd && nodes_answer >/dev/null; then
     nodes_thaw
     say nodes "already there: dockerd $(nodes_answer), in a network of its own"
