@@ -356,8 +356,8 @@ pub(super) enum SchemaOf {
 
 #[derive(Debug, Group)]
 pub(super) struct Explain {
-    /// A diagnostic code, or the name of a kind; everything there is where absent
-    #[arg(value_name = "CODE|KIND")]
+    /// A diagnostic code, a kind, a key or `KIND.KEY`; everything there is where absent
+    #[arg(value_name = "NAME")]
     pub what: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! `pipeline explain`: what a diagnostic code means, what a kind does and takes.
+//! `pipeline explain`: what a diagnostic code means, what a kind does, what a key takes.
 
 use super::args::Explain;
 use super::{REGISTRY, out};
@@ -30,12 +30,14 @@ pub(super) fn run(explain: &Explain) -> Result<Exit, Fault> {
         out::data(&pages.join("\n"));
         return Ok(Exit::Passed);
     }
+    if let Some(page) = reference::key(REGISTRY, what) {
+        out::data(&page);
+        return Ok(Exit::Passed);
+    }
     let kinds = REGISTRY.steps.iter().map(|kind| kind.name).chain(REGISTRY.assertions.iter().map(|kind| kind.name));
-    let help = did_you_mean(
-        what,
-        CODES.iter().map(|row| row.name).chain(kinds).chain(["expectations", "expressions", "pipeline.yaml"]),
-    )
-    .filter(|help| help.starts_with("did"));
-    Err(Fault::invalid(format!("there is no code or kind `{what}`"))
-        .help(help.unwrap_or_else(|| "`pipeline explain` lists them all".to_owned())))
+    let keys = reference::key_names(REGISTRY);
+    let known = CODES.iter().map(|row| row.name).chain(kinds).chain(["expectations", "expressions", "pipeline.yaml"]);
+    let help = did_you_mean(what, known.chain(keys.iter().map(String::as_str))).filter(|help| help.starts_with("did"));
+    Err(Fault::invalid(format!("there is no code, kind or key `{what}`"))
+        .help(help.unwrap_or_else(|| "`pipeline explain` lists codes and kinds".to_owned())))
 }

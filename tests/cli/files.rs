@@ -80,5 +80,6 @@ fn a_wrong_command_line_ends_with_2() {
     project.run(&["run", "--var", "y=1"]).ends(2, &["y"]);
     project.run(&["run", "--keep-going", "--fail-fast"]).ends(2, &["cannot be used with"]);
     project.run(&["explain", "shel"]).ends(2, &["did you mean \"shell\"?"]);
+    project.run(&["explain", "nedes"]).ends(2, &["no code, kind or key `nedes`", "did you mean \"needs\"?"]);
     assert!(!project.has("ran"));
 }

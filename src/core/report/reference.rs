@@ -2,6 +2,7 @@
 
 mod examples;
 mod fields;
+mod key;
 mod language;
 
 use std::fmt::Write;
@@ -27,7 +28,7 @@ pub fn index(registry: Registry) -> String {
     text.push_str("\ncauses\n  causes       the causes that end a wait before its time, and why.\n");
     text.push_str(
         "\nlanguage\n  expectations  how `size: \"< 500MB\"` is written\n  expressions   names, functions, macros and operators of \
-         expressions\n  use           gate files with parameters\n  pipeline.yaml, stage, step, assertion, gate: the keys of each\n",
+         expressions\n  use           gate files with parameters\n  pipeline.yaml, stage, step, assertion, gate: the keys of each\n  KEY, KIND.KEY  what a key takes, such as `needs` or `shell.run`\n",
     );
     text.push_str("\ndiagnostic codes\n");
     for row in CODES {
@@ -99,6 +100,7 @@ pub fn causes() -> String {
 }
 
 use fields::Of;
+pub use key::{explain as key, names as key_names};
 pub use language::{EXPECTATIONS, USE};
 
 /// The page on a part of the language: `expectations`, `use`, or the keys of a file.
