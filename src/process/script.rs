@@ -111,6 +111,21 @@ pub fn task<'a>(
     }
 }
 
+/// Why a command cannot be one, and what to write: its program is a whole command line, as of a list of commands.
+pub fn no_program(command: &[String]) -> Option<(String, String)> {
+    let program = command.first()?;
+    if program.contains('/') || !program.trim().contains(char::is_whitespace) || program.contains("${{") {
+        return None;
+    }
+    let words: Vec<&str> = program.split_whitespace().collect();
+    let help = if command.len() == 1 {
+        format!("a command is a list of words: `[{}]`", words.join(", "))
+    } else {
+        "commands are the lines of a script: `run: |` with each of them on a line of its own".to_owned()
+    };
+    Some((format!("`{program}` is no program but a command with its arguments"), help))
+}
+
 /// Whether `shell:` names an interpreter that is known.
 pub fn knows(shell: &str) -> bool {
     interpreter(shell).is_some()
@@ -243,6 +258,16 @@ fn denied(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_line_in_the_place_of_a_program_is_refused() {
+        let of = |words: &[&str]| no_program(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert!(of(&["echo a"]).is_some_and(|(_, help)| help.contains("`[echo, a]`")));
+        assert!(of(&["echo a", "echo b"]).is_some_and(|(_, help)| help.contains("run: |")));
+        for fine in [&["echo", "a b"][..], &["./my tool", "x"], &["${{ vars.tool }}", "x"], &[]] {
+            assert_eq!(of(fine), None);
+        }
+    }
 
     fn argv(shell: &str) -> Vec<String> {
         let command = command(Task::Script("x", shell), &Arc::default(), "/".into(), Path::new("/")).expect("known");

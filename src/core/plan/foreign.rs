@@ -262,8 +262,11 @@ impl Reader<'_> {
         let made = draft.node(own.node.span);
         let changed: Vec<&Entry> = made.entries().iter().filter(|key| !own.node.entries().contains(key)).collect();
         let what = format!("step `{}`", own.key);
+        let others_stay = |span: &Span| {
+            own.node.entries().iter().filter(|key| key.key_span != *span).all(|key| made.entries().contains(key))
+        };
         let suggestion = match (draft.foreign.as_slice(), changed.as_slice()) {
-            ([(_, span)], [only]) if body.is_none() => {
+            ([(_, span)], [only]) if body.is_none() && others_stay(span) => {
                 let old = own.node.entries().iter().find(|key| key.key_span == *span);
                 let place = old.map_or(own.node.span, whole_span);
                 self.placed(place, std::slice::from_ref(*only), self.column(*span))

@@ -71,6 +71,9 @@ impl Assertion for Shell {
             let help = Some("write `run:` for a script, or `command: [program, argument]`".to_owned());
             cx.error(&[], Code::InvalidValue, "not exactly one of `run` and `command` is written", help);
         }
+        if let Some(problem) = self.command.as_deref().and_then(script::no_program) {
+            cx.error(&["command".into()], Code::InvalidValue, problem.0, Some(problem.1));
+        }
         if let Some(shell) = self.shell.as_deref().filter(|shell| !script::knows(shell)) {
             let help = did_you_mean(shell, script::interpreters());
             cx.error(&["shell".into()], Code::InvalidValue, format!("`{shell}` is not a known shell"), help);

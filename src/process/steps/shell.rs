@@ -100,6 +100,9 @@ impl Step for Shell {
             let help = Some("write what it runs: `run: make`".to_owned());
             cx.error(&["run".into()], Code::InvalidValue, "the script is empty", help);
         }
+        if let Some(problem) = self.command.as_deref().and_then(script::no_program) {
+            cx.error(&["command".into()], Code::InvalidValue, problem.0, Some(problem.1));
+        }
         if let Some(shell) = self.shell.as_deref().filter(|shell| !script::knows(shell)) {
             let name = shell.split_whitespace().next().unwrap_or_default();
             let help = did_you_mean(name, script::interpreters());

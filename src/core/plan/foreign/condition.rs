@@ -36,7 +36,7 @@ pub(super) fn condition(written: &str) -> Condition {
         "success()" | "on_success" | "true" => return Condition::Always,
         _ => {}
     }
-    match expression(bare) {
+    match asked(bare) {
         Some(expression) => Condition::When(expression),
         None => Condition::Unknown,
     }
@@ -73,6 +73,24 @@ pub(super) fn expression(written: &str) -> Option<String> {
     let text = CALL.replace_all(&text, "$2.$1($3)");
     let text = text.replace(" and ", " && ").replace(" or ", " || ");
     Expr::parse(&text).ok().map(|_| text)
+}
+
+/// A variable alone, as an operand: other tools ask whether it has a value.
+static ALONE: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(^|&&\s*|\|\|\s*)(!?)(env\.\?\w+\.orValue\(''\))(\s*(?:$|&&|\|\|))"));
+
+/// The expression that a condition of another tool means, as one that is true or false.
+pub(super) fn asked(written: &str) -> Option<String> {
+    let mut text = expression(written)?;
+    // twice, as two operands share the operator between them
+    for _ in 0..2 {
+        let asked = ALONE.replace_all(&text, |found: &Captures<'_>| {
+            let compared = if found[2].is_empty() { "!=" } else { "==" };
+            format!("{}{} {compared} ''{}", &found[1], &found[3], &found[4])
+        });
+        text = asked.into_owned();
+    }
+    Some(text)
 }
 
 /// A variable of the environment that may be missing.
@@ -148,6 +166,19 @@ fn of_expression(inner: &str, add: &mut impl FnMut(&str, String)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_alone_asks_whether_it_has_a_value() {
+        for (written, ours) in [
+            ("$CI", "env.?CI.orValue('') != ''"),
+            ("!$CI", "env.?CI.orValue('') == ''"),
+            ("$A && $B && $C", "env.?A.orValue('') != '' && env.?B.orValue('') != '' && env.?C.orValue('') != ''"),
+            ("$A == 'x' || $B", "env.?A.orValue('') == 'x' || env.?B.orValue('') != ''"),
+            ("startsWith($A, 'x')", "env.?A.orValue('').startsWith('x')"),
+        ] {
+            assert_eq!(asked(written).as_deref(), Some(ours));
+        }
+    }
     use crate::core::model::source::FileId;
 
     #[test]

@@ -21,6 +21,8 @@ pub(super) struct Script {
     pub calls: Vec<String>,
     pub name: Option<Node>,
     pub env: Vec<Entry>,
+    /// The names of the step's variables, which a container does not see by itself.
+    pub variables: Vec<String>,
 }
 
 /// How a list under a key is read.
@@ -104,7 +106,7 @@ impl Script {
         }
         let joined = self.lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n");
         if let Some(image) = &self.image {
-            return entry("shell", text(in_container(image, &joined, &words), at));
+            return entry("shell", text(in_container(image, &self.variables, &joined, &words), at));
         }
         let (key, what) = if joined.is_empty() {
             ("command", list(self.arguments, at))
@@ -140,9 +142,10 @@ pub(super) fn shell(written: &str) -> Option<&str> {
     (!shell.is_empty() && !shell.contains(['\n', '$'])).then_some(shell)
 }
 
-/// A script in a container that sees the project's folder.
-fn in_container(image: &str, script: &str, arguments: &[String]) -> String {
-    let run = format!("docker run --rm -v \"$PWD:/src\" -w /src {image}");
+/// A script in a container that sees the project's folder and the step's variables.
+fn in_container(image: &str, variables: &[String], script: &str, arguments: &[String]) -> String {
+    let passed: String = variables.iter().flat_map(|name| ["-e ".to_owned(), quoted(name), " ".to_owned()]).collect();
+    let run = format!("docker run --rm {passed}-v \"$PWD:/src\" -w /src {image}");
     let arguments: Vec<String> = arguments.iter().map(|word| quoted(word)).collect();
     match (script.is_empty(), arguments.is_empty()) {
         (true, true) => run,

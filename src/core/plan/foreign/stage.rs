@@ -234,15 +234,21 @@ pub(super) fn named(name: &str, job: &Node, known: &Known) -> StageDraft {
     if draft.node.get("steps").is_none()
         && let Value::Map(keys) = &mut draft.node.value
     {
-        let waits = one_step(job.span);
-        keys.push(entry("steps", waits));
+        let waits = keys.iter().any(|own| own.key == "needs");
+        let steps = if waits { one_step("true", job.span) } else { one_step(&placeholder(name), job.span) };
+        keys.push(entry("steps", steps));
     }
     draft
 }
 
-/// A group with a step that does nothing: a job that only waits for others.
-fn one_step(at: Span) -> Node {
-    map(vec![entry("done", map(vec![entry("shell", text("true", at))], at))], at)
+/// A group with one step: of a job that only waits for others, it has nothing to do.
+fn one_step(script: &str, at: Span) -> Node {
+    map(vec![entry("done", map(vec![entry("shell", text(script, at))], at))], at)
+}
+
+/// In the place of what is not written yet. It fails: a stage that does nothing must not pass.
+fn placeholder(name: &str) -> String {
+    format!("echo 'write the commands of {} here'; exit 1", name.replace('\'', ""))
 }
 
 /// `stages:` of these.
@@ -257,7 +263,9 @@ pub(super) fn listed(node: &Node, known: &Known) -> Option<Node> {
         if let Some(name) = item.as_text() {
             let plain =
                 !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ' '));
-            return plain.then(|| entry(slug(name), map(vec![entry("steps", one_step(item.span))], item.span)));
+            return plain.then(|| {
+                entry(slug(name), map(vec![entry("steps", one_step(&placeholder(name), item.span))], item.span))
+            });
         }
         let [only] = item.entries() else { return None };
         let is_stage = !matches!(only.key.as_str(), "stage" | "name" | "steps" | "use" | "part");

@@ -1,6 +1,7 @@
 //! One step as other tools write it: which keys are theirs, and the step that is meant.
 
 pub(super) mod values;
+mod words;
 
 use crate::core::kind::Registry;
 use crate::core::model::event::Role;
@@ -12,7 +13,8 @@ use super::action::action;
 use super::condition::{expression, without_values};
 use super::each;
 use super::script::{Lists, Script, pairs, shell};
-use super::step::values::{attempts, conditioned, duration, needs, put_timeout, ruled, truth};
+use super::step::values::{attempts, by_hand, conditioned, duration, needs, put_timeout, ruled, truth};
+use super::step::words::{FOLDERS, GOES_ON, LEFT_OUT, LOOPS, NEEDS, PROGRAMS, SCRIPTS};
 use super::tree::{entry, list, map, names, slug, text, text_at, texts};
 
 /// A step as it is meant.
@@ -53,90 +55,11 @@ impl Draft {
     }
 }
 
-/// Keys under which other tools write what runs.
-const SCRIPTS: [&str; 14] = [
-    "run",
-    "script",
-    "cmd",
-    "cmds",
-    "commands",
-    "command",
-    "exec",
-    "bash",
-    "sh",
-    "before_script",
-    "after_script",
-    "execute",
-    "recipe",
-    "bash_command",
-];
-/// Programs that are taken for a key.
-const PROGRAMS: [&str; 12] =
-    ["kubectl", "docker", "docker-compose", "make", "npm", "yarn", "go", "cargo", "python", "node", "git", "terraform"];
-const NEEDS: [&str; 10] = [
-    "depends_on",
-    "dependsOn",
-    "depends-on",
-    "deps",
-    "dependencies",
-    "runAfter",
-    "run_after",
-    "requires",
-    "depends",
-    "after",
-];
-const GOES_ON: [&str; 6] =
-    ["continue-on-error", "continueOnError", "allow_failure", "ignore_error", "ignore_errors", "soft_fail"];
-const FOLDERS: [&str; 8] =
-    ["working-directory", "working_directory", "workdir", "workingDir", "workingDirectory", "cwd", "dir", "chdir"];
-const LOOPS: [&str; 9] =
-    ["strategy", "matrix", "parallel", "withItems", "withParam", "with_items", "loop", "foreach", "forEach"];
-/// What has no counterpart, and why it can be left out.
-const LEFT_OUT: [(&[&str], &str); 5] = [
-    (
-        &["runs-on", "tags", "runner", "agent", "resource_class", "pool_name", "vmImage"],
-        "steps run on this machine: nothing says where",
-    ),
-    (&["artifacts", "artifact"], "files stay in the project's folder, where later steps find them"),
-    (
-        &[
-            "permissions",
-            "concurrency",
-            "interruptible",
-            "defaults",
-            "secrets",
-            "outputs_to",
-            "silent",
-            "interactive",
-            "method",
-            "preconditions",
-            "status",
-            "internal",
-            "extends",
-            "coverage",
-            "services",
-            "volumes",
-            "ports",
-            "resource_group",
-            "pull_policy",
-            "securityContext",
-            "resources",
-            "volumeMounts",
-            "onExit",
-            "platform",
-        ],
-        "it has no counterpart here",
-    ),
-    (&["id"], "the step's name is its key"),
-    (&["stage"], "a step belongs to the stage that it is written in"),
-];
-
 /// The step that is meant; `foreign` is empty where nothing in it is another tool's.
 pub(super) fn step(body: &Node, known: &Known) -> Draft {
     let mut draft = Draft::default();
     let (mut script, mut env) = (Script::default(), Vec::new());
     let at = body.span;
-    let has_script = body.entries().iter().any(|own| SCRIPTS.contains(&own.key.as_str()));
     for own in body.entries() {
         // the values of an action, not those of a part; a list of files has no keys
         let of_others = match own.key.as_str() {
@@ -144,7 +67,7 @@ pub(super) fn step(body: &Node, known: &Known) -> Draft {
             "artifacts" => matches!(own.node.value, Value::Map(_)),
             _ => false,
         };
-        if !ours(own, has_script, known.registry, &mut draft, &mut script, &mut env)
+        if !ours(own, body, known.registry, &mut draft, &mut script, &mut env)
             && (!of_others && (known.is_step_key(&own.key) || known.registry.step(&own.key).is_some())
                 || !theirs(own, body, &mut draft, &mut script, &mut env))
         {
@@ -169,6 +92,9 @@ fn finish(draft: &mut Draft, mut script: Script, mut env: Vec<Entry>, at: Span) 
     for line in &mut script.lines {
         *line = without_values(line, &mut env, at);
     }
+    kind_as_script(draft, &mut script);
+    let own = draft.keys.iter().filter(|own| own.key == "env").flat_map(|own| own.node.entries());
+    script.variables = env.iter().chain(own).map(|own| own.key.clone()).collect();
     let has_kind = |draft: &Draft, known: &dyn Fn(&str) -> bool| draft.keys.iter().any(|own| known(&own.key));
     if !script.is_empty() || (script.image.is_some() && draft.keys.is_empty()) {
         if script.image.is_some() {
@@ -204,6 +130,25 @@ fn finish(draft: &mut Draft, mut script: Script, mut env: Vec<Entry>, at: Span) 
     }
 }
 
+/// What is said beside `shell:` of where it runs goes into it: a folder, or a container.
+fn kind_as_script(draft: &mut Draft, script: &mut Script) {
+    if !script.is_empty() || (script.folder.is_none() && script.image.is_none()) {
+        return;
+    }
+    let Some(index) = draft.keys.iter().position(|own| own.key == "shell") else { return };
+    let Value::Map(written) = &mut draft.keys[index].node.value else {
+        let own = draft.keys.remove(index);
+        script.take(&own.node, Lists::Arguments);
+        return;
+    };
+    if let (None, Some(folder)) = (&script.image, script.folder.take()) {
+        written.retain(|own| own.key != "dir");
+        written.push(entry("dir", folder));
+    } else {
+        draft.note("a container is started by a command: `shell: docker run IMAGE COMMAND`");
+    }
+}
+
 /// A value of a variable, with expressions as they are written here.
 fn value(node: &Node) -> Node {
     let Some(written) = node.as_text().filter(|text| text.contains("${{")) else { return node.clone() };
@@ -228,7 +173,7 @@ fn has_foreign_value(env: &Node) -> bool {
 /// Keys that are ours, with a value as other tools write it. Whether it was one.
 fn ours(
     own: &Entry,
-    has_script: bool,
+    body: &Node,
     registry: Registry,
     draft: &mut Draft,
     script: &mut Script,
@@ -236,6 +181,7 @@ fn ours(
 ) -> bool {
     let at = own.node.span;
     let is_text = own.node.as_text().is_some();
+    let has_script = body.entries().iter().any(|own| SCRIPTS.contains(&own.key.as_str()));
     match own.key.as_str() {
         "needs" if is_text => draft.needs.extend(texts(&own.node).into_iter().map(|name| text(slug(&name), at))),
         "needs" if own.node.items().iter().any(|item| text_at(item, "job").is_some()) => {
@@ -263,11 +209,13 @@ fn ours(
         "when" => match own.node.as_text() {
             Some("on_failure" | "failure") => draft.role = Role::OnFailure,
             Some("always") => draft.role = Role::Finally,
-            Some("on_success" | "manual" | "delayed") => draft.note("a step runs when its `needs` have passed"),
+            Some("on_success") => draft.note("a step runs when its `needs` have passed"),
+            Some("delayed") => draft.note("`when: delayed` is a first line `sleep SECONDS` of the script"),
+            Some("manual") => by_hand(draft, at),
             Some("never") => draft.put("when", Node::new(at, Value::Bool(false))),
             _ => return false,
         },
-        "image" if is_text && !has_script => {
+        "image" if is_text && !has_script && body.get("shell").is_none() => {
             draft.keys.insert(0, entry("image", super::tree::one("pull", own.node.clone())));
         }
         "image" if is_text && registry.step("image").is_some() => {

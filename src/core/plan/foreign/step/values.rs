@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use crate::core::model::event::Role;
+use crate::core::model::source::Span;
 use crate::core::yaml::{Node, Value};
 
 use super::Draft;
-use crate::core::plan::foreign::condition::{Condition, condition, expression};
+use crate::core::plan::foreign::condition::{Condition, asked, condition};
 use crate::core::plan::foreign::tree::{one, slug, text, text_at, texts};
 
 pub(crate) fn conditioned(node: &Node, draft: &mut Draft) {
@@ -25,13 +26,21 @@ pub(crate) fn conditioned(node: &Node, draft: &mut Draft) {
 
 /// `rules: [{ if: … }]`, `only: [main]`, `except: [main]`.
 pub(crate) fn ruled(key: &str, node: &Node, draft: &mut Draft) {
+    let manual = |rule: &&Node| text_at(rule, "when").as_deref() == Some("manual");
+    if let Some(rule) = node.items().iter().find(manual).filter(|_| key == "rules") {
+        by_hand(draft, node.span);
+        if let Some(condition) = text_at(rule, "if").as_deref().and_then(asked) {
+            draft.put("when", text(format!("({condition}) && {BY_HAND}"), node.span));
+        }
+        return;
+    }
     let rules: Vec<String> = if key == "rules" {
         node.items().iter().filter_map(|rule| text_at(rule, "if")).collect()
     } else {
         let branches = node.get("refs").or_else(|| node.get("branches")).unwrap_or(node);
         texts(branches).into_iter().map(|name| branch(&name)).collect()
     };
-    let parts: Vec<String> = rules.iter().filter_map(|rule| expression(rule)).collect();
+    let parts: Vec<String> = rules.iter().filter_map(|rule| asked(rule)).collect();
     let when = match (parts.as_slice(), key) {
         ([], _) => return draft.note(format!("`{key}` can be left out: a step runs when its `needs` have passed")),
         ([only], "except") => format!("!({only})"),
@@ -40,6 +49,15 @@ pub(crate) fn ruled(key: &str, node: &Node, draft: &mut Draft) {
         (many, _) => many.join(" || "),
     };
     draft.put("when", text(when, node.span));
+}
+
+/// Whether a run was started with the variable of what is started by hand.
+const BY_HAND: &str = "env.?MANUAL.orValue('') == 'yes'";
+
+/// A step that is started by hand.
+pub(crate) fn by_hand(draft: &mut Draft, at: Span) {
+    draft.put("when", text(BY_HAND, at));
+    draft.note("a run asks no one: what is started by hand has a variable, `MANUAL=yes pipeline run`");
 }
 
 /// What `only: [main]` asks about.
