@@ -1,5 +1,6 @@
 //! One step as other tools write it: which keys are theirs, and the step that is meant.
 
+mod outputs;
 pub(super) mod values;
 mod words;
 
@@ -91,6 +92,13 @@ fn finish(draft: &mut Draft, mut script: Script, mut env: Vec<Entry>, at: Span) 
     }
     for line in &mut script.lines {
         *line = without_values(line, &mut env, at);
+    }
+    let made = outputs::of_script(&mut script.lines);
+    if !made.is_empty() {
+        draft.note("an output is a line `NAME=value` in the file `$PIPELINE_OUTPUT`");
+        if !draft.keys.iter().any(|own| own.key == "outputs") {
+            draft.keys.push(entry("outputs", names(made, at)));
+        }
     }
     kind_as_script(draft, &mut script);
     let own = draft.keys.iter().filter(|own| own.key == "env").flat_map(|own| own.node.entries());
